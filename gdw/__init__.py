@@ -1,0 +1,16 @@
+"""gdw: learning from wrong labels and unbalanced classes by weighting every class-level gradient flow."""
+
+from gdw import methods
+from gdw.data.datasets import load_dataset
+from gdw.data.task import make_task
+from gdw.experiment import Experiment, Training, run
+from gdw.flows import class_gradients, zero_mean
+from gdw.history import History
+from gdw.step import Step
+from gdw.train import BatchDone, EpochDone, TrainingDiverged, train
+
+__version__ = "0.1.0"
+__all__ = [
+    "BatchDone", "EpochDone", "Experiment", "History", "Step", "Training", "TrainingDiverged", "class_gradients",
+    "load_dataset", "make_task", "methods", "run", "train", "zero_mean",
+]  # fmt: skip

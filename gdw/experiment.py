@@ -1,0 +1,292 @@
+"""Experiment: a frozen description of a run. ``run(experiment)`` gives its History, bit for bit the same each time."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+import torch
+from torch import nn
+
+from gdw.data.datasets import Dataset, load_dataset
+from gdw.data.randomness import generator
+from gdw.data.task import Task, make_task
+from gdw.errors import require_between, unknown
+from gdw.history import History
+from gdw.methods.base import Method, method_class
+from gdw.models import build_model
+from gdw.presets import preset_for
+from gdw.train import BatchDone, EpochDone, Plan, TrainingDiverged, train
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+CODE_VERSION = "gdw1"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides a run's numbers. What is left out comes from the data set's preset.
+
+    Args:
+        dataset: a name (``gdw.data.DATASETS``) or an image folder's path.
+        noise: kind of label noise, or a row-stochastic matrix as nested tuples (rows: true class).
+        rate: the noise's parameter in [0, 1]; for ``"uniform"`` the mixing rate (the true class may be drawn).
+        imbalance: smallest class / largest, in (0, 1].
+        imbalance_kind: ``"exponential"`` or ``"step"``.
+        method: a name that ``python -m gdw methods`` lists.
+        settings: the method's own, on top of the preset's.
+        seed: the one seed of data, noise, start and batches.
+        validation_per_class: clean images of each class held out of training to choose settings on.
+        device: ``"auto"`` takes CUDA where there is one, else the CPU.
+        precision: ``"float32"`` or ``"float64"``.
+        derivative: how the meta gradient is taken: ``"auto"``, ``"forward"``, ``"double-backward"``.
+
+    Raises:
+        ValueError: an unknown name (with the nearest known one) or a number out of range, at once.
+    """
+
+    dataset: str = "digits"
+    noise: str | tuple = "uniform"
+    rate: float = 0.0
+    imbalance: float = 1.0
+    imbalance_kind: str = "exponential"
+    method: str = "gdw"
+    settings: Mapping = field(default_factory=dict)
+    seed: int = 0
+    model: str | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    meta_per_class: int | None = None
+    validation_per_class: int = 0
+    threads: int | None = None
+    device: str = "auto"
+    precision: str = "float32"
+    derivative: str = "auto"
+
+    def __post_init__(self) -> None:
+        preset = preset_for(self.dataset)
+        for name in _PRESET_FIELDS:
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, getattr(preset, name))
+        settings = {**preset.methods.get(self.method, {}), **self.settings}
+        object.__setattr__(self, "settings", settings)
+        self._check()
+
+    def _check(self) -> None:
+        method_class(self.method)
+        require_between("rate", self.rate, 0, 1)
+        require_between("imbalance", self.imbalance, 0, 1, open_low=True)
+        for name in ("epochs", "batch_size", "meta_per_class"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.lr < 0:
+            raise ValueError(f"lr must not be negative, got {self.lr}")
+        if self.device.split(":")[0] not in DEVICES:
+            raise unknown("device", self.device, DEVICES)
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.config(), sort_keys=True))
+
+    def config(self) -> dict:
+        """As plain JSON values, every field resolved."""
+        return json.loads(json.dumps(asdict(self)))
+
+    def with_(self, **changes) -> "Experiment":
+        """The same run but for these fields; another method or data set brings its own preset's settings."""
+        kept = {name: getattr(self, name) for name in self._changed()}
+        if changes.get("method", self.method) != self.method or "dataset" in changes:
+            kept.pop("settings", None)
+        elif "settings" in changes:
+            changes["settings"] = {**self.settings, **changes["settings"]}
+        return Experiment(**{**kept, **changes})
+
+    def _changed(self) -> list[str]:
+        plain = Experiment(dataset=self.dataset, method=self.method)
+        return [f.name for f in fields(self) if f.name in ("dataset", "method") or getattr(self, f.name) != getattr(plain, f.name)]
+
+    @property
+    def code(self) -> str:
+        """A short run code: what differs from the preset, and a check of all the rest."""
+        values = {name: getattr(self, name) for name in self._changed()}
+        settings = values.pop("settings", {})
+        values = {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
+        values |= {f"settings.{k}": json.dumps(v) for k, v in settings.items()}
+        return f"{CODE_VERSION}:{urlencode(values, safe='/')}~{self._digest()}"
+
+    @classmethod
+    def from_code(cls, code: str) -> "Experiment":
+        """The experiment that a run code stands for.
+
+        Raises:
+            ValueError: not a run code, or one from a package version whose defaults were others.
+        """
+        version, _, rest = code.strip().partition(":")
+        text, _, digest = rest.rpartition("~")
+        if version != CODE_VERSION or not text:
+            raise ValueError(f"not a run code: {code!r} (one looks like {cls().code!r})")
+        values = dict(parse_qsl(text, strict_parsing=True))
+        strange = {k.split(".")[0] for k in values} - {f.name for f in fields(cls)}
+        if strange:
+            raise ValueError(f"run code {code!r} has unknown fields: {', '.join(sorted(strange))}")
+        settings = {k.removeprefix("settings."): json.loads(v) for k, v in values.items() if "." in k}
+        experiment = cls(settings=settings, **{k: _parse(k, v) for k, v in values.items() if "." not in k})
+        if digest != experiment._digest():
+            raise ValueError(
+                f"run code {code!r} was changed by hand or made under other defaults: "
+                f"with today's it would be {experiment.code!r}"
+            )
+        return experiment
+
+    def _digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.config(), sort_keys=True).encode()).hexdigest()[:4]
+
+
+_PRESET_FIELDS = ("model", "epochs", "batch_size", "lr", "momentum", "weight_decay", "meta_per_class", "threads")
+_TEXT_FIELDS = ("dataset", "noise", "imbalance_kind", "method", "model", "device", "precision", "derivative")
+
+
+def _parse(name: str, text: str):
+    if name == "noise" and text.startswith("["):
+        return tuple(tuple(row) for row in json.loads(text))
+    return text if name in _TEXT_FIELDS else json.loads(text)
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name; ``"auto"`` is CUDA where there is one, else the CPU.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(name.split(":")[0], False):
+        raise ValueError(f"device {name!r} asked for, but this machine has none: use 'cpu' or 'auto'")
+    return torch.device(name)
+
+
+class Training:
+    """A run in your hands: its task, model, method and history, and the events that make it go on.
+
+    Args:
+        experiment: what to run.
+        dataset: a Dataset of your own, in place of the one that ``experiment.dataset`` names.
+        task: a Task of your own.
+        model: a classifier of your own.
+        method: a Method of your own.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        *,
+        dataset: Dataset | None = None,
+        task: Task | None = None,
+        model: nn.Module | None = None,
+        method: Method | None = None,
+    ):
+        self.experiment = e = experiment
+        device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
+        task = task or make_task(
+            dataset or load_dataset(e.dataset), noise=e.noise, rate=e.rate, imbalance=e.imbalance,
+            imbalance_kind=e.imbalance_kind, meta_per_class=e.meta_per_class,
+            validation_per_class=e.validation_per_class, seed=e.seed,
+        )  # fmt: skip
+        if e.batch_size > len(task.train):
+            raise ValueError(f"batch_size must not exceed the training set's {len(task.train)} images, got {e.batch_size}")
+        method = method or method_class(e.method)(
+            task.num_classes, num_instances=len(task.train), generator=generator(e.seed, "method"), **e.settings
+        )
+        model = model or build_model(e.model, task.input_shape, task.num_classes, generator(e.seed, "model"))
+        self.task = task.to(device)
+        self.model, self.method = model.to(device, dtype), method.to(device, dtype)
+        self.history = History(
+            e.config(), task.class_names, task.wrong_label_rate,
+            tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),
+            metadata={
+                "device": str(device), "host": platform.machine(), "torch": torch.__version__,
+                "date": datetime.now().isoformat(timespec="seconds"),
+            },
+        )  # fmt: skip
+
+    def events(self) -> Iterator[BatchDone | EpochDone]:
+        """Train, one event at a time (train.py); stops the run with its reason in ``history.error`` where it diverges."""
+        e = self.experiment
+        plan = Plan(e.epochs, e.batch_size, e.lr, e.momentum, e.weight_decay, e.seed, e.derivative)
+        events = train(self.model, self.task, self.method, plan, self.history)
+        while True:
+            with _threads(e.threads):  # set anew for every step: several runs may take turns in one process
+                try:
+                    event = next(events, None)
+                except TrainingDiverged as error:
+                    self.history.error = str(error)
+                    raise
+            if event is None:
+                return
+            yield event
+
+    def save(self, path: str | Path) -> None:
+        """The trained model, the method with what it learnt, the experiment and the history, in one file."""
+        torch.save(
+            {
+                "config": self.history.config, "history": json.dumps(self.history.to_record()),
+                "model": self.model.state_dict(), "method": self.method.state_dict(),
+            },
+            path,
+        )  # fmt: skip
+
+    @classmethod
+    def load(cls, path: str | Path, **own) -> "Training":
+        """What ``save`` wrote; ``own`` as for the constructor, where model, method or data were yours."""
+        saved = torch.load(path, weights_only=True)
+        training = cls(from_config(saved["config"]), **own)
+        training.model.load_state_dict(saved["model"])
+        training.method.load_state_dict(saved["method"])
+        training.history = History.from_record(json.loads(saved["history"]))
+        return training
+
+
+def from_config(config: Mapping) -> Experiment:
+    """Undo ``Experiment.config``, after JSON too."""
+    noise = config["noise"]
+    noise = noise if isinstance(noise, str) else tuple(tuple(row) for row in noise)
+    return Experiment(**{**config, "noise": noise})
+
+
+def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = None, **own) -> History:
+    """Run it to the end.
+
+    Args:
+        on_epoch: called after each epoch (for a progress bar, say).
+        own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``Training``.
+
+    Raises:
+        TrainingDiverged: its ``history`` holds the epochs before.
+    """
+    training = Training(experiment, **own)
+    for event in training.events():
+        if on_epoch and isinstance(event, EpochDone):
+            on_epoch(event)
+    return training.history
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if count and count != before:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if count and count != before:
+            torch.set_num_threads(before)

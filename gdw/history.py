@@ -1,0 +1,130 @@
+"""What a run recorded: one row per epoch, saved as plain JSON, equal when every number is."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+GROUPS = ("clean", "mislabelled")
+FLOWS = ("observed label", "true class", "other classes")
+SCORE_EPOCHS = 5  # the score is the mean test accuracy of the last five epochs, as in the paper
+
+
+@dataclass(eq=False)
+class History:
+    """The record of one run.
+
+    ``epochs`` maps a name to an array whose first axis is the epoch:
+
+    ============================ ============ =====================================================================
+    name                         shape        meaning
+    ============================ ============ =====================================================================
+    ``train_loss``, ``test_loss`` [E]         mean cross-entropy in nats; training on the observed labels
+    ``test_accuracy``            [E]          percent
+    ``validation_accuracy``      [E]          percent; NaN without a validation set
+    ``class_accuracy``           [E, C]       percent of each class's test images
+    ``flow_weight``              [E, 2, 3]    mean weight by ``GROUPS`` x ``FLOWS``, weighted by ``|flow|``
+    ``flow_mass``                [E, 2, 3]    share of the gradient's absolute mass by the same groups; sums to 1
+    ``class_weight``             [E, C, C]    mean weight by true class x flow class
+    ``class_mass``               [E, C, C]    share of the gradient's absolute mass, likewise
+    ``class_push``               [E, C, C]    signed mean of the gradient by true class x flow class
+    ``auroc``                    [E]          how well instance weights tell clean (high) from mislabelled (low)
+    ``lr``                       [E]          learning rate
+    ============================ ============ =====================================================================
+
+    The weight of a group of flows is ``sum gradient * sign(flow) * B / sum |flow|``: defined for every method. An
+    empty group (the true-class flow of clean instances is their observed-label flow) is NaN.
+    A method's own ``snapshot`` adds more names (``weight_curve``).
+
+    Args:
+        config: the Experiment, as a plain dictionary.
+        class_names: C names.
+        wrong_label_rate: share of training labels that are wrong, in [0, 1].
+        class_counts: training images of each true class.
+        epochs: the table above.
+        metadata: seconds, host, date, versions: never part of equality.
+        error: why the run stopped early, where it did.
+    """
+
+    config: dict
+    class_names: tuple[str, ...] = ()
+    wrong_label_rate: float = 0.0
+    class_counts: tuple[int, ...] = ()
+    epochs: dict[str, np.ndarray] = field(default_factory=dict)
+    metadata: dict = field(default_factory=dict)
+    error: str | None = None
+
+    def __len__(self) -> int:
+        """Number of epochs recorded."""
+        return len(next(iter(self.epochs.values()), ()))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.epochs[name]
+
+    def append(self, row: dict) -> None:
+        """One more epoch: a value or array for each name."""
+        for name, value in row.items():
+            value = np.asarray(value, dtype=np.float64)[None]
+            self.epochs[name] = np.concatenate([self.epochs[name], value]) if name in self.epochs else value
+
+    @property
+    def method(self) -> str:
+        return self.config["method"]
+
+    @property
+    def seed(self) -> int:
+        return self.config["seed"]
+
+    @property
+    def accuracy(self) -> float:
+        """Test accuracy in percent, mean of the last five epochs; NaN before the first."""
+        return self._score("test_accuracy")
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Validation accuracy in percent, mean of the last five epochs; NaN without a validation set."""
+        return self._score("validation_accuracy")
+
+    @property
+    def worst_class(self) -> float:
+        """The lowest class's test accuracy in percent, mean of the last five epochs."""
+        return float(self["class_accuracy"][-SCORE_EPOCHS:].mean(axis=0).min()) if len(self) else float("nan")
+
+    def _score(self, name: str) -> float:
+        return float(self[name][-SCORE_EPOCHS:].mean()) if len(self) else float("nan")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, History):
+            return NotImplemented
+        same = self.config == other.config and self.error == other.error and self.epochs.keys() == other.epochs.keys()
+        return same and all(np.array_equal(self[k], other[k], equal_nan=True) for k in self.epochs)
+
+    def to_record(self) -> dict:
+        """As plain JSON values; NaN becomes null."""
+        epochs = {name: _to_json(values.tolist()) for name, values in self.epochs.items()}
+        return {**{k: v for k, v in vars(self).items() if k != "epochs"}, "epochs": epochs}
+
+    @classmethod
+    def from_record(cls, record: dict) -> "History":
+        """Undo ``to_record``, after JSON too."""
+        epochs = {name: np.array(values, dtype=np.float64) for name, values in record["epochs"].items()}
+        return cls(**{
+            **record, "epochs": epochs,
+            "class_names": tuple(record["class_names"]), "class_counts": tuple(record["class_counts"]),
+        })  # fmt: skip
+
+    def save(self, path: str | Path) -> None:
+        """Write one JSON object."""
+        Path(path).write_text(json.dumps(self.to_record(), allow_nan=False))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "History":
+        """Read what ``save`` wrote."""
+        return cls.from_record(json.loads(Path(path).read_text()))
+
+
+def _to_json(value):
+    if isinstance(value, list):
+        return [_to_json(item) for item in value]
+    return value if np.isfinite(value) else None

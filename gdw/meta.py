@@ -1,0 +1,228 @@
+"""The meta gradient: how the clean loss, one virtual step ahead, answers to every single weight.
+
+The virtual step follows the weighted flows, ``theta' = theta - lr * J^T (weights * flows) / B`` with
+``J = d logits / d theta``. The clean loss at ``theta'`` therefore has the closed-form derivative
+
+    d L_meta / d weights[i, c] = - flows[i, c] / B * < d logits[i, c] / d theta, lr * d L_meta / d theta' >
+
+and all its inner products together are one Jacobian-vector product of the training logits: forward mode
+gives them at the cost of a pass and a half, without a double backward.
+
+Source: GDW (Chen et al., NeurIPS 2021), meta gradient with respect to the class-level weights.
+"""
+
+import re
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+Named = dict[str, Tensor]
+
+# Forward mode's dual level belongs to the process, not to the thread: two runs side by side take turns.
+_FORWARD_AD_LOCK = threading.Lock()
+# Models already found to hold an operation without a forward-mode rule: warned of once, then double backward.
+_WITHOUT_FORWARD_RULE: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
+
+
+class NoMetaGradient(RuntimeError):
+    """The model has an operation that neither forward mode nor a double backward can differentiate."""
+
+
+def trainable(model: nn.Module) -> Named:
+    """The parameters that a step moves: frozen ones stay out, tied ones appear once."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def learning_rates(model: nn.Module, lr: "float | torch.optim.Optimizer") -> dict[str, float]:
+    """The virtual step's rate for each trainable parameter.
+
+    Args:
+        lr: one rate for all, or an optimiser whose groups give each parameter its own; a parameter in no
+            group stays where it is.
+    """
+    if not isinstance(lr, torch.optim.Optimizer):
+        return dict.fromkeys(trainable(model), float(lr))
+    rates = {id(p): float(group["lr"]) for group in lr.param_groups for p in group["params"]}
+    return {name: rates[id(p)] for name, p in trainable(model).items() if id(p) in rates}
+
+
+def forward(model: nn.Module, parameters: Mapping[str, Tensor], images: Tensor) -> Tensor:
+    """Logits under other parameters; buffers (BatchNorm's running statistics) are copies and stay unmoved."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    return functional_call(model, {**buffers, **parameters}, (images,))
+
+
+def virtual_parameters(parameters: Named, gradients: Named, rates: Mapping[str, float]) -> Named:
+    """``theta' = theta - lr * gradient``: plain SGD, no momentum, no weight decay; thrown away afterwards."""
+    return {name: parameter - rates[name] * gradients[name] for name, parameter in parameters.items()}
+
+
+def clean_gradient(
+    model: nn.Module, parameters: Named, images: Tensor, labels: Int[Tensor, "meta"]
+) -> Named:
+    """Gradient of the mean clean loss with respect to ``parameters``."""
+    leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
+    loss = cross_entropy(forward(model, leaves, images), labels)
+    return _gradients(loss, leaves)
+
+
+def logit_tangent(
+    model: nn.Module, images: Tensor, direction: Named
+) -> Float[Tensor, "batch classes"]:
+    """How the logits move as the parameters move along ``direction``: one forward-mode product.
+
+    Raises:
+        NotImplementedError: an operation has no forward-mode rule (the message names it).
+    """
+    with _FORWARD_AD_LOCK, torch.no_grad():
+        _load_forward_rules()
+        with forward_ad.dual_level():
+            return _tangent(model, images, direction)
+
+
+@cache
+def _load_forward_rules() -> None:
+    """Make the first dual tensor quietly: torch compiles some of its rules then, and warns of its own compiler."""
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        warnings.simplefilter("ignore", FutureWarning)
+        forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
+
+
+def _tangent(model: nn.Module, images: Tensor, direction: Named) -> Tensor:
+    parameters = dict(model.named_parameters())
+    duals = {name: forward_ad.make_dual(parameters[name].detach(), d) for name, d in direction.items()}
+    tangent = forward_ad.unpack_dual(forward(model, duals, images)).tangent
+    if tangent is None:
+        raise NotImplementedError("forward AD gave no tangent: the logits do not depend on the parameters")
+    return tangent
+
+
+def by_forward_mode(
+    model: nn.Module,
+    images: Tensor,
+    logits: Float[Tensor, "batch classes"],
+    weighted_flows: Float[Tensor, "batch classes"],
+    flows: Float[Tensor, "batch classes"],
+    meta_batch: tuple[Tensor, Tensor],
+    lr: "float | torch.optim.Optimizer",
+    replay: Callable = None,
+) -> Float[Tensor, "batch classes"]:
+    """``d L_meta / d weights`` in closed form, its inner products by one Jacobian-vector product.
+
+    Args:
+        logits: the training batch's outputs, with their graph; it is kept for the real backward pass.
+        weighted_flows: ``weights * flows``, what the virtual step sends back through the logits (times B).
+        meta_batch: clean images and labels.
+        replay: context under which the training batch's forward pass draws the same random numbers again.
+    """
+    batch, rates = len(logits), learning_rates(model, lr)
+    parameters = {name: p for name, p in trainable(model).items() if name in rates}
+    gradients = _gradients(logits, parameters, (weighted_flows / batch).to(logits.dtype), keep_graph=True)
+    virtual = virtual_parameters({n: p.detach() for n, p in parameters.items()}, gradients, rates)
+    clean = clean_gradient(model, virtual, *meta_batch)
+    direction = {name: rates[name] * gradient for name, gradient in clean.items()}
+    with (replay or _no_replay)(), torch.autocast(logits.device.type, enabled=False):
+        tangent = logit_tangent(model, images, direction)
+    return -flows * tangent.to(flows.dtype) / batch
+
+
+def by_double_backward(
+    model: nn.Module,
+    images: Tensor,
+    logits: Float[Tensor, "batch classes"],
+    weights: Float[Tensor, "batch classes"],
+    flows: Float[Tensor, "batch classes"],
+    meta_batch: tuple[Tensor, Tensor],
+    lr: "float | torch.optim.Optimizer",
+) -> Float[Tensor, "batch classes"]:
+    """``d L_meta / d weights`` the textbook's way: through the graph of the virtual step itself."""
+    rates = learning_rates(model, lr)
+    parameters = {name: p for name, p in trainable(model).items() if name in rates}
+    weights = weights.detach().requires_grad_()
+    sent_back = (weights * flows / len(logits)).to(logits.dtype)
+    gradients = _gradients(logits, parameters, sent_back, keep_graph=True, create_graph=True)
+    virtual = virtual_parameters(parameters, gradients, rates)
+    meta_images, meta_labels = meta_batch
+    loss = cross_entropy(forward(model, virtual, meta_images), meta_labels)
+    (gradient,) = torch.autograd.grad(loss, weights)
+    return gradient
+
+
+def meta_gradient(
+    model: nn.Module,
+    images: Tensor,
+    logits: Float[Tensor, "batch classes"],
+    weights: Float[Tensor, "batch classes"],
+    flows: Float[Tensor, "batch classes"],
+    meta_batch: tuple[Tensor, Tensor],
+    lr: "float | torch.optim.Optimizer",
+    replay: Callable = None,
+    derivative: str = "auto",
+) -> Float[Tensor, "batch classes"]:
+    """``d L_meta / d weights``, exact.
+
+    Args:
+        derivative: ``"forward"``, ``"double-backward"``, or ``"auto"``: forward mode, and double backward for a
+            model in which some operation has no forward-mode rule (one warning names the operation).
+
+    Raises:
+        NoMetaGradient: neither way can differentiate the model.
+    """
+    if derivative == "forward" or (derivative == "auto" and model not in _WITHOUT_FORWARD_RULE):
+        try:
+            return by_forward_mode(model, images, logits, weights * flows, flows, meta_batch, lr, replay)
+        except (NotImplementedError, RuntimeError) as error:
+            if derivative == "forward" or not _lacks_rule(error):
+                raise
+            _WITHOUT_FORWARD_RULE.add(model)
+            warnings.warn(
+                f"{type(model).__name__} has no forward-mode derivative at {_operation(error)}; "
+                "its meta gradient comes by double backward from now on, exact but slower",
+                stacklevel=2,
+            )
+    try:
+        return by_double_backward(model, images, logits, weights, flows, meta_batch, lr)
+    except RuntimeError as error:
+        if not _lacks_rule(error):
+            raise
+        raise NoMetaGradient(
+            f"{type(model).__name__} cannot be differentiated twice at {_operation(error)}, neither forward nor "
+            "backward; replace that operation (fused attention: torch.nn.attention.sdpa_kernel(SDPBackend.MATH))"
+        ) from error
+
+
+def _gradients(output: Tensor, parameters: Named, sent_back: Tensor = None, keep_graph=False, create_graph=False):
+    gradients = torch.autograd.grad(
+        output,
+        list(parameters.values()),
+        sent_back,
+        retain_graph=keep_graph,
+        create_graph=create_graph,
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    return dict(zip(parameters, gradients, strict=True))
+
+
+def _lacks_rule(error: Exception) -> bool:
+    return isinstance(error, NotImplementedError) or "is not implemented" in str(error) or "forward AD" in str(error)
+
+
+def _operation(error: Exception) -> str:
+    named = re.search(r"(?:with|for|formula for|derivative for) ['\"]?([\w:.]+)", str(error))
+    return named.group(1) if named else str(error).splitlines()[0]
+
+
+@contextmanager
+def _no_replay():
+    yield

@@ -1,0 +1,46 @@
+"""INSW: one free parameter per training instance, kept through training and moved by its meta gradient."""
+
+import torch
+from torch import nn
+
+from gdw.methods.base import Matrix, Method, register
+from gdw.step import Step
+
+
+@register
+class INSW(Method):
+    """``w = softmax(phi[batch])``; ``phi`` takes a gradient step on the clean loss, then the batch is used with it.
+
+    Args:
+        weight_lr: step on ``phi``, in units of the batch's mean absolute meta gradient, so that it does not
+            depend on batch size or learning rate; ``phi`` moves by this much per visit on average.
+
+    Raises:
+        ValueError: the Step has no indices, or ``num_instances`` was not given.
+
+    Source: Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019. The paper takes
+    a plain gradient step on ``phi``; dividing by the mean absolute gradient is ours (docs/quirks.md).
+    """
+
+    name, title = "insw", "INSW"
+    source = "Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019"
+
+    def __init__(self, *args, weight_lr: float = 0.5, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.num_instances is None:
+            raise ValueError("INSW keeps one parameter per training instance: give num_instances=...")
+        self.weight_lr = weight_lr
+        self.phi = nn.Parameter(torch.zeros(self.num_instances))
+
+    def logit_gradient(self, step: Step) -> Matrix:
+        if step.indices is None:
+            raise ValueError("INSW needs to know which instances these are: give the Step indices=...")
+        phi = self.phi.detach()[step.indices].requires_grad_()
+        weights = phi.softmax(dim=0)[:, None]
+        meta_gradient = step.meta_gradient((len(step) * weights).expand_as(step.flows)) * len(step)
+        (phi_gradient,) = torch.autograd.grad(weights, phi, meta_gradient.sum(dim=-1, keepdim=True))
+        scale = phi_gradient.abs().mean().clamp_min(torch.finfo(phi.dtype).tiny)
+        with torch.no_grad():
+            moved = phi - self.weight_lr * phi_gradient / scale
+            self.phi[step.indices] = moved
+        return moved.softmax(dim=0)[:, None] * step.flows

@@ -1,0 +1,53 @@
+"""What MWNet and GDW share: a small network V that turns an instance's loss into its weight, and its optimiser."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gdw.methods.base import Matrix, Method
+from gdw.models import WeightNet, initialise
+from gdw.step import Step
+
+CURVE_LOSSES = torch.linspace(0, 8, 33)  # nats; where V's curve is recorded: 8 is p = 0.0003
+
+
+class LearnsWeightNet(Method):
+    """Owns V and its Adam optimiser.
+
+    Args:
+        weight_net_lr: Adam's learning rate for V.
+        weight_net_decay: Adam's weight decay for V.
+    """
+
+    def __init__(
+        self, *args, weight_net_lr: float = 1e-3, weight_net_decay: float = 1e-4, **kwargs
+    ):
+        super().__init__(*args, **kwargs)
+        self.weight_net = WeightNet()
+        if self.generator is not None:
+            initialise(self.weight_net, self.generator)
+        self.optimizer = torch.optim.Adam(
+            self.weight_net.parameters(), lr=weight_net_lr, weight_decay=weight_net_decay
+        )
+
+    def instance_weights(self, step: Step) -> Float[Tensor, "batch 1"]:
+        """``V(loss)`` in (0, 1), with its graph."""
+        return self.weight_net(step.losses)
+
+    def learn(self, weights: Matrix, meta_gradient: Matrix) -> None:
+        """V takes one optimiser step along the meta gradient of the weights it gave."""
+        self.optimizer.zero_grad()
+        weights.backward(meta_gradient)
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def snapshot(self) -> dict[str, Tensor]:
+        """``weight_curve``: V at the losses 0, 0.25, ..., 8 nats."""
+        losses = CURVE_LOSSES.to(next(self.weight_net.parameters()))
+        return {"weight_curve": self.weight_net(losses)[:, 0]}
+
+    def get_extra_state(self) -> dict:
+        return self.optimizer.state_dict()
+
+    def set_extra_state(self, state: dict) -> None:
+        self.optimizer.load_state_dict(state)

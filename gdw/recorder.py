@@ -1,0 +1,87 @@
+"""One epoch's statistics of the B x C matrices, kept on the device and read once."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from gdw.step import Step
+
+
+class EpochRecorder:
+    """Sums what the loop sends back through the logits, by group of instances and flows.
+
+    The weight of a group of flows is ``sum gradient * sign(flow) * B / sum |flow|``, so that it is defined for every
+    method; the mass of a group is its share of ``sum |gradient|``.
+
+    Args:
+        clean_labels: true labels of the whole training set ``[N]``, on the device.
+        num_classes: C.
+    """
+
+    def __init__(self, clean_labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float64):
+        device = clean_labels.device
+        self.clean_labels, self.num_classes, self.dtype = clean_labels, num_classes, dtype
+        # what is summed, for every cell: weight * |flow|, |flow|, |gradient|, gradient
+        self.groups = torch.zeros(3, 6, dtype=dtype, device=device)
+        self.classes = torch.zeros(4, num_classes, num_classes, dtype=dtype, device=device)
+        self.instance_weights = torch.full((len(clean_labels),), torch.nan, dtype=dtype, device=device)
+        self.observed = torch.zeros_like(clean_labels)
+        self.losses: list[Tensor] = []
+
+    @torch.no_grad()
+    def add(self, step: Step, gradient: Tensor) -> None:
+        """One batch; rows from the clean set are left out."""
+        self.losses.append(step.losses.mean())
+        rows = slice(None) if step.is_meta is None else ~step.is_meta
+        indices, observed = step.indices[rows], step.labels[rows]
+        flows, gradient = step.flows[rows].to(self.dtype), gradient.detach()[rows].to(self.dtype)
+        pulls, sizes = gradient * flows.sign() * len(step), flows.abs()
+        true = self.clean_labels[indices]
+        cells = torch.stack([pulls, sizes, gradient.abs(), gradient])
+        truth = one_hot(true, self.num_classes).to(self.dtype)
+        self.classes += torch.einsum("ib,sic->sbc", truth, cells)
+        kinds = one_hot(self._kinds(observed, true), 6).to(self.dtype)
+        self.groups += torch.einsum("ick,sic->sk", kinds, cells[:3])
+        self.instance_weights[indices] = pulls.sum(-1) / sizes.sum(-1).clamp_min(torch.finfo(self.dtype).tiny)
+        self.observed[indices] = observed
+
+    def _kinds(self, observed: Tensor, true: Tensor) -> Tensor:
+        """Which of {clean, mislabelled} x {observed label, true class, other classes} each flow belongs to."""
+        wrong = (observed != true).long()[:, None]
+        kinds = torch.full((len(true), self.num_classes), 2, device=true.device)
+        kinds.scatter_(1, true[:, None], 1)
+        kinds.scatter_(1, observed[:, None], 0)
+        return kinds + 3 * wrong
+
+    def first_bad_step(self) -> int | None:
+        """The first step (from 0) whose loss is not finite; reads the device."""
+        bad = (~torch.stack(self.losses).isfinite()).nonzero()
+        return int(bad[0]) if len(bad) else None
+
+    def row(self) -> dict:
+        """The epoch's row of the History; empty groups are NaN."""
+        weight, size, mass = (self.groups[k].view(2, 3) for k in range(3))
+        class_weight, class_size, class_mass, push = self.classes
+        return {
+            "train_loss": torch.stack(self.losses).mean().item(),
+            "flow_weight": _ratio(weight, size),
+            "flow_mass": _ratio(mass.where(size > 0, torch.nan), mass.sum()),
+            "class_weight": _ratio(class_weight, class_size),
+            "class_mass": _ratio(class_mass.where(class_size > 0, torch.nan), class_mass.sum()),
+            "class_push": (push / max(len(self.losses), 1)).cpu().numpy(),
+            "auroc": self._auroc(),
+        }
+
+    def _auroc(self) -> float:
+        weights = self.instance_weights.cpu()
+        seen = weights.isfinite()
+        clean = (self.observed == self.clean_labels).cpu()[seen]
+        if clean.all() or not clean.any():
+            return float("nan")
+        from sklearn.metrics import roc_auc_score  # slow to import, and needed only here
+
+        return float(roc_auc_score(clean.numpy(), weights[seen].numpy()))
+
+
+def _ratio(part: Tensor, whole: Tensor):
+    return (part / torch.where(whole == 0, torch.nan, whole)).cpu().numpy()

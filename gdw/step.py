@@ -1,0 +1,146 @@
+"""Step: one training batch, seen by a method."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from gdw.flows import class_gradients
+from gdw.meta import meta_gradient
+
+Matrix = Float[Tensor, "batch classes"]
+
+
+class Step:
+    """One forward pass of a training batch; everything a method may want to know of it.
+
+    Args:
+        model: any classifier that maps images to logits ``[B, C]``.
+        images: the batch, as the model takes it.
+        labels: observed labels ``[B]`` in ``0 ... C - 1``, maybe wrong.
+        indices: which training instance each row is ``[B]``; needed by methods that keep something per instance.
+        meta_batch: clean images and labels, or a function that draws them when a method first asks.
+        lr: learning rate of the virtual step: a number, or the optimiser whose groups' rates it takes.
+        epoch: counted from 0.
+        is_meta: rows that come from the clean set ``[B]`` (training on both, or on it alone).
+        derivative: how the meta gradient is taken: ``"auto"``, ``"forward"`` or ``"double-backward"``.
+
+    Raises:
+        ValueError: the model's output is not ``[B, C]``, or a label lies outside ``0 ... C - 1``.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Int[Tensor, "batch"],
+        *,
+        indices: Int[Tensor, "batch"] | None = None,
+        meta_batch=None,
+        lr: "float | torch.optim.Optimizer | None" = None,
+        epoch: int = 0,
+        is_meta: Bool[Tensor, "batch"] | None = None,
+        derivative: str = "auto",
+    ):
+        self.model, self.images, self.labels, self.indices = model, images, labels, indices
+        self.lr, self.epoch, self.derivative = lr, epoch, derivative
+        self._meta_batch = meta_batch
+        self._random = _RandomState(images.device)
+        self.logits: Matrix = model(images)
+        self._random.close()
+        if self.logits.ndim != 2 or len(self.logits) != len(labels):
+            raise ValueError(
+                f"the model must map {len(labels)} images to logits [batch, classes], got {tuple(self.logits.shape)}"
+            )
+        if labels.device.type == "cpu" and len(labels) and not 0 <= labels.min() <= labels.max() < self.num_classes:
+            raise ValueError(
+                f"labels must lie in 0 ... {self.num_classes - 1}, got {labels.min()} ... {labels.max()}"
+            )
+        self.is_meta = is_meta
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def num_classes(self) -> int:
+        return self.logits.shape[-1]
+
+    @cached_property
+    def _frozen_logits(self) -> Matrix:
+        """The logits as numbers; under autocast in float32."""
+        logits = self.logits.detach()
+        return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+    @cached_property
+    def probs(self) -> Matrix:
+        """Softmax of the logits, without a graph."""
+        return self._frozen_logits.softmax(dim=-1)
+
+    @cached_property
+    def losses(self) -> Float[Tensor, "batch"]:
+        """Cross-entropy of each instance in nats, without a graph."""
+        return cross_entropy(self._frozen_logits, self.labels, reduction="none")
+
+    @cached_property
+    def flows(self) -> Matrix:
+        """``probs - onehot(labels)``: what cross-entropy sends back through each logit (times B)."""
+        return class_gradients(self.probs, self.labels)
+
+    @cached_property
+    def meta_batch(self) -> tuple[Tensor, Tensor]:
+        """Clean images and labels; drawn once per step."""
+        if self._meta_batch is None:
+            raise ValueError("this method learns from a clean set: give the Step a meta_batch=(images, labels)")
+        return self._meta_batch() if callable(self._meta_batch) else self._meta_batch
+
+    def meta_gradient(self, weights: Matrix) -> Matrix:
+        """``d L_meta / d weights``: the clean loss after a virtual step with these weights (meta.py).
+
+        Args:
+            weights: one weight per flow; the virtual step sends ``weights * flows / B`` back through the logits.
+        """
+        if self.lr is None:
+            raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
+        return meta_gradient(
+            self.model, self.images, self.logits, weights.detach(), self.flows, self.meta_batch, self.lr,
+            replay=self._random.replay, derivative=self.derivative,
+        )  # fmt: skip
+
+
+class _RandomState:
+    """Remembers the random state of the first forward pass, so that the tangent pass drops the same units."""
+
+    def __init__(self, device: torch.device):
+        self._device = device
+        self._before, self._moved = self._read(), False
+
+    def _read(self) -> list[Tensor]:
+        states = [torch.get_rng_state()]
+        if self._device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(self._device))
+        return states
+
+    def _write(self, states: list[Tensor]) -> None:
+        torch.set_rng_state(states[0])
+        if len(states) > 1:
+            torch.cuda.set_rng_state(states[1], self._device)
+
+    def close(self) -> None:
+        now = self._read()
+        self._moved = any(not torch.equal(a, b) for a, b in zip(self._before, now, strict=True))
+
+    @contextmanager
+    def replay(self) -> Iterator[None]:
+        if not self._moved:  # a model without dropout: leave the process's random state alone
+            yield
+            return
+        now = self._read()
+        self._write(self._before)
+        try:
+            yield
+        finally:
+            self._write(now)

@@ -1,0 +1,211 @@
+"""The one loop: it alone steps the model, draws batches and keeps time.
+
+``train`` is a generator of events. Whoever pulls it decides when the next step happens: pausing is not pulling,
+stopping is closing it, and between two events nothing is half done.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gdw.data.batches import index_batches
+from gdw.data.randomness import generator
+from gdw.data.task import Split, Task
+from gdw.history import History
+from gdw.methods.base import Method, Stage
+from gdw.recorder import EpochRecorder
+from gdw.step import Step
+
+EVALUATION_BATCH = 1000  # images at once, without a graph
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the model is stepped: SGD with momentum, weight decay and a cosine by epoch."""
+
+    epochs: int
+    batch_size: int = 100
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    seed: int = 0
+    derivative: str = "auto"
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """One step has been taken; ``epoch`` and ``batch`` count from 0. ``gradient`` is what went back, [B, C]."""
+
+    epoch: int
+    batch: int
+    batches: int
+    step: Step
+    gradient: Tensor
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch is over and its row stands in the history."""
+
+    epoch: int
+    epochs: int
+    history: History
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss is no longer a finite number. ``history`` holds the epochs before."""
+
+    def __init__(self, epoch: int, batch: int, lr: float, history: History):
+        self.history = history
+        super().__init__(
+            f"the loss stopped being finite at step {batch + 1} of epoch {epoch + 1} (learning rate {lr:g}): "
+            "try a smaller lr, a smaller step_size, or look for non-finite images"
+        )
+
+
+def train(
+    model: nn.Module, task: Task, method: Method, plan: Plan, history: History
+) -> Iterator[BatchDone | EpochDone]:
+    """Train ``model`` on ``task`` as ``method`` says; fills ``history`` epoch by epoch.
+
+    Model, method and task lie on one device. Everything random comes from ``plan.seed``.
+
+    Raises:
+        ValueError: a batch larger than the data, before any work.
+        TrainingDiverged: the loss is not finite; the history keeps the epochs before.
+    """
+    sources = _Sources(task, plan)
+    initial = {name: value.clone() for name, value in model.state_dict().items()}
+    stages = list(method.stages(task, plan.epochs))
+    total, epoch = sum(stage.epochs for stage in stages), 0
+    started = time.perf_counter()
+    for stage in stages:
+        method.prepare(task, model)
+        if stage.restart:
+            model.load_state_dict(initial)
+        optimizer = _sgd(model, plan)
+        for stage_epoch in range(stage.epochs):
+            lr = stage.lr_scale * cosine(plan.lr, stage_epoch, stage.epochs)
+            recorder = EpochRecorder(task.clean_labels, task.num_classes)
+            for batch in range(sources.steps):
+                step = sources.step(model, stage, epoch, _with_rate(optimizer, lr), plan.derivative)
+                gradient = take_step(step, method, optimizer)
+                recorder.add(step, gradient)
+                yield BatchDone(epoch, batch, sources.steps, step, gradient)
+            bad = recorder.first_bad_step()
+            if bad is not None:
+                raise TrainingDiverged(epoch, bad, lr, history)
+            history.append({**recorder.row(), **evaluate(model, task), "lr": lr, **_snapshot(method)})
+            history.metadata["seconds"] = round(time.perf_counter() - started, 3)
+            epoch += 1
+            yield EpochDone(epoch - 1, total, history)
+
+
+def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> Tensor:
+    """The method shapes the gradient, the logits carry it back, the optimiser steps. Returns the gradient."""
+    optimizer.zero_grad()
+    gradient = method.logit_gradient(step).detach()
+    step.logits.backward(gradient.to(step.logits.dtype))
+    optimizer.step()
+    return gradient
+
+
+def cosine(lr: float, epoch: int, epochs: int) -> float:
+    """Half a cosine from ``lr`` towards 0, constant within an epoch."""
+    return lr * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, task: Task) -> dict:
+    """Test loss (nats) and accuracy in percent, overall and by class; validation accuracy, NaN without such a set."""
+    was_training = model.training
+    model.eval()
+    test = predict(model, task, task.test)
+    correct = (test.argmax(-1) == task.test.labels).double() * 100
+    by_class = torch.zeros(2, task.num_classes, dtype=torch.float64, device=correct.device)
+    by_class.index_add_(1, task.test.labels, torch.stack([correct, torch.ones_like(correct)]))
+    row = {
+        "test_loss": nn.functional.cross_entropy(test, task.test.labels).item(),
+        "test_accuracy": correct.mean().item(),
+        "class_accuracy": (by_class[0] / by_class[1]).cpu().numpy(),
+        "validation_accuracy": float("nan"),
+    }
+    if len(task.validation):
+        right = predict(model, task, task.validation).argmax(-1) == task.validation.labels
+        row["validation_accuracy"] = 100 * right.double().mean().item()
+    model.train(was_training)
+    return row
+
+
+@torch.no_grad()
+def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
+    """Logits of a whole split; the caller puts the model in evaluation mode."""
+    dtype = next(model.parameters()).dtype
+    return torch.cat([
+        model(task.pixels.normalise(images, dtype)) for images in split.images.split(EVALUATION_BATCH)
+    ])  # fmt: skip
+
+
+class _Sources:
+    """Batches of the training set, the clean set, or both, each with its own named randomness."""
+
+    def __init__(self, task: Task, plan: Plan):
+        self.task, device = task, task.train.images.device
+        train, meta = len(task.train), len(task.meta)
+        if plan.batch_size > train:
+            raise ValueError(f"batch_size must not exceed the training set's {train} images, got {plan.batch_size}")
+
+        def indices(name: str, count: int) -> Iterator[Tensor]:
+            return index_batches(count, min(plan.batch_size, count), generator(plan.seed, name, device))
+
+        self.indices = {"train": indices("train batches", train), "both": indices("both batches", train + meta)}
+        self.indices["meta"] = indices("clean batches", meta)
+        self.meta = indices("meta batches", meta)
+        self.augmentation = generator(plan.seed, "augmentation", device)
+        self.steps = train // plan.batch_size
+
+    def images(self, images: Tensor, model: nn.Module) -> Tensor:
+        pixels = self.task.pixels
+        return pixels.normalise(pixels.augment(images, self.augmentation), next(model.parameters()).dtype)
+
+    def meta_batch(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+        chosen = next(self.meta)
+        return self.images(self.task.meta.images[chosen], model), self.task.meta.labels[chosen]
+
+    def step(self, model: nn.Module, stage: Stage, epoch: int, lr, derivative: str) -> Step:
+        task, chosen = self.task, next(self.indices[stage.source])
+        is_meta = None
+        if stage.source == "train":
+            images, labels = task.train.images[chosen], task.train.labels[chosen]
+        elif stage.source == "meta":
+            images, labels = task.meta.images[chosen], task.meta.labels[chosen]
+            is_meta = torch.ones_like(chosen, dtype=torch.bool)
+        else:
+            is_meta = chosen >= len(task.train)
+            images = torch.cat([task.train.images, task.meta.images])[chosen]
+            labels = torch.cat([task.train.labels, task.meta.labels])[chosen]
+        return Step(
+            model, self.images(images, model), labels, indices=chosen, meta_batch=lambda: self.meta_batch(model),
+            lr=lr, epoch=epoch, is_meta=is_meta, derivative=derivative,
+        )  # fmt: skip
+
+
+def _sgd(model: nn.Module, plan: Plan) -> torch.optim.SGD:
+    return torch.optim.SGD(
+        (p for p in model.parameters() if p.requires_grad),
+        lr=plan.lr, momentum=plan.momentum, weight_decay=plan.weight_decay,
+    )  # fmt: skip
+
+
+def _with_rate(optimizer: torch.optim.Optimizer, lr: float) -> torch.optim.Optimizer:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    return optimizer
+
+
+def _snapshot(method: Method) -> dict:
+    return {name: value.detach().double().cpu().numpy() for name, value in method.snapshot().items()}
