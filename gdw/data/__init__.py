@@ -1,0 +1,24 @@
+"""Data: sets of images, what is done to their labels, and the disjoint splits of a task."""
+
+from gdw.data.batches import index_batches
+from gdw.data.corruption import class_counts, corrupt_labels, transition_matrix, wrong_label_rate
+from gdw.data.datasets import DATASETS, Dataset, load_dataset
+from gdw.data.pixels import Pixels
+from gdw.data.randomness import generator
+from gdw.data.task import Split, Task, make_task
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Pixels",
+    "Split",
+    "Task",
+    "class_counts",
+    "corrupt_labels",
+    "generator",
+    "index_batches",
+    "load_dataset",
+    "make_task",
+    "transition_matrix",
+    "wrong_label_rate",
+]

@@ -1,0 +1,186 @@
+"""What is done to a clean training set: wrong labels by a transition matrix, and too few images of some classes."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gdw.errors import require_between, unknown
+
+ROW_SUM_TOLERANCE = 1e-6  # how far a row of probabilities given by hand may be from 1
+COUNT_TOLERANCE = 1e-6  # 500 * 0.02 must count as 10 images even where it comes out as 9.999...
+
+Matrix = Float[Tensor, "classes classes"]
+
+
+def _uniform(rate: float, classes: int, generator: torch.Generator) -> Matrix:
+    """``(1 - r) I + r / C``: with probability r a label drawn from all classes, the true one included."""
+    return (1 - rate) * torch.eye(classes, dtype=torch.float64) + rate / classes
+
+
+def _symmetric(rate: float, classes: int, generator: torch.Generator) -> Matrix:
+    """``1 - r`` on the diagonal, ``r / (C - 1)`` elsewhere: with probability r one of the other classes."""
+    matrix = torch.full((classes, classes), rate / (classes - 1), dtype=torch.float64)
+    return matrix.fill_diagonal_(1 - rate)
+
+
+def _to_others(others: int, rate: float, classes: int, generator: torch.Generator) -> Matrix:
+    """Each class keeps ``1 - r``; ``others`` different classes, drawn for it, share r equally."""
+    if classes <= others:
+        raise ValueError(f"flip noise to {others} other classes needs {others + 1} classes, got {classes}")
+    matrix = (1 - rate) * torch.eye(classes, dtype=torch.float64)
+    for true in range(classes):
+        drawn = torch.randperm(classes - 1, generator=generator)[:others]
+        matrix[true, drawn + (drawn >= true)] = rate / others  # skip the true class itself
+    return matrix
+
+
+def _flip(rate: float, classes: int, generator: torch.Generator) -> Matrix:
+    """With probability r the one other class that was drawn for this class."""
+    return _to_others(1, rate, classes, generator)
+
+
+def _flip2(rate: float, classes: int, generator: torch.Generator) -> Matrix:
+    """With probability r / 2 each, one of two other classes that were drawn for this class."""
+    return _to_others(2, rate, classes, generator)
+
+
+def _pair(rate: float, classes: int, generator: torch.Generator) -> Matrix:
+    """With probability r the next class; the last class becomes the first."""
+    identity = torch.eye(classes, dtype=torch.float64)
+    return (1 - rate) * identity + rate * identity.roll(1, dims=1)
+
+
+NOISES: dict[str, Callable[[float, int, torch.Generator], Matrix]] = {
+    "uniform": _uniform,
+    "symmetric": _symmetric,
+    "flip": _flip,
+    "flip2": _flip2,
+    "pair": _pair,
+}
+
+
+def transition_matrix(
+    noise: str | Matrix | Sequence[Sequence[float]], rate: float, classes: int, generator: torch.Generator
+) -> Matrix:
+    """Probability of each observed label (column) given the true one (row).
+
+    Args:
+        noise: a name in ``NOISES``, or a row-stochastic matrix, which is taken as it is (``rate`` is then unused).
+        rate: the mixing rate r in [0, 1]. For ``"uniform"`` only ``r (C - 1) / C`` of the labels come out
+            wrong: at r = 0.4 and ten classes 36 %.
+        classes: number of classes C, at least 2.
+        generator: draws which classes ``"flip"`` and ``"flip2"`` lead to.
+
+    Returns:
+        float64; rows sum to 1.
+
+    Raises:
+        ValueError: an unknown name, a rate outside [0, 1], a matrix that is not row-stochastic of C rows.
+
+    Source: GDW (Chen et al., NeurIPS 2021), section 4; Meta-Weight-Net (Shu et al., NeurIPS 2019) for the flips.
+    """
+    if not isinstance(noise, str):
+        return _checked_matrix(noise, classes)
+    if noise not in NOISES:
+        raise unknown("noise", noise, NOISES)
+    require_between("rate", rate, 0, 1)
+    if classes < 2:
+        raise ValueError(f"label noise needs at least 2 classes, got {classes}")
+    return NOISES[noise](rate, classes, generator)
+
+
+def _checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int) -> Matrix:
+    try:
+        matrix = torch.as_tensor(noise, dtype=torch.float64, device="cpu").detach().clone()
+    except (TypeError, ValueError) as error:
+        raise ValueError("noise must be a name or a matrix of numbers with rows of equal length") from error
+    if matrix.shape != (classes, classes):
+        raise ValueError(
+            f"the noise matrix must be {classes} x {classes}, one row a class, got shape {tuple(matrix.shape)}"
+        )
+    if not bool((matrix >= 0).all()):  # false for NaN too
+        raise ValueError("the noise matrix must hold probabilities: found a negative number or NaN")
+    sums = matrix.sum(1)
+    worst = int((sums - 1).abs().argmax())
+    if abs(float(sums[worst]) - 1) > ROW_SUM_TOLERANCE:
+        raise ValueError(f"each row of the noise matrix must sum to 1, but row {worst} sums to {sums[worst]:g}")
+    return matrix / sums[:, None]
+
+
+def corrupt_labels(
+    labels: Int[Tensor, "images"], matrix: Matrix, generator: torch.Generator
+) -> Int[Tensor, "images"]:
+    """One observed label for each true one, drawn from its row of the matrix.
+
+    Args:
+        labels: true labels in ``0 ... classes - 1``.
+        matrix: row-stochastic, as from :func:`transition_matrix`.
+        generator: one uniform number is drawn for each label, whatever the matrix.
+
+    Raises:
+        ValueError: a label that has no row.
+    """
+    if len(labels) and not (0 <= int(labels.min()) and int(labels.max()) < len(matrix)):
+        raise ValueError(f"labels must lie in 0 ... {len(matrix) - 1}, got {int(labels.min())} to {int(labels.max())}")
+    edges = matrix.cumsum(1)
+    edges = edges / edges[:, -1:]  # ends at exactly 1, above every draw
+    draws = torch.rand(len(labels), 1, generator=generator, dtype=matrix.dtype)
+    return torch.searchsorted(edges[labels], draws, right=True).squeeze(1)
+
+
+def wrong_label_rate(clean_labels: Int[Tensor, "images"], labels: Int[Tensor, "images"]) -> float:
+    """Share of labels that differ from the true ones, in [0, 1]; 0 for an empty set."""
+    return float((clean_labels != labels).double().mean()) if len(labels) else 0.0
+
+
+def _exponential_share(place: int, classes: int, imbalance: float) -> float:
+    return imbalance ** (place / (classes - 1))
+
+
+def _step_share(place: int, classes: int, imbalance: float) -> float:
+    return 1.0 if place < (classes + 1) // 2 else imbalance
+
+
+IMBALANCES: dict[str, Callable[[int, int, float], float]] = {
+    "exponential": _exponential_share,
+    "step": _step_share,
+}
+
+
+def class_shares(kind: str, classes: int, imbalance: float) -> list[float]:
+    """Size of each class as a share of the largest; see :func:`class_counts`."""
+    if kind not in IMBALANCES:
+        raise unknown("imbalance kind", kind, IMBALANCES)
+    require_between("imbalance", imbalance, 0, 1, open_low=True)
+    if classes < 2:
+        raise ValueError(f"an imbalance needs at least 2 classes, got {classes}")
+    return [IMBALANCES[kind](place, classes, imbalance) for place in range(classes)]
+
+
+def class_counts(kind: str, largest: int, classes: int, imbalance: float) -> list[int]:
+    """How many images each class keeps.
+
+    ``"exponential"``: ``n_c = n_max f^(c / (C - 1))``, a long tail; ``"step"``: the first half of the classes
+    (the larger half, for an odd number) keep ``n_max``, the others ``f n_max``. Fractions are dropped, as in
+    the published long-tailed CIFAR.
+
+    Args:
+        kind: a name in ``IMBALANCES``.
+        largest: images of the largest class, n_max.
+        classes: number of classes C, at least 2.
+        imbalance: smallest class / largest, f in (0, 1].
+
+    Raises:
+        ValueError: an unknown kind, an imbalance outside (0, 1], or one that leaves a class without an image.
+
+    Source: Class-balanced loss (Cui et al., CVPR 2019); Buda et al. 2018 for the step.
+    """
+    counts = [int(largest * share + COUNT_TOLERANCE) for share in class_shares(kind, classes, imbalance)]
+    if min(counts) < 1:
+        empty = counts.index(min(counts))
+        raise ValueError(
+            f"imbalance {imbalance:g} leaves class {empty} without an image: the largest class has only {largest}"
+        )
+    return counts

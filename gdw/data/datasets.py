@@ -1,0 +1,138 @@
+"""Images and their true labels, by name; a folder of pictures is as good as a name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+from gdw.data.pixels import Pixels
+from gdw.errors import unknown
+
+CLOUD_NAMES = ("amber", "blue", "rose")
+CLOUD_POINTS = 300  # in each class
+CLOUD_TURN = 2.6  # radians that an arm turns from its inner end to its outer one
+CLOUD_INNER, CLOUD_OUTER = 0.3, 2.0  # distance of an arm's two ends from the origin
+CLOUD_SPREAD = 0.18  # standard deviation around the arm: neighbours touch and overlap a little
+CLOUD_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with their true labels, before any task is made of them.
+
+    Attributes:
+        name: what it is called in tables.
+        class_names: one name for each label.
+        images: uint8 [images, channels, height, width], or float32 [images, coordinates] for points.
+        labels: int64 [images], true, in ``0 ... classes - 1``.
+        test_images, test_labels: the published test set; without one a task holds out a fixed share.
+        pixels: how the stored values become a network's input.
+
+    Raises:
+        ValueError: labels out of range or not one for each image; fewer than two classes; a class with no image.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    images: Shaped[Tensor, "images *shape"]
+    labels: Int[Tensor, "images"]
+    test_images: Shaped[Tensor, "test_images *shape"] | None = None
+    test_labels: Int[Tensor, "test_images"] | None = None
+    pixels: Pixels = field(default_factory=Pixels)
+
+    def __post_init__(self):
+        if len(self.class_names) < 2:
+            raise ValueError(f"{self.name}: at least 2 classes are needed, got {len(self.class_names)}")
+        if (self.test_images is None) != (self.test_labels is None):
+            raise ValueError(f"{self.name}: give test_images and test_labels together, or neither")
+        self._check("training", self.images, self.labels)
+        if self.test_images is not None:
+            self._check("test", self.test_images, self.test_labels)
+
+    def _check(self, part: str, images: Tensor, labels: Tensor) -> None:
+        classes = len(self.class_names)
+        if len(images) != len(labels):
+            raise ValueError(f"{self.name}: {len(images)} {part} images but {len(labels)} labels")
+        if len(labels) and not (0 <= int(labels.min()) and int(labels.max()) < classes):
+            found = f"{int(labels.min())} to {int(labels.max())}"
+            raise ValueError(f"{self.name}: {part} labels must lie in 0 ... {classes - 1}, got {found}")
+        empty = (torch.bincount(labels, minlength=classes) == 0).nonzero().flatten().tolist()
+        if empty:
+            names = ", ".join(self.class_names[label] for label in empty)
+            raise ValueError(f"{self.name}: no {part} image of class {names}")
+
+
+def _digits(root: Path | None) -> Dataset:
+    """scikit-learn's 1,797 handwritten digits, 8 x 8, in 17 shades."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = torch.from_numpy(digits.images.astype("uint8")).unsqueeze(1)
+    names = tuple(str(name) for name in digits.target_names)
+    pixels = Pixels(scale=16, mean=(0.5,), std=(1.0,))
+    return Dataset("digits", names, images, torch.from_numpy(digits.target).long(), pixels=pixels)
+
+
+def _clouds(root: Path | None) -> Dataset:
+    """Three arms of a galaxy: points in the plane, for pictures of decision regions."""
+    random = torch.Generator().manual_seed(CLOUD_SEED)
+    along = torch.linspace(0, 1, CLOUD_POINTS)
+    arms = []
+    for label in range(len(CLOUD_NAMES)):
+        angle = 2 * torch.pi * label / len(CLOUD_NAMES) + CLOUD_TURN * along
+        distance = CLOUD_INNER + (CLOUD_OUTER - CLOUD_INNER) * along
+        arm = distance[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+        arms.append(arm + CLOUD_SPREAD * torch.randn(CLOUD_POINTS, 2, generator=random))
+    labels = torch.arange(len(CLOUD_NAMES)).repeat_interleave(CLOUD_POINTS)
+    return Dataset("clouds", CLOUD_NAMES, torch.cat(arms), labels)
+
+
+def _published(name: str) -> Callable[[Path | None], Dataset]:
+    def load(root: Path | None) -> Dataset:
+        from gdw.data.published import load_published
+
+        return load_published(name, root)
+
+    return load
+
+
+DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
+    "digits": _digits,
+    "clouds": _clouds,
+    "mnist": _published("mnist"),
+    "fashion-mnist": _published("fashion-mnist"),
+    "cifar10": _published("cifar10"),
+    "cifar100": _published("cifar100"),
+}
+
+
+def load_dataset(
+    name_or_path: str | Path, root: str | Path | None = None, image_size: int | None = None
+) -> Dataset:
+    """A data set by name, or an image folder by path.
+
+    Args:
+        name_or_path: a name in ``DATASETS``, or a folder ``class/...`` or ``train/class/...`` with
+            ``test/class/...``. A name wins over a folder of the same name: write ``./digits`` for the folder.
+        root: where published sets lie and are downloaded to; default the folder that the environment
+            variable ``GDW_DATA`` names, else ``~/.cache/gdw``.
+        image_size: height and width of a folder's pictures in pixels; default their own if all are of one
+            size, else 32.
+
+    Raises:
+        ValueError: an unknown name; a folder that is empty, has one class or holds a broken picture.
+        FileNotFoundError: no such folder; or a published set that is neither on disk nor to be had.
+    """
+    if str(name_or_path) in DATASETS:
+        return DATASETS[str(name_or_path)](None if root is None else Path(root).expanduser())
+    folder = Path(name_or_path).expanduser()
+    if folder.is_dir():
+        from gdw.data.folder import load_folder
+
+        return load_folder(folder, image_size)
+    if isinstance(name_or_path, Path) or any(mark in str(name_or_path) for mark in "/\\~"):
+        raise FileNotFoundError(f"no image folder at {folder}")
+    raise unknown("dataset", name_or_path, DATASETS)

@@ -1,0 +1,176 @@
+"""A folder of pictures as a data set: decoded once, by several threads, and held as uint8."""
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from gdw.data.datasets import Dataset
+from gdw.data.pixels import Pixels
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
+PEEK = 100  # pictures looked at to learn whether they are all of one size
+CHUNK = 256  # pictures a thread decodes at a time
+THREADS = 4  # enough to keep decoding while the disk is waited for
+LARGE = 4 * 2**30  # bytes of pixels above which a warning suggests smaller ones
+STATISTICS_CHUNK = 4096  # pictures summed at a time, so that float64 copies stay small
+
+
+class SeveralSizes(Exception):
+    """A picture is not of the size that the others are."""
+
+
+def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
+    """The data set in ``class/...``, or in ``train/class/...`` with ``test/class/...``; in colour.
+
+    Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each
+    is resized. Means and deviations of the channels are those of the training pictures; training pictures are
+    flipped and shifted by up to an eighth of their size.
+
+    Args:
+        folder: its classes are its folders in alphabetical order; files that are no pictures are passed over.
+        image_size: height and width in pixels.
+
+    Raises:
+        ValueError: an empty folder, one class, a class without a picture, a broken picture, test classes that
+            differ from the training classes.
+    """
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"image_size must be at least 1 pixel, got {image_size}")
+    trained = folder / "train"
+    nested = trained.is_dir() and any(child.is_dir() for child in trained.iterdir())
+    names, files, labels = _list_classes(trained if nested else folder)
+    count = len(files)
+    test_labels: list[int] = []
+    if nested and (folder / "test").is_dir():
+        test_names, test_files, test_labels = _list_classes(folder / "test")
+        if test_names != names:
+            raise ValueError(f"{folder}: train and test must hold the same classes, got {names} and {test_names}")
+        files = files + test_files
+    images = _decode(files, image_size)
+    has_test = bool(test_labels)
+    return Dataset(
+        folder.resolve().name,
+        names,
+        images[:count],
+        torch.tensor(labels),
+        images[count:] if has_test else None,
+        torch.tensor(test_labels) if has_test else None,
+        _pixels(images[:count]),
+    )
+
+
+def _list_classes(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int]]:
+    """Names of the classes, the pictures in a fixed order, and the label of each."""
+    classes = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+    if not classes:
+        raise ValueError(f"{folder} is empty: it needs one folder of pictures for each class")
+    if len(classes) == 1:
+        raise ValueError(f"{folder} has only one class, {classes[0].name}: at least 2 are needed")
+    files: list[Path] = []
+    labels: list[int] = []
+    for label, directory in enumerate(classes):
+        pictures = sorted(file for file in directory.rglob("*") if file.suffix.lower() in ENDINGS)
+        if not pictures:
+            raise ValueError(f"class {directory.name} has no picture in {directory}")
+        files += pictures
+        labels += [label] * len(pictures)
+    return tuple(directory.name for directory in classes), files, labels
+
+
+def _decode(files: list[Path], image_size: int | None) -> UInt8[Tensor, "images 3 height width"]:
+    if image_size is None:
+        size = _one_size(files)
+        if size is not None:
+            try:
+                return _decode_all(files, size, resize=False)
+            except SeveralSizes:
+                pass
+        image_size = COMMON_SIZE
+    return _decode_all(files, (image_size, image_size), resize=True)
+
+
+def _one_size(files: list[Path]) -> tuple[int, int] | None:
+    """Height and width that a sample of the pictures shares; None where they differ."""
+    sample = files[:: max(1, len(files) // PEEK)]
+    sizes = {tuple(_open(file).shape[1:]) for file in sample}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _decode_all(files: list[Path], size: tuple[int, int], resize: bool) -> UInt8[Tensor, "images 3 height width"]:
+    height, width = size
+    if (needed := len(files) * 3 * height * width) > LARGE:
+        warnings.warn(
+            f"{len(files)} pictures of {height} x {width} take {needed / 2**30:.1f} GiB of memory; "
+            "image_size makes them smaller",
+            stacklevel=2,
+        )
+    images = torch.empty(len(files), 3, height, width, dtype=torch.uint8)
+
+    def fill(start: int) -> None:
+        for place, file in enumerate(files[start : start + CHUNK], start):
+            picture = _resized(file, size) if resize else _open(file)
+            if picture.shape != images.shape[1:]:
+                raise SeveralSizes
+            images[place] = picture
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        jobs = [pool.submit(fill, start) for start in range(0, len(files), CHUNK)]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # one bad picture ends it: the others need not be read
+            raise
+    return images
+
+
+def _open(file: Path) -> UInt8[Tensor, "3 height width"]:
+    """One picture in colour, by torchvision's decoder, the fastest; by Pillow what that one does not know."""
+    from torchvision.io import ImageReadMode, decode_image
+
+    stored = bytearray(file.read_bytes())
+    try:
+        encoded = torch.frombuffer(stored, dtype=torch.uint8)
+        picture = decode_image(encoded, mode=ImageReadMode.RGB, apply_exif_orientation=True)
+        if picture.ndim == 3 and picture.dtype == torch.uint8:
+            return picture
+    except (RuntimeError, ValueError):
+        pass
+    return _resized(file, None)
+
+
+def _resized(file: Path, size: tuple[int, int] | None) -> UInt8[Tensor, "3 height width"]:
+    """One picture in colour; with a size, its middle part of that shape, resized."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file) as picture:
+            if size is not None:
+                picture.draft("RGB", size[::-1])  # a large JPEG is decoded at a fraction of its size
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+            if size is not None:
+                upright = ImageOps.fit(upright, size[::-1])
+            return torch.from_numpy(np.array(upright)).permute(2, 0, 1)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's ways to say so
+        raise ValueError(f"broken picture: {file} ({error})") from error
+
+
+def _pixels(images: UInt8[Tensor, "images 3 height width"]) -> Pixels:
+    """Statistics of each channel; a channel that never varies keeps a deviation of 1."""
+    count = images[:, 0].numel()
+    total, squares = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    for chunk in images.split(STATISTICS_CHUNK):
+        values = chunk.double() / 255
+        total += values.sum((0, 2, 3))
+        squares += values.square().sum((0, 2, 3))
+    mean = total / count
+    std = (squares / count - mean.square()).clamp_min(0).sqrt()
+    std = torch.where(std > 1e-6, std, torch.ones(()).double())
+    pad = min(images.shape[2:]) // 8
+    return Pixels(255, tuple(mean.tolist()), tuple(std.tolist()), pad=pad, flip=True)

@@ -1,0 +1,86 @@
+"""How stored pixels become a network's input: normalisation, and random crops and flips, a whole batch at a time."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What is done to stored images before a network sees them, on whatever device they lie.
+
+    The default leaves them as they are, which suits points.
+
+    Attributes:
+        scale: stored value that stands for 1, such as 255.
+        mean: subtracted after scaling; one number for each channel, or one for all.
+        std: divided by after that; one number for each channel, or one for all.
+        pad: pixels by which a random crop may move, on each side; borders are mirrored.
+        flip: whether a picture is mirrored left to right in half of the cases.
+    """
+
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    pad: int = 0
+    flip: bool = False
+
+    def __post_init__(self):
+        if not self.scale > 0 or not all(std > 0 for std in self.std):
+            raise ValueError(f"scale and std must be positive, got scale {self.scale:g} and std {self.std}")
+        if self.pad < 0:
+            raise ValueError(f"pad must be 0 pixels or more, got {self.pad}")
+
+    def normalise(
+        self, images: Shaped[Tensor, "batch *shape"], dtype: torch.dtype = torch.float32
+    ) -> Float[Tensor, "batch *shape"]:
+        """``(images / scale - mean) / std``, channel by channel, in ``dtype``."""
+        per_channel = (-1,) + (1,) * (images.ndim - 2)
+        mean = torch.tensor(self.mean, dtype=dtype, device=images.device).view(per_channel)
+        std = torch.tensor(self.std, dtype=dtype, device=images.device).view(per_channel)
+        return (images.to(dtype) / self.scale).sub_(mean).div_(std)
+
+    def augment(
+        self, images: Shaped[Tensor, "batch *shape"], generator: torch.Generator
+    ) -> Shaped[Tensor, "batch *shape"]:
+        """Each picture mirrored at its borders by ``pad``, cropped back at random and flipped at random.
+
+        Args:
+            images: [batch, channels, height, width], of any dtype, which is kept. Left as they are, and
+                nothing drawn, where ``pad`` is 0 and ``flip`` is off.
+            generator: the only randomness; it may live on another device than the images.
+
+        Raises:
+            ValueError: where ``pad`` is not smaller than the picture, so that there is nothing to mirror.
+
+        Source: the augmentation of the published CIFAR runs (pad 4, crop, flip).
+        """
+        if self.pad == 0 and not self.flip:
+            return images
+        count, channels, height, width = images.shape
+        if self.pad >= min(height, width):
+            raise ValueError(f"pad must be smaller than the picture, got {self.pad} for {height} x {width}")
+        down, right, flipped = self._draw(count, images.device, generator)
+        rows = _mirrored(down, height)
+        columns = _mirrored(right, width)
+        columns = torch.where(flipped[:, None], columns.flip(1), columns)
+        place = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)  # in the flattened picture
+        place = place[:, None].expand(count, channels, height * width)
+        return images.flatten(2).gather(2, place).view_as(images)
+
+    def _draw(self, count: int, device: torch.device, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Shift down and to the right in pixels, in ``-pad ... pad``, and whether to flip; each [batch]."""
+        where = generator.device
+        shifts = torch.randint(-self.pad, self.pad + 1, (2, count), generator=generator, device=where)
+        flips = torch.randint(0, 2 if self.flip else 1, (count,), generator=generator, device=where)
+        down, right = shifts.to(device)
+        return down, right, flips.bool().to(device)
+
+
+def _mirrored(shift: Int[Tensor, "batch"], size: int) -> Int[Tensor, "batch size"]:
+    """Which stored row (or column) each row of the crop shows; beyond a border it runs back inside."""
+    place = (torch.arange(size, device=shift.device) + shift[:, None]).abs()
+    last = size - 1
+    return last - (last - place).abs()

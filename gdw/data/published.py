@@ -1,0 +1,111 @@
+"""MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, through torchvision: from disk if they are there, else downloaded."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gdw.data.datasets import Dataset
+from gdw.data.pixels import Pixels
+
+DEFAULT_ROOT = "~/.cache/gdw"
+PATIENCE = 10.0  # seconds that a silent server is waited for
+
+IDX_FILES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+CIFAR_PIXELS = Pixels(  # as in the published runs
+    scale=255,
+    mean=(125.3 / 255, 123.0 / 255, 113.9 / 255),
+    std=(63.0 / 255, 62.1 / 255, 66.7 / 255),
+    pad=4,
+    flip=True,
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where torchvision keeps a published set: its class there, the files to fetch, and the folder below the root."""
+
+    torchvision_name: str
+    files: tuple[str, ...]
+    folder: str
+    pixels: Pixels
+
+
+SOURCES = {
+    "mnist": Source("MNIST", IDX_FILES, "MNIST/raw", Pixels(255, (0.1307,), (0.3081,))),
+    "fashion-mnist": Source("FashionMNIST", IDX_FILES, "FashionMNIST/raw", Pixels(255, (0.2860,), (0.3530,))),
+    "cifar10": Source("CIFAR10", ("cifar-10-python.tar.gz",), "", CIFAR_PIXELS),
+    "cifar100": Source("CIFAR100", ("cifar-100-python.tar.gz",), "", CIFAR_PIXELS),
+}
+
+
+def data_root(root: str | Path | None = None) -> Path:
+    """The folder for published sets: the one given, else ``$GDW_DATA``, else ``~/.cache/gdw``."""
+    return Path(root or os.environ.get("GDW_DATA") or DEFAULT_ROOT).expanduser()
+
+
+def load_published(name: str, root: str | Path | None = None) -> Dataset:
+    """One of ``SOURCES`` with its published test set.
+
+    Raises:
+        FileNotFoundError: it is not on disk and cannot be downloaded; names the file and the folder for it.
+    """
+    source, folder = SOURCES[name], data_root(root)
+    train, test = _open(source, folder, train=True), _open(source, folder, train=False)
+    return Dataset(
+        name,
+        tuple(label.split(" - ")[0] for label in train.classes),  # MNIST's "7 - seven" is a 7
+        _images(train.data),
+        torch.as_tensor(train.targets, dtype=torch.int64),
+        _images(test.data),
+        torch.as_tensor(test.targets, dtype=torch.int64),
+        source.pixels,
+    )
+
+
+def _open(source: Source, root: Path, train: bool):
+    """torchvision's own object; the network is asked only for what is not on disk."""
+    from torchvision import datasets
+
+    kind = getattr(datasets, source.torchvision_name)
+    try:
+        return kind(root, train=train, download=False)
+    except RuntimeError:  # not there, or not whole
+        pass
+    try:
+        with _patience(PATIENCE):
+            return kind(root, train=train, download=True)
+    except (OSError, RuntimeError) as error:
+        folder = root / source.folder
+        missing = [file for file in source.files if not (folder / file).exists()]
+        raise FileNotFoundError(
+            f"{source.torchvision_name} is not on this machine and could not be downloaded ({error}). "
+            f"Put {', '.join(missing or source.files)} into {folder}, or set GDW_DATA to the folder that holds it."
+        ) from error
+
+
+def _images(data) -> Tensor:
+    """uint8 [images, channels, height, width] from either of torchvision's layouts."""
+    images = torch.as_tensor(data)
+    return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """A limit on silence: torchvision opens its connections without one, and could wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

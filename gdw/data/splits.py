@@ -1,0 +1,92 @@
+"""Which image goes where: a fixed test share, disjoint balanced sets for meta and validation, the rest to train on."""
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from gdw.data.corruption import class_counts, class_shares
+from gdw.data.datasets import Dataset
+from gdw.data.randomness import generator
+
+TEST_SHARE = 0.3  # of each class, where a data set has no test set of its own
+TEST_SEED = 0  # of that share: every experiment is tested on the same images
+
+Indices = Int[Tensor, "images"]
+
+
+def split_indices(dataset: Dataset, per_class: dict[str, int], random: torch.Generator) -> dict[str, Indices]:
+    """Disjoint ``"test"``, each set of ``per_class``, and ``"train"``: all that is left. Indices ascend.
+
+    Args:
+        dataset: its own test set, where it has one, counts on after its last training image.
+        per_class: images of each class for each balanced set: ``"meta"`` and ``"validation"``.
+        random: draws the balanced sets; the held-out test share does not depend on it.
+
+    Raises:
+        ValueError: a negative count, an empty meta set, or a class too small for these counts and one image more.
+    """
+    _check_counts(per_class)
+    classes = range(len(dataset.class_names))
+    pools = [(dataset.labels == label).nonzero().flatten() for label in classes]
+    test, pools = _test_indices(dataset, pools)
+    _check_sizes(pools, per_class, dataset.class_names)
+    pools = [_shuffled(pool, random) for pool in pools]
+    indices, start = {"test": test}, 0
+    for name, count in per_class.items():
+        indices[name] = _joined([pool[start : start + count] for pool in pools])
+        start += count
+    return indices | {"train": _joined([pool[start:] for pool in pools])}
+
+
+def thinned(
+    train: Indices, labels: Int[Tensor, "pool"], kind: str, imbalance: float, classes: int, random: torch.Generator
+) -> Indices:
+    """The training images an imbalance leaves: the proportions exactly, on as large a scale as every class allows.
+
+    Args:
+        train: indices into ``labels``.
+        kind, imbalance, classes: see :func:`gdw.data.corruption.class_counts`.
+        random: draws which images stay.
+    """
+    pools = [train[labels[train] == label] for label in range(classes)]
+    shares = class_shares(kind, classes, imbalance)
+    largest = min(int(len(pool) / share) for pool, share in zip(pools, shares, strict=True))
+    counts = class_counts(kind, largest, classes, imbalance)
+    return _joined([_shuffled(pool, random)[:count] for pool, count in zip(pools, counts, strict=True)])
+
+
+def _test_indices(dataset: Dataset, pools: list[Indices]) -> tuple[Indices, list[Indices]]:
+    """The test images, and for each class the images that are left to train on."""
+    if dataset.test_labels is not None:
+        own = len(dataset.labels)
+        return torch.arange(own, own + len(dataset.test_labels)), pools
+    random = generator(TEST_SEED, "test")
+    pools = [_shuffled(pool, random) for pool in pools]
+    counts = [max(1, round(TEST_SHARE * len(pool))) for pool in pools]
+    test = _joined([pool[:count] for pool, count in zip(pools, counts, strict=True)])
+    return test, [pool[count:].sort().values for pool, count in zip(pools, counts, strict=True)]
+
+
+def _check_counts(per_class: dict[str, int]) -> None:
+    for name, count in per_class.items():
+        least = 1 if name == "meta" else 0
+        if count < least:
+            raise ValueError(f"{name}_per_class must be at least {least}, got {count}")
+
+
+def _check_sizes(pools: list[Indices], per_class: dict[str, int], class_names: tuple[str, ...]) -> None:
+    wanted = ", ".join(f"{name}_per_class {count}" for name, count in per_class.items())
+    for pool, name in zip(pools, class_names, strict=True):
+        if sum(per_class.values()) >= len(pool):
+            raise ValueError(
+                f"class {name} has only {len(pool)} images outside the test set: too few for {wanted} "
+                "and at least one more to train on"
+            )
+
+
+def _shuffled(indices: Indices, random: torch.Generator) -> Indices:
+    return indices[torch.randperm(len(indices), generator=random)]
+
+
+def _joined(parts: list[Indices]) -> Indices:
+    return torch.cat(parts).sort().values

@@ -1,0 +1,141 @@
+"""A task: disjoint training, meta, validation and test sets, with what was done to the training labels."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from gdw.data.corruption import Matrix, class_shares, corrupt_labels, transition_matrix
+from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
+from gdw.data.datasets import Dataset
+from gdw.data.pixels import Pixels
+from gdw.data.randomness import generator
+from gdw.data.splits import split_indices, thinned
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images and their labels: ``len``, ``to``, and nothing else.
+
+    Attributes:
+        images: as stored, [images, ...]; a task's ``pixels`` make a network's input of them.
+        labels: int64 [images].
+    """
+
+    images: Shaped[Tensor, "images *shape"]
+    labels: Int[Tensor, "images"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device | str) -> "Split":
+        """The same split on another device."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a method is given, and what only the one who judges it may see.
+
+    Attributes:
+        train: images with their observed labels, which may be wrong.
+        clean_labels: int64 [train], the true ones: for figures and reports, never for a method.
+        meta: the small clean set, balanced.
+        validation: clean and balanced, for choosing settings; may be empty.
+        test: clean; scores are measured on it and nothing is chosen on it.
+        class_names: one for each label.
+        pixels: normalisation and augmentation.
+        matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it.
+        source_indices: for each split, which image of the data set each of its images is; a test set of the
+            data set's own is counted on after the last of the others.
+    """
+
+    train: Split
+    clean_labels: Int[Tensor, "train"]
+    meta: Split
+    validation: Split
+    test: Split
+    class_names: tuple[str, ...]
+    pixels: Pixels
+    matrix: Float[Tensor, "classes classes"]
+    source_indices: dict[str, Int[Tensor, "images"]]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one image: (channels, height, width), or (coordinates,)."""
+        return tuple(self.train.images.shape[1:])
+
+    @property
+    def wrong_label_rate(self) -> float:
+        """Share of training labels that are wrong, in [0, 1]: counted, not expected."""
+        return _wrong_label_rate(self.clean_labels, self.train.labels)
+
+    def to(self, device: torch.device | str) -> "Task":
+        """The same task with its images and labels on another device; matrix and indices stay on the CPU."""
+        splits = {name: getattr(self, name).to(device) for name in ("train", "meta", "validation", "test")}
+        return replace(self, clean_labels=self.clean_labels.to(device), **splits)
+
+
+def make_task(
+    dataset: Dataset,
+    *,
+    noise: str | Matrix = "uniform",
+    rate: float = 0.0,
+    imbalance: float = 1.0,
+    imbalance_kind: str = "exponential",
+    meta_per_class: int = 5,
+    validation_per_class: int = 0,
+    seed: int = 0,
+) -> Task:
+    """Split a data set, thin out its classes and make some of its training labels wrong; in this order.
+
+    The test set is the data set's own, or a stratified 30 % that is the same for every seed. Of the rest the
+    seed draws the meta set, the validation set and, last, which training images an imbalance leaves. Splits,
+    imbalance and noise have a stream of random numbers each: another noise leaves the splits as they are.
+
+    Args:
+        noise, rate: see :func:`gdw.data.corruption.transition_matrix`.
+        imbalance, imbalance_kind: see :func:`gdw.data.corruption.class_counts`; at 1 every training image is
+            kept. Otherwise the classes have exactly these proportions, as large as the data allow.
+        meta_per_class: clean images of each class, at least 1.
+        validation_per_class: clean images of each class, 0 or more.
+        seed: draws everything but a held-out test set.
+
+    Raises:
+        ValueError: as those functions do; and where a class is too small for its meta and validation images
+            and one more to train on.
+    """
+    classes = len(dataset.class_names)
+    matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
+    class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
+    counts = {"meta": meta_per_class, "validation": validation_per_class}
+    indices = split_indices(dataset, counts, generator(seed, "split"))
+    if imbalance < 1:
+        random = generator(seed, "imbalance")
+        indices["train"] = thinned(indices["train"], dataset.labels, imbalance_kind, imbalance, classes, random)
+    clean = {name: _split(dataset, index) for name, index in indices.items()}
+    observed = corrupt_labels(clean["train"].labels, matrix, generator(seed, "noise"))
+    return Task(
+        train=Split(clean["train"].images, observed),
+        clean_labels=clean["train"].labels,
+        meta=clean["meta"],
+        validation=clean["validation"],
+        test=clean["test"],
+        class_names=dataset.class_names,
+        pixels=dataset.pixels,
+        matrix=matrix,
+        source_indices=indices,
+    )
+
+
+def _split(dataset: Dataset, indices: Int[Tensor, "images"]) -> Split:
+    own = len(dataset.labels)
+    if len(indices) and int(indices[0]) >= own:  # the data set's own test images, counted on after the others
+        return Split(dataset.test_images[indices - own], dataset.test_labels[indices - own])
+    return Split(dataset.images[indices], dataset.labels[indices])
