@@ -81,7 +81,10 @@ class Experiment:
         self._check()
 
     def _check(self) -> None:
-        method_class(self.method)
+        known = method_class(self.method).settings()
+        for name in self.settings:
+            if name not in known:
+                raise unknown(f"setting of {self.method}", name, known)
         require_between("rate", self.rate, 0, 1)
         require_between("imbalance", self.imbalance, 0, 1, open_low=True)
         for name in ("epochs", "batch_size", "meta_per_class"):

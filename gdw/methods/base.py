@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from typing import ClassVar
 
 import torch
@@ -59,6 +60,16 @@ class Method(nn.Module):
     ):
         super().__init__()
         self.num_classes, self.num_instances, self.generator = num_classes, num_instances, generator
+
+    @classmethod
+    def settings(cls) -> dict[str, object]:
+        """Names and defaults of its own settings: the keyword-only arguments of its constructors."""
+        found: dict[str, object] = {}
+        for ancestor in reversed(cls.__mro__):
+            if issubclass(ancestor, Method) and "__init__" in vars(ancestor):
+                arguments = signature(vars(ancestor)["__init__"]).parameters.values()
+                found |= {a.name: a.default for a in arguments if a.kind is Parameter.KEYWORD_ONLY}
+        return found
 
     def stages(self, task, epochs: int) -> Sequence[Stage]:
         """What it trains on, in order; ``epochs`` is the budget of the whole run."""

@@ -1,0 +1,154 @@
+"""The command line: ``python -m gdw run | methods``. A thin skin over experiment.py and report.py."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from gdw.data.corruption import IMBALANCES, NOISES
+from gdw.data.datasets import Dataset, load_dataset
+from gdw.experiment import DEVICES, PRECISIONS, Experiment, Training, from_config
+from gdw.history import History
+from gdw.methods import METHODS
+from gdw.report import summary
+from gdw.train import EpochDone, TrainingDiverged
+
+OPTIONS = (
+    ("dataset", str, "digits, clouds, mnist, fashion-mnist, cifar10, cifar100, or an image folder's path"),
+    ("noise", str, f"kind of label noise: {', '.join(NOISES)}"),
+    ("rate", float, "the noise's parameter in [0, 1]"),
+    ("imbalance", float, "smallest class / largest, in (0, 1]"),
+    ("imbalance-kind", str, f"{', '.join(IMBALANCES)}"),
+    ("model", str, "mlp, cnn, resnet32, wrn28_10"),
+    ("epochs", int, "budget of each run"),
+    ("batch-size", int, "training images in a step"),
+    ("lr", float, "learning rate at the start of the cosine"),
+    ("meta-per-class", int, "clean images of each class"),
+    ("validation-per-class", int, "clean images of each class, held out to choose settings on"),
+    ("threads", int, "of torch on the CPU; 0 leaves torch's own choice"),
+    ("device", str, ", ".join(DEVICES)),
+    ("precision", str, ", ".join(PRECISIONS)),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse, run, print; returns the exit status. Bad input ends in one sentence on stderr and status 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (ValueError, OSError) as error:
+        print(f"gdw: {error}", file=sys.stderr)
+        return 2
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Every method with every seed; a table, and with ``--json`` a record per run."""
+    if options.json and not options.json.parent.is_dir():
+        raise FileNotFoundError(f"--json {options.json}: there is no folder {options.json.parent}")
+    experiments = experiments_of(options)
+    dataset = load_dataset(experiments[0].dataset)  # decoded once for all runs
+    histories: list[History] = []
+    for experiment in experiments:
+        histories.append(_run_with_progress(experiment, dataset))
+        if options.json:
+            options.json.write_text(json.dumps([record(h) for h in histories], indent=1) + "\n")
+    print(_scenario(experiments[0], histories[0]))
+    print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))
+    return 1 if any(h.error for h in histories) else 0
+
+
+def experiments_of(options: argparse.Namespace) -> list[Experiment]:
+    """The experiments that the options name, seeds outermost, so that an unbroken part of them is paired."""
+    given = {name.replace("-", "_"): getattr(options, name.replace("-", "_")) for name, *_ in OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    methods = options.method or ["gdw"]
+    settings = dict(_setting(text) for text in options.set)
+    return [Experiment(**given, method=m, seed=s, settings=settings) for s in seeds for m in dict.fromkeys(methods)]
+
+
+def record(history: History) -> dict:
+    """One run as ``--json`` writes it; accuracies in percent, mean of the last five epochs."""
+    return {
+        "method": history.method,
+        "seed": history.seed,
+        "config": history.config,
+        "code": from_config(history.config).code,
+        "accuracy": history.accuracy,
+        "worst_class": history.worst_class,
+        "wrong_label_rate": history.wrong_label_rate,
+        "seconds": history.metadata.get("seconds"),
+        "error": history.error,
+    }
+
+
+def methods_command(options: argparse.Namespace) -> int:
+    """Every method with its title and source."""
+    width = max(map(len, METHODS))
+    for name, method in METHODS.items():
+        print(f"{name:{width}}  {method.title}: {method.source}")
+    return 0
+
+
+def _run_with_progress(experiment: Experiment, dataset: Dataset) -> History:
+    training = Training(experiment, dataset=dataset)
+    with tqdm(total=experiment.epochs, desc=f"{experiment.method} seed {experiment.seed}", unit="epoch") as bar:
+        try:
+            for event in training.events():
+                if isinstance(event, EpochDone):
+                    bar.update()
+                    bar.set_postfix_str(f"test {event.history['test_accuracy'][-1]:.1f} %")
+        except TrainingDiverged as error:
+            bar.write(f"gdw: {experiment.method} seed {experiment.seed}: {error}", file=sys.stderr)
+    return training.history
+
+
+def _scenario(experiment: Experiment, history: History) -> str:
+    classes = ", ".join(history.class_names[:10]) + (", ..." if len(history.class_names) > 10 else "")
+    return (
+        f"{experiment.dataset} ({classes}): {experiment.noise} noise {experiment.rate:g}, "
+        f"{100 * history.wrong_label_rate:.1f} % of {sum(history.class_counts)} labels wrong, imbalance "
+        f"{experiment.imbalance:g}; test accuracy in %, mean of the last five epochs; "
+        "differences paired by seed, with 95 % intervals"
+    )
+
+
+def _setting(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"--set takes name=value, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError(f"--set {name}: {value!r} is neither a number nor true or false") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gdw", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    running = commands.add_parser("run", help="train methods side by side and compare them")
+    running.set_defaults(command=run_command)
+    add_experiment_options(running, OPTIONS)
+    running.add_argument("--method", action="append", help="a name from `gdw methods`; give it again for more")
+    running.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds (default: 1)")
+    running.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them (default: 0)")
+    running.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the methods")
+    running.add_argument("--json", type=Path, metavar="FILE", help="write one record per run")
+    listing = commands.add_parser("methods", help="list the methods and their sources")
+    listing.set_defaults(command=methods_command)
+    return parser
+
+
+def add_experiment_options(parser: argparse.ArgumentParser, options: Iterable[tuple]) -> None:
+    """``--name VALUE`` for every field; what is left out comes from the data set's preset."""
+    for name, kind, text in options:
+        parser.add_argument(f"--{name}", type=kind, metavar=name.upper(), help=text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
