@@ -56,7 +56,8 @@ def run_command(options: argparse.Namespace) -> int:
         if options.json:
             options.json.write_text(json.dumps([record(h) for h in histories], indent=1) + "\n")
     print(_scenario(experiments[0], histories[0]))
-    print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))
+    if any(not h.error for h in histories):
+        print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))
     return 1 if any(h.error for h in histories) else 0
 
 

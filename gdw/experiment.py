@@ -45,6 +45,7 @@ class Experiment:
         device: ``"auto"`` takes CUDA where there is one, else the CPU.
         precision: ``"float32"`` or ``"float64"``.
         derivative: how the meta gradient is taken: ``"auto"``, ``"forward"``, ``"double-backward"``.
+        max_prob: the reference implementation's clamp on the probabilities (docs/quirks.md); None is exact.
 
     Raises:
         ValueError: an unknown name (with the nearest known one) or a number out of range, at once.
@@ -70,6 +71,7 @@ class Experiment:
     device: str = "auto"
     precision: str = "float32"
     derivative: str = "auto"
+    max_prob: float | None = None
 
     def __post_init__(self) -> None:
         preset = preset_for(self.dataset)
@@ -115,7 +117,11 @@ class Experiment:
 
     def _changed(self) -> list[str]:
         plain = Experiment(dataset=self.dataset, method=self.method)
-        return [f.name for f in fields(self) if f.name in ("dataset", "method") or getattr(self, f.name) != getattr(plain, f.name)]
+        return [
+            f.name
+            for f in fields(self)
+            if f.name in ("dataset", "method") or getattr(self, f.name) != getattr(plain, f.name)
+        ]
 
     @property
     def code(self) -> str:
@@ -206,7 +212,9 @@ class Training:
             validation_per_class=e.validation_per_class, seed=e.seed,
         )  # fmt: skip
         if e.batch_size > len(task.train):
-            raise ValueError(f"batch_size must not exceed the training set's {len(task.train)} images, got {e.batch_size}")
+            raise ValueError(
+                f"batch_size must not exceed the training set's {len(task.train)} images, got {e.batch_size}"
+            )
         method = method or method_class(e.method)(
             task.num_classes, num_instances=len(task.train), generator=generator(e.seed, "method"), **e.settings
         )
@@ -225,7 +233,7 @@ class Training:
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train, one event at a time (train.py); stops the run with its reason in ``history.error`` where it diverges."""
         e = self.experiment
-        plan = Plan(e.epochs, e.batch_size, e.lr, e.momentum, e.weight_decay, e.seed, e.derivative)
+        plan = Plan(e.epochs, e.batch_size, e.lr, e.momentum, e.weight_decay, e.seed, e.derivative, e.max_prob)
         events = train(self.model, self.task, self.method, plan, self.history)
         while True:
             with _threads(e.threads):  # set anew for every step: several runs may take turns in one process

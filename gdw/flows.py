@@ -25,9 +25,7 @@ def class_gradients(probs: Matrix, labels: Int[Tensor, "batch"]) -> Matrix:
     return probs - one_hot(labels, probs.shape[-1]).to(probs.dtype)
 
 
-def zero_mean(
-    weights: Matrix, logits: Matrix, labels: Int[Tensor, "batch"], max_prob: float | None = None
-) -> Matrix:
+def zero_mean(weights: Matrix, logits: Matrix, labels: Int[Tensor, "batch"], max_prob: float | None = None) -> Matrix:
     """The weights with each label's weight set so that the weighted flows of an instance sum to 0.
 
     ``sum_c w_c (p_c - y_c) = 0`` makes the label's weight the mean of the others under

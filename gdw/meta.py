@@ -67,18 +67,14 @@ def virtual_parameters(parameters: Named, gradients: Named, rates: Mapping[str, 
     return {name: parameter - rates[name] * gradients[name] for name, parameter in parameters.items()}
 
 
-def clean_gradient(
-    model: nn.Module, parameters: Named, images: Tensor, labels: Int[Tensor, "meta"]
-) -> Named:
+def clean_gradient(model: nn.Module, parameters: Named, images: Tensor, labels: Int[Tensor, "meta"]) -> Named:
     """Gradient of the mean clean loss with respect to ``parameters``."""
     leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
     loss = cross_entropy(forward(model, leaves, images), labels)
     return _gradients(loss, leaves)
 
 
-def logit_tangent(
-    model: nn.Module, images: Tensor, direction: Named
-) -> Float[Tensor, "batch classes"]:
+def logit_tangent(model: nn.Module, images: Tensor, direction: Named) -> Float[Tensor, "batch classes"]:
     """How the logits move as the parameters move along ``direction``: one forward-mode product.
 
     Raises:

@@ -64,7 +64,7 @@ def summary(histories: Sequence[History], against: str | None = None) -> "DataFr
     import pandas as pd
 
     runs = by_method(histories)
-    against = against or list(runs)[-1]
+    against = against or next(reversed(runs), None)
     rows = []
     for method, by_seed in runs.items():
         accuracy = [h.accuracy for h in by_seed.values()]
@@ -77,7 +77,7 @@ def summary(histories: Sequence[History], against: str | None = None) -> "DataFr
             "seconds": np.mean([h.metadata.get("seconds", float("nan")) for h in by_seed.values()]),
             f"{against} - it": "" if method == against else str(_difference(runs[against], by_seed)),
         })  # fmt: skip
-    return pd.DataFrame(rows).set_index("method")
+    return pd.DataFrame(rows).set_index("method") if rows else pd.DataFrame()
 
 
 def by_method(histories: Sequence[History]) -> dict[str, dict[int, History]]:

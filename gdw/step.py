@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gdw.flows import class_gradients
+from gdw.flows import class_gradients, zero_mean
 from gdw.meta import meta_gradient
 
 Matrix = Float[Tensor, "batch classes"]
@@ -28,6 +28,7 @@ class Step:
         epoch: counted from 0.
         is_meta: rows that come from the clean set ``[B]`` (training on both, or on it alone).
         derivative: how the meta gradient is taken: ``"auto"``, ``"forward"`` or ``"double-backward"``.
+        max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
 
     Raises:
         ValueError: the model's output is not ``[B, C]``, or a label lies outside ``0 ... C - 1``.
@@ -45,9 +46,10 @@ class Step:
         epoch: int = 0,
         is_meta: Bool[Tensor, "batch"] | None = None,
         derivative: str = "auto",
+        max_prob: float | None = None,
     ):
         self.model, self.images, self.labels, self.indices = model, images, labels, indices
-        self.lr, self.epoch, self.derivative = lr, epoch, derivative
+        self.lr, self.epoch, self.derivative, self.max_prob = lr, epoch, derivative, max_prob
         self._meta_batch = meta_batch
         self._random = _RandomState(images.device)
         self.logits: Matrix = model(images)
@@ -57,9 +59,7 @@ class Step:
                 f"the model must map {len(labels)} images to logits [batch, classes], got {tuple(self.logits.shape)}"
             )
         if labels.device.type == "cpu" and len(labels) and not 0 <= labels.min() <= labels.max() < self.num_classes:
-            raise ValueError(
-                f"labels must lie in 0 ... {self.num_classes - 1}, got {labels.min()} ... {labels.max()}"
-            )
+            raise ValueError(f"labels must lie in 0 ... {self.num_classes - 1}, got {labels.min()} ... {labels.max()}")
         self.is_meta = is_meta
 
     def __len__(self) -> int:
@@ -78,7 +78,8 @@ class Step:
     @cached_property
     def probs(self) -> Matrix:
         """Softmax of the logits, without a graph."""
-        return self._frozen_logits.softmax(dim=-1)
+        probs = self._frozen_logits.softmax(dim=-1)
+        return probs if self.max_prob is None else probs.clamp(max=self.max_prob)
 
     @cached_property
     def losses(self) -> Float[Tensor, "batch"]:
@@ -96,6 +97,10 @@ class Step:
         if self._meta_batch is None:
             raise ValueError("this method learns from a clean set: give the Step a meta_batch=(images, labels)")
         return self._meta_batch() if callable(self._meta_batch) else self._meta_batch
+
+    def zero_mean(self, weights: Matrix) -> Matrix:
+        """The weights under the zero-mean constraint (flows.py)."""
+        return zero_mean(weights, self._frozen_logits.to(weights.dtype), self.labels, self.max_prob)
 
     def meta_gradient(self, weights: Matrix) -> Matrix:
         """``d L_meta / d weights``: the clean loss after a virtual step with these weights (meta.py).

@@ -34,6 +34,7 @@ class Plan:
     weight_decay: float = 5e-4
     seed: int = 0
     derivative: str = "auto"
+    max_prob: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def train(
             lr = stage.lr_scale * cosine(plan.lr, stage_epoch, stage.epochs)
             recorder = EpochRecorder(task.clean_labels, task.num_classes)
             for batch in range(sources.steps):
-                step = sources.step(model, stage, epoch, _with_rate(optimizer, lr), plan.derivative)
+                step = sources.step(model, stage, epoch, _with_rate(optimizer, lr), plan)
                 gradient = take_step(step, method, optimizer)
                 recorder.add(step, gradient)
                 yield BatchDone(epoch, batch, sources.steps, step, gradient)
@@ -176,7 +177,7 @@ class _Sources:
         chosen = next(self.meta)
         return self.images(self.task.meta.images[chosen], model), self.task.meta.labels[chosen]
 
-    def step(self, model: nn.Module, stage: Stage, epoch: int, lr, derivative: str) -> Step:
+    def step(self, model: nn.Module, stage: Stage, epoch: int, lr, plan: Plan) -> Step:
         task, chosen = self.task, next(self.indices[stage.source])
         is_meta = None
         if stage.source == "train":
@@ -190,7 +191,7 @@ class _Sources:
             labels = torch.cat([task.train.labels, task.meta.labels])[chosen]
         return Step(
             model, self.images(images, model), labels, indices=chosen, meta_batch=lambda: self.meta_batch(model),
-            lr=lr, epoch=epoch, is_meta=is_meta, derivative=derivative,
+            lr=lr, epoch=epoch, is_meta=is_meta, derivative=plan.derivative, max_prob=plan.max_prob,
         )  # fmt: skip
 
 

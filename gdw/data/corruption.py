@@ -122,7 +122,7 @@ def corrupt_labels(
     Raises:
         ValueError: a label that has no row.
     """
-    if len(labels) and not (0 <= int(labels.min()) and int(labels.max()) < len(matrix)):
+    if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < len(matrix)):
         raise ValueError(f"labels must lie in 0 ... {len(matrix) - 1}, got {int(labels.min())} to {int(labels.max())}")
     edges = matrix.cumsum(1)
     edges = edges / edges[:, -1:]  # ends at exactly 1, above every draw

@@ -56,7 +56,7 @@ class Dataset:
         classes = len(self.class_names)
         if len(images) != len(labels):
             raise ValueError(f"{self.name}: {len(images)} {part} images but {len(labels)} labels")
-        if len(labels) and not (0 <= int(labels.min()) and int(labels.max()) < classes):
+        if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
             found = f"{int(labels.min())} to {int(labels.max())}"
             raise ValueError(f"{self.name}: {part} labels must lie in 0 ... {classes - 1}, got {found}")
         empty = (torch.bincount(labels, minlength=classes) == 0).nonzero().flatten().tolist()

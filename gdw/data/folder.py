@@ -18,7 +18,7 @@ PEEK = 100  # pictures looked at to learn whether they are all of one size
 CHUNK = 256  # pictures a thread decodes at a time
 THREADS = 4  # enough to keep decoding while the disk is waited for
 LARGE = 4 * 2**30  # bytes of pixels above which a warning suggests smaller ones
-STATISTICS_CHUNK = 4096  # pictures summed at a time, so that float64 copies stay small
+SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
 
 
 class SeveralSizes(Exception):
@@ -162,15 +162,13 @@ def _resized(file: Path, size: tuple[int, int] | None) -> UInt8[Tensor, "3 heigh
 
 
 def _pixels(images: UInt8[Tensor, "images 3 height width"]) -> Pixels:
-    """Statistics of each channel; a channel that never varies keeps a deviation of 1."""
-    count = images[:, 0].numel()
-    total, squares = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
-    for chunk in images.split(STATISTICS_CHUNK):
-        values = chunk.double() / 255
-        total += values.sum((0, 2, 3))
-        squares += values.square().sum((0, 2, 3))
-    mean = total / count
-    std = (squares / count - mean.square()).clamp_min(0).sqrt()
-    std = torch.where(std > 1e-6, std, torch.ones(()).double())
-    pad = min(images.shape[2:]) // 8
-    return Pixels(255, tuple(mean.tolist()), tuple(std.tolist()), pad=pad, flip=True)
+    """Statistics of each channel, from how often each shade occurs; a channel of one shade keeps a deviation of 1."""
+    shades = torch.arange(256, dtype=torch.float64) / 255
+    mean, std = [], []
+    for channel in images.unbind(1):
+        share = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
+        middle = (share * shades).sum()
+        deviation = float((share * (shades - middle).square()).sum().sqrt())
+        mean.append(float(middle))
+        std.append(deviation if deviation > SMALLEST_DEVIATION else 1.0)
+    return Pixels(255, tuple(mean), tuple(std), pad=min(images.shape[2:]) // 8, flip=True)

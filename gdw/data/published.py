@@ -74,7 +74,7 @@ def load_published(name: str, root: str | Path | None = None) -> Dataset:
 
 
 def _open(source: Source, root: Path, train: bool):
-    """torchvision's own object; the network is asked only for what is not on disk."""
+    """What torchvision opens; the network is asked only for what is not on disk."""
     from torchvision import datasets
 
     kind = getattr(datasets, source.torchvision_name)

@@ -3,7 +3,6 @@
 import torch
 
 from gdw.errors import require_between
-from gdw.flows import zero_mean
 from gdw.methods.base import Matrix, register
 from gdw.methods.weight_net import LearnsWeightNet
 from gdw.step import Step
@@ -26,7 +25,6 @@ class GDW(LearnsWeightNet):
         tied: one weight per instance in stage two as well (the control for "class-level").
         stage_one: off, V is held at 1.
         stage_two: off, the first stage's weights are used as they are.
-        max_prob: the reference implementation's clamp in the constraint (docs/quirks.md). Off by default.
 
     Source: Chen et al., Generalized Data Weighting via Class-level Gradient Manipulation, NeurIPS 2021.
     """
@@ -43,13 +41,12 @@ class GDW(LearnsWeightNet):
         tied: bool = False,
         stage_one: bool = True,
         stage_two: bool = True,
-        max_prob: float | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         require_between("step_size", step_size, 0, float("inf"))
         require_between("clip", clip, 0, float("inf"))
-        self.step_size, self.clip, self.tied, self.max_prob = step_size, clip, tied, max_prob
+        self.step_size, self.clip, self.tied = step_size, clip, tied
         self.zero_mean, self.stage_one, self.stage_two = zero_mean, stage_one, stage_two
 
     def logit_gradient(self, step: Step) -> Matrix:
@@ -77,9 +74,7 @@ class GDW(LearnsWeightNet):
         return self.constrain((weights - change).clamp(SMALLEST_WEIGHT, LARGEST_WEIGHT), step)
 
     def constrain(self, weights: Matrix, step: Step) -> Matrix:
-        if not self.zero_mean:
-            return weights
-        return zero_mean(weights, step.logits.detach().to(weights.dtype), step.labels, self.max_prob)
+        return step.zero_mean(weights) if self.zero_mean else weights
 
 
 @register

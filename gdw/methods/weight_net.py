@@ -19,16 +19,12 @@ class LearnsWeightNet(Method):
         weight_net_decay: Adam's weight decay for V.
     """
 
-    def __init__(
-        self, *args, weight_net_lr: float = 1e-3, weight_net_decay: float = 1e-4, **kwargs
-    ):
+    def __init__(self, *args, weight_net_lr: float = 1e-3, weight_net_decay: float = 1e-4, **kwargs):
         super().__init__(*args, **kwargs)
         self.weight_net = WeightNet()
         if self.generator is not None:
             initialise(self.weight_net, self.generator)
-        self.optimizer = torch.optim.Adam(
-            self.weight_net.parameters(), lr=weight_net_lr, weight_decay=weight_net_decay
-        )
+        self.optimizer = torch.optim.Adam(self.weight_net.parameters(), lr=weight_net_lr, weight_decay=weight_net_decay)
 
     def instance_weights(self, step: Step) -> Float[Tensor, "batch 1"]:
         """``V(loss)`` in (0, 1), with its graph."""
