@@ -161,12 +161,14 @@ def build_model(
         dtype: of the parameters.
 
     Raises:
-        ValueError: an unknown name; a network for pictures asked to take points.
+        ValueError: an unknown name; fewer than two classes; a network for pictures asked to take points.
     """
     if name not in MODELS:
         raise unknown("model", name, MODELS)
     if name != "mlp" and len(input_shape) != 3:
         raise ValueError(f"{name} takes pictures (channels, height, width), got shape {input_shape}; try 'mlp'")
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be at least 2, got {num_classes}")
     with torch.device("meta"):  # shapes only: no memory, and no number drawn
         model = MODELS[name](tuple(input_shape), num_classes)
     model = model.to(dtype).to_empty(device="cpu")

@@ -13,9 +13,9 @@ from gdw.errors import unknown
 
 CLOUD_NAMES = ("amber", "blue", "rose")
 CLOUD_POINTS = 300  # in each class
-CLOUD_TURN = 2.6  # radians that an arm turns from its inner end to its outer one
+CLOUD_TURN = 3.2  # radians that an arm turns from its inner end to its outer one
 CLOUD_INNER, CLOUD_OUTER = 0.3, 2.0  # distance of an arm's two ends from the origin
-CLOUD_SPREAD = 0.18  # standard deviation around the arm: neighbours touch and overlap a little
+CLOUD_SPREAD = 0.2  # standard deviation around the arm: neighbours touch and overlap a little
 CLOUD_SEED = 0
 
 

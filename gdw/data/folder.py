@@ -1,5 +1,6 @@
 """A folder of pictures as a data set: decoded once, by several threads, and held as uint8."""
 
+import math
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,12 +17,12 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".
 COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
 PEEK = 100  # pictures looked at to learn whether they are all of one size
 CHUNK = 256  # pictures a thread decodes at a time
-THREADS = 4  # enough to keep decoding while the disk is waited for
+THREADS = 4  # decoding lets other threads run, reading waits for the disk
 LARGE = 4 * 2**30  # bytes of pixels above which a warning suggests smaller ones
 SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
 
 
-class SeveralSizes(Exception):
+class SeveralSizesError(Exception):
     """A picture is not of the size that the others are."""
 
 
@@ -89,7 +90,7 @@ def _decode(files: list[Path], image_size: int | None) -> UInt8[Tensor, "images 
         if size is not None:
             try:
                 return _decode_all(files, size, resize=False)
-            except SeveralSizes:
+            except SeveralSizesError:
                 pass
         image_size = COMMON_SIZE
     return _decode_all(files, (image_size, image_size), resize=True)
@@ -98,26 +99,27 @@ def _decode(files: list[Path], image_size: int | None) -> UInt8[Tensor, "images 
 def _one_size(files: list[Path]) -> tuple[int, int] | None:
     """Height and width that a sample of the pictures shares; None where they differ."""
     sample = files[:: max(1, len(files) // PEEK)]
-    sizes = {tuple(_open(file).shape[1:]) for file in sample}
+    sizes = {_read(file, None).shape[:2] for file in sample}
     return sizes.pop() if len(sizes) == 1 else None
 
 
 def _decode_all(files: list[Path], size: tuple[int, int], resize: bool) -> UInt8[Tensor, "images 3 height width"]:
-    height, width = size
-    if (needed := len(files) * 3 * height * width) > LARGE:
+    """All pictures, each of ``size`` or resized to it."""
+    shape = (*size, 3)
+    if (needed := len(files) * math.prod(shape)) > LARGE:
         warnings.warn(
-            f"{len(files)} pictures of {height} x {width} take {needed / 2**30:.1f} GiB of memory; "
+            f"{len(files)} pictures of {size[0]} x {size[1]} take {needed / 2**30:.1f} GiB of memory; "
             "image_size makes them smaller",
             stacklevel=2,
         )
-    images = torch.empty(len(files), 3, height, width, dtype=torch.uint8)
+    images = np.empty((len(files), 3, *size), np.uint8)
 
     def fill(start: int) -> None:
         for place, file in enumerate(files[start : start + CHUNK], start):
-            picture = _resized(file, size) if resize else _open(file)
-            if picture.shape != images.shape[1:]:
-                raise SeveralSizes
-            images[place] = picture
+            picture = _read(file, size if resize else None)
+            if picture.shape != shape:
+                raise SeveralSizesError
+            images[place] = picture.transpose(2, 0, 1)
 
     with ThreadPoolExecutor(THREADS) as pool:
         jobs = [pool.submit(fill, start) for start in range(0, len(files), CHUNK)]
@@ -127,36 +129,23 @@ def _decode_all(files: list[Path], size: tuple[int, int], resize: bool) -> UInt8
         except BaseException:
             pool.shutdown(cancel_futures=True)  # one bad picture ends it: the others need not be read
             raise
-    return images
+    return torch.from_numpy(images)
 
 
-def _open(file: Path) -> UInt8[Tensor, "3 height width"]:
-    """One picture in colour, by torchvision's decoder, the fastest; by Pillow what that one does not know."""
-    from torchvision.io import ImageReadMode, decode_image
-
-    stored = bytearray(file.read_bytes())
-    try:
-        encoded = torch.frombuffer(stored, dtype=torch.uint8)
-        picture = decode_image(encoded, mode=ImageReadMode.RGB, apply_exif_orientation=True)
-        if picture.ndim == 3 and picture.dtype == torch.uint8:
-            return picture
-    except (RuntimeError, ValueError):
-        pass
-    return _resized(file, None)
-
-
-def _resized(file: Path, size: tuple[int, int] | None) -> UInt8[Tensor, "3 height width"]:
-    """One picture in colour; with a size, its middle part of that shape, resized."""
+def _read(file: Path, size: tuple[int, int] | None) -> np.ndarray:
+    """One picture in colour and upright, uint8 [height, width, 3]; with a size, its middle part resized to it."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(file) as picture:
             if size is not None:
                 picture.draft("RGB", size[::-1])  # a large JPEG is decoded at a fraction of its size
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode != "RGB":
+                upright = upright.convert("RGB")
             if size is not None:
                 upright = ImageOps.fit(upright, size[::-1])
-            return torch.from_numpy(np.array(upright)).permute(2, 0, 1)
+            return np.asarray(upright)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's ways to say so
         raise ValueError(f"broken picture: {file} ({error})") from error
 

@@ -1,0 +1,147 @@
+"""Image folders made on the spot: what is read, and what is said of one that cannot be."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gdw.data import folder as folder_module
+from gdw.data.datasets import load_dataset
+
+
+def picture(path, shade=0, size=(16, 16), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, shade if mode in "L" else (shade,) * len(mode)).save(path)
+
+
+KINDS = [("png", "L"), ("png", "RGBA"), ("bmp", "RGB"), ("jpg", "L"), ("gif", "L")]
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for label, name in enumerate(("cat", "dog")):
+        for place in range(4):
+            picture(tmp_path / "pets" / name / f"{place}.png", shade=100 * label + place)
+    return tmp_path / "pets"
+
+
+def test_classes_are_the_folders_and_pixels_the_files(pets):
+    (pets / "cat" / "notes.txt").write_text("no picture")
+    (pets / ".hidden").mkdir()
+    data = load_dataset(pets)
+    assert (data.name, data.class_names) == ("pets", ("cat", "dog"))
+    assert data.images.shape == (8, 3, 16, 16)
+    assert data.images.dtype == torch.uint8
+    assert data.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 100, 101, 102, 103]
+    assert data.labels.tolist() == [0] * 4 + [1] * 4
+    assert data.test_images is None
+
+
+def test_pixels_are_those_of_the_training_pictures(tmp_path):
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            shades = random.integers(0, 256 if split == "train" else 20, (24, 16, 3), dtype=np.uint8)
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.fromarray(shades).save(tmp_path / split / name / "a.png")
+    data = load_dataset(str(tmp_path))
+    assert data.images.shape == data.test_images.shape == (2, 3, 24, 16)
+    values = data.pixels.normalise(data.images, torch.float64)
+    zero, one = torch.zeros(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
+    torch.testing.assert_close(values.mean((0, 2, 3)), zero, atol=1e-12, rtol=0)
+    torch.testing.assert_close(values.std((0, 2, 3), correction=0), one, atol=1e-12, rtol=0)
+    assert (data.pixels.pad, data.pixels.flip) == (2, True)
+
+
+def test_a_channel_of_one_shade_does_not_divide_by_zero(tmp_path):
+    picture(tmp_path / "a" / "1.png", 7)
+    picture(tmp_path / "b" / "1.png", 7)
+    assert load_dataset(tmp_path).pixels.std == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("ending", "mode"), KINDS)
+def test_every_kind_becomes_colour(pets, ending, mode):
+    picture(pets / "dog" / f"other.{ending}", 50, mode=mode)
+    data = load_dataset(pets)
+    assert data.images.shape == (9, 3, 16, 16)
+    assert data.images[-1].unique().tolist() == [50]
+
+
+def test_several_sizes_become_one(pets):
+    picture(pets / "dog" / "wide.png", 50, size=(64, 16))
+    assert load_dataset(pets).images.shape == (9, 3, 32, 32)
+    assert load_dataset(pets, image_size=8).images.shape == (9, 3, 8, 8)
+
+
+def test_a_late_picture_of_another_size_is_noticed(pets, monkeypatch):
+    monkeypatch.setattr(folder_module, "PEEK", 1)
+    picture(pets / "dog" / "wide.png", 50, size=(64, 16))
+    assert load_dataset(pets).images.shape == (9, 3, 32, 32)
+
+
+def test_the_middle_of_a_wide_picture_is_kept(tmp_path):
+    shades = np.zeros((10, 30, 3), np.uint8)
+    shades[:, 10:20] = 255
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(shades).save(tmp_path / name / "1.png")
+    assert load_dataset(tmp_path, image_size=10).images.unique().tolist() == [255]
+
+
+def test_a_camera_turned_on_its_side(pets, tmp_path):
+    shades = np.zeros((16, 16, 3), np.uint8)
+    shades[:8] = 255  # bright above in the file, bright to the right as it was seen
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(shades).save(pets / "cat" / "0.jpg", exif=exif, quality=95)
+    for data in (load_dataset(pets), load_dataset(pets, image_size=16)):
+        first = data.images[0, 0].float()
+        assert first[:, 8:].mean() > 250
+        assert first[:, :8].mean() < 5
+
+
+def test_more_pictures_than_one_thread_takes_stay_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_module, "CHUNK", 3)
+    for place in range(20):
+        picture(tmp_path / "ab"[place // 10] / f"{place:02}.png", place, size=(4, 4))
+    assert load_dataset(tmp_path).images[:, 0, 0, 0].tolist() == list(range(20))
+
+
+@pytest.mark.parametrize("image_size", [None, 8])
+@pytest.mark.parametrize("harm", ["cut", "empty", "text"])
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_a_broken_picture_is_named(pets, ending, harm, image_size):
+    broken = pets / "cat" / f"zebra.{ending}"
+    picture(broken, 9)
+    stored = broken.read_bytes()
+    broken.write_bytes({"cut": stored[: len(stored) * 2 // 3], "empty": b"", "text": b"not a picture"}[harm])
+    with pytest.raises(ValueError, match=rf"broken picture: .*zebra\.{ending}"):
+        load_dataset(pets, image_size=image_size)
+
+
+def test_a_folder_that_is_no_data_set(pets, tmp_path):
+    with pytest.raises(ValueError, match="has only one class, pets"):
+        load_dataset(tmp_path)
+    (tmp_path / "void").mkdir()
+    with pytest.raises(ValueError, match="void is empty: it needs one folder of pictures for each class"):
+        load_dataset(tmp_path / "void")
+    (pets / "emu").mkdir()
+    with pytest.raises(ValueError, match="class emu has no picture in "):
+        load_dataset(pets)
+    with pytest.raises(FileNotFoundError, match=r"no image folder at .*elsewhere"):
+        load_dataset(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match="image_size must be at least 1 pixel, got 0"):
+        load_dataset(pets, image_size=0)
+
+
+def test_train_and_test_hold_the_same_classes(tmp_path):
+    for part in ("train/cat", "train/dog", "test/cat", "test/emu"):
+        picture(tmp_path / part / "1.png")
+    with pytest.raises(ValueError, match="train and test must hold the same classes"):
+        load_dataset(tmp_path)
+
+
+def test_many_pixels_come_with_a_warning(pets, monkeypatch):
+    monkeypatch.setattr(folder_module, "LARGE", 100)
+    with pytest.warns(UserWarning, match="8 pictures of 16 x 16 take"):
+        load_dataset(pets)
