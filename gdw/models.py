@@ -77,15 +77,12 @@ class WideBlock(nn.Module):
         return self.conv2(inner) + (x if self.shortcut is None else self.shortcut(active))
 
 
-class MeanOverPlace(nn.Module):
-    """The mean of each channel over the picture."""
-
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels"]:
-        return x.mean((2, 3))
-
-
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+
+
+def _mean_over_picture() -> list[nn.Module]:
+    return [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
 
 
 def _stages(block: type[nn.Module], inputs: int, widths: tuple[int, ...], blocks: int) -> list[nn.Module]:
@@ -113,7 +110,7 @@ def _cnn(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     for stage, width in enumerate(CNN_WIDTHS):
         layers += [_conv(inputs, width, 2 if stage > 0 else 1), nn.BatchNorm2d(width), nn.ReLU()]
         inputs = width
-    return nn.Sequential(*layers, MeanOverPlace(), nn.Linear(inputs, num_classes))
+    return nn.Sequential(*layers, *_mean_over_picture(), nn.Linear(inputs, num_classes))
 
 
 def _resnet32(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
@@ -121,14 +118,14 @@ def _resnet32(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     first = RESNET32_WIDTHS[0]
     stem = [_conv(input_shape[0], first), nn.BatchNorm2d(first), nn.ReLU()]
     body = _stages(BasicBlock, first, RESNET32_WIDTHS, RESNET32_BLOCKS)
-    return nn.Sequential(*stem, *body, MeanOverPlace(), nn.Linear(RESNET32_WIDTHS[-1], num_classes))
+    return nn.Sequential(*stem, *body, *_mean_over_picture(), nn.Linear(RESNET32_WIDTHS[-1], num_classes))
 
 
 def _wrn28_10(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """The wide ResNet of 28 layers, 10 times as wide: 36.5 million parameters."""
     stem, last = _conv(input_shape[0], 16), WRN28_10_WIDTHS[-1]
     body = _stages(WideBlock, 16, WRN28_10_WIDTHS, WRN28_10_BLOCKS)
-    head = [nn.BatchNorm2d(last), nn.ReLU(), MeanOverPlace(), nn.Linear(last, num_classes)]
+    head = [nn.BatchNorm2d(last), nn.ReLU(), *_mean_over_picture(), nn.Linear(last, num_classes)]
     return nn.Sequential(stem, *body, *head)
 
 
