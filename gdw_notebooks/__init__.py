@@ -1,0 +1,1 @@
+"""What a notebook shows: style, figures, panels, a run in the background, feedback on exercises."""
