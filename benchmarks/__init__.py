@@ -1,0 +1,1 @@
+"""What it costs: every figure with the command that prints it (benchmarks/README.md)."""

@@ -1,0 +1,60 @@
+"""Step: what it offers a method, and what it refuses."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from gdw import Step
+
+
+def batch(count=6, classes=4):
+    random = torch.Generator().manual_seed(0)
+    return torch.randn(count, 5, generator=random), torch.randint(classes, (count,), generator=random)
+
+
+def test_logits_probs_losses_and_flows_are_those_of_cross_entropy():
+    images, labels = batch()
+    model = nn.Linear(5, 4)
+    step = Step(model, images, labels)
+    torch.testing.assert_close(step.logits, model(images))
+    torch.testing.assert_close(step.losses, cross_entropy(step.logits, labels, reduction="none").detach())
+    (expected,) = torch.autograd.grad(cross_entropy(step.logits, labels), step.logits)
+    torch.testing.assert_close(step.flows / len(step), expected)
+    assert not step.flows.requires_grad
+
+
+def test_the_meta_batch_is_drawn_once_and_only_when_asked_for():
+    drawn = []
+
+    def draw():
+        drawn.append(1)
+        return batch(3)
+
+    step = Step(nn.Linear(5, 4), *batch(), meta_batch=draw, lr=0.1)
+    assert not drawn
+    step.meta_gradient(torch.ones_like(step.flows))
+    step.meta_gradient(torch.ones_like(step.flows))
+    assert len(drawn) == 1
+
+
+def test_a_step_without_a_clean_set_or_a_rate_says_what_is_missing():
+    weights = torch.ones(6, 4)
+    with pytest.raises(ValueError, match="meta_batch"):
+        Step(nn.Linear(5, 4), *batch(), lr=0.1).meta_gradient(weights)
+    with pytest.raises(ValueError, match="learning rate"):
+        Step(nn.Linear(5, 4), *batch(), meta_batch=batch(3)).meta_gradient(weights)
+
+
+def test_labels_out_of_range_and_outputs_of_another_shape_are_refused():
+    images, labels = batch()
+    with pytest.raises(ValueError, match=r"labels must lie in 0 \.\.\. 3"):
+        Step(nn.Linear(5, 4), images, labels + 2)
+    with pytest.raises(ValueError, match=r"logits \[batch, classes\]"):
+        Step(nn.Flatten(0), images, labels)
+
+
+def test_half_precision_logits_give_float32_probabilities():
+    images, labels = batch()
+    step = Step(nn.Linear(5, 4).bfloat16(), images.bfloat16(), labels)
+    assert step.probs.dtype is step.losses.dtype is torch.float32
