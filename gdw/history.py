@@ -8,6 +8,8 @@ import numpy as np
 
 GROUPS = ("clean", "mislabelled")
 FLOWS = ("observed label", "true class", "other classes")
+WEIGHTING = ("before weighting", "after weighting")
+SIDES = ("pull", "push")
 SCORE_EPOCHS = 5  # the score is the mean test accuracy of the last five epochs, as in the paper
 
 
@@ -25,10 +27,14 @@ class History:
     ``validation_accuracy``      [E]          percent; NaN without a validation set
     ``class_accuracy``           [E, C]       percent of each class's test images
     ``flow_weight``              [E, 2, 3]    mean weight by ``GROUPS`` x ``FLOWS``, weighted by ``|flow|``
+    ``flow_weight_plain``        [E, 2, 3]    the same with every flow counted once, however small
     ``flow_mass``                [E, 2, 3]    share of the gradient's absolute mass by the same groups; sums to 1
     ``class_weight``             [E, C, C]    mean weight by true class x flow class
     ``class_mass``               [E, C, C]    share of the gradient's absolute mass, likewise
     ``class_push``               [E, C, C]    signed mean of the gradient by true class x flow class
+    ``pull_push``                [E, 2, 2, C] ``WEIGHTING`` x ``SIDES`` x class: what lifts a class's logit (the flows
+                                              of its own observed label) and what lowers it (the others' "not me"),
+                                              each a sum of ``|flow|`` (times its weight) per training instance
     ``auroc``                    [E]          how well instance weights tell clean (high) from mislabelled (low)
     ``lr``                       [E]          learning rate
     ============================ ============ =====================================================================

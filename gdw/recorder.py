@@ -21,9 +21,11 @@ class EpochRecorder:
     def __init__(self, clean_labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float64):
         device = clean_labels.device
         self.clean_labels, self.num_classes, self.dtype = clean_labels, num_classes, dtype
-        # what is summed, for every cell: weight * |flow|, |flow|, |gradient|, gradient
-        self.groups = torch.zeros(3, 6, dtype=dtype, device=device)
+        # what is summed, for every cell: weight * |flow|, |flow|, |gradient|, then gradient or weight and count
+        self.groups = torch.zeros(5, 6, dtype=dtype, device=device)
         self.classes = torch.zeros(4, num_classes, num_classes, dtype=dtype, device=device)
+        self.ledger = torch.zeros(2, 2, num_classes, dtype=dtype, device=device)
+        self.instances = 0
         self.instance_weights = torch.full((len(clean_labels),), torch.nan, dtype=dtype, device=device)
         self.observed = torch.zeros_like(clean_labels)
         self.losses: list[Tensor] = []
@@ -41,7 +43,13 @@ class EpochRecorder:
         truth = one_hot(true, self.num_classes).to(self.dtype)
         self.classes += torch.einsum("ib,sic->sbc", truth, cells)
         kinds = one_hot(self._kinds(observed, true), 6).to(self.dtype)
-        self.groups += torch.einsum("ick,sic->sk", kinds, cells[:3])
+        counted = (sizes > 0).to(self.dtype)
+        plain = torch.where(sizes > 0, pulls / sizes, 0)
+        self.groups += torch.einsum("ick,sic->sk", kinds, torch.stack([*cells[:3], plain, counted]))
+        own = one_hot(observed, self.num_classes).to(self.dtype)
+        sides = torch.stack([own, 1 - own])  # pull: the observed label's flow; push: the others' "not me"
+        self.ledger += torch.einsum("wic,sic->wsc", torch.stack([sizes, pulls]), sides)
+        self.instances += len(observed)
         self.instance_weights[indices] = pulls.sum(-1) / sizes.sum(-1).clamp_min(torch.finfo(self.dtype).tiny)
         self.observed[indices] = observed
 
@@ -60,15 +68,17 @@ class EpochRecorder:
 
     def row(self) -> dict:
         """The epoch's row of the History; empty groups are NaN."""
-        weight, size, mass = (self.groups[k].view(2, 3) for k in range(3))
+        weight, size, mass, plain, counted = self.groups.view(5, 2, 3)
         class_weight, class_size, class_mass, push = self.classes
         return {
             "train_loss": torch.stack(self.losses).mean().item(),
             "flow_weight": _ratio(weight, size),
+            "flow_weight_plain": _ratio(plain, counted),
             "flow_mass": _ratio(mass.where(size > 0, torch.nan), mass.sum()),
             "class_weight": _ratio(class_weight, class_size),
             "class_mass": _ratio(class_mass.where(class_size > 0, torch.nan), class_mass.sum()),
             "class_push": (push / max(len(self.losses), 1)).cpu().numpy(),
+            "pull_push": _ratio(self.ledger, torch.tensor(float(self.instances), dtype=self.dtype)),
             "auroc": self._auroc(),
         }
 
