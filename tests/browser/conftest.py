@@ -1,0 +1,116 @@
+"""A real Chromium, on JupyterLab and on Voilà.
+
+    def test_training(lab_page):             # or voila_page
+        open_notebook(lab_page, "00_start_here.ipynb")
+        run_all(lab_page)
+        lab_page.get_by_role("button", name="Train", exact=True).click()
+
+A message on the page's console that is an error fails the test when it ends.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.browser import servers
+from tests.browser.servers import Server
+
+CHROMIUMS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+FLAGS = [
+    "--headless",
+    "--no-sandbox",  # there is none for root, in a container
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREEN = {"width": 1280, "height": 800}
+# Errors on the console that are none of ours; each with its reason.
+ALLOWED = ("cdn.jsdelivr.net/npm/@fortawesome",)  # Voilà fetches its icons there; without network they are missing
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever lies in this folder is a browser test, for -m and for -k."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if chromium is None:
+        message = "no Chromium found: the browser tests need the package `chromium`"
+        pytest.fail(message, pytrace=False) if os.environ.get("CI") == "true" else pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def course(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("course") / "notebooks"
+    servers.copy_course(servers.REPOSITORY / "notebooks", root)
+    return root
+
+
+@pytest.fixture(scope="package")
+def lab_server(browser, course, tmp_path_factory) -> Iterator[Server]:
+    with servers.jupyterlab(course, tmp_path_factory.mktemp("jupyterlab")) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def voila_server(browser, course, tmp_path_factory) -> Iterator[Server]:
+    with servers.voila(course, tmp_path_factory.mktemp("voila")) as server:
+        yield server
+
+
+@pytest.fixture
+def lab_page(browser, lab_server) -> Iterator[Page]:
+    """A page at JupyterLab, signed in; its kernels end with the test."""
+    with watched_page(browser, lab_server) as page:
+        page.goto(f"/api/status?token={lab_server.token}")  # leaves the cookie
+        yield page
+    servers.end_kernels(lab_server)
+
+
+@pytest.fixture
+def voila_page(browser, voila_server) -> Iterator[Page]:
+    with watched_page(browser, voila_server) as page:
+        yield page
+
+
+@contextmanager
+def watched_page(browser: Browser, server: Server) -> Iterator[Page]:
+    context = browser.new_context(base_url=server.url, viewport=SCREEN)
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(f"{message.text} ({message.location.get('url')})")
+
+    page = context.new_page()
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+    unexpected = [error for error in errors if not any(known in error for known in ALLOWED)]
+    assert not unexpected, "\n".join(unexpected)

@@ -1,0 +1,145 @@
+"""Starts JupyterLab and Voilà on a free port of this machine, from a fresh copy of the course, and ends them again."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+REPOSITORY = Path(__file__).parents[2]
+START_SECONDS = 90  # a cold JupyterLab on a busy machine takes up to 20
+STOP_SECONDS = 20  # it ends its kernels first
+
+# JupyterLab asks at its first start whether it may fetch news: that would cover the page, and reach for the network.
+QUIET_LAB = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `root` is the folder it serves, where a test may write notebooks of its own."""
+
+    url: str
+    token: str
+    root: Path
+    log: Path
+
+
+def copy_course(notebooks: Path, root: Path) -> None:
+    """The notebooks and what lies beside them, without outputs: what a test then sees, it has made itself."""
+    shutil.copytree(notebooks, root, ignore=shutil.ignore_patterns(".*", "source", "__pycache__"))
+    for path in root.rglob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, path)
+
+
+@contextmanager
+def jupyterlab(root: Path, scratch: Path) -> Iterator[Server]:
+    token = secrets.token_hex(16)
+    settings = scratch / "lab" / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET_LAB))
+    options = [
+        "--no-browser",
+        "--allow-root",
+        f"--ServerApp.root_dir={root}",
+        f"--IdentityProvider.token={token}",
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.port_retries=0",
+        "--LabApp.expose_app_in_browser=True",  # as window.jupyterapp
+    ]
+    with _serving("jupyterlab", options, "--ServerApp.port", f"/api/status?token={token}", root, scratch, token) as lab:
+        yield lab
+
+
+@contextmanager
+def voila(root: Path, scratch: Path) -> Iterator[Server]:
+    # A static file tells that it is up; a visit to a page would start a kernel.
+    options = [str(root), "--no-browser", "--Voila.ip=127.0.0.1", "--Voila.port_retries=0"]
+    with _serving("voila", options, "--Voila.port", "/voila/static/voila.js", root, scratch, "") as page:
+        yield page
+
+
+@contextmanager
+def _serving(
+    module: str, options: list[str], port_option: str, ready: str, root: Path, scratch: Path, token: str
+) -> Iterator[Server]:
+    port, log = _free_port(), scratch / f"{module}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *options, f"{port_option}={port}"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=REPOSITORY,  # where voila.json lies
+            env=_environment(scratch),
+        )
+    try:
+        server = Server(f"http://127.0.0.1:{port}", token, root, log)
+        _wait(process, server, ready)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    """Nothing is read from, or left in, the home folder of whoever runs the tests."""
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "lab/settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "lab/workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    return os.environ | {name: str(scratch / folder) for name, folder in folders.items()}
+
+
+def end_kernels(server: Server) -> None:
+    """What a test left running in JupyterLab; a kernel with torch in it holds 300 MB."""
+    for session in json.loads(_ask(server, "GET", "/api/sessions")):
+        _ask(server, "DELETE", f"/api/sessions/{session['id']}")
+
+
+def _ask(server: Server, method: str, path: str) -> bytes:
+    headers = {"Authorization": f"token {server.token}"}
+    request = urllib.request.Request(server.url + path, method=method, headers=headers)
+    with urllib.request.urlopen(request, timeout=STOP_SECONDS) as answer:
+        return answer.read()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait(process: subprocess.Popen, server: Server, ready: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(server.url + ready, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"{process.args[2]} did not start:\n" + server.log.read_text()[-3000:])

@@ -1,0 +1,44 @@
+"""The fixtures themselves: a tiny notebook with a widget really runs in a real browser, in JupyterLab and in Voilà."""
+
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.pages import open_notebook, open_voila, run_all
+
+COUNTER = """\
+import ipywidgets
+count = ipywidgets.Label("pressed 0 times")
+button = ipywidgets.Button(description="Press")
+button.on_click(lambda _: setattr(count, "value", "pressed once"))
+ipywidgets.VBox([button, count])"""
+
+
+def write(path, *cells):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)
+    return path.name
+
+
+def press(page):
+    page.get_by_role("button", name="Press", exact=True).click()
+    expect(page.get_by_text("pressed once", exact=True)).to_be_visible()
+
+
+def test_jupyterlab_runs_a_notebook_and_its_widgets(lab_page, lab_server):
+    open_notebook(lab_page, write(lab_server.root / "counter.ipynb", "print(6 * 7)", COUNTER))
+    run_all(lab_page)
+    expect(lab_page.get_by_text("42", exact=True)).to_be_visible()
+    press(lab_page)
+
+
+def test_an_error_in_a_cell_is_an_error_of_the_test(lab_page, lab_server):
+    open_notebook(lab_page, write(lab_server.root / "error.ipynb", "1 / 0"))
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        run_all(lab_page)
+
+
+def test_voila_shows_a_notebook_and_its_widgets(voila_page, voila_server):
+    open_voila(voila_page, write(voila_server.root / "page.ipynb", COUNTER))
+    press(voila_page)
