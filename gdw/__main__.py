@@ -1,4 +1,4 @@
-"""The command line: ``python -m gdw run | methods``. A thin skin over experiment.py and report.py."""
+"""The command line: ``python -m gdw run | sweep | methods``. A thin skin over experiment.py, sweep.py and report.py."""
 
 import argparse
 import json
@@ -8,12 +8,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from gdw import sweep
+from gdw.compare import means, table
 from gdw.data.corruption import IMBALANCES, NOISES
 from gdw.data.datasets import Dataset, load_dataset
 from gdw.experiment import DEVICES, PRECISIONS, Experiment, Training, from_config
 from gdw.history import History
 from gdw.methods import METHODS
 from gdw.report import summary
+from gdw.sweep_spec import load_spec
 from gdw.train import EpochDone, TrainingDiverged
 
 OPTIONS = (
@@ -54,7 +57,7 @@ def run_command(options: argparse.Namespace) -> int:
     for experiment in experiments:
         histories.append(_run_with_progress(experiment, dataset))
         if options.json:
-            options.json.write_text(json.dumps([record(h) for h in histories], indent=1) + "\n")
+            options.json.write_text(json.dumps([sweep.record(h) for h in histories], indent=1) + "\n")
     print(_scenario(experiments[0], histories[0]))
     if any(not h.error for h in histories):
         print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))
@@ -73,19 +76,24 @@ def experiments_of(options: argparse.Namespace) -> list[Experiment]:
     return [Experiment(**given, method=m, seed=s, settings=settings) for s in seeds for m in dict.fromkeys(methods)]
 
 
-def record(history: History) -> dict:
-    """One run as ``--json`` writes it; accuracies in percent, mean of the last five epochs."""
-    return {
-        "method": history.method,
-        "seed": history.seed,
-        "config": history.config,
-        "code": from_config(history.config).code,
-        "accuracy": history.accuracy,
-        "worst_class": history.worst_class,
-        "wrong_label_rate": history.wrong_label_rate,
-        "seconds": history.metadata.get("seconds"),
-        "error": history.error,
-    }
+def sweep_command(options: argparse.Namespace) -> int:
+    """Run what the file does not hold yet; a line on disk for each finished run; a table of means."""
+    if not options.json.parent.is_dir():
+        raise FileNotFoundError(f"--json {options.json}: there is no folder {options.json.parent}")
+    experiments = load_spec(options.spec, options.seeds, options.method)
+    failed = 0
+    with sweep.executor_for(options.dask, options.workers) as executor, tqdm(total=len(experiments), unit="run") as bar:
+        bar.update(sweep.count_done(experiments, options.json))
+        for line in sweep.resume(experiments, options.json, executor, options.workers):
+            failed += line["error"] is not None
+            if line["error"]:
+                bar.write(f"gdw: {line['method']} seed {line['seed']} failed: {line['error']}", file=sys.stderr)
+            bar.update()
+    wanted = {sweep.key(e.config()) for e in experiments}
+    runs = table([r for r in sweep.read(options.json) if sweep.key(r["config"]) in wanted])
+    print("mean test accuracy in %, last five epochs")
+    print(means(runs).to_string(float_format=lambda value: f"{value:.1f}"))
+    return 1 if failed else 0
 
 
 def methods_command(options: argparse.Namespace) -> int:
@@ -140,6 +148,14 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them (default: 0)")
     running.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the methods")
     running.add_argument("--json", type=Path, metavar="FILE", help="write one record per run")
+    sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file; goes on where it stopped")
+    sweeping.set_defaults(command=sweep_command)
+    sweeping.add_argument("spec", type=Path, metavar="SPEC.toml", help="what to run (gdw/sweep_spec.py has the form)")
+    sweeping.add_argument("--json", type=Path, metavar="FILE", required=True, help="one line per finished run")
+    sweeping.add_argument("--seeds", type=int, metavar="N", help="seeds 0 ... N - 1 in place of the file's")
+    sweeping.add_argument("--method", action="append", help="this one in place of the file's; give it again for more")
+    sweeping.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
+    sweeping.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler (tcp://host:port), or local")
     listing = commands.add_parser("methods", help="list the methods and their sources")
     listing.set_defaults(command=methods_command)
     return parser

@@ -1,0 +1,240 @@
+"""Many experiments on any concurrent.futures executor; what is finished is on disk, and a sweep goes on where it stopped."""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from threading import Thread
+
+import torch
+
+from gdw.data.datasets import Dataset, load_dataset
+from gdw.experiment import Experiment, from_config, run
+from gdw.history import SCORE_EPOCHS, History
+from gdw.train import TrainingDiverged
+
+ATTEMPTS = 3  # how often a run may take its process down with it before it counts as failed
+
+
+def run_all(
+    experiments: Sequence[Experiment],
+    executor: Executor | None = None,
+    workers: int | None = None,
+    on_done: Callable[[History], None] | None = None,
+) -> Iterator[History]:
+    """Run them all; yields each History as it finishes, so not in order.
+
+    A run that fails yields a History whose ``error`` says why, and the rest go on. With local processes the
+    next run starts only when the one before has been taken from this iterator.
+
+    Args:
+        executor: any ``concurrent.futures.Executor``; by default fresh local processes with one thread each.
+        workers: how many of these processes; by default one per core.
+        on_done: called with each History before it is yielded.
+    """
+    for history in _on(executor, experiments) if executor else _on_processes(experiments, workers):
+        if on_done:
+            on_done(history)
+        yield history
+
+
+def _on(executor: Executor, experiments: Sequence[Experiment]) -> Iterator[History]:
+    """Everything is handed over at once: the executor knows best how many run side by side."""
+    futures = {executor.submit(_run_one, e.config()): e for e in experiments}
+    try:
+        while futures:
+            done, _ = wait(futures, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield _history_of(future, futures.pop(future))
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _on_processes(experiments: Sequence[Experiment], workers: int | None) -> Iterator[History]:
+    """Never more runs handed over than there are workers; a pool that a dying process broke is replaced."""
+    workers = workers or os.cpu_count() or 1
+    waiting, attempts = list(reversed(experiments)), dict.fromkeys(experiments, 0)
+    while waiting:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as pool:
+            running: dict[Future, Experiment] = {}
+            while waiting or running:
+                try:
+                    while waiting and len(running) < workers:
+                        running[pool.submit(_run_one, waiting[-1].config())] = waiting[-1]
+                        waiting.pop()
+                except BrokenProcessPool:
+                    pass
+                if not running:
+                    break
+                future = next(iter(wait(running, return_when=FIRST_COMPLETED).done))
+                experiment = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    attempts[experiment] += 1
+                    if attempts[experiment] < ATTEMPTS:
+                        waiting.append(experiment)
+                        continue
+                yield _history_of(future, experiment)
+
+
+def _history_of(future: Future, experiment: Experiment) -> History:
+    error = future.exception()
+    if error is None:
+        return History.from_record(future.result())
+    return History(experiment.config(), error=f"{type(error).__name__}: {error}")
+
+
+def _run_one(config: dict) -> dict:
+    """In the worker: plain values in, plain values out, whatever the executor speaks."""
+    try:
+        experiment = from_config(config)
+        return run(experiment, dataset=_dataset(experiment.dataset)).to_record()
+    except TrainingDiverged as error:
+        history = error.history
+    except Exception as error:  # whatever a run may raise is its own failure, not the sweep's
+        history = History(config, error=f"{type(error).__name__}: {error}")
+    return history.to_record()
+
+
+@cache
+def _dataset(name: str) -> Dataset:
+    """Decoded once per worker process; nobody writes to it."""
+    return load_dataset(name)
+
+
+def _begin_worker() -> None:
+    """One thread per process; and when the sweep is killed, its workers end too."""
+    torch.set_num_threads(1)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    connection.wait([parent_process().sentinel])
+    os._exit(1)
+
+
+def record(history: History) -> dict:
+    """One run in one line of JSON; accuracies in percent, each number the mean of the last five epochs."""
+    return {
+        "method": history.method,
+        "seed": history.seed,
+        "config": history.config,
+        "code": from_config(history.config).code,
+        "accuracy": _finite(history.accuracy),
+        "worst_class": _finite(history.worst_class),
+        "validation_accuracy": _finite(history.validation_accuracy if len(history) else float("nan")),
+        "auroc": _finite(float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan")),
+        "wrong_label_rate": history.wrong_label_rate,
+        "seconds": history.metadata.get("seconds"),
+        "date": history.metadata.get("date"),
+        "error": history.error,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if value == value else None
+
+
+def resume(
+    experiments: Sequence[Experiment],
+    path: str | Path,
+    executor: Executor | None = None,
+    workers: int | None = None,
+) -> Iterator[dict]:
+    """Run what ``path`` does not hold yet; each finished run is a line on disk before its place is given away.
+
+    Args:
+        path: JSON Lines, one ``record`` each, in the order in which they finished. What is there stays; a line
+            torn by a kill is cut off and its run repeated; a failed run is tried again.
+
+    Yields:
+        The record of each run as it finishes.
+
+    Raises:
+        ValueError: the file holds something else, or another sweep is writing to it.
+    """
+    path = Path(path)
+    with _sole_writer(path) as file:
+        done = {key(r["config"]) for r in read(path) if r["error"] is None}
+        left = [e for e in experiments if key(e.config()) not in done]
+        for history in run_all(left, executor, workers):
+            line = record(history)
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+            yield line
+
+
+def count_done(experiments: Sequence[Experiment], path: str | Path) -> int:
+    """How many of them the file holds without an error."""
+    done = {key(r["config"]) for r in read(path) if r["error"] is None}
+    return sum(key(e.config()) in done for e in experiments)
+
+
+def read(path: str | Path) -> list[dict]:
+    """The records of a sweep, the last one of each run; a torn last line is left out.
+
+    Raises:
+        ValueError: a line before the last is no record; the message gives its number.
+    """
+    if not Path(path).exists():
+        return []
+    *lines, torn = Path(path).read_text().split("\n")
+    records: dict[str, dict] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = json.loads(line)
+            records[key(entry["config"])] = entry
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path}, line {number}, is no record of a run: {line[:60]!r}") from error
+    return list(records.values())
+
+
+def key(config: dict) -> str:
+    """What makes two runs the same."""
+    return json.dumps(config, sort_keys=True)
+
+
+@contextmanager
+def _sole_writer(path: Path):
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"another sweep is writing to {path}") from None
+        text = path.read_bytes()
+        file.truncate(text.rfind(b"\n") + 1)  # what a kill left half-written
+        yield file
+
+
+@contextmanager
+def executor_for(dask: str | None = None, workers: int | None = None) -> Iterator[Executor | None]:
+    """An executor on a Dask cluster; None (local processes) without an address.
+
+    Args:
+        dask: a scheduler's address (``tcp://host:port``), or ``"local"`` for a cluster of processes here.
+        workers: how many of these.
+
+    Raises:
+        ValueError: Dask is not installed, or no scheduler answers.
+    """
+    if dask is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("--dask needs Dask: pip install 'gdw[dask]'") from None
+    here = {"n_workers": workers or os.cpu_count(), "threads_per_worker": 1, "dashboard_address": None}
+    try:
+        client = Client(**here) if dask == "local" else Client(dask)
+    except OSError as error:
+        raise ValueError(f"no Dask scheduler answers at {dask}: {error}") from None
+    with client, client.get_executor() as executor:
+        yield executor
