@@ -1,0 +1,1 @@
+"""Figures: pure functions, a History or tensors in, a matplotlib Figure out."""
