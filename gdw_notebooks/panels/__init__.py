@@ -1,1 +1,1 @@
-"""Panels: controls beside a picture, live with a kernel and a picture without one."""
+"""ipywidgets: controls beside a figure, live with a kernel and a picture without one."""
