@@ -6,6 +6,8 @@ from torch.nn.functional import one_hot
 
 from gdw.step import Step
 
+HELD_CELLS = 2_000_000  # cells of B x C matrices kept before they are summed: 16 MB of float64 for each sum
+
 
 class EpochRecorder:
     """Sums what the loop sends back through the logits, by group of instances and flows.
@@ -29,15 +31,26 @@ class EpochRecorder:
         self.instance_weights = torch.full((len(clean_labels),), torch.nan, dtype=dtype, device=device)
         self.observed = torch.zeros_like(clean_labels)
         self.losses: list[Tensor] = []
+        self.held: list[tuple[Tensor, ...]] = []
+
+    def add(self, step: Step, gradient: Tensor) -> None:
+        """One batch, held as it is: the sums are made for many batches at once. Rows from the clean set are left out."""
+        self.losses.append(step.losses.mean())
+        batch = (step.flows, gradient.detach(), step.labels, step.indices)
+        if step.is_meta is not None:
+            batch = tuple(part[~step.is_meta] for part in batch)
+        self.held.append((*batch, torch.full_like(step.losses[: len(batch[0])], len(step))))
+        if len(self.held) * step.flows.numel() > HELD_CELLS:
+            self._sum_up()
 
     @torch.no_grad()
-    def add(self, step: Step, gradient: Tensor) -> None:
-        """One batch; rows from the clean set are left out."""
-        self.losses.append(step.losses.mean())
-        rows = slice(None) if step.is_meta is None else ~step.is_meta
-        indices, observed = step.indices[rows], step.labels[rows]
-        flows, gradient = step.flows[rows].to(self.dtype), gradient.detach()[rows].to(self.dtype)
-        pulls, sizes = gradient * flows.sign() * len(step), flows.abs()
+    def _sum_up(self) -> None:
+        if not self.held:
+            return
+        flows, gradient, observed, indices, batch_size = (torch.cat(part) for part in zip(*self.held, strict=True))
+        self.held = []
+        flows, gradient = flows.to(self.dtype), gradient.to(self.dtype)
+        pulls, sizes = gradient * flows.sign() * batch_size.to(self.dtype)[:, None], flows.abs()
         true = self.clean_labels[indices]
         cells = torch.stack([pulls, sizes, gradient.abs(), gradient])
         truth = one_hot(true, self.num_classes).to(self.dtype)
@@ -68,6 +81,7 @@ class EpochRecorder:
 
     def row(self) -> dict:
         """The epoch's row of the History; empty groups are NaN."""
+        self._sum_up()
         weight, size, mass, plain, counted = self.groups.view(5, 2, 3)
         class_weight, class_size, class_mass, push = self.classes
         return {

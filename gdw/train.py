@@ -16,11 +16,12 @@ from gdw.data.batches import index_batches
 from gdw.data.randomness import generator
 from gdw.data.task import Split, Task
 from gdw.history import History
-from gdw.methods.base import Method, Stage
+from gdw.methods.base import Method
 from gdw.recorder import EpochRecorder
 from gdw.step import Step
 
 EVALUATION_BATCH = 1000  # images at once, without a graph
+NORMALISED_ONCE = 16_000_000  # pixels: a training set up to this size, if never augmented, is kept as floats (64 MB)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def train(
         ValueError: a batch larger than the data, before any work.
         TrainingDiverged: the loss is not finite; the history keeps the epochs before.
     """
-    sources = _Sources(task, plan)
+    sources = _Sources(task, model, plan)
     initial = {name: value.clone() for name, value in model.state_dict().items()}
     stages = list(method.stages(task, plan.epochs))
     total, epoch = sum(stage.epochs for stage in stages), 0
@@ -93,7 +94,7 @@ def train(
             lr = stage.lr_scale * cosine(plan.lr, stage_epoch, stage.epochs)
             recorder = EpochRecorder(task.clean_labels, task.num_classes)
             for batch in range(sources.steps):
-                step = sources.step(model, stage, epoch, _with_rate(optimizer, lr), plan)
+                step = sources.step(stage.source, epoch, _with_rate(optimizer, lr))
                 gradient = take_step(step, method, optimizer)
                 recorder.add(step, gradient)
                 yield BatchDone(epoch, batch, sources.steps, step, gradient)
@@ -154,9 +155,9 @@ def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
 class _Sources:
     """Batches of the training set, the clean set, or both, each with its own named randomness."""
 
-    def __init__(self, task: Task, plan: Plan):
-        self.task, device = task, task.train.images.device
-        train, meta = len(task.train), len(task.meta)
+    def __init__(self, task: Task, model: nn.Module, plan: Plan):
+        self.task, self.model, self.plan = task, model, plan
+        device, train, meta = task.train.images.device, len(task.train), len(task.meta)
         if plan.batch_size > train:
             raise ValueError(f"batch_size must not exceed the training set's {train} images, got {plan.batch_size}")
 
@@ -168,30 +169,44 @@ class _Sources:
         self.meta = indices("meta batches", meta)
         self.augmentation = generator(plan.seed, "augmentation", device)
         self.steps = train // plan.batch_size
+        self.dtype = next(model.parameters()).dtype
+        pixels = task.pixels
+        self.once = pixels.pad == 0 and not pixels.flip and task.train.images.numel() <= NORMALISED_ONCE
+        self.images = {
+            "train": self.normalised(task.train.images) if self.once else task.train.images,
+            "meta": self.normalised(task.meta.images) if self.once else task.meta.images,
+        }
 
-    def images(self, images: Tensor, model: nn.Module) -> Tensor:
-        pixels = self.task.pixels
-        return pixels.normalise(pixels.augment(images, self.augmentation), next(model.parameters()).dtype)
+    def normalised(self, images: Tensor) -> Tensor:
+        return self.task.pixels.normalise(images, self.dtype)
 
-    def meta_batch(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+    def seen(self, source: str, chosen: Tensor) -> Tensor:
+        """Images as the model takes them: augmented anew each time they are drawn."""
+        images = self.images[source][chosen]
+        return images if self.once else self.normalised(self.task.pixels.augment(images, self.augmentation))
+
+    def meta_batch(self) -> tuple[Tensor, Tensor]:
         chosen = next(self.meta)
-        return self.images(self.task.meta.images[chosen], model), self.task.meta.labels[chosen]
+        return self.seen("meta", chosen), self.task.meta.labels[chosen]
 
-    def step(self, model: nn.Module, stage: Stage, epoch: int, lr, plan: Plan) -> Step:
-        task, chosen = self.task, next(self.indices[stage.source])
+    def step(self, source: str, epoch: int, lr: torch.optim.Optimizer) -> Step:
+        """The next batch of a source, forward through the model once."""
+        task, chosen = self.task, next(self.indices[source])
         is_meta = None
-        if stage.source == "train":
-            images, labels = task.train.images[chosen], task.train.labels[chosen]
-        elif stage.source == "meta":
-            images, labels = task.meta.images[chosen], task.meta.labels[chosen]
+        if source == "train":
+            images, labels = self.seen("train", chosen), task.train.labels[chosen]
+        elif source == "meta":
+            images, labels = self.seen("meta", chosen), task.meta.labels[chosen]
             is_meta = torch.ones_like(chosen, dtype=torch.bool)
         else:
-            is_meta = chosen >= len(task.train)
-            images = torch.cat([task.train.images, task.meta.images])[chosen]
-            labels = torch.cat([task.train.labels, task.meta.labels])[chosen]
+            is_meta, count = chosen >= len(task.train), len(task.train)
+            own, clean = chosen[~is_meta], chosen[is_meta] - count
+            images = torch.cat([self.seen("train", own), self.seen("meta", clean)])
+            labels = torch.cat([task.train.labels[own], task.meta.labels[clean]])
+            chosen, is_meta = torch.cat([own, clean + count]), is_meta.sort().values
         return Step(
-            model, self.images(images, model), labels, indices=chosen, meta_batch=lambda: self.meta_batch(model),
-            lr=lr, epoch=epoch, is_meta=is_meta, derivative=plan.derivative, max_prob=plan.max_prob,
+            self.model, images, labels, indices=chosen, meta_batch=self.meta_batch, lr=lr, epoch=epoch,
+            is_meta=is_meta, derivative=self.plan.derivative, max_prob=self.plan.max_prob,
         )  # fmt: skip
 
 

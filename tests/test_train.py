@@ -42,7 +42,7 @@ def test_a_loop_of_ones_own_ends_where_the_library_does(name):
     for _ in library.events():
         pass
     model, method, task = own.model, own.method, own.task
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, fused=True)
     indices = index_batches(len(task.train), 100, generator(0, "train batches"))
     meta = index_batches(len(task.meta), 50, generator(0, "meta batches"))
     for epoch in range(2):
@@ -125,7 +125,7 @@ def test_evaluation_counts_by_hand():
 def test_a_batch_larger_than_the_data_is_refused_before_any_work():
     training = gdw.Training(gdw.Experiment(**QUICK, method="cross-entropy"))
     with pytest.raises(ValueError, match="batch_size"):
-        _Sources(training.task, Plan(epochs=1, batch_size=10_000))
+        _Sources(training.task, training.model, Plan(epochs=1, batch_size=10_000))
     with pytest.raises(ValueError, match="batch_size must not exceed"):
         gdw.Training(gdw.Experiment(**QUICK, batch_size=10_000))
 
