@@ -1,121 +1,143 @@
-"""How everything looks: a colour, marker, line and hatch for each method, sizes, and figures without pyplot's state."""
+"""One look for every figure: colour, line, marker and hatch per method; sizes, and type for a projector."""
 
 import textwrap
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gdw.methods import METHODS
-
-DPI = 100  # pixels per inch on a screen
-WIDTH, HEIGHT = 7.6, 4.2  # inches: beside the controls on a page 1280 pixels wide
-LARGE = 1.5  # how much larger type and lines are on a projector; the picture keeps its size in pixels
-CHARACTERS_PER_INCH = 12.5  # of a title
-GHOST_ALPHA = 0.35  # of the run before this one
-BAND_ALPHA = 0.18  # of the seeds' spread
-
-# Roles: text and lines of 4.5 : 1 and more on white, told apart by colour-blind eyes, and never by colour alone.
-OBSERVED, TRUE, OTHER = "#b34700", "#0063a6", "#666666"
-FLOW_COLOURS = {"observed label": OBSERVED, "true class": TRUE, "other classes": OTHER}
-FLOW_HATCHES = {"observed label": "", "true class": "////", "other classes": "...."}
-FLOW_LINES = {"observed label": "-", "true class": "--", "other classes": ":"}
-FLOW_MARKERS = {"observed label": "o", "true class": "s", "other classes": "^"}
-GROUP_COLOURS = {"clean": "#0063a6", "mislabelled": "#b34700"}
-GROUP_HATCHES = {"clean": "", "mislabelled": "////"}
-SIGNED = "RdBu_r"  # diverging, white at 0: red pushes a logit down (the gradient is positive), blue pulls it up
-CLASS_COLOURS = ("#E69F00", "#56B4E9", "#CC79A7", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#999999", "#332288", "#AA4499")
-CLASS_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+PIXELS_PER_INCH = 144  # twice CSS's 72: sharp on a fine screen and at 200 % zoom
+LARGE = 1.45  # how much larger type and lines are for a projector, in a picture of the same size
+WIDTH, HEIGHT = 7.2, 4.0  # inches of a usual figure
+TEXT, SMALL, TITLE = 10, 8.5, 11.5  # points
+INK, FAINT = "#1a1a1a", "#d9d9d9"
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a method is drawn: by four means, of which colour is only one."""
+    """How one thing is drawn everywhere: never told apart by colour alone."""
 
-    colour: str
-    marker: str
-    line: str | tuple
-    hatch: str
+    color: str
+    linestyle: str | tuple = "-"
+    marker: str = "o"
+    hatch: str = ""
+
+    def line(self) -> dict:
+        """Keyword arguments of ``Axes.plot``."""
+        return {"color": self.color, "linestyle": self.linestyle, "marker": self.marker}
+
+    def patch(self) -> dict:
+        """Keyword arguments of ``Axes.bar`` and its like."""
+        return {"facecolor": self.color, "hatch": self.hatch, "edgecolor": "white"}
 
 
-_LOOKS = {
-    "gdw": Look("#0072B2", "o", "-", ""),
-    "gdw-tied": Look("#AA4499", "s", "--", "////"),
-    "mwnet": Look("#C25100", "^", "-.", "\\\\\\\\"),
-    "l2rw": Look("#00805D", "v", (0, (5, 1, 1, 1, 1, 1)), "xxxx"),
-    "insw": Look("#7A7A00", "D", (0, (3, 1)), "++++"),
-    "cross-entropy": Look("#4D4D4D", "P", "-", "...."),
-    "only-clean": Look("#A36F00", "*", ":", "oo"),
-    "fine-tune": Look("#882255", "X", (0, (6, 2)), "--"),
-    "pooled": Look("#117733", "<", (0, (1, 1)), "||"),
+DASHED, DOTTED, DASHDOT, LONG = (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2))
+
+# Okabe and Ito's eight colours (yellow, too pale on white, replaced by Tol's wine) and one grey.
+METHODS = {
+    "gdw": Look("#D55E00", "-", "o", ""),
+    "gdw-tied": Look("#0072B2", DASHED, "s", "//"),
+    "mwnet": Look("#009E73", DASHDOT, "^", "\\\\"),
+    "l2rw": Look("#CC79A7", LONG, "v", "xx"),
+    "insw": Look("#882255", DOTTED, "D", ".."),
+    "cross-entropy": Look("#000000", "-", "x", "--"),
+    "only-clean": Look("#767676", DOTTED, "P", "++"),
+    "fine-tune": Look("#56B4E9", "-", "<", "||"),
+    "pooled": Look("#E69F00", DASHED, ">", "oo"),
 }
-# For every other method, a user's own among them: by its name, so that it looks the same in every figure.
-_OTHER_COLOURS = ("#332288", "#5D7A99", "#B3446C", "#6B5B2E", "#1F8A8A", "#8A4FBF", "#A0522D", "#3F6F3F")
-_OTHER_MARKERS = ("h", "p", "d", ">", "8", "H")
-_OTHER_LINES = ("-", "--", "-.", (0, (4, 1, 1, 1)), (0, (2, 1)))
-_OTHER_HATCHES = ("**", "OO", "/.", "\\.", "x.")
+# For all other methods, and for those of one's own: Tol's muted colours that are not taken above.
+OTHER_COLORS = ("#332288", "#117733", "#999933", "#AA4499", "#661100")
+OTHER_LINES = ((DASHED, "*", "//"), (DASHDOT, "h", "\\\\"), (LONG, "p", "xx"), ("-", "d", "|-"))
+
+# Tol's bright and high-contrast colours: apart in grey too.
+CLEAN, MISLABELLED = Look("#4477AA", "-", "o", ""), Look("#EE6677", DASHED, "X", "//")
+OBSERVED, TRUE = Look("#BB5566", DASHED, "X", "//"), Look("#004488", "-", "o", "")
+OTHER = Look("#B8860B", DOTTED, "s", "..")
+GROUP_LOOKS = {"clean": CLEAN, "mislabelled": MISLABELLED}  # keys: gdw.history.GROUPS
+FLOW_LOOKS = {"observed label": OBSERVED, "true class": TRUE, "other classes": OTHER}  # keys: gdw.history.FLOWS
+SIGNED = "RdBu_r"  # diverging, blue below 0 and red above, white at 0
+CLASSES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#000000", "#999933", "#882255")
 
 
-def look(method: str) -> Look:
-    """The look of a method's name."""
-    if method in _LOOKS:
-        return _LOOKS[method]
-    number = zlib.crc32(method.encode())
-    choices = (_OTHER_COLOURS, _OTHER_MARKERS, _OTHER_LINES, _OTHER_HATCHES)
-    return Look(*(choice[number // 7**k % len(choice)] for k, choice in enumerate(choices)))
+def method_look(name: str) -> Look:
+    """The method's look; one of your own gets the same one each time, chosen by its name."""
+    if name in METHODS:
+        return METHODS[name]
+    line, color = divmod(zlib.crc32(name.encode()), len(OTHER_COLORS))
+    return Look(OTHER_COLORS[color], *OTHER_LINES[line % len(OTHER_LINES)])
 
 
-def colour(method: str) -> str:
-    """The colour of a method's name."""
-    return look(method).colour
+def method_title(name: str) -> str:
+    """The method's name as in a legend."""
+    from gdw.methods import METHODS as known
+
+    return known[name].title or name if name in known else name
 
 
-def method_title(method: str) -> str:
-    """As in a legend: the method's own title, else its name."""
-    return METHODS[method].title if method in METHODS else method
-
-
-def new_figure(width: float = WIDTH, height: float = HEIGHT, large: bool = False, layout: str = "constrained") -> Figure:
-    """A matplotlib figure on the Agg canvas: no window, no state shared between threads.
+def new_figure(
+    rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = HEIGHT, large: bool = False, **subplots
+) -> tuple[Figure, Axes]:
+    """A figure on Agg, in no global list, with its axes.
 
     Args:
-        width, height: in inches of 100 pixels.
-        large: for a projector; the same pixels with type and lines 1.5 times as large.
+        rows, columns: of axes; with more than one of either, the axes come as an array.
+        width, height: inches, at 144 pixels each.
+        large: for a projector: as many pixels, all type and lines 1.45 times as large.
+        subplots: as for ``Figure.subplots``.
+
+    Returns:
+        The figure and its axes; its layout keeps labels and titles from overlapping.
     """
-    scale = LARGE if large else 1.0
-    figure = Figure(figsize=(width / scale, height / scale), dpi=DPI * scale, layout=layout, facecolor="white")
+    zoom = LARGE if large else 1
+    figure = Figure((width / zoom, height / zoom), dpi=PIXELS_PER_INCH * zoom, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    return figure
+    axes = figure.subplots(rows, columns, **subplots)
+    for each in figure.axes:
+        plain(each)
+    return figure, axes
 
 
-def set_title(target: Axes | Figure, text: str, width: float | None = None) -> None:
-    """The finding, at the left above axes or a whole figure, wrapped to its width.
-
-    Args:
-        width: of the target in inches of its figure; by default the figure's.
-    """
-    figure = target if isinstance(target, Figure) else target.figure
-    lines = textwrap.wrap(text, max(20, int((width or figure.get_figwidth()) * CHARACTERS_PER_INCH)))
-    if isinstance(target, Figure):
-        target.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=11, fontweight="bold")
-    else:
-        target.set_title("\n".join(lines), loc="left", fontsize=11, fontweight="bold")
-
-
-def bare(axes: Axes) -> Axes:
-    """Without the upper and right spine, with a faint grid behind the data."""
+def plain(axes: Axes) -> Axes:
+    """Two spines, a faint grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#e3e3e3", linewidth=0.6)
     axes.set_axisbelow(True)
+    axes.grid(color=FAINT, linewidth=0.6)
+    axes.tick_params(labelsize=SMALL)
     return axes
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file, with nothing in it that changes from one drawing to the next."""
+def finding(figure: Figure, text: str) -> None:
+    """The figure's title: what is to be seen in it, wrapped to its width, over its left edge."""
+    letters = int(figure.get_figwidth() * 72 / (TITLE * 0.56))
+    figure.suptitle(textwrap.fill(text, letters), x=0.01, ha="left", fontsize=TITLE, fontweight="bold", color=INK)
+
+
+def picture(figure: Figure) -> bytes:
+    """The figure as PNG."""
     import io
 
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
-    return buffer.getvalue()
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    return png.getvalue()
+
+
+def css_width(figure: Figure) -> int:
+    """Width in CSS pixels at which two of the PNG's pixels make one."""
+    return round(figure.get_figwidth() * figure.dpi / 2)
+
+
+def spread(values: Iterable[float], gap: float, low: float, high: float) -> list[float]:
+    """The values moved apart until neighbours keep ``gap``, within ``low ... high``: places for labels at line ends."""
+    order = sorted(range(len(values := list(values))), key=values.__getitem__)
+    placed = []
+    for index in order:
+        placed.append(max(values[index], placed[-1] + gap if placed else low))
+    for i in range(len(placed) - 1, -1, -1):
+        placed[i] = min(placed[i], high if i == len(placed) - 1 else placed[i + 1] - gap)
+    result = [0.0] * len(values)
+    for index, place in zip(order, placed, strict=True):
+        result[index] = place
+    return result

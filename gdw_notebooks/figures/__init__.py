@@ -1,1 +1,1 @@
-"""Pure functions: a History or tensors in, a matplotlib Figure out; each titled by what it shows."""
+"""Figures: pure functions, a History or tensors in, a matplotlib Figure out."""

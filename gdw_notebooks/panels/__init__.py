@@ -1,1 +1,1 @@
-"""ipywidgets: controls beside a figure, live with a kernel and a picture without one."""
+"""Panels: controls beside a picture, live with a kernel and a picture without one."""

@@ -1,95 +1,137 @@
-"""A panel: controls beside one picture, live with a kernel and a picture without one.
-
-    class Shares(Panel):
-        def __init__(self, history):
-            self.history = history
-            self.epoch = IntSlider(1, min=1, max=len(history), description="epoch")
-            super().__init__([self.epoch])
-
-        def draw(self, large):                       # a matplotlib Figure
-            return shares_figure(self.history, self.epoch.value - 1, large=large)
-
-        def describe(self):                          # the picture in words
-            return f"shares at epoch {self.epoch.value}"
-
-        def table(self):                             # the same data, as a pandas DataFrame
-            return shares_table(self.history, self.epoch.value - 1)
-"""
+"""A panel: controls beside one picture, live with a kernel and a picture without one. It does the plumbing once."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from html import escape
 from threading import RLock
+from typing import TYPE_CHECKING
 
-from ipywidgets import HTML, Button, HBox, Layout, ToggleButton, ValueWidget, VBox, Widget
+from ipywidgets import HTML, Button, HBox, Layout, ToggleButton, VBox, Widget
 from matplotlib.figure import Figure
 
 from gdw_notebooks.panels.picture import Picture
-from gdw_notebooks.style import png
 
-CONTROLS_WIDTH = "320px"
-TABLE_STYLE = "<style>.gdw-table table{border-collapse:collapse}.gdw-table td,.gdw-table th{padding:2px 8px;text-align:right}</style>"
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+CONTROLS_WIDTH = "340px"
 
 
 class Panel(HBox):
-    """Redraws when one of its controls changes; carries its picture into the notebook's file.
+    """Redraws whenever one of its controls changes.
 
-    A subclass makes its controls, hands them over, and writes ``draw``, ``describe`` and ``table``. Whatever
-    ``draw`` needs must stand before ``super().__init__``, which draws for the first time.
+    A panel of one's own makes its controls, calls ``super().__init__(controls)`` last, and writes ``draw`` and
+    ``describe``, and ``table`` where its picture has data to read::
+
+        class Loudness(Panel):
+            def __init__(self):
+                self.weight = FloatSlider(1.0, min=0.0, max=1.0, description="weight")
+                super().__init__([self.weight])
+
+            def draw(self):
+                return bars(self.weight.value, large=self.large.value)
+
+            def describe(self):
+                return f"Bars at weight {self.weight.value}"
 
     Args:
-        controls: widgets in their order for the keyboard; every change of a ``value`` redraws.
-        silent: widgets shown among the controls that do not redraw (a status line, a run code).
+        controls: shown one below the other; those with a ``value`` are watched and go back to where they stood
+            at a press of Reset. A row or column of controls is watched too.
+
+    Attributes:
+        picture: the Picture; ``picture.value`` is PNG, ``picture.alt`` its words.
+        large: switch for type that is read from the last row.
+        show_table: switch for the picture's data as a table.
+        reset: button that brings every control back.
     """
 
-    def __init__(self, controls: Sequence[Widget], silent: Sequence[Widget] = ()):
-        self._lock = RLock()  # a run's thread and the page's may both want to draw
-        self._start = [(c, c.value) for c in controls if isinstance(c, ValueWidget) and c not in silent]
-        self.large_type = ToggleButton(False, description="Large type", tooltip="for a projector")
-        self.as_table = ToggleButton(False, description="Show as table", tooltip="the picture's data, as numbers")
-        self.reset_button = Button(description="Reset", tooltip="all controls as they were at first")
-        for button in (self.large_type, self.as_table, self.reset_button):
-            button.layout = Layout(width="auto")
-        self.picture = Picture()
-        self.data_table = HTML(layout=Layout(display="none", overflow="auto", max_height="420px"))
-        tools = HBox([self.reset_button, self.large_type, self.as_table], layout=Layout(flex_flow="row wrap"))
-        self.controls = VBox([*controls, tools], layout=Layout(min_width=CONTROLS_WIDTH, max_width="100%"))
-        view = VBox([self.picture, self.data_table], layout=Layout(flex="1 1 480px", min_width="0"))
-        super().__init__([self.controls, view], layout=Layout(flex_flow="row wrap", align_items="flex-start"))
-        self.reset_button.on_click(lambda _: self.reset())
-        for widget, _ in [*self._start, (self.large_type, None), (self.as_table, None)]:
-            widget.observe(lambda _: self.redraw(), names="value")
+    def __init__(self, controls: Sequence[Widget]):
+        self.picture, self.data = Picture(), HTML()
+        self.large = ToggleButton(value=False, description="Large type", tooltip="larger type, for a projector")
+        self.show_table = ToggleButton(value=False, description="Show as table", tooltip="the picture in numbers")
+        self.reset = Button(description="Reset", tooltip="every control back to where it stood")
+        self._lock, self._quiet, self._shown = RLock(), False, (None, None)
+        self._watched = list(_with_value(controls))
+        self._start = [control.value for control in self._watched]
+        for switch in (self.large, self.show_table, self.reset):
+            switch.layout.width = "auto"
+        switches = HBox([self.large, self.show_table, self.reset], layout=Layout(flex_flow="row wrap"))
+        left = VBox([*controls, switches], layout=Layout(flex="0 1 auto", min_width=CONTROLS_WIDTH))
+        right = VBox([self.picture, self.data], layout=Layout(flex="1 1 480px", min_width="0"))
+        super().__init__([left, right], layout=Layout(flex_flow="row wrap", grid_gap="8px 16px"))
+        self.add_class("gdw-panel")
+        for control in self._watched:
+            control.observe(self._changed, names="value")
+        self.large.observe(self._resize, names="value")
+        self.show_table.observe(lambda change: self._tabulate(), names="value")
+        self.reset.on_click(lambda button: self.on_reset())
         self.redraw()
 
-    def draw(self, large: bool) -> Figure:
-        """The figure for the controls as they stand."""
+    def draw(self) -> Figure:
+        """The picture, from what the controls say; ``self.large.value`` asks for large type."""
         raise NotImplementedError
 
     def describe(self) -> str:
-        """The picture in words, for those who do not see it."""
-        raise NotImplementedError
+        """The picture in words, for those who cannot see it; by default the figure's own title."""
+        return ""
 
-    def table(self):
-        """The picture's data as a pandas DataFrame."""
-        raise NotImplementedError
+    def table(self) -> "DataFrame | None":
+        """The picture's data; None where there is none."""
+        return None
 
     def redraw(self) -> None:
-        """Draw once more, in whatever thread this is."""
+        """Draw the picture anew, and its table where that is shown."""
         with self._lock:
-            self.picture.value = png(self.draw(self.large_type.value))
-            self.picture.alt = self.describe()
-            self.data_table.layout.display = "" if self.as_table.value else "none"
-            if self.as_table.value:
-                table = self.table().to_html(border=0, float_format=lambda value: f"{value:.3g}")
-                self.data_table.value = f'{TABLE_STYLE}<div class="gdw-table">{table}</div>'
+            if self._quiet:
+                return
+            figure = self.draw()
+            self.picture.show(figure, self.describe() or figure.get_suptitle().replace("\n", " "))
+            self._tabulate()
 
-    def reset(self) -> None:
-        """All controls as they were at first."""
-        for control, value in self._start:
-            control.value = value
+    def on_reset(self) -> None:
+        """Bring every control back to where it stood, then draw once."""
+        with self.one_redraw():
+            for control, value in zip(self._watched, self._start, strict=True):
+                control.value = value
+
+    @contextmanager
+    def one_redraw(self) -> Iterator[None]:
+        """However many controls change within, the picture is drawn once, at the end."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+            self.redraw()
+
+    def _changed(self, change: dict) -> None:
+        self.redraw()
+
+    def _resize(self, change: dict) -> None:
+        (self.add_class if change["new"] else self.remove_class)("gdw-large")
+        self.redraw()
+
+    def _tabulate(self) -> None:
+        frame = self.table() if self.show_table.value else None
+        text = "" if frame is None else frame.to_html(border=0, float_format="{:.4g}".format, na_rep="")
+        if self.show_table.value and frame is None:
+            text = "No numbers stand behind this picture yet."
+        self.data.value = text if frame is None else text.replace(
+            "<thead>", f"<caption>{escape(frame.attrs.get('caption', 'Data of the picture'))}</caption><thead>", 1
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle | {"text/plain": repr(self), "image/png": base64.b64encode(self.picture.value).decode()}
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        data = super()._repr_mimebundle_(**kwargs)
+        return data | {"image/png": base64.b64encode(self.picture.value).decode()}
+
+
+def _with_value(widgets: Sequence[Widget]) -> Iterator[Widget]:
+    for widget in widgets:
+        if hasattr(widget, "children"):
+            yield from _with_value(widget.children)
+        elif hasattr(widget, "value") and not isinstance(widget, HTML):
+            yield widget

@@ -1,25 +1,38 @@
-"""A picture with alt text, for panels: ``ipywidgets.Image`` has none."""
+"""Picture: a figure as PNG in the page, with alternative text for those who cannot see it."""
 
 from pathlib import Path
 
 import anywidget
 import traitlets
+from matplotlib.figure import Figure
+
+from gdw_notebooks import style
+
+HERE = Path(__file__).parent
 
 
 class Picture(anywidget.AnyWidget):
-    """A PNG in the page; setting ``value`` shows another one in its place, without a flicker.
+    """An image whose bytes and whose alternative text may change at any time, from any thread.
 
     Attributes:
-        value: a PNG file's bytes.
+        value: PNG.
         alt: what is to be seen, in words.
-        width: in CSS pixels; it shrinks with a narrow page.
+        width: in CSS pixels; 0 takes the PNG's own.
+        clicked: where it was last clicked, shares of width and height from the top left corner.
     """
 
-    _esm = Path(__file__).with_name("picture.js")
-
+    _esm = HERE / "picture.js"
+    _css = HERE / "panel.css"
     value = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
-    width = traitlets.Int(760).tag(sync=True)
+    width = traitlets.Int(0).tag(sync=True)
+    clicked = traitlets.List([]).tag(sync=True)
+
+    def show(self, figure: Figure, alt: str) -> None:
+        """Draw the figure here; the words first, so that no picture ever stands without its own."""
+        png = style.picture(figure)
+        with self.hold_sync():
+            self.alt, self.width, self.value = alt, style.css_width(figure), png
 
     def __repr__(self) -> str:
         return f"Picture({self.alt!r})"
