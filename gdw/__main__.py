@@ -12,7 +12,7 @@ from gdw import sweep
 from gdw.compare import means, table
 from gdw.data.corruption import IMBALANCES, NOISES
 from gdw.data.datasets import Dataset, load_dataset
-from gdw.experiment import DEVICES, PRECISIONS, Experiment, Training, from_config
+from gdw.experiment import DEVICES, PRECISIONS, Experiment, Training
 from gdw.history import History
 from gdw.methods import METHODS
 from gdw.report import summary
@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them (default: 0)")
     running.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the methods")
     running.add_argument("--json", type=Path, metavar="FILE", help="write one record per run")
-    sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file; goes on where it stopped")
+    sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file")
     sweeping.set_defaults(command=sweep_command)
     sweeping.add_argument("spec", type=Path, metavar="SPEC.toml", help="what to run (gdw/sweep_spec.py has the form)")
     sweeping.add_argument("--json", type=Path, metavar="FILE", required=True, help="one line per finished run")

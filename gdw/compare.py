@@ -1,4 +1,4 @@
-"""From a sweep's records to tables: means by scenario, differences paired by seed, ranks over scenarios with their test."""
+"""From a sweep's records to tables: means by scenario, differences paired by seed, ranks over scenarios."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple

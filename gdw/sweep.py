@@ -1,4 +1,4 @@
-"""Many experiments on any concurrent.futures executor; what is finished is on disk, and a sweep goes on where it stopped."""
+"""Many experiments on any concurrent.futures executor; each finished run is kept, and none repeated."""
 
 import fcntl
 import json
@@ -185,7 +185,7 @@ def read(path: str | Path) -> list[dict]:
     """
     if not Path(path).exists():
         return []
-    *lines, torn = Path(path).read_text().split("\n")
+    *lines, _torn = Path(path).read_text().split("\n")
     records: dict[str, dict] = {}
     for number, line in enumerate(lines, start=1):
         try:

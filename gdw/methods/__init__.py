@@ -1,13 +1,27 @@
 """The methods, one file each: a method turns a Step into the gradient that goes back through the logits."""
 
+# The order of these imports is the order in which methods are listed, drawn and compared.
+# isort: off
 from gdw.methods.base import METHODS, Method, Stage, method_class, register
-from gdw.methods.gdw import GDW, TiedGDW
-from gdw.methods.insw import INSW
-from gdw.methods.l2rw import L2RW
-from gdw.methods.mwnet import MWNet
 from gdw.methods.plain import CrossEntropy, FineTune, OnlyClean, Pooled
+from gdw.methods.label_smoothing import LabelSmoothing
+from gdw.methods.focal import FocalLoss
+from gdw.methods.class_balanced import ClassBalanced
+from gdw.methods.ldam import LDAM
+from gdw.methods.balanced_softmax import BalancedSoftmax
+from gdw.methods.importance import ImportanceReweighting
+from gdw.methods.noise_layer import NoiseLayer
+from gdw.methods.glc import GLC
+from gdw.methods.co_teaching import CoTeaching
+from gdw.methods.l2rw import L2RW
+from gdw.methods.insw import INSW
+from gdw.methods.mwnet import MWNet
+from gdw.methods.approximate_mwnet import FiniteDifferenceMWNet, FirstOrderMWNet
+from gdw.methods.gdw import GDW, TiedGDW
+# isort: on
 
 __all__ = [
-    "GDW", "INSW", "L2RW", "METHODS", "CrossEntropy", "FineTune", "MWNet", "Method", "OnlyClean", "Pooled",
-    "Stage", "TiedGDW", "method_class", "register",
+    "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "BalancedSoftmax", "ClassBalanced", "CoTeaching", "CrossEntropy",
+    "FineTune", "FiniteDifferenceMWNet", "FirstOrderMWNet", "FocalLoss", "ImportanceReweighting", "LabelSmoothing",
+    "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled", "Stage", "TiedGDW", "method_class", "register",
 ]  # fmt: skip

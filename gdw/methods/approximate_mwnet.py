@@ -1,0 +1,99 @@
+"""MWNet without an exact meta gradient: by finite differences, and by first order. Both are approximations."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from gdw.errors import require_between
+from gdw.meta import clean_gradient, forward, learning_rates, trainable, virtual_parameters
+from gdw.methods.base import Matrix, register
+from gdw.methods.weight_net import LearnsWeightNet
+from gdw.step import Step
+
+
+class _ApproximateMWNet(LearnsWeightNet):
+    """``w_i = V(loss_i)``; V learns along an approximate ``g_i``, and its new weights count at once."""
+
+    def logit_gradient(self, step: Step) -> Matrix:
+        weights = self.instance_weights(step)
+        self.learn(weights, self.approximate_gradient(weights.detach(), step))
+        with torch.no_grad():
+            return self.instance_weights(step) * step.flows / len(step)
+
+    def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
+        """About ``d L_meta / d w_i``."""
+        raise NotImplementedError
+
+
+@register
+class FiniteDifferenceMWNet(_ApproximateMWNet):
+    """MWNet whose meta gradient is a difference of training losses at two points; an approximation.
+
+    ``g_i ~ -(loss_i(theta + e v) - loss_i(theta - e v)) / (2 e B)`` with ``v = lr * d L_meta / d theta'``: the exact
+    g_i is minus the slope of loss_i along v over B, so the error is of order e^2 (until rounding takes over). It
+    needs two more forward passes of the training batch and no second derivative.
+
+    Args:
+        distance: length of ``e v`` in parameter space, relative to the length of theta.
+
+    Source: after FMW-Net (Zhou et al., FMW-Net: a first-order meta-weight-net approach for sample weighting, IJMLC
+    2025), which also puts differences of training losses in the place of second derivatives, there by a value
+    function over several steps; the two-point form here is that of DARTS (Liu et al., ICLR 2019). Not FMW-Net itself.
+    """
+
+    name, title = "mwnet-difference", "MWNet, finite difference"
+    source = "approximation of MWNet; after Zhou et al., FMW-Net, IJMLC 2025, and Liu et al., DARTS, ICLR 2019"
+
+    def __init__(self, *args, distance: float = 1e-3, **kwargs):
+        super().__init__(*args, **kwargs)
+        require_between("distance", distance, 0, float("inf"), open_low=True)
+        self.distance = distance
+
+    def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
+        parameters, rates = _movable(step)
+        gradients = torch.autograd.grad(
+            step.logits, list(parameters.values()), (weights * step.flows / len(step)).to(step.logits.dtype),
+            retain_graph=True, allow_unused=True, materialize_grads=True,
+        )  # fmt: skip
+        frozen = {name: p.detach() for name, p in parameters.items()}
+        virtual = virtual_parameters(frozen, dict(zip(parameters, gradients, strict=True)), rates)
+        clean = clean_gradient(step.model, virtual, *step.meta_batch)
+        direction = {name: rates[name] * gradient for name, gradient in clean.items()}
+        length = _norm(direction).clamp_min(torch.finfo(weights.dtype).tiny)
+        reach = self.distance * _norm(frozen) / length
+        ahead, behind = (self._losses(step, frozen, direction, sign * reach) for sign in (1, -1))
+        return -(ahead - behind)[:, None] / (2 * reach * len(step))
+
+    @torch.no_grad()
+    def _losses(self, step: Step, parameters: dict, direction: dict, reach: Tensor) -> Float[Tensor, "batch"]:
+        moved = {name: p + reach * direction[name] for name, p in parameters.items()}
+        return cross_entropy(forward(step.model, moved, step.images), step.labels, reduction="none")
+
+
+@register
+class FirstOrderMWNet(_ApproximateMWNet):
+    """MWNet with the clean gradient taken where the model stands, not after the virtual step; an approximation.
+
+    ``g_i ~ d L_meta / d w_i at w = 0``: as in L2RW, but V learns from it. The error is of order lr: it vanishes with
+    the virtual step. It saves that step's backward pass, and keeps the rest.
+
+    Source: the first-order form of MWNet (Shu et al., NeurIPS 2019), as first-order MAML is of MAML.
+    """
+
+    name, title = "mwnet-first-order", "MWNet, first order"
+    source = "approximation of MWNet (Shu et al., NeurIPS 2019): no virtual step"
+
+    def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
+        return step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)
+
+
+def _movable(step: Step) -> tuple[dict, dict]:
+    if step.lr is None:
+        raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
+    rates = learning_rates(step.model, step.lr)
+    return {name: p for name, p in trainable(step.model).items() if name in rates}, rates
+
+
+def _norm(values: dict) -> Tensor:
+    return torch.stack([value.norm() for value in values.values()]).norm()

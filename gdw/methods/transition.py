@@ -1,0 +1,66 @@
+"""What methods with a noise matrix share: its estimate on the clean set, and the correction of the loss by it."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from gdw.methods.base import Matrix
+
+Transition = Float[Tensor, "classes classes"]
+
+SMALLEST_RATE = 1e-4  # an estimated probability below this counts as this: its logarithm must be a number
+
+
+@torch.no_grad()
+def estimate_transition(model: nn.Module, task) -> Transition:
+    """Row i: the mean of the model's probabilities over the clean images of class i.
+
+    A model that was trained on observed labels gives ``p(observed | image)``; its mean over images whose true
+    class is i is ``p(observed | true = i)``. A class without a clean image keeps its labels (identity row).
+
+    Args:
+        model: trained on the observed labels; put into evaluation mode for this, and back.
+        task: its clean set (``meta``) and how its pixels become the network's input.
+
+    Returns:
+        Rows: true, columns: observed; rows sum to 1; every entry at least about ``SMALLEST_RATE``.
+
+    Source: GLC (Hendrycks et al., NeurIPS 2018), equation for C-hat.
+    """
+    was_training = model.training
+    model.eval()
+    images = task.pixels.normalise(task.meta.images, next(model.parameters()).dtype)
+    probs = model(images).softmax(dim=-1)
+    model.train(was_training)
+    return mean_by_class(probs, task.meta.labels)
+
+
+def mean_by_class(probs: Matrix, labels: Int[Tensor, "batch"]) -> Transition:
+    """Mean row of each class; no smaller than ``SMALLEST_RATE`` before the rows are made to sum to 1."""
+    belongs = one_hot(labels, probs.shape[-1]).to(probs.dtype)
+    count = belongs.sum(dim=0)[:, None]
+    rows = belongs.T @ probs / count.clamp_min(1)
+    rows = torch.where(count > 0, rows, torch.eye(len(rows), dtype=rows.dtype, device=rows.device))
+    rows = rows.clamp_min(SMALLEST_RATE)
+    return rows / rows.sum(dim=-1, keepdim=True)
+
+
+def true_class_posterior(
+    logits: Matrix, labels: Int[Tensor, "batch"], log_transition: Transition
+) -> Float[Tensor, "batch classes"]:
+    """What the true class may be, given the image and the observed label: ``p_k T_k,label``, made to sum to 1.
+
+    The loss ``-log (p T)_label`` has the gradient ``p - posterior`` with respect to the logits.
+
+    Args:
+        logits: the model's outputs for the true class.
+        log_transition: logarithm of T.
+    """
+    return (logits + log_transition[:, labels].T).softmax(dim=-1)
+
+
+def share_of_epochs(epochs: int, share: float) -> tuple[int, int]:
+    """Epochs of the first model and of the second; at least one each, where there are two."""
+    first = min(max(1, round(epochs * share)), max(1, epochs - 1))
+    return first, epochs - first

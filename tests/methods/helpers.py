@@ -1,0 +1,44 @@
+"""Small batches, a small model and small tasks in float64, for the tests of the methods."""
+
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+
+from gdw import Step
+from gdw.data.pixels import Pixels
+from gdw.data.task import Split
+
+CLASSES, FEATURES, BATCH = 4, 6, 12
+POINTS = Pixels(scale=1.0, mean=(0.0,), std=(1.0,))
+
+
+def small_model(seed=0, classes=CLASSES):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(FEATURES, 8), nn.Tanh(), nn.Linear(8, classes)).double()
+
+
+def batch(count=BATCH, seed=0, classes=CLASSES):
+    random = torch.Generator().manual_seed(seed)
+    images = torch.randn(count, FEATURES, generator=random, dtype=torch.float64)
+    return images, torch.randint(classes, (count,), generator=random)
+
+
+def make_step(model=None, seed=0, **given):
+    images, labels = batch(seed=seed)
+    given = {"indices": torch.arange(len(labels)), "meta_batch": batch(5, seed=seed + 100), "lr": 0.5} | given
+    return Step(model or small_model(), images, labels, **given)
+
+
+def labels_task(labels, classes=CLASSES, images=None, meta=None):
+    """As much of a task as a method may look at in ``prepare``."""
+    labels = torch.as_tensor(labels)
+    images = torch.zeros(len(labels), FEATURES) if images is None else images
+    return SimpleNamespace(num_classes=classes, train=Split(images, labels), meta=meta, pixels=POINTS)
+
+
+def autograd_of(loss, step):
+    """Gradient of ``loss(logits)`` with respect to the logits, by autograd."""
+    logits = step.logits.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(logits), logits)
+    return gradient
