@@ -21,6 +21,7 @@ from gdw.history import History
 from gdw.methods.base import Method, method_class
 from gdw.models import build_model
 from gdw.presets import preset_for
+from gdw.step import DERIVATIVES
 from gdw.train import BatchDone, EpochDone, Plan, TrainingDiverged, train
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -44,7 +45,7 @@ class Experiment:
         validation_per_class: clean images of each class held out of training to choose settings on.
         device: ``"auto"`` takes CUDA where there is one, else the CPU.
         precision: ``"float32"`` or ``"float64"``.
-        derivative: how the meta gradient is taken: ``"auto"``, ``"forward"``, ``"double-backward"``.
+        derivative: how the meta gradient is taken (``gdw.step.DERIVATIVES``); ``"auto"`` is exact.
         max_prob: the reference implementation's clamp on the probabilities (docs/quirks.md); None is exact.
 
     Raises:
@@ -96,6 +97,8 @@ class Experiment:
             raise ValueError(f"lr must not be negative, got {self.lr}")
         if self.device.split(":")[0] not in DEVICES:
             raise unknown("device", self.device, DEVICES)
+        if self.derivative not in DERIVATIVES:
+            raise unknown("derivative", self.derivative, DERIVATIVES)
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)
 

@@ -16,8 +16,9 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
-from functools import cache
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -103,82 +104,94 @@ def _tangent(model: nn.Module, images: Tensor, direction: Named) -> Tensor:
     return tangent
 
 
-def by_forward_mode(
-    model: nn.Module,
-    images: Tensor,
-    logits: Float[Tensor, "batch classes"],
-    weighted_flows: Float[Tensor, "batch classes"],
-    flows: Float[Tensor, "batch classes"],
-    meta_batch: tuple[Tensor, Tensor],
-    lr: "float | torch.optim.Optimizer",
-    replay: Callable = None,
-) -> Float[Tensor, "batch classes"]:
-    """``d L_meta / d weights`` in closed form, its inner products by one Jacobian-vector product.
+@dataclass(frozen=True)
+class Problem:
+    """One training batch and one meta batch, between which the derivative is taken.
 
     Args:
-        logits: the training batch's outputs, with their graph; it is kept for the real backward pass.
-        weighted_flows: ``weights * flows``, what the virtual step sends back through the logits (times B).
+        model: maps images to logits.
+        images: the training batch.
+        logits: the model's outputs for it, with their graph; it is kept for the real backward pass.
+        flows: ``probs - onehot(labels)``, without a graph.
         meta_batch: clean images and labels.
+        lr: learning rate of the virtual step: a number or an optimiser.
         replay: context under which the training batch's forward pass draws the same random numbers again.
     """
-    batch, rates = len(logits), learning_rates(model, lr)
-    parameters = {name: p for name, p in trainable(model).items() if name in rates}
-    gradients = _gradients(logits, parameters, (weighted_flows / batch).to(logits.dtype), keep_graph=True)
-    virtual = virtual_parameters({n: p.detach() for n, p in parameters.items()}, gradients, rates)
-    clean = clean_gradient(model, virtual, *meta_batch)
-    direction = {name: rates[name] * gradient for name, gradient in clean.items()}
-    with (replay or _no_replay)(), torch.autocast(logits.device.type, enabled=False):
-        tangent = logit_tangent(model, images, direction)
-    return -flows * tangent.to(flows.dtype) / batch
+
+    model: nn.Module
+    images: Tensor
+    logits: Float[Tensor, "batch classes"]
+    flows: Float[Tensor, "batch classes"]
+    meta_batch: tuple[Tensor, Tensor]
+    lr: "float | torch.optim.Optimizer"
+    replay: Callable = nullcontext
+
+    @cached_property
+    def rates(self) -> dict[str, float]:
+        return learning_rates(self.model, self.lr)
+
+    @cached_property
+    def parameters(self) -> Named:
+        """What the virtual step moves."""
+        return {name: p for name, p in trainable(self.model).items() if name in self.rates}
+
+    def step_back(self, weights: Float[Tensor, "batch classes"], create_graph: bool = False) -> Named:
+        """The virtual step's gradient: ``weights * flows / B`` sent back through the logits."""
+        sent_back = (weights * self.flows / len(self.logits)).to(self.logits.dtype)
+        return _gradients(self.logits, self.parameters, sent_back, keep_graph=True, create_graph=create_graph)
+
+    def ahead(self, weights: Float[Tensor, "batch classes"]) -> Named:
+        """The virtual parameters, without a graph."""
+        here = {name: p.detach() for name, p in self.parameters.items()}
+        return virtual_parameters(here, self.step_back(weights), self.rates)
+
+    def direction(self, parameters: Named) -> Named:
+        """``lr * d L_meta / d theta`` at these parameters: where the clean loss would have the model go, reversed."""
+        clean = clean_gradient(self.model, parameters, *self.meta_batch)
+        return {name: self.rates[name] * gradient for name, gradient in clean.items()}
+
+    def tangent(self, direction: Named) -> Float[Tensor, "batch classes"]:
+        """How the training batch's logits move along ``direction``, exact, in float32 under autocast too."""
+        with self.replay(), torch.autocast(self.logits.device.type, enabled=False):
+            return logit_tangent(self.model, self.images, direction)
 
 
-def by_double_backward(
-    model: nn.Module,
-    images: Tensor,
-    logits: Float[Tensor, "batch classes"],
-    weights: Float[Tensor, "batch classes"],
-    flows: Float[Tensor, "batch classes"],
-    meta_batch: tuple[Tensor, Tensor],
-    lr: "float | torch.optim.Optimizer",
-) -> Float[Tensor, "batch classes"]:
+def by_forward_mode(problem: Problem, weights: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
+    """``d L_meta / d weights`` in closed form, its inner products by one Jacobian-vector product."""
+    direction = problem.direction(problem.ahead(weights))
+    return closed_form(problem, problem.tangent(direction))
+
+
+def closed_form(problem: Problem, tangent: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
+    """``- flows * tangent / B``: what stands at the top of this file."""
+    return -problem.flows * tangent.to(problem.flows.dtype) / len(problem.flows)
+
+
+def by_double_backward(problem: Problem, weights: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
     """``d L_meta / d weights`` the textbook's way: through the graph of the virtual step itself."""
-    rates = learning_rates(model, lr)
-    parameters = {name: p for name, p in trainable(model).items() if name in rates}
     weights = weights.detach().requires_grad_()
-    sent_back = (weights * flows / len(logits)).to(logits.dtype)
-    gradients = _gradients(logits, parameters, sent_back, keep_graph=True, create_graph=True)
-    virtual = virtual_parameters(parameters, gradients, rates)
-    meta_images, meta_labels = meta_batch
-    loss = cross_entropy(forward(model, virtual, meta_images), meta_labels)
+    gradients = problem.step_back(weights, create_graph=True)
+    virtual = virtual_parameters(problem.parameters, gradients, problem.rates)
+    meta_images, meta_labels = problem.meta_batch
+    loss = cross_entropy(forward(problem.model, virtual, meta_images), meta_labels)
     (gradient,) = torch.autograd.grad(loss, weights)
     return gradient
 
 
-def meta_gradient(
-    model: nn.Module,
-    images: Tensor,
-    logits: Float[Tensor, "batch classes"],
-    weights: Float[Tensor, "batch classes"],
-    flows: Float[Tensor, "batch classes"],
-    meta_batch: tuple[Tensor, Tensor],
-    lr: "float | torch.optim.Optimizer",
-    replay: Callable = None,
-    derivative: str = "auto",
-) -> Float[Tensor, "batch classes"]:
-    """``d L_meta / d weights``, exact.
+def meta_gradient(problem: Problem, weights: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
+    """``d L_meta / d weights``, exact: forward mode, or double backward where an operation has no forward-mode rule.
 
-    Args:
-        derivative: ``"forward"``, ``"double-backward"``, or ``"auto"``: forward mode, and double backward for a
-            model in which some operation has no forward-mode rule (one warning names the operation).
+    One warning names that operation; the model is remembered.
 
     Raises:
         NoMetaGradient: neither way can differentiate the model.
     """
-    if derivative == "forward" or (derivative == "auto" and model not in _WITHOUT_FORWARD_RULE):
+    model = problem.model
+    if model not in _WITHOUT_FORWARD_RULE:
         try:
-            return by_forward_mode(model, images, logits, weights * flows, flows, meta_batch, lr, replay)
+            return by_forward_mode(problem, weights)
         except (NotImplementedError, RuntimeError) as error:
-            if derivative == "forward" or not _lacks_rule(error):
+            if not _lacks_rule(error):
                 raise
             _WITHOUT_FORWARD_RULE.add(model)
             warnings.warn(
@@ -187,7 +200,7 @@ def meta_gradient(
                 stacklevel=2,
             )
     try:
-        return by_double_backward(model, images, logits, weights, flows, meta_batch, lr)
+        return by_double_backward(problem, weights)
     except RuntimeError as error:
         if not _lacks_rule(error):
             raise
@@ -197,7 +210,9 @@ def meta_gradient(
         ) from error
 
 
-def _gradients(output: Tensor, parameters: Named, sent_back: Tensor = None, keep_graph=False, create_graph=False):
+def _gradients(
+    output: Tensor, parameters: Named, sent_back: Tensor | None = None, keep_graph=False, create_graph=False
+) -> Named:
     gradients = torch.autograd.grad(
         output,
         list(parameters.values()),
@@ -217,8 +232,3 @@ def _lacks_rule(error: Exception) -> bool:
 def _operation(error: Exception) -> str:
     named = re.search(r"(?:with|for|formula for|derivative for) ['\"]?([\w:.]+)", str(error))
     return named.group(1) if named else str(error).splitlines()[0]
-
-
-@contextmanager
-def _no_replay():
-    yield

@@ -9,10 +9,23 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from gdw.approximate import finite_difference, first_order, without_virtual_step
+from gdw.errors import unknown
 from gdw.flows import class_gradients, zero_mean
-from gdw.meta import meta_gradient
+from gdw.meta import Problem, by_double_backward, by_forward_mode, meta_gradient
 
 Matrix = Float[Tensor, "batch classes"]
+
+
+#: how a Step takes its meta gradient: exact ways first, then named approximations
+DERIVATIVES = {
+    "auto": meta_gradient,
+    "forward": by_forward_mode,
+    "double-backward": by_double_backward,
+    "no-virtual-step": without_virtual_step,
+    "finite-difference": finite_difference,
+    "first-order": first_order,
+}
 
 
 class Step:
@@ -27,7 +40,8 @@ class Step:
         lr: learning rate of the virtual step: a number, or the optimiser whose groups' rates it takes.
         epoch: counted from 0.
         is_meta: rows that come from the clean set ``[B]`` (training on both, or on it alone).
-        derivative: how the meta gradient is taken: ``"auto"``, ``"forward"`` or ``"double-backward"``.
+        derivative: how the meta gradient is taken, a name in ``DERIVATIVES``: ``"auto"`` is exact, by forward mode,
+            or by double backward where an operation has no forward-mode rule.
         max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
 
     Raises:
@@ -48,6 +62,8 @@ class Step:
         derivative: str = "auto",
         max_prob: float | None = None,
     ):
+        if derivative not in DERIVATIVES:
+            raise unknown("derivative", derivative, DERIVATIVES)
         self.model, self.images, self.labels, self.indices = model, images, labels, indices
         self.lr, self.epoch, self.derivative, self.max_prob = lr, epoch, derivative, max_prob
         self._meta_batch = meta_batch
@@ -112,10 +128,10 @@ class Step:
         """
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
-        return meta_gradient(
-            self.model, self.images, self.logits, weights.detach(), self.flows, self.meta_batch, self.lr,
-            replay=self._random.replay, derivative=self.derivative,
-        )  # fmt: skip
+        problem = Problem(
+            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, replay=self._random.replay
+        )
+        return DERIVATIVES[self.derivative](problem, weights.detach())
 
 
 class _RandomState:

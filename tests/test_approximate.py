@@ -1,0 +1,45 @@
+"""Named approximations of the meta gradient: how far from exact, and exact where they should be."""
+
+import pytest
+import torch
+from torch import nn
+
+from gdw import Step
+from gdw.approximate import DISTANCE
+
+
+def gradient(derivative, lr=0.1, linear=False):
+    torch.manual_seed(0)
+    inner = [] if linear else [nn.Linear(8, 16), nn.Tanh()]
+    model = nn.Sequential(*inner, nn.Linear(8 if linear else 16, 4)).double()
+    random = torch.Generator().manual_seed(1)
+    images, meta = (torch.randn(20, 8, generator=random, dtype=torch.float64) for _ in range(2))
+    labels, meta_labels = (torch.randint(4, (20,), generator=random) for _ in range(2))
+    step = Step(model, images, labels, meta_batch=(meta, meta_labels), lr=lr, derivative=derivative)
+    return step.meta_gradient(torch.rand(20, 4, generator=random, dtype=torch.float64)) / lr
+
+
+def error(derivative, **setting):
+    exact = gradient("forward", **setting)
+    return ((gradient(derivative, **setting) - exact).norm() / exact.norm()).item()
+
+
+def test_without_the_virtual_step_the_error_is_of_first_order_in_the_learning_rate():
+    errors = [error("no-virtual-step", lr=lr) for lr in (0.1, 0.01, 0.001)]
+    assert 0 < errors[2] < errors[1] < errors[0] < 0.2
+    assert errors[1] / errors[2] == pytest.approx(10, rel=0.1)
+
+
+def test_a_difference_along_a_line_is_exact_for_a_linear_model():
+    assert error("finite-difference", linear=True) < 1e-12
+    assert 0 < error("finite-difference") < DISTANCE
+
+
+def test_first_order_leaves_both_out():
+    assert error("first-order", lr=1e-4) < DISTANCE
+    assert error("first-order", lr=0.1) > error("finite-difference", lr=0.1)
+
+
+def test_an_unknown_way_is_refused():
+    with pytest.raises(ValueError, match="unknown derivative 'forwards'; did you mean 'forward'"):
+        gradient("forwards")
