@@ -1,0 +1,102 @@
+"""What is said at each stage of the bilevel step: a title, the arrow's formula (mathtext), a sentence to read by."""
+
+_SHARED = {
+    "forward": (
+        "Forward: the pictures become logits",
+        r"$z_{ic} = u_c \cdot (\theta \odot x_i)$",
+        "Two parameters, three pictures, three classes. B shows a cat, and its label says dog.",
+    ),
+    "softmax": (
+        "Softmax: the logits become probabilities",
+        r"$p_i = \mathrm{softmax}(z_i), \quad \ell_i = -\log p_{i, y_i}$",
+        "The wrong label costs most: the model already leans to the truth.",
+    ),
+    "flows": (
+        "The flows: what each picture wants to send back",
+        r"$d_{ic} = p_{ic} - [c = y_i]$",
+        "Each row sums to 0: the label's logit is pulled up (negative), the others are pushed down.",
+    ),
+    "virtual step": (
+        "A virtual step: a try, to be thrown away",
+        r"$\theta' = \theta - \frac{\eta}{B} \sum_i \sum_c w_{ic} \, d_{ic} \, \nabla_\theta z_{ic}$",
+        "θ itself has not moved. θ′ exists only to be judged.",
+    ),
+    "clean loss": (
+        "The clean pictures judge the try",
+        r"$L = \frac{1}{M} \sum_m \ell(x_m, y_m; \theta'), \quad \nabla L = \partial L / \partial \theta'$",
+        "Here alone do the clean labels speak. They say which way θ′ should have gone, and never move θ.",
+    ),
+    "tangent": (
+        "One forward-mode product answers for all cells",
+        r"$t_{ic} = \langle \nabla_\theta z_{ic}, \; \eta \nabla L \rangle$",
+        "How each logit would move along the clean gradient: all inner products at once, no double backward.",
+    ),
+    "real step": (
+        "The real step: θ moves, with the final weights",
+        r"$\theta \leftarrow \theta - \frac{\eta}{B} \sum_{ic} w_{ic} \, d_{ic} \, \nabla_\theta z_{ic}$",
+        "It starts from θ, not from θ′, which is gone now. So are the weights.",
+    ),
+}
+
+_INSTANCE = {
+    "weights given": (
+        "One weight for each picture, all 1 to begin with",
+        r"$w_i = 1$",
+        "Which of them should fall? The clean pictures will say.",
+    ),
+    "meta gradient": (
+        "g: does following this picture help the clean loss?",
+        r"$g_i = \partial L / \partial w_i = -\frac{1}{B} \sum_c d_{ic} \, t_{ic}"
+        r" = -\frac{\eta}{B} \langle \nabla \ell_i, \nabla L \rangle$",
+        "Below 0: more weight lowers the clean loss. The finite difference moves one weight and looks: the same.",
+    ),
+    "stage two": (
+        "The weights move against g",
+        r"$w_i \leftarrow w_i - \mathrm{clip}( s \, g_i / \mathrm{mean} |g|, \, \pm c)$",
+        "Divided by its own mean size: some weight always moves, however small g is.",
+    ),
+}
+
+_CLASS = {
+    "stage one": (
+        "Stage one: V turns each loss into a weight",
+        r"$w_{ic} = V(\ell_i)$",
+        "One weight per picture, copied to all its flows. V is all that is kept from step to step.",
+    ),
+    "constraint holds already": (
+        "The constraint changes nothing yet",
+        r"$w_{i y_i} = \sum_{c \neq y_i} w_{ic} \, p_{ic} / (1 - p_{i y_i})$",
+        "A mean of equal weights is that weight: instance weighting satisfies it already.",
+    ),
+    "meta gradient": (
+        "g: does following this flow help the clean loss?",
+        r"$g_{ic} = \partial L / \partial w_{ic} = -\frac{1}{B} \, d_{ic} \, t_{ic}$",
+        "A number for every cell: the flows of one picture may disagree. The finite difference says the same.",
+    ),
+    "V learns": (
+        "V learns from g; its new weights wait for the next batch",
+        r"$\phi \leftarrow \mathrm{Adam}(\phi, \; \sum_{ic} g_{ic} \, \partial w_{ic} / \partial \phi)$",
+        "A small change here; it counts in the next step. w is as it was.",
+    ),
+    "stage two": (
+        "Stage two: every flow's weight moves against g",
+        r"$w_{ic} \leftarrow w_{ic} - \mathrm{clip}( s \, g_{ic} / \mathrm{mean} |g|, \, \pm c)$",
+        "Divided by its own mean size: some weight always moves, however small g is.",
+    ),
+    "constraint again": (
+        "The constraint sets the label's weight again",
+        r"$w_{i y_i} = \sum_{c \neq y_i} w_{ic} \, p_{ic} / (1 - p_{i y_i})$",
+        "Stage two's own move on the label's flow is overwritten: it follows from the other flows.",
+    ),
+    "constraint off": (
+        "Constraint off: the label's weight stays as stage two left it",
+        r"$\sum_c w_{ic} \, d_{ic} \neq 0$",
+        "The flows of a picture no longer sum to 0: all its logits drift together.",
+    ),
+}
+
+TEXTS = {
+    **{(mode, name): text for mode in ("instance", "class") for name, text in _SHARED.items()},
+    **{("instance", name): text for name, text in _INSTANCE.items()},
+    **{("class", name): text for name, text in _CLASS.items()},
+}

@@ -1,0 +1,77 @@
+"""The bilevel stepper: forward and back through one step of the small problem, every tensor in sight."""
+
+import pandas as pd
+from ipywidgets import Button, Dropdown, HBox, IntSlider, Layout
+from matplotlib.figure import Figure
+
+from gdw_notebooks.bilevel import Stage, Walk, walk
+from gdw_notebooks.figures.stepper import columns_of, number_text, stepper
+from gdw_notebooks.panels.base import Panel
+from gdw_notebooks.small_problem import CLASS, INSTANCES, Problem
+
+
+class BilevelStepper(Panel):
+    """Buttons, or the slider with its arrow keys, walk the stages; all were made once, so that going back is exact.
+
+    Args:
+        mode: ``"instance"`` (weights given, one for each picture) or ``"class"`` (V, constraint, stage two).
+        stage: where it opens, from 1.
+        zero_mean: whether class-level weights are constrained; in class mode a menu switches it.
+    """
+
+    def __init__(self, mode: str = "instance", stage: int = 1, zero_mean: bool = True):
+        switches = (True, False) if mode == CLASS else (True,)
+        self._walks = {on: walk(Problem(mode, zero_mean=on)) for on in switches}
+        self.mode = mode
+        self.constraint = Dropdown(options=[("on", True), ("off", False)], value=zero_mean, description="Constraint")
+        self.stage = IntSlider(stage, min=1, max=len(self.walk), description="Stage", layout=Layout(width="420px"))
+        self.back = Button(description="◀ Back", tooltip="one stage back")
+        self.forward = Button(description="Forward ▶", tooltip="one stage forward")
+        self.back.on_click(lambda button: self.move(-1))
+        self.forward.on_click(lambda button: self.move(1))
+        controls = [HBox([self.back, self.forward]), self.stage]
+        super().__init__([*controls, self.constraint] if mode == CLASS else controls)
+        self.layout.flex_flow = "column"
+
+    @property
+    def walk(self) -> Walk:
+        """The stages, for the constraint as it stands."""
+        return self._walks[self.constraint.value]
+
+    @property
+    def shown(self) -> Stage:
+        """The stage in sight."""
+        return self.walk.stages[self.stage.value - 1]
+
+    def move(self, stages: int) -> None:
+        """Forward, or back where negative; at either end it stays."""
+        self.stage.value = min(max(self.stage.value + stages, 1), len(self.walk))
+
+    def draw(self) -> Figure:
+        return stepper(self.walk, self.stage.value - 1, large=self.large.value)
+
+    def describe(self) -> str:
+        """Title, reading, and every number that this stage wrote."""
+        parts = [f"Stage {self.stage.value} of {len(self.walk)}: {self.shown.title}.", self.shown.reading]
+        for name in self.shown.changed:
+            rows = ("; ".join(map(number_text, row)) for row in self.shown.tables[name])
+            parts.append(f"{name}: {' | '.join(rows)}.")
+        return " ".join(parts)
+
+    def table(self) -> pd.DataFrame:
+        """Every number in sight: tensor, row, column, value, and whether this stage wrote it."""
+        rows = [
+            {"tensor": name, "row": _row_name(i, len(values)), "column": columns_of(name, self.mode)[j],
+             "value": value, "changed": "yes" if (i, j) in self.shown.changed.get(name, ()) else ""}
+            for name, values in self.shown.tables.items()
+            for i, row in enumerate(values)
+            for j, value in enumerate(row)
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        return f"BilevelStepper({self.mode!r}, stage={self.stage.value} of {len(self.walk)})"
+
+
+def _row_name(index: int, rows: int) -> str:
+    return INSTANCES[index] if rows == len(INSTANCES) else ""
