@@ -1,0 +1,66 @@
+"""The command line: what it prints and writes, and one sentence for bad input."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import gdw
+from gdw.__main__ import main
+
+QUICK = ["run", "--rate", "0.6", "--epochs", "2", "--device", "cpu"]
+
+
+def test_a_run_prints_a_table_and_writes_a_record_for_each(tmp_path, capsys):
+    file = tmp_path / "out.json"
+    assert main([*QUICK, "--method", "only-clean", "--method", "gdw", "--seeds", "2", "--json", str(file)]) == 0
+    out, records = capsys.readouterr().out, json.loads(file.read_text())
+    assert [(r["method"], r["seed"]) for r in records] == [("only-clean", 0), ("gdw", 0), ("only-clean", 1), ("gdw", 1)]
+    assert {"method", "seed", "config", "code", "accuracy", "seconds"} <= records[0].keys()
+    assert gdw.Experiment.from_code(records[3]["code"]).config() == records[3]["config"]
+    again = gdw.run(gdw.Experiment.from_code(records[1]["code"]))
+    assert again.accuracy == records[1]["accuracy"]
+    assert "gdw - it" in out
+    assert "worst class" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rate", "1.4"], "rate must lie in [0, 1], got 1.4"),
+        (["--imbalance", "0"], "imbalance must lie in (0, 1], got 0"),
+        (["--method", "gwd"], "did you mean 'gdw'"),
+        (["--dataset", "dgits"], "did you mean 'digits'"),
+        (["--dataset", "./no/such/folder"], "no image folder"),
+        (["--seeds", "0"], "--seeds must be at least 1"),
+        (["--batch-size", "5000"], "batch_size must not exceed"),
+        (["--meta-per-class", "1000"], "meta_per_class"),
+        (["--set", "stepsize=1"], "did you mean 'step_size'"),
+        (["--set", "step_size"], "name=value"),
+        (["--json", "/no/such/folder/out.json"], "there is no folder"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_two(arguments, message, capsys):
+    assert main([*QUICK, *arguments]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.splitlines()[-1].startswith("gdw: ")
+    assert not captured.out
+
+
+def test_a_diverging_run_is_reported_and_the_others_go_on(capsys):
+    assert main([*QUICK, "--lr", "1e30", "--method", "cross-entropy", "--method", "gdw"]) == 1
+    assert capsys.readouterr().err.count("the loss stopped being finite at step") == 2
+
+
+def test_methods_are_listed_with_their_sources(capsys):
+    assert main(["methods"]) == 0
+    out = capsys.readouterr().out
+    for name, method in gdw.methods.METHODS.items():
+        assert any(line.startswith(name) and method.source in line for line in out.splitlines())
+
+
+def test_it_is_a_module():
+    help_text = subprocess.run([sys.executable, "-m", "gdw", "--help"], capture_output=True, text=True, check=True)
+    assert "run" in help_text.stdout
