@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gdw.history import History
 from gdw_notebooks import style
@@ -31,12 +32,13 @@ def flow_ledger(histories: Sequence[History], epoch: int, *, title: str | None =
     )
     masses = [_percent(history, epoch) for history in histories]
     most = max(np.nanmax(mass) for mass in masses)
+    heaviest = max(1.0, *(np.nanmax(history["class_weight"][epoch - 1]) for history in histories))
     for (weights, shares, sides), history, mass in zip(axes, histories, masses, strict=True):
         name = style.method_title(history.method)
-        image = _matrix(weights, history["class_weight"][epoch - 1], history, f"{name}: mean weight", "cividis", 1.0)
+        image = _matrix(weights, history["class_weight"][epoch - 1], history, f"{name}: mean weight", "cividis", heaviest)
         _bar(figure, image, weights, "weight")
         image = _matrix(shares, mass, history, f"{name}: share of gradient mass", "cividis", most)
-        _bar(figure, image, shares, "% of all, 0 black")
+        _bar(figure, image, shares, "% of all")
         _pull_and_push(sides, history, epoch, name)
     _same_scale(axes[:, 2])
     style.finding(figure, title or _finding(histories, epoch))
@@ -50,9 +52,12 @@ def tail_class(history: History) -> int:
 
 
 def push_over_pull(history: History) -> np.ndarray:
-    """Push divided by pull, [epochs, before and after weighting, classes]; infinite where there is no pull."""
+    """Push divided by pull, [epochs, before and after weighting, classes]; NaN where there is no pull.
+
+    A class of two images may miss an epoch, since incomplete batches are dropped.
+    """
     pull, push = history["pull_push"][:, :, 0], history["pull_push"][:, :, 1]
-    return np.divide(push, pull, out=np.full_like(push, np.inf), where=pull > 0)
+    return np.divide(push, pull, out=np.full_like(push, np.nan), where=pull > 0)
 
 
 def tail_balance(
@@ -71,10 +76,11 @@ def tail_balance(
         for k, (label, look) in enumerate({"before weighting": style.METHODS["cross-entropy"],
                                            "after weighting": style.method_look(method)}.items()):  # fmt: skip
             shown = np.clip(ratio[:, :, k], LEAST, None)
-            each.plot(x, np.median(shown, 0), color=look.color, linestyle="--" if k == 0 else "-", label=label)
-            each.fill_between(x, shown.min(0), shown.max(0), color=look.color, alpha=0.15, linewidth=0)
+            each.plot(x, np.nanmedian(shown, 0), color=look.color, linestyle="--" if k == 0 else "-", label=label)
+            each.fill_between(x, np.nanmin(shown, 0), np.nanmax(shown, 0), color=look.color, alpha=0.15, linewidth=0)
         each.axhline(1, color=style.INK, linewidth=0.8)
         each.set(yscale="log", xlabel="epoch", title=f"{style.method_title(method)} ({len(histories)} seeds)")
+        each.xaxis.set_major_locator(MaxNLocator(integer=True))
         each.legend(frameon=False, fontsize=style.SMALL)
     axes[0, 0].set_ylabel("push / pull of the rarest class\n(median; band: lowest to highest)")
     style.finding(figure, title or "The rarest class: push over pull, before and after weighting")
