@@ -2,7 +2,7 @@
 
 import textwrap
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ PIXELS_PER_INCH = 144  # twice CSS's 72: sharp on a fine screen and at 200 % zoo
 LARGE = 1.45  # how much larger type and lines are for a projector, in a picture of the same size
 WIDTH, HEIGHT = 7.2, 4.0  # inches of a usual figure
 TEXT, SMALL, TITLE = 10, 8.5, 11.5  # points
+LETTER = 0.66  # mean width of a bold letter, of its height
 INK, FAINT = "#1a1a1a", "#d9d9d9"
 
 
@@ -59,6 +60,7 @@ OTHER = Look("#B8860B", DOTTED, "s", "..")
 GROUP_LOOKS = {"clean": CLEAN, "mislabelled": MISLABELLED}  # keys: gdw.history.GROUPS
 FLOW_LOOKS = {"observed label": OBSERVED, "true class": TRUE, "other classes": OTHER}  # keys: gdw.history.FLOWS
 SIGNED = "RdBu_r"  # diverging, blue below 0 and red above, white at 0
+NAMED = {"amber": "#DDAA33", "blue": "#4477AA", "rose": "#EE6677"}  # the classes of "clouds" look as they are called
 CLASSES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#000000", "#999933", "#882255")
 
 
@@ -75,6 +77,13 @@ def method_title(name: str) -> str:
     from gdw.methods import METHODS as known
 
     return known[name].title or name if name in known else name
+
+
+def class_colors(names: Sequence[str]) -> list[str]:
+    """A colour for each class; a class called after a colour has it."""
+    if set(names) <= NAMED.keys():
+        return [NAMED[name] for name in names]
+    return [CLASSES[place % len(CLASSES)] for place in range(len(names))]
 
 
 def new_figure(
@@ -111,8 +120,9 @@ def plain(axes: Axes) -> Axes:
 
 def finding(figure: Figure, text: str) -> None:
     """The figure's title: what is to be seen in it, wrapped to its width, over its left edge."""
-    letters = int(figure.get_figwidth() * 72 / (TITLE * 0.56))
-    figure.suptitle(textwrap.fill(text, letters), x=0.01, ha="left", fontsize=TITLE, fontweight="bold", color=INK)
+    letters = int(figure.get_figwidth() * 72 / (TITLE * LETTER))
+    lines = textwrap.fill(text, letters, break_on_hyphens=False)
+    figure.suptitle(lines, x=0.01, ha="left", fontsize=TITLE, fontweight="bold", color=INK)
 
 
 def picture(figure: Figure) -> bytes:

@@ -1,0 +1,99 @@
+"""Learning curves: one line per method, a band for its seeds, faint ghosts for earlier runs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gdw.history import SCORE_EPOCHS, History
+from gdw_notebooks import style
+from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd, spread_note
+
+AXES = {  # name in the History: axis label with unit
+    "test_accuracy": "test accuracy (%)",
+    "validation_accuracy": "validation accuracy (%)",
+    "train_loss": "training loss on observed labels (nats)",
+    "test_loss": "test loss (nats)",
+    "auroc": "AUROC, clean above mislabelled",
+}
+LABEL_GAP = 0.055  # of the axis between two names at the lines' ends
+ROOM = 1.02  # of the axis, where the names begin
+
+
+def learning_curves(
+    histories: Sequence[History],
+    *,
+    name: str = "test_accuracy",
+    ghosts: Sequence[History] = (),
+    epochs: int | None = None,
+    marked: int | None = None,
+    title: str | None = None,
+    large: bool = False,
+) -> Figure:
+    """A quantity by epoch, for runs of any number of methods and seeds.
+
+    Args:
+        histories: runs; those of one method are shown as their mean with a band of one standard deviation.
+        name: of the quantity in the History.
+        ghosts: earlier runs, drawn faintly behind.
+        epochs: length of the axis; by default as far as the longest run has come.
+        marked: an epoch (from 1) to mark with a vertical line.
+        title: the finding; by default where each method stands at the end.
+    """
+    figure, axes = style.new_figure(large=large)
+    groups = grouped(histories)
+    for ghost in filter(len, ghosts):
+        look = style.method_look(ghost.method)
+        axes.plot(_epochs(ghost[name]), ghost[name], color=look.color, linestyle=look.linestyle, alpha=0.3,
+                  linewidth=1, label=f"before: {ghost.method}")  # fmt: skip
+    for method, runs in groups.items():
+        _line(axes, method, runs, name)
+    longest = max([epochs or 1, *map(len, histories), *map(len, ghosts)])
+    axes.set_xlim(0.5, longest + 0.5)
+    if "accuracy" in name:
+        low = min([100.0, *(run[name].min() for run in [*histories, *ghosts] if len(run))])
+        axes.set_ylim(max(0, np.floor(low / 10) * 10 - 2) if groups or ghosts else 0, 100)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(AXES.get(name, name.replace("_", " ")))
+    if marked:
+        axes.axvline(marked, color=style.INK, linewidth=1, linestyle=style.DOTTED)
+    _names_at_ends(axes, groups, name)
+    style.finding(figure, title or _finding(groups, name))
+    return figure
+
+
+def _epochs(values: np.ndarray) -> np.ndarray:
+    return np.arange(1, len(values) + 1)
+
+
+def _line(axes: Axes, method: str, runs: Sequence[History], name: str) -> None:
+    mean, sd = mean_and_sd(runs, name)
+    look, x = style.method_look(method), _epochs(mean)
+    axes.plot(x, mean, **look.line(), markevery=max(1, len(x) // 8), markersize=4.5, linewidth=1.8, label=method)
+    if len(runs) > 1:
+        axes.fill_between(x, mean - sd, mean + sd, color=look.color, alpha=0.18, linewidth=0)
+
+
+def _names_at_ends(axes: Axes, groups: dict[str, list[History]], name: str) -> None:
+    """Each method's name beside its line's end, moved apart where two would touch."""
+    ends = {method: mean_and_sd(runs, name)[0][-1] for method, runs in groups.items()}
+    low, high = axes.get_ylim()
+    gap = LABEL_GAP * (high - low) * (style.HEIGHT / axes.figure.get_figheight())
+    places = style.spread(np.nan_to_num(list(ends.values()), nan=low), gap, low, high)
+    for method, place in zip(groups, places, strict=True):
+        axes.annotate(style.method_title(method), (ROOM, place), xycoords=("axes fraction", "data"),
+                      va="center", fontsize=style.SMALL, color=style.method_look(method).color,
+                      fontweight="bold", annotation_clip=False)  # fmt: skip
+
+
+def _finding(groups: dict[str, list[History]], name: str) -> str:
+    if not groups:
+        return "No epoch is over yet"
+    ends = {style.method_title(m): float(last(runs, name, SCORE_EPOCHS)[0]) for m, runs in groups.items()}
+    unit = " %" if "accuracy" in name else ""
+    best_first = sorted(ends.items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{method} {value:.1f}{unit}" for method, value in best_first[:3])
+    epochs = max(len(run) for runs in groups.values() for run in runs)
+    seeds = spread_note(next(iter(groups.values())))
+    return f"After {epochs} epoch{'s' * (epochs > 1)}: {shown} ({seeds})"

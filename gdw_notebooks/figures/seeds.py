@@ -1,0 +1,38 @@
+"""Runs grouped by method, and the mean and spread of their seeds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gdw.history import History
+
+
+def grouped(histories: Sequence[History]) -> dict[str, list[History]]:
+    """Runs of at least one epoch by method, in the order of appearance; one that broke off keeps its epochs."""
+    groups: dict[str, list[History]] = {}
+    for history in histories:
+        if len(history):
+            groups.setdefault(history.method, []).append(history)
+    return groups
+
+
+def mean_and_sd(runs: Sequence[History], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over seeds, epoch by epoch, as far as every run has come.
+
+    Returns:
+        Two arrays of the recorded value's shape, epochs first; the deviation of a single run is 0.
+    """
+    shortest = min(map(len, runs))
+    values = np.stack([run[name][:shortest] for run in runs])
+    return values.mean(0), values.std(0, ddof=1) if len(runs) > 1 else np.zeros_like(values[0])
+
+
+def last(runs: Sequence[History], name: str, epochs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over seeds of each run's mean over its last ``epochs``."""
+    values = np.stack([run[name][-epochs:].mean(0) for run in runs])
+    return values.mean(0), values.std(0, ddof=1) if len(runs) > 1 else np.zeros_like(values[0])
+
+
+def spread_note(runs: Sequence[History]) -> str:
+    """What the band or the error bar is, in words."""
+    return "one seed" if len(runs) == 1 else f"mean of {len(runs)} seeds, ± 1 sd"

@@ -1,0 +1,72 @@
+"""Learning curves and accuracies per class: what stands on the axes is what stands in the histories."""
+
+import numpy as np
+import pytest
+
+from gdw_notebooks import style
+from gdw_notebooks.figures.classes import class_accuracy
+from gdw_notebooks.figures.curves import learning_curves
+from tests.figures.histories import history
+
+
+def lines(axes):
+    return {line.get_label(): line for line in axes.get_lines()}
+
+
+def test_a_line_is_the_mean_of_its_seeds_and_the_band_one_sd():
+    runs = [history(seed=seed, offset=offset) for seed, offset in enumerate((-3.0, 0.0, 3.0))]
+    (axes,) = learning_curves(runs).axes
+    x, y = lines(axes)["gdw"].get_data()
+    np.testing.assert_array_equal(x, [1, 2, 3, 4, 5, 6])
+    np.testing.assert_allclose(y, [40, 50, 60, 70, 80, 90])
+    edges = axes.collections[0].get_paths()[0].vertices
+    np.testing.assert_allclose([edges[:, 1].min(), edges[:, 1].max()], [37, 93])  # the sd of -3, 0, 3 is 3
+
+
+def test_methods_differ_by_colour_line_and_marker():
+    (axes,) = learning_curves([history("gdw"), history("mwnet", offset=-5)]).axes
+    ours, theirs = lines(axes)["gdw"], lines(axes)["mwnet"]
+    assert ours.get_color() != theirs.get_color()
+    assert ours.get_marker() != theirs.get_marker()
+    assert ours.get_linestyle() != theirs.get_linestyle()
+    np.testing.assert_allclose(theirs.get_ydata()[-1], 85)
+
+
+def test_a_ghost_is_faint_and_behind():
+    (axes,) = learning_curves([history("gdw")], ghosts=[history("mwnet", epochs=3)]).axes
+    ghost = lines(axes)["before: mwnet"]
+    assert ghost.get_alpha() < 0.5
+    np.testing.assert_allclose(ghost.get_ydata(), [40, 50, 60])
+
+
+def test_the_title_says_who_ends_where():
+    # the last five of 40, 50, ..., 90 have the mean 70
+    figure = learning_curves([history("mwnet", offset=-5), history("gdw")])
+    assert figure.get_suptitle().replace("\n", " ") == "After 6 epochs: GDW 70.0 %, MWNet 65.0 % (one seed)"
+
+
+def test_before_the_first_epoch_there_is_an_empty_frame():
+    figure = learning_curves([history(epochs=0)], epochs=60)
+    assert figure.get_suptitle() == "No epoch is over yet"
+    assert figure.axes[0].get_xlim()[1] == pytest.approx(60.5)
+
+
+def test_runs_of_different_length_meet_where_both_have_been():
+    (axes,) = learning_curves([history(seed=0, epochs=6), history(seed=1, epochs=4, offset=2)]).axes
+    np.testing.assert_allclose(lines(axes)["gdw"].get_ydata(), [41, 51, 61, 71])
+
+
+def test_bars_are_the_last_five_epochs_of_each_class():
+    figure = class_accuracy([history("gdw"), history("mwnet", offset=-5)])
+    axes = figure.axes[0]
+    heights = np.array([[bar.get_height() for bar in group] for group in axes.containers])
+    np.testing.assert_allclose(heights, [[70, 50, 40], [65, 45, 35]])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["cat\n50", "dog\n10", "bird\n2"]
+    assert "“bird” with 40 %" in figure.get_suptitle().replace("\n", " ")
+    assert len({group[0].get_hatch() for group in axes.containers}) == 2
+
+
+def test_large_type_keeps_the_pixels():
+    small, large = learning_curves([history()]), learning_curves([history()], large=True)
+    np.testing.assert_allclose(small.get_size_inches() * small.dpi, large.get_size_inches() * large.dpi)
+    assert large.dpi == pytest.approx(style.LARGE * small.dpi)
