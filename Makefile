@@ -1,7 +1,8 @@
 # What each command does in plain form stands in README.md. Works with GNU make 3.81 (macOS) and later.
 
+START     = notebooks/00_start_here.ipynb
 DEMO      = notebooks/demo/classroom.ipynb
-PORTABLE  = notebooks/00_start_here.ipynb
+PORTABLE  = $(START)
 NOTEBOOK  =
 NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
 
@@ -18,7 +19,7 @@ NBVAL     = .venv/bin/pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.
 .NOTPARALLEL:
 
 lab: setup
-	.venv/bin/jupyter lab $(AS_ROOT) notebooks/00_start_here.ipynb
+	.venv/bin/jupyter lab $(AS_ROOT) $(firstword $(wildcard $(START)) notebooks)
 
 test: setup
 	.venv/bin/pytest -n 2 --dist loadscope -m "not browser"
