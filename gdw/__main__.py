@@ -21,7 +21,7 @@ from gdw.train import EpochDone, TrainingDiverged
 
 OPTIONS = (
     ("dataset", str, "digits, clouds, mnist, fashion-mnist, cifar10, cifar100, or an image folder's path"),
-    ("noise", str, f"kind of label noise: {', '.join(NOISES)}"),
+    ("noise", str, f"label noise: {', '.join(NOISES)}, instance-dependent, or human:PATH[:KEY]"),
     ("rate", float, "the noise's parameter in [0, 1]"),
     ("imbalance", float, "smallest class / largest, in (0, 1]"),
     ("imbalance-kind", str, f"{', '.join(IMBALANCES)}"),

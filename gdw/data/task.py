@@ -6,12 +6,17 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from gdw.data.corruption import Matrix, class_shares, corrupt_labels, transition_matrix
+from gdw.data import human_labels
+from gdw.data.corruption import NOISES, Matrix, class_shares, corrupt_labels, transition_matrix
 from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
 from gdw.data.datasets import Dataset
+from gdw.data.instance_noise import counted_matrix, instance_dependent_labels
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_indices, thinned
+from gdw.errors import require_between, unknown
+
+INSTANCE_NOISE = "instance-dependent"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,8 @@ class Task:
         test: clean; scores are measured on it and nothing is chosen on it.
         class_names: one for each label.
         pixels: normalisation and augmentation.
-        matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it.
+        matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it, or, for
+            noise that no matrix describes, came to it.
         source_indices: for each split, which image of the data set each of its images is; a test set of the
             data set's own is counted on after the last of the others.
     """
@@ -100,7 +106,9 @@ def make_task(
     imbalance and noise have a stream of random numbers each: another noise leaves the splits as they are.
 
     Args:
-        noise, rate: see :func:`gdw.data.corruption.transition_matrix`.
+        noise, rate: see :func:`gdw.data.corruption.transition_matrix`; besides, ``"instance-dependent"``
+            (:mod:`gdw.data.instance_noise`) and ``"human:PATH[:KEY]"`` (:mod:`gdw.data.human_labels`), whose
+            rate is unused.
         imbalance, imbalance_kind: see :func:`gdw.data.corruption.class_counts`; at 1 every training image is
             kept. Otherwise the classes have exactly these proportions, as large as the data allow.
         meta_per_class: clean images of each class, at least 1.
@@ -112,7 +120,7 @@ def make_task(
             and one more to train on.
     """
     classes = len(dataset.class_names)
-    matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
+    _check_noise(dataset, noise, rate, seed)
     class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
     counts = {"meta": meta_per_class, "validation": validation_per_class}
     indices = split_indices(dataset, counts, generator(seed, "split"))
@@ -120,7 +128,7 @@ def make_task(
         random = generator(seed, "imbalance")
         indices["train"] = thinned(indices["train"], dataset.labels, imbalance_kind, imbalance, classes, random)
     clean = {name: _split(dataset, index) for name, index in indices.items()}
-    observed = corrupt_labels(clean["train"].labels, matrix, generator(seed, "noise"))
+    observed, matrix = _observed(dataset, clean["train"], indices["train"], noise, rate, seed)
     return Task(
         train=Split(clean["train"].images, observed),
         clean_labels=clean["train"].labels,
@@ -132,6 +140,33 @@ def make_task(
         matrix=matrix,
         source_indices=indices,
     )
+
+
+def _check_noise(dataset: Dataset, noise: str | Matrix, rate: float, seed: int) -> None:
+    """Refuse a wrong noise before any work."""
+    if isinstance(noise, str) and noise.startswith(human_labels.PREFIX):
+        human_labels.human_labels(noise, dataset.labels, len(dataset.class_names))
+    elif noise == INSTANCE_NOISE:
+        require_between("rate", rate, 0, 1)
+    elif isinstance(noise, str) and noise not in NOISES:
+        raise unknown("noise", noise, (*NOISES, INSTANCE_NOISE, human_labels.PREFIX + "PATH"))
+    else:
+        transition_matrix(noise, rate, len(dataset.class_names), generator(seed, "noise matrix"))
+
+
+def _observed(
+    dataset: Dataset, train: Split, indices: Int[Tensor, "train"], noise: str | Matrix, rate: float, seed: int
+) -> tuple[Int[Tensor, "train"], Float[Tensor, "classes classes"]]:
+    """Observed labels of the training images, and the matrix they were drawn from or came to."""
+    classes, random = len(dataset.class_names), generator(seed, "noise")
+    if isinstance(noise, str) and noise.startswith(human_labels.PREFIX):
+        observed = human_labels.human_labels(noise, dataset.labels, classes)[indices]
+    elif noise == INSTANCE_NOISE:
+        observed = instance_dependent_labels(train.images, train.labels, rate, classes, random)
+    else:
+        matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
+        return corrupt_labels(train.labels, matrix, random), matrix
+    return observed, counted_matrix(train.labels, observed, classes)
 
 
 def _split(dataset: Dataset, indices: Int[Tensor, "images"]) -> Split:

@@ -1,0 +1,97 @@
+"""Human labels from files of the published form that the test makes, and from files that are something else."""
+
+import os
+import pickle
+import re
+
+import numpy as np
+import pytest
+import torch
+
+import gdw
+
+DIGITS = gdw.load_dataset("digits")
+CLEAN = DIGITS.labels.numpy()
+WORSE = (CLEAN + (np.arange(len(CLEAN)) % 3 == 0)) % 10
+
+
+@pytest.fixture
+def published(tmp_path):
+    """A dictionary of numpy arrays saved by torch, as CIFAR-10N's file is."""
+    path = tmp_path / "CIFAR-10_human.pt"
+    aggregated = (CLEAN + (np.arange(len(CLEAN)) % 10 == 0)) % 10
+    torch.save({"clean_label": CLEAN, "worse_label": WORSE, "aggre_label": aggregated}, path)
+    return path
+
+
+@pytest.mark.parametrize(("key", "share"), [("", 1 / 3), (":worse_label", 1 / 3), (":aggre_label", 1 / 10)])
+def test_a_task_takes_the_files_labels_for_the_images_it_trains_on(published, key, share):
+    task = gdw.make_task(DIGITS, noise=f"human:{published}{key}")
+    assert task.wrong_label_rate == pytest.approx(share, abs=0.03)
+    if share > 0.2:
+        assert torch.equal(task.train.labels, torch.from_numpy(WORSE)[task.source_indices["train"]])
+
+
+def test_an_experiment_trains_on_them_and_its_run_code_holds_the_path(published):
+    experiment = gdw.Experiment(noise=f"human:{published}:aggre_label", method="cross-entropy", epochs=1)
+    history = gdw.run(gdw.Experiment.from_code(experiment.code))
+    assert history.wrong_label_rate == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize("suffix", ["pt", "npy"])
+def test_one_array_alone_will_do(tmp_path, suffix):
+    path = tmp_path / f"labels.{suffix}"
+    if suffix == "pt":
+        torch.save(torch.from_numpy(WORSE), path)
+    else:
+        np.save(path, WORSE.astype(np.int32))
+    assert gdw.make_task(DIGITS, noise=f"human:{path}").wrong_label_rate == pytest.approx(1 / 3, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"worse_label": WORSE[:-1]}, "one label for each of"),
+        ({"worse_label": WORSE + 1}, "must lie in 0 ... 9"),
+        ({"worse_label": WORSE - 1}, "must lie in 0 ... 9"),
+        ({"worse_label": WORSE / 2}, "must be whole numbers"),
+        ({"worse_label": "cat"}, "must be whole numbers"),
+        ({"worst_label": WORSE}, "unknown label set"),
+        ({"worse_label": WORSE, "clean_label": CLEAN[::-1].copy()}, "another order"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_any_work(tmp_path, content, message):
+    torch.save(content, tmp_path / "labels.pt")
+    with pytest.raises(ValueError, match=re.escape(message) if "..." in message else message):
+        gdw.make_task(DIGITS, noise=f"human:{tmp_path}/labels.pt")
+
+
+class Evil:
+    """What unpickling would run."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("kind", ["torch", "pickle", "numpy", "junk"])
+def test_a_file_that_would_run_code_is_refused_and_does_not_run(tmp_path, kind):
+    proof, path = tmp_path / "ran", tmp_path / ("labels.npy" if kind == "numpy" else "labels.pt")
+    if kind == "torch":
+        torch.save({"worse_label": Evil(proof)}, path)
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(Evil(proof)))
+    elif kind == "numpy":
+        np.save(path, np.array([Evil(proof)], dtype=object), allow_pickle=True)
+    else:
+        path.write_bytes(b"not a file of labels")
+    with pytest.raises(ValueError, match="does not hold plain arrays"):
+        gdw.make_task(DIGITS, noise=f"human:{path}")
+    assert not proof.exists()
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing.pt"):
+        gdw.make_task(DIGITS, noise=f"human:{tmp_path}/missing.pt")
