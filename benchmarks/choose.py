@@ -1,7 +1,7 @@
 """Settings chosen on validation images, with the same number of tries for every method.
 
-``python -m benchmarks.choose --json FILE``: every method of ``choose.toml`` is run with every setting of its grid on every
-scenario and seed; a setting's score is its mean validation accuracy. No test accuracy is read.
+``python -m benchmarks.choose --json FILE``: every method of ``choose.toml`` is run with every setting of its grid on
+every scenario and seed; a setting's score is its mean validation accuracy. No test accuracy is read.
 """
 
 import argparse

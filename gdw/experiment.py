@@ -234,7 +234,7 @@ class Training:
         )  # fmt: skip
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
-        """Train, one event at a time (train.py); stops the run with its reason in ``history.error`` where it diverges."""
+        """Train, one event at a time (train.py); where it diverges, ``history.error`` says why."""
         e = self.experiment
         plan = Plan(e.epochs, e.batch_size, e.lr, e.momentum, e.weight_decay, e.seed, e.derivative, e.max_prob)
         events = train(self.model, self.task, self.method, plan, self.history)

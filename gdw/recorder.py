@@ -34,7 +34,7 @@ class EpochRecorder:
         self.held: list[tuple[Tensor, ...]] = []
 
     def add(self, step: Step, gradient: Tensor) -> None:
-        """One batch, held as it is: the sums are made for many batches at once. Rows from the clean set are left out."""
+        """One batch, held as it is: sums are made for many batches at once. Rows from the clean set are left out."""
         self.losses.append(step.losses.mean())
         batch = (step.flows, gradient.detach(), step.labels, step.indices)
         if step.is_meta is not None:

@@ -1,4 +1,4 @@
-"""The baselines that weight nothing: cross-entropy on the training set, on the clean set, on both, on one after the other."""
+"""The baselines that weight nothing: cross-entropy on the training set, the clean set, both, or one after the other."""
 
 from gdw.errors import require_between
 from gdw.methods.base import Matrix, Method, Stage, register

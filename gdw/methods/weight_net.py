@@ -24,7 +24,9 @@ class LearnsWeightNet(Method):
         self.weight_net = WeightNet()
         if self.generator is not None:
             initialise(self.weight_net, self.generator)
-        self.optimizer = torch.optim.Adam(self.weight_net.parameters(), lr=weight_net_lr, weight_decay=weight_net_decay, fused=True)
+        self.optimizer = torch.optim.Adam(
+            self.weight_net.parameters(), lr=weight_net_lr, weight_decay=weight_net_decay, fused=True
+        )
 
     def instance_weights(self, step: Step) -> Float[Tensor, "batch 1"]:
         """``V(loss)`` in (0, 1), with its graph."""
