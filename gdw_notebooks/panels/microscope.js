@@ -44,7 +44,10 @@ function finding({ instance, mode, pushes, numbers }) {
 class View {
   constructor(model, element) {
     this.model = model;
-    this.root = make("section", { class: "gdw-microscope", "aria-label": "Flow microscope" });
+    this.root = make("section", {
+      class: "gdw-microscope", "aria-label": "Flow microscope",
+      "data-lm-suppress-shortcuts": "true",  // JupyterLab would take the arrow keys for its cells
+    });
     element.append(this.root);
     this.build();
     this.changed = () => this.schedule();

@@ -1,0 +1,176 @@
+"""The flow microscope under a real hand: drag, keyboard alone, modes, instances, access, and how smooth it is."""
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.pages import open_notebook, run_all
+
+CELL = """\
+import torch
+from gdw_notebooks.figures.pictogram import cat_picture
+from gdw_notebooks.instances import Instance, cat_dog_bird
+from gdw_notebooks.panels.microscope import FlowMicroscope
+
+bird = Instance.from_probs((0.2, 0.3, 0.5), 2, 2, ("cat", "dog", "bird"), name="a second one")
+microscope = FlowMicroscope([cat_dog_bird(cat_picture()), bird])
+microscope"""
+READ = "print('python has', microscope.mode, (microscope.numbers + 0.0).round(3).tolist())"
+RUN_SECOND_CELL = """async () => {
+  window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1;
+  await window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+# Counts for a second how many frames the browser made, and in how many of them the dragged bar stood at a new place.
+COUNT_REDRAWS = """(bar) => new Promise((resolve) => {
+  const began = performance.now();
+  let frames = 0, redraws = 0, last = bar.style.width;
+  const frame = (now) => {
+    frames += 1;
+    if (bar.style.width !== last) { redraws += 1; last = bar.style.width; }
+    if (now - began < 1000) requestAnimationFrame(frame); else resolve([redraws, frames]);
+  };
+  requestAnimationFrame(frame);
+})"""
+# Moves the pointer as a hand does, 120 times a second, from within the page: the test's own messages are no brake.
+SWEEP = """(track) => {
+  const box = track.getBoundingClientRect(), y = box.top + box.height / 2;
+  const send = (type, x) => track.dispatchEvent(
+    new PointerEvent(type, { pointerId: 1, clientX: x, clientY: y, bubbles: true, cancelable: true }));
+  track.setPointerCapture = () => {};
+  send('pointerdown', box.left + box.width / 2);
+  let k = 0;
+  const timer = setInterval(() => {
+    send('pointermove', box.left + box.width / 2 + (k++ % 60 < 30 ? k % 30 : 30 - k % 30));
+    if (k > 240) { clearInterval(timer); send('lostpointercapture', box.left); }
+  }, 1000 / 120);
+}"""
+TOO_WIDE = """(root) => [...root.querySelectorAll('*')].filter((e) =>
+  e.clientWidth && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline' &&
+  !e.matches('.unseen, input, select')).map((e) => e.className || e.tagName)"""
+CAT = "the paper's example: a picture of “cat”, wrongly labelled “dog”"
+
+
+@pytest.fixture
+def microscope(lab_page, lab_server) -> Locator:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in (CELL, READ)])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, lab_server.root / "microscope.ipynb")
+    open_notebook(lab_page, "microscope.ipynb")
+    run_all(lab_page)
+    microscope = lab_page.get_by_role("region", name="Flow microscope")
+    expect(microscope).to_be_visible()
+    return microscope
+
+
+def numbers(microscope: Locator) -> list[str]:
+    return microscope.locator("dd").all_inner_texts()
+
+
+def choose(microscope: Locator, mode: str) -> None:
+    microscope.get_by_role("radio", name=mode, exact=True).check()
+
+
+def weight_of(microscope: Locator, name: str) -> Locator:
+    return microscope.get_by_role("slider", name=f"Weight of {name}", exact=True)
+
+
+def drag(page: Page, handle: Locator, dx: float) -> None:
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y, steps=20)
+    page.mouse.up()
+
+
+def test_the_hand(microscope, lab_page):
+    """One weight, then a dragged bar whose label follows, then no constraint; and Python hears of it."""
+    assert numbers(microscope) == ["0.000", "−1.300", "−0.500"]
+    microscope.get_by_role("slider", name="Weight of the whole instance").fill("0.3")
+    expect(microscope.locator("dd").nth(2)).to_have_text("−0.150")
+
+    microscope.get_by_role("button", name="Reset").click()
+    choose(microscope, "one for each class")
+    drag(lab_page, weight_of(microscope, "cat"), 600)  # far to the right: down to weight 0
+    expect(microscope.locator("dd").nth(2)).to_have_text("+0.100")
+    assert numbers(microscope) == ["0.000", "−0.100", "+0.100"]
+    expect(weight_of(microscope, "dog")).to_have_attribute("aria-valuenow", "0.143")
+    drag(lab_page, weight_of(microscope, "dog"), 100)  # locked
+    assert numbers(microscope) == ["0.000", "−0.100", "+0.100"]
+
+    choose(microscope, "constraint off")
+    drag(lab_page, weight_of(microscope, "dog"), 60)
+    expect(microscope.locator("dd").first).not_to_have_text("0.000")
+    expect(microscope.locator(".finding")).to_contain_text("their sum has left 0")
+    lab_page.wait_for_timeout(1000)  # the last of many messages to the kernel waits for the others
+    lab_page.evaluate(RUN_SECOND_CELL)
+    total = float(numbers(microscope)[0])
+    expect(lab_page.get_by_text("python has free").last).to_contain_text(f"[{total:g},")
+
+
+def test_the_keyboard_alone(microscope, lab_page):
+    press = lab_page.keyboard.press
+    microscope.get_by_role("radio", name="one weight for the instance").focus()
+    press("ArrowRight")  # the next mode
+    expect(microscope).to_have_attribute("data-mode", "classes")
+    press("Tab")
+    cat = weight_of(microscope, "cat")
+    expect(cat).to_be_focused()
+    press("ArrowLeft")
+    expect(cat).to_have_attribute("aria-valuenow", "0.950")
+    press("PageDown")
+    expect(cat).to_have_attribute("aria-valuetext", "weight 0.700, push −0.420")
+    press("End")
+    expect(cat).to_have_attribute("aria-valuenow", "1.500")
+    press("Home")
+    expect(cat).to_have_attribute("aria-valuenow", "0.000")
+    expect(microscope.locator("dd").nth(2)).to_have_text("+0.100")
+    press("Tab")  # cat's number field
+    press("ControlOrMeta+a")
+    lab_page.keyboard.type("0.5")
+    press("Tab")
+    expect(cat).to_have_attribute("aria-valuenow", "0.500")
+    expect(weight_of(microscope, "dog")).to_have_attribute("aria-disabled", "true")
+    expect(microscope.get_by_role("status")).to_contain_text("cat − bird is −0.200")  # what a screen reader hears
+
+
+def test_instances_table_large_type_and_reset(microscope):
+    microscope.get_by_role("button", name="Next").click()
+    expect(microscope.locator(".where")).to_have_text("a second one (2 of 2)")
+    expect(microscope.locator("dd").nth(1)).to_have_text("0.000")
+    microscope.get_by_role("combobox").select_option("mislabelled")
+    expect(microscope.locator(".where")).to_have_text("the paper's example (1 of 1)")
+    microscope.get_by_text("Data as a table").click()
+    expect(microscope.locator("tbody tr").nth(1).locator("td")).to_have_text(["dog", "0.300", "1.000", "+0.700"])
+    before = microscope.bounding_box()["height"]
+    microscope.get_by_role("button", name="Large type").click()
+    expect(microscope.get_by_role("button", name="Large type")).to_have_attribute("aria-pressed", "true")
+    assert microscope.bounding_box()["height"] > 1.2 * before
+    microscope.get_by_role("slider", name="Weight of the whole instance").fill("0.5")
+    microscope.get_by_role("button", name="Reset").click()
+    assert numbers(microscope) == ["0.000", "−1.300", "−0.500"]
+
+
+def test_access_in_every_mode(microscope, lab_page):
+    for mode in ("one weight for the instance", "one for each class", "constraint off"):
+        choose(microscope, mode)
+        found = Axe().run(lab_page, context=".gdw-microscope").response["violations"]
+        assert not [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+    expect(microscope.get_by_role("img")).to_have_attribute("alt", CAT)
+
+
+def test_nothing_is_cut_off_at_200_percent(microscope, lab_page):
+    lab_page.set_viewport_size({"width": 640, "height": 400})  # 1280 x 800 at 200 %
+    choose(microscope, "one for each class")
+    assert microscope.evaluate(TOO_WIDE) == []
+
+
+def test_each_frame_of_a_drag_is_a_redraw(microscope):
+    """How many frames a second there are is up to the machine; a free one makes 60 (printed here)."""
+    choose(microscope, "one for each class")
+    row = microscope.locator(".row.true")
+    row.locator(".track").evaluate(SWEEP)
+    redraws, frames = row.locator(".bar").evaluate(COUNT_REDRAWS)
+    print(f"{redraws} redraws in {frames} frames of one second")
+    assert redraws > 0.8 * frames
