@@ -51,11 +51,16 @@ class BatchDone:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch is over and its row stands in the history."""
+    """An epoch is over and its row stands in the history.
+
+    ``instance_weights`` [N] is each training instance's weight when it was last seen in this epoch, as the History
+    defines it for a group of flows; NaN for one not seen.
+    """
 
     epoch: int
     epochs: int
     history: History
+    instance_weights: Tensor
 
 
 class TrainingDiverged(ArithmeticError):
@@ -104,7 +109,7 @@ def train(
             history.append({**recorder.row(), **evaluate(model, task), "lr": lr, **_snapshot(method)})
             history.metadata["seconds"] = round(time.perf_counter() - started, 3)
             epoch += 1
-            yield EpochDone(epoch - 1, total, history)
+            yield EpochDone(epoch - 1, total, history, recorder.instance_weights)
 
 
 def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> Tensor:

@@ -44,6 +44,7 @@ class Panel(HBox):
         large: switch for type that is read from the last row.
         show_table: switch for the picture's data as a table.
         reset: button that brings every control back.
+        left, right: the columns that hold all this.
     """
 
     def __init__(self, controls: Sequence[Widget]):
@@ -51,15 +52,15 @@ class Panel(HBox):
         self.large = ToggleButton(value=False, description="Large type", tooltip="larger type, for a projector")
         self.show_table = ToggleButton(value=False, description="Show as table", tooltip="the picture in numbers")
         self.reset = Button(description="Reset", tooltip="every control back to where it stood")
-        self._lock, self._quiet, self._shown = RLock(), False, (None, None)
+        self._lock, self._quiet = RLock(), False
         self._watched = list(_with_value(controls))
         self._start = [control.value for control in self._watched]
         for switch in (self.large, self.show_table, self.reset):
             switch.layout.width = "auto"
         switches = HBox([self.large, self.show_table, self.reset], layout=Layout(flex_flow="row wrap"))
-        left = VBox([*controls, switches], layout=Layout(flex="0 1 auto", min_width=CONTROLS_WIDTH))
-        right = VBox([self.picture, self.data], layout=Layout(flex="1 1 480px", min_width="0"))
-        super().__init__([left, right], layout=Layout(flex_flow="row wrap", grid_gap="8px 16px"))
+        self.left = VBox([*controls, switches], layout=Layout(flex="0 1 auto", min_width=CONTROLS_WIDTH))
+        self.right = VBox([self.picture, self.data], layout=Layout(flex="1 1 480px", min_width="0"))
+        super().__init__([self.left, self.right], layout=Layout(flex_flow="row wrap", grid_gap="8px 16px"))
         self.add_class("gdw-panel")
         for control in self._watched:
             control.observe(self._changed, names="value")

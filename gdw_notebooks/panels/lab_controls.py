@@ -1,0 +1,191 @@
+"""The lab's controls: what to train, as widgets, and back from a run code to where they stood."""
+
+from collections.abc import Sequence
+
+import torch
+from ipywidgets import HTML, BoundedIntText, Combobox, Dropdown, FloatSlider, Layout, Textarea, VBox
+
+from gdw.data.corruption import NOISES, transition_matrix
+from gdw.data.datasets import DATASETS
+from gdw.experiment import Experiment
+from gdw.methods import METHODS
+from gdw.presets import preset_for
+from gdw_notebooks.scenarios import SCENARIOS
+
+IMBALANCES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+NOTHING = "nothing beside it"
+CLASSES = {"digits": 10, "clouds": 3, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
+OWN = "– my own settings –"
+MOST_EPOCHS, MOST_SEEDS = 10_000, 1_000_000
+WIDE = Layout(width="330px")
+
+
+def imbalance_label(imbalance: float) -> str:
+    """Both ways to write it: smallest class over largest, and largest to smallest."""
+    return "1 (all classes alike)" if imbalance == 1 else f"{imbalance:g} ({1 / imbalance:g} : 1)"
+
+
+class LabControls(VBox):
+    """One or two experiments on the same data and seed, as widgets.
+
+    Attributes:
+        scenario, dataset, noise, rate, imbalance, method, beside, seed, epochs, device: the widgets; set their
+            ``value``.
+        code: text field with the run code of what the widgets say; a code put into it moves all of them there.
+        problem: what was wrong with the last code, in words; empty where nothing was.
+    """
+
+    def __init__(self, experiments: Sequence[Experiment]):
+        self.scenario = _menu("Scenario", [OWN, *SCENARIOS])
+        self.dataset = Combobox(options=list(DATASETS), description="Data", layout=WIDE, continuous_update=False,
+                                tooltip="a name, or the path of a folder of pictures")  # fmt: skip
+        self.noise = _menu("Label noise", list(NOISES))
+        self.rate = FloatSlider(min=0, max=1, step=0.05, description="Noise rate", layout=WIDE, continuous_update=False)
+        self.hint = HTML()
+        self.imbalance = _menu("Imbalance", [(imbalance_label(value), value) for value in IMBALANCES])
+        titles = [(method.title, name) for name, method in METHODS.items()]
+        self.method = _menu("Method", titles)
+        self.beside = _menu("Beside it", [(NOTHING, ""), *titles])
+        self.seed = BoundedIntText(min=0, max=MOST_SEEDS, description="Seed", layout=WIDE)
+        self.epochs = BoundedIntText(value=1, min=1, max=MOST_EPOCHS, description="Epochs", layout=WIDE)
+        self.device = _menu("Device", [name for name, here in _devices().items() if here])
+        self.code = Textarea(description="Run code", rows=3, continuous_update=False, layout=WIDE,
+                             tooltip="stands for this run; paste one here to have that run again")  # fmt: skip
+        self.problem, self._moving = "", False
+        self._fields = {
+            "dataset": self.dataset, "noise": self.noise, "rate": self.rate, "imbalance": self.imbalance,
+            "seed": self.seed, "epochs": self.epochs, "device": self.device,
+        }  # fmt: skip
+        super().__init__([
+            self.scenario, self.dataset, self.noise, self.rate, self.hint, self.imbalance, self.method, self.beside,
+            self.seed, self.epochs, self.device, self.code,
+        ])  # fmt: skip
+        self.restore(experiments)
+        self.scenario.observe(self._choose_scenario, names="value")
+        self.code.observe(self._read_code, names="value")
+        self.dataset.observe(self._choose_dataset, names="value")
+        for control in (*self._fields.values(), self.method, self.beside):
+            control.observe(self._on_change, names="value")
+
+    def experiments(self) -> list[Experiment]:
+        """What the widgets say: one experiment, or two that differ in their method alone.
+
+        Raises:
+            ValueError: a data set that nobody knows, or a device that is none.
+        """
+        methods = [self.method.value, *([self.beside.value] if self.beside.value else [])]
+        return [self._experiment(base, method) for base, method in zip(self._bases, methods, strict=False)]
+
+    def restore(self, experiments: Sequence[Experiment]) -> None:
+        """Move every widget to where these one or two experiments stand; what has no widget is kept as well."""
+        first, second = experiments[0], experiments[1] if len(experiments) > 1 else None
+        self._bases = (first, second or first)
+        self._moving = True
+        try:
+            for name, control in self._fields.items():
+                _allow(control, value := getattr(first, name))
+                control.value = value
+            self.method.value, self.beside.value = first.method, second.method if second else ""
+            self.scenario.value = _scenario_of(first)
+        finally:
+            self._moving = False
+        self._show()
+
+    def _experiment(self, base: Experiment, method: str) -> Experiment:
+        values = {name: control.value for name, control in self._fields.items()}
+        changes = {name: value for name, value in values.items() if getattr(base, name) != value}
+        if method != base.method:
+            changes["method"] = method
+        return base.with_(**changes)
+
+    def _on_change(self, change: dict) -> None:
+        if not self._moving:
+            self._show()
+
+    def _show(self) -> None:
+        """The code, the scenario's name and the hint follow the other widgets."""
+        self._moving = True
+        try:
+            experiments = self.experiments()
+            self.problem = ""
+            self.code.value = "\n".join(experiment.code for experiment in experiments)
+            self.scenario.value = _scenario_of(experiments[0])
+        except ValueError as error:
+            self.problem = str(error)
+        finally:
+            self._moving = False
+        self.hint.value = _wrong_labels(self.noise.value, self.rate.value, CLASSES.get(self.dataset.value))
+
+    def _choose_scenario(self, change: dict) -> None:
+        if not self._moving and change["new"] != OWN:
+            chosen, beside = SCENARIOS[change["new"]], self.beside.value
+            self.restore([chosen, *([chosen.with_(method=beside)] if beside else [])])
+
+    def _choose_dataset(self, change: dict) -> None:
+        """Another data set brings its own number of epochs, and its own preset for all that has no widget."""
+        if not self._moving:
+            plain = Experiment(dataset=change["new"])
+            self._bases = (plain, plain)
+            self.epochs.value = preset_for(change["new"]).epochs
+
+    def _read_code(self, change: dict) -> None:
+        if self._moving or not change["new"].split():
+            return
+        try:
+            self.restore(read_codes(change["new"]))
+        except ValueError as error:
+            self.problem = str(error)
+
+
+def read_codes(text: str) -> list[Experiment]:
+    """One or two run codes, with white space between them.
+
+    Raises:
+        ValueError: no code, or more than two; or the two are not on the same data and seed.
+    """
+    experiments = [Experiment.from_code(code) for code in text.split()]
+    if not 1 <= len(experiments) <= 2:
+        raise ValueError(f"one run code is asked for, or two to stand side by side; these are {len(experiments)}")
+    for name in ("dataset", "noise", "rate", "imbalance", "seed", "epochs"):
+        if len({getattr(experiment, name) for experiment in experiments}) > 1:
+            raise ValueError(f"side by side means the same data and seed, but these two codes differ in {name}")
+    return experiments
+
+
+def _menu(description: str, options: Sequence) -> Dropdown:
+    """Of names, or of pairs of a label and a value."""
+    pairs = [item if isinstance(item, tuple) else (item, item) for item in options]
+    return Dropdown(options=pairs, description=description, layout=WIDE)
+
+
+def _allow(control, value) -> None:
+    """A menu takes a value of its own that a run code brings."""
+    if isinstance(control, Dropdown) and value not in [known for _, known in control.options]:
+        label = {float: imbalance_label, tuple: lambda matrix: "a matrix of its own"}.get(type(value), str)(value)
+        control.options = [*control.options, (label, value)]
+
+
+def _devices() -> dict[str, bool]:
+    return {
+        "auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()
+    }  # fmt: skip
+
+
+def _scenario_of(experiment: Experiment) -> str:
+    """Whatever the method, the seed and the device are."""
+    for name, scenario in SCENARIOS.items():
+        same = experiment.with_(method=scenario.method, seed=scenario.seed, device=scenario.device)
+        if same == scenario:
+            return name
+    return OWN
+
+
+def _wrong_labels(noise: str | tuple, rate: float, classes: int | None) -> str:
+    """What a rate comes to: for uniform noise the drawn label may be the true one."""
+    if rate == 0 and isinstance(noise, str):
+        return "No label is made wrong."
+    classes = classes if isinstance(noise, str) else len(noise)
+    if classes is None:
+        return ""
+    wrong = 1 - transition_matrix(noise, rate, classes, torch.Generator()).diag().mean().item()
+    return f"With {classes} classes that makes about {100 * wrong:.0f} % of the labels wrong."

@@ -1,0 +1,215 @@
+"""What the lab can show of its runs: each view is a figure, the same numbers as a table, and a word on what it is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from gdw.data.task import Task
+from gdw.experiment import Training
+from gdw.history import FLOWS, GROUPS, SCORE_EPOCHS, History
+from gdw_notebooks import style
+from gdw_notebooks.figures.classes import class_accuracy
+from gdw_notebooks.figures.curves import learning_curves
+from gdw_notebooks.figures.regions import Regions, decision_regions, regions_of
+from gdw_notebooks.figures.weight_curve import weight_curve
+from gdw_notebooks.figures.weights import weights_by_group
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Plane:
+    """What the decision regions show of one run: the network's belief, and each point's weight."""
+
+    task: Task
+    regions: Regions
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, training: Training, weights: Tensor | None) -> "Plane | None":
+        """None where the data are no points in the plane, or no epoch is over."""
+        if weights is None or training.task.input_shape != (2,):
+            return None
+        return cls(training.task, regions_of(training.model, training.task), weights.cpu().numpy())
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the lab has to show.
+
+    Args:
+        histories: of the latest runs.
+        ghosts: of the runs before.
+        epochs: length of the axis.
+        marked: the epoch to read, from 1; None reads the latest.
+        planes: of the latest runs, where their data are points.
+        large: type for a projector.
+    """
+
+    histories: Sequence[History] = ()
+    ghosts: Sequence[History] = ()
+    epochs: int = 1
+    marked: int | None = None
+    planes: Sequence[Plane | None] = field(default=())
+    large: bool = False
+
+    def read(self) -> list[History]:
+        """The histories as far as the epoch that is marked."""
+        if self.marked is None:
+            return list(self.histories)
+        return [cut(history, self.marked) for history in self.histories]
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at the runs."""
+
+    words: str
+    figure: Callable[[Shown], Figure]
+    table: Callable[[Shown], "DataFrame | None"]
+
+
+def cut(history: History, epochs: int) -> History:
+    """The history as it stood after that many epochs."""
+    rows = {name: values[:epochs] for name, values in history.epochs.items()}
+    return History(history.config, history.class_names, history.wrong_label_rate, history.class_counts, rows)
+
+
+def _curves(shown: Shown) -> Figure:
+    return learning_curves(
+        shown.histories, ghosts=shown.ghosts, epochs=shown.epochs, marked=shown.marked, large=shown.large,
+        title=None if shown.marked is None else _title(learning_curves(shown.read())),
+    )  # fmt: skip
+
+
+def _title(figure: Figure) -> str:
+    return figure.get_suptitle().replace("\n", " ")
+
+
+def _by_epoch(shown: Shown) -> "DataFrame":
+    import pandas as pd
+
+    columns = {style.method_title(h.method): pd.Series(h["test_accuracy"]) for h in shown.histories if len(h)}
+    frame = pd.DataFrame(columns)
+    frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
+    return _captioned(frame, "Test accuracy (%) by epoch")
+
+
+def _by_class(shown: Shown) -> "DataFrame":
+    import pandas as pd
+
+    columns = {
+        style.method_title(h.method): h["class_accuracy"][-SCORE_EPOCHS:].mean(0) for h in shown.read() if len(h)
+    }
+    index = pd.Index(shown.histories[0].class_names if shown.histories else [], name="class")
+    frame = pd.DataFrame(columns, index=index)
+    return _captioned(frame, "Test accuracy (%) of each class, mean of the last five epochs")
+
+
+def _by_group(name: str, caption: str) -> Callable[[Shown], "DataFrame"]:
+    def table(shown: Shown) -> "DataFrame":
+        import pandas as pd
+
+        columns = {}
+        for history in filter(len, shown.histories):
+            for row, group in enumerate(GROUPS):
+                for column, flow in enumerate(FLOWS):
+                    head = (style.method_title(history.method), group, flow)
+                    columns[head] = pd.Series(history[name][:, row, column])
+        frame = pd.DataFrame(columns)
+        frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
+        return _captioned(frame, caption)
+
+    return table
+
+
+def _weights(name: str) -> Callable[[Shown], Figure]:
+    def figure(shown: Shown) -> Figure:
+        title = None if shown.marked is None else _title(weights_by_group(shown.read(), name=name))
+        return weights_by_group(
+            shown.histories, name=name, epochs=shown.epochs, marked=shown.marked, title=title, large=shown.large
+        )
+
+    return figure
+
+
+def _weight_net(shown: Shown) -> Figure:
+    found = [history for history in shown.read() if "weight_curve" in history.epochs and len(history)]
+    if not found:
+        return _note("None of these methods has a weight network, or no epoch is over yet", shown)
+    return weight_curve(found[0], large=shown.large)
+
+
+def _weight_net_table(shown: Shown) -> "DataFrame | None":
+    import pandas as pd
+
+    from gdw.methods.weight_net import CURVE_LOSSES
+
+    found = [history for history in shown.read() if "weight_curve" in history.epochs and len(history)]
+    if not found:
+        return None
+    curve = pd.Series(found[0]["weight_curve"][-1], index=pd.Index(CURVE_LOSSES.tolist(), name="loss (nats)"))
+    return _captioned(curve.to_frame(style.method_title(found[0].method)), "Weight of each loss, latest epoch")
+
+
+def _regions(shown: Shown) -> Figure:
+    pairs = [(plane, h) for plane, h in zip(shown.planes, shown.histories, strict=False) if plane is not None]
+    if not pairs:
+        return _note("Decision regions need points in the plane: choose the data set “clouds” and press Train", shown)
+    task = pairs[0][0].task
+    return decision_regions(
+        [plane.regions for plane, _ in pairs], task.train.images, task.train.labels, task.clean_labels,
+        task.class_names, [plane.weights for plane, _ in pairs], [style.method_title(h.method) for _, h in pairs],
+        large=shown.large,
+    )  # fmt: skip
+
+
+def _points(shown: Shown) -> "DataFrame | None":
+    import pandas as pd
+
+    planes = [plane for plane in shown.planes if plane is not None]
+    if not planes:
+        return None
+    task, names = planes[0].task, np.array(planes[0].task.class_names)
+    x, y = task.train.images.cpu().numpy().T
+    columns = {"x": x, "y": y, "observed": names[task.train.labels.cpu()], "true": names[task.clean_labels.cpu()]}
+    for plane, history in zip(planes, shown.histories, strict=False):
+        columns[f"weight, {style.method_title(history.method)}"] = plane.weights
+    return _captioned(pd.DataFrame(columns), "Training points")
+
+
+def _note(text: str, shown: Shown) -> Figure:
+    figure, axes = style.new_figure(large=shown.large)
+    axes.set_axis_off()
+    style.finding(figure, text)
+    return figure
+
+
+def _captioned(frame: "DataFrame", caption: str) -> "DataFrame":
+    frame.attrs["caption"] = caption
+    return frame
+
+
+VIEWS: Mapping[str, View] = MappingProxyType({
+    "Accuracy": View("Learning curves: test accuracy by epoch.", _curves, _by_epoch),
+    "Classes": View(
+        "Bars: test accuracy of each class.",
+        lambda shown: class_accuracy(shown.read(), large=shown.large), _by_class,
+    ),
+    "Weights": View(
+        "Lines: mean weight of the flows by epoch, clean instances beside mislabelled ones.",
+        _weights("flow_weight"), _by_group("flow_weight", "Mean weight, counted by |p − y|"),
+    ),
+    "Gradient": View(
+        "Lines: share of the gradient by epoch, clean instances beside mislabelled ones.",
+        _weights("flow_mass"), _by_group("flow_mass", "Share of the gradient's absolute mass"),
+    ),
+    "V’s curve": View("Curves: the weight that the weight network gives to each loss.", _weight_net, _weight_net_table),
+    "Regions": View("Points in the plane over the regions that each network has learnt.", _regions, _points),
+})  # fmt: skip
