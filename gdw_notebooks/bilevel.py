@@ -105,8 +105,7 @@ def _stage_one(trail: "_Trail", problem: Problem, method: methods.GDW, step: Ste
         return
     copies = problem.method(zero_mean=False).first_stage(step)
     trail.add("stage one", {"V": method.instance_weights(step), "w": copies})
-    if problem.zero_mean:
-        trail.add("constraint holds already", {"w": method.first_stage(step)})
+    trail.add("constraint holds already", {"w": method.first_stage(step)})
 
 
 def _judge(trail: "_Trail", problem: Problem, model: nn.Module, step: Step, weights: Tensor) -> Tensor:

@@ -1,0 +1,28 @@
+"""A figure that stands still in a notebook, with alt text: a picture on GitHub, and no code cell's business."""
+
+import base64
+
+from matplotlib.figure import Figure
+
+from gdw_notebooks.panels.picture import Picture
+
+
+class Still(Picture):
+    """Shows a figure.
+
+    Args:
+        figure: drawn once, now.
+        alt: what is to be seen, in words.
+    """
+
+    def __init__(self, figure: Figure, alt: str):
+        super().__init__()
+        self.show(figure, alt)
+
+    def __repr__(self) -> str:
+        return f"Still({self.alt!r})"
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        data = super()._repr_mimebundle_(**kwargs)
+        data = data[0] if isinstance(data, tuple) else data
+        return data | {"text/plain": repr(self), "image/png": base64.b64encode(self.value).decode()}

@@ -1,0 +1,59 @@
+"""The stepper's picture, read off its axes."""
+
+import pytest
+from matplotlib.patches import Rectangle
+
+from gdw_notebooks.bilevel import walk
+from gdw_notebooks.figures.stepper import number_text, stepper
+from gdw_notebooks.small_problem import Problem
+
+WALKS = {mode: walk(Problem(mode)) for mode in ("instance", "class")}
+EVERY_STAGE = [(mode, number) for mode, made in WALKS.items() for number in range(len(made))]
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize(("mode", "number"), EVERY_STAGE)
+def test_every_known_number_stands_in_the_picture_and_every_change_is_marked(mode, number):
+    stage = WALKS[mode].stages[number]
+    figure = stepper(WALKS[mode], number)
+    matrices = figure.axes[0]
+    shown = texts(matrices)
+    for name, rows in stage.tables.items():
+        for value in (value for row in rows for value in row):
+            assert number_text(value) in shown, name
+    marks = [p for p in matrices.patches if isinstance(p, Rectangle) and p.get_gid() == "changed"]
+    outlined, hatched = [p for p in marks if p.get_linewidth() > 2], [p for p in marks if p.get_hatch()]
+    assert len(outlined) == len(hatched) == sum(map(len, stage.changed.values()))
+    assert stage.title in figure.get_suptitle()
+    assert stage.formula in [text.get_text() for text in figure.texts]
+
+
+@pytest.mark.parametrize("mode", WALKS)
+def test_each_g_stands_beside_its_difference(mode):
+    made = WALKS[mode]
+    number = next(n for n, stage in enumerate(made.stages) if "g" in stage.changed)
+    planes = stepper(made, number).axes[1:]
+    for i, plane in enumerate(planes):
+        words = " ".join(texts(plane))
+        for exact, difference in zip(made.meta_gradient[i], made.finite_difference[i], strict=True):
+            assert number_text(exact.item()) in words
+            assert number_text(difference.item()) in words
+    assert not any("diff" in text for text in texts(stepper(made, number - 1).axes[1]))
+
+
+def test_arrows_point_along_the_gradients():
+    made = WALKS["instance"]
+    longest = made.arrows.norm(dim=-1).max()
+    for i, plane in enumerate(stepper(made, len(made) - 1).axes[1:]):
+        tips = [tuple(text.xy) for text in plane.texts if getattr(text, "arrow_patch", None)]
+        expected = [(made.clean / made.clean.norm()).tolist(), (made.arrows[i, 0] / longest).tolist()]
+        assert [pytest.approx(tip) for tip in expected] == tips
+
+
+def test_numbers_are_short_and_never_minus_zero():
+    assert number_text(-0.0001) == "0.000"
+    assert number_text(-0.25, short=True) == "−.250"
+    assert number_text(-1.4, short=True) == "−1.40"
