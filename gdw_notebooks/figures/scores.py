@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from gdw_notebooks import style
 
-ROW, FOOT = 0.36, 1.7  # inches for each line of dots, and for title, axis and legend
+ROW, FOOT = 0.28, 1.7  # inches for each line of dots, and for title, axis and legend
 
 
 def scores(
