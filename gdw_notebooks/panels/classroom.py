@@ -1,0 +1,52 @@
+"""Classroom: everything there is to touch, one tab each, on a page without code."""
+
+import gdw
+from ipywidgets import HTML, Tab, VBox
+
+from gdw_notebooks.figures.pictogram import cat_picture
+from gdw_notebooks.instances import cat_dog_bird, instances_of
+from gdw_notebooks.panels.ledger import FlowLedger
+from gdw_notebooks.panels.microscope import FlowMicroscope
+from gdw_notebooks.panels.stepper import BilevelStepper
+from gdw_notebooks.panels.training_lab import TrainingLab
+from gdw_notebooks.record import load
+
+MICROSCOPE_EPOCHS = 5  # by then the network has a belief, and wrong labels are not yet learnt by heart
+TABS = {
+    "Training lab": "Choose what is wrong with the data and two ways to learn from it. Who wins, and at what?",
+    "Flow microscope": "One label sends one message to every class. Which of them would you turn down?",
+    "Bilevel stepper": "One step of learning the weights, tensor by tensor. Which way does each weight go, and why?",
+    "Flow ledger": "Where do weights and gradients go, class by class, as training runs?",
+}
+
+
+class Classroom(Tab):
+    """Training lab, microscope, stepper and ledger; each as in the notebooks, with its question above it."""
+
+    def __init__(self):
+        self.lab, self.microscope = TrainingLab(), FlowMicroscope(_instances(), mode="classes")
+        self.stepper, self.ledger = BilevelStepper("class"), FlowLedger(_recorded())
+        panels = (self.lab, self.microscope, self.stepper, self.ledger)
+        questions = (HTML(f"<p style='font-size: 1.15em'>{question}</p>") for question in TABS.values())
+        super().__init__([VBox(pair) for pair in zip(questions, panels, strict=True)], titles=list(TABS))
+
+    def __repr__(self) -> str:
+        return "Classroom()"
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        picture = self.lab._repr_mimebundle_(**kwargs).get("image/png")
+        return super()._repr_mimebundle_(**kwargs) | ({"image/png": picture} if picture else {})
+
+
+def _instances() -> list:
+    """The cat that is labelled dog, then mislabelled and clean digits of a short run."""
+    training = gdw.Training(gdw.Experiment(noise="uniform", rate=0.6, epochs=MICROSCOPE_EPOCHS, device="cpu"))
+    for _ in training.events():
+        pass
+    return [cat_dog_bird(cat_picture()), *instances_of(training)]
+
+
+def _recorded() -> list[gdw.History]:
+    """GDW beside tied GDW on the long tail, first seed."""
+    runs = load("05-long-tail")
+    return [runs["gdw"][0], runs["gdw-tied"][0]]
