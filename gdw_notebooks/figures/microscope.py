@@ -113,7 +113,7 @@ def _bars(axes: Axes, instance: Instance, weights: np.ndarray, mode: str) -> Non
     axes.axvline(0, color=INK, linewidth=1)
     axes.grid(axis="y", visible=False)
     axes.set_yticks(rows, [_name(instance, c) for c in rows])
-    _columns(axes, {1.10: ("push", [signed(v) for v in pushes]), 1.21: ("weight", [f"{v:.3f}" for v in effective])})
+    _columns(axes, {1.13: ("push", [signed(v) for v in pushes]), 1.25: ("weight", [f"{v:.3f}" for v in effective])})
     axes.spines["left"].set_visible(False)
     axes.tick_params("y", length=0)
     notes, numbers = number_notes(instance), instance.number_map @ pushes
