@@ -66,8 +66,9 @@ def _labels_in(path: Path) -> dict:
             with torch.serialization.safe_globals(ARRAY_PARTS), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of pickles that torch did not write: they are refused or read
                 content = torch.load(path, weights_only=True, map_location="cpu")
-    except (UnpicklingError, ValueError, RuntimeError, EOFError, KeyError) as error:
-        raise ValueError(f"{path} does not hold plain arrays of labels: {str(error).splitlines()[0]}") from None
+    except (UnpicklingError, ValueError, RuntimeError, EOFError, KeyError):
+        # torch's own message advises to load the file unsafely: not passed on
+        raise ValueError(f"{path} does not hold plain arrays of labels, which must be whole numbers") from None
     return dict(content) if isinstance(content, Mapping) else {KEYS[0]: content}
 
 

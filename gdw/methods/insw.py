@@ -13,7 +13,8 @@ class INSW(Method):
 
     Args:
         weight_lr: step on ``phi``, in units of the batch's mean absolute meta gradient, so that it does not
-            depend on batch size or learning rate; ``phi`` moves by this much per visit on average.
+            depend on batch size or learning rate; ``phi`` moves by this much per visit on average. Chosen on
+            digits' validation images (docs/settings.md); from 0.2 on a few instances take the whole batch.
 
     Raises:
         ValueError: the Step has no indices, or ``num_instances`` was not given.
@@ -25,7 +26,7 @@ class INSW(Method):
     name, title = "insw", "INSW"
     source = "Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019"
 
-    def __init__(self, *args, weight_lr: float = 0.5, **kwargs):
+    def __init__(self, *args, weight_lr: float = 0.05, **kwargs):
         super().__init__(*args, **kwargs)
         if self.num_instances is None:
             raise ValueError("INSW keeps one parameter per training instance: give num_instances=...")

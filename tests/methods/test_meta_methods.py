@@ -74,7 +74,7 @@ def new_mwnet():
 CASES = {
     "l2rw": (lambda: (L2RW(CLASSES), None), l2rw_loop),
     "mwnet": (new_mwnet, mwnet_loop),
-    "insw": (lambda: (INSW(CLASSES, 40).double(), torch.zeros(40, dtype=torch.float64)), insw_loop),
+    "insw": (lambda: (INSW(CLASSES, 40, weight_lr=0.5).double(), torch.zeros(40, dtype=torch.float64)), insw_loop),
 }
 
 
