@@ -1,10 +1,14 @@
 """A figure that stands still in a notebook, with alt text: a picture on GitHub, and no code cell's business."""
 
 import base64
+import io
 
 from matplotlib.figure import Figure
+from PIL import Image
 
 from gdw_notebooks.panels.picture import Picture
+
+COLOURS = 128  # of the stored picture: lines and letters need no more, and it is a third as large
 
 
 class Still(Picture):
@@ -18,6 +22,7 @@ class Still(Picture):
     def __init__(self, figure: Figure, alt: str):
         super().__init__()
         self.show(figure, alt)
+        self.value = _small(self.value)
 
     def __repr__(self) -> str:
         return f"Still({self.alt!r})"
@@ -26,3 +31,9 @@ class Still(Picture):
         data = super()._repr_mimebundle_(**kwargs)
         data = data[0] if isinstance(data, tuple) else data
         return data | {"text/plain": repr(self), "image/png": base64.b64encode(self.value).decode()}
+
+
+def _small(png: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS).save(buffer, format="png", optimize=True)
+    return buffer.getvalue()

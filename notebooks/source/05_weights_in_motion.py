@@ -164,10 +164,10 @@ ledger
 # *The slider (arrow keys) goes through the epochs, the play button runs them; "Show as table" gives the numbers.
 # Open marks: before weighting, the flows as they are; filled marks: after, what was sent back. One seed.*
 #
-# **What you see.** At epoch 4 the two make quite different entries. GDW keeps two things: each image's own label
-# (the diagonal), and everybody's "not 0", "not 1" (the columns of the two most frequent classes). It turns down
-# "not 9" and its like, for *all* images. Tied GDW cannot: it turns down whole rows, the frequent classes' images,
-# their pull included. Both bring the rare class's push over pull down by about half.
+# **What you see.** At epoch 4 the two make quite different entries. GDW works by **columns**: it turns up everybody's
+# "not 0" (to about 1.5), leaves each image's own label near 1 (the diagonal), and turns down "not 9" and its like to
+# about a half, for *all* images. Tied GDW cannot: it works by **rows**, and turns down whole images of the frequent
+# classes, their pull included. Both bring the rare class's push over pull down by about half.
 
 # %%
 ratio = {m: np.stack([push_over_pull(h)[3, :, 9] for h in tail[m]]) for m in ("gdw", "gdw-tied")}
