@@ -101,10 +101,9 @@ def _cell(axes: Axes, corner: tuple, value: float | None, changed: bool, size: f
     look = {"facecolor": "white", "edgecolor": "#9a9a9a", "linewidth": 0.8, "linestyle": ":" if value is None else "-"}
     axes.add_patch(Rectangle(corner, 1, 1, zorder=1, **look))
     if changed:
-        axes.add_patch(
-            Rectangle(corner, 1, 1, facecolor="none", edgecolor="#f0c7a6", hatch="///", linewidth=0, zorder=2)
-        )
-        axes.add_patch(Rectangle(corner, 1, 1, facecolor="none", edgecolor=CHANGED, linewidth=2.2, zorder=3))
+        mark = {"facecolor": "none", "gid": "changed"}
+        axes.add_patch(Rectangle(corner, 1, 1, edgecolor="#f0c7a6", hatch="///", linewidth=0, zorder=2, **mark))
+        axes.add_patch(Rectangle(corner, 1, 1, edgecolor=CHANGED, linewidth=2.2, zorder=3, **mark))
     if value is not None:
         back = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85} if changed else None
         axes.text(
