@@ -51,7 +51,9 @@ def flow_matrix(
         bar.set_label(f"{quantity}\nbelow 0: pulled up", fontsize=style.SMALL)
         bar.ax.tick_params(labelsize=style.SMALL)
     else:
-        axes.set_title(f"{quantity}: a logit below 0 is pulled up, above 0 pushed down", fontsize=style.SMALL, loc="left")
+        axes.set_title(
+            f"{quantity}: a logit below 0 is pulled up, above 0 pushed down", fontsize=style.SMALL, loc="left"
+        )
     _marks(axes, observed, true, len(matrix))
     if len(matrix) <= MOST_NUMBERS and len(class_names) <= MANY_CLASSES:
         _numbers(axes, matrix, extreme)

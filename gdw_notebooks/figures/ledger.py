@@ -35,7 +35,9 @@ def flow_ledger(histories: Sequence[History], epoch: int, *, title: str | None =
     heaviest = max(1.0, *(np.nanmax(history["class_weight"][epoch - 1]) for history in histories))
     for (weights, shares, sides), history, mass in zip(axes, histories, masses, strict=True):
         name = style.method_title(history.method)
-        image = _matrix(weights, history["class_weight"][epoch - 1], history, f"{name}: mean weight", "cividis", heaviest)
+        image = _matrix(
+            weights, history["class_weight"][epoch - 1], history, f"{name}: mean weight", "cividis", heaviest
+        )
         _bar(figure, image, weights, "weight")
         image = _matrix(shares, mass, history, f"{name}: share of gradient mass", "cividis", most)
         _bar(figure, image, shares, "% of all")

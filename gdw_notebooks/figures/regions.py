@@ -123,7 +123,9 @@ def _legend(figure: Figure, axes: Axes, class_names: Sequence[str], colors: np.n
     handles = [axes.scatter([], [], c=color, s=40, label=name) for name, color in zip(class_names, colors, strict=True)]
     wrong = axes.scatter([], [], facecolors="none", edgecolors=style.INK, marker="s", s=40, linewidths=1.8,
                          label="wrong label: fill = observed, ring = true")  # fmt: skip
-    figure.legend(handles=[*handles, wrong], loc="outside lower center", ncols=columns, frameon=False, fontsize=style.SMALL)
+    figure.legend(
+        handles=[*handles, wrong], loc="outside lower center", ncols=columns, frameon=False, fontsize=style.SMALL
+    )
 
 
 def _finding(wrong: Tensor, weights: Sequence[np.ndarray | None], names: Sequence[str]) -> str:

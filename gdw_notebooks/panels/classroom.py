@@ -1,8 +1,8 @@
 """Classroom: everything there is to touch, one tab each, on a page without code."""
 
-import gdw
 from ipywidgets import HTML, Tab, VBox
 
+import gdw
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.instances import cat_dog_bird, instances_of
 from gdw_notebooks.panels.ledger import FlowLedger
