@@ -132,7 +132,8 @@ def weights_of(method):
 
 
 seed = torch.Generator().manual_seed(0)
-methods = [gdw.methods.L2RW(3), gdw.methods.INSW(3, num_instances=3), gdw.methods.MWNet(3, generator=seed)]
+insw = gdw.methods.INSW(3, num_instances=3, weight_lr=0.5)  # a large step, so that one of them can be seen
+methods = [gdw.methods.L2RW(3), insw, gdw.methods.MWNet(3, generator=seed)]
 rows = {method.title: weights_of(method).numpy().round(2) for method in methods}
 for title, row in rows.items():
     print(f"{title:6}", "   ".join(f"{name} {w:.2f}" for name, w in zip(INSTANCES, row, strict=True)))
@@ -144,7 +145,7 @@ for title, row in rows.items():
 # | **INSW** | its weights so far | $w = \mathrm{softmax}(\phi)$; $\phi_i$ moves against $g_i$ | one number per image |
 # | **MWNet** | $w_i = V(\ell_i)$ | $V$ takes a step against $\sum_i g_i\, \nabla V(\ell_i)$ | $V$: 301 numbers |
 #
-# **What you see.** L2RW drops B at once. INSW moves B down and the others up. MWNet starts from a random $V$ and
+# **What you see.** L2RW drops B at once. INSW moves B down and A up. MWNet starts from a random $V$ and
 # has moved all three alike, for their losses lie close: it needs many batches, but what it learns holds for images
 # it has never seen. No weight is kept per image, INSW being the exception.
 
