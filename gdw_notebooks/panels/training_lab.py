@@ -18,7 +18,8 @@ from gdw_notebooks.panels.lab_views import VIEWS, Plane, Shown
 from gdw_notebooks.scenarios import SCENARIOS, sentence
 from gdw_notebooks.session import RUNNING, Session
 
-REST = 0.1  # seconds at least between two pictures; as long as the last one took, where that is more
+REST = 0.1  # seconds at least between two pictures
+REST_SHARE, PATIENT_SHARE = 1, 4  # and so many times what the last one took: live, and within a cell
 RESET_SECONDS = 2.0  # how long Reset waits for the batch in hand
 
 
@@ -50,7 +51,7 @@ class TrainingLab(Panel):
         self._first = [from_config(h.config) for h in histories[:2]] or _experiments(start, beside)
         self._own, self._recorded = own, list(histories)
         self.ghosts, self._weights, self._planes = [], {}, []
-        self._next_picture, self._drawn = 0.0, None
+        self._next_picture, self._drawn, self._rest_share = 0.0, None, REST_SHARE
         self.session = Session(self._on_event, self._on_end)
         self.controls = LabControls(self._first)
         self.train, self.pause, self.step, self.stop = (
@@ -95,6 +96,7 @@ class TrainingLab(Panel):
         experiments = self.controls.experiments()
         if not self.session.busy:
             self._clear()
+            self._rest_share = PATIENT_SHARE
         self.session.run(experiments, **self._own)
         return self
 
@@ -142,6 +144,7 @@ class TrainingLab(Panel):
             self._say(str(error))
             return
         self._clear()
+        self._rest_share = REST_SHARE
         self._say(lab_words.LOADING)
         self.session.start(experiments, paused=paused, **self._own)
 
@@ -180,7 +183,8 @@ class TrainingLab(Panel):
             begun = time.perf_counter()
             self._show_state()
             self._draw_what_is_new()
-            self._next_picture = time.perf_counter() + max(REST, time.perf_counter() - begun)
+            now = time.perf_counter()
+            self._next_picture = now + max(REST, self._rest_share * (now - begun))
 
     def _draw_what_is_new(self) -> None:
         epochs = [len(history) for history in self.session.histories]
