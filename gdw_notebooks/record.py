@@ -77,6 +77,13 @@ def _clean_set(seeds: Sequence[int]) -> Iterator[Run]:
                 yield Run(f"{method} / {dirt:.0%} dirty", base, dirt)
 
 
+def _same_fifty(seeds: Sequence[int]) -> Iterator[Run]:
+    for seed in seeds:
+        for method in ("only-clean", "pooled", "fine-tune", "l2rw"):
+            base = Experiment(noise="uniform", rate=0.6, method=method, seed=seed, precision="float64")
+            yield Run(method, base)
+
+
 def _class_level(seeds: Sequence[int]) -> Iterator[Run]:
     step_size = Experiment(method="gdw").settings["step_size"]
     changes = {
@@ -113,6 +120,7 @@ def _long_tail(seeds: Sequence[int]) -> Iterator[Run]:
 
 RECORDINGS = {
     "03-clean-set": (_clean_set, 3),
+    "03-same-fifty": (_same_fifty, 5),
     "04-class-level": (_class_level, 6),
     "05-noisy": (_noisy, 5),
     "05-long-tail": (_long_tail, 5),

@@ -145,9 +145,9 @@ for title, row in rows.items():
 # | **INSW** | its weights so far | $w = \mathrm{softmax}(\phi)$; $\phi_i$ moves against $g_i$ | one number per image |
 # | **MWNet** | $w_i = V(\ell_i)$ | $V$ takes a step against $\sum_i g_i\, \nabla V(\ell_i)$ | $V$: 301 numbers |
 #
-# **What you see.** L2RW drops B at once. INSW moves B down and A up. MWNet starts from a random $V$ and
-# has moved all three alike, for their losses lie close: it needs many batches, but what it learns holds for images
-# it has never seen. No weight is kept per image, INSW being the exception.
+# **What you see.** L2RW drops B at once. INSW moves B down and A up. MWNet starts from a random $V$ and has moved
+# all three alike, for their losses lie close: it needs many batches, but what it learns holds for images it has
+# never seen. No weight is kept per image, INSW being the exception.
 
 # %%
 sizes = {m.title: sum(p.numel() for p in m.parameters()) for m in methods}
@@ -161,15 +161,18 @@ assert sizes == {"L2RW": 0, "INSW": 3, "MWNet": 301}
 # noisy images first and on the clean ones afterwards. All four see the same 50 clean digits; 60 % mixing noise,
 # which is 54 % wrong labels at 10 classes, since the new label may be the true one.
 #
+# Five seeds were recorded: `python -m gdw_notebooks.record 03-same-fifty`.
+#
 # **Predict first.** Order these four by test accuracy: only-clean, pooled, fine-tune, L2RW.
 
 # %%
-base = gdw.Experiment(noise="uniform", rate=0.6)
 names = ("only-clean", "pooled", "fine-tune", "l2rw")
-live = {name: [gdw.run(base.with_(method=name, seed=s)).accuracy for s in (0, 1)] for name in names}
-for name, values in live.items():
-    print(f"{name:11} ≈ {np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}  (2 seeds)")
-assert min(np.mean(live["l2rw"]), np.mean(live["fine-tune"])) > np.mean(live["pooled"]) + 3
+recorded = record.load("03-same-fifty")
+fifty = {"": {name: [h.accuracy for h in recorded[name]] for name in names}}
+mean = {name: np.mean(values) for name, values in fifty[""].items()}
+assert min(mean["l2rw"], mean["fine-tune"]) > mean["pooled"] + 3
+title = "The same fifty images: as a judge or for fine-tuning, they are worth the most"
+Still(scores(fifty, title=title), alt=title + ". A dot for each of five seeds.")
 
 # %% [markdown]
 # **What you see.** Poured in with twelve hundred noisy images the fifty drown: pooled does no better than the fifty
