@@ -100,15 +100,15 @@ table = {label: {"gdw": accuracy[label]} for label in settings}
 table = {"only the clean set": {"only-clean": accuracy["only-clean"]}} | table
 mean = {label: values.mean() for label, values in accuracy.items()}
 assert mean["constraint off"] < 50 < 88 < min(mean["GDW"], mean["step size ×10"], mean["step size ÷10"])
-title = "Without the constraint GDW falls to chance; the step size hardly matters"
+title = "Without the constraint GDW collapses, three runs of six to chance; the step size hardly matters"
 Still(scores(table, chance=10, title=title), alt=title + ". A dot for each of six seeds.")
 
 # %% [markdown]
 # *One dot per seed, a stroke at the mean; the dotted line is chance, 10 %.*
 #
-# **What you see.** The constraint is not a refinement: without it runs end at chance, or somewhere on the way
-# there. The step size, over a factor of 100, moves the mean by about a point: the sign of each $g$ does most of the
-# work, and the clip and the constraint the rest. And stage one alone (no change by $g$, only $V$) loses several
+# **What you see.** The constraint is not a refinement: without it half of the runs end at chance, the others on the
+# way there. The step size, over a factor of 100, moves the mean by about a point: the sign of each $g$ does most of
+# the work, and the clip and the constraint the rest. And stage one alone (no change by $g$, only $V$) loses several
 # points: the second stage is what carries GDW here.
 #
 # Why does it fall apart? Without the constraint the flows of an image no longer cancel. Here is one run, live:
