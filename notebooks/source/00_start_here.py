@@ -82,12 +82,12 @@ base = gdw.Experiment(noise="uniform", rate=0.6)
 routes = {name: gdw.run(base.with_(method=name)).accuracy for name in ("only-clean", "cross-entropy", "fine-tune")}
 for name, accuracy in routes.items():
     print(f"{name:14} ≈ {accuracy:.1f} %")
-assert routes["cross-entropy"] < routes["only-clean"] < routes["fine-tune"]
+assert routes["fine-tune"] > max(routes["only-clean"], routes["cross-entropy"]) + 5  # points
 
 # %% [markdown]
-# **What you see.** 1,200 pictures with mostly wrong labels are worth less than 50 with right ones; and fine-tuning, as
-# simple as it is, comes close to GDW. Weights have to earn their place against *that*, and not against plain
-# cross-entropy alone.
+# **What you see.** To train on 1,200 pictures with mostly wrong labels is worth hardly more or less than to train on 50
+# with right ones; and fine-tuning, as simple as it is, comes within a few points of GDW. Weights have to earn their
+# place against *that*, and not against plain cross-entropy alone.
 #
 # ## Exercise: paired by seed
 #
@@ -124,7 +124,7 @@ paired(differences, mean)
 #
 # ## Recap
 #
-# - 50 clean pictures can rescue 1,200 bad labels: by *judging* them, message by message or picture by picture.
+# - 50 clean pictures can rescue 1,200 others, most of them mislabelled: by *judging* them, message by message or picture by picture.
 # - Train on the 50 alone, or fine-tune on them, before you believe in anything cleverer.
 # - One seed proves little. Compare paired, over many, and name the losses too.
 #
