@@ -175,7 +175,7 @@ title = "The same fifty images: as a judge or for fine-tuning, they are worth th
 Still(scores(fifty, title=title), alt=title + ". A dot for each of five seeds.")
 
 # %% [markdown]
-# **What you see.** Poured in with twelve hundred noisy images the fifty drown: pooled does no better than the fifty
+# **What you see.** Poured in with twelve hundred noisy images the fifty drown: pooled does worse than the fifty
 # alone. Fine-tuning is strong, within the seeds' spread of L2RW: a fair baseline that papers often leave out. The
 # clean set as a judge is one way to use it, and not always the best one.
 #
