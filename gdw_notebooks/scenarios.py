@@ -50,8 +50,8 @@ def sentence(name: str, path: Path = OUTCOMES) -> str:
 
 
 def _difference(method: str, mean: float, low: float, high: float) -> str:
-    numbers = f"({mean:+.1f} [{low:+.1f}, {high:+.1f}])".replace("-", "−")
-    return f"{METHODS[method].title} {numbers}"
+    mean, low, high = (f"{round(number, 1) + 0.0:+.1f}".replace("-", "−") for number in (mean, low, high))
+    return f"{METHODS[method].title} ({mean} [{low}, {high}])"
 
 
 def experiments(seeds: int = SEEDS, epochs: int | None = None) -> list[Experiment]:

@@ -23,7 +23,7 @@ class Session:
 
     Args:
         on_event: called with a run's place and its event after each batch and each epoch, in the training's own
-            thread, while its model stands still. What it raises ends the session.
+            thread, while its model stands still; not after a stop. What it raises ends the session.
         on_end: called with the session when it has ended, however it did.
 
     Attributes:
@@ -126,7 +126,7 @@ class Session:
                 self.trainings.append(Training(experiment, **own))
             for place, event in self._turns():
                 self._count(place, event)
-                if self._on_event:
+                if self._on_event and not self._gate.stopping:  # whoever pressed Stop waits for no picture
                     self._on_event(place, event)
         except Exception as error:  # kept for whoever owns the session, rather than lost in a thread
             self.errors[ALL_RUNS] = error

@@ -135,8 +135,9 @@ def picture(figure: Figure) -> bytes:
 
 
 def css_width(figure: Figure) -> int:
-    """Width in CSS pixels at which two of the PNG's pixels make one."""
-    return round(figure.get_figwidth() * figure.dpi / 2)
+    """Width in CSS pixels: two of the PNG's pixels make one; with large type the picture is larger as well."""
+    zoom = figure.dpi / PIXELS_PER_INCH
+    return round(figure.get_figwidth() * figure.dpi / 2 * zoom)
 
 
 def spread(values: Iterable[float], gap: float, low: float, high: float) -> list[float]:

@@ -17,7 +17,10 @@ NOTHING = "nothing beside it"
 CLASSES = {"digits": 10, "clouds": 3, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
 OWN = "– my own settings –"
 MOST_EPOCHS, MOST_SEEDS = 10_000, 1_000_000
-WIDE = Layout(width="330px")
+
+
+def _wide() -> Layout:
+    return Layout(width="97%")
 
 
 def imbalance_label(imbalance: float) -> str:
@@ -37,19 +40,20 @@ class LabControls(VBox):
 
     def __init__(self, experiments: Sequence[Experiment]):
         self.scenario = _menu("Scenario", [OWN, *SCENARIOS])
-        self.dataset = Combobox(options=list(DATASETS), description="Data", layout=WIDE, continuous_update=False,
+        self.dataset = Combobox(options=list(DATASETS), description="Data", layout=_wide(), continuous_update=False,
                                 tooltip="a name, or the path of a folder of pictures")  # fmt: skip
         self.noise = _menu("Label noise", list(NOISES))
-        self.rate = FloatSlider(min=0, max=1, step=0.05, description="Noise rate", layout=WIDE, continuous_update=False)
-        self.hint = HTML()
+        self.rate = FloatSlider(min=0, max=1, step=0.05, description="Noise rate", layout=_wide(),
+                                continuous_update=False)  # fmt: skip
+        self.hint = HTML(layout=_wide())
         self.imbalance = _menu("Imbalance", [(imbalance_label(value), value) for value in IMBALANCES])
         titles = [(method.title, name) for name, method in METHODS.items()]
         self.method = _menu("Method", titles)
         self.beside = _menu("Beside it", [(NOTHING, ""), *titles])
-        self.seed = BoundedIntText(min=0, max=MOST_SEEDS, description="Seed", layout=WIDE)
-        self.epochs = BoundedIntText(value=1, min=1, max=MOST_EPOCHS, description="Epochs", layout=WIDE)
+        self.seed = BoundedIntText(min=0, max=MOST_SEEDS, description="Seed", layout=_wide())
+        self.epochs = BoundedIntText(value=1, min=1, max=MOST_EPOCHS, description="Epochs", layout=_wide())
         self.device = _menu("Device", [name for name, here in _devices().items() if here])
-        self.code = Textarea(description="Run code", rows=3, continuous_update=False, layout=WIDE,
+        self.code = Textarea(description="Run code", rows=5, continuous_update=False, layout=_wide(),
                              tooltip="stands for this run; paste one here to have that run again")  # fmt: skip
         self.problem, self._moving = "", False
         self._fields = {
@@ -155,7 +159,7 @@ def read_codes(text: str) -> list[Experiment]:
 def _menu(description: str, options: Sequence) -> Dropdown:
     """Of names, or of pairs of a label and a value."""
     pairs = [item if isinstance(item, tuple) else (item, item) for item in options]
-    return Dropdown(options=pairs, description=description, layout=WIDE)
+    return Dropdown(options=pairs, description=description, layout=_wide())
 
 
 def _allow(control, value) -> None:

@@ -20,6 +20,7 @@ from gdw_notebooks.session import RUNNING, Session
 
 REST = 0.1  # seconds at least between two pictures
 REST_SHARE, PATIENT_SHARE = 1, 4  # and so many times what the last one took: live, and within a cell
+LEFT, LARGE_LEFT, RIGHT = "346px", "490px", "440px"  # in JupyterLab on a screen of 1280 x 800 side by side
 RESET_SECONDS = 2.0  # how long Reset waits for the batch in hand
 
 
@@ -76,6 +77,8 @@ class TrainingLab(Panel):
             buttons, self.progress, self.status, self.outcome, self.view, self.picture,
             HBox([self.player, self.epoch]), self.codes, self.data,
         ]  # fmt: skip
+        self._size_columns()
+        self.right.layout.flex = f"1 1 {RIGHT}"
         self.view.observe(lambda change: self.redraw(), names="value")
         self.epoch.observe(lambda change: self.redraw(), names="value")
         self._say(lab_words.READY)
@@ -243,10 +246,19 @@ class TrainingLab(Panel):
             self._say(self.controls.problem)
         self._show_outcome()
 
+    def _resize(self, change: dict) -> None:
+        self._size_columns()
+        super()._resize(change)
+
+    def _size_columns(self) -> None:
+        width = LARGE_LEFT if self.large.value else LEFT
+        self.left.layout.flex, self.left.layout.width = f"0 0 {width}", width
+
     def _show_outcome(self) -> None:
         name = self.controls.scenario.value
         words = sentence(name) if name in SCENARIOS else ""
-        self.outcome.value = f"<div><b>{escape(name)}</b>. {escape(words)}</div>" if words else ""
+        lines = escape(words).replace("; ", ";<br>")
+        self.outcome.value = f"<div><b>{escape(name)}</b>. {lines}</div>" if words else ""
 
 
 def _experiments(start: str | Experiment, beside: str) -> list[Experiment]:

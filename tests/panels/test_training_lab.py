@@ -12,7 +12,7 @@ from gdw_notebooks.panels.training_lab import TrainingLab
 from gdw_notebooks.scenarios import SCENARIOS
 from gdw_notebooks.session import Busy
 
-WAIT = 60  # seconds: far more than any of these runs takes
+WAIT = 240  # seconds: far more than any of these runs takes
 START = Experiment(dataset="clouds", rate=0.4, epochs=3)
 ENDLESS = 10_000  # epochs
 
