@@ -124,7 +124,8 @@ paired(differences, mean)
 #
 # ## Recap
 #
-# - 50 clean pictures can rescue 1,200 others, most of them mislabelled: by *judging* them, message by message or picture by picture.
+# - 50 clean pictures can rescue 1,200 others, most of them mislabelled: by *judging* them, message by message or
+#   picture by picture.
 # - Train on the 50 alone, or fine-tune on them, before you believe in anything cleverer.
 # - One seed proves little. Compare paired, over many, and name the losses too.
 #

@@ -38,6 +38,7 @@ FLAGS = [
     "--disable-sync",
 ]
 SCREEN = {"width": 1280, "height": 800}
+PATIENCE_MS = 120_000  # for any one thing to happen: a busy machine is no failure
 # Errors on the console that are none of ours; each with its reason.
 ALLOWED = ("cdn.jsdelivr.net/npm/@fortawesome",)  # Voilà fetches its icons there; without network they are missing
 
@@ -105,6 +106,7 @@ def watched_page(browser: Browser, server: Server) -> Iterator[Page]:
         if message.type == "error":
             errors.append(f"{message.text} ({message.location.get('url')})")
 
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -4,7 +4,7 @@ import uuid
 
 from playwright.sync_api import Page, expect
 
-OPEN_MS = 60_000  # a first kernel imports torch on a cold disk
+OPEN_MS = 120_000  # a first kernel imports torch on a cold disk
 RUN_MS = 180_000
 
 # The notebook in front, once its file is read and its kernel is there.
@@ -38,7 +38,7 @@ FAILURES = f"""() => {{
 
 def open_notebook(page: Page, path: str) -> None:
     """In JupyterLab; `path` as seen from notebooks/. A workspace of its own, so that no other test's tabs return."""
-    page.goto(f"/lab/workspaces/{uuid.uuid4().hex}/tree/{path}")
+    page.goto(f"/lab/workspaces/{uuid.uuid4().hex}/tree/{path}", timeout=OPEN_MS)
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context", timeout=OPEN_MS)
     page.wait_for_function(READY, timeout=OPEN_MS)
 
