@@ -49,8 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_command(options: argparse.Namespace) -> int:
     """Every method with every seed; a table, and with ``--json`` a record per run."""
-    if options.json and not options.json.parent.is_dir():
-        raise FileNotFoundError(f"--json {options.json}: there is no folder {options.json.parent}")
+    _check_folder(options.json)
     experiments = experiments_of(options)
     dataset = load_dataset(experiments[0].dataset)  # decoded once for all runs
     histories: list[History] = []
@@ -78,8 +77,7 @@ def experiments_of(options: argparse.Namespace) -> list[Experiment]:
 
 def sweep_command(options: argparse.Namespace) -> int:
     """Run what the file does not hold yet; a line on disk for each finished run; a table of means."""
-    if not options.json.parent.is_dir():
-        raise FileNotFoundError(f"--json {options.json}: there is no folder {options.json.parent}")
+    _check_folder(options.json)
     experiments = load_spec(options.spec, options.seeds, options.method)
     failed = 0
     with sweep.executor_for(options.dask, options.workers) as executor, tqdm(total=len(experiments), unit="run") as bar:
@@ -102,6 +100,11 @@ def methods_command(options: argparse.Namespace) -> int:
     for name, method in METHODS.items():
         print(f"{name:{width}}  {method.title}: {method.source}")
     return 0
+
+
+def _check_folder(file: Path | None) -> None:
+    if file and not file.parent.is_dir():
+        raise FileNotFoundError(f"--json {file}: there is no folder {file.parent}")
 
 
 def _run_with_progress(experiment: Experiment, dataset: Dataset) -> History:

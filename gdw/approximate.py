@@ -1,4 +1,4 @@
-"""Cheaper meta gradients, each named after what it leaves out. None is exact; benchmarks/README.md has their errors.
+"""Cheaper meta gradients, each named after what it leaves out. None is exact (tests/test_approximate.py).
 
 Counted in forward passes of a step (a backward pass is two): exact 11, without the virtual step 9, with a finite
 difference 9, with both 7, against a plain step's 3.
@@ -16,8 +16,7 @@ DISTANCE = 1e-2  # length of the finite difference's step in parameter space, as
 
 def without_virtual_step(problem: Problem, weights: Matrix) -> Matrix:
     """The clean gradient is taken where the model stands; an error of first order in the learning rate."""
-    here = {name: p.detach() for name, p in problem.parameters.items()}
-    return closed_form(problem, problem.tangent(problem.direction(here)))
+    return closed_form(problem, problem.tangent(problem.direction(problem.here)))
 
 
 def finite_difference(problem: Problem, weights: Matrix) -> Matrix:
@@ -27,15 +26,14 @@ def finite_difference(problem: Problem, weights: Matrix) -> Matrix:
 
 def first_order(problem: Problem, weights: Matrix) -> Matrix:
     """Neither a virtual step nor forward mode: both errors together, at little more than twice a plain step."""
-    here = {name: p.detach() for name, p in problem.parameters.items()}
-    return closed_form(problem, _difference(problem, problem.direction(here)))
+    return closed_form(problem, _difference(problem, problem.direction(problem.here)))
 
 
 @torch.no_grad()
 def _difference(problem: Problem, direction: dict[str, Tensor]) -> Matrix:
     length = torch.stack([value.norm() for value in direction.values()]).norm()
     reach = DISTANCE / length.clamp_min(torch.finfo(length.dtype).tiny)
-    moved = {name: p + reach * direction[name] for name, p in problem.parameters.items()}
+    moved = {name: p + reach * direction[name] for name, p in problem.here.items()}
     with problem.replay():
         there = forward(problem.model, moved, problem.images)
     return (there - problem.logits.detach()) / reach

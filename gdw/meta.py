@@ -135,6 +135,11 @@ class Problem:
         """What the virtual step moves."""
         return {name: p for name, p in trainable(self.model).items() if name in self.rates}
 
+    @cached_property
+    def here(self) -> Named:
+        """The parameters as numbers, without a graph."""
+        return {name: p.detach() for name, p in self.parameters.items()}
+
     def step_back(self, weights: Float[Tensor, "batch classes"], create_graph: bool = False) -> Named:
         """The virtual step's gradient: ``weights * flows / B`` sent back through the logits."""
         sent_back = (weights * self.flows / len(self.logits)).to(self.logits.dtype)
@@ -142,8 +147,7 @@ class Problem:
 
     def ahead(self, weights: Float[Tensor, "batch classes"]) -> Named:
         """The virtual parameters, without a graph."""
-        here = {name: p.detach() for name, p in self.parameters.items()}
-        return virtual_parameters(here, self.step_back(weights), self.rates)
+        return virtual_parameters(self.here, self.step_back(weights), self.rates)
 
     def direction(self, parameters: Named) -> Named:
         """``lr * d L_meta / d theta`` at these parameters: where the clean loss would have the model go, reversed."""

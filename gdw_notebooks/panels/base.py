@@ -99,12 +99,20 @@ class Panel(HBox):
     @contextmanager
     def one_redraw(self) -> Iterator[None]:
         """However many controls change within, the picture is drawn once, at the end."""
+        try:
+            with self.no_redraw():
+                yield
+        finally:
+            self.redraw()
+
+    @contextmanager
+    def no_redraw(self) -> Iterator[None]:
+        """Whatever changes within, the picture stays as it is."""
         before, self._quiet = self._quiet, True
         try:
             yield
         finally:
             self._quiet = before
-            self.redraw()
 
     def _changed(self, change: dict) -> None:
         self.redraw()

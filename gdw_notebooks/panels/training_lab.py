@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from html import escape
 
 from ipywidgets import HTML, Button, FloatProgress, HBox, IntSlider, Layout, Play, ToggleButtons, jslink
@@ -217,20 +216,12 @@ class TrainingLab(Panel):
     def _look_back(self) -> None:
         """The epoch slider reaches as far as the runs that have ended."""
         longest = 1 if self.session.busy else max([1, *map(len, self.histories)])
-        with self._lock, self._no_redraw():
+        with self._lock, self.no_redraw():
             for widget in (self.player, self.epoch):
                 widget.max = longest
                 widget.value = longest
                 widget.disabled = longest == 1
         self.codes.value = lab_words.codes(self.histories, self.ghosts)
-
-    @contextmanager
-    def _no_redraw(self) -> Iterator[None]:
-        before, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = before
 
     def _show_state(self) -> None:
         self.progress.value = self.session.progress
