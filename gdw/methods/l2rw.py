@@ -2,6 +2,7 @@
 
 import torch
 
+from gdw.errors import require_between
 from gdw.methods.base import Matrix, Method, register
 from gdw.step import Step
 
@@ -14,13 +15,22 @@ class L2RW(Method):
 
     At ``w = 0`` the virtual step goes nowhere, so the clean gradient is taken where the model stands.
 
+    Args:
+        total: what a batch's weights sum to; the paper's is 1. Where few weights are positive, 1 makes the step that of
+            a few instances at full length, which a high learning rate does not bear.
+
     Source: Ren et al., Learning to Reweight Examples for Robust Deep Learning, ICML 2018.
     """
 
     name, title = "l2rw", "L2RW"
     source = "Ren et al., Learning to Reweight Examples for Robust Deep Learning, ICML 2018"
 
+    def __init__(self, *args, total: float = 1.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        require_between("total", total, 0, float("inf"), open_low=True)
+        self.total = total
+
     def logit_gradient(self, step: Step) -> Matrix:
         meta_gradient = step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)
         weights = (-meta_gradient).clamp_min(0)
-        return weights / weights.sum().clamp_min(TINY) * step.flows
+        return self.total * weights / weights.sum().clamp_min(TINY) * step.flows
