@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from gdw.experiment import Training
@@ -124,11 +125,16 @@ def cat_dog_bird(picture: np.ndarray | None = None) -> Instance:
 def instances_of(training: Training, count: int = 12) -> list[Instance]:
     """The first ``count`` mislabelled and the first ``count`` clean training instances, with the method's weights.
 
-    The training is left as it is: its method looks at one batch that holds these instances, and forgets it again.
+    The training is left as it is (it must stand still): its method looks at one batch that holds these instances, and
+    forgets it again.
     """
+    wrong = training.task.clean_labels != training.task.train.labels
+    return instances_at(training, torch.cat([wrong.nonzero()[:count, 0], (~wrong).nonzero()[:count, 0]]))
+
+
+def instances_at(training: Training, chosen: Int[Tensor, "chosen"]) -> list[Instance]:
+    """These training instances, with the weights that the method gives them; the training is left as it is."""
     task = training.task
-    wrong = task.clean_labels != task.train.labels
-    chosen = torch.cat([wrong.nonzero()[:count, 0], (~wrong).nonzero()[:count, 0]])
     logits, weights = _seen_by_method(training, chosen)
     return [
         Instance(

@@ -17,6 +17,7 @@ from gdw_notebooks import style
 RESOLUTION = 120  # cells along each side
 MARGIN = 0.1  # of the points' extent, around them
 SMALLEST, LARGEST = 4, 55  # square points: area of a point of weight 0, and of the heaviest
+REACH = 0.12  # inches: a click as near as this means the point
 PALE = 0.35  # opacity of a region where the network is sure
 
 
@@ -91,6 +92,24 @@ def decision_regions(
     _legend(figure, axes[0, 0], class_names, colors, 2 if large else 4)
     style.finding(figure, title or _finding(labels != clean_labels, weights, names))
     return figure
+
+
+def point_at(figure: Figure, points: Float[Tensor, "points 2"], place: Sequence[float]) -> tuple[int, int] | None:
+    """Which picture of ``decision_regions``, and which of its points, lies where somebody clicked.
+
+    Args:
+        figure: as drawn.
+        place: shares of the figure's width and height, from its top left corner.
+
+    Returns:
+        The picture's place and the point's index; None where there is no point near.
+    """
+    click = np.array([place[0] * figure.bbox.width, (1 - place[1]) * figure.bbox.height])
+    for number, axes in enumerate(figure.axes):
+        if axes.bbox.contains(*click):
+            away = np.linalg.norm(axes.transData.transform(points.cpu().numpy()) - click, axis=1)
+            return (number, int(away.argmin())) if away.min() <= REACH * figure.dpi else None
+    return None
 
 
 def _background(axes: Axes, region: Regions, colors: np.ndarray) -> None:

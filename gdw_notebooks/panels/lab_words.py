@@ -11,6 +11,8 @@ from gdw_notebooks.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, S
 READY = "Ready: press Train."
 LOADING = "Reading the data …"
 BUSY = "A run is going on. Let it end, or press Stop first; then Train begins anew."
+WAIT = "The run is going on: press Pause or Stop, then look closer."
+NOTHING_TRAINED = "Nothing has been trained here yet: press Train, then look closer."
 NOTHING_RUNS = "Nothing is running: press Train."
 
 

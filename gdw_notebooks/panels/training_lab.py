@@ -1,17 +1,20 @@
 """TrainingLab: choose what is wrong with the data and two ways to learn from it, press Train, and watch."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from ipywidgets import HTML, Button, FloatProgress, HBox, IntSlider, Layout, Play, ToggleButtons, jslink
 from matplotlib.figure import Figure
 
-from gdw.experiment import Experiment, from_config
+from gdw.experiment import Experiment, Training, from_config
 from gdw.history import History
 from gdw.train import EpochDone
+from gdw_notebooks.figures.film import Film
+from gdw_notebooks.figures.regions import point_at
 from gdw_notebooks.panels import lab_words
 from gdw_notebooks.panels.base import Panel
+from gdw_notebooks.panels.closer_look import CloserLook
 from gdw_notebooks.panels.lab_controls import LabControls, read_codes
 from gdw_notebooks.panels.lab_views import VIEWS, Plane, Shown
 from gdw_notebooks.scenarios import SCENARIOS, sentence
@@ -36,6 +39,7 @@ class TrainingLab(Panel):
         controls: the LabControls, with a widget for every choice and for the run code.
         train, pause, step, stop, reset: the buttons.
         view: which picture; a name in ``lab_views.VIEWS``.
+        closer: the CloserLook, which opens one training instance in the microscope; a click on a point does it too.
         epoch: slider to look back, or to play a recorded run.
         session: the Session behind it.
         histories, ghosts: of the latest runs and of the ones before.
@@ -52,6 +56,7 @@ class TrainingLab(Panel):
         self._own, self._recorded = own, list(histories)
         self.ghosts, self._weights, self._planes = [], {}, []
         self._next_picture, self._drawn, self._rest_share = 0.0, None, REST_SHARE
+        self._film, self._figure = Film(), None
         self.session = Session(self._on_event, self._on_end)
         self.controls = LabControls(self._first)
         self.train, self.pause, self.step, self.stop = (
@@ -69,15 +74,17 @@ class TrainingLab(Panel):
         self.epoch = IntSlider(value=1, min=1, max=1, description="Epoch", layout=Layout(width="60%"), disabled=True)
         self.player = Play(value=1, min=1, max=1, interval=200, show_repeat=False, disabled=True)
         self.status, self.outcome, self.codes = HTML(), HTML(), HTML()
+        self.closer = CloserLook(self._still_trainings, self._why_no_closer_look)
         jslink((self.player, "value"), (self.epoch, "value"))
         super().__init__([self.controls])
         buttons = HBox([self.train, self.pause, self.step, self.stop], layout=Layout(flex_flow="row wrap"))
         self.right.children = [
             buttons, self.progress, self.status, self.outcome, self.view, self.picture,
-            HBox([self.player, self.epoch]), self.codes, self.data,
+            HBox([self.player, self.epoch]), self.closer, self.codes, self.data,
         ]  # fmt: skip
         self._size_columns()
         self.right.layout.flex = f"1 1 {RIGHT}"
+        self.picture.observe(self._clicked, names="clicked")
         self.view.observe(lambda change: self.redraw(), names="value")
         self.epoch.observe(lambda change: self.redraw(), names="value")
         self._say(lab_words.READY)
@@ -105,6 +112,7 @@ class TrainingLab(Panel):
     def draw(self) -> Figure:
         figure = VIEWS[self.view.value].figure(self._shown())
         self._finding = figure.get_suptitle().replace("\n", " ")
+        self._figure = self._film.settle(figure) if self.session.state == RUNNING else figure
         return figure
 
     def describe(self) -> str:
@@ -128,6 +136,7 @@ class TrainingLab(Panel):
         self.ghosts, self.progress.value = [], 0
         self.controls.restore(self._first)
         self.codes.value = ""
+        self.closer.close_microscope()
         self._say(lab_words.READY)
         self.redraw()
 
@@ -202,7 +211,23 @@ class TrainingLab(Panel):
         self._take_planes()
         self._show_state()
         self._look_back()
+        self.closer.refresh()
         super().redraw()
+
+    def _still_trainings(self) -> list[Training]:
+        """The latest runs, where nobody is training them now."""
+        return [] if self.session.state == RUNNING else self.session.trainings
+
+    def _why_no_closer_look(self) -> str:
+        return lab_words.WAIT if self.session.state == RUNNING else lab_words.NOTHING_TRAINED
+
+    def _clicked(self, change: dict) -> None:
+        """A click on a point of the plane opens it in the microscope."""
+        planes = [(place, plane) for place, plane in enumerate(self._planes) if plane is not None]
+        if self.view.value == "Regions" and planes and self._figure is not None:
+            found = point_at(self._figure, planes[0][1].task.train.images, change["new"])
+            if found is not None:
+                self.closer.show(planes[found[0]][0], found[1])
 
     def _take_planes(self) -> None:
         trainings = self.session.trainings

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgba
 
 from gdw.data.pixels import Pixels
 from gdw_notebooks import style
-from gdw_notebooks.figures.regions import decision_regions, regions_of
+from gdw_notebooks.figures.regions import Regions, decision_regions, point_at, regions_of
 
 POINTS = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [1.0, -0.5], [0.5, 1.0]])
 LABELS, CLEAN = torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 1, 1])  # the last one is wrong
@@ -59,3 +59,19 @@ def test_fill_is_the_label_ring_the_truth_and_size_the_weight(right_is_blue):
     sizes = clean.get_sizes()
     assert sizes[0] > sizes[1] > sizes[2]  # 1, a half, and one not yet seen
     assert "25 % of the labels are wrong: with GDW they weigh 0.25" in figure.get_suptitle().replace("\n", " ")
+
+
+def test_a_click_finds_the_point_under_it_and_nothing_beside_it():
+    points = torch.tensor([[0.0, 0.0], [1.0, 1.0], [-1.0, 0.5]])
+    labels = torch.tensor([0, 1, 2])
+    region = Regions(-2, 2, -2, 2, np.full((4, 4, 3), 1 / 3))
+    figure = decision_regions([region, region], points, labels, labels, ("amber", "blue", "rose"))
+    figure.canvas.draw()
+    for number, axes in enumerate(figure.axes):
+        for index, point in enumerate(points.tolist()):
+            x, y = axes.transData.transform(point)
+            place = (x / figure.bbox.width, 1 - y / figure.bbox.height)
+            assert point_at(figure, points, place) == (number, index)
+        x, y = axes.transData.transform((0.5, -1.0))
+        assert point_at(figure, points, (x / figure.bbox.width, 1 - y / figure.bbox.height)) is None
+    assert point_at(figure, points, (0.0, 0.0)) is None

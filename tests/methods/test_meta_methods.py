@@ -112,3 +112,13 @@ def test_insw_asks_for_the_size_of_the_data_and_for_indices():
         INSW(CLASSES)
     with pytest.raises(ValueError, match="indices"):
         INSW(CLASSES, 40).double().logit_gradient(make_step(indices=None))
+
+
+def test_l2rw_weights_sum_to_what_is_asked():
+    step = make_step()
+    papers, half = (L2RW(CLASSES, total=total).double() for total in (1.0, 0.5))
+    weights = papers.logit_gradient(step) / step.flows
+    torch.testing.assert_close(weights[:, 0].sum(), torch.tensor(1.0, dtype=torch.float64))
+    torch.testing.assert_close(half.logit_gradient(step), 0.5 * papers.logit_gradient(step))
+    with pytest.raises(ValueError, match="total"):
+        L2RW(CLASSES, total=0.0)

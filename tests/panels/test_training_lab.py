@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+import torch
 
 from gdw.experiment import Experiment, run
 from gdw_notebooks.panels import lab_words
@@ -211,3 +212,37 @@ def test_every_view_has_words_a_picture_and_a_table(lab, view):
 def test_run_codes_stand_beneath_the_picture(lab):
     lab.run()
     assert START.code.replace("&", "&amp;") in lab.codes.value
+
+
+def test_a_click_on_a_point_opens_it_in_the_microscope(lab):
+    lab.view.value = "Regions"
+    lab.run()
+    point = 7
+    task, axes = lab.session.trainings[1].task, lab._figure.axes[1]
+    x, y = axes.transData.transform(task.train.images[point].tolist())
+    before = {name: value.clone() for name, value in lab.session.trainings[1].model.state_dict().items()}
+    lab.picture.clicked = [x / lab._figure.bbox.width, 1 - y / lab._figure.bbox.height]
+    shown = lab.closer.microscope.instance
+    assert (lab.closer.method.value, lab.closer.instance.value) == (1, point)
+    assert (shown.label, shown.clean_label) == (int(task.train.labels[point]), int(task.clean_labels[point]))
+    after = lab.session.trainings[1].model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    lab.closer.shut.click()
+    assert lab.closer.microscope is None
+
+
+def test_any_instance_of_any_run_can_be_looked_at_but_not_while_it_moves(lab):
+    lab.closer.look.click()
+    assert lab.closer.words.value == lab_words.NOTHING_TRAINED
+    lab.controls.epochs.value = ENDLESS
+    lab.train.click()
+    wait_until(lambda: lab.progress.value > 0)
+    lab.closer.look.click()
+    assert lab.closer.words.value == lab_words.WAIT
+    lab.stop.click()
+    lab.session.join(WAIT)
+    lab.closer.method.value, lab.closer.instance.value = 0, 3
+    lab.closer.look.click()
+    assert lab.closer.microscope.instance.name == "training image 3"
+    lab.closer.look.click()  # a second one takes the first one's place
+    assert lab.closer.children.count(lab.closer.microscope) == 1

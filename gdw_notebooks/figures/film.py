@@ -1,0 +1,36 @@
+"""Film: pictures that follow each other quickly, with their axes where the first one of its kind had them."""
+
+from matplotlib.figure import Figure
+
+
+class Film:
+    """Finds the places of a figure's axes once for each kind of figure: that is half of what a picture costs.
+
+    Two figures are of one kind when all that needs room is alike: size, titles, labels, legends, notes.
+    """
+
+    def __init__(self):
+        self._places: dict[tuple, list] = {}
+
+    def settle(self, figure: Figure) -> Figure:
+        """The figure, its axes where they belong, its layout done."""
+        kind = _kind(figure)
+        if kind not in self._places:
+            figure.draw_without_rendering()
+            self._places = {kind: [axes.get_position(original=True) for axes in figure.axes]}
+        figure.set_layout_engine("none")
+        for axes, place in zip(figure.axes, self._places[kind], strict=True):
+            axes.set_position(place)
+        return figure
+
+
+def _kind(figure: Figure) -> tuple:
+    title = figure.get_suptitle().count("\n")
+    legends = tuple(text.get_text() for legend in figure.legends for text in legend.get_texts())
+    return (*figure.get_size_inches(), title, legends, *map(_room, figure.axes))
+
+
+def _room(axes) -> tuple:
+    """What stands around the axes; the finding in a title may change, its number of lines may not."""
+    texts = tuple(text.get_text() for text in axes.texts)
+    return axes.get_title("left").count("\n"), axes.get_xlabel(), axes.get_ylabel(), axes.get_ylim(), texts
