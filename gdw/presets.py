@@ -36,14 +36,31 @@ class Preset:
 
 
 _SMALL_GDW = {"step_size": 0.3, "clip": 1.0, "weight_net_lr": 1e-2}
+_SMALL_MWNET = {"weight_net_lr": 0.1}
 _SMALL_METHODS = {
     "gdw": _SMALL_GDW,
-    "gdw-tied": _SMALL_GDW,
-    "mwnet": {"weight_net_lr": 0.1},
+    "gdw-tied": _SMALL_GDW,  # GDW's control, so at its settings
+    "mwnet": _SMALL_MWNET,
+    "mwnet-difference": _SMALL_MWNET,  # approximations of MWNet, so at its settings
+    "mwnet-first-order": _SMALL_MWNET,
+}
+_DIGITS_METHODS = _SMALL_METHODS | {  # the best of nine each, on validation images
+    "l2rw": {"total": 0.5},
+    "insw": {"weight_lr": 0.05},
+    "fine-tune": {"train_share": 0.75, "lr_scale": 0.1},
+    "label-smoothing": {"smoothing": 0.4},
+    "focal": {"gamma": 0.1},
+    "class-balanced": {"beta": 0.999},
+    "ldam-drw": {"max_margin": 0.2, "deferred": 0.5},
+    "balanced-softmax": {"tau": 2.0},
+    "importance": {"first_share": 0.3},
+    "noise-layer": {"first_share": 0.5, "layer_lr": 1e-2},
+    "glc": {"first_share": 0.4},
+    "co-teaching": {"first_share": 0.5, "ramp": 20},
 }
 
 PRESETS: dict[str, Preset] = {
-    "digits": Preset("mlp", epochs=60, threads=1, methods=_SMALL_METHODS),
+    "digits": Preset("mlp", epochs=60, threads=1, methods=_DIGITS_METHODS),
     "clouds": Preset("mlp", epochs=60, threads=1, methods=_SMALL_METHODS),
     "mnist": Preset("cnn", epochs=20, meta_per_class=10),
     "fashion-mnist": Preset("cnn", epochs=20, meta_per_class=10),
