@@ -29,6 +29,7 @@ class Classroom(Tab):
         panels = (self.lab, self.microscope, self.stepper, self.ledger)
         questions = (HTML(f"<p style='font-size: 1.15em'>{question}</p>") for question in TABS.values())
         super().__init__([VBox(pair) for pair in zip(questions, panels, strict=True)], titles=list(TABS))
+        self.add_class("gdw-classroom")
 
     def __repr__(self) -> str:
         return "Classroom()"

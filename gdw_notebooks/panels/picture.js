@@ -1,4 +1,34 @@
 // A PNG with its alternative text; says where it was clicked, as shares of its width and height.
+
+// Screen readers find no name on ipywidgets' slider handles and play buttons: give them the ones that are seen.
+const PLAY = { "fa-play": "Play", "fa-pause": "Pause", "fa-stop": "Back to the start", "fa-retweet": "Repeat" };
+const nameControls = (panel) => {
+  for (const handle of panel.querySelectorAll(".noUi-handle:not([aria-label])")) {
+    const label = handle.closest(".widget-inline-hbox")?.querySelector(".widget-label");
+    if (label?.textContent) handle.setAttribute("aria-label", label.textContent);
+  }
+  for (const icon of panel.querySelectorAll(".widget-play i.fa")) {
+    const kind = Object.keys(PLAY).find((name) => icon.classList.contains(name));
+    const button = icon.closest("button");
+    if (kind && button.getAttribute("aria-label") !== PLAY[kind]) button.setAttribute("aria-label", PLAY[kind]);
+  }
+};
+
+// The panel is built around the picture after it: wait for it, then for whatever it shows later.
+const nameWhatAppears = (element) => {
+  const observer = new MutationObserver(() => {
+    const panel = element.closest(".gdw-panel");
+    if (panel) nameControls(panel);
+  });
+  requestAnimationFrame(() => {
+    const panel = element.closest(".gdw-panel");
+    if (!panel) return;
+    nameControls(panel);
+    observer.observe(panel, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
+  });
+  return () => observer.disconnect();
+};
+
 export default {
   render({ model, el }) {
     const image = document.createElement("img");
@@ -25,7 +55,9 @@ export default {
     size();
     show();
     el.appendChild(image);
+    const stopNaming = nameWhatAppears(el);
     return () => {
+      stopNaming();
       model.off("change:value", show);
       model.off("change:alt", describe);
       model.off("change:width", size);

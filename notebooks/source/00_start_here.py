@@ -15,6 +15,7 @@
 
 # %%
 import gdw
+from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.checks.start_here import PairedDifference
 from gdw_notebooks.panels.training_lab import TrainingLab
 from gdw_notebooks.room_check import RoomCheck
@@ -35,11 +36,11 @@ RoomCheck()
 #
 # Both learn their weights from the 50 clean pictures, and never train on them directly.
 #
-# **Predict first.** Test accuracy after 60 epochs, for GDW and for MWNet: put two numbers between the brackets.
+# **Predict first.** Test accuracy after 60 epochs, for GDW and for MWNet: put numbers in the place of `None`.
 
 # %%
-my_guess = ()  # such as (85, 70)
-print("Your guess:", my_guess or "no guess")
+guess = Prediction({"GDW": None, "MWNet": None})  # in %, such as 85
+guess
 
 # %%
 lab = TrainingLab("uniform 60", beside="mwnet").run()
@@ -47,8 +48,9 @@ lab
 
 # %%
 ours, theirs = (history.accuracy for history in lab.histories)
-print(f"GDW ≈ {ours:.1f} %, MWNet ≈ {theirs:.1f} %; your guess: {my_guess or 'no guess'}")
 assert ours > theirs  # on this seed; over eight seeds: the sentence under the scenario's name
+look = "At which epoch do the two curves part, and which of them falls again?"
+guess.reveal({"GDW": ours, "MWNet": theirs}, close=3, unit="%", look=look)
 
 # %% [markdown]
 # **What you see.** Both climb at first: a network learns what is common before it learns single wrong labels by

@@ -17,6 +17,7 @@ import torch
 
 import gdw
 from gdw_notebooks.checks.gradient_flows import LabelWeight, LiftTheCat
+from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.instances import cat_dog_bird
 from gdw_notebooks.panels.microscope import FlowMicroscope
@@ -46,12 +47,11 @@ print(f"beliefs {probs.numpy().round(3)}, loss {loss:.3f} nats")
 
 # %% [markdown]
 # **Predict first.** One step of gradient descent follows $-\partial L / \partial z$. Which of the three logits goes
-# up, which go down, and which moves least? Put your guess between the quotation marks, as in `"cat up, dog down,
-# bird up"`.
+# up, which go down, and which moves least? Put words in the place of `None`, as in `"up"`.
 
 # %%
-my_guess = ""
-print("Your guess:", my_guess or "no guess")
+guess = Prediction({"cat": None, "dog": None, "bird": None}, choices=("up", "down", "least of all"))
+guess
 
 # %% [markdown]
 # ## The chain rule, once, by hand
@@ -78,10 +78,15 @@ flows = dloss_dp * dp_dlogits
 for name, flow in zip(names, flows.tolist(), strict=True):
     print(f"{name:5s} flow {flow:+.1f}, so descent pushes its logit by {-flow:+.1f}")
 
+# %%
+went = dict(zip(names, ["up" if flow < 0 else "down" for flow in flows], strict=True))
+went[names[flows.abs().argmin()]] = "least of all"  # and which way? the line above says it
+guess.reveal(went, look="which of the three messages is true of a picture of a cat?")
+
 # %% [markdown]
 # **What you see.** Three messages: *“dog!”* (+0.7), *“not cat”* (−0.6) and *“not bird”* (−0.1). For a picture of a
-# cat the first two are wrong. The third is **true**: this really is no bird. Compare with your guess: bird moves
-# least because the network believes in it least.
+# cat the first two are wrong. The third is **true**: this really is no bird. It moves least because the network
+# believes in it least.
 #
 # Two things to keep. The flows sum to 0: what one logit gains, the others lose. And a wrong label is not wrong
 # through and through.
@@ -107,6 +112,10 @@ print(f"by hand = gdw.class_gradients = autograd; the flows sum to {flows.sum().
 # ever rise above “bird”? Then drag the slider below and watch the third number.
 
 # %%
+guess = Prediction({"cat above bird": None}, choices=("never", "at some weight", "always"))
+guess
+
+# %%
 FlowMicroscope([cat_dog_bird(cat_picture())])
 
 # %% [markdown]
@@ -119,6 +128,8 @@ for weight in (1.0, 0.3, 0.0):
     pushes = -weight * flows
     cat_dog, cat_bird = pushes[cat] - pushes[dog], pushes[cat] - pushes[bird]
     print(f"w = {weight:.1f}:  cat − dog {cat_dog + 0.0:+.2f}   cat − bird {cat_bird + 0.0:+.2f}")
+    assert cat_bird <= 0
+guess.reveal({"cat above bird": "never"}, look="what would have to happen to “not cat” alone?")
 
 # %% [markdown]
 # **What you see.** cat − bird stays at $-0.5\,w$: never above 0, whatever the weight. At $w=0.3$ the wrong pull
@@ -250,15 +261,19 @@ FlowMicroscope.from_training(training)
 # *“not one of the others”* (true)?
 
 # %%
+guess = Prediction({"not the true class": None, "not one of the others": None})  # two numbers that make 50 %
+guess
+
+# %%
 mass = training.history["flow_mass"][:, 1]  # by epoch, mislabelled: observed label, true class, other classes
 shares = 100 * mass / mass.sum(-1, keepdims=True)
 pull, not_true, not_others = shares[-1]
-print(f"pull toward the wrong label    ≈ {pull:.0f} %")
-print(f"“not the true class”, wrong    ≈ {not_true:.0f} %")
-print(f"“not one of the others”, true  ≈ {not_others:.0f} %")
-print(f"the last one in the first epoch: ≈ {shares[0, 2]:.0f} %")
+print(f"the pull toward the wrong label is ≈ {pull:.0f} %")
+print(f"“not one of the others” was ≈ {shares[0, 2]:.0f} % in the first epoch, and is ≈ {not_others:.0f} % in the last")
 assert abs(pull - 50) < 0.1
 assert shares[0, 2] > not_others > 20
+came = {"not the true class": not_true, "not one of the others": not_others}
+guess.reveal(came, close=5, unit="%", look="how much of what a mislabelled image sends back is true?")
 
 # %% [markdown]
 # **What you see.** About a third of what mislabelled images send back is true. An instance weight that silences the

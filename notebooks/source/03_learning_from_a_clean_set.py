@@ -22,6 +22,7 @@ from torch.nn.functional import cross_entropy
 import gdw
 from gdw_notebooks import record
 from gdw_notebooks.checks.clean_set import InnerProduct, ThreeSigns, dirty_walk
+from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.figures.scores import scores
 from gdw_notebooks.figures.stepper import stepper
 from gdw_notebooks.panels.stepper import BilevelStepper
@@ -43,8 +44,8 @@ from gdw_notebooks.small_problem import INSTANCES, RATE, Gains, Problem
 # **Predict first.** Which of the three weights will fall: A, B or C? And will either of the other two rise?
 
 # %%
-my_guess = ""  # such as "B falls, A rises, C stays"
-print("Your guess:", my_guess or "no guess")
+guess = Prediction({"A": None, "B": None, "C": None}, choices=("rises", "stays", "falls"))
+guess
 
 # %%
 instance_stepper = BilevelStepper("instance", stage=8)
@@ -63,7 +64,12 @@ instance_stepper
 
 # %%
 for name, g in zip(INSTANCES, instance_stepper.walk.meta_gradient[:, 0].tolist(), strict=True):
-    print(f"{name:15}  g = {g:+.3f}   weight goes {'up' if g < 0 else 'down'}")
+    print(f"{name:15}  g = {g:+.3f}   weight {'rises' if g < 0 else 'falls'}")
+
+# %%
+signs = instance_stepper.walk.meta_gradient[:, 0].sign().tolist()
+came = {name: {-1: "rises", 0: "stays", 1: "falls"}[sign] for name, sign in zip("ABC", signs, strict=True)}
+guess.reveal(came, look="which two arrows point to different sides?")
 
 # %% [markdown]
 # ## The same in code
@@ -123,6 +129,10 @@ assert (at_zero != 0).all()
 #
 # **Predict first.** For which of the three is B's weight exactly 0?
 
+# %%
+guess = Prediction({"L2RW": None, "INSW": None, "MWNet": None}, choices=("exactly 0", "above 0"))
+guess
+
 
 # %%
 def weights_of(method):
@@ -137,6 +147,10 @@ methods = [gdw.methods.L2RW(3), insw, gdw.methods.MWNet(3, generator=seed)]
 rows = {method.title: weights_of(method).numpy().round(2) for method in methods}
 for title, row in rows.items():
     print(f"{title:6}", "   ".join(f"{name} {w:.2f}" for name, w in zip(INSTANCES, row, strict=True)))
+
+# %%
+came = {title: "exactly 0" if row[1] == 0 else "above 0" for title, row in rows.items()}
+guess.reveal(came, look="which of the three remembers something when the next batch comes?")
 
 # %% [markdown]
 # | | asks for g at | what it does with it | what it keeps for the next batch |
@@ -163,7 +177,11 @@ assert sizes == {"L2RW": 0, "INSW": 3, "MWNet": 301}
 #
 # Five seeds were recorded: `python -m gdw_notebooks.record 03-same-fifty`.
 #
-# **Predict first.** Order these four by test accuracy: only-clean, pooled, fine-tune, L2RW.
+# **Predict first.** Test accuracy of these four, in %?
+
+# %%
+guess = Prediction({"only-clean": None, "pooled": None, "fine-tune": None, "l2rw": None})
+guess
 
 # %%
 names = ("only-clean", "pooled", "fine-tune", "l2rw")
@@ -173,6 +191,9 @@ mean = {name: np.mean(values) for name, values in fifty[""].items()}
 assert min(mean["l2rw"], mean["fine-tune"]) > mean["pooled"] + 3
 title = "The same fifty images: as a judge or for fine-tuning, they are worth the most"
 Still(scores(fifty, title=title), alt=title + ". A dot for each of five seeds.")
+
+# %%
+guess.reveal(mean, close=3, unit="%", look="which one trains on the same pictures as pooled, and in another order?")
 
 # %% [markdown]
 # **What you see.** Poured in with twelve hundred noisy images the fifty drown: pooled does worse than the fifty
@@ -189,6 +210,11 @@ Still(scores(fifty, title=title), alt=title + ". A dot for each of five seeds.")
 # With 60 % of the clean labels wrong?
 
 # %%
+asked = {"1 per class": None, "60% dirty": None}
+guess = Prediction(asked, choices=("L2RW", "only-clean"))  # who is better there?
+guess
+
+# %%
 runs = record.load("03-clean-set")
 settings = ("1 per class", "2 per class", "5 per class", "10 per class", "30% dirty", "60% dirty")
 table = {s: {m: [h.accuracy for h in runs[f"{m} / {s}"]] for m in ("only-clean", "l2rw")} for s in settings}
@@ -197,6 +223,10 @@ assert mean["1 per class", "l2rw"] > mean["1 per class", "only-clean"] + 10
 assert mean["60% dirty", "l2rw"] < 75
 title = "A clean set too small costs L2RW ten points; a dirty one costs far more"
 Still(scores(table, title=title), alt=title + ". A dot for each of three seeds.")
+
+# %%
+came = {s: "L2RW" if mean[s, "l2rw"] > mean[s, "only-clean"] else "only-clean" for s in asked}
+guess.reveal(came, look="where do L2RW's seeds lie far apart?")
 
 # %% [markdown]
 # *Two rows per setting, one dot per seed, a stroke at the mean.*

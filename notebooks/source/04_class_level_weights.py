@@ -21,6 +21,7 @@ import gdw
 from gdw.report import paired_difference
 from gdw_notebooks import record
 from gdw_notebooks.checks.class_weights import EqualTies, SecondStage
+from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.figures.scores import scores
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.still import Still
@@ -32,11 +33,12 @@ from gdw_notebooks.small_problem import CLASSES, Gains, Problem
 # The same three pictures as before; now every one of the nine flows has its own weight.
 #
 # **Predict first.** B shows a cat and is labelled dog. Of its three flows, "dog!", "not cat" and "not bird": which
-# weight will fall to 0, which will stay? And which weight does stage two *not* decide?
+# weight will fall to 0, which will rise? And which weight does stage two *not* decide?
 
 # %%
-my_guess = ""
-print("Your guess:", my_guess or "no guess")
+words = ("falls to 0", "falls", "rises")
+guess = Prediction({"dog!": None, "not cat": None, "not bird": None}, choices=words)
+guess
 
 # %%
 class_stepper = BilevelStepper("class", stage=12)
@@ -54,13 +56,19 @@ class_stepper
 # - **10** $V$ learns from $g$. Its new weights wait for the next batch.
 # - **11** *Stage two*: each weight moves against its $g$, at most by the clip. B's "not cat" falls to 0.
 # - **12** *The constraint again*: $\sum_c w_c (p_c - y_c) = 0$ leaves the label's weight no choice. B's "dog!"
-#   falls from 0.57 to 0.17, not because stage two wanted it, but because "not cat" is gone: what nothing pushes
+#   falls from 0.56 to 0.17, not because stage two wanted it, but because "not cat" is gone: what nothing pushes
 #   down, nothing needs to pull up.
 
 # %%
 row = class_stepper.shown.tables["w"][1]
 print("B's weights:", ", ".join(f"{name} {value:.3f}" for name, value in zip(CLASSES, row, strict=True)))
 assert row[0] < 0.001 < row[1] < row[2]
+
+# %%
+before = BilevelStepper("class", stage=4).shown.tables["w"][1][0]  # stage one's weight, the same for all three
+went = ["falls to 0" if weight < 0.001 else "falls" if weight < before else "rises" for weight in row]
+came = dict(zip(("not cat", "dog!", "not bird"), went, strict=True))
+guess.reveal(came, look="stage 12: which weight does the constraint set, and not stage two?")
 
 # %% [markdown]
 # ## Stage two always moves
@@ -89,8 +97,8 @@ print((usual - weights).numpy().round(3))
 # large? Ten times as small?
 
 # %%
-my_guess = {}  # such as {"constraint off": 85, "×10": 60, "÷10": 80}
-print("Your guess:", my_guess or "no guess")
+guess = Prediction({"constraint off": None, "step size ×10": None, "step size ÷10": None})  # in %
+guess
 
 # %%
 runs = record.load("04-class-level")
@@ -102,6 +110,10 @@ mean = {label: values.mean() for label, values in accuracy.items()}
 assert mean["constraint off"] < 50 < 88 < min(mean["GDW"], mean["step size ×10"], mean["step size ÷10"])
 title = "Without the constraint GDW collapses, three runs of six to chance; the step size hardly matters"
 Still(scores(table, chance=10, title=title), alt=title + ". A dot for each of six seeds.")
+
+# %%
+came = {label: mean[label] for label in guess.guesses}
+guess.reveal(came, close=3, unit="%", look="which of the switches matters, and which hardly does?")
 
 # %% [markdown]
 # *One dot per seed, a stroke at the mean; the dotted line is chance, 10 %.*
@@ -153,6 +165,10 @@ print(f"{len(step)} images, {sent_back.numel()} flows: the same gradient")
 # **Predict first.** By how many points is GDW better than tied GDW?
 
 # %%
+guess = Prediction({"GDW − tied GDW": None})  # in points of test accuracy
+guess
+
+# %%
 rivals = {"only-clean": "only-clean", "cross-entropy": "cross-entropy", "gdw-tied": "gdw-tied"}
 table = {"": {name: accuracy[label] for label, name in rivals.items()} | {"gdw": accuracy["GDW"]}}
 difference = paired_difference(accuracy["GDW"], accuracy["gdw-tied"])
@@ -160,6 +176,9 @@ low, high = difference.low, difference.high
 print(f"GDW − tied GDW, paired by seed: ≈ {difference.mean:.1f}, 95 % interval ≈ [{low:.1f}, {high:.1f}]")
 assert abs(difference.mean) < 3
 assert min(mean["GDW"], mean["gdw-tied"]) > mean["only-clean"] + 4 > mean["cross-entropy"] + 4
+guess.reveal({"GDW − tied GDW": difference.mean}, close=1, unit="points", look="does the interval hold 0?")
+
+# %%
 title = "Tied and class-level weights end together, far above cross-entropy"
 Still(scores(table, title=title), alt=title + ". A dot for each of six seeds.")
 

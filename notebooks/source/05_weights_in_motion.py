@@ -18,6 +18,7 @@ import numpy as np
 import gdw
 from gdw_notebooks import record
 from gdw_notebooks.checks.motion import HighestRatio
+from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.figures.followed import followed
 from gdw_notebooks.figures.ledger import push_over_pull, tail_balance
 from gdw_notebooks.figures.scores import scores
@@ -37,8 +38,10 @@ from gdw_notebooks.panels.still import Still
 # **Predict first.** All weights start near 1. Where do the three stand at epoch 10? And at epoch 60?
 
 # %%
-my_guess = {}  # such as {"epoch 10": (0.2, 0.2, 1.0), "epoch 60": (0.1, 0.1, 1.0)}
-print("Your guess:", my_guess or "no guess")
+kinds = ("observed label", "true class", "other classes")
+at_10 = Prediction({"observed label": None, "true class": None, "other classes": None})  # mean weights, 0 to 1
+at_60 = Prediction({"observed label": None, "true class": None, "other classes": None})
+print("Epoch 10.", at_10, "Epoch 60.", at_60)
 
 # %%
 noisy = record.load("05-noisy")
@@ -48,6 +51,12 @@ for epoch in (1, 5, 10, 15, 60):
     print(f"epoch {epoch:2}: observed label {observed:.2f}, true class {true:.2f}, other classes {others:.2f}")
 assert plain[9, 1, 1] < plain[9, 1, 0] < 0.6 < 0.9 < plain[9, 1, 2]
 assert plain[19, 1].max() < 0.2 < 0.8 < plain[19, 0, 0]
+
+# %%
+at_10.reveal(dict(zip(kinds, plain[9, 1], strict=True)), close=0.15, look="which of the three still stands?")
+
+# %%
+at_60.reveal(dict(zip(kinds, plain[59, 1], strict=True)), close=0.15, look="and now? When did it fall?")
 
 # %%
 title = "Wrong labels: by epoch 10 the lies are turned down and the truth is kept; by 15 all of it is gone"
@@ -75,11 +84,20 @@ Still(weight_curve(noisy["gdw"][0], [1, 5, 10, 15, 60], title=title), alt=title 
 # **Predict first.** With $V$ held at 1 throughout, does the story stay to the end? And does the accuracy suffer?
 
 # %%
+story = Prediction({"the story": None}, choices=("stays", "goes"))
+cost = Prediction({"V held at 1 − GDW": None})  # in points of test accuracy
+print(story, cost, sep="\n")
+
+# %%
 held = np.mean([h["flow_weight_plain"] for h in noisy["V held at 1"]], axis=0)
 assert held[59, 1, 1] < held[59, 1, 0] < 0.3 < 0.9 < held[59, 1, 2]
 title = "With V held at 1 the lies stay down and the truth stays up to the end"
 figure = weights_by_group(noisy["V held at 1"], name="flow_weight_plain", marked=10, title=title)
 Still(figure, alt=title + ". GDW with stage two alone, five seeds.")
+
+# %%
+stays = "stays" if held[59, 1, 2] - held[59, 1, 1] > 0.5 else "goes"
+story.reveal({"the story": stays}, look="are the three lines apart at epoch 60?")
 
 # %%
 names = {"only-clean": "only-clean", "cross-entropy": "cross-entropy", "gdw-tied": "gdw-tied", "gdw": "gdw"}
@@ -89,6 +107,10 @@ means = [np.mean(values) for by_method in table.values() for values in by_method
 assert max(means[2:]) - min(means[2:]) < 3
 title = "Three ways to weight, one accuracy"
 Still(scores(table, title=title), alt=title + ". A dot for each of five seeds.")
+
+# %%
+came = {"V held at 1 − GDW": means[-1] - means[-2]}
+cost.reveal(came, close=1, unit="points", look="how far do the five seeds of one method lie apart?")
 
 # %% [markdown]
 # **What you see.** GDW, tied GDW and GDW with $V$ held at 1 reach the same accuracy by different books: three very
@@ -156,6 +178,10 @@ Still(followed(weights, visits, observed, true, title=title), alt=title)
 # matrix will GDW turn down, and which rows will tied GDW?
 
 # %%
+guess = Prediction({"GDW": None, "tied GDW": None}, choices=("rows", "columns"))
+guess
+
+# %%
 tail = record.load("05-long-tail")
 ledger = FlowLedger([tail["gdw"][0], tail["gdw-tied"][0]], epoch=4)
 ledger
@@ -168,6 +194,14 @@ ledger
 # "not 0" (to about 1.5), leaves each image's own label near 1 (the diagonal), and turns down "not 9" and its like to
 # about a half, for *all* images. Tied GDW cannot: it works by **rows**, and turns down whole images of the frequent
 # classes, their pull included. Both bring the rare class's push over pull down by about half.
+
+# %%
+by_flow = {}
+for name, method in {"GDW": "gdw", "tied GDW": "gdw-tied"}.items():
+    weights = tail[method][0]["class_weight"][3]  # true class × flow class, at epoch 4, the first seed
+    columns, rows = np.nanstd(np.nanmean(weights, axis=0)), np.nanstd(np.nanmean(weights, axis=1))
+    by_flow[name] = "columns" if columns > rows else "rows"
+guess.reveal(by_flow, look="which cells in the row of the 9 differ between the two?")
 
 # %%
 ratio = {m: np.stack([push_over_pull(h)[3, :, 9] for h in tail[m]]) for m in ("gdw", "gdw-tied")}
@@ -187,12 +221,21 @@ Still(figure, alt=title + ". Medians of five seeds with their range, on a logari
 # **Predict first.** So the books are balanced better. Is the accuracy?
 
 # %%
+rivals = {"cross-entropy": "cross-entropy", "only the clean set": "only-clean"}
+guess = Prediction({f"GDW − {name}": None for name in rivals})  # in points of test accuracy
+guess
+
+# %%
 table = {"": {name: [h.accuracy for h in tail[label]] for label, name in names.items()}}
 mean = {name: np.mean(values) for name, values in table[""].items()}
 assert mean["only-clean"] > max(mean["gdw"], mean["gdw-tied"], mean["cross-entropy"]) + 3
 assert abs(mean["gdw"] - mean["cross-entropy"]) < 8
 title = "On the long tail all three lose to the fifty clean images alone"
 Still(scores(table, title=title), alt=title + ". A dot for each of five seeds.")
+
+# %%
+came = {f"GDW − {name}": mean["gdw"] - mean[key] for name, key in rivals.items()}
+guess.reveal(came, close=2, unit="points", look="how many pictures of a 9 are there to weight?")
 
 # %% [markdown]
 # **What you see.** No. GDW and tied GDW end where cross-entropy does, with a wider spread, and all of them well

@@ -1,33 +1,156 @@
-"""The classroom page under Voilà: every tab shows its panel, the lab trains and stops, two windows are two runs."""
+"""The classroom page under Voilà: every tab, by hand and by keyboard alone; two windows are two runs; access."""
+
+import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
 
 from gdw_notebooks.panels.classroom import TABS
+from gdw_notebooks.scenarios import SCENARIOS
+from tests.browser.conftest import watched_page
 from tests.browser.pages import open_voila
 
-PATIENCE = 120_000  # milliseconds: the kernel imports torch and trains the microscope's short run first
+PAGE = "demo/classroom.ipynb"
+LONG, SHORT = "2000", "3"  # epochs: one that only Stop ends, and one that ends at once
+LEARNING_CURVES = re.compile("^Learning curves")
 
 
-@pytest.fixture
-def page(voila_page: Page) -> Page:
-    open_voila(voila_page, "demo/classroom.ipynb")
-    expect(voila_page.get_by_role("tab", name="Training lab")).to_be_visible(timeout=PATIENCE)
-    return voila_page
+@pytest.fixture(scope="module")
+def page(browser, voila_server):
+    """One window for all tests here; each goes back to the start by itself."""
+    with watched_page(browser, voila_server) as page:
+        yield classroom(page)
 
 
-def test_every_tab_shows_its_question_and_its_panel(page: Page):
-    for name, question in TABS.items():
-        page.get_by_role("tab", name=name).click()
-        expect(page.get_by_text(question)).to_be_visible(timeout=10_000)
-        picture = page.locator("img:visible, svg:visible, canvas:visible, [role=slider]:visible")
-        expect(picture.first).to_be_visible(timeout=10_000)
+def classroom(page: Page) -> Page:
+    open_voila(page, PAGE)
+    expect(page.get_by_role("tab", name="Training lab")).to_be_visible()
+    return page
 
 
-def test_the_lab_trains_and_stops(page: Page):
-    train, stop = (page.get_by_role("button", name=name, exact=True) for name in ("Train", "Stop"))
-    train.click()
-    expect(stop).to_be_enabled(timeout=10_000)
-    page.wait_for_timeout(2_000)
-    stop.click()
-    expect(train).to_be_enabled(timeout=10_000)
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True).locator("visible=true")
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+    expect(page.get_by_text(TABS[name])).to_be_visible()
+
+
+def words(page: Page) -> Locator:
+    return page.get_by_role("status").locator("visible=true").first
+
+
+def epochs(page: Page, number: str) -> None:
+    field = page.get_by_label("Epochs", exact=True)
+    field.fill(number)
+    field.press("Enter")
+
+
+@pytest.mark.parametrize("name", TABS)
+def test_every_tab_shows_its_panel_and_nothing_in_it_bars_anyone(page, name):
+    tab(page, name)
+    picture = page.locator("img:visible, [role=slider]:visible")
+    expect(picture.first).to_be_visible()
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+def test_the_lab_trains_refuses_a_second_train_and_stops(page):
+    tab(page, "Training lab")
+    epochs(page, LONG)
+    button(page, "Train").click()
+    expect(words(page)).to_contain_text(re.compile(r"Training: [1-9]\d* of 2000"))
+    button(page, "Train").click()
+    button(page, "Stop").click()
+    expect(words(page)).to_contain_text("Stopped")
+    button(page, "Reset").click()
+    expect(words(page)).to_contain_text("Ready")
+
+
+def test_a_run_code_pasted_restores_the_controls(page):
+    tab(page, "Training lab")
+    code = page.get_by_label("Run code")
+    code.fill(f"{SCENARIOS['flip 40'].with_(seed=7).code}")
+    code.press("Tab")
+    expect(page.get_by_label("Seed", exact=True)).to_have_value("7")
+    expect(page.get_by_label("Label noise", exact=True)).to_have_value(re.compile("flip"))
+    button(page, "Reset").click()
+    expect(page.get_by_label("Seed", exact=True)).to_have_value("0")
+
+
+def test_the_lab_by_keyboard_alone(page):
+    tab(page, "Training lab")
+    field = page.get_by_label("Epochs", exact=True)
+    field.focus()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type(SHORT)
+    page.keyboard.press("Tab")
+    for _ in range(40):  # on to the button Train, wherever it stands
+        if page.evaluate("document.activeElement.textContent") == "Train":
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(words(page)).to_contain_text("Done.")
+    expect(page.get_by_role("img", name=LEARNING_CURVES)).to_have_attribute("alt", re.compile("After 3 epochs"))
+    slider = page.get_by_role("slider", name="Epoch", exact=True).locator("visible=true")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("^2"))
+    button(page, "Reset").click()
+
+
+def test_a_point_of_the_plane_opens_in_the_microscope(page):
+    tab(page, "Training lab")
+    page.get_by_label("Data", exact=True).fill("clouds")
+    page.get_by_label("Data", exact=True).press("Enter")
+    epochs(page, SHORT)
+    button(page, "Train").click()
+    expect(words(page)).to_contain_text("Done.")
+    page.get_by_role("button", name="Regions").click()
+    expect(page.get_by_role("img", name=re.compile("^Points in the plane"))).to_be_visible()
+    page.get_by_label("instance", exact=True).fill("5")
+    page.get_by_label("instance", exact=True).press("Enter")
+    button(page, "Look closer").click()
+    microscope = page.get_by_role("region", name="Flow microscope").locator("visible=true")
+    expect(microscope).to_contain_text("training image 5")
+    button(page, "Close").click()
+    expect(microscope).to_have_count(0)
+    button(page, "Reset").click()
+
+
+def test_microscope_and_stepper_by_keyboard(page):
+    tab(page, "Flow microscope")
+    cat = page.get_by_role("slider", name="Weight of cat", exact=True)
+    cat.focus()
+    page.keyboard.press("Home")
+    expect(cat).to_have_attribute("aria-valuenow", "0.000")
+    tab(page, "Bilevel stepper")
+    button(page, "Forward ▶").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator('img[alt^="Stage 2 of"]')).to_be_visible()
+    button(page, "Reset").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator('img[alt^="Stage 1 of"]')).to_be_visible()
+
+
+def test_the_ledger_by_keyboard(page):
+    tab(page, "Flow ledger")
+    slider = page.get_by_role("slider", name="Epoch", exact=True).locator("visible=true")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("img", name=re.compile("Epoch 2"))).to_be_visible()
+
+
+def test_two_windows_are_two_runs(page, browser, voila_server):
+    with watched_page(browser, voila_server) as second:
+        classroom(second)
+        epochs(second, LONG)
+        button(second, "Train").click()
+        expect(words(second)).to_contain_text("Training: ")
+        tab(page, "Training lab")
+        expect(words(page)).to_contain_text("Ready")
+        expect(page.get_by_label("Epochs", exact=True)).to_have_value("60")
+        button(second, "Stop").click()
+        expect(words(second)).to_contain_text("Stopped")

@@ -83,6 +83,7 @@ def drag(page: Page, handle: Locator, dx: float) -> None:
     page.mouse.move(x + dx, y, steps=20)
     page.mouse.up()
 
+
 SEVERAL = 5  # redraws within a second of dragging, on however busy a machine
 
 
