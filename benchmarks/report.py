@@ -1,6 +1,7 @@
-"""docs/results.md from the standing comparison's records: ``python -m benchmarks.report``.
+"""docs/results.md from the standing comparison: ``python -m benchmarks.report``.
 
-It only reads: the same records give the same page, byte for byte.
+The page is made from ``standing/results.csv``, a line for each run; the same table gives the same page, byte for byte.
+``--records FILE.jsonl`` first makes that table anew from a sweep's records.
 """
 
 import argparse
@@ -16,26 +17,28 @@ from gdw.sweep import read
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-RECORDS = Path(__file__).parent / "standing" / "results.jsonl"
+TABLE = Path(__file__).parent / "standing" / "results.csv"
+DIGITS = "%.6g"  # of the numbers in it
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 OURS, CONTROL = "gdw", "gdw-tied"
 
 
-def page(records: Sequence[dict]) -> str:
+def page(runs: "DataFrame") -> str:
     """The whole page as Markdown.
 
+    Args:
+        runs: as ``gdw.compare.table`` gives it.
+
     Raises:
-        ValueError: no finished run of GDW among the records.
+        ValueError: no finished run of GDW among them.
     """
-    runs = table(records)
     if OURS not in set(runs["method"]):
-        raise ValueError("these records hold no finished run of gdw: run the sweep first")
+        raise ValueError("this table holds no finished run of gdw: run the sweep first")
     against = differences(runs, OURS)
-    failed = [r for r in records if r["error"] is not None]
     parts = [
         _head(runs), _verdict(against), _accuracy(runs), _differences(against), _ranks(runs),
         _numbers(runs, "worst_class", "Worst class", "Test accuracy of the worst class in %, mean over seeds."),
-        _numbers(runs, "auroc", "Clean from mislabelled", _AUROC), _seconds(runs), _failed(failed),
+        _numbers(runs, "auroc", "Clean from mislabelled", _AUROC), _seconds(runs),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -57,8 +60,8 @@ def _head(runs: "DataFrame") -> str:
         f"{runs['method'].nunique()} methods, {runs['scenario'].nunique()} scenarios, {span} seeds each; all methods "
         "of a seed share data, split, start and, where they train on the same set, the order of batches. Test accuracy "
         "in %, mean of the last five epochs.\n\n"
-        "```\npython -m gdw sweep benchmarks/standing/spec.toml --json benchmarks/standing/results.jsonl\n"
-        "python -m benchmarks.report\n```"
+        "```\npython -m gdw sweep benchmarks/standing/spec.toml --json results.jsonl\n"
+        "python -m benchmarks.report --records results.jsonl\n```"
     )
 
 
@@ -140,12 +143,6 @@ def _seconds(runs: "DataFrame") -> str:
     return f"## Seconds\n\n{note}\n\n| method | seconds | × cross-entropy |\n| --- | --- | --- |\n" + "\n".join(rows)
 
 
-def _failed(failed: Sequence[dict]) -> str:
-    if not failed:
-        return ""
-    return "## Runs that failed\n\n" + "\n".join(f"- `{r['code']}`: {r['error']}" for r in failed)
-
-
 def _markdown(methods: Sequence[str], scenarios: Sequence[str], cells: dict[tuple[str, str], str]) -> str:
     rows = [["method", *scenarios], ["---"] * (len(scenarios) + 1)]
     rows += [[METHODS[m].title, *(cells.get((m, s), "–") for s in scenarios)] for m in methods]
@@ -153,12 +150,32 @@ def _markdown(methods: Sequence[str], scenarios: Sequence[str], cells: dict[tupl
 
 
 def main() -> None:
-    """Read the records, write the page."""
+    """Make the table anew where records are given, then the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--records", type=Path, default=RECORDS)
+    parser.add_argument("--records", type=Path, help="a sweep's records, from which to make the table anew")
+    parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--no-page", action="store_true", help="the table alone")
     parser.add_argument("--out", type=Path, default=PAGE)
     options = parser.parse_args()
-    options.out.write_text(page(read(options.records)))
+    if options.records:
+        _keep(read(options.records), options.table)
+    if options.no_page:
+        return
+    options.out.write_text(page(load(options.table)))
+
+
+def load(path: Path = TABLE) -> "DataFrame":
+    """The table of runs."""
+    import pandas as pd
+
+    return pd.read_csv(path)
+
+
+def _keep(records: Sequence[dict], path: Path) -> None:
+    failed = [r["code"] for r in records if r["error"] is not None]
+    if failed:
+        raise SystemExit(f"{len(failed)} runs failed, run the sweep again first: {', '.join(failed[:3])} ...")
+    table(records).to_csv(path, index=False, float_format=DIGITS)
 
 
 if __name__ == "__main__":

@@ -27,17 +27,17 @@ def scenario_name(config: dict) -> str:
 
 
 def table(records: Sequence[dict]) -> "DataFrame":
-    """One row per finished run: scenario, method, seed and its numbers; failed runs are left out."""
+    """One row per finished run: scenario, method, seed, its numbers and its run code; failed runs are left out."""
     import pandas as pd
 
     numbers = ("accuracy", "worst_class", "validation_accuracy", "auroc", "seconds")
     rows = [
         {"scenario": scenario_name(r["config"]), "method": r["method"], "seed": r["seed"]}
-        | {name: r.get(name) for name in numbers}
+        | {name: r.get(name) for name in numbers} | {"code": r.get("code")}
         for r in records
         if r["error"] is None
     ]
-    frame = pd.DataFrame(rows, columns=["scenario", "method", "seed", *numbers])
+    frame = pd.DataFrame(rows, columns=["scenario", "method", "seed", *numbers, "code"])
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 

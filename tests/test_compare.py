@@ -84,22 +84,22 @@ def test_ranks_need_enough_to_rank():
 
 def test_the_page_is_made_of_the_records_alone_and_says_wins_and_losses():
     lines = records()
-    text = report.page(lines)
-    assert text == report.page(lines)
+    text = report.page(table(lines))
+    assert text == report.page(table(lines))
     assert "against **cross-entropy**: wins: uniform 40" in text
     assert "the control for class-level weights" in text
     assert "Friedman" in text
     with pytest.raises(ValueError, match="no finished run of gdw"):
-        report.page([line for line in lines if line["method"] == "mwnet"])
+        report.page(table([line for line in lines if line["method"] == "mwnet"]))
 
 
-@pytest.mark.skipif(not report.RECORDS.exists(), reason="the standing comparison has not been run here")
+@pytest.mark.skipif(not report.TABLE.exists(), reason="the standing comparison has not been run here")
 def test_the_committed_page_is_that_of_the_committed_records():
-    assert report.PAGE.read_text() == report.page(report.read(report.RECORDS))
+    assert report.PAGE.read_text() == report.page(report.load())
 
 
 def test_the_standing_comparison_has_every_method_and_every_scenario():
-    path = report.RECORDS.with_name("spec.toml")
+    path = report.TABLE.with_name("spec.toml")
     experiments = load_spec(path)
     assert {e.method for e in experiments} == set(METHODS)
     assert len({e.seed for e in experiments}) >= 10

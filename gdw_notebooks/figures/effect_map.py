@@ -1,0 +1,72 @@
+"""A map of differences: one cell for each pair of noise rate and imbalance, hatched where the interval holds 0."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from gdw.report import Difference
+from gdw_notebooks import style
+
+LIMIT = 10.0  # points: differences beyond it have the colour of it
+DARK = 0.62  # of the limit, from where the number is written in white
+HATCH = "///"
+
+
+def effect_map(
+    cells: Mapping[tuple[float, float], Difference],
+    rates: Sequence[float],
+    imbalances: Sequence[float],
+    *,
+    rival: str,
+    chosen: tuple[float, float] | None = None,
+    title: str | None = None,
+    large: bool = False,
+) -> Figure:
+    """GDW minus a rival in points of test accuracy, over noise rates (columns) and imbalances (rows).
+
+    Args:
+        cells: the paired difference of each (rate, imbalance).
+        rival: its title, for the words.
+        chosen: a cell to frame.
+        title: the finding; by default how many cells are won, lost and undecided.
+    """
+    figure, axes = style.new_figure(height=3.9, large=large)
+    mean = np.array([[cells[rate, imbalance].mean for rate in rates] for imbalance in imbalances])
+    axes.imshow(mean, cmap="PuOr", vmin=-LIMIT, vmax=LIMIT, aspect="auto")
+    axes.grid(False)
+    for row, imbalance in enumerate(imbalances):
+        for column, rate in enumerate(rates):
+            _cell(axes, column, row, cells[rate, imbalance], framed=(rate, imbalance) == chosen)
+    axes.set_xticks(range(len(rates)), [f"{100 * rate:g} %" for rate in rates])
+    axes.set_yticks(range(len(imbalances)), [f"{imbalance:g} ({1 / imbalance:g} : 1)" for imbalance in imbalances])
+    axes.set_xlabel("uniform noise (mixing rate)")
+    axes.set_ylabel("imbalance (long tail)")
+    style.finding(figure, title or finding(cells, rival))
+    return figure
+
+
+def verdict(difference: Difference) -> str:
+    """``"wins"``, ``"loses"``, or ``"undecided"`` where the interval holds 0."""
+    return "undecided" if difference.undecided else "wins" if difference.mean > 0 else "loses"
+
+
+def finding(cells: Mapping[tuple[float, float], Difference], rival: str) -> str:
+    """How many cells GDW wins, loses, or leaves undecided."""
+    said = [verdict(difference) for difference in cells.values()]
+    counts = [f"{kind} {said.count(kind)}" for kind in ("wins", "loses")]
+    return f"Against {rival} GDW {' and '.join(counts)} of {len(said)} cells; the hatched ones are undecided"
+
+
+def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> None:
+    corner, ink = (column - 0.5, row - 0.5), "white" if abs(difference.mean) > DARK * LIMIT else style.INK
+    if difference.undecided:
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch=HATCH, edgecolor="#8c8c8c", linewidth=0))
+    if framed:
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=style.INK, linewidth=2.5))
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if difference.undecided else None
+    axes.text(column, row - 0.12, f"{difference.mean:+.1f}", ha="center", va="center", color=ink,
+              fontsize=style.TEXT, fontweight="bold", bbox=box)  # fmt: skip
+    axes.text(column, row + 0.22, f"[{difference.low:+.1f}, {difference.high:+.1f}]", ha="center", va="center",
+              color=ink, fontsize=style.SMALL - 1, bbox=box)  # fmt: skip
