@@ -1,4 +1,4 @@
-"""The standing comparison's runs, as the notebooks read them: one row for each run (docs/results.md is made of them)."""
+"""The standing comparison's runs, as the notebooks read them: one row for each run; docs/results.md is made of them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "standing"
 FILES = ("results.csv", "map.csv")  # the comparison, and the map's other cells
+SCENARIOS = (
+    "clean", "uniform 20", "uniform 40", "uniform 60", "uniform 80", "flip 20", "flip 40", "long tail 0.1",
+    "long tail 0.02", "uniform 40 + long tail 0.1",
+)  # fmt: skip
 RATES, IMBALANCES = (0.0, 0.2, 0.4, 0.6, 0.8), (1.0, 0.1, 0.02)  # of the map
 
 
@@ -25,9 +29,7 @@ def load() -> "DataFrame":
 
 def cell_name(rate: float, imbalance: float) -> str:
     """The scenario of a cell of the noise x imbalance map."""
-    return scenario_name(
-        {"noise": "uniform", "rate": rate, "imbalance": imbalance, "imbalance_kind": "exponential"}
-    )
+    return scenario_name({"noise": "uniform", "rate": rate, "imbalance": imbalance, "imbalance_kind": "exponential"})
 
 
 def accuracies(runs: "DataFrame", scenario: str, method: str) -> np.ndarray:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+# %%
 import gdw
 from gdw_notebooks import record
 from gdw_notebooks.checks.clean_set import InnerProduct, ThreeSigns, dirty_walk

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+# %%
 import gdw
 from gdw.report import paired_difference
 from gdw_notebooks import record

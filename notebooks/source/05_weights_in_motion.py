@@ -15,6 +15,7 @@
 # %%
 import numpy as np
 
+# %%
 import gdw
 from gdw_notebooks import record
 from gdw_notebooks.checks.motion import HighestRatio
@@ -270,4 +271,4 @@ highest_ratio(answer)
 # - On the long tail GDW turns down columns ("not 9"), tied GDW rows. Both halve the rare class's push over pull;
 #   neither gains accuracy by it.
 #
-# **Next:** `06` compares all methods, and says where GDW wins and where it does not.
+# **Next:** notebook 06 compares all methods, and says where GDW wins and where it does not.
