@@ -40,6 +40,7 @@ _SMALL_MWNET = {"weight_net_lr": 0.1}
 _SMALL_METHODS = {
     "gdw": _SMALL_GDW,
     "gdw-tied": _SMALL_GDW,  # GDW's control, so at its settings
+    "gdw-reduced": _SMALL_GDW,  # compared with both, so at their settings
     "mwnet": _SMALL_MWNET,
     "mwnet-difference": _SMALL_MWNET,  # approximations of MWNet, so at its settings
     "mwnet-first-order": _SMALL_MWNET,

@@ -42,6 +42,7 @@ DASHED, DOTTED, DASHDOT, LONG = (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)
 METHODS = {
     "gdw": Look("#D55E00", "-", "o", ""),
     "gdw-tied": Look("#0072B2", DASHED, "s", "//"),
+    "gdw-reduced": Look("#332288", LONG, "*", "++"),
     "mwnet": Look("#009E73", DASHDOT, "^", "\\\\"),
     "l2rw": Look("#CC79A7", LONG, "v", "xx"),
     "insw": Look("#882255", DOTTED, "D", ".."),

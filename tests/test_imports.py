@@ -43,7 +43,7 @@ ROOMS = (
     ("gdw.__main__",),
     ("gdw_notebooks.instances", "gdw_notebooks.small_problem", "gdw_notebooks.bilevel_text"),
     ("gdw_notebooks.bilevel",),
-    ("gdw_notebooks.record", "gdw_notebooks.scenarios"),
+    ("gdw_notebooks.record", "gdw_notebooks.scenarios", "gdw_notebooks.standing", "gdw_notebooks.portraits"),
     ("gdw_notebooks.style",),
     ("gdw_notebooks.instances",),
     ("gdw_notebooks.figures", "gdw_notebooks.figures.*"),

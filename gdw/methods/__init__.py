@@ -18,10 +18,11 @@ from gdw.methods.insw import INSW
 from gdw.methods.mwnet import MWNet
 from gdw.methods.approximate_mwnet import FiniteDifferenceMWNet, FirstOrderMWNet
 from gdw.methods.gdw import GDW, TiedGDW
+from gdw.methods.gdw_reduced import ReducedGDW
 # isort: on
 
 __all__ = [
     "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "BalancedSoftmax", "ClassBalanced", "CoTeaching", "CrossEntropy",
     "FineTune", "FiniteDifferenceMWNet", "FirstOrderMWNet", "FocalLoss", "ImportanceReweighting", "LabelSmoothing",
-    "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled", "Stage", "TiedGDW", "method_class", "register",
+    "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled", "ReducedGDW", "Stage", "TiedGDW", "method_class", "register",
 ]  # fmt: skip

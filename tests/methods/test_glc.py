@@ -29,7 +29,8 @@ def test_before_there_is_a_matrix_it_is_cross_entropy():
 
 
 def test_the_first_model_trains_on_noisy_labels_and_the_second_starts_anew_on_both_sets():
-    training = gdw.Training(gdw.Experiment(method="glc", noise="flip", rate=0.4, epochs=20))
+    half = {"first_share": 0.5}
+    training = gdw.Training(gdw.Experiment(method="glc", noise="flip", rate=0.4, epochs=20, settings=half))
     start = {name: value.clone() for name, value in training.model.state_dict().items()}
     clean_rows = [0, 0]
     for event in training.events():

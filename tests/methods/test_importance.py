@@ -39,7 +39,8 @@ def test_without_noise_every_ratio_is_1():
 
 
 def test_a_run_estimates_the_matrix_before_its_second_model_and_tells_clean_from_mislabelled():
-    training = gdw.Training(gdw.Experiment(method="importance", noise="flip", rate=0.4, epochs=20))
+    half = {"first_share": 0.5}
+    training = gdw.Training(gdw.Experiment(method="importance", noise="flip", rate=0.4, epochs=20, settings=half))
     for event in training.events():
         if isinstance(event, gdw.EpochDone) and event.epoch == 8:
             assert torch.equal(training.method.transition, torch.eye(10))
