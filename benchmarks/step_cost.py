@@ -8,12 +8,14 @@ reuses the first forward's activations.
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 
 import gdw
 from benchmarks.measure import interleaved, machine, steady
+from benchmarks.reference_structure import reference_step
 from gdw.data.randomness import generator
 from gdw.models import build_model
 from gdw.train import take_step
@@ -25,12 +27,17 @@ METHODS = {
     "mwnet": ("mwnet", "forward"),
     "gdw": ("gdw", "forward"),
     "double_backward": ("gdw", "double-backward"),
+    "no_virtual_step": ("gdw", "no-virtual-step"),
+    "finite_difference": ("gdw", "finite-difference"),
+    "first_order": ("gdw", "first-order"),
 }
+REFERENCE = "reference_structure"  # the passes of the reference implementation, in its order
+ROWS = (*METHODS, REFERENCE)
 
 
 def one_step(name: str, model: str, batch_size: int, num_classes: int, device: str) -> Callable[[], None]:
     """A function that takes one training step of a method on random images, everything on the device."""
-    method_name, derivative = METHODS[name]
+    method_name, derivative = METHODS.get(name, ("gdw", ""))
     random = generator(0, "pictures", device)
 
     def batch() -> tuple[torch.Tensor, torch.Tensor]:
@@ -42,6 +49,10 @@ def one_step(name: str, model: str, batch_size: int, num_classes: int, device: s
     method = gdw.methods.method_class(method_name)(num_classes, generator=generator(0, "method")).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
 
+    if name == REFERENCE:
+        build = partial(build_model, model, PICTURES[model], num_classes, generator(0, "model"))
+        return partial(reference_step, build, network, method, optimizer, (images, labels), meta_batch)
+
     def step() -> None:
         seen = gdw.Step(network, images, labels, meta_batch=meta_batch, lr=optimizer, derivative=derivative)
         take_step(seen, method, optimizer)
@@ -49,7 +60,7 @@ def one_step(name: str, model: str, batch_size: int, num_classes: int, device: s
     return step
 
 
-def measure(model: str, batch_size: int, num_classes: int, device: str, rounds: int, names=tuple(METHODS)) -> dict:
+def measure(model: str, batch_size: int, num_classes: int, device: str, rounds: int, names=ROWS) -> dict:
     """All methods in turns; ratios over the plain step of the same round."""
     steps = {name: one_step(name, model, batch_size, num_classes, device) for name in names}
     rows = steady(lambda: interleaved(steps, "plain", rounds, device))
@@ -64,7 +75,7 @@ def main() -> None:
     print(f"{options.model}, batch {options.batch_size}, C = {options.classes}: {machine(options.device)}")
     for name, row in result["rows"].items():
         low, high = row["range"]
-        print(f"{name:16} {1000 * row['seconds']:9.2f} ms   {row['ratio']:5.2f} x plain [{low:.2f}, {high:.2f}]")
+        print(f"{name:20} {1000 * row['seconds']:9.2f} ms   {row['ratio']:5.2f} x plain [{low:.2f}, {high:.2f}]")
     ratios = {f"{name}_over_plain": row["ratio"] for name, row in result["rows"].items() if name != "plain"}
     if options.json:
         options.json.write_text(json.dumps({**ratios, **result, **machine(options.device)}, indent=1) + "\n")

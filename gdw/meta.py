@@ -51,10 +51,14 @@ def learning_rates(model: nn.Module, lr: "float | torch.optim.Optimizer") -> dic
         lr: one rate for all, or an optimiser whose groups give each parameter its own; a parameter in no
             group stays where it is.
     """
+    return _rates(trainable(model), lr)
+
+
+def _rates(parameters: Named, lr: "float | torch.optim.Optimizer") -> dict[str, float]:
     if not isinstance(lr, torch.optim.Optimizer):
-        return dict.fromkeys(trainable(model), float(lr))
+        return dict.fromkeys(parameters, float(lr))
     rates = {id(p): float(group["lr"]) for group in lr.param_groups for p in group["params"]}
-    return {name: rates[id(p)] for name, p in trainable(model).items() if id(p) in rates}
+    return {name: rates[id(p)] for name, p in parameters.items() if id(p) in rates}
 
 
 def forward(model: nn.Module, parameters: Mapping[str, Tensor], images: Tensor) -> Tensor:
@@ -96,8 +100,8 @@ def _load_forward_rules() -> None:
 
 
 def _tangent(model: nn.Module, images: Tensor, direction: Named) -> Tensor:
-    parameters = dict(model.named_parameters())
-    duals = {name: forward_ad.make_dual(parameters[name].detach(), d) for name, d in direction.items()}
+    parameters = {name: model.get_parameter(name).detach() for name in direction}
+    duals = {name: forward_ad.make_dual(parameters[name], d) for name, d in direction.items()}
     tangent = forward_ad.unpack_dual(forward(model, duals, images)).tangent
     if tangent is None:
         raise NotImplementedError("forward AD gave no tangent: the logits do not depend on the parameters")
@@ -127,13 +131,17 @@ class Problem:
     replay: Callable = nullcontext
 
     @cached_property
+    def _trainable(self) -> Named:
+        return trainable(self.model)  # walks the module tree: once a step is enough
+
+    @cached_property
     def rates(self) -> dict[str, float]:
-        return learning_rates(self.model, self.lr)
+        return _rates(self._trainable, self.lr)
 
     @cached_property
     def parameters(self) -> Named:
         """What the virtual step moves."""
-        return {name: p for name, p in trainable(self.model).items() if name in self.rates}
+        return {name: p for name, p in self._trainable.items() if name in self.rates}
 
     @cached_property
     def here(self) -> Named:

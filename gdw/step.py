@@ -120,18 +120,22 @@ class Step:
         """The weights under the zero-mean constraint (flows.py)."""
         return zero_mean(weights, self._frozen_logits.to(weights.dtype), self.labels, self.max_prob)
 
+    @cached_property
+    def problem(self) -> Problem:
+        """Virtual step, clean gradient and tangent of this batch, for derivatives of one's own (meta.py)."""
+        if self.lr is None:
+            raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
+        return Problem(
+            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, replay=self._random.replay
+        )
+
     def meta_gradient(self, weights: Matrix) -> Matrix:
         """``d L_meta / d weights``: the clean loss after a virtual step with these weights (meta.py).
 
         Args:
             weights: one weight per flow; the virtual step sends ``weights * flows / B`` back through the logits.
         """
-        if self.lr is None:
-            raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
-        problem = Problem(
-            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, replay=self._random.replay
-        )
-        return DERIVATIVES[self.derivative](problem, weights.detach())
+        return DERIVATIVES[self.derivative](self.problem, weights.detach())
 
 
 class _RandomState:

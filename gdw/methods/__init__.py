@@ -24,5 +24,6 @@ from gdw.methods.gdw_reduced import ReducedGDW
 __all__ = [
     "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "BalancedSoftmax", "ClassBalanced", "CoTeaching", "CrossEntropy",
     "FineTune", "FiniteDifferenceMWNet", "FirstOrderMWNet", "FocalLoss", "ImportanceReweighting", "LabelSmoothing",
-    "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled", "ReducedGDW", "Stage", "TiedGDW", "method_class", "register",
+    "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled", "ReducedGDW", "Stage", "TiedGDW",
+    "method_class", "register",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from gdw.errors import require_between
-from gdw.meta import clean_gradient, forward, learning_rates, trainable, virtual_parameters
+from gdw.meta import forward
 from gdw.methods.base import Matrix, register
 from gdw.methods.weight_net import LearnsWeightNet
 from gdw.step import Step
@@ -51,23 +51,16 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
         self.distance = distance
 
     def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
-        parameters, rates = _movable(step)
-        gradients = torch.autograd.grad(
-            step.logits, list(parameters.values()), (weights * step.flows / len(step)).to(step.logits.dtype),
-            retain_graph=True, allow_unused=True, materialize_grads=True,
-        )  # fmt: skip
-        frozen = {name: p.detach() for name, p in parameters.items()}
-        virtual = virtual_parameters(frozen, dict(zip(parameters, gradients, strict=True)), rates)
-        clean = clean_gradient(step.model, virtual, *step.meta_batch)
-        direction = {name: rates[name] * gradient for name, gradient in clean.items()}
+        problem = step.problem
+        direction = problem.direction(problem.ahead(weights))
         length = _norm(direction).clamp_min(torch.finfo(weights.dtype).tiny)
-        reach = self.distance * _norm(frozen) / length
-        ahead, behind = (self._losses(step, frozen, direction, sign * reach) for sign in (1, -1))
+        reach = self.distance * _norm(problem.here) / length
+        ahead, behind = (self._losses(step, direction, sign * reach) for sign in (1, -1))
         return -(ahead - behind)[:, None] / (2 * reach * len(step))
 
     @torch.no_grad()
-    def _losses(self, step: Step, parameters: dict, direction: dict, reach: Tensor) -> Float[Tensor, "batch"]:
-        moved = {name: p + reach * direction[name] for name, p in parameters.items()}
+    def _losses(self, step: Step, direction: dict, reach: Tensor) -> Float[Tensor, "batch"]:
+        moved = {name: p + reach * direction[name] for name, p in step.problem.here.items()}
         return cross_entropy(forward(step.model, moved, step.images), step.labels, reduction="none")
 
 
@@ -86,13 +79,6 @@ class FirstOrderMWNet(_ApproximateMWNet):
 
     def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
         return step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)
-
-
-def _movable(step: Step) -> tuple[dict, dict]:
-    if step.lr is None:
-        raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
-    rates = learning_rates(step.model, step.lr)
-    return {name: p for name, p in trainable(step.model).items() if name in rates}, rates
 
 
 def _norm(values: dict) -> Tensor:

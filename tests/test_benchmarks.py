@@ -1,0 +1,50 @@
+"""What the benchmarks time is what they say: the reference structure takes the very step that GDW takes."""
+
+import torch
+
+from benchmarks import memory, step_cost
+from benchmarks.measure import interleaved
+from benchmarks.reference_structure import reference_step
+from gdw import Step
+from gdw.data.randomness import generator
+from gdw.methods import GDW
+from gdw.models import build_model
+from gdw.train import take_step
+
+
+def build():
+    return build_model("mlp", (1, 8, 8), 10, generator(0, "model")).double()
+
+
+def test_the_reference_structure_ends_where_gdw_does():
+    random = torch.Generator().manual_seed(0)
+    batch, meta_batch = (
+        (torch.randn(20, 1, 8, 8, generator=random, dtype=torch.float64), torch.randint(10, (20,), generator=random))
+        for _ in range(2)
+    )
+    ends = []
+    for reference in (True, False):
+        network = build()
+        method = GDW(10, generator=generator(0, "method")).double()
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(3):
+            if reference:
+                reference_step(build, network, method, optimizer, batch, meta_batch)
+            else:
+                take_step(Step(network, *batch, meta_batch=meta_batch, lr=optimizer), method, optimizer)
+        ends.append(torch.cat([p.detach().flatten() for p in network.parameters()]))
+    torch.testing.assert_close(ends[0], ends[1], rtol=0, atol=1e-10)
+
+
+def test_every_row_takes_a_step_and_is_divided_by_the_plain_one():
+    steps = {name: step_cost.one_step(name, "mlp", 10, 4, "cpu") for name in step_cost.ROWS}
+    rows = interleaved(steps, "plain", rounds=3)
+    assert set(rows) == set(step_cost.ROWS)
+    assert rows["plain"]["ratio"] == 1
+    assert all(row["rounds"] == 3 and row["seconds"] > 0 for row in rows.values())
+
+
+def test_the_rise_of_memory_is_that_of_what_is_held():
+    held = []
+    rise = memory._resident_rise(lambda: held.append(torch.ones(50_000_000)))
+    assert 150e6 < rise < 400e6  # 200 MB of float32
