@@ -1,5 +1,6 @@
 """The standing comparison's runs, as the notebooks read them: one row for each run; docs/results.md is made of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "standing"
-FILES = ("results.csv", "map.csv")  # the comparison, and the map's other cells
+FILES = ("results.csv", "map.csv")  # the comparison, and the map's other cells; reduced.csv has fresh seeds
 SCENARIOS = (
     "clean", "uniform 20", "uniform 40", "uniform 60", "uniform 80", "flip 20", "flip 40", "long tail 0.1",
     "long tail 0.02", "uniform 40 + long tail 0.1",
@@ -20,11 +21,11 @@ SCENARIOS = (
 RATES, IMBALANCES = (0.0, 0.2, 0.4, 0.6, 0.8), (1.0, 0.1, 0.02)  # of the map
 
 
-def load() -> "DataFrame":
+def load(files: Sequence[str] = FILES) -> "DataFrame":
     """Every run: scenario, method, seed, accuracy, worst_class and auroc (percent; AUROC in [0, 1]), run code."""
     import pandas as pd
 
-    return pd.concat([pd.read_csv(FOLDER / name) for name in FILES], ignore_index=True)
+    return pd.concat([pd.read_csv(FOLDER / name) for name in files], ignore_index=True)
 
 
 def cell_name(rate: float, imbalance: float) -> str:
