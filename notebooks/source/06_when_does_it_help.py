@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 06 · When does it help, and when not?
 #
-# By now you know one method inside out. It is one of twenty-one here, and a method that is understood is not yet a method
-# that wins. This notebook lays all of them side by side: first what they *do* to the same matrix, then what comes of
-# it, with seeds, spread and intervals.
+# By now you know one method inside out. It is one of twenty-one here, and a method that is understood is not yet a
+# method that wins. This notebook lays all of them side by side: first what they *do* to the same matrix, then what
+# comes of it, with seeds, spread and intervals.
 #
 # **You will**
 # - see twenty-one methods as so many shapes of one matrix;
@@ -143,9 +143,9 @@ EffectMap()
 # ## A repair
 #
 # Why should the *finer* weights lose? Look at the constraint again: the label's weight follows from all others, so what
-# $g$ says of the label's own flow is overwritten. For a rare class that is the one flow that pulls it up. Tied GDW keeps
-# it, in its sum over the classes. The chain rule does too: $g'_c = g_c + g_t\,p_c/(1-p_t)$, the **reduced gradient**.
-# It costs nothing and has no setting. It was run on twenty seeds that nothing had seen (`docs/tried.md`).
+# $g$ says of the label's own flow is overwritten. For a rare class that is the one flow that pulls it up. Tied GDW
+# keeps it, in its sum over the classes. The chain rule does too: $g'_c = g_c + g_t\,p_c/(1-p_t)$, the **reduced
+# gradient**. It costs nothing and has no setting. It was run on twenty seeds that nothing had seen (`docs/tried.md`).
 #
 # **Predict first.** Reduced minus tied GDW, in points: on balanced classes, and where noise meets a long tail?
 
@@ -165,9 +165,9 @@ came = {name: found[name].mean for name in ("uniform 60", corner)}
 guess.reveal(came, close=1, unit="points", look="which rows have both noise and a tail?")
 
 # %% [markdown]
-# **What you see.** Where noise and a tail meet, class-level weights now beat tied ones; on balanced classes they do not,
-# and at uniform 60 they lose half a point. One change, understood first and then measured, in both directions. (Against
-# L2RW it is level at best in that corner: a repair is not a championship.)
+# **What you see.** Where noise and a tail meet, class-level weights now beat tied ones; on balanced classes they do
+# not, and at uniform 60 they lose half a point. One change, understood first and then measured, in both directions.
+# (Against L2RW it is level at best in that corner: a repair is not a championship.)
 #
 # ## Exercise: three cells
 #
