@@ -42,6 +42,12 @@ def words(page: Page) -> Locator:
     return page.get_by_role("status").locator("visible=true").first
 
 
+def reset(page: Page) -> None:
+    """And wait until it is done: words of an earlier run must not be taken for those of the next."""
+    button(page, "Reset").click()
+    expect(words(page)).to_contain_text("Ready")
+
+
 def epochs(page: Page, number: str) -> None:
     field = page.get_by_label("Epochs", exact=True)
     field.fill(number)
@@ -65,8 +71,7 @@ def test_the_lab_trains_refuses_a_second_train_and_stops(page):
     button(page, "Train").click()
     button(page, "Stop").click()
     expect(words(page)).to_contain_text("Stopped")
-    button(page, "Reset").click()
-    expect(words(page)).to_contain_text("Ready")
+    reset(page)
 
 
 def test_a_run_code_pasted_restores_the_controls(page):
@@ -76,7 +81,7 @@ def test_a_run_code_pasted_restores_the_controls(page):
     code.press("Tab")
     expect(page.get_by_label("Seed", exact=True)).to_have_value("7")
     expect(page.get_by_label("Label noise", exact=True)).to_have_value(re.compile("flip"))
-    button(page, "Reset").click()
+    reset(page)
     expect(page.get_by_label("Seed", exact=True)).to_have_value("0")
 
 
@@ -98,7 +103,7 @@ def test_the_lab_by_keyboard_alone(page):
     slider.focus()
     page.keyboard.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuetext", re.compile("^2"))
-    button(page, "Reset").click()
+    reset(page)
 
 
 def test_a_point_of_the_plane_opens_in_the_microscope(page):
@@ -117,7 +122,7 @@ def test_a_point_of_the_plane_opens_in_the_microscope(page):
     expect(microscope).to_contain_text("training image 5")
     button(page, "Close").click()
     expect(microscope).to_have_count(0)
-    button(page, "Reset").click()
+    reset(page)
 
 
 def test_microscope_and_stepper_by_keyboard(page):
