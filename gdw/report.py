@@ -27,6 +27,8 @@ class Difference(NamedTuple):
         return self.low <= 0 <= self.high
 
     def __str__(self) -> str:
+        if np.isnan(self.low):
+            return f"{self.mean:+.1f} (one seed)"
         return f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
 
 
