@@ -119,7 +119,8 @@ class Problem:
         flows: ``probs - onehot(labels)``, without a graph.
         meta_batch: clean images and labels.
         lr: learning rate of the virtual step: a number or an optimiser.
-        replay: context under which the training batch's forward pass draws the same random numbers again.
+        replay: context under which the training batch's forward pass repeats the first: it draws the same random
+            numbers, and may take up what the first has computed (reuse.py).
     """
 
     model: nn.Module

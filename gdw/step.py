@@ -1,7 +1,7 @@
 """Step: one training batch, seen by a method."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 
 import torch
@@ -13,6 +13,7 @@ from gdw.approximate import finite_difference, first_order, without_virtual_step
 from gdw.errors import unknown
 from gdw.flows import class_gradients, zero_mean
 from gdw.meta import Problem, by_double_backward, by_forward_mode, meta_gradient
+from gdw.reuse import Tape
 
 Matrix = Float[Tensor, "batch classes"]
 
@@ -21,6 +22,7 @@ Matrix = Float[Tensor, "batch classes"]
 DERIVATIVES = {
     "auto": meta_gradient,
     "forward": by_forward_mode,
+    "reuse": meta_gradient,  # the same, with a tape of the first forward pass
     "double-backward": by_double_backward,
     "no-virtual-step": without_virtual_step,
     "finite-difference": finite_difference,
@@ -41,7 +43,8 @@ class Step:
         epoch: counted from 0.
         is_meta: rows that come from the clean set ``[B]`` (training on both, or on it alone).
         derivative: how the meta gradient is taken, a name in ``DERIVATIVES``: ``"auto"`` is exact, by forward mode,
-            or by double backward where an operation has no forward-mode rule.
+            or by double backward where an operation has no forward-mode rule; ``"reuse"`` is the same, faster and
+            with more memory (reuse.py).
         max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
 
     Raises:
@@ -67,8 +70,10 @@ class Step:
         self.model, self.images, self.labels, self.indices = model, images, labels, indices
         self.lr, self.epoch, self.derivative, self.max_prob = lr, epoch, derivative, max_prob
         self._meta_batch = meta_batch
+        self._tape = Tape() if derivative == "reuse" else None
         self._random = _RandomState(images.device)
-        self.logits: Matrix = model(images)
+        with self._tape.record() if self._tape else nullcontext():
+            self.logits: Matrix = model(images)
         self._random.close()
         if self.logits.ndim != 2 or len(self.logits) != len(labels):
             raise ValueError(
@@ -125,9 +130,12 @@ class Step:
         """Virtual step, clean gradient and tangent of this batch, for derivatives of one's own (meta.py)."""
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
-        return Problem(
-            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, replay=self._random.replay
-        )
+        return Problem(self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, self._replay)
+
+    @contextmanager
+    def _replay(self) -> Iterator[None]:
+        with self._random.replay(), self._tape.replay() if self._tape else nullcontext():
+            yield
 
     def meta_gradient(self, weights: Matrix) -> Matrix:
         """``d L_meta / d weights``: the clean loss after a virtual step with these weights (meta.py).

@@ -27,6 +27,7 @@ ROOMS = (
     ("gdw.flows",),
     ("gdw.meta",),
     ("gdw.approximate",),
+    ("gdw.reuse",),
     ("gdw.step",),
     ("gdw.distributed",),
     ("gdw.methods", "gdw.methods.*"),
