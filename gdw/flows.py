@@ -49,6 +49,6 @@ def zero_mean(weights: Matrix, logits: Matrix, labels: Int[Tensor, "batch"], max
         others = logits.masked_fill(label, -float("inf")).softmax(dim=-1)
     else:
         probs = logits.softmax(dim=-1).clamp(max=max_prob)
-        others = (probs / (1 - probs[label][:, None])).masked_fill(label, 0)
+        others = (probs / (1 - probs.gather(-1, labels[..., None]))).masked_fill(label, 0)
     label_weight = (weights * others).sum(dim=-1, keepdim=True)
     return label_weight.where(label, weights)

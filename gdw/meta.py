@@ -151,7 +151,7 @@ class Problem:
 
     def step_back(self, weights: Float[Tensor, "batch classes"], create_graph: bool = False) -> Named:
         """The virtual step's gradient: ``weights * flows / B`` sent back through the logits."""
-        sent_back = (weights * self.flows / len(self.logits)).to(self.logits.dtype)
+        sent_back = (weights * self.flows / self.logits.shape[-2]).to(self.logits.dtype)
         return _gradients(self.logits, self.parameters, sent_back, keep_graph=True, create_graph=create_graph)
 
     def ahead(self, weights: Float[Tensor, "batch classes"]) -> Named:
@@ -177,7 +177,7 @@ def by_forward_mode(problem: Problem, weights: Float[Tensor, "batch classes"]) -
 
 def closed_form(problem: Problem, tangent: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
     """``- flows * tangent / B``: what stands at the top of this file."""
-    return -problem.flows * tangent.to(problem.flows.dtype) / len(problem.flows)
+    return -problem.flows * tangent.to(problem.flows.dtype) / problem.flows.shape[-2]
 
 
 def by_double_backward(problem: Problem, weights: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -51,6 +52,8 @@ class Step:
         ValueError: the model's output is not ``[B, C]``, or a label lies outside ``0 ... C - 1``.
     """
 
+    _problem_type: ClassVar[type[Problem]] = Problem  # stacked_step.py has its own
+
     def __init__(
         self,
         model: nn.Module,
@@ -75,7 +78,7 @@ class Step:
         with self._tape.record() if self._tape else nullcontext():
             self.logits: Matrix = model(images)
         self._random.close()
-        if self.logits.ndim != 2 or len(self.logits) != len(labels):
+        if self.logits.shape[:-1] != labels.shape:
             raise ValueError(
                 f"the model must map {len(labels)} images to logits [batch, classes], got {tuple(self.logits.shape)}"
             )
@@ -86,7 +89,7 @@ class Step:
         self.is_meta = is_meta
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return self.labels.shape[-1]
 
     @property
     def num_classes(self) -> int:
@@ -130,7 +133,9 @@ class Step:
         """Virtual step, clean gradient and tangent of this batch, for derivatives of one's own (meta.py)."""
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
-        return Problem(self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, self._replay)
+        return self._problem_type(
+            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, self._replay
+        )
 
     @contextmanager
     def _replay(self) -> Iterator[None]:
