@@ -26,6 +26,9 @@ METHODS = {
     "l2rw": ("l2rw", "forward"),
     "mwnet": ("mwnet", "forward"),
     "gdw": ("gdw", "forward"),
+    "mwnet_reuse": ("mwnet", "reuse"),
+    "gdw_reuse": ("gdw", "reuse"),
+    "save_memory": ("gdw", "forward"),
     "double_backward": ("gdw", "double-backward"),
     "no_virtual_step": ("gdw", "no-virtual-step"),
     "finite_difference": ("gdw", "finite-difference"),
@@ -54,7 +57,10 @@ def one_step(name: str, model: str, batch_size: int, num_classes: int, device: s
         return partial(reference_step, build, network, method, optimizer, (images, labels), meta_batch)
 
     def step() -> None:
-        seen = gdw.Step(network, images, labels, meta_batch=meta_batch, lr=optimizer, derivative=derivative)
+        seen = gdw.Step(
+            network, images, labels, meta_batch=meta_batch, lr=optimizer, derivative=derivative,
+            save_memory=name == "save_memory",
+        )  # fmt: skip
         take_step(seen, method, optimizer)
 
     return step

@@ -15,8 +15,8 @@ import re
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -85,10 +85,17 @@ def logit_tangent(model: nn.Module, images: Tensor, direction: Named) -> Float[T
     Raises:
         NotImplementedError: an operation has no forward-mode rule (the message names it).
     """
-    with _FORWARD_AD_LOCK, torch.no_grad():
+    with dual_numbers(), torch.no_grad():
+        return _tangent(model, images, direction)
+
+
+@contextmanager
+def dual_numbers() -> Iterator[None]:
+    """Within: forward mode. One thread of the process at a time."""
+    with _FORWARD_AD_LOCK:
         _load_forward_rules()
         with forward_ad.dual_level():
-            return _tangent(model, images, direction)
+            yield
 
 
 @cache
@@ -121,6 +128,7 @@ class Problem:
         lr: learning rate of the virtual step: a number or an optimiser.
         replay: context under which the training batch's forward pass repeats the first: it draws the same random
             numbers, and may take up what the first has computed (reuse.py).
+        tangent_pass: gives the logits' tangent, as ``logit_tangent`` does.
     """
 
     model: nn.Module
@@ -130,6 +138,7 @@ class Problem:
     meta_batch: tuple[Tensor, Tensor]
     lr: "float | torch.optim.Optimizer"
     replay: Callable = nullcontext
+    tangent_pass: Callable = logit_tangent
 
     @cached_property
     def _trainable(self) -> Named:
@@ -166,7 +175,7 @@ class Problem:
     def tangent(self, direction: Named) -> Float[Tensor, "batch classes"]:
         """How the training batch's logits move along ``direction``, exact, in float32 under autocast too."""
         with self.replay(), torch.autocast(self.logits.device.type, enabled=False):
-            return logit_tangent(self.model, self.images, direction)
+            return self.tangent_pass(self.model, self.images, direction)
 
 
 def by_forward_mode(problem: Problem, weights: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:

@@ -3,7 +3,7 @@
 A convolution is linear in its input and in its weights, ``y = f(x, W)``, so along ``(x', W')`` its output moves by
 ``y' = f(x', W) + f(x, W')``. Forward mode evaluates ``f`` a third time, for ``y`` itself; here ``y`` comes from a tape
 of the first pass. Batch normalisation has a symmetric Jacobian with respect to its input, so its backward kernel is
-its forward derivative too; a ReLU passes what its output lets through. Every other operation, and these where they
+its forward derivative too; a ReLU lets through what is above 0. Every other operation, and these where they
 are used in another way, goes through torch's own forward mode.
 
 The readable path (meta.py, no tape) is the oracle: tests/test_reuse.py.
@@ -76,15 +76,15 @@ class _Replaying(TorchFunctionMode):
                 "take derivative='forward'"
             )
         whole = output._version == version and output.dtype == (args[0] if args else kwargs["input"]).dtype
-        tangent = RULES[function](function, output, *args, **kwargs) if whole else None
+        tangent = RULES[function](function, *args, **kwargs) if whole else None
         return function(*args, **kwargs) if tangent is None else forward_ad.make_dual(output, tangent)
 
 
-# A rule takes the operation, its recorded output and its arguments, and returns the output's tangent, or None where
+# A rule takes the operation and its arguments, dual tensors among them, and returns the output's tangent, or None where
 # torch's forward mode shall do it: a kind of use that it does not cover, or nothing that moves.
 
 
-def _linear(function: Callable, output: Tensor, input, weight, bias=None, *rest, **named) -> Tensor | None:
+def _linear(function: Callable, input, weight, bias=None, *rest, **named) -> Tensor | None:
     """A convolution or a linear layer: ``f(x', W) + f(x, W') + b'``."""
     (x, dx), (w, dw) = forward_ad.unpack_dual(input), forward_ad.unpack_dual(weight)
     db = None if bias is None else forward_ad.unpack_dual(bias).tangent
@@ -95,7 +95,7 @@ def _linear(function: Callable, output: Tensor, input, weight, bias=None, *rest,
 
 
 def _batch_norm(
-    function, output, input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
+    function, input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
 ) -> Tensor | None:
     """Training mode, scale and shift both moving: its backward kernel on ``x'``, plus ``scale' * x_hat + shift'``."""
     if not training or weight is None or bias is None:
@@ -111,10 +111,10 @@ def _batch_norm(
     return moved.add_(through)
 
 
-def _relu(function: Callable, output: Tensor, input, inplace: bool = False) -> Tensor | None:
-    """``x'`` where the output is positive. Not in place: that would overwrite its input's record."""
-    tangent = None if inplace else forward_ad.unpack_dual(input).tangent
-    return None if tangent is None else aten.threshold_backward(tangent, output, 0)
+def _relu(function: Callable, input, inplace: bool = False) -> Tensor | None:
+    """``x'`` where ``x`` is positive. Not in place: that would overwrite its input's record."""
+    x, dx = forward_ad.unpack_dual(input)
+    return None if inplace or dx is None else aten.threshold_backward(dx, x, 0)
 
 
 RULES: dict[Callable, Callable] = {

@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy
 from gdw.approximate import finite_difference, first_order, without_virtual_step
 from gdw.errors import unknown
 from gdw.flows import class_gradients, zero_mean
-from gdw.meta import Problem, by_double_backward, by_forward_mode, meta_gradient
+from gdw.meta import Problem, by_double_backward, by_forward_mode, logit_tangent, meta_gradient
+from gdw.reforward import Reforward
 from gdw.reuse import Tape
 
 Matrix = Float[Tensor, "batch classes"]
@@ -29,6 +30,20 @@ DERIVATIVES = {
     "finite-difference": finite_difference,
     "first-order": first_order,
 }
+
+NEED_THE_GRAPH = ("reuse", "double-backward")
+
+
+def check_derivative(derivative: str, save_memory: bool = False) -> None:
+    """Refuse a name that nobody knows, and what cannot go together.
+
+    Raises:
+        ValueError: the message says what is known, or what to choose between.
+    """
+    if derivative not in DERIVATIVES:
+        raise unknown("derivative", derivative, DERIVATIVES)
+    if save_memory and derivative in NEED_THE_GRAPH:
+        raise ValueError(f"save_memory gives up the graph that derivative={derivative!r} needs: choose one of the two")
 
 
 class Step:
@@ -47,9 +62,12 @@ class Step:
             or by double backward where an operation has no forward-mode rule; ``"reuse"`` is the same, faster and
             with more memory (reuse.py).
         max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
+        save_memory: the batch's graph is not kept beside the clean batch's but made again for the real backward
+            pass (reforward.py): about half the memory. Forward mode, or one of the approximations.
 
     Raises:
-        ValueError: the model's output is not ``[B, C]``, or a label lies outside ``0 ... C - 1``.
+        ValueError: the model's output is not ``[B, C]``, a label lies outside ``0 ... C - 1``, or ``save_memory``
+            with a derivative that needs what it gives up.
     """
 
     _problem_type: ClassVar[type[Problem]] = Problem  # stacked_step.py has its own
@@ -67,16 +85,17 @@ class Step:
         is_meta: Bool[Tensor, "batch"] | None = None,
         derivative: str = "auto",
         max_prob: float | None = None,
+        save_memory: bool = False,
     ):
-        if derivative not in DERIVATIVES:
-            raise unknown("derivative", derivative, DERIVATIVES)
+        check_derivative(derivative, save_memory)
         self.model, self.images, self.labels, self.indices = model, images, labels, indices
         self.lr, self.epoch, self.derivative, self.max_prob = lr, epoch, derivative, max_prob
         self._meta_batch = meta_batch
         self._tape = Tape() if derivative == "reuse" else None
         self._random = _RandomState(images.device)
+        self._passes = Reforward(model, images, self._random.replay) if save_memory else None
         with self._tape.record() if self._tape else nullcontext():
-            self.logits: Matrix = model(images)
+            self.logits: Matrix = self._passes.logits if save_memory else model(images)
         self._random.close()
         if self.logits.shape[:-1] != labels.shape:
             raise ValueError(
@@ -134,8 +153,9 @@ class Step:
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         return self._problem_type(
-            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, self._replay
-        )
+            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, self._replay,
+            tangent_pass=self._passes.tangent if self._passes else logit_tangent,
+        )  # fmt: skip
 
     @contextmanager
     def _replay(self) -> Iterator[None]:

@@ -28,6 +28,7 @@ ROOMS = (
     ("gdw.meta",),
     ("gdw.approximate",),
     ("gdw.reuse",),
+    ("gdw.reforward",),
     ("gdw.step",),
     ("gdw.distributed",),
     ("gdw.methods", "gdw.methods.*"),
