@@ -20,7 +20,7 @@ from gdw.sweep_spec import load_spec
 from gdw.train import EpochDone, TrainingDiverged
 
 OPTIONS = (
-    ("dataset", str, "digits, clouds, mnist, fashion-mnist, cifar10, cifar100, or an image folder's path"),
+    ("dataset", str, "digits, clouds, mnist, fashion-mnist, cifar10, cifar100, cifar10-folder, or a folder's path"),
     ("noise", str, f"label noise: {', '.join(NOISES)}, instance-dependent, or human:PATH[:KEY]"),
     ("rate", float, "the noise's parameter in [0, 1]"),
     ("imbalance", float, "smallest class / largest, in (0, 1]"),
@@ -31,6 +31,9 @@ OPTIONS = (
     ("lr", float, "learning rate at the start of the cosine"),
     ("meta-per-class", int, "clean images of each class"),
     ("validation-per-class", int, "clean images of each class, held out to choose settings on"),
+    ("train-per-class", int, "a smaller run: so many training images of each class"),
+    ("test-per-class", int, "a smaller run: so many test images of each class"),
+    ("image-size", int, "height and width of an image folder's pictures"),
     ("threads", int, "of torch on the CPU; 0 leaves torch's own choice"),
     ("device", str, ", ".join(DEVICES)),
     ("precision", str, ", ".join(PRECISIONS)),
@@ -51,7 +54,7 @@ def run_command(options: argparse.Namespace) -> int:
     """Every method with every seed; a table, and with ``--json`` a record per run."""
     _check_folder(options.json)
     experiments = experiments_of(options)
-    dataset = load_dataset(experiments[0].dataset)  # decoded once for all runs
+    dataset = load_dataset(experiments[0].dataset, image_size=experiments[0].image_size)  # decoded once for all runs
     histories: list[History] = []
     for experiment in experiments:
         histories.append(_run_with_progress(experiment, dataset))

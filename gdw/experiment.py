@@ -5,7 +5,7 @@ import json
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
@@ -21,7 +21,7 @@ from gdw.history import History
 from gdw.methods.base import Method, method_class
 from gdw.models import build_model
 from gdw.presets import preset_for
-from gdw.step import DERIVATIVES
+from gdw.step import check_derivative
 from gdw.train import BatchDone, EpochDone, Plan, TrainingDiverged, train
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -43,10 +43,14 @@ class Experiment:
         settings: the method's own, on top of the preset's.
         seed: the one seed of data, noise, start and batches.
         validation_per_class: clean images of each class held out of training to choose settings on.
+        train_per_class, test_per_class: a smaller run: so many images of each class; None takes all.
+        image_size: height and width in pixels of an image folder's pictures; None as ``load_dataset`` does.
+        augment: whether pictures are shifted and mirrored, where the data set says so; False leaves them as they are.
         device: ``"auto"`` takes CUDA where there is one, else the CPU.
         precision: ``"float32"`` or ``"float64"``.
         derivative: how the meta gradient is taken (``gdw.step.DERIVATIVES``); ``"auto"`` is exact.
         max_prob: the reference implementation's clamp on the probabilities (docs/quirks.md); None is exact.
+        save_memory: half the memory of a step with a meta gradient (reforward.py).
 
     Raises:
         ValueError: an unknown name (with the nearest known one) or a number out of range, at once.
@@ -73,6 +77,11 @@ class Experiment:
     precision: str = "float32"
     derivative: str = "auto"
     max_prob: float | None = None
+    train_per_class: int | None = None
+    test_per_class: int | None = None
+    image_size: int | None = None
+    augment: bool = True
+    save_memory: bool = False
 
     def __post_init__(self) -> None:
         preset = preset_for(self.dataset)
@@ -97,8 +106,7 @@ class Experiment:
             raise ValueError(f"lr must not be negative, got {self.lr}")
         if self.device.split(":")[0] not in DEVICES:
             raise unknown("device", self.device, DEVICES)
-        if self.derivative not in DERIVATIVES:
-            raise unknown("derivative", self.derivative, DERIVATIVES)
+        check_derivative(self.derivative, self.save_memory)
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)
 
@@ -106,8 +114,13 @@ class Experiment:
         return hash(json.dumps(self.config(), sort_keys=True))
 
     def config(self) -> dict:
-        """As plain JSON values, every field resolved."""
-        return json.loads(json.dumps(asdict(self)))
+        """As plain JSON values, every field resolved.
+
+        The fields of ``_LATER_FIELDS`` are left out at their defaults: run codes and records from before them stay
+        good.
+        """
+        values = {k: v for k, v in asdict(self).items() if k not in _LATER_FIELDS or v != _LATER_FIELDS[k]}
+        return json.loads(json.dumps(values))
 
     def with_(self, **changes) -> "Experiment":
         """The same run but for these fields; another method or data set brings its own preset's settings."""
@@ -125,6 +138,14 @@ class Experiment:
             for f in fields(self)
             if f.name in ("dataset", "method") or getattr(self, f.name) != getattr(plain, f.name)
         ]
+
+    @property
+    def plan(self) -> Plan:
+        """How its model is stepped."""
+        return Plan(
+            self.epochs, self.batch_size, self.lr, self.momentum, self.weight_decay, self.seed, self.derivative,
+            self.max_prob, self.save_memory,
+        )  # fmt: skip
 
     @property
     def code(self) -> str:
@@ -164,6 +185,9 @@ class Experiment:
 
 
 _PRESET_FIELDS = ("model", "epochs", "batch_size", "lr", "momentum", "weight_decay", "meta_per_class", "threads")
+_LATER_FIELDS = {
+    "train_per_class": None, "test_per_class": None, "image_size": None, "augment": True, "save_memory": False,
+}  # fmt: skip
 _TEXT_FIELDS = ("dataset", "noise", "imbalance_kind", "method", "model", "device", "precision", "derivative")
 
 
@@ -210,10 +234,13 @@ class Training:
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
         task = task or make_task(
-            dataset or load_dataset(e.dataset), noise=e.noise, rate=e.rate, imbalance=e.imbalance,
-            imbalance_kind=e.imbalance_kind, meta_per_class=e.meta_per_class,
-            validation_per_class=e.validation_per_class, seed=e.seed,
+            dataset or load_dataset(e.dataset, image_size=e.image_size), noise=e.noise, rate=e.rate,
+            imbalance=e.imbalance, imbalance_kind=e.imbalance_kind, meta_per_class=e.meta_per_class,
+            validation_per_class=e.validation_per_class, train_per_class=e.train_per_class,
+            test_per_class=e.test_per_class, seed=e.seed,
         )  # fmt: skip
+        if not e.augment:
+            task = replace(task, pixels=replace(task.pixels, pad=0, flip=False))
         if e.batch_size > len(task.train):
             raise ValueError(
                 f"batch_size must not exceed the training set's {len(task.train)} images, got {e.batch_size}"
@@ -235,19 +262,12 @@ class Training:
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train, one event at a time (train.py); where it diverges, ``history.error`` says why."""
-        e = self.experiment
-        plan = Plan(e.epochs, e.batch_size, e.lr, e.momentum, e.weight_decay, e.seed, e.derivative, e.max_prob)
-        events = train(self.model, self.task, self.method, plan, self.history)
-        while True:
-            with _threads(e.threads):  # set anew for every step: several runs may take turns in one process
-                try:
-                    event = next(events, None)
-                except TrainingDiverged as error:
-                    self.history.error = str(error)
-                    raise
-            if event is None:
-                return
-            yield event
+        events = train(self.model, self.task, self.method, self.experiment.plan, self.history)
+        try:
+            yield from stepwise(events, self.experiment.threads)
+        except TrainingDiverged as error:
+            self.history.error = str(error)
+            raise
 
     def save(self, path: str | Path) -> None:
         """The trained model, the method with what it learnt, the experiment and the history, in one file."""
@@ -292,6 +312,16 @@ def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = N
         if on_epoch and isinstance(event, EpochDone):
             on_epoch(event)
     return training.history
+
+
+def stepwise(events: Iterator, threads: int) -> Iterator:
+    """The same events, each made under so many threads of torch: several runs may take turns in one process."""
+    while True:
+        with _threads(threads):
+            event = next(events, None)
+        if event is None:
+            return
+        yield event
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class History:
     name                         shape        meaning
     ============================ ============ =====================================================================
     ``train_loss``, ``test_loss`` [E]         mean cross-entropy in nats; training on the observed labels
+    ``group_loss``               [E, 2]       mean training loss by ``GROUPS``, in nats, on the observed labels
     ``test_accuracy``            [E]          percent
     ``validation_accuracy``      [E]          percent; NaN without a validation set
     ``class_accuracy``           [E, C]       percent of each class's test images

@@ -67,6 +67,7 @@ PRESETS: dict[str, Preset] = {
     "fashion-mnist": Preset("cnn", epochs=20, meta_per_class=10),
     # Published protocol: 1,000 clean images in all, step sizes 100/(100 * 10) and 1000/(100 * 100).
     "cifar10": Preset("resnet32", epochs=80, meta_per_class=100),
+    "cifar10-folder": Preset("resnet32", epochs=80, meta_per_class=100),
     "cifar100": Preset("resnet32", epochs=80, meta_per_class=10),
     "folder": Preset("resnet32", epochs=80, meta_per_class=10),
 }

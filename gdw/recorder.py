@@ -27,6 +27,7 @@ class EpochRecorder:
         self.groups = torch.zeros(5, 6, dtype=dtype, device=device)
         self.classes = torch.zeros(4, num_classes, num_classes, dtype=dtype, device=device)
         self.ledger = torch.zeros(2, 2, num_classes, dtype=dtype, device=device)
+        self.group_losses = torch.zeros(2, 2, dtype=dtype, device=device)  # sum and count, clean and mislabelled
         self.instances = 0
         self.instance_weights = torch.full((len(clean_labels),), torch.nan, dtype=dtype, device=device)
         self.observed = torch.zeros_like(clean_labels)
@@ -36,10 +37,9 @@ class EpochRecorder:
     def add(self, step: Step, gradient: Tensor) -> None:
         """One batch, held as it is: sums are made for many batches at once. Rows from the clean set are left out."""
         self.losses.append(step.losses.mean())
-        batch = (step.flows, gradient.detach(), step.labels, step.indices)
-        if step.is_meta is not None:
-            batch = tuple(part[~step.is_meta] for part in batch)
-        self.held.append((*batch, torch.full_like(step.losses[: len(batch[0])], len(step))))
+        own = torch.ones_like(step.labels, dtype=torch.bool) if step.is_meta is None else ~step.is_meta
+        batch_size = torch.full_like(step.losses, len(step))
+        self.held.append((step.flows, gradient.detach(), step.labels, step.indices, step.losses, batch_size, own))
         if len(self.held) * step.flows.numel() > HELD_CELLS:
             self._sum_up()
 
@@ -47,14 +47,18 @@ class EpochRecorder:
     def _sum_up(self) -> None:
         if not self.held:
             return
-        flows, gradient, observed, indices, batch_size = (torch.cat(part) for part in zip(*self.held, strict=True))
+        *parts, own = (torch.cat(part) for part in zip(*self.held, strict=True))
         self.held = []
+        # how many rows are left is read from the device: here, once for many batches, and not in every batch
+        flows, gradient, observed, indices, losses, batch_size = (part[own] for part in parts)
         flows, gradient = flows.to(self.dtype), gradient.to(self.dtype)
         pulls, sizes = gradient * flows.sign() * batch_size.to(self.dtype)[:, None], flows.abs()
         true = self.clean_labels[indices]
         cells = torch.stack([pulls, sizes, gradient.abs(), gradient])
         truth = one_hot(true, self.num_classes).to(self.dtype)
         self.classes += torch.einsum("ib,sic->sbc", truth, cells)
+        group = one_hot((observed != true).long(), 2).to(self.dtype)
+        self.group_losses += torch.stack([losses.to(self.dtype) @ group, group.sum(0)])
         kinds = one_hot(self._kinds(observed, true), 6).to(self.dtype)
         counted = (sizes > 0).to(self.dtype)
         plain = torch.where(sizes > 0, pulls / sizes, 0)
@@ -86,6 +90,7 @@ class EpochRecorder:
         class_weight, class_size, class_mass, push = self.classes
         return {
             "train_loss": torch.stack(self.losses).mean().item(),
+            "group_loss": _ratio(*self.group_losses),
             "flow_weight": _ratio(weight, size),
             "flow_weight_plain": _ratio(plain, counted),
             "flow_mass": _ratio(mass.where(size > 0, torch.nan), mass.sum()),

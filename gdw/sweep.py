@@ -94,7 +94,7 @@ def _run_one(config: dict) -> dict:
     """In the worker: plain values in, plain values out, whatever the executor speaks."""
     try:
         experiment = from_config(config)
-        return run(experiment, dataset=_dataset(experiment.dataset)).to_record()
+        return run(experiment, dataset=_dataset(experiment.dataset, experiment.image_size)).to_record()
     except TrainingDiverged as error:
         history = error.history
     except Exception as error:  # whatever a run may raise is its own failure, not the sweep's
@@ -103,9 +103,9 @@ def _run_one(config: dict) -> dict:
 
 
 @cache
-def _dataset(name: str) -> Dataset:
+def _dataset(name: str, image_size: int | None) -> Dataset:
     """Decoded once per worker process; nobody writes to it."""
-    return load_dataset(name)
+    return load_dataset(name, image_size=image_size)
 
 
 def _begin_worker() -> None:

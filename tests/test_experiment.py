@@ -3,10 +3,12 @@
 import json
 import threading
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import gdw
 from gdw.experiment import from_config, resolve_device
@@ -157,3 +159,27 @@ def test_float64_runs_are_float64():
     for event in training.events():
         if isinstance(event, gdw.BatchDone):
             assert event.gradient.dtype is torch.float64
+
+
+def test_a_field_that_came_later_changes_no_older_run_code():
+    assert not {"train_per_class", "test_per_class", "image_size", "augment"} & QUICK.config().keys()
+    smaller = QUICK.with_(train_per_class=20, test_per_class=10, augment=False)
+    assert smaller.config()["train_per_class"] == 20
+    assert gdw.Experiment.from_code(smaller.code) == smaller
+    assert from_config(smaller.config()) == smaller
+    training = gdw.Training(smaller)
+    assert (len(training.task.train), len(training.task.test)) == (200, 100)
+
+
+def test_augmentation_can_be_left_out(tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for place in range(9):
+            shades = random.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(shades).save(tmp_path / name / f"{place}.png")
+    folder = gdw.Experiment(dataset=str(tmp_path), meta_per_class=1, epochs=1, batch_size=4, model="cnn", device="cpu")
+    assert gdw.Training(folder).task.pixels.flip
+    still = gdw.Training(folder.with_(augment=False)).task.pixels
+    assert (still.pad, still.flip) == (0, False)
+    assert gdw.run(folder.with_(image_size=8)) != gdw.run(folder)

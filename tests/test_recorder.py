@@ -49,6 +49,9 @@ def test_every_number_of_a_row():
                         store[key][place] += value
             instances[i] = sum(p for p, _ in pulled) / sum(s for _, s in pulled)
     row = recorder.row()
+    losses = torch.cat([step.losses for step, _ in made])
+    wrong = torch.cat([clean[step.indices] != step.labels for step, _ in made])
+    assert row["group_loss"].tolist() == pytest.approx([losses[~wrong].mean().item(), losses[wrong].mean().item()])
     mass = sum(value[2] for value in groups.values())
     for (g, k), (pull, size, sent) in groups.items():
         if size:

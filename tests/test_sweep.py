@@ -138,7 +138,7 @@ def test_a_worker_that_dies_takes_no_other_run_with_it(monkeypatch, tmp_path):
     """A data set that kills its process: reported after three attempts; the good runs arrive once each."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, gdw.data.datasets as d\nreal = d.load_dataset\n"
-        "d.load_dataset = lambda name, *a: os._exit(9) if name == 'deadly' else real(name, *a)\n"
+        "d.load_dataset = lambda name, **more: os._exit(9) if name == 'deadly' else real(name, **more)\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
     good = gdw.Experiment(method="cross-entropy", epochs=1)

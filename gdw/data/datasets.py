@@ -1,7 +1,7 @@
 """Images and their true labels, by name; a folder of pictures is as good as a name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -99,13 +99,25 @@ def _published(name: str) -> Callable[[Path | None], Dataset]:
     return load
 
 
-DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
+def _cifar10_folder(root: Path | None, image_size: int | None = None) -> Dataset:
+    """CIFAR-10's pictures as an image folder: whatever was done to them on the way, they are not called CIFAR-10."""
+    from gdw.data.folder import load_folder
+    from gdw.data.published import data_root
+
+    folder = data_root(root)
+    if not (folder / "train").is_dir():
+        raise FileNotFoundError(f"no train/<class>/... in {folder}: let GDW_DATA name the folder that holds it")
+    return replace(load_folder(folder, image_size), name="cifar10-folder")
+
+
+DATASETS: dict[str, Callable[..., Dataset]] = {
     "digits": _digits,
     "clouds": _clouds,
     "mnist": _published("mnist"),
     "fashion-mnist": _published("fashion-mnist"),
     "cifar10": _published("cifar10"),
     "cifar100": _published("cifar100"),
+    "cifar10-folder": _cifar10_folder,
 }
 
 
@@ -123,11 +135,17 @@ def load_dataset(
             size, else 32.
 
     Raises:
-        ValueError: an unknown name; a folder that is empty, has one class or holds a broken picture.
+        ValueError: an unknown name; a folder that is empty, has one class or holds a broken picture; a size for
+            pictures that have their own.
         FileNotFoundError: no such folder; or a published set that is neither on disk nor to be had.
     """
     if str(name_or_path) in DATASETS:
-        return DATASETS[str(name_or_path)](None if root is None else Path(root).expanduser())
+        load, root = DATASETS[str(name_or_path)], None if root is None else Path(root).expanduser()
+        if image_size is None:
+            return load(root)
+        if load is not _cifar10_folder:
+            raise ValueError(f"image_size is for folders of pictures; {name_or_path} has a size of its own")
+        return load(root, image_size)
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
         from gdw.data.folder import load_folder

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gdw.data.datasets import Dataset
 from gdw.data.pixels import Pixels
+from gdw.data.published import CIFAR_PIXELS
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
@@ -19,6 +20,10 @@ PEEK = 100  # pictures looked at to learn whether they are all of one size
 CHUNK = 256  # pictures a thread decodes at a time
 THREADS = 4  # decoding lets other threads run, reading waits for the disk
 LARGE = 4 * 2**30  # bytes of pixels above which a warning suggests smaller ones
+CIFAR10_CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+CIFAR_SIZE = (32, 32)  # pixels, height and width
 SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
 
 
@@ -31,7 +36,8 @@ def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
 
     Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each
     is resized. Means and deviations of the channels are those of the training pictures; training pictures are
-    flipped and shifted by up to an eighth of their size.
+    flipped and shifted by up to an eighth of their size. A folder of CIFAR-10's classes in CIFAR's size takes the
+    published numbers, so that runs on it follow the published protocol.
 
     Args:
         folder: its classes are its folders in alphabetical order; files that are no pictures are passed over.
@@ -62,7 +68,7 @@ def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
         torch.tensor(labels),
         images[count:] if has_test else None,
         torch.tensor(test_labels) if has_test else None,
-        _pixels(images[:count]),
+        _published_pixels(names, images) or _pixels(images[:count]),
     )
 
 
@@ -148,6 +154,10 @@ def _read(file: Path, size: tuple[int, int] | None) -> np.ndarray:
             return np.asarray(upright)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's ways to say so
         raise ValueError(f"broken picture: {file} ({error})") from error
+
+
+def _published_pixels(names: tuple[str, ...], images: UInt8[Tensor, "images 3 height width"]) -> Pixels | None:
+    return CIFAR_PIXELS if names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE else None
 
 
 def _pixels(images: UInt8[Tensor, "images 3 height width"]) -> Pixels:

@@ -14,28 +14,39 @@ TEST_SEED = 0  # of that share: every experiment is tested on the same images
 Indices = Int[Tensor, "images"]
 
 
-def split_indices(dataset: Dataset, per_class: dict[str, int], random: torch.Generator) -> dict[str, Indices]:
-    """Disjoint ``"test"``, each set of ``per_class``, and ``"train"``: all that is left. Indices ascend.
+def split_indices(
+    dataset: Dataset,
+    per_class: dict[str, int],
+    random: torch.Generator,
+    train_per_class: int | None = None,
+    test_per_class: int | None = None,
+) -> dict[str, Indices]:
+    """Disjoint ``"test"``, each set of ``per_class``, and ``"train"``: all that is left, or as much. Indices ascend.
 
     Args:
         dataset: its own test set, where it has one, counts on after its last training image.
         per_class: images of each class for each balanced set: ``"meta"`` and ``"validation"``.
-        random: draws the balanced sets; the held-out test share does not depend on it.
+        random: draws the balanced sets and which training images stay; the test images do not depend on it.
+        train_per_class, test_per_class: fewer images of each class, for a smaller run; None keeps all.
 
     Raises:
-        ValueError: a negative count, an empty meta set, or a class too small for these counts and one image more.
+        ValueError: a negative count, an empty training, test or meta set, or a class too small for these counts
+            (one training image is the least).
     """
     _check_counts(per_class)
     classes = range(len(dataset.class_names))
     pools = [(dataset.labels == label).nonzero().flatten() for label in classes]
     test, pools = _test_indices(dataset, pools)
-    _check_sizes(pools, per_class, dataset.class_names)
+    if test_per_class is not None:
+        test = _fewer_test_images(dataset, test, test_per_class)
+    _check_sizes(pools, per_class, dataset.class_names, train_per_class)
     pools = [_shuffled(pool, random) for pool in pools]
     indices, start = {"test": test}, 0
     for name, count in per_class.items():
         indices[name] = _joined([pool[start : start + count] for pool in pools])
         start += count
-    return indices | {"train": _joined([pool[start:] for pool in pools])}
+    end = None if train_per_class is None else start + train_per_class
+    return indices | {"train": _joined([pool[start:end] for pool in pools])}
 
 
 def thinned(
@@ -67,6 +78,19 @@ def _test_indices(dataset: Dataset, pools: list[Indices]) -> tuple[Indices, list
     return test, [pool[count:].sort().values for pool, count in zip(pools, counts, strict=True)]
 
 
+def _fewer_test_images(dataset: Dataset, test: Indices, count: int) -> Indices:
+    """``count`` of each class, the same for every experiment."""
+    if count < 1:
+        raise ValueError(f"test_per_class must be at least 1, got {count}")
+    labels = dataset.labels if dataset.test_labels is None else torch.cat([dataset.labels, dataset.test_labels])
+    pools = [test[labels[test] == label] for label in range(len(dataset.class_names))]
+    for pool, name in zip(pools, dataset.class_names, strict=True):
+        if len(pool) < count:
+            raise ValueError(f"class {name} has only {len(pool)} test images: too few for test_per_class {count}")
+    random = generator(TEST_SEED, "fewer test images")
+    return _joined([_shuffled(pool, random)[:count] for pool in pools])
+
+
 def _check_counts(per_class: dict[str, int]) -> None:
     for name, count in per_class.items():
         least = 1 if name == "meta" else 0
@@ -74,13 +98,18 @@ def _check_counts(per_class: dict[str, int]) -> None:
             raise ValueError(f"{name}_per_class must be at least {least}, got {count}")
 
 
-def _check_sizes(pools: list[Indices], per_class: dict[str, int], class_names: tuple[str, ...]) -> None:
+def _check_sizes(
+    pools: list[Indices], per_class: dict[str, int], class_names: tuple[str, ...], train: int | None
+) -> None:
+    if train is not None and train < 1:
+        raise ValueError(f"train_per_class must be at least 1, got {train}")
     wanted = ", ".join(f"{name}_per_class {count}" for name, count in per_class.items())
+    rest = "at least one more" if train is None else f"{train} more"
     for pool, name in zip(pools, class_names, strict=True):
-        if sum(per_class.values()) >= len(pool):
+        if sum(per_class.values()) + (train or 1) > len(pool):
             raise ValueError(
                 f"class {name} has only {len(pool)} images outside the test set: too few for {wanted} "
-                "and at least one more to train on"
+                f"and {rest} to train on"
             )
 
 

@@ -97,6 +97,8 @@ def make_task(
     imbalance_kind: str = "exponential",
     meta_per_class: int = 5,
     validation_per_class: int = 0,
+    train_per_class: int | None = None,
+    test_per_class: int | None = None,
     seed: int = 0,
 ) -> Task:
     """Split a data set, thin out its classes and make some of its training labels wrong; in this order.
@@ -113,6 +115,7 @@ def make_task(
             kept. Otherwise the classes have exactly these proportions, as large as the data allow.
         meta_per_class: clean images of each class, at least 1.
         validation_per_class: clean images of each class, 0 or more.
+        train_per_class, test_per_class: a smaller run: so many of each class, before any imbalance; None: all.
         seed: draws everything but a held-out test set.
 
     Raises:
@@ -123,7 +126,7 @@ def make_task(
     _check_noise(dataset, noise, rate, seed)
     class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
     counts = {"meta": meta_per_class, "validation": validation_per_class}
-    indices = split_indices(dataset, counts, generator(seed, "split"))
+    indices = split_indices(dataset, counts, generator(seed, "split"), train_per_class, test_per_class)
     if imbalance < 1:
         random = generator(seed, "imbalance")
         indices["train"] = thinned(indices["train"], dataset.labels, imbalance_kind, imbalance, classes, random)

@@ -127,7 +127,7 @@ def test_names_that_nobody_knows():
         load_dataset("digts")
     with pytest.raises(FileNotFoundError, match=r"no image folder at .*nowhere"):
         load_dataset("./nowhere")
-    assert sorted(DATASETS) == ["cifar10", "cifar100", "clouds", "digits", "fashion-mnist", "mnist"]
+    assert sorted(DATASETS) == ["cifar10", "cifar10-folder", "cifar100", "clouds", "digits", "fashion-mnist", "mnist"]
 
 
 @pytest.mark.parametrize(

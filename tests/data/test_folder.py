@@ -145,3 +145,23 @@ def test_many_pixels_come_with_a_warning(pets, monkeypatch):
     monkeypatch.setattr(folder_module, "LARGE", 100)
     with pytest.warns(UserWarning, match="8 pictures of 16 x 16 take"):
         load_dataset(pets)
+
+
+def test_a_folder_of_cifars_classes_and_size_takes_the_published_numbers(tmp_path, monkeypatch):
+    for name in folder_module.CIFAR10_CLASSES:
+        for split in ("train", "test"):
+            picture(tmp_path / split / name / "1.png", shade=9, size=(32, 32))
+    assert load_dataset(tmp_path).pixels == folder_module.CIFAR_PIXELS
+    monkeypatch.setenv("GDW_DATA", str(tmp_path))
+    assert load_dataset("cifar10-folder").name == "cifar10-folder"
+    small = load_dataset("cifar10-folder", image_size=16)
+    assert small.images.shape == (10, 3, 16, 16)
+    assert (small.pixels.std, small.pixels.pad) == ((1.0,) * 3, 2)  # its own numbers: the published ones are of 32 x 32
+    monkeypatch.setenv("GDW_DATA", str(tmp_path / "train"))
+    with pytest.raises(FileNotFoundError, match="no train/<class>"):
+        load_dataset("cifar10-folder")
+
+
+def test_a_size_is_for_folders_alone():
+    with pytest.raises(ValueError, match="image_size is for folders of pictures; digits has a size of its own"):
+        load_dataset("digits", image_size=16)

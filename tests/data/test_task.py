@@ -173,3 +173,33 @@ def test_shapes_and_devices():
 def test_settings_that_cannot_be_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         make_task(numbered([20, 10, 30]), **({"meta_per_class": 1} | settings))
+
+
+@pytest.mark.parametrize("own_test", [None, [9, 8, 7]])
+def test_a_smaller_run_has_so_many_of_each_class_and_the_same_test_images_for_every_seed(own_test):
+    data = numbered([40, 30, 50], own_test)
+    made = [make_task(data, meta_per_class=2, train_per_class=6, test_per_class=4, seed=seed) for seed in range(2)]
+    for task in made:
+        assert torch.bincount(task.clean_labels).tolist() == [6] * 3
+        assert torch.bincount(task.test.labels).tolist() == [4] * 3
+        everything = torch.cat([task.source_indices[name] for name in SPLITS])
+        assert len(everything.unique()) == len(everything)
+    assert torch.equal(shown(made[0].test), shown(made[1].test))
+    assert not torch.equal(shown(made[0].train), shown(made[1].train))
+    whole = make_task(data, meta_per_class=2, seed=0)
+    assert torch.equal(shown(whole.meta), shown(made[0].meta))
+    assert set(shown(made[0].train).tolist()) < set(shown(whole.train).tolist())
+
+
+@pytest.mark.parametrize(
+    ("few", "message"),
+    [
+        ({"train_per_class": 0}, "train_per_class must be at least 1, got 0"),
+        ({"test_per_class": 0}, "test_per_class must be at least 1, got 0"),
+        ({"train_per_class": 20}, "class b has only 21 images outside the test set: .*meta_per_class 5.* and 20 more"),
+        ({"test_per_class": 10}, "class b has only 9 test images: too few for test_per_class 10"),
+    ],
+)
+def test_a_smaller_run_cannot_be_larger_than_the_data(few, message):
+    with pytest.raises(ValueError, match=message):
+        make_task(numbered([40, 30, 50]), **few)
