@@ -1,7 +1,7 @@
 """What a run recorded: one row per epoch, saved as plain JSON, equal when every number is."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +120,11 @@ class History:
             **record, "epochs": epochs,
             "class_names": tuple(record["class_names"]), "class_counts": tuple(record["class_counts"]),
         })  # fmt: skip
+
+    def rounded(self, digits: int) -> "History":
+        """The same run with so many significant digits of every number: small enough to keep."""
+        keep = np.vectorize(lambda value: float(f"{value:.{digits}g}"), otypes=[np.float64])
+        return replace(self, epochs={name: keep(values) for name, values in self.epochs.items()})
 
     def save(self, path: str | Path) -> None:
         """Write one JSON object."""

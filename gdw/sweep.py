@@ -146,12 +146,14 @@ def resume(
     path: str | Path,
     executor: Executor | None = None,
     workers: int | None = None,
+    on_done: Callable[[History], None] | None = None,
 ) -> Iterator[dict]:
     """Run what ``path`` does not hold yet; each finished run is a line on disk before its place is given away.
 
     Args:
         path: JSON Lines, one ``record`` each, in the order in which they finished. What is there stays; a line
             torn by a kill is cut off and its run repeated; a failed run is tried again.
+        on_done: called with each History before its line is written: what it keeps is there when the line is.
 
     Yields:
         The record of each run as it finishes.
@@ -163,7 +165,7 @@ def resume(
     with _sole_writer(path) as file:
         done = {key(r["config"]) for r in read(path) if r["error"] is None}
         left = [e for e in experiments if key(e.config()) not in done]
-        for history in run_all(left, executor, workers):
+        for history in run_all(left, executor, workers, on_done):
             line = record(history)
             file.write(json.dumps(line, allow_nan=False) + "\n")
             file.flush()

@@ -1,0 +1,158 @@
+"""The published CIFAR-10 protocol end to end: ``python -m benchmarks.cifar --data PATH --json FILE``.
+
+ResNet-32, 80 epochs, batch 100, 1,000 clean images disjoint from the training images, the published settings: five
+methods, four scenarios, three seeds. Each finished run is a line of FILE: the same command, started again after it was
+broken off, goes on from there. PATH is torchvision's folder (cifar-10-batches-py) or an image folder with CIFAR-10's
+classes, train/<class>/... and test/<class>/...; figures from such a copy are not figures on CIFAR-10.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from benchmarks.measure import machine
+from gdw import sweep
+from gdw.__main__ import OPTIONS, add_experiment_options
+from gdw.compare import deviations, differences, means, scenario_name, table
+from gdw.data.published import SOURCES
+from gdw.errors import unknown
+from gdw.experiment import Experiment, resolve_device
+from gdw.history import History
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+METHODS = ("cross-entropy", "l2rw", "mwnet", "gdw-tied", "gdw")
+OURS, RIVALS = "gdw", ("gdw-tied", "mwnet")
+SCENARIOS: Mapping[str, Mapping] = {
+    "uniform 40": {"noise": "uniform", "rate": 0.4},
+    "uniform 60": {"noise": "uniform", "rate": 0.6},
+    "flip 40": {"noise": "flip", "rate": 0.4},
+    "long tail 0.01": {"imbalance": 0.01},
+}
+SEEDS = 3
+DIGITS = 4  # significant ones, of the numbers in a saved History
+CHANGES = (
+    "model", "epochs", "batch-size", "meta-per-class", "train-per-class", "test-per-class", "image-size", "threads",
+    "device", "precision",
+)  # fmt: skip
+
+
+def dataset_at(path: Path) -> str:
+    """The name under which ``gdw.load_dataset`` finds the pictures of this folder, once ``GDW_DATA`` names it.
+
+    Raises:
+        FileNotFoundError: neither torchvision's files nor an image folder are there.
+    """
+    if (path / "cifar-10-batches-py").is_dir() or any((path / file).exists() for file in SOURCES["cifar10"].files):
+        return "cifar10"
+    if (path / "train").is_dir():
+        return "cifar10-folder"
+    raise FileNotFoundError(f"{path} holds neither cifar-10-batches-py nor train/<class>/... with test/<class>/...")
+
+
+def experiments_of(
+    dataset: str, methods: Sequence[str], scenarios: Sequence[str], seeds: int, changes: Mapping
+) -> list[Experiment]:
+    """Seeds outermost, so that whatever has been done is paired.
+
+    Raises:
+        ValueError: an unknown method, scenario or value.
+    """
+    for name in scenarios:
+        if name not in SCENARIOS:
+            raise unknown("scenario", name, SCENARIOS)
+    if seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, got {seeds}")
+    return [
+        Experiment(dataset=dataset, method=method, seed=seed, **SCENARIOS[scenario], **changes)
+        for seed in range(seeds)
+        for scenario in scenarios
+        for method in dict.fromkeys(methods)
+    ]
+
+
+def report(runs: "DataFrame") -> str:
+    """Mean and standard deviation over seeds, and GDW's differences paired by seed with their 95 % intervals."""
+    if runs.empty:
+        return "no run has finished"
+    cells = means(runs).map("{:.2f}".format) + deviations(runs).map(_spread)
+    parts = ["test accuracy in %, mean of the last five epochs, ± sd over seeds", cells.to_string()]
+    against = differences(runs, OURS)
+    for rival in RIVALS:
+        parts += [f"{OURS} − {rival}, {s}: {d}" for s, d in against.get(rival, {}).items()]
+    return "\n".join(parts)
+
+
+def _spread(deviation: float) -> str:
+    return f" ± {deviation:.2f}" if deviation == deviation else " (one seed)"
+
+
+def save_history(history: History, folder: Path) -> Path:
+    """One run's History, rounded, under a name that says which run it is."""
+    name = f"{scenario_name(history.config)} {history.method} {history.seed}".replace(" ", "-")
+    path = folder / f"{name}.json"
+    history.rounded(DIGITS).save(path)
+    return path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what FILE does not hold yet, then print the table; 1 where a run failed, 2 for bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except (ValueError, OSError) as error:
+        print(f"benchmarks.cifar: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    os.environ["GDW_DATA"] = str(options.data.expanduser().resolve())  # for the workers too
+    given = {name: getattr(options, name) for name in (change.replace("-", "_") for change in CHANGES)}
+    experiments = experiments_of(
+        dataset_at(Path(os.environ["GDW_DATA"])), options.method or METHODS, options.scenario or list(SCENARIOS),
+        options.seeds, {name: value for name, value in given.items() if value is not None},
+    )  # fmt: skip
+    device = resolve_device(experiments[0].device).type
+    if options.histories:
+        options.histories.mkdir(parents=True, exist_ok=True)
+    _work_through(experiments, options)
+    wanted = {sweep.key(e.config()) for e in experiments}
+    records = [r for r in sweep.read(options.json) if sweep.key(r["config"]) in wanted]
+    print(f"{experiments[0].dataset}, {experiments[0].model}, {experiments[0].epochs} epochs: {machine(device)}")
+    print(report(table(records)))
+    return int(any(r["error"] is not None for r in records))
+
+
+def _work_through(experiments: Sequence[Experiment], options: argparse.Namespace) -> None:
+    def keep(history: History) -> None:
+        if options.histories and history.error is None:
+            save_history(history, options.histories)
+
+    with tqdm(total=len(experiments), initial=sweep.count_done(experiments, options.json), unit="run") as bar:
+        for line in sweep.resume(experiments, options.json, workers=options.workers, on_done=keep):
+            name = f"{scenario_name(line['config'])}, {line['method']}, seed {line['seed']}"
+            bar.write(f"{name}: {line['error'] or format(line['accuracy'], '.2f') + ' %'}", file=sys.stderr)
+            bar.update()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.cifar", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, metavar="PATH", help="torchvision's or an image folder")
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="one line per finished run")
+    parser.add_argument("--histories", type=Path, metavar="FOLDER", help="keep each run's History here, rounded")
+    parser.add_argument("--method", action="append", help="this one in place of the five; give it again for more")
+    parser.add_argument("--scenario", action="append", help=f"one of: {', '.join(SCENARIOS)}; again for more")
+    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="seeds 0 ... N - 1 (default: 3)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="runs side by side (default: 1)")
+    add_experiment_options(parser, [option for option in OPTIONS if option[0] in CHANGES])
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
