@@ -6,11 +6,12 @@ from gdw.data.task import make_task
 from gdw.experiment import Experiment, Training, run
 from gdw.flows import class_gradients, zero_mean
 from gdw.history import History
+from gdw.many import ManySeeds, run_seeds
 from gdw.step import Step
 from gdw.train import BatchDone, EpochDone, TrainingDiverged, train
 
 __version__ = "0.1.0"
 __all__ = [
-    "BatchDone", "EpochDone", "Experiment", "History", "Step", "Training", "TrainingDiverged", "class_gradients",
-    "load_dataset", "make_task", "methods", "run", "train", "zero_mean",
+    "BatchDone", "EpochDone", "Experiment", "History", "ManySeeds", "Step", "Training", "TrainingDiverged",
+    "class_gradients", "load_dataset", "make_task", "methods", "run", "run_seeds", "train", "zero_mean",
 ]  # fmt: skip

@@ -85,7 +85,7 @@ def train(
         ValueError: a batch larger than the data, before any work.
         TrainingDiverged: the loss is not finite; the history keeps the epochs before.
     """
-    sources = _Sources(task, model, plan)
+    sources = Sources(task, model, plan)
     initial = {name: value.clone() for name, value in model.state_dict().items()}
     stages = list(method.stages(task, plan.epochs))
     total, epoch = sum(stage.epochs for stage in stages), 0
@@ -94,19 +94,19 @@ def train(
         method.prepare(task, model)
         if stage.restart:
             model.load_state_dict(initial)
-        optimizer = _sgd(model, plan)
+        optimizer = sgd(model, plan)
         for stage_epoch in range(stage.epochs):
             lr = stage.lr_scale * cosine(plan.lr, stage_epoch, stage.epochs)
             recorder = EpochRecorder(task.clean_labels, task.num_classes)
             for batch in range(sources.steps):
-                step = sources.step(stage.source, epoch, _with_rate(optimizer, lr))
+                step = sources.step(stage.source, epoch, with_rate(optimizer, lr))
                 gradient = take_step(step, method, optimizer)
                 recorder.add(step, gradient)
                 yield BatchDone(epoch, batch, sources.steps, step, gradient)
             bad = recorder.first_bad_step()
             if bad is not None:
                 raise TrainingDiverged(epoch, bad, lr, history)
-            history.append({**recorder.row(), **evaluate(model, task), "lr": lr, **_snapshot(method)})
+            history.append(epoch_row(recorder, model, task, method, lr))
             history.metadata["seconds"] = round(time.perf_counter() - started, 3)
             epoch += 1
             yield EpochDone(epoch - 1, total, history, recorder.instance_weights)
@@ -124,6 +124,12 @@ def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> T
 def cosine(lr: float, epoch: int, epochs: int) -> float:
     """Half a cosine from ``lr`` towards 0, constant within an epoch."""
     return lr * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+def epoch_row(recorder: EpochRecorder, model: nn.Module, task: Task, method: Method, lr: float) -> dict:
+    """What the History keeps of an epoch that is over."""
+    snapshot = {name: value.detach().double().cpu().numpy() for name, value in method.snapshot().items()}
+    return {**recorder.row(), **evaluate(model, task), "lr": lr, **snapshot}
 
 
 @torch.no_grad()
@@ -157,7 +163,7 @@ def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
     ])  # fmt: skip
 
 
-class _Sources:
+class Sources:
     """Batches of the training set, the clean set, or both, each with its own named randomness."""
 
     def __init__(self, task: Task, model: nn.Module, plan: Plan):
@@ -194,8 +200,8 @@ class _Sources:
         chosen = next(self.meta)
         return self.seen("meta", chosen), self.task.meta.labels[chosen]
 
-    def step(self, source: str, epoch: int, lr: torch.optim.Optimizer) -> Step:
-        """The next batch of a source, forward through the model once."""
+    def draw(self, source: str) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """The next batch of a source: images, labels, indices, and which rows are clean (None: none of them)."""
         task, chosen = self.task, next(self.indices[source])
         is_meta = None
         if source == "train":
@@ -209,24 +215,27 @@ class _Sources:
             images = torch.cat([self.seen("train", own), self.seen("meta", clean)])
             labels = torch.cat([task.train.labels[own], task.meta.labels[clean]])
             chosen, is_meta = torch.cat([own, clean + count]), is_meta.sort().values
+        return images, labels, chosen, is_meta
+
+    def step(self, source: str, epoch: int, lr: torch.optim.Optimizer) -> Step:
+        """The next batch of a source, forward through the model once."""
+        images, labels, chosen, is_meta = self.draw(source)
         return Step(
             self.model, images, labels, indices=chosen, meta_batch=self.meta_batch, lr=lr, epoch=epoch,
             is_meta=is_meta, derivative=self.plan.derivative, max_prob=self.plan.max_prob,
         )  # fmt: skip
 
 
-def _sgd(model: nn.Module, plan: Plan) -> torch.optim.SGD:
+def sgd(model: nn.Module, plan: Plan) -> torch.optim.SGD:
+    """The optimiser of a stage, over what is not frozen."""
     return torch.optim.SGD(
         (p for p in model.parameters() if p.requires_grad),
         lr=plan.lr, momentum=plan.momentum, weight_decay=plan.weight_decay, fused=True,
     )  # fmt: skip
 
 
-def _with_rate(optimizer: torch.optim.Optimizer, lr: float) -> torch.optim.Optimizer:
+def with_rate(optimizer: torch.optim.Optimizer, lr: float) -> torch.optim.Optimizer:
+    """The same optimiser at this learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = lr
     return optimizer
-
-
-def _snapshot(method: Method) -> dict:
-    return {name: value.detach().double().cpu().numpy() for name, value in method.snapshot().items()}

@@ -10,7 +10,7 @@ from gdw.data.batches import index_batches
 from gdw.data.randomness import generator
 from gdw.history import History
 from gdw.methods import METHODS, Method, Stage
-from gdw.train import Plan, _Sources, cosine, evaluate
+from gdw.train import Plan, Sources, cosine, evaluate
 
 QUICK = {"noise": "uniform", "rate": 0.6, "epochs": 2, "device": "cpu"}
 
@@ -125,7 +125,7 @@ def test_evaluation_counts_by_hand():
 def test_a_batch_larger_than_the_data_is_refused_before_any_work():
     training = gdw.Training(gdw.Experiment(**QUICK, method="cross-entropy"))
     with pytest.raises(ValueError, match="batch_size"):
-        _Sources(training.task, training.model, Plan(epochs=1, batch_size=10_000))
+        Sources(training.task, training.model, Plan(epochs=1, batch_size=10_000))
     with pytest.raises(ValueError, match="batch_size must not exceed"):
         gdw.Training(gdw.Experiment(**QUICK, batch_size=10_000))
 

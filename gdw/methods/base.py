@@ -51,6 +51,9 @@ class Method(nn.Module):
     name: ClassVar[str] = ""  #: as on the command line
     title: ClassVar[str] = ""  #: as in a figure's legend
     source: ClassVar[str] = ""  #: paper
+    many_seeds: ClassVar[bool] = False
+    """Whether ``logit_gradient`` takes a StackedStep too: its reductions name trailing axes, and ``prepare`` does
+    nothing. Each class says so for itself: a subclass may do what its base does not, so it is not inherited."""
 
     def __init__(
         self,
@@ -81,6 +84,14 @@ class Method(nn.Module):
     def logit_gradient(self, step: Step) -> Matrix:
         """What the loop sends back through the logits: the gradient of the mean loss, ``[B, C]``."""
         raise NotImplementedError
+
+    @classmethod
+    def stack(cls, methods: "Sequence[Method]") -> "Method":
+        """One method for the Steps of many seeds, from one method of each; those stay as they are."""
+        return methods[0]  # right for those that keep nothing
+
+    def copy_to(self, methods: "Sequence[Method]") -> None:
+        """Undo ``stack``: give each seed's method what was learnt for it, in place."""
 
     def snapshot(self) -> dict[str, Tensor]:
         """Small tensors worth a place in the History after each epoch (a weight curve, say)."""

@@ -21,6 +21,7 @@ class FocalLoss(Method):
     """
 
     name, title = "focal", "focal loss"
+    many_seeds = True
     source = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017"
 
     def __init__(self, *args, gamma: float = 2.0, **kwargs):
@@ -32,4 +33,4 @@ class FocalLoss(Method):
         log_prob = -step.losses
         doubt = (-torch.expm1(log_prob)).clamp_min(torch.finfo(log_prob.dtype).tiny)  # 1 - p_t, to all its digits
         weights = doubt**self.gamma - self.gamma * log_prob.exp() * doubt ** (self.gamma - 1) * log_prob
-        return weights[:, None] * step.flows / len(step)
+        return weights[..., None] * step.flows / len(step)

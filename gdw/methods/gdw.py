@@ -30,6 +30,7 @@ class GDW(LearnsWeightNet):
     """
 
     name, title = "gdw", "GDW"
+    many_seeds = True
     source = "Chen et al., Generalized Data Weighting via Class-level Gradient Manipulation, NeurIPS 2021"
 
     def __init__(
@@ -62,14 +63,15 @@ class GDW(LearnsWeightNet):
 
     def first_stage(self, step: Step) -> Matrix:
         """One weight per instance, from its loss, copied to all its classes; with V's graph."""
-        weights = self.instance_weights(step) if self.stage_one else torch.ones_like(step.losses)[:, None]
+        weights = self.instance_weights(step) if self.stage_one else torch.ones_like(step.losses)[..., None]
         return self.constrain(weights.expand_as(step.flows), step)
 
     def second_stage(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:
         """Each weight moves against its meta gradient; only ratios within the batch count."""
         if self.tied:
             meta_gradient = meta_gradient.sum(dim=-1, keepdim=True)
-        scale = meta_gradient.abs().mean().clamp_min(torch.finfo(weights.dtype).tiny)  # all zero: nothing moves
+        scale = meta_gradient.abs().mean(dim=(-2, -1), keepdim=True)  # of this batch
+        scale = scale.clamp_min(torch.finfo(weights.dtype).tiny)  # all zero: nothing moves
         change = (self.step_size * meta_gradient / scale).clamp(-self.clip, self.clip)
         return self.constrain((weights - change).clamp(SMALLEST_WEIGHT, LARGEST_WEIGHT), step)
 
@@ -82,6 +84,7 @@ class TiedGDW(GDW):
     """GDW with one weight per instance throughout: both stages, nothing class-level. The control."""
 
     name, title, source = "gdw-tied", "tied GDW", "control: GDW with equal weights within each instance"
+    many_seeds = True
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **{**kwargs, "tied": True})

@@ -1,5 +1,8 @@
 """INSW: one free parameter per training instance, kept through training and moved by its meta gradient."""
 
+from collections.abc import Sequence
+from copy import deepcopy
+
 import torch
 from torch import nn
 
@@ -24,6 +27,7 @@ class INSW(Method):
     """
 
     name, title = "insw", "INSW"
+    many_seeds = True
     source = "Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019"
 
     def __init__(self, *args, weight_lr: float = 0.05, **kwargs):
@@ -36,12 +40,24 @@ class INSW(Method):
     def logit_gradient(self, step: Step) -> Matrix:
         if step.indices is None:
             raise ValueError("INSW needs to know which instances these are: give the Step indices=...")
-        phi = self.phi.detach()[step.indices].requires_grad_()
-        weights = phi.softmax(dim=0)[:, None]
+        phi = self.phi.detach().gather(-1, step.indices).requires_grad_()
+        weights = phi.softmax(dim=-1)[..., None]
         meta_gradient = step.meta_gradient((len(step) * weights).expand_as(step.flows)) * len(step)
         (phi_gradient,) = torch.autograd.grad(weights, phi, meta_gradient.sum(dim=-1, keepdim=True))
-        scale = phi_gradient.abs().mean().clamp_min(torch.finfo(phi.dtype).tiny)
+        scale = phi_gradient.abs().mean(dim=-1, keepdim=True).clamp_min(torch.finfo(phi.dtype).tiny)
         with torch.no_grad():
             moved = phi - self.weight_lr * phi_gradient / scale
-            self.phi[step.indices] = moved
-        return moved.softmax(dim=0)[:, None] * step.flows
+            self.phi.scatter_(-1, step.indices, moved)
+        return moved.softmax(dim=-1)[..., None] * step.flows
+
+    @classmethod
+    def stack(cls, methods: Sequence["INSW"]) -> "INSW":
+        """``phi`` of S seeds, ``[S, N]``."""
+        stacked = deepcopy(methods[0])
+        stacked.phi = nn.Parameter(torch.stack([method.phi.detach() for method in methods]))
+        return stacked
+
+    @torch.no_grad()
+    def copy_to(self, methods: Sequence["INSW"]) -> None:
+        for method, phi in zip(methods, self.phi, strict=True):
+            method.phi.copy_(phi)

@@ -23,6 +23,7 @@ class L2RW(Method):
     """
 
     name, title = "l2rw", "L2RW"
+    many_seeds = True
     source = "Ren et al., Learning to Reweight Examples for Robust Deep Learning, ICML 2018"
 
     def __init__(self, *args, total: float = 1.0, **kwargs):
@@ -33,4 +34,4 @@ class L2RW(Method):
     def logit_gradient(self, step: Step) -> Matrix:
         meta_gradient = step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)
         weights = (-meta_gradient).clamp_min(0)
-        return self.total * weights / weights.sum().clamp_min(TINY) * step.flows
+        return self.total * weights / weights.sum(dim=(-2, -1), keepdim=True).clamp_min(TINY) * step.flows

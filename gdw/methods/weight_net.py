@@ -1,11 +1,16 @@
 """What MWNet and GDW share: a small network V that turns an instance's loss into its weight, and its optimiser."""
 
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gdw.methods.base import Matrix, Method
 from gdw.models import WeightNet, initialise
+from gdw.stacked import Stacked
 from gdw.step import Step
 
 CURVE_LOSSES = torch.linspace(0, 8, 33)  # nats; where V's curve is recorded: 8 is p = 0.0003
@@ -24,9 +29,8 @@ class LearnsWeightNet(Method):
         self.weight_net = WeightNet()
         if self.generator is not None:
             initialise(self.weight_net, self.generator)
-        self.optimizer = torch.optim.Adam(
-            self.weight_net.parameters(), lr=weight_net_lr, weight_decay=weight_net_decay, fused=True
-        )
+        self._adam = partial(torch.optim.Adam, lr=weight_net_lr, weight_decay=weight_net_decay, fused=True)
+        self.optimizer = self._adam(self.weight_net.parameters())
 
     def instance_weights(self, step: Step) -> Float[Tensor, "batch 1"]:
         """``V(loss)`` in (0, 1), with its graph."""
@@ -43,6 +47,25 @@ class LearnsWeightNet(Method):
         """``weight_curve``: V at the losses 0, 0.25, ..., 8 nats."""
         losses = CURVE_LOSSES.to(next(self.weight_net.parameters()))
         return {"weight_curve": self.weight_net(losses)[:, 0]}
+
+    @classmethod
+    def stack(cls, methods: Sequence["LearnsWeightNet"]) -> "LearnsWeightNet":
+        """V of S seeds as one ``Stacked``, with one Adam: it works number by number."""
+        stacked = deepcopy(methods[0])
+        stacked.weight_net = Stacked([method.weight_net for method in methods])
+        stacked.optimizer = stacked._adam(stacked.weight_net.parameters())
+        return stacked
+
+    def copy_to(self, methods: Sequence["LearnsWeightNet"]) -> None:
+        self.weight_net.copy_to([method.weight_net for method in methods])
+        for seed, method in enumerate(methods):
+            pairs = zip(self.weight_net.parameters(), method.weight_net.parameters(), strict=True)
+            method.optimizer.state.update({own: self._moments(stacked, seed) for stacked, own in pairs})
+
+    def _moments(self, stacked: Tensor, seed: int) -> dict[str, Tensor]:
+        """Adam's state of one seed; its count of steps is all seeds'."""
+        state = self.optimizer.state[stacked]
+        return {name: (value[seed] if value.ndim else value).clone() for name, value in state.items()}
 
     def get_extra_state(self) -> dict:
         return self.optimizer.state_dict()
