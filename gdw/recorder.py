@@ -7,6 +7,7 @@ from torch.nn.functional import one_hot
 from gdw.step import Step
 
 HELD_CELLS = 2_000_000  # cells of B x C matrices kept before they are summed: 16 MB of float64 for each sum
+SURE_BITS = 20  # of a float32's 24: what is left of a weight's digits after a sum over its flows
 
 
 class EpochRecorder:
@@ -103,13 +104,19 @@ class EpochRecorder:
 
     def _auroc(self) -> float:
         """Share of pairs whose clean instance weighs more than its mislabelled one; ties count half (Mann-Whitney)."""
-        weights, clean = self.instance_weights.cpu(), (self.observed == self.clean_labels).cpu()
+        weights, clean = _to_digits(self.instance_weights.cpu()), (self.observed == self.clean_labels).cpu()
         seen = weights.isfinite()
         right, wrong = weights[seen & clean], weights[seen & ~clean].sort().values
         if not len(right) or not len(wrong):
             return float("nan")
         below = torch.searchsorted(wrong, right) + torch.searchsorted(wrong, right, right=True)
         return (below.double().mean() / (2 * len(wrong))).item()
+
+
+def _to_digits(weights: Tensor) -> Tensor:
+    """Without the bits that only rounding decides: cross-entropy's weights are all 1, and tell nothing apart."""
+    mantissa, exponent = weights.frexp()
+    return torch.ldexp((mantissa * 2**SURE_BITS).round(), exponent - SURE_BITS)
 
 
 def _ratio(part: Tensor, whole: Tensor):

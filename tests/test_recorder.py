@@ -88,3 +88,15 @@ def test_the_first_bad_step_is_named():
     assert recorder.first_bad_step() is None
     recorder.losses[1] = torch.tensor(torch.nan)
     assert recorder.first_bad_step() == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rounding_tells_no_instance_from_another(dtype):
+    """Cross-entropy weighs them all alike, so clean and mislabelled ones are tied: exactly one half."""
+    clean, _, made = steps()
+    recorder = EpochRecorder(clean, CLASSES)
+    for step, _ in made:
+        step.flows = step.flows.to(dtype)
+        recorder.add(step, step.flows / 7 * 0.7)  # all weigh 1, but for the last bit
+    assert recorder.row()["auroc"] == 0.5
+    assert len(recorder.instance_weights.unique()) > 1
