@@ -13,7 +13,9 @@ from urllib.parse import parse_qsl, urlencode
 import torch
 from torch import nn
 
+from gdw.autocast import Autocast
 from gdw.data.datasets import Dataset, load_dataset
+from gdw.data.fetch import fit
 from gdw.data.randomness import generator
 from gdw.data.task import Task, make_task
 from gdw.errors import require_between, unknown
@@ -25,7 +27,7 @@ from gdw.step import check_derivative
 from gdw.train import BatchDone, EpochDone, Plan, TrainingDiverged, train
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # of parameters
 CODE_VERSION = "gdw1"
 
 
@@ -47,7 +49,7 @@ class Experiment:
         image_size: height and width in pixels of an image folder's pictures; None as ``load_dataset`` does.
         augment: whether pictures are shifted and mirrored, where the data set says so; False leaves them as they are.
         device: ``"auto"`` takes CUDA where there is one, else the CPU.
-        precision: ``"float32"`` or ``"float64"``.
+        precision: ``"float32"``, ``"float64"``, or ``"bfloat16"`` for the network's passes alone (autocast.py).
         derivative: how the meta gradient is taken (``gdw.step.DERIVATIVES``); ``"auto"`` is exact.
         max_prob: the reference implementation's clamp on the probabilities (docs/quirks.md); None is exact.
         save_memory: half the memory of a step with a meta gradient (reforward.py).
@@ -220,6 +222,8 @@ class Training:
         task: a Task of your own.
         model: a classifier of your own.
         method: a Method of your own.
+        resident: whether all images lie on the device. By default they do unless they take more than half of a
+            GPU's free memory: then they stay in the host's and come batch by batch, the same in the same order.
     """
 
     def __init__(
@@ -230,6 +234,7 @@ class Training:
         task: Task | None = None,
         model: nn.Module | None = None,
         method: Method | None = None,
+        resident: bool | None = None,
     ):
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
@@ -249,7 +254,10 @@ class Training:
             task.num_classes, num_instances=len(task.train), generator=generator(e.seed, "method"), **e.settings
         )
         model = model or build_model(e.model, task.input_shape, task.num_classes, generator(e.seed, "model"))
-        self.task = task.to(device)
+        if resident is None:
+            resident = fit(task.train.images.nbytes + task.test.images.nbytes, device)
+        self.task = task.to(device, resident)
+        model = Autocast(model) if e.precision == "bfloat16" else model
         self.model, self.method = model.to(device, dtype), method.to(device, dtype)
         self.history = History(
             e.config(), task.class_names, task.wrong_label_rate,
@@ -302,7 +310,7 @@ def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = N
 
     Args:
         on_epoch: called after each epoch (for a progress bar, say).
-        own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``Training``.
+        own: ``dataset``, ``task``, ``model`` or ``method`` of your own, or ``resident``, as for ``Training``.
 
     Raises:
         TrainingDiverged: its ``history`` holds the epochs before.

@@ -34,13 +34,15 @@ class EpochRecorder:
         self.observed = torch.zeros_like(clean_labels)
         self.losses: list[Tensor] = []
         self.held: list[tuple[Tensor, ...]] = []
+        self.pooled = False  # whether any batch may hold rows of the clean set
 
     def add(self, step: Step, gradient: Tensor) -> None:
         """One batch, held as it is: sums are made for many batches at once. Rows from the clean set are left out."""
         self.losses.append(step.losses.mean())
-        own = torch.ones_like(step.labels, dtype=torch.bool) if step.is_meta is None else ~step.is_meta
+        is_meta = torch.zeros_like(step.labels, dtype=torch.bool) if step.is_meta is None else step.is_meta
+        self.pooled = self.pooled or step.is_meta is not None
         batch_size = torch.full_like(step.losses, len(step))
-        self.held.append((step.flows, gradient.detach(), step.labels, step.indices, step.losses, batch_size, own))
+        self.held.append((step.flows, gradient.detach(), step.labels, step.indices, step.losses, batch_size, is_meta))
         if len(self.held) * step.flows.numel() > HELD_CELLS:
             self._sum_up()
 
@@ -48,10 +50,12 @@ class EpochRecorder:
     def _sum_up(self) -> None:
         if not self.held:
             return
-        *parts, own = (torch.cat(part) for part in zip(*self.held, strict=True))
+        *parts, is_meta = (torch.cat(part) for part in zip(*self.held, strict=True))
         self.held = []
-        # how many rows are left is read from the device: here, once for many batches, and not in every batch
-        flows, gradient, observed, indices, losses, batch_size = (part[own] for part in parts)
+        if self.pooled:  # how many rows are left is read from the device: for many batches at once, not in each of them
+            rows = (~is_meta).nonzero().flatten()
+            parts = [part[rows] for part in parts]
+        flows, gradient, observed, indices, losses, batch_size = parts
         flows, gradient = flows.to(self.dtype), gradient.to(self.dtype)
         pulls, sizes = gradient * flows.sign() * batch_size.to(self.dtype)[:, None], flows.abs()
         true = self.clean_labels[indices]

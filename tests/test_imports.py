@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 # Each room imports only from rooms above it, or from itself. A room may have several names.
 ROOMS = (
     ("gdw.errors",),
+    ("gdw.cost",),
     ("gdw.data.pixels",),
     ("gdw.data.randomness",),
     ("gdw.data.datasets", "gdw.data.published", "gdw.data.folder"),
@@ -21,9 +22,10 @@ ROOMS = (
     ("gdw.data.instance_noise", "gdw.data.human_labels"),
     ("gdw.data.splits",),
     ("gdw.data.task",),
-    ("gdw.data.batches",),
+    ("gdw.data.batches", "gdw.data.fetch"),
     ("gdw.data",),
     ("gdw.models",),
+    ("gdw.autocast",),
     ("gdw.stacked",),
     ("gdw.flows",),
     ("gdw.meta",),

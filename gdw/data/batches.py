@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def index_batches(
-    count: int, batch_size: int, generator: torch.Generator
+    count: int, batch_size: int, generator: torch.Generator, device: torch.device | str | None = None
 ) -> Iterator[Int[Tensor, "batch"]]:
     """Endless batches of indices; each pass over ``0 ... count - 1`` is shuffled anew.
 
@@ -18,7 +18,8 @@ def index_batches(
     Args:
         count: images to draw from.
         batch_size: images in each batch, at least 1 and at most ``count``.
-        generator: orders the passes; the indices lie on its device.
+        generator: orders the passes.
+        device: where the indices lie, moved there once a pass; by default where the generator draws.
 
     Raises:
         ValueError: for a batch larger than the data, at the call and not at the first batch.
@@ -27,11 +28,13 @@ def index_batches(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if batch_size > count:
         raise ValueError(f"batch_size {batch_size} is larger than the data: only {count} images to draw from")
-    return _passes(count, batch_size, generator)
+    return _passes(count, batch_size, generator, device or generator.device)
 
 
-def _passes(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Int[Tensor, "batch"]]:
+def _passes(
+    count: int, batch_size: int, generator: torch.Generator, device: torch.device | str
+) -> Iterator[Int[Tensor, "batch"]]:
     whole = count // batch_size * batch_size
     while True:
-        order = torch.randperm(count, generator=generator, device=generator.device)
+        order = torch.randperm(count, generator=generator, device=generator.device).to(device)
         yield from order[:whole].split(batch_size)

@@ -1,6 +1,7 @@
 """How stored pixels become a network's input: normalisation, and random crops and flips, a whole batch at a time."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -38,8 +39,8 @@ class Pixels:
     ) -> Float[Tensor, "batch *shape"]:
         """``(images / scale - mean) / std``, channel by channel, in ``dtype``."""
         per_channel = (-1,) + (1,) * (images.ndim - 2)
-        mean = torch.tensor(self.mean, dtype=dtype, device=images.device).view(per_channel)
-        std = torch.tensor(self.std, dtype=dtype, device=images.device).view(per_channel)
+        mean = _constants(self.mean, dtype, images.device).view(per_channel)
+        std = _constants(self.std, dtype, images.device).view(per_channel)
         return (images.to(dtype) / self.scale).sub_(mean).div_(std)
 
     def augment(
@@ -77,6 +78,12 @@ class Pixels:
         flips = torch.randint(0, 2 if self.flip else 1, (count,), generator=generator, device=where)
         down, right = shifts.to(device)
         return down, right, flips.bool().to(device)
+
+
+@cache
+def _constants(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """On the device once: copied anew for each batch, they would have the host wait for the device each time."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def _mirrored(shift: Int[Tensor, "batch"], size: int) -> Int[Tensor, "batch size"]:

@@ -34,9 +34,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: torch.device | str) -> "Split":
-        """The same split on another device."""
-        return Split(self.images.to(device), self.labels.to(device))
+    def to(self, device: torch.device | str, images: bool = True) -> "Split":
+        """The same split on another device; without ``images`` its labels alone go there."""
+        return Split(self.images.to(device) if images else self.images, self.labels.to(device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,8 @@ class Task:
             noise that no matrix describes, came to it.
         source_indices: for each split, which image of the data set each of its images is; a test set of the
             data set's own is counted on after the last of the others.
+        resident: whether the images to train and test on lie on the device, with their labels; otherwise in the
+            host's memory.
     """
 
     train: Split
@@ -66,6 +68,7 @@ class Task:
     pixels: Pixels
     matrix: Float[Tensor, "classes classes"]
     source_indices: dict[str, Int[Tensor, "images"]]
+    resident: bool = True
 
     @property
     def num_classes(self) -> int:
@@ -82,10 +85,15 @@ class Task:
         """Share of training labels that are wrong, in [0, 1]: counted, not expected."""
         return _wrong_label_rate(self.clean_labels, self.train.labels)
 
-    def to(self, device: torch.device | str) -> "Task":
-        """The same task with its images and labels on another device; matrix and indices stay on the CPU."""
-        splits = {name: getattr(self, name).to(device) for name in ("train", "meta", "validation", "test")}
-        return replace(self, clean_labels=self.clean_labels.to(device), **splits)
+    def to(self, device: torch.device | str, resident: bool = True) -> "Task":
+        """The same task with its images and labels on another device; matrix and indices stay on the CPU.
+
+        Args:
+            resident: whether the images to train and test on go too; the meta and validation images always do.
+        """
+        splits = {name: getattr(self, name).to(device) for name in ("meta", "validation")}
+        splits |= {name: getattr(self, name).to(device, images=resident) for name in ("train", "test")}
+        return replace(self, clean_labels=self.clean_labels.to(device), resident=resident, **splits)
 
 
 def make_task(

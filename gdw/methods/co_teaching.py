@@ -47,6 +47,7 @@ class CoTeaching(Method):
         require_between("first_share", first_share, 0, 1)
         self.given, self.ramp, self.first_share = forget, ramp, first_share
         self.register_buffer("forget", torch.tensor(forget or 0.0, dtype=torch.float64))
+        self._forget = float(self.forget)  # the host's copy: read from a GPU in every step, it would stall it
         self.first_epochs, self.prepared = 0, 0
         self.peer: nn.Module | None = None
         self.peer_optimizer: torch.optim.SGD | None = None
@@ -66,6 +67,7 @@ class CoTeaching(Method):
             shares = observed_counts(task).double()
             kept = estimate_transition(model, task).diagonal().double() @ shares / shares.sum()
             self.forget.copy_(1 - kept)
+            self._forget = float(self.forget)
         if not self.first_epochs or self.prepared == 2:
             self.peer = shuffled_copy(model, self.generator).train()
             self.peer_optimizer = None
@@ -78,11 +80,13 @@ class CoTeaching(Method):
             peer = {name: value for name, value in state_dict.items() if name.startswith("peer.")}
             self._saved = {name.removeprefix("peer."): value for name, value in peer.items()}
             state_dict = {name: value for name, value in state_dict.items() if name not in peer}
-        return super().load_state_dict(state_dict, strict, assign)
+        loaded = super().load_state_dict(state_dict, strict, assign)
+        self._forget = float(self.forget)
+        return loaded
 
     def kept_share(self, epoch: int) -> float:
         """R(t), with t counted from the second model's start."""
-        return 1 - float(self.forget) * min((epoch - self.first_epochs) / self.ramp, 1)
+        return 1 - self._forget * min((epoch - self.first_epochs) / self.ramp, 1)
 
     def logit_gradient(self, step: Step) -> Matrix:
         if self.peer is None:

@@ -1,0 +1,28 @@
+"""Passes in bfloat16 where that is safe, everything else in float32: parameters, logits, weights, the tangent pass."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+
+class Autocast(nn.Module):
+    """A classifier whose passes run under torch's autocast; its parameters and the logits it gives stay float32.
+
+    Only the network is lowered: what a method makes of the logits keeps its digits, and so does the network itself
+    along a tangent, whose inner products are differences of nearly equal numbers.
+
+    Args:
+        model: maps images to logits.
+        dtype: of the passes.
+    """
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype = torch.bfloat16):
+        super().__init__()
+        self.model, self.dtype = model, dtype
+
+    def forward(self, images: Tensor) -> Float[Tensor, "batch classes"]:
+        """Logits in the parameters' own precision."""
+        along_a_tangent = any(forward_ad.unpack_dual(p).tangent is not None for p in self.model.parameters())
+        with torch.autocast(images.device.type, self.dtype, enabled=not along_a_tangent):
+            return self.model(images).to(images.dtype)

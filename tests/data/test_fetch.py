@@ -1,0 +1,75 @@
+"""Pictures that stay on the host: the same batches in the same order, gathered here or by workers."""
+
+import sys
+
+import pytest
+import torch
+
+import gdw
+from gdw.data import fetch
+from gdw.data.batches import index_batches
+from gdw.data.fetch import fetched, fit
+from gdw.data.randomness import generator
+from gdw.train import Sources
+
+CPU = torch.device("cpu")
+SMALL = {"dataset": "digits", "noise": "uniform", "rate": 0.6, "epochs": 3, "device": "cpu"}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_come_with_their_pictures_in_the_order_of_the_indices(workers):
+    images = torch.arange(50, dtype=torch.uint8).view(50, 1, 1, 1).expand(50, 3, 4, 4).contiguous()
+    expected = index_batches(60, 8, generator(0, "batches"))  # ten clean rows on top
+    batches = fetched(images, index_batches(60, 8, generator(0, "batches")), CPU, workers)
+    state = torch.get_rng_state()
+    for _ in range(20):
+        chosen, batch = next(batches)
+        assert torch.equal(chosen, next(expected))
+        assert torch.equal(batch[:, 0, 0, 0].long(), chosen.clamp(max=49))
+        assert batch.dtype == torch.uint8
+    assert torch.equal(torch.get_rng_state(), state)  # the process's random state has no part in it
+
+
+@pytest.mark.parametrize("method", ["gdw", "cross-entropy", "pooled", "fine-tune", "glc"])
+def test_a_run_from_the_host_has_the_history_of_a_resident_one(method):
+    experiment = gdw.Experiment(**SMALL, method=method)
+    assert gdw.run(experiment, resident=False) == gdw.run(experiment, resident=True)
+
+
+def test_with_workers_and_augmentation_too(monkeypatch):
+    """The pictures are moved and mirrored where the network runs, in whole batches: by the same random numbers."""
+    data = gdw.load_dataset("digits")
+    shifted = gdw.data.Dataset(
+        "shifted", data.class_names, data.images, data.labels, pixels=gdw.data.Pixels(scale=16, pad=1, flip=True)
+    )
+    experiment = gdw.Experiment(**SMALL, method="mwnet")
+    resident = gdw.run(experiment, dataset=shifted)
+    loop = sys.modules["gdw.train"]  # `gdw.train` is the function
+    monkeypatch.setattr(loop, "fetched", lambda images, indices, device: fetched(images, indices, device, 2))
+    assert gdw.run(experiment, dataset=shifted, resident=False) == resident
+
+
+def test_only_what_fits_a_gpu_lies_there(monkeypatch):
+    cuda = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
+    assert fit(500, cuda)
+    assert not fit(501, cuda)
+    assert fit(10**15, CPU)
+    assert fetch.SHARE < 1
+
+
+def test_a_task_that_is_not_resident_leaves_its_pictures_where_they_are():
+    task = gdw.make_task(gdw.load_dataset("digits"))
+    away = task.to("meta", resident=False)
+    assert away.train.images is task.train.images
+    assert away.test.images is task.test.images
+    assert {away.train.labels.device.type, away.test.labels.device.type, away.meta.images.device.type} == {"meta"}
+    assert not away.resident
+    assert task.to("meta").train.images.device.type == "meta"
+
+
+def test_no_picture_is_copied_before_it_is_asked_for():
+    training = gdw.Training(gdw.Experiment(**SMALL, method="gdw"), resident=False)
+    sources = Sources(training.task, training.model, training.experiment.plan)
+    assert sources.images["train"] is training.task.train.images
+    assert not sources.once
