@@ -1,37 +1,12 @@
-"""Ratios that survive a noisy machine: everything compared is run in turns, within one process."""
+"""What every benchmark does: measure again where the rounds disagree, and say on what machine."""
 
 import platform
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
-from statistics import median
 
 import torch
 
-WARM_UP = 2  # rounds that are not counted
-SPREAD_ALLOWED = 0.10  # of a ratio's range, relative to its median, before the rounds are run again
-
-
-def interleaved(
-    steps: Mapping[str, Callable[[], None]], baseline: str, rounds: int = 15, device: str = "cpu"
-) -> dict[str, dict]:
-    """Time every step once per round, in turns, and divide by the baseline's time of the same round.
-
-    Args:
-        steps: name to a function that takes one step.
-        rounds: how many, at least 15 for a figure worth stating.
-
-    Returns:
-        For each name: ``seconds`` (median), ``ratio`` (median), ``low`` and ``high`` (quartiles of the ratio: a
-        single disturbed round moves the range, not them), ``range`` and the number of ``rounds``.
-    """
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for round_ in range(WARM_UP + rounds):
-        for name, step in steps.items():
-            seconds = _timed(step, device)
-            if round_ >= WARM_UP:
-                times[name].append(seconds)
-    return {name: _summary(seconds, times[baseline]) for name, seconds in times.items()}
+SPREAD_ALLOWED = 0.10  # of a ratio's quartiles, relative to its median, before the rounds are run again
 
 
 def steady(measure: Callable[[], dict[str, dict]], attempts: int = 3) -> dict[str, dict]:
@@ -57,30 +32,4 @@ def machine(device: str = "cpu") -> dict:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "date": date.today().isoformat(),
-    }
-
-
-def _timed(step: Callable[[], None], device: str) -> float:
-    if device == "cuda":
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        step()
-        end.record()
-        torch.cuda.synchronize()
-        return start.elapsed_time(end) / 1000
-    started = time.perf_counter()
-    step()
-    return time.perf_counter() - started
-
-
-def _summary(seconds: list[float], baseline: list[float]) -> dict:
-    ratios = sorted(own / base for own, base in zip(seconds, baseline, strict=True))
-    quarter = len(ratios) // 4
-    return {
-        "seconds": median(seconds),
-        "ratio": median(ratios),
-        "low": ratios[quarter],
-        "high": ratios[-1 - quarter],
-        "range": [ratios[0], ratios[-1]],
-        "rounds": len(ratios),
     }

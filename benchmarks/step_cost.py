@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 
 import gdw
-from benchmarks.measure import interleaved, machine, steady
+from benchmarks.measure import machine, steady
 from benchmarks.reference_structure import reference_step
+from gdw.cost import interleaved
 from gdw.data.randomness import generator
 from gdw.models import build_model
 from gdw.train import take_step
@@ -33,6 +34,7 @@ METHODS = {
     "no_virtual_step": ("gdw", "no-virtual-step"),
     "finite_difference": ("gdw", "finite-difference"),
     "first_order": ("gdw", "first-order"),
+    "last_layer": ("gdw", "last-layer"),
 }
 REFERENCE = "reference_structure"  # the passes of the reference implementation, in its order
 ROWS = (*METHODS, REFERENCE)

@@ -30,11 +30,14 @@ class DistributedStep(Step):
 
     Raises:
         TypeError: the model is no DistributedDataParallel.
+        ValueError: another ``derivative`` than forward mode, or ``save_memory``.
     """
 
     def __init__(self, model: DistributedDataParallel, images: Tensor, labels: Int[Tensor, "rows"], **given):
         if not isinstance(model, DistributedDataParallel):
             raise TypeError(f"wrap the model in DistributedDataParallel first, got {type(model).__name__}")
+        if given.get("save_memory") or given.get("derivative", "auto") not in ("auto", "forward"):
+            raise ValueError("across ranks the meta gradient is taken by forward mode, with the graph kept")
         super().__init__(model, images, labels, **given)
         self.own_rows = slice(dist.get_rank() * len(labels), (dist.get_rank() + 1) * len(labels))
         self._own_images, self._own_logits, self.model = images, self.logits, model.module

@@ -129,6 +129,7 @@ class Problem:
         replay: context under which the training batch's forward pass repeats the first: it draws the same random
             numbers, and may take up what the first has computed (reuse.py).
         tangent_pass: gives the logits' tangent, as ``logit_tangent`` does.
+        only: names of the parameters that take the virtual step, where not all of them do.
     """
 
     model: nn.Module
@@ -139,6 +140,7 @@ class Problem:
     lr: "float | torch.optim.Optimizer"
     replay: Callable = nullcontext
     tangent_pass: Callable = logit_tangent
+    only: frozenset[str] | None = None
 
     @cached_property
     def _trainable(self) -> Named:
@@ -151,7 +153,8 @@ class Problem:
     @cached_property
     def parameters(self) -> Named:
         """What the virtual step moves."""
-        return {name: p for name, p in self._trainable.items() if name in self.rates}
+        moved = self.rates.keys() if self.only is None else self.rates.keys() & self.only
+        return {name: p for name, p in self._trainable.items() if name in moved}
 
     @cached_property
     def here(self) -> Named:

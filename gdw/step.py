@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gdw.approximate import finite_difference, first_order, without_virtual_step
+from gdw.approximate import finite_difference, first_order, last_layer, without_virtual_step
 from gdw.errors import unknown
 from gdw.flows import class_gradients, zero_mean
 from gdw.meta import Problem, by_double_backward, by_forward_mode, logit_tangent, meta_gradient
@@ -29,6 +29,7 @@ DERIVATIVES = {
     "no-virtual-step": without_virtual_step,
     "finite-difference": finite_difference,
     "first-order": first_order,
+    "last-layer": last_layer,
 }
 
 NEED_THE_GRAPH = ("reuse", "double-backward")

@@ -40,6 +40,27 @@ def test_first_order_leaves_both_out():
     assert error("first-order", lr=0.1) > error("finite-difference", lr=0.1)
 
 
+def test_through_the_last_layer_alone():
+    assert error("last-layer", linear=True) < 1e-12  # there is no other layer
+    exact, alone = gradient("forward"), gradient("last-layer")
+    assert 0.1 < error("last-layer") < 1
+    assert torch.corrcoef(torch.stack([exact.flatten(), alone.flatten()]))[0, 1] > 0.5
+
+
+def test_the_last_layer_is_what_a_model_with_all_else_frozen_moves():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4)).double()
+    images, labels = torch.randn(20, 8, dtype=torch.float64), torch.randint(4, (20,))
+
+    def taken(derivative):
+        step = Step(model, images, labels, meta_batch=(images.flip(0), labels), lr=0.1, derivative=derivative)
+        return step.meta_gradient(torch.ones(20, 4, dtype=torch.float64))
+
+    alone = taken("last-layer")
+    model[0].requires_grad_(False)
+    torch.testing.assert_close(alone, taken("forward"), rtol=0, atol=1e-14)
+
+
 def test_an_unknown_way_is_refused():
     with pytest.raises(ValueError, match="unknown derivative 'forwards'; did you mean 'forward'"):
         gradient("forwards")

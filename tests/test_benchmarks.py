@@ -3,9 +3,9 @@
 import torch
 
 from benchmarks import memory, step_cost
-from benchmarks.measure import interleaved
 from benchmarks.reference_structure import reference_step
 from gdw import Step
+from gdw.cost import interleaved
 from gdw.data.randomness import generator
 from gdw.methods import GDW
 from gdw.models import build_model

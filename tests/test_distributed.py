@@ -52,6 +52,9 @@ def part(tensors, rank):
 def one_rank(rank, folder):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=RANKS)
+    for how in ({"save_memory": True}, {"derivative": "reuse"}):
+        with pytest.raises(ValueError, match="across ranks"):
+            DistributedStep(DistributedDataParallel(small_model()), *batch(), **how)
     torch.save({name: trained(name, rank) for name in methods()}, f"{folder}/rank{rank}.pt")
     dist.destroy_process_group()
 

@@ -1,0 +1,113 @@
+"""What a training step costs: operations and memory counted, alike on every machine; time, as ratios in one run."""
+
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from statistics import median
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+Action = Callable[[], object]
+WARM_UP = 2  # rounds that are not counted
+
+
+def operations(action: Action) -> int:
+    """Floating-point operations of all matrix products and convolutions in it, forward and backward.
+
+    They depend on the model, the batch and the passes alone, so that a ratio of two is the ratio of their passes.
+    """
+    with FlopCounterMode(display=False) as counter:
+        action()
+    return counter.get_total_flops()
+
+
+def peak_bytes(action: Action) -> int:
+    """The most that is alive at once of what it allocates, in bytes of tensors; what was there before does not count.
+
+    Only what torch's operations give back is seen, not their scratch memory.
+    """
+    with _Alive() as alive:
+        action()
+    return alive.peak
+
+
+class _Alive(TorchDispatchMode):
+    """Follows every block of memory from the operation that gives it back to its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.peak = 0, 0
+        self._known: weakref.WeakSet = weakref.WeakSet()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        for given in tree_leaves((args, kwargs)):
+            if isinstance(given, Tensor):
+                self._known.add(given.untyped_storage())  # there before, or followed already
+        output = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(output):
+            if isinstance(tensor, Tensor):
+                self._follow(tensor.untyped_storage())
+        self.peak = max(self.peak, self.now)
+        return output
+
+    def _follow(self, block: torch.UntypedStorage) -> None:
+        if block not in self._known:
+            self._known.add(block)
+            self.now += block.nbytes()
+            weakref.finalize(block, self._end, block.nbytes())
+
+    def _end(self, size: int) -> None:
+        self.now -= size
+
+
+def interleaved(actions: Mapping[str, Action], baseline: str, rounds: int = 15, device: str = "cpu") -> dict[str, dict]:
+    """Time every action once per round, in turns, and divide by the baseline's time of the same round.
+
+    Shared machines are noisy: a slow moment slows all of a round alike, and a ratio survives it.
+
+    Args:
+        actions: name to a function that takes one step, say.
+        rounds: how many, at least 15 for a figure worth stating.
+        device: where they run; on ``"cuda"`` events are timed.
+
+    Returns:
+        For each name: ``seconds`` (median), ``ratio`` (median), ``low`` and ``high`` (quartiles of the ratio: a
+        single disturbed round moves the range, not them), ``range`` and the number of ``rounds``.
+    """
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    for round_ in range(WARM_UP + rounds):
+        for name, action in actions.items():
+            seconds = _timed(action, device)
+            if round_ >= WARM_UP:
+                times[name].append(seconds)
+    return {name: _summary(seconds, times[baseline]) for name, seconds in times.items()}
+
+
+def _timed(action: Action, device: str) -> float:
+    if device == "cuda":
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+        action()
+        end.record()
+        torch.cuda.synchronize()
+        return start.elapsed_time(end) / 1000
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def _summary(seconds: list[float], baseline: list[float]) -> dict:
+    ratios = sorted(own / base for own, base in zip(seconds, baseline, strict=True))
+    quarter = len(ratios) // 4
+    return {
+        "seconds": median(seconds),
+        "ratio": median(ratios),
+        "low": ratios[quarter],
+        "high": ratios[-1 - quarter],
+        "range": [ratios[0], ratios[-1]],
+        "rounds": len(ratios),
+    }
