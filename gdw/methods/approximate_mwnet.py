@@ -17,7 +17,8 @@ class _ApproximateMWNet(LearnsWeightNet):
 
     def logit_gradient(self, step: Step) -> Matrix:
         weights = self.instance_weights(step)
-        self.learn(weights, self.approximate_gradient(weights.detach(), step))
+        if self.is_meta_step():
+            self.learn(weights, self.approximate_gradient(weights.detach(), step))
         with torch.no_grad():
             return self.instance_weights(step) * step.flows / len(step)
 

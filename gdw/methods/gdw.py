@@ -52,14 +52,13 @@ class GDW(LearnsWeightNet):
 
     def logit_gradient(self, step: Step) -> Matrix:
         weights = self.first_stage(step)
-        if self.stage_one or self.stage_two:
+        if (self.stage_one or self.stage_two) and self.is_meta_step():
             meta_gradient = step.meta_gradient(weights)
-        if self.stage_one:
-            self.learn(weights, meta_gradient)
-        weights = weights.detach()
-        if self.stage_two:
-            weights = self.second_stage(weights, meta_gradient, step)
-        return weights * step.flows / len(step)
+            if self.stage_one:
+                self.learn(weights, meta_gradient)
+            if self.stage_two:
+                weights = self.second_stage(weights.detach(), meta_gradient, step)
+        return weights.detach() * step.flows / len(step)
 
     def first_stage(self, step: Step) -> Matrix:
         """One weight per instance, from its loss, copied to all its classes; with V's graph."""

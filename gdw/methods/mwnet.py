@@ -20,6 +20,7 @@ class MWNet(LearnsWeightNet):
 
     def logit_gradient(self, step: Step) -> Matrix:
         weights = self.instance_weights(step).expand_as(step.flows)
-        self.learn(weights, step.meta_gradient(weights))
+        if self.is_meta_step():
+            self.learn(weights, step.meta_gradient(weights))
         with torch.no_grad():
             return self.instance_weights(step) * step.flows / len(step)

@@ -22,10 +22,17 @@ class LearnsWeightNet(Method):
     Args:
         weight_net_lr: Adam's learning rate for V.
         weight_net_decay: Adam's weight decay for V.
+        meta_every: the clean set is asked at every so many batches; at those between, V's weights are used as they
+            stand. Above 1 an approximation, named as such; the published methods ask at every batch.
     """
 
-    def __init__(self, *args, weight_net_lr: float = 1e-3, weight_net_decay: float = 1e-4, **kwargs):
+    def __init__(
+        self, *args, weight_net_lr: float = 1e-3, weight_net_decay: float = 1e-4, meta_every: int = 1, **kwargs
+    ):
         super().__init__(*args, **kwargs)
+        if meta_every < 1:
+            raise ValueError(f"meta_every must be at least 1, got {meta_every}")
+        self.meta_every, self._batches = meta_every, 0
         self.weight_net = WeightNet()
         if self.generator is not None:
             initialise(self.weight_net, self.generator)
@@ -35,6 +42,11 @@ class LearnsWeightNet(Method):
     def instance_weights(self, step: Step) -> Float[Tensor, "batch 1"]:
         """``V(loss)`` in (0, 1), with its graph."""
         return self.weight_net(step.losses)
+
+    def is_meta_step(self) -> bool:
+        """Whether the clean set is asked at this batch; counts it."""
+        self._batches += 1
+        return (self._batches - 1) % self.meta_every == 0
 
     def learn(self, weights: Matrix, meta_gradient: Matrix) -> None:
         """V takes one optimiser step along the meta gradient of the weights it gave."""
@@ -61,6 +73,7 @@ class LearnsWeightNet(Method):
         for seed, method in enumerate(methods):
             pairs = zip(self.weight_net.parameters(), method.weight_net.parameters(), strict=True)
             method.optimizer.state.update({own: self._moments(stacked, seed) for stacked, own in pairs})
+            method._batches = self._batches
 
     def _moments(self, stacked: Tensor, seed: int) -> dict[str, Tensor]:
         """Adam's state of one seed; its count of steps is all seeds'."""
@@ -68,7 +81,8 @@ class LearnsWeightNet(Method):
         return {name: (value[seed] if value.ndim else value).clone() for name, value in state.items()}
 
     def get_extra_state(self) -> dict:
-        return self.optimizer.state_dict()
+        return {"optimizer": self.optimizer.state_dict(), "batches": self._batches}
 
     def set_extra_state(self, state: dict) -> None:
-        self.optimizer.load_state_dict(state)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._batches = state["batches"]

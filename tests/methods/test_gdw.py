@@ -1,6 +1,7 @@
 """GDW: its ties and limits, and beside a slow loop written from the paper."""
 
 from copy import deepcopy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from gdw.methods import GDW, TiedGDW
-from tests.methods.helpers import BATCH, CLASSES, autograd_of, make_step, small_model
+from gdw.methods import GDW, MWNet, TiedGDW
+from tests.methods.helpers import BATCH, CLASSES, autograd_of, batch, make_step, small_model
 
 
 def new(kind=GDW, **given):
@@ -101,3 +102,34 @@ def test_an_all_zero_meta_gradient_moves_nothing():
 def test_a_negative_setting_is_refused(name):
     with pytest.raises(ValueError, match=name):
         new(**{name: -1.0})
+
+
+@pytest.mark.parametrize("kind", [GDW, MWNet])
+def test_between_two_questions_to_the_clean_set_v_stands_as_it_is(kind):
+    method, asked, curves = new(kind, meta_every=3), [], []
+    for seed in range(7):
+        step = make_step(seed=seed, meta_batch=lambda seed=seed: asked.append(seed) or batch(5, seed=seed))
+        gradient = method.logit_gradient(step)
+        curves.append(method.snapshot()["weight_curve"])
+        if seed not in asked:
+            expected = method.instance_weights(step).detach() * step.flows / len(step)
+            torch.testing.assert_close(gradient, expected)
+    assert asked == [0, 3, 6]
+    moved = [not torch.equal(before, after) for before, after in pairwise(curves)]
+    assert moved == [False, False, True, False, False, True]
+
+
+def test_asking_at_every_batch_is_the_default_and_at_none_is_refused():
+    assert new().meta_every == 1
+    with pytest.raises(ValueError, match="meta_every must be at least 1"):
+        new(meta_every=0)
+
+
+def test_what_is_saved_knows_when_the_clean_set_is_asked_next():
+    first, second = new(meta_every=2), new(meta_every=2)
+    first.logit_gradient(make_step())
+    second.load_state_dict(first.state_dict())
+    asked = []
+    for method in (first, second):
+        method.logit_gradient(make_step(seed=1, meta_batch=lambda: asked.append(1)))
+    assert not asked
