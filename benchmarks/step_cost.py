@@ -40,30 +40,37 @@ REFERENCE = "reference_structure"  # the passes of the reference implementation,
 ROWS = (*METHODS, REFERENCE)
 
 
-def one_step(name: str, model: str, batch_size: int, num_classes: int, device: str) -> Callable[[], None]:
-    """A function that takes one training step of a method on random images, everything on the device."""
-    method_name, derivative = METHODS.get(name, ("gdw", ""))
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def network_and_batches(
+    model: str, batch_size: int, num_classes: int, device: str
+) -> tuple[torch.nn.Module, Batch, Batch]:
+    """A new network, a training batch and a clean batch of random images, everything on the device."""
     random = generator(0, "pictures", device)
 
-    def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    def batch() -> Batch:
         images = torch.randn(batch_size, *PICTURES[model], generator=random, device=device)
         return images, torch.randint(num_classes, (batch_size,), generator=random, device=device)
 
-    (images, labels), meta_batch = batch(), batch()
-    network = build_model(model, PICTURES[model], num_classes, generator(0, "model")).to(device)
+    return build_model(model, PICTURES[model], num_classes, generator(0, "model")).to(device), batch(), batch()
+
+
+def one_step(name: str, model: str, batch_size: int, num_classes: int, device: str) -> Callable[[], None]:
+    """A function that takes one training step of a method on random images."""
+    method_name, derivative = METHODS.get(name, ("gdw", ""))
+    network, batch, meta_batch = network_and_batches(model, batch_size, num_classes, device)
     method = gdw.methods.method_class(method_name)(num_classes, generator=generator(0, "method")).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
 
     if name == REFERENCE:
         build = partial(build_model, model, PICTURES[model], num_classes, generator(0, "model"))
-        return partial(reference_step, build, network, method, optimizer, (images, labels), meta_batch)
+        return partial(reference_step, build, network, method, optimizer, batch, meta_batch)
+
+    how = {"meta_batch": meta_batch, "lr": optimizer, "derivative": derivative, "save_memory": name == "save_memory"}
 
     def step() -> None:
-        seen = gdw.Step(
-            network, images, labels, meta_batch=meta_batch, lr=optimizer, derivative=derivative,
-            save_memory=name == "save_memory",
-        )  # fmt: skip
-        take_step(seen, method, optimizer)
+        take_step(gdw.Step(network, *batch, **how), method, optimizer)
 
     return step
 

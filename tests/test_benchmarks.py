@@ -1,10 +1,12 @@
 """What the benchmarks time is what they say: the reference structure takes the very step that GDW takes."""
 
+import json
+
 import torch
 
-from benchmarks import memory, step_cost
+from benchmarks import approximations, live, memory, step_cost
 from benchmarks.reference_structure import reference_step
-from gdw import Step
+from gdw import Experiment, Step
 from gdw.cost import interleaved
 from gdw.data.randomness import generator
 from gdw.methods import GDW
@@ -48,3 +50,23 @@ def test_the_rise_of_memory_is_that_of_what_is_held():
     held = []
     rise = memory._resident_rise(lambda: held.append(torch.ones(50_000_000)))
     assert 150e6 < rise < 400e6  # 200 MB of float32
+
+
+def test_every_approximation_is_a_run_of_its_own_and_is_compared_with_the_exact_one_seed_by_seed():
+    configs = {json.dumps(Experiment(**how).config(), sort_keys=True) for how in approximations.WAYS.values()}
+    assert len(configs) == len(approximations.WAYS)
+    scenarios = dict.fromkeys(approximations.SCENARIOS, [90.0, 92.0])
+    accuracy = dict.fromkeys(approximations.WAYS, scenarios)
+    accuracy["last layer"] = {name: [89.0, 91.0] for name in scenarios}
+    table = {row["way"]: row for row in approximations.rows({}, dict.fromkeys(approximations.WAYS, 1.0), accuracy)}
+    assert table["last layer"]["uniform 60, minus exact"] == "-1.0 [-1.0, -1.0]"
+    assert table["every second batch"]["uniform 60, minus exact"] == "+0.0 [+0.0, +0.0]"
+    assert "uniform 60, minus exact" not in table["exact"]
+
+
+def test_a_lab_is_timed_by_what_it_shows():
+    lab = live.Lab()
+    assert 0 < lab.seconds_to_first_curve() < live.WAIT_SECONDS
+    assert lab.pictures
+    assert not lab.lab.session.busy  # it has been stopped
+    assert 0 <= lab.seconds_to_stop(after=0) < live.WAIT_SECONDS
