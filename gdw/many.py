@@ -10,12 +10,15 @@ from torch import Tensor
 from gdw.data.datasets import Dataset, load_dataset
 from gdw.experiment import Experiment, Training, stepwise
 from gdw.history import History
+from gdw.methods.base import method_class
+from gdw.models import MODELS
 from gdw.recorder import EpochRecorder
 from gdw.stacked import Stacked, can_stack
 from gdw.stacked_step import StackedStep
 from gdw.train import BatchDone, EpochDone, Sources, TrainingDiverged, cosine, epoch_row, sgd, take_step, with_rate
 
 EXACT = ("auto", "forward", "reuse")  # derivatives that forward mode gives for all seeds at once
+SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on a GPU, which are busy with one
 
 
 class ManySeeds:
@@ -39,7 +42,8 @@ class ManySeeds:
             raise ValueError(f"seeds must be at least one, each once, got {seeds}")
         dataset = dataset or load_dataset(experiment.dataset, image_size=experiment.image_size)  # decoded once for all
         self.trainings = [Training(experiment.with_(seed=seed), dataset=dataset) for seed in seeds]
-        self.at_once = len(seeds) > 1 and _go_together(self.trainings)
+        sizes = {(len(t.task.train), len(t.task.meta)) for t in self.trainings}
+        self.at_once = len(seeds) > 1 and len(sizes) == 1 and bears_seeds(experiment)
 
     @property
     def histories(self) -> list[History]:
@@ -84,11 +88,14 @@ def run_seeds(
     return many.histories
 
 
-def _go_together(trainings: Sequence[Training]) -> bool:
-    """Whether method, model and derivative bear a seed axis, and all batches have one size."""
-    one, sizes = trainings[0], {(len(t.task.train), len(t.task.meta)) for t in trainings}
-    says_so = vars(type(one.method)).get("many_seeds", False)  # of this class itself: methods/base.py says why
-    return says_so and can_stack(one.model) and one.experiment.derivative in EXACT and len(sizes) == 1
+def bears_seeds(experiment: Experiment) -> bool:
+    """Whether method, model, derivative and precision bear a seed axis; looks at no data."""
+    if not vars(method_class(experiment.method)).get("many_seeds", False):  # its own word: methods/base.py says why
+        return False
+    with torch.device("meta"):  # shapes only
+        model = MODELS[experiment.model]((3, 32, 32), 10)
+    exact = experiment.derivative in EXACT and experiment.precision in SEED_AXIS_PRECISIONS
+    return can_stack(model) and exact and not experiment.save_memory
 
 
 def _train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:
