@@ -39,6 +39,7 @@ SCENARIOS = {
     "flip 40": {"noise": "flip", "rate": 0.4},
     "uniform 40 + long tail 0.1": {"rate": 0.4, "imbalance": 0.1},
 }
+COMMAND = "python -m benchmarks.approximations --json FILE"
 EPOCH = 10  # whose batches the errors are measured on
 COUNTED_BATCH = 4  # images: a ratio of operations does not depend on it
 COUNTED_STEPS = 10  # whole rounds of every second and every fifth batch
@@ -114,7 +115,7 @@ def rows(error: dict, cost: dict, accuracy: dict) -> list[dict]:
             "cosine": error.get(way, {}).get("cosine"),
             "cost": cost[way],
             **{name: mean(accuracy[way][name]) for name in SCENARIOS},
-            **{f"{name}, minus exact": str(paired_difference(accuracy[way][name], accuracy["exact"][name]))
+            **{f"{name}, difference": paired_difference(accuracy[way][name], accuracy["exact"][name])
                for name in SCENARIOS if way != "exact"},
         }
         for way in WAYS
@@ -133,10 +134,11 @@ def main() -> None:
     print("| --- " * (4 + len(SCENARIOS)) + "|")
     for row in table:
         beside = [f"{row[key]:.2g}" if row[key] is not None else "" for key in ("relative_error", "cosine")]
-        scores = [f"{row[name]:.1f} {row.get(f'{name}, minus exact', '')}".strip() for name in SCENARIOS]
+        scores = [f"{row[name]:.1f} {row.get(f'{name}, difference', '')}".strip() for name in SCENARIOS]
         print("| " + " | ".join([row["way"], *beside, f"{row['cost']:.2f}", *scores]) + " |")
     if options.json:
-        options.json.write_text(json.dumps({"rows": table, "seeds": options.seeds, **machine()}, indent=1) + "\n")
+        record = {"command": COMMAND, "seeds": options.seeds, "scenarios": list(SCENARIOS), "rows": table, **machine()}
+        options.json.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,105 @@
+"""What a step costs: its passes one after the other; ratios as bars; what an approximation saves and loses."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from gdw_notebooks import style
+from gdw_notebooks.passes import KINDS, PASSES, PLAIN, total
+
+ROW, FOOT = 0.42, 1.6  # inches for each bar, and for title, axis and legend
+
+# The training batch in blue, the clean batch in green, what makes a difference between the ways in orange.
+LOOKS = {
+    "forward": style.Look("#56B4E9"),
+    "virtual step, backward": style.Look("#0072B2", hatch="//"),
+    "clean batch, forward": style.Look("#7FC9A8"),
+    "clean batch, backward": style.Look("#009E73", hatch="//"),
+    "forward again": style.Look("#F5C396"),
+    "tangent": style.Look("#D55E00", hatch=".."),
+    "back through the virtual step": style.Look("#882255", hatch="xx"),
+    "real step, backward": style.Look("#1a1a1a", hatch="//"),
+}
+
+
+def pass_bars(ways: Sequence[str], *, title: str, large: bool = False) -> Figure:
+    """One bar for each way to take a step (keys of ``PASSES``), its passes in the order in which they are made."""
+    figure, axes = style.new_figure(height=FOOT + 0.5 + ROW * len(ways), large=large)
+    for place, way in enumerate(ways):
+        start = 0
+        for kind, width in PASSES[way].items():
+            label = kind if kind not in axes.get_legend_handles_labels()[1] else None
+            axes.barh(place, width, left=start, height=0.62, label=label, linewidth=0.8, **LOOKS[kind].patch())
+            start += width
+        axes.annotate(
+            f"{start} = {total(way) / PLAIN:.2f} plain steps", (start, place), xytext=(6, 0),
+            textcoords="offset points", va="center", fontsize=style.SMALL, color=style.INK,
+        )  # fmt: skip
+    _rows(axes, ways)
+    axes.set(xlabel="passes (a forward pass of one batch is 1)", xlim=(0, 1.45 * max(map(total, ways))))
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    kinds = [kind for kind in KINDS if kind in handles]
+    figure.legend(
+        [handles[kind] for kind in kinds], kinds, loc="outside lower center", ncols=3, frameon=False,
+        fontsize=style.SMALL,
+    )  # fmt: skip
+    style.finding(figure, title)
+    return figure
+
+
+def ratio_bars(
+    ratios: Mapping[str, float | tuple[float, float, float]], *, title: str, xlabel: str, large: bool = False
+) -> Figure:
+    """One bar for each way, in units of a plain step.
+
+    Args:
+        ratios: a number, or a median with its lowest and highest value, which a whisker then spans.
+    """
+    figure, axes = style.new_figure(height=FOOT + ROW * len(ratios), large=large)
+    for place, value in enumerate(ratios.values()):
+        middle, low, high = value if isinstance(value, tuple) else (value, value, value)
+        axes.barh(place, middle, height=0.55, color=style.METHODS["mwnet"].color if place else style.INK)
+        axes.plot([low, high], [place, place], color=style.INK, linewidth=1.4)
+        axes.annotate(
+            f"{middle:.2f}", (high, place), xytext=(6, 0), textcoords="offset points", va="center",
+            fontsize=style.SMALL, color=style.INK,
+        )  # fmt: skip
+    _rows(axes, ratios)
+    axes.axvline(1, color=style.INK, linewidth=0.8, linestyle=style.DOTTED)
+    axes.set(xlabel=xlabel)
+    axes.set_xlim(0, 1.12 * axes.get_xlim()[1])
+    style.finding(figure, title)
+    return figure
+
+
+def savings(rows: Sequence[Mapping], scenarios: Sequence[str], *, title: str, large: bool = False) -> Figure:
+    """What each approximation costs, and how far its accuracy lies from the exact method's, with 95 % intervals.
+
+    Args:
+        rows: of ``benchmarks.approximations``: ``way``, ``cost``, and for each scenario
+            ``"<scenario>, difference"``, a mean with its bounds in points.
+        scenarios: one column of axes each.
+    """
+    figure, columns = style.new_figure(
+        1, len(scenarios), width=9.6, height=FOOT + ROW * len(rows), large=large, sharey=True, squeeze=False
+    )
+    look = style.method_look("gdw")
+    for axes, scenario in zip(columns[0], scenarios, strict=True):
+        for place, row in enumerate(rows):
+            mean, low, high = row[f"{scenario}, difference"]
+            axes.plot([low, high], [place, place], color=look.color, linewidth=2)
+            decided = low > 0 or high < 0
+            axes.plot(mean, place, look.marker, color=look.color, markerfacecolor=look.color if decided else "white")
+        axes.axvline(0, color=style.INK, linewidth=0.8)
+        axes.set_title(scenario, fontsize=style.SMALL, loc="left", fontweight="bold")
+    _rows(columns[0][0], [f"{row['way']}\n({row['cost']:.2f} plain steps)" for row in rows])
+    figure.supxlabel("test accuracy minus exact GDW's (points; ten seeds, paired)", fontsize=style.TEXT)
+    style.finding(figure, title)
+    return figure
+
+
+def _rows(axes, names) -> None:
+    axes.set(yticks=range(len(names)), yticklabels=list(names))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
