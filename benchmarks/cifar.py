@@ -19,7 +19,7 @@ from benchmarks.measure import machine
 from gdw import sweep
 from gdw.__main__ import OPTIONS, add_experiment_options
 from gdw.compare import deviations, differences, means, scenario_name, table
-from gdw.data.published import SOURCES
+from gdw.data.published import cifar10_at
 from gdw.errors import unknown
 from gdw.experiment import Experiment, resolve_device
 from gdw.history import History
@@ -41,19 +41,6 @@ CHANGES = (
     "model", "epochs", "batch-size", "meta-per-class", "train-per-class", "test-per-class", "image-size", "threads",
     "device", "precision",
 )  # fmt: skip
-
-
-def dataset_at(path: Path) -> str:
-    """The name under which ``gdw.load_dataset`` finds the pictures of this folder, once ``GDW_DATA`` names it.
-
-    Raises:
-        FileNotFoundError: neither torchvision's files nor an image folder are there.
-    """
-    if (path / "cifar-10-batches-py").is_dir() or any((path / file).exists() for file in SOURCES["cifar10"].files):
-        return "cifar10"
-    if (path / "train").is_dir():
-        return "cifar10-folder"
-    raise FileNotFoundError(f"{path} holds neither cifar-10-batches-py nor train/<class>/... with test/<class>/...")
 
 
 def experiments_of(
@@ -115,7 +102,7 @@ def _run(options: argparse.Namespace) -> int:
     os.environ["GDW_DATA"] = str(options.data.expanduser().resolve())  # for the workers too
     given = {name: getattr(options, name) for name in (change.replace("-", "_") for change in CHANGES)}
     experiments = experiments_of(
-        dataset_at(Path(os.environ["GDW_DATA"])), options.method or METHODS, options.scenario or list(SCENARIOS),
+        cifar10_at(Path(os.environ["GDW_DATA"])), options.method or METHODS, options.scenario or list(SCENARIOS),
         options.seeds, {name: value for name, value in given.items() if value is not None},
     )  # fmt: skip
     device = resolve_device(experiments[0].device).type

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import cifar
 from gdw import Experiment, History
+from gdw.data.published import cifar10_at
 from gdw.presets import PRESETS
 from tests.pictures import cifar_folder
 
@@ -81,9 +82,9 @@ def test_the_default_is_the_published_protocol():
 
 
 def test_both_kinds_of_folder_are_told_apart(pictures, tmp_path):
-    assert cifar.dataset_at(pictures) == "cifar10-folder"
+    assert cifar10_at(pictures) == "cifar10-folder"
     (tmp_path / "cifar-10-batches-py").mkdir()
-    assert cifar.dataset_at(tmp_path) == "cifar10"
+    assert cifar10_at(tmp_path) == "cifar10"
 
 
 def test_bad_input_ends_in_one_sentence(pictures, tmp_path, capsys, monkeypatch):

@@ -54,6 +54,19 @@ def data_root(root: str | Path | None = None) -> Path:
     return Path(root or os.environ.get("GDW_DATA") or DEFAULT_ROOT).expanduser()
 
 
+def cifar10_at(folder: Path) -> str:
+    """The name of the CIFAR-10 in a folder: ``"cifar10"`` for torchvision's files, ``"cifar10-folder"`` for pictures.
+
+    Raises:
+        FileNotFoundError: neither of them is there.
+    """
+    if (folder / "cifar-10-batches-py").is_dir() or any((folder / file).exists() for file in SOURCES["cifar10"].files):
+        return "cifar10"
+    if (folder / "train").is_dir():
+        return "cifar10-folder"
+    raise FileNotFoundError(f"{folder} holds neither cifar-10-batches-py nor train/<class>/... with test/<class>/...")
+
+
 def load_published(name: str, root: str | Path | None = None) -> Dataset:
     """One of ``SOURCES`` with its published test set.
 

@@ -28,6 +28,7 @@ def learning_curves(
     ghosts: Sequence[History] = (),
     epochs: int | None = None,
     marked: int | None = None,
+    top: float = 100.0,
     title: str | None = None,
     large: bool = False,
 ) -> Figure:
@@ -39,6 +40,7 @@ def learning_curves(
         ghosts: earlier runs, drawn faintly behind.
         epochs: length of the axis; by default as far as the longest run has come.
         marked: an epoch (from 1) to mark with a vertical line.
+        top: of the axis of an accuracy, in percent.
         title: the finding; by default where each method stands at the end.
     """
     figure, axes = style.new_figure(large=large)
@@ -52,8 +54,8 @@ def learning_curves(
     longest = max([epochs or 1, *map(len, histories), *map(len, ghosts)])
     axes.set_xlim(0.5, longest + 0.5)
     if "accuracy" in name:
-        low = min([100.0, *(run[name].min() for run in [*histories, *ghosts] if len(run))])
-        axes.set_ylim(max(0, np.floor(low / 10) * 10 - 2) if groups or ghosts else 0, 100)
+        low = min([top, *(run[name].min() for run in [*histories, *ghosts] if len(run))])
+        axes.set_ylim(max(0, np.floor(low / 10) * 10 - 2) if groups or ghosts else 0, top)
     axes.set_xlabel("epoch")
     axes.set_ylabel(AXES.get(name, name.replace("_", " ")))
     if marked:

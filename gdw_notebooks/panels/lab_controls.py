@@ -14,7 +14,9 @@ from gdw_notebooks.scenarios import SCENARIOS
 
 IMBALANCES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 NOTHING = "nothing beside it"
-CLASSES = {"digits": 10, "clouds": 3, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
+CLASSES = {
+    "digits": 10, "clouds": 3, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar10-folder": 10, "cifar100": 100,
+}  # fmt: skip
 OWN = "– my own settings –"
 MOST_EPOCHS, MOST_SEEDS = 10_000, 1_000_000
 

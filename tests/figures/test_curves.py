@@ -70,3 +70,8 @@ def test_large_type_keeps_the_pixels():
     small, large = learning_curves([history()]), learning_curves([history()], large=True)
     np.testing.assert_allclose(small.get_size_inches() * small.dpi, large.get_size_inches() * large.dpi)
     assert large.dpi == pytest.approx(style.LARGE * small.dpi)
+
+
+def test_an_axis_of_low_accuracies_may_end_where_they_do():
+    (axes,) = learning_curves([history("gdw", epochs=2)], top=60).axes
+    assert axes.get_ylim() == (38, 60)
