@@ -12,12 +12,13 @@ from gdw import sweep
 from gdw.compare import means, table
 from gdw.data.corruption import IMBALANCES, NOISES
 from gdw.data.datasets import Dataset, load_dataset
-from gdw.experiment import DEVICES, PRECISIONS, Experiment, Training
+from gdw.experiment import DEVICES, PRECISIONS, Experiment
 from gdw.history import History
+from gdw.many import ManySeeds
 from gdw.methods import METHODS
 from gdw.report import summary
 from gdw.sweep_spec import load_spec
-from gdw.train import EpochDone, TrainingDiverged
+from gdw.train import EpochDone
 
 OPTIONS = (
     ("dataset", str, "digits, clouds, mnist, fashion-mnist, cifar10, cifar100, cifar10-folder, or a folder's path"),
@@ -39,6 +40,8 @@ OPTIONS = (
     ("precision", str, ", ".join(PRECISIONS)),
 )
 
+AT_ONCE = "train up to so many seeds in one vectorised step where method and model bear it (default: 1)"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse, run, print; returns the exit status. Bad input ends in one sentence on stderr and status 2."""
@@ -56,8 +59,8 @@ def run_command(options: argparse.Namespace) -> int:
     experiments = experiments_of(options)
     dataset = load_dataset(experiments[0].dataset, image_size=experiments[0].image_size)  # decoded once for all runs
     histories: list[History] = []
-    for experiment in experiments:
-        histories.append(_run_with_progress(experiment, dataset))
+    for group in sweep.grouped(experiments, options.seeds_at_once):
+        histories += _run_with_progress(group, dataset)
         if options.json:
             options.json.write_text(json.dumps([sweep.record(h) for h in histories], indent=1) + "\n")
     print(_scenario(experiments[0], histories[0]))
@@ -85,7 +88,10 @@ def sweep_command(options: argparse.Namespace) -> int:
     failed = 0
     with sweep.executor_for(options.dask, options.workers) as executor, tqdm(total=len(experiments), unit="run") as bar:
         bar.update(sweep.count_done(experiments, options.json))
-        for line in sweep.resume(experiments, options.json, executor, options.workers):
+        runs = sweep.resume(
+            experiments, options.json, executor, options.workers, seeds_at_once=options.seeds_at_once
+        )
+        for line in runs:
             failed += line["error"] is not None
             if line["error"]:
                 bar.write(f"gdw: {line['method']} seed {line['seed']} failed: {line['error']}", file=sys.stderr)
@@ -110,17 +116,19 @@ def _check_folder(file: Path | None) -> None:
         raise FileNotFoundError(f"--json {file}: there is no folder {file.parent}")
 
 
-def _run_with_progress(experiment: Experiment, dataset: Dataset) -> History:
-    training = Training(experiment, dataset=dataset)
-    with tqdm(total=experiment.epochs, desc=f"{experiment.method} seed {experiment.seed}", unit="epoch") as bar:
-        try:
-            for event in training.events():
-                if isinstance(event, EpochDone):
-                    bar.update()
-                    bar.set_postfix_str(f"test {event.history['test_accuracy'][-1]:.1f} %")
-        except TrainingDiverged as error:
-            bar.write(f"gdw: {experiment.method} seed {experiment.seed}: {error}", file=sys.stderr)
-    return training.history
+def _run_with_progress(group: sweep.Group, dataset: Dataset) -> list[History]:
+    one, seeds = group[0], [experiment.seed for experiment in group]
+    many = ManySeeds(one, seeds, dataset=dataset)
+    named = f"{one.method} seed {one.seed}" if len(seeds) == 1 else f"{one.method}, {len(seeds)} seeds"
+    with tqdm(total=one.epochs * len(seeds), desc=named, unit="epoch") as bar:
+        for event in many.events():
+            if isinstance(event, EpochDone):
+                bar.update()
+                bar.set_postfix_str(f"test {event.history['test_accuracy'][-1]:.1f} %")
+        for history in many.histories:
+            if history.error:
+                bar.write(f"gdw: {history.method} seed {history.seed}: {history.error}", file=sys.stderr)
+    return many.histories
 
 
 def _scenario(experiment: Experiment, history: History) -> str:
@@ -152,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--method", action="append", help="a name from `gdw methods`; give it again for more")
     running.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds (default: 1)")
     running.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them (default: 0)")
+    running.add_argument("--seeds-at-once", type=int, default=1, metavar="N", help=AT_ONCE)
     running.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the methods")
     running.add_argument("--json", type=Path, metavar="FILE", help="write one record per run")
     sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file")
@@ -160,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     sweeping.add_argument("--json", type=Path, metavar="FILE", required=True, help="one line per finished run")
     sweeping.add_argument("--seeds", type=int, metavar="N", help="seeds 0 ... N - 1 in place of the file's")
     sweeping.add_argument("--method", action="append", help="this one in place of the file's; give it again for more")
+    sweeping.add_argument("--seeds-at-once", type=int, default=1, metavar="N", help=AT_ONCE)
     sweeping.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
     sweeping.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler (tcp://host:port), or local")
     listing = commands.add_parser("methods", help="list the methods and their sources")

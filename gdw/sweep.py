@@ -3,10 +3,11 @@
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
@@ -17,7 +18,10 @@ import torch
 from gdw.data.datasets import Dataset, load_dataset
 from gdw.experiment import Experiment, from_config, run
 from gdw.history import SCORE_EPOCHS, History
+from gdw.many import bears_seeds, run_seeds
 from gdw.train import TrainingDiverged
+
+Group = tuple[Experiment, ...]  # what one worker does in one go
 
 ATTEMPTS = 3  # how often a run may take its process down with it before it counts as failed
 
@@ -27,6 +31,7 @@ def run_all(
     executor: Executor | None = None,
     workers: int | None = None,
     on_done: Callable[[History], None] | None = None,
+    seeds_at_once: int = 1,
 ) -> Iterator[History]:
     """Run them all; yields each History as it finishes, so not in order.
 
@@ -37,57 +42,99 @@ def run_all(
         executor: any ``concurrent.futures.Executor``; by default fresh local processes with one thread each.
         workers: how many of these processes; by default one per core.
         on_done: called with each History before it is yielded.
+        seeds_at_once: up to so many seeds of an experiment in one vectorised training (many.py) where that can be;
+            their Histories come together. A run then equals one by itself up to rounding, not bit for bit.
+
+    Raises:
+        ValueError: ``seeds_at_once`` below 1.
     """
-    for history in _on(executor, experiments) if executor else _on_processes(experiments, workers):
+    groups = grouped(experiments, seeds_at_once)
+    for history in _on(executor, groups) if executor else _on_processes(groups, workers):
         if on_done:
             on_done(history)
         yield history
 
 
-def _on(executor: Executor, experiments: Sequence[Experiment]) -> Iterator[History]:
+def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group]:
+    """Experiments that differ in the seed alone, up to so many together where they bear it; the rest one by one.
+
+    Raises:
+        ValueError: ``seeds_at_once`` below 1.
+    """
+    if seeds_at_once < 1:
+        raise ValueError(f"seeds_at_once must be at least 1, got {seeds_at_once}")
+    if seeds_at_once == 1:
+        return [(experiment,) for experiment in experiments]
+    groups: dict[str, list[Experiment]] = {}
+    for experiment in experiments:
+        apart = {"seed": None} if bears_seeds(experiment) else {}
+        groups.setdefault(key({**experiment.config(), **apart}), []).append(experiment)
+    return [
+        tuple(group[start : start + seeds_at_once])
+        for group in groups.values()
+        for start in range(0, len(group), seeds_at_once)
+    ]
+
+
+def _on(executor: Executor, groups: Sequence[Group]) -> Iterator[History]:
     """Everything is handed over at once: the executor knows best how many run side by side."""
-    futures = {executor.submit(_run_one, e.config()): e for e in experiments}
+    futures = {executor.submit(_run_group, _configs(group)): group for group in groups}
     try:
         while futures:
             done, _ = wait(futures, return_when=FIRST_COMPLETED)
             for future in done:
-                yield _history_of(future, futures.pop(future))
+                yield from _histories_of(future, futures.pop(future))
     finally:
         for future in futures:
             future.cancel()
 
 
-def _on_processes(experiments: Sequence[Experiment], workers: int | None) -> Iterator[History]:
+def _on_processes(groups: Sequence[Group], workers: int | None) -> Iterator[History]:
     """Never more runs handed over than there are workers; a pool that a dying process broke is replaced."""
     workers = workers or os.cpu_count() or 1
-    waiting, attempts = list(reversed(experiments)), dict.fromkeys(experiments, 0)
+    waiting, attempts = list(reversed(groups)), Counter()
     while waiting:
         with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as pool:
-            running: dict[Future, Experiment] = {}
+            running: dict[Future, Group] = {}
             while waiting or running:
                 try:
                     while waiting and len(running) < workers:
-                        running[pool.submit(_run_one, waiting[-1].config())] = waiting[-1]
+                        running[pool.submit(_run_group, _configs(waiting[-1]))] = waiting[-1]
                         waiting.pop()
                 except BrokenProcessPool:
                     pass
                 if not running:
                     break
                 future = next(iter(wait(running, return_when=FIRST_COMPLETED).done))
-                experiment = running.pop(future)
+                group = running.pop(future)
                 if isinstance(future.exception(), BrokenProcessPool):
-                    attempts[experiment] += 1
-                    if attempts[experiment] < ATTEMPTS:
-                        waiting.append(experiment)
+                    attempts[group] += 1
+                    if len(group) > 1 or attempts[group] < ATTEMPTS:
+                        waiting += [(experiment,) for experiment in reversed(group)]
                         continue
-                yield _history_of(future, experiment)
+                yield from _histories_of(future, group)
 
 
-def _history_of(future: Future, experiment: Experiment) -> History:
+def _configs(group: Group) -> list[dict]:
+    return [experiment.config() for experiment in group]
+
+
+def _histories_of(future: Future, group: Group) -> list[History]:
     error = future.exception()
     if error is None:
-        return History.from_record(future.result())
-    return History(experiment.config(), error=f"{type(error).__name__}: {error}")
+        return [History.from_record(record) for record in future.result()]
+    return [History(e.config(), error=f"{type(error).__name__}: {error}") for e in group]
+
+
+def _run_group(configs: list[dict]) -> list[dict]:
+    """In the worker, plain values in and out: seeds at once, or one by one where there is one or that fails."""
+    if len(configs) > 1:
+        experiment = from_config(configs[0])
+        with suppress(Exception):  # whatever it is, each run tells it for itself below
+            dataset = _dataset(experiment.dataset, experiment.image_size)
+            histories = run_seeds(experiment, [config["seed"] for config in configs], dataset=dataset)
+            return [history.to_record() for history in histories]
+    return [_run_one(config) for config in configs]
 
 
 def _run_one(config: dict) -> dict:
@@ -147,6 +194,7 @@ def resume(
     executor: Executor | None = None,
     workers: int | None = None,
     on_done: Callable[[History], None] | None = None,
+    seeds_at_once: int = 1,
 ) -> Iterator[dict]:
     """Run what ``path`` does not hold yet; each finished run is a line on disk before its place is given away.
 
@@ -154,6 +202,7 @@ def resume(
         path: JSON Lines, one ``record`` each, in the order in which they finished. What is there stays; a line
             torn by a kill is cut off and its run repeated; a failed run is tried again.
         on_done: called with each History before its line is written: what it keeps is there when the line is.
+        seeds_at_once: as for ``run_all``; seeds trained at once are on disk together, before the next group starts.
 
     Yields:
         The record of each run as it finishes.
@@ -165,7 +214,7 @@ def resume(
     with _sole_writer(path) as file:
         done = {key(r["config"]) for r in read(path) if r["error"] is None}
         left = [e for e in experiments if key(e.config()) not in done]
-        for history in run_all(left, executor, workers, on_done):
+        for history in run_all(left, executor, workers, on_done, seeds_at_once):
             line = record(history)
             file.write(json.dumps(line, allow_nan=False) + "\n")
             file.flush()

@@ -64,3 +64,25 @@ def test_methods_are_listed_with_their_sources(capsys):
 def test_it_is_a_module():
     help_text = subprocess.run([sys.executable, "-m", "gdw", "--help"], capture_output=True, text=True, check=True)
     assert "run" in help_text.stdout
+
+
+def test_seeds_at_once_give_the_same_table(tmp_path, capsys):
+    records = []
+    for place, at_once in enumerate(("1", "2")):
+        file = tmp_path / f"{place}.json"
+        assert main([
+            *QUICK, "--precision", "float64", "--method", "gdw", "--method", "glc", "--seeds", "3",
+            "--seeds-at-once", at_once, "--json", str(file),
+        ]) == 0  # fmt: skip
+        records.append({r["code"]: r for r in json.loads(file.read_text())})
+    one_by_one, at_once = records
+    assert len(one_by_one) == 6
+    assert at_once.keys() == one_by_one.keys()
+    for code, record in one_by_one.items():
+        assert at_once[code]["accuracy"] == pytest.approx(record["accuracy"], abs=1e-9)
+    assert "gdw, 2 seeds" in capsys.readouterr().err
+
+
+def test_a_diverging_seed_among_many_is_reported(capsys):
+    assert main([*QUICK, "--lr", "1e30", "--seeds", "2", "--seeds-at-once", "2"]) == 1
+    assert capsys.readouterr().err.count("the loss stopped being finite at step") == 2

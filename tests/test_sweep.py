@@ -221,3 +221,50 @@ def test_the_command_line_says_what_is_wrong_in_one_sentence(tmp_path, capsys):
     (tmp_path / "bad.toml").write_text("methods = [")
     assert main(["sweep", str(tmp_path / "bad.toml"), "--json", str(tmp_path / "x.jsonl")]) == 2
     assert "is not TOML" in capsys.readouterr().err
+
+
+def test_seeds_at_once_equal_seeds_one_by_one_and_go_on_where_they_were_broken_off(spec, tmp_path, unbroken):
+    path, experiments = tmp_path / "at-once.jsonl", load_spec(spec)
+    with ThreadPoolExecutor(1) as executor:
+        list(sweep.resume(experiments[:5], path, executor))  # seed 0 of all four, and one of seed 1
+        done = path.read_text()
+        assert len(list(sweep.resume(experiments, path, executor, seeds_at_once=3))) == 7
+        assert list(sweep.resume(experiments, path, executor, seeds_at_once=3)) == []
+    assert path.read_text().startswith(done)
+    for expected, found in zip(unbroken, numbers(path), strict=True):
+        assert found["code"] == expected["code"]
+        assert found["error"] is None
+        assert found["accuracy"] == pytest.approx(expected["accuracy"], abs=1)  # float32: a test image or two
+
+
+def test_seeds_are_grouped_where_they_can_train_at_once():
+    experiments = experiments_of({"methods": ["gdw", "glc"], "seeds": 5, "scenarios": [{"rate": [0.2, 0.4]}]})
+    groups = sweep.grouped(experiments, 2)
+    assert sorted(e.code for group in groups for e in group) == sorted(e.code for e in experiments)
+    assert all(len({(e.method, e.rate) for e in group}) == 1 for group in groups)
+    sizes = {name: [len(group) for group in groups if group[0].method == name] for name in ("gdw", "glc")}
+    assert sizes == {"gdw": [2, 2, 1] * 2, "glc": [1] * 10}  # GLC is trained seed by seed, so it stays one by one
+    assert sweep.grouped(experiments, 1) == [(e,) for e in experiments]
+    with pytest.raises(ValueError, match="seeds_at_once must be at least 1"):
+        sweep.grouped(experiments, 0)
+
+
+def test_a_group_whose_seeds_fail_tells_each_ones_error():
+    good = gdw.Experiment(method="cross-entropy", epochs=1)
+    bad = [good.with_(meta_per_class=1000, seed=seed) for seed in range(2)]
+    diverging = [good.with_(lr=1e30, seed=seed) for seed in range(2)]
+    with ThreadPoolExecutor(1) as executor:
+        histories = list(sweep.run_all([*bad, *diverging], executor, seeds_at_once=2))
+    assert [h.seed for h in histories if "too few" in h.error] == [0, 1]
+    assert [h.seed for h in histories if "stopped being finite" in h.error] == [0, 1]
+
+
+def test_after_a_death_the_seeds_of_a_group_are_tried_one_by_one(monkeypatch, tmp_path):
+    """A group that needs more than its process bears: none of its runs is lost."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, gdw.many\ngdw.many.ManySeeds.__init__ = lambda *a, **k: os._exit(9)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    experiments = [gdw.Experiment(method="cross-entropy", epochs=1, seed=seed) for seed in range(2)]
+    histories = list(sweep.run_all(experiments, workers=1, seeds_at_once=2))
+    assert sorted(h.seed for h in histories if not h.error) == [0, 1]
