@@ -53,6 +53,8 @@ class Experiment:
         derivative: how the meta gradient is taken (``gdw.step.DERIVATIVES``); ``"auto"`` is exact.
         max_prob: the reference implementation's clamp on the probabilities (docs/quirks.md); None is exact.
         save_memory: half the memory of a step with a meta gradient (reforward.py).
+        channels_last: how a convolutional network lies in memory: the same numbers up to rounding, faster on many
+            machines (benchmarks/README.md).
 
     Raises:
         ValueError: an unknown name (with the nearest known one) or a number out of range, at once.
@@ -84,6 +86,7 @@ class Experiment:
     image_size: int | None = None
     augment: bool = True
     save_memory: bool = False
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         preset = preset_for(self.dataset)
@@ -189,6 +192,7 @@ class Experiment:
 _PRESET_FIELDS = ("model", "epochs", "batch_size", "lr", "momentum", "weight_decay", "meta_per_class", "threads")
 _LATER_FIELDS = {
     "train_per_class": None, "test_per_class": None, "image_size": None, "augment": True, "save_memory": False,
+    "channels_last": False,
 }  # fmt: skip
 _TEXT_FIELDS = ("dataset", "noise", "imbalance_kind", "method", "model", "device", "precision", "derivative")
 
@@ -259,6 +263,8 @@ class Training:
         self.task = task.to(device, resident)
         model = Autocast(model) if e.precision == "bfloat16" else model
         self.model, self.method = model.to(device, dtype), method.to(device, dtype)
+        if e.channels_last:
+            self.model.to(memory_format=torch.channels_last)  # pictures follow at the first convolution
         self.history = History(
             e.config(), task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),

@@ -13,6 +13,7 @@ from PIL import Image
 import gdw
 from gdw.experiment import from_config, resolve_device
 from gdw.methods import METHODS, Method
+from tests.pictures import cifar_folder
 
 QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=3, device="cpu")
 
@@ -183,3 +184,20 @@ def test_augmentation_can_be_left_out(tmp_path):
     still = gdw.Training(folder.with_(augment=False)).task.pixels
     assert (still.pad, still.flip) == (0, False)
     assert gdw.run(folder.with_(image_size=8)) != gdw.run(folder)
+
+
+def test_the_layout_in_memory_moves_nothing_but_rounding(tmp_path):
+    ends = []
+    folder = cifar_folder(tmp_path, train=12, test=2)
+    for channels_last in (False, True):
+        experiment = gdw.Experiment(
+            dataset=str(folder), model="cnn", epochs=2, batch_size=20, meta_per_class=2, rate=0.6, precision="float64",
+            device="cpu", channels_last=channels_last,
+        )  # fmt: skip
+        training = gdw.Training(experiment)
+        assert training.model[0].weight.is_contiguous(memory_format=torch.channels_last) == channels_last
+        for _ in training.events():
+            pass
+        ends.append(torch.nn.utils.parameters_to_vector([p.contiguous() for p in training.model.parameters()]))
+    torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-9)
+    assert gdw.Experiment.from_code(experiment.code) == experiment
