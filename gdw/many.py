@@ -134,9 +134,10 @@ def _next_step(
 ) -> StackedStep:
     """Each seed's next batch, all of them forward at once."""
     images, labels, indices, is_meta = zip(*(own.draw(source) for own in sources), strict=True)
+    derivative = "reuse" if model.is_chain else "forward"  # a tape holds no tensors of vmap's
     return StackedStep(
         model, torch.stack(images), torch.stack(labels), indices=torch.stack(indices),
-        meta_batch=lambda: _meta_batches(sources), lr=lr, epoch=epoch, derivative="forward",
+        meta_batch=lambda: _meta_batches(sources), lr=lr, epoch=epoch, derivative=derivative,
         is_meta=None if is_meta[0] is None else torch.stack(is_meta), max_prob=sources[0].plan.max_prob,
     )  # fmt: skip
 

@@ -94,6 +94,16 @@ def _linear(function: Callable, input, weight, bias=None, *rest, **named) -> Ten
     return moved if dx is None else moved.add_(function(dx, w, None, *rest, **named))
 
 
+def _baddbmm(function: Callable, input, batch1, batch2) -> Tensor | None:
+    """``a + X Y``, the linear layers of stacked.py: ``a' + X' Y + X Y'``."""
+    (x, dx), (y, dy) = forward_ad.unpack_dual(batch1), forward_ad.unpack_dual(batch2)
+    da = forward_ad.unpack_dual(input).tangent
+    if da is None or dx is None:
+        return None
+    moved = torch.baddbmm(da, dx, y)
+    return moved if dy is None else moved.baddbmm_(x, dy)
+
+
 def _batch_norm(
     function, input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
 ) -> Tensor | None:
@@ -122,6 +132,7 @@ RULES: dict[Callable, Callable] = {
     torch.conv2d: _linear,
     torch.conv3d: _linear,
     functional.linear: _linear,
+    torch.baddbmm: _baddbmm,
     functional.batch_norm: _batch_norm,
     functional.relu: _relu,
     torch.relu: _relu,

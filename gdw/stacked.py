@@ -16,7 +16,8 @@ class Stacked(nn.Module):
     Its parameters are the models' own, each ``[S, ...]``. An elementwise optimiser (SGD, Adam) on them takes the steps
     that S optimisers would take on the models, and a loss summed over the seed axis gives each its own gradient.
 
-    Chains of linear and elementwise layers run as batched matrix products; every other model by ``torch.func.vmap``.
+    Chains of linear and elementwise layers (``is_chain``) run as batched matrix products; every other model by
+    ``torch.func.vmap``.
 
     Args:
         models: of one architecture; copied, and left as they are.
@@ -37,10 +38,10 @@ class Stacked(nn.Module):
             layer, _, own_name = name.rpartition(".")
             stacked = nn.Parameter(together, requires_grad=parameter.requires_grad)
             setattr(self.one.get_submodule(layer), own_name, stacked)
-        self._is_chain = isinstance(self.one, nn.Sequential) and all(type(layer) in CHAIN for layer in self.one)
+        self.is_chain = isinstance(self.one, nn.Sequential) and all(type(layer) in CHAIN for layer in self.one)
 
     def forward(self, inputs: Float[Tensor, "seeds batch *shape"]) -> Float[Tensor, "seeds batch *outputs"]:
-        if not self._is_chain:
+        if not self.is_chain:
             return vmap(self._call_one)(dict(self.one.named_parameters()), inputs)
         for layer in self.one:
             inputs = CHAIN[type(layer)](layer, inputs)

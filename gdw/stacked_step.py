@@ -54,7 +54,8 @@ class StackedStep(Step):
 
     Args:
         model: a ``Stacked``.
-        images, labels, given: as for ``Step``, everything with a leading seed axis; ``derivative`` is ``"forward"``.
+        images, labels, given: as for ``Step``, everything with a leading seed axis; ``derivative`` is ``"forward"``,
+            or ``"reuse"`` where the model is a chain.
     """
 
     _problem_type = StackedProblem
