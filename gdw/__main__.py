@@ -17,6 +17,7 @@ from gdw.history import History
 from gdw.many import ManySeeds
 from gdw.methods import METHODS
 from gdw.report import summary
+from gdw.step import DERIVATIVES
 from gdw.sweep_spec import load_spec
 from gdw.train import EpochDone
 
@@ -38,6 +39,7 @@ OPTIONS = (
     ("threads", int, "of torch on the CPU; 0 leaves torch's own choice"),
     ("device", str, ", ".join(DEVICES)),
     ("precision", str, ", ".join(PRECISIONS)),
+    ("derivative", str, f"how the meta gradient is taken: {', '.join(DERIVATIVES)}"),
 )
 
 AT_ONCE = "train up to so many seeds in one vectorised step where method and model bear it (default: 1)"
@@ -72,6 +74,7 @@ def run_command(options: argparse.Namespace) -> int:
 def experiments_of(options: argparse.Namespace) -> list[Experiment]:
     """The experiments that the options name, seeds outermost, so that an unbroken part of them is paired."""
     given = {name.replace("-", "_"): getattr(options, name.replace("-", "_")) for name, *_ in OPTIONS}
+    given |= {name: getattr(options, name, None) for name in ("save_memory", "channels_last")}
     given = {name: value for name, value in given.items() if value is not None}
     if options.seeds < 1:
         raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
@@ -161,6 +164,8 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds (default: 1)")
     running.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them (default: 0)")
     running.add_argument("--seeds-at-once", type=int, default=1, metavar="N", help=AT_ONCE)
+    running.add_argument("--save-memory", action="store_true", default=None, help="half the memory of a GDW step")
+    running.add_argument("--channels-last", action="store_true", default=None, help="layout of convolutional networks")
     running.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the methods")
     running.add_argument("--json", type=Path, metavar="FILE", help="write one record per run")
     sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file")

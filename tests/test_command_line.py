@@ -39,6 +39,8 @@ def test_a_run_prints_a_table_and_writes_a_record_for_each(tmp_path, capsys):
         (["--set", "stepsize=1"], "did you mean 'step_size'"),
         (["--set", "step_size"], "name=value"),
         (["--json", "/no/such/folder/out.json"], "there is no folder"),
+        (["--derivative", "forwards"], "did you mean 'forward'"),
+        (["--derivative", "reuse", "--save-memory"], "choose one of the two"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_two(arguments, message, capsys):
@@ -47,6 +49,15 @@ def test_bad_input_is_one_sentence_and_status_two(arguments, message, capsys):
     assert message in captured.err
     assert captured.err.splitlines()[-1].startswith("gdw: ")
     assert not captured.out
+
+
+def test_how_a_step_is_taken_stands_in_the_record(tmp_path):
+    file = tmp_path / "out.json"
+    assert main([*QUICK, "--save-memory", "--channels-last", "--json", str(file)]) == 0
+    assert main([*QUICK, "--derivative", "reuse", "--json", str(tmp_path / "reuse.json")]) == 0
+    (record,) = json.loads(file.read_text())
+    assert record["config"]["save_memory"] is record["config"]["channels_last"] is True
+    assert json.loads((tmp_path / "reuse.json").read_text())[0]["config"]["derivative"] == "reuse"
 
 
 def test_a_diverging_run_is_reported_and_the_others_go_on(capsys):
