@@ -2,7 +2,7 @@
 
 Counted in forward passes (a backward pass is two), an exact GDW step needs 1 forward, 2 virtual backward, 3 on the meta
 batch, 3 for the tangent and 2 real backward: 11 against a plain step's 3, so 3.67; 3.33 where the tangent pass
-reuses the first forward's activations.
+reuses the first forward's activations. Operations counted in the same steps (gdw.cost) stand beside their time.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch
 import gdw
 from benchmarks.measure import machine, steady
 from benchmarks.reference_structure import reference_step
-from gdw.cost import interleaved
+from gdw.cost import interleaved, operations
 from gdw.data.randomness import generator
 from gdw.models import build_model
 from gdw.train import take_step
@@ -79,6 +79,9 @@ def measure(model: str, batch_size: int, num_classes: int, device: str, rounds: 
     """All methods in turns; ratios over the plain step of the same round."""
     steps = {name: one_step(name, model, batch_size, num_classes, device) for name in names}
     rows = steady(lambda: interleaved(steps, "plain", rounds, device))
+    counted = {name: operations(step) for name, step in steps.items()}
+    for name, row in rows.items():
+        row["operations"] = counted[name] / counted["plain"]
     return {"model": model, "batch_size": batch_size, "num_classes": num_classes, "rows": rows}
 
 
@@ -86,11 +89,13 @@ def main() -> None:
     """Measure one configuration, print its table and write the record."""
     options = _options()
     torch.set_num_threads(options.threads)
-    result = measure(options.model, options.batch_size, options.classes, options.device, options.rounds)
+    names = ("plain", *options.row) if options.row else ROWS
+    result = measure(options.model, options.batch_size, options.classes, options.device, options.rounds, names)
     print(f"{options.model}, batch {options.batch_size}, C = {options.classes}: {machine(options.device)}")
     for name, row in result["rows"].items():
         low, high = row["range"]
-        print(f"{name:20} {1000 * row['seconds']:9.2f} ms   {row['ratio']:5.2f} x plain [{low:.2f}, {high:.2f}]")
+        time = f"{1000 * row['seconds']:9.2f} ms   {row['ratio']:5.2f} x plain [{low:.2f}, {high:.2f}]"
+        print(f"{name:20} {time}   operations {row['operations']:.2f} x plain")
     ratios = {f"{name}_over_plain": row["ratio"] for name, row in result["rows"].items() if name != "plain"}
     if options.json:
         options.json.write_text(json.dumps({**ratios, **result, **machine(options.device)}, indent=1) + "\n")
@@ -104,6 +109,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--row", action="append", choices=ROWS[1:], help="this one beside the plain step (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args()
 
