@@ -109,7 +109,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--row", action="append", choices=ROWS[1:], help="this one beside the plain step (default: all)")
+    parser.add_argument("--row", action="append", choices=ROWS[1:], help="beside the plain step (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args()
 
