@@ -48,7 +48,7 @@ ROOMS = (
     ("gdw.sweep",),
     ("gdw",),
     ("gdw.__main__",),
-    ("gdw_notebooks.instances", "gdw_notebooks.small_problem", "gdw_notebooks.bilevel_text"),
+    ("gdw_notebooks.instances", "gdw_notebooks.small_problem", "gdw_notebooks.bilevel_text", "gdw_notebooks.passes"),
     ("gdw_notebooks.bilevel",),
     ("gdw_notebooks.record", "gdw_notebooks.scenarios", "gdw_notebooks.standing", "gdw_notebooks.portraits"),
     ("gdw_notebooks.style",),
