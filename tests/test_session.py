@@ -1,5 +1,6 @@
 """A run in the background does what a run in the foreground does, and stops, pauses and fails as one is told."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -69,6 +70,14 @@ def test_stop_keeps_the_history_and_leaves_no_thread(session):
     assert session.state == "stopped"
     assert 1 <= len(session.histories[0]) < LONG.epochs
     assert threading.active_count() == before
+
+
+def test_what_a_run_keeps_from_the_garbage_collector_it_gives_back():
+    frozen = []
+    session = Session(lambda place, event: frozen.append(gc.get_freeze_count()))
+    session.run([SHORT])
+    assert min(frozen) > 1000  # the libraries
+    assert gc.get_freeze_count() == 0
 
 
 def test_after_a_stop_one_may_start_again(session):

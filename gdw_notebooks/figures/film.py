@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 class Film:
     """Finds the places of a figure's axes once for each kind of figure: that is half of what a picture costs.
 
-    Two figures are of one kind when all that needs room is alike: size, titles, labels, legends, notes.
+    Two figures are of one kind when all that needs room is alike: size, titles, labels, legends, notes, and how many
+    letters the vertical axis's numbers have (not which numbers: an axis that grows with its lines changes them all).
     """
 
     def __init__(self):
@@ -33,4 +34,9 @@ def _kind(figure: Figure) -> tuple:
 def _room(axes) -> tuple:
     """What stands around the axes; the finding in a title may change, its number of lines may not."""
     texts = tuple(text.get_text() for text in axes.texts)
-    return axes.get_title("left").count("\n"), axes.get_xlabel(), axes.get_ylabel(), axes.get_ylim(), texts
+    return axes.get_title("left").count("\n"), axes.get_xlabel(), axes.get_ylabel(), _letters(axes.yaxis), texts
+
+
+def _letters(axis) -> int:
+    """Of the longest number along it."""
+    return max(map(len, axis.get_major_formatter().format_ticks(axis.get_majorticklocs())), default=0)

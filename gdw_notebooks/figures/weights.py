@@ -18,7 +18,6 @@ QUANTITIES = {  # name in the History: axis label
 ROW_HEIGHT, FOOT = 2.3, 1.0  # inches for each method, and for title and legend
 
 
-
 def weights_by_group(
     histories: Sequence[History],
     *,
@@ -46,7 +45,7 @@ def weights_by_group(
         for column, group in enumerate(GROUPS):
             _lines(axes[row, column], mean[:, column], sd[:, column])
             head = f"{style.method_title(method)}: {group} instances"
-            axes[row, column].set_title(head, fontsize=style.TEXT, loc="left")
+            axes[row, column].set_title(head, fontsize=style.TEXT, loc="left", y=1)  # y: else each picture looks for it
         axes[row, 0].set_ylabel(QUANTITIES[name], fontsize=style.SMALL)
     _frame(axes, max([epochs or 1, *map(len, histories)]), marked)
     handles = {line.get_label(): line for each in axes.flat for line in each.get_lines() if line.get_label() in FLOWS}
