@@ -44,7 +44,7 @@ class RoomCheck(VBox):
 
     def _show(self) -> None:
         lines = "".join(_line(*check) for check in [*self.checks, self._waiting])
-        self._list.value = f'<ul role="status" style="list-style:none;padding:0">{lines}</ul>'
+        self._list.value = f'<div role="status"><ul style="list-style:none;padding:0">{lines}</ul></div>'
 
     def __repr__(self) -> str:
         return f"RoomCheck: {'ready' if self.ready else 'look at what failed'}"

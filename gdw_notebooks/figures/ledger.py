@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from gdw.history import History
 from gdw_notebooks import style
 
-WIDTH, ROW_HEIGHT, HEAD = 13.6, 3.55, 0.9  # inches
+WIDTH, ROW_HEIGHT, HEAD = 13.6, 3.55, 1.2  # inches; the head with the legend at the foot
 LEAST = 1e-5  # of the pull's and push's axis: below it nothing is felt
 SIDES = {"pull": ("^", "#0063a6"), "push": ("v", "#b34700")}
 MOST_NAMES = 12  # classes; with more of them their names no longer fit
@@ -39,10 +39,13 @@ def flow_ledger(histories: Sequence[History], epoch: int, *, title: str | None =
             weights, history["class_weight"][epoch - 1], history, f"{name}: mean weight", "cividis", heaviest
         )
         _bar(figure, image, weights, "weight")
-        image = _matrix(shares, mass, history, f"{name}: share of gradient mass", "cividis", most)
+        weights.set_ylabel("true class (images)", fontsize=style.SMALL)
+        image = _matrix(shares, mass, history, f"{name}: gradient’s mass", "cividis", most)
         _bar(figure, image, shares, "% of all")
         _pull_and_push(sides, history, epoch, name)
     _same_scale(axes[:, 2])
+    figure.legend(*axes[0, 2].get_legend_handles_labels(), loc="outside lower right", ncols=4, frameon=False,
+                  fontsize=style.SMALL)  # fmt: skip
     style.finding(figure, title or _finding(histories, epoch))
     return figure
 
@@ -97,7 +100,6 @@ def _matrix(axes: Axes, values: np.ndarray, history: History, title: str, colour
     axes.grid(False)
     image = axes.imshow(values, cmap=colours, vmin=0, vmax=most)
     axes.set_title(title, fontsize=style.TEXT, loc="left")
-    axes.set_ylabel("true class (training images)", fontsize=style.SMALL)
     axes.set_xlabel("flow of class", fontsize=style.SMALL)
     classes = range(len(history.class_names))
     if len(classes) <= MOST_NAMES:
@@ -123,19 +125,18 @@ def _pull_and_push(axes: Axes, history: History, epoch: int, name: str) -> None:
         axes.plot(x, np.clip(after, LEAST, None), label=f"{side}, after", **look)
         axes.vlines(x, np.clip(after, LEAST, None), np.clip(before, LEAST, None), color=colour, linewidth=0.8)
     axes.set_yscale("log")
-    axes.set_title(f"{name}: pull and push on each logit", fontsize=style.TEXT, loc="left")
+    axes.set_title(f"{name}: pull and push", fontsize=style.TEXT, loc="left")
     axes.set_xlabel("class", fontsize=style.SMALL)
-    axes.set_ylabel("mean |flow| · weight per training image", fontsize=style.SMALL)
+    axes.set_ylabel("mean |flow| · weight\nper training image", fontsize=style.SMALL)
     if len(classes) <= MOST_NAMES:
         axes.set_xticks(classes, history.class_names)
-    axes.legend(frameon=False, fontsize=7.5, ncols=2, loc="lower left")
 
 
 def _same_scale(axes: Sequence[Axes]) -> None:
-    low = min(each.get_ylim()[0] for each in axes) / 6  # room for the legend
+    low = min(each.get_ylim()[0] for each in axes)
     high = max(each.get_ylim()[1] for each in axes)
     for each in axes:
-        each.set_ylim(max(low, LEAST / 6), high)
+        each.set_ylim(max(low, LEAST / 2), high)
 
 
 def _finding(histories: Sequence[History], epoch: int) -> str:

@@ -35,6 +35,7 @@ def scores(
     axes.set(yticks=places, yticklabels=list(rows), xlabel="test accuracy (%, mean of the last five epochs)")
     axes.set_ylim(y, -1)
     axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
     if chance is not None:
         axes.axvline(chance, color=style.INK, linewidth=0.8, linestyle=style.DOTTED)
     if len(methods) > 1:

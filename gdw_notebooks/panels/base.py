@@ -90,6 +90,11 @@ class Panel(HBox):
             self.picture.show(figure, self.describe() or figure.get_suptitle().replace("\n", " "))
             self._tabulate()
 
+    def stack(self) -> None:
+        """Controls in a row above the picture, which takes the height that it needs."""
+        self.layout.flex_flow, self.right.layout.flex = "column", "0 0 auto"
+        self.left.layout.flex_flow, self.left.layout.align_items = "row wrap", "center"
+
     def on_reset(self) -> None:
         """Bring every control back to where it stood, then draw once."""
         with self.one_redraw():

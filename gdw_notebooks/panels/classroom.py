@@ -27,7 +27,7 @@ class Classroom(Tab):
         self.lab, self.microscope = TrainingLab(), FlowMicroscope(_instances(), mode="classes")
         self.stepper, self.ledger = BilevelStepper("class"), FlowLedger(_recorded())
         panels = (self.lab, self.microscope, self.stepper, self.ledger)
-        questions = (HTML(f"<p style='font-size: 1.15em'>{question}</p>") for question in TABS.values())
+        questions = (HTML(f"<p class='gdw-question'>{question}</p>") for question in TABS.values())
         super().__init__([VBox(pair) for pair in zip(questions, panels, strict=True)], titles=list(TABS))
         self.add_class("gdw-classroom")
 

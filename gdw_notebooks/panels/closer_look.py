@@ -10,6 +10,10 @@ from gdw_notebooks import style
 from gdw_notebooks.instances import instances_at
 from gdw_notebooks.panels.microscope import FlowMicroscope
 
+# Widths that grow with the type, as the label does.
+METHOD_WIDTH, NUMBER_WIDTH = (
+    f"calc(var(--jp-widgets-inline-label-width) + {letters} * var(--jp-widgets-font-size))" for letters in (11, 6)
+)
 TIP = "the flows of this training instance, with the weights that the run's method gives it now"
 
 
@@ -28,9 +32,9 @@ class CloserLook(VBox):
     """
 
     def __init__(self, trainings: Callable[[], Sequence[Training]], why_not: Callable[[], str]):
-        self._trainings, self._why_not, self.microscope = trainings, why_not, None
-        self.method = Dropdown(options=[("first run", 0)], description="Look at", layout=Layout(width="220px"))
-        self.instance = BoundedIntText(0, min=0, max=10**9, description="instance", layout=Layout(width="180px"))
+        self._trainings, self._why_not, self.microscope, self._large = trainings, why_not, None, False
+        self.method = Dropdown(options=[("first run", 0)], description="Look at", layout=Layout(width=METHOD_WIDTH))
+        self.instance = BoundedIntText(0, min=0, max=10**9, description="instance", layout=Layout(width=NUMBER_WIDTH))
         self.look = Button(description="Look closer", tooltip=TIP, layout=Layout(width="auto"))
         self.shut = Button(description="Close", tooltip="put the microscope away", layout=Layout(width="auto"))
         self.words = HTML()
@@ -59,8 +63,14 @@ class CloserLook(VBox):
         self.method.value, self.instance.value, self.words.value = run, instance, ""
         found = instances_at(trainings[run], torch.tensor([instance], device=trainings[run].task.train.labels.device))
         self.close_microscope()
-        self.microscope = FlowMicroscope(found, mode="classes")
+        self.microscope = FlowMicroscope(found, mode="classes", large=self._large)
         self.children = [self._row, self.words, self.microscope, self.shut]
+
+    def enlarge(self, large: bool) -> None:
+        """Large type, or the usual one, for the microscope on show and for those to come."""
+        self._large = large
+        if self.microscope is not None:
+            self.microscope.large = large
 
     def close_microscope(self) -> None:
         """Put the microscope away."""

@@ -45,7 +45,7 @@ class EffectMap(Panel):
         self.seeds = IntSlider(value=3, min=2, max=10, description="Seeds")
         self.compute = Button(description="Compute this cell", tooltip="train both methods, seed by seed, now")
         self.stop = Button(description="Stop", tooltip="end now and leave the map as it was")
-        self.progress = FloatProgress(min=0, max=1, description="Progress", layout=Layout(width="100%"))
+        self.progress = FloatProgress(min=0, max=1, description="Progress", layout=Layout(width="auto"))
         self.words = HTML()
         self.compute.on_click(lambda button: self._press())
         self.stop.on_click(lambda button: self.session.stop(0))

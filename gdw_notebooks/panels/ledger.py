@@ -36,7 +36,7 @@ class FlowLedger(Panel):
         link((self.play, "value"), (self.epoch, "value"))
         left = self.children[0]
         left.children = (HBox([self.play]), *left.children)  # after the base: it draws once for both
-        self.layout.flex_flow = "column"
+        self.stack()
 
     def draw(self) -> Figure:
         return flow_ledger(self.histories, self.epoch.value, large=self.large.value)

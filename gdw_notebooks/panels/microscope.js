@@ -4,7 +4,6 @@ const SMALL_STEP = 0.05, LARGE_STEP = 0.25;   // of a weight, for arrows and for
 const SMALLEST_REACH = 80;                    // pixels that a weight of 1 spans at least when a tiny bar is dragged
 const SAVE_EVERY = 100;                       // ms between messages to Python while a bar is dragged
 const ANNOUNCE_AFTER = 500;                   // ms of quiet before a screen reader hears the new state
-const MOVES = /^(Arrow|Page|Home|End)/;        // keys that JupyterLab would take for its cells otherwise
 
 const product = (matrix, vector) => matrix.map((row) => row.reduce((sum, value, k) => sum + value * vector[k], 0));
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -47,7 +46,8 @@ class View {
     this.model = model;
     this.root = make("section", {
       class: "gdw-microscope", "aria-label": "Flow microscope",
-      onkeydown: (event) => { if (MOVES.test(event.key)) event.stopPropagation(); },
+      // JupyterLab would take it for its cells, where an arrow leaves the cell and "x" cuts it.
+      onkeydown: (event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); },
     });
     element.append(this.root);
     this.build();

@@ -14,6 +14,9 @@ const nameControls = (panel) => {
   }
 };
 
+// In JupyterLab a key belongs to the notebook, where an arrow leaves the cell and "x" cuts it: in here it is ours.
+const keepKey = (event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); };
+
 // The panel is built around the picture after it: wait for it, then for whatever it shows later.
 const nameWhatAppears = (element) => {
   const observer = new MutationObserver(() => {
@@ -23,6 +26,7 @@ const nameWhatAppears = (element) => {
   requestAnimationFrame(() => {
     const panel = element.closest(".gdw-panel");
     if (!panel) return;
+    panel.addEventListener("keydown", keepKey);
     nameControls(panel);
     observer.observe(panel, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
   });

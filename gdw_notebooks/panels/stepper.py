@@ -31,7 +31,7 @@ class BilevelStepper(Panel):
         self.forward.on_click(lambda button: self.move(1))
         controls = [HBox([self.back, self.forward]), self.stage]
         super().__init__([*controls, self.constraint] if mode == CLASS else controls)
-        self.layout.flex_flow = "column"
+        self.stack()
 
     @property
     def walk(self) -> Walk:

@@ -69,7 +69,7 @@ class TrainingLab(Panel):
             )
         )
         self.train.button_style = "primary"
-        self.progress = FloatProgress(min=0, max=1, description="Progress", layout=Layout(width="100%"))
+        self.progress = FloatProgress(min=0, max=1, description="Progress", layout=Layout(width="auto"))
         self.view = ToggleButtons(options=list(VIEWS), style={"button_width": "auto"})
         self.epoch = IntSlider(value=1, min=1, max=1, description="Epoch", layout=Layout(width="60%"), disabled=True)
         self.player = Play(value=1, min=1, max=1, interval=200, show_repeat=False, disabled=True)
@@ -208,8 +208,8 @@ class TrainingLab(Panel):
     def _on_end(self, session: Session) -> None:
         if session is not self.session:  # one that a Reset has left behind
             return
+        self._show_state()  # first: whoever pressed Stop waits for this
         self._take_planes()
-        self._show_state()
         self._look_back()
         self.closer.refresh()
         super().redraw()
@@ -264,6 +264,7 @@ class TrainingLab(Panel):
 
     def _resize(self, change: dict) -> None:
         self._size_columns()
+        self.closer.enlarge(change["new"])
         super()._resize(change)
 
     def _size_columns(self) -> None:

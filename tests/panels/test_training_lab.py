@@ -246,3 +246,7 @@ def test_any_instance_of_any_run_can_be_looked_at_but_not_while_it_moves(lab):
     assert lab.closer.microscope.instance.name == "training image 3"
     lab.closer.look.click()  # a second one takes the first one's place
     assert lab.closer.children.count(lab.closer.microscope) == 1
+    lab.large.value = True
+    assert lab.closer.microscope.large
+    lab.closer.look.click()  # the next one too
+    assert lab.closer.microscope.large
