@@ -84,17 +84,23 @@ def voila_server(browser, course, tmp_path_factory) -> Iterator[Server]:
 
 @pytest.fixture
 def lab_page(browser, lab_server) -> Iterator[Page]:
-    """A page at JupyterLab, signed in; its kernels end with the test."""
-    with watched_page(browser, lab_server) as page:
-        page.goto(f"/api/status?token={lab_server.token}")  # leaves the cookie
+    with lab_window(browser, lab_server) as page:
         yield page
-    servers.end_kernels(lab_server)
 
 
 @pytest.fixture
 def voila_page(browser, voila_server) -> Iterator[Page]:
     with watched_page(browser, voila_server) as page:
         yield page
+
+
+@contextmanager
+def lab_window(browser: Browser, lab_server: Server) -> Iterator[Page]:
+    """A page at JupyterLab, signed in; its kernels end with it."""
+    with watched_page(browser, lab_server) as page:
+        page.goto(f"/api/status?token={lab_server.token}")  # leaves the cookie
+        yield page
+    servers.end_kernels(lab_server)
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from gdw_notebooks.panels.classroom import TABS
 from gdw_notebooks.scenarios import SCENARIOS
+from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import watched_page
 from tests.browser.pages import open_voila
 
@@ -59,8 +59,7 @@ def test_every_tab_shows_its_panel_and_nothing_in_it_bars_anyone(page, name):
     tab(page, name)
     picture = page.locator("img:visible, [role=slider]:visible")
     expect(picture.first).to_be_visible()
-    found = Axe().run(page).response["violations"]
-    assert not [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+    assert not barriers(page)
 
 
 def test_the_lab_trains_refuses_a_second_train_and_stops(page):
@@ -92,10 +91,7 @@ def test_the_lab_by_keyboard_alone(page):
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type(SHORT)
     page.keyboard.press("Tab")
-    for _ in range(40):  # on to the button Train, wherever it stands
-        if page.evaluate("document.activeElement.textContent") == "Train":
-            break
-        page.keyboard.press("Tab")
+    tab_to(page, "Train")
     page.keyboard.press("Enter")
     expect(words(page)).to_contain_text("Done.")
     expect(page.get_by_role("img", name=LEARNING_CURVES)).to_have_attribute("alt", re.compile("After 3 epochs"))

@@ -1,31 +1,44 @@
 """Notebook 03 in JupyterLab: the stepper by keyboard alone, forward and back."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.access import OUTPUTS, barriers, tab_to
+from tests.browser.conftest import lab_window
 from tests.browser.pages import open_notebook, run_all
+
+
+@pytest.fixture(scope="module")
+def page(browser, lab_server):
+    with lab_window(browser, lab_server) as page:
+        open_notebook(page, "03_learning_from_a_clean_set.ipynb")
+        run_all(page)
+        yield page
 
 
 def stage(page: Page, number: int):
     return page.locator(f'img[alt^="Stage {number} of 10"]')
 
 
-def test_keyboard_steps_forward_and_back(lab_page):
-    open_notebook(lab_page, "03_learning_from_a_clean_set.ipynb")
-    run_all(lab_page)
-    picture = stage(lab_page, 8)
+def test_keyboard_steps_forward_and_back(page):
+    picture = stage(page, 8)
     picture.scroll_into_view_if_needed()
     expect(picture).to_be_visible()
     words = picture.get_attribute("alt")
-    lab_page.get_by_role("button", name="Forward ▶").focus()
-    lab_page.keyboard.press("Enter")
-    expect(stage(lab_page, 9)).to_be_visible()
-    lab_page.keyboard.press("Shift+Tab")  # to Back
-    lab_page.keyboard.press("Enter")
-    expect(stage(lab_page, 8)).to_be_visible()
-    assert stage(lab_page, 8).get_attribute("alt") == words
-    handle = lab_page.get_by_role("slider").first
-    handle.focus()
-    handle.press("ArrowRight")
-    expect(stage(lab_page, 9)).to_be_visible()
-    handle.press("ArrowLeft")
-    expect(stage(lab_page, 8)).to_be_visible()
+    page.get_by_role("button", name="Forward ▶").focus()
+    page.keyboard.press("Enter")
+    expect(stage(page, 9)).to_be_visible()
+    page.keyboard.press("Shift+Tab")  # to Back
+    page.keyboard.press("Enter")
+    expect(stage(page, 8)).to_be_visible()
+    assert stage(page, 8).get_attribute("alt") == words
+    tab_to(page, "Stage")
+    page.keyboard.press("ArrowRight")
+    expect(stage(page, 9)).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(stage(page, 8)).to_be_visible()
+    assert stage(page, 8).get_attribute("alt") == words
+
+
+def test_nothing_in_its_outputs_bars_anyone(page):
+    assert not barriers(page, within=OUTPUTS)

@@ -110,7 +110,7 @@ def test_without_a_kernel_it_is_a_picture_and_a_stable_text():
     assert len(first["image/png"]) > 10_000
 
 
-def test_browser_and_figures_have_the_same_colours():
+def test_page_and_figures_have_the_same_colours():
     css = CSS.read_text()
     for name, look in {"observed": style.OBSERVED, "true": style.TRUE, "other": style.OTHER}.items():
         assert f"--{name}: {look.color};" in css
