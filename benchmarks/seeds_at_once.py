@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 import gdw
-from benchmarks.measure import interleaved, machine
+from benchmarks.measure import machine
+from gdw.cost import interleaved
 from gdw.data.datasets import load_dataset
 
 METHODS = ("gdw", "gdw-tied", "mwnet", "l2rw", "cross-entropy")
