@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.modules.dropout import _DropoutNd
 
+from gdw.models import WeightNet
+
 
 class Stacked(nn.Module):
     """S models as one: inputs ``[S, B, ...]`` to outputs ``[S, B, ...]``, model by model.
@@ -16,8 +18,8 @@ class Stacked(nn.Module):
     Its parameters are the models' own, each ``[S, ...]``. An elementwise optimiser (SGD, Adam) on them takes the steps
     that S optimisers would take on the models, and a loss summed over the seed axis gives each its own gradient.
 
-    Chains of linear and elementwise layers (``is_chain``) run as batched matrix products; every other model by
-    ``torch.func.vmap``.
+    Chains of linear and elementwise layers, and the weight network, run as batched matrix products (``is_chain``);
+    every other model by ``torch.func.vmap``.
 
     Args:
         models: of one architecture; copied, and left as they are.
@@ -30,7 +32,8 @@ class Stacked(nn.Module):
         super().__init__()
         if not can_stack(models[0]):
             raise ValueError(
-                f"{type(models[0]).__name__} has buffers or dropout: its seeds cannot be stacked, train them one by one"
+                f"{type(models[0]).__name__} has buffers, dropout or tied weights, so its seeds cannot be stacked: "
+                "train them one by one"
             )
         self.one = deepcopy(models[0])
         for name, parameter in models[0].named_parameters():
@@ -38,14 +41,12 @@ class Stacked(nn.Module):
             layer, _, own_name = name.rpartition(".")
             stacked = nn.Parameter(together, requires_grad=parameter.requires_grad)
             setattr(self.one.get_submodule(layer), own_name, stacked)
-        self.is_chain = isinstance(self.one, nn.Sequential) and all(type(layer) in CHAIN for layer in self.one)
+        self.is_chain = all(type(layer) in CHAIN for layer in self.one.modules())
 
     def forward(self, inputs: Float[Tensor, "seeds batch *shape"]) -> Float[Tensor, "seeds batch *outputs"]:
         if not self.is_chain:
             return vmap(self._call_one)(dict(self.one.named_parameters()), inputs)
-        for layer in self.one:
-            inputs = CHAIN[type(layer)](layer, inputs)
-        return inputs.contiguous()
+        return _run(self.one, inputs).contiguous()
 
     def _call_one(self, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
         return functional_call(self.one, parameters, (inputs,))
@@ -59,8 +60,24 @@ class Stacked(nn.Module):
 
 
 def can_stack(model: nn.Module) -> bool:
-    """Whether S of them can run as one: neither buffers (BatchNorm's statistics) nor dropout, drawn by seed."""
-    return not any(True for _ in model.buffers()) and not any(isinstance(m, _DropoutNd) for m in model.modules())
+    """Whether S of them can run as one: no buffer (BatchNorm has them), dropout (drawn by seed) or tied weights."""
+    names, untied = (dict(model.named_parameters(remove_duplicate=apart)) for apart in (False, True))
+    random = any(isinstance(module, _DropoutNd) for module in model.modules())
+    return not (random or any(True for _ in model.buffers())) and len(names) == len(untied)
+
+
+def _run(layer: nn.Module, inputs: Tensor) -> Tensor:
+    return CHAIN[type(layer)](layer, inputs)
+
+
+def _sequential(layers: nn.Sequential, inputs: Tensor) -> Tensor:
+    for layer in layers:
+        inputs = _run(layer, inputs)
+    return inputs
+
+
+def _weight_net(net: WeightNet, losses: Tensor) -> Tensor:
+    return _linear(net.linear2, _linear(net.linear1, losses[..., None]).relu()).sigmoid()
 
 
 def _linear(layer: nn.Linear, inputs: Tensor) -> Tensor:
@@ -78,8 +95,10 @@ def _elementwise(layer: nn.Module, inputs: Tensor) -> Tensor:
     return layer(inputs)
 
 
-#: layers of a chain, each on inputs with a leading seed axis
+#: what may stand in a chain, each on inputs with a leading seed axis
 CHAIN: dict[type[nn.Module], Callable[[nn.Module, Tensor], Tensor]] = {
+    nn.Sequential: _sequential,
+    WeightNet: _weight_net,
     nn.Linear: _linear,
     nn.Flatten: _flatten,
     **dict.fromkeys((nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.Softplus, nn.Identity), _elementwise),

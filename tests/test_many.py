@@ -210,7 +210,12 @@ def test_a_frozen_parameter_stays_frozen():
     assert [p.requires_grad for p in Stacked(models).parameters()] == [False, False, True, True]
 
 
-@pytest.mark.parametrize("layer", [nn.BatchNorm1d(4), nn.Dropout(0.1)])
+def tied():
+    layer = nn.Linear(4, 4)
+    return nn.Sequential(layer, layer)
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(4), nn.Dropout(0.1), tied()])
 def test_what_cannot_be_stacked_is_refused(layer):
     models = [nn.Sequential(nn.Linear(6, 4), layer) for _ in range(2)]
     assert not can_stack(models[0])
