@@ -13,7 +13,7 @@ PACKAGES = ("torch", "ipywidgets", "anywidget", "matplotlib", "jupyterlab")
 TRIAL = Experiment(noise="uniform", rate=0.6, method="gdw", epochs=3)
 SLOW_SECONDS = 5.0  # a trial that takes longer makes the course's longer runs tiresome
 DONE, WAITING, FAILED = "✓", "○", "✗"
-COLORS = {DONE: "#00662b", WAITING: "#595959", FAILED: "#a40000"}
+COLORS = {DONE: "#00803c", WAITING: "#767676", FAILED: "#d03030"}  # on a light page and on a dark one
 
 
 class RoomCheck(VBox):

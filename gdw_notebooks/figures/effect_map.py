@@ -56,7 +56,7 @@ def finding(cells: Mapping[tuple[float, float], Difference], rival: str) -> str:
     """How many cells GDW wins, loses, or leaves undecided."""
     said = [verdict(difference) for difference in cells.values()]
     counts = [f"{kind} {said.count(kind)}" for kind in ("wins", "loses")]
-    return f"Against {rival} GDW {' and '.join(counts)} of {len(said)} cells; the hatched ones are undecided"
+    return f"Against {rival}, GDW {' and '.join(counts)} of {len(said)} cells; the hatched ones are undecided"
 
 
 def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> None:
