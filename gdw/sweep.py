@@ -168,6 +168,7 @@ def _end_with_parent() -> None:
 
 def record(history: History) -> dict:
     """One run in one line of JSON; accuracies in percent, each number the mean of the last five epochs."""
+    at_once = history.metadata.get("seeds_at_once")  # its seconds are then a share of a common time
     return {
         "method": history.method,
         "seed": history.seed,
@@ -179,6 +180,7 @@ def record(history: History) -> dict:
         "auroc": _finite(float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan")),
         "wrong_label_rate": history.wrong_label_rate,
         "seconds": history.metadata.get("seconds"),
+        **({"seeds_at_once": at_once} if at_once else {}),
         "date": history.metadata.get("date"),
         "error": history.error,
     }

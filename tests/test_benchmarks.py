@@ -4,7 +4,7 @@ import json
 
 import torch
 
-from benchmarks import approximations, live, memory, step_cost
+from benchmarks import approximations, live, memory, seeds_at_once, step_cost
 from benchmarks.reference_structure import reference_step
 from gdw import Experiment, Step
 from gdw.cost import interleaved
@@ -70,3 +70,9 @@ def test_a_lab_is_timed_by_what_it_shows():
     assert lab.pictures
     assert not lab.lab.session.busy  # it has been stopped
     assert 0 <= lab.seconds_to_stop(after=0) < live.WAIT_SECONDS
+
+
+def test_seeds_at_once_and_one_by_one_are_timed_on_the_same_runs():
+    rows = seeds_at_once.measure(["cross-entropy"], seeds=2, epochs=1, rounds=1)["cross-entropy"]
+    assert rows[seeds_at_once.ONE_BY_ONE]["ratio"] == 1
+    assert rows[seeds_at_once.AT_ONCE]["ratio"] > 0

@@ -235,6 +235,7 @@ def test_seeds_at_once_equal_seeds_one_by_one_and_go_on_where_they_were_broken_o
         assert found["code"] == expected["code"]
         assert found["error"] is None
         assert found["accuracy"] == pytest.approx(expected["accuracy"], abs=1)  # float32: a test image or two
+    assert [line.get("seeds_at_once") for line in sweep.read(path)].count(2) == 6  # seeds 1 and 2 of all but one
 
 
 def test_seeds_are_grouped_where_they_can_train_at_once():
