@@ -306,4 +306,5 @@ assert harmed > 0.6
 #
 # We set these weights by hand because we knew the truth. A method does not.
 #
-# **Next:** `03_learning_from_a_clean_set` shows how fifty clean images can find the weights of a thousand others.
+# **Next:** [03 · How can 50 clean images weight thousands?](03_learning_from_a_clean_set.ipynb): fifty
+# clean images find the weights of a thousand others.

@@ -284,4 +284,4 @@ inner_product(g_of)
 # - L2RW, INSW and MWNet differ only in what they do with $g$. Fine-tuning on the clean set is a strong rival.
 # - The judge must be good: the weights follow a dirty clean set just as willingly.
 #
-# **Next:** `04_class_level_weights` gives every *flow* of an image a weight of its own.
+# **Next:** [04 · What changes when every flow has its own weight?](04_class_level_weights.ipynb)

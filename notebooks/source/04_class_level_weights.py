@@ -243,4 +243,4 @@ equal_ties(instance_gradient)
 # - $g$ is normalised: stage two always moves; the step size matters little on digits.
 # - With ties GDW is instance weighting, exactly. On digits the two cannot be told apart in accuracy.
 #
-# **Next:** `05_weights_in_motion` watches the weights over a whole training run: who gains, and when?
+# **Next:** [05 · Who gains weight, and when?](05_weights_in_motion.ipynb) A whole training run, epoch by epoch.

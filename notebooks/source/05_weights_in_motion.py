@@ -271,4 +271,4 @@ highest_ratio(answer)
 # - On the long tail GDW turns down columns ("not 9"), tied GDW rows. Both halve the rare class's push over pull;
 #   neither gains accuracy by it.
 #
-# **Next:** notebook 06 compares all methods, and says where GDW wins and where it does not.
+# **Next:** [06 · When does it help, and when not?](06_when_does_it_help.ipynb) All methods, compared.
