@@ -56,9 +56,9 @@ def ratio_bars(
         ratios: a number, or a median with its lowest and highest value, which a whisker then spans.
     """
     figure, axes = style.new_figure(height=FOOT + ROW * len(ratios), large=large)
-    for place, value in enumerate(ratios.values()):
+    for place, (way, value) in enumerate(ratios.items()):
         middle, low, high = value if isinstance(value, tuple) else (value, value, value)
-        axes.barh(place, middle, height=0.55, color=style.METHODS["mwnet"].color if place else style.INK)
+        axes.barh(place, middle, height=0.55, color=_color(way))
         axes.plot([low, high], [place, place], color=style.INK, linewidth=1.4)
         axes.annotate(
             f"{middle:.2f}", (high, place), xytext=(6, 0), textcoords="offset points", va="center",
@@ -96,6 +96,12 @@ def savings(rows: Sequence[Mapping], scenarios: Sequence[str], *, title: str, la
     figure.supxlabel("test accuracy minus exact GDW's (points; ten seeds, paired)", fontsize=style.TEXT)
     style.finding(figure, title)
     return figure
+
+
+def _color(way: str) -> str:
+    """The method's, whatever way its step is taken."""
+    methods = {"cross-entropy": "cross-entropy", "MWNet": "mwnet", "GDW": "gdw"}
+    return style.method_look(next(name for title, name in methods.items() if way.startswith(title))).color
 
 
 def _rows(axes, names) -> None:

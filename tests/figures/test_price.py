@@ -1,5 +1,8 @@
 """Bars of passes and ratios, and what an approximation saves and loses: by the data on their axes."""
 
+from matplotlib.colors import to_hex
+
+from gdw_notebooks import style
 from gdw_notebooks.figures.price import LOOKS, pass_bars, ratio_bars, savings
 from gdw_notebooks.passes import KINDS, PASSES
 
@@ -18,11 +21,13 @@ def test_a_bar_is_as_long_as_its_passes():
 
 
 def test_a_ratio_has_its_number_and_its_range():
-    figure = ratio_bars({"plain": 1.0, "GDW": (3.7, 3.5, 4.1)}, title="Time", xlabel="plain steps")
+    figure = ratio_bars({"cross-entropy": 1.0, "GDW, reusing": (3.7, 3.5, 4.1)}, title="Time", xlabel="plain steps")
     (axes,) = figure.axes
     assert [patch.get_width() for patch in axes.patches] == [1.0, 3.7]
     assert list(axes.lines[1].get_xdata()) == [3.5, 4.1]
     assert [text.get_text() for text in axes.texts] == ["1.00", "3.70"]
+    colors = [to_hex(patch.get_facecolor(), keep_alpha=False).upper() for patch in axes.patches]
+    assert colors == [style.METHODS["cross-entropy"].color, style.METHODS["gdw"].color]
 
 
 def test_an_interval_that_holds_zero_is_hollow():
