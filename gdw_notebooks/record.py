@@ -7,13 +7,14 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from gdw import Experiment, History, load_dataset, make_task, run
+from gdw.data import Dataset
 from gdw.data.corruption import corrupt_labels, transition_matrix
 from gdw.data.randomness import generator
 from gdw.data.task import Split, Task
@@ -51,20 +52,22 @@ def dirty(task: Task, share: float, seed: int) -> Task:
 def make(recipe: Run) -> History:
     """Train, keep what is asked for, round."""
     e = recipe.experiment
-    own = {}
+    own = {"dataset": _dataset(e.dataset, e.image_size)}
     if recipe.dirt:
         clean = make_task(
-            load_dataset(e.dataset), noise=e.noise, rate=e.rate, imbalance=e.imbalance,
+            own["dataset"], noise=e.noise, rate=e.rate, imbalance=e.imbalance,
             meta_per_class=e.meta_per_class, seed=e.seed,
         )  # fmt: skip
         own["task"] = dirty(clean, recipe.dirt, e.seed)
-    history = run(e, **own)
-    epochs = {name: _rounded(history[name]) for name in recipe.keep if name in history.epochs}
+    history = run(e, **own).rounded(DIGITS)
+    epochs = {name: history[name] for name in recipe.keep if name in history.epochs}
     return replace(history, epochs=epochs, metadata={"seconds": history.metadata["seconds"]})
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
-    return np.vectorize(lambda value: float(f"{value:.{DIGITS}g}"))(values)
+@cache
+def _dataset(name: str, image_size: int | None) -> Dataset:
+    """Decoded once for all runs of a recording."""
+    return load_dataset(name, image_size=image_size)
 
 
 def _clean_set(seeds: Sequence[int]) -> Iterator[Run]:
@@ -118,12 +121,30 @@ def _long_tail(seeds: Sequence[int]) -> Iterator[Run]:
     return _in_motion(Experiment(imbalance=0.02, precision="float64"), False, seeds)
 
 
+def _real_pictures(seeds: Sequence[int]) -> Iterator[Run]:
+    """2,000 pictures of CIFAR-10 (JPEG copy) at half their size, a small network: about 8 minutes of a core for a seed.
+
+    The published settings of CIFAR-10; without augmentation, under which so small a run memorises nothing.
+    """
+    base = Experiment(
+        dataset="cifar10-folder", noise="uniform", rate=0.6, model="cnn", epochs=40, image_size=16, augment=False,
+        train_per_class=200, meta_per_class=10, test_per_class=200, threads=1, device="cpu",
+    )  # fmt: skip
+    keep = ("train_loss", "test_loss", "test_accuracy", "class_accuracy", "group_loss", "auroc", *FLOWS)
+    for seed in seeds:
+        for method in ("only-clean", "cross-entropy", "l2rw", "mwnet", "gdw-tied", "gdw"):
+            yield Run(method, base.with_(method=method, seed=seed), keep=keep)
+        for method in ("cross-entropy", "gdw"):
+            yield Run(f"{method}, augmented", base.with_(method=method, seed=seed, augment=True), keep=keep)
+
+
 RECORDINGS = {
     "03-clean-set": (_clean_set, 3),
     "03-same-fifty": (_same_fifty, 5),
     "04-class-level": (_class_level, 6),
     "05-noisy": (_noisy, 5),
     "05-long-tail": (_long_tail, 5),
+    "08-real-pictures": (_real_pictures, 3),
 }
 
 
@@ -134,11 +155,33 @@ def recipes(name: str, seeds: int | None = None) -> list[Run]:
 
 
 def record(name: str, path: Path, seeds: int | None = None) -> None:
-    """Make every run of a recording and write them as one JSON file."""
-    runs = [{"label": r.label, "history": make(r).to_record()} for r in tqdm(recipes(name, seeds), desc=name)]
-    lines = ",\n".join(json.dumps(run, separators=(",", ":"), ensure_ascii=False) for run in runs)
+    """Make every run of a recording and write them as one JSON file.
+
+    Until all are made, those that are stand in a file beside it, a line each: a recording that was broken off goes on
+    from there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"[\n{lines}\n]\n", "utf-8")
+    begun = path.with_suffix(".jsonl")
+    lines = begun.read_text("utf-8").splitlines(keepends=True) if begun.exists() else []
+    lines = [line.rstrip("\n") for line in lines if line.endswith("\n")]  # one torn by a kill is made anew
+    begun.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    made = {_identity(json.loads(line)): line for line in lines}
+    with begun.open("a", encoding="utf-8") as file:
+        for recipe in tqdm(recipes(name, seeds), desc=name):
+            identity = _identity({"label": recipe.label, "history": {"config": recipe.experiment.config()}})
+            if identity not in made:
+                history = make(recipe)
+                history.metadata["command"] = f"python -m gdw_notebooks.record {name}"
+                entry = {"label": recipe.label, "history": history.to_record()}
+                made[identity] = json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
+                file.write(made[identity] + "\n")
+                file.flush()
+    path.write_text("[\n" + ",\n".join(made.values()) + "\n]\n", "utf-8")
+    begun.unlink()
+
+
+def _identity(entry: dict) -> str:
+    return json.dumps([entry["label"], entry["history"]["config"]], sort_keys=True)
 
 
 def load(name: str) -> dict[str, list[History]]:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+import gdw_notebooks.record as record_module
 from gdw.data.datasets import load_dataset
 from gdw.data.task import make_task
 from gdw_notebooks.record import HISTORIES, RECORDINGS, dirty, load, make, recipes, record
+from tests.pictures import cifar_folder
 
 LARGEST_FILE = 1_000_000  # bytes
 
@@ -49,6 +51,43 @@ def test_record_writes_what_load_reads(tmp_path, monkeypatch):
     (entry,) = json.loads((tmp_path / "04-class-level.json").read_text())
     assert entry["label"] == "cross-entropy"
     assert list(entry["history"]["epochs"]) == ["test_accuracy"]
+
+
+def test_a_recording_that_was_broken_off_goes_on(tmp_path, monkeypatch):
+    plan = [replace(recipe, label=f"run {i}") for i in range(3) for recipe in recipes_of_one("04-class-level")]
+    monkeypatch.setattr("gdw_notebooks.record.recipes", lambda name, seeds: plan)
+    made = []
+
+    def make_two(recipe):
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(recipe.label)
+        return make(recipe)
+
+    target = tmp_path / "04-class-level.json"
+    monkeypatch.setattr("gdw_notebooks.record.make", make_two)
+    with pytest.raises(KeyboardInterrupt):
+        record("04-class-level", target)
+    begun = target.with_suffix(".jsonl")
+    begun.write_text(begun.read_text() + '{"label": "run 2", "hist')  # and a line that the kill has torn
+    monkeypatch.setattr("gdw_notebooks.record.make", lambda recipe: made.append(recipe.label) or make(recipe))
+    record("04-class-level", target)
+    assert made == ["run 0", "run 1", "run 2"]
+    assert [entry["label"] for entry in json.loads(target.read_text())] == made
+    assert not begun.exists()
+
+
+def test_the_real_pictures_recording_made_anew_at_a_reduced_size(tmp_path, monkeypatch):
+    cifar_folder(tmp_path, train=40, test=4)
+    monkeypatch.setenv("GDW_DATA", str(tmp_path))
+    record_module._dataset.cache_clear()
+    for recipe in recipes("08-real-pictures", 1):
+        few = {"train_per_class": 20, "test_per_class": 4, "epochs": 2}
+        history = make(replace(recipe, experiment=recipe.experiment.with_(**few)))
+        assert set(history.epochs) == set(recipe.keep)
+        assert history.class_counts == (20,) * 10
+        assert history["group_loss"].shape == (2, 2)
+    record_module._dataset.cache_clear()
 
 
 def recipes_of_one(name):

@@ -31,7 +31,7 @@ def memorising(
     mean, sd = mean_and_sd(histories, "group_loss")
     for place, group in enumerate(GROUPS):
         _band(below, mean[:, place], sd[:, place], style.GROUP_LOOKS[group], NAMES[group])
-    below.set(xlabel="epoch", ylabel="training loss (nats)")
+    below.set(xlabel="epoch", ylabel="training loss (nats)", xlim=(0.5, len(mean) + 0.5))
     below.set_ylim(bottom=0)
     below.legend(frameon=False, fontsize=style.SMALL)
     if marked:

@@ -55,10 +55,7 @@ class LiveRun(VBox):
         self.words.value = f'<div role="status">{escape(words)}</div>'
 
     def __repr__(self) -> str:
-        return (
-            "LiveRun: with a GPU and CIFAR-10's pictures the published run stands here, live, with the milliseconds "
-            "of a step; without them a sentence says what is missing."
-        )
+        return "LiveRun: the published run in a lab, where there are a GPU and CIFAR-10; else what is missing"
 
 
 def what_is_missing(pictures: str | Path | None) -> str:
