@@ -94,11 +94,11 @@ def _linear(function: Callable, input, weight, bias=None, *rest, **named) -> Ten
     return moved if dx is None else moved.add_(function(dx, w, None, *rest, **named))
 
 
-def _baddbmm(function: Callable, input, batch1, batch2) -> Tensor | None:
-    """``a + X Y``, the linear layers of stacked.py: ``a' + X' Y + X Y'``."""
+def _baddbmm(function: Callable, input, batch1, batch2, **scales) -> Tensor | None:
+    """``a + X Y``, unscaled, the linear layers of stacked.py: ``a' + X' Y + X Y'``."""
     (x, dx), (y, dy) = forward_ad.unpack_dual(batch1), forward_ad.unpack_dual(batch2)
     da = forward_ad.unpack_dual(input).tangent
-    if da is None or dx is None:
+    if da is None or dx is None or scales:
         return None
     moved = torch.baddbmm(da, dx, y)
     return moved if dy is None else moved.baddbmm_(x, dy)

@@ -185,3 +185,15 @@ def test_a_whole_run_ends_with_the_same_parameters():
             pass
         ends.append(torch.nn.utils.parameters_to_vector(training.model.parameters()))
     torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-10)
+
+
+def test_scaled_batched_products_go_through_torchs_own_rule():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight, self.shift = nn.Parameter(torch.ones(1, 8, CLASSES)), nn.Parameter(torch.ones(1, 1, CLASSES))
+
+        def forward(self, x):
+            return torch.baddbmm(self.shift, x[None], self.weight, beta=2, alpha=0.5)[0]
+
+    same_both_ways(Scaled().double(), (8,))
