@@ -10,6 +10,7 @@ from gdw_notebooks.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, S
 
 READY = "Ready: press Train."
 LOADING = "Reading the data …"
+STOPPING = "Stopping: nothing more is trained."
 BUSY = "A run is going on. Let it end, or press Stop first; then Train begins anew."
 WAIT = "The run is going on: press Pause or Stop, then look closer."
 NOTHING_TRAINED = "Nothing has been trained here yet: press Train, then look closer."

@@ -178,7 +178,10 @@ class TrainingLab(Panel):
     def _press_stop(self) -> None:
         if not self.session.busy:
             self._say(lab_words.NOTHING_RUNS)
-        self.session.stop(0)  # the thread says so itself when it has ended
+        elif not self.session.stop(0):  # the thread may be drawing, and says itself when it has ended
+            self._say(lab_words.STOPPING)
+            if not self.session.busy:  # it said so before these words
+                self._show_state()
 
     def _clear(self) -> None:
         """Make room for new runs; those before stay as ghosts."""

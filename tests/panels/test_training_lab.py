@@ -23,6 +23,7 @@ def lab():
     lab = TrainingLab(START)
     yield lab
     lab.close()
+    lab.session.join(WAIT)  # close waits two seconds; a first run may still be importing what reads its data
     assert not [thread for thread in threading.enumerate() if thread.name == "training"]
 
 
@@ -86,6 +87,25 @@ def test_stop_keeps_what_has_been_learnt(lab):
     assert "Stopped" in lab.status.value
     assert 0 < len(lab.histories[0]) < ENDLESS
     assert lab.epoch.max == max(map(len, lab.histories))
+
+
+def test_stop_is_answered_at_once_while_a_picture_is_drawn(lab, monkeypatch):
+    drawing, go_on, draw = threading.Event(), threading.Event(), lab.draw
+
+    def slowly():
+        drawing.set()
+        assert go_on.wait(WAIT)
+        return draw()
+
+    monkeypatch.setattr(lab, "draw", slowly)
+    lab.controls.epochs.value = ENDLESS
+    lab.train.click()
+    assert drawing.wait(WAIT)
+    lab.stop.click()
+    assert lab_words.STOPPING in lab.status.value
+    go_on.set()
+    assert lab.session.join(WAIT)
+    wait_until(lambda: "Stopped" in lab.status.value)
 
 
 def test_pause_and_resume(lab):
