@@ -8,6 +8,7 @@ from threading import Condition, Thread
 
 from gdw.experiment import Experiment, Training
 from gdw.history import History
+from gdw.many import ManySeeds
 from gdw.train import BatchDone, EpochDone, TrainingDiverged
 
 Event = BatchDone | EpochDone
@@ -29,7 +30,6 @@ class Session:
         on_end: called with the session when it has ended, however it did.
 
     Attributes:
-        trainings: of the latest runs, in their order; empty until their data are there.
         errors: the exception of each run that broke off, by its place; ``ALL_RUNS`` for what concerns them all.
     """
 
@@ -41,7 +41,7 @@ class Session:
         self._on_event, self._on_end = on_event, on_end
         self._gate, self._thread, self._ended = _Gate(), None, IDLE
         self._shares: list[float] = []
-        self.trainings: list[Training] = []
+        self._runs: list[_Run] = []
         self.errors: dict[int, Exception] = {}
 
     @property
@@ -54,39 +54,47 @@ class Session:
         return not self._ended
 
     @property
+    def trainings(self) -> list[Training]:
+        """Of the latest runs, in their order, each one's first seed; empty until their data are there."""
+        return [run.trainings[0] for run in self._runs]
+
+    @property
     def histories(self) -> list[History]:
-        """Of the latest runs, as far as each has come."""
-        return [training.history for training in self.trainings]
+        """Of the latest runs, as far as each has come; all seeds of the first, then all of the second."""
+        return [training.history for run in self._runs for training in run.trainings]
 
     @property
     def progress(self) -> float:
         """Share of all batches done, in [0, 1]."""
         return sum(self._shares) / len(self._shares) if self._shares else 0.0
 
-    def start(self, experiments: Sequence[Experiment], *, paused: bool = False, **own) -> None:
+    def start(self, experiments: Sequence[Experiment], *, seeds: int = 1, paused: bool = False, **own) -> None:
         """Begin in the background, and return at once.
 
         Args:
+            seeds: how many of each, from the experiment's own on; trained at once where that can be (gdw.many).
             paused: wait for ``step`` or ``resume`` before the first batch.
-            own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``gdw.Training``.
+            own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``gdw.Training``; with several
+                seeds a ``dataset`` alone, since each seed has its own of all the rest.
 
         Raises:
             Busy: a run is going on.
+            ValueError: several seeds of what there is but one of.
         """
-        self._begin(experiments, paused)
-        self._thread = Thread(target=self._work, args=(list(experiments), own), name="training", daemon=True)
+        self._begin(experiments, seeds, paused, own)
+        self._thread = Thread(target=self._work, args=(list(experiments), seeds, own), name="training", daemon=True)
         weakref.finalize(self, _leave, self._gate, self._thread)
         self._thread.start()
 
-    def run(self, experiments: Sequence[Experiment], **own) -> list[History]:
+    def run(self, experiments: Sequence[Experiment], *, seeds: int = 1, **own) -> list[History]:
         """Train here and now, and return the histories. An interrupt (Ctrl-C, the square button) keeps them.
 
         Raises:
-            Busy: a run is going on.
+            Busy, ValueError: as ``start``.
         """
-        self._begin(experiments, paused=False)
+        self._begin(experiments, seeds, False, own)
         try:
-            self._work(list(experiments), own)
+            self._work(list(experiments), seeds, own)
         except KeyboardInterrupt:
             self._end(STOPPED)
         return self.histories
@@ -114,21 +122,23 @@ class Session:
             self._thread.join(timeout)
         return not self.busy
 
-    def _begin(self, experiments: Sequence[Experiment], paused: bool) -> None:
+    def _begin(self, experiments: Sequence[Experiment], seeds: int, paused: bool, own: dict) -> None:
         if self.busy:
             raise Busy("a run is going on already: stop it first, or wait for its end")
         if not experiments:
             raise ValueError("there is nothing to train: give at least one experiment")
+        if seeds > 1 and own.keys() - {"dataset"}:
+            raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
         self._gate, self._ended = _Gate(closed=paused), ""
-        self.trainings, self.errors, self._shares = [], {}, [0.0] * len(experiments)
+        self._runs, self.errors, self._shares = [], {}, [0.0] * len(experiments)
 
-    def _work(self, experiments: list[Experiment], own: dict) -> None:
+    def _work(self, experiments: list[Experiment], seeds: int, own: dict) -> None:
         try:
             for experiment in experiments:
-                self.trainings.append(Training(experiment, **own))
+                self._runs.append(_Run(experiment, seeds, own))
             with _short_collections():
                 for place, event in self._turns():
-                    self._count(place, event)
+                    self._shares[place] = self._runs[place].share(event)
                     if self._on_event and not self._gate.stopping:  # whoever pressed Stop waits for no picture
                         self._on_event(place, event)
         except Exception as error:  # kept for whoever owns the session, rather than lost in a thread
@@ -142,7 +152,7 @@ class Session:
 
     def _turns(self) -> Iterator[tuple[int, Event]]:
         """In each round a batch of every run, until the gate says stop."""
-        runs = {place: training.events() for place, training in enumerate(self.trainings)}
+        runs = {place: run.events() for place, run in enumerate(self._runs)}
         while runs and self._gate.wait():
             for place in list(runs):
                 for event in self._batch(place, runs):
@@ -152,21 +162,56 @@ class Session:
 
     def _batch(self, place: int, runs: dict[int, Iterator[Event]]) -> Iterator[Event]:
         """A run's next batch, and the epoch that it ended; a run that is over leaves ``runs``."""
-        event = None
+        run, event = self._runs[place], None
         try:
             for event in runs[place]:
                 yield event
-                if isinstance(event, EpochDone) or event.batch + 1 < event.batches:
+                if run.ends_round(event):
                     break
         except TrainingDiverged as error:
             self.errors[place] = error
-        last = isinstance(event, EpochDone) and event.epoch + 1 == event.epochs
-        if event is None or last or place in self.errors:
+        if event is None or run.is_over(event) or place in self.errors:
+            if run.error() is not None:
+                self.errors.setdefault(place, run.error())
             del runs[place]
 
-    def _count(self, place: int, event: Event) -> None:
-        within = (event.batch + 1) / event.batches if isinstance(event, BatchDone) else 1
-        self._shares[place] = (event.epoch + within) / self.trainings[place].experiment.epochs
+
+class _Run:
+    """One experiment with one or several seeds."""
+
+    def __init__(self, experiment: Experiment, seeds: int, own: dict):
+        if seeds == 1:
+            source = Training(experiment, **own)
+            self.trainings, self.at_once = [source], False
+        else:
+            source = ManySeeds(experiment, range(experiment.seed, experiment.seed + seeds), **own)
+            self.trainings, self.at_once = source.trainings, source.at_once
+        self.events, self._epochs = source.events, experiment.epochs
+
+    def ends_round(self, event: Event) -> bool:
+        """Whether the next event belongs to another batch: an epoch's last one brings the epoch of every seed."""
+        if isinstance(event, BatchDone):
+            return event.batch + 1 < event.batches
+        return not self.at_once or self._is_last_seed(event)
+
+    def is_over(self, event: Event) -> bool:
+        return isinstance(event, EpochDone) and event.epoch + 1 == event.epochs and self._is_last_seed(event)
+
+    def _is_last_seed(self, event: EpochDone) -> bool:
+        running = [training.history for training in self.trainings if training.history.error is None]
+        return not running or event.history is running[-1]
+
+    def error(self) -> Exception | None:
+        """Of the first seed that diverged."""
+        said = [training.history.error for training in self.trainings if training.history.error]
+        return ArithmeticError(said[0]) if said else None
+
+    def share(self, event: Event) -> float:
+        """Of all seeds' batches that are done, in [0, 1]."""
+        seeds, within = len(self.trainings), 0.0
+        if isinstance(event, BatchDone):
+            within = (event.batch + 1) / event.batches * (seeds if self.at_once else 1)
+        return (sum(len(training.history) for training in self.trainings) + within) / (seeds * self._epochs)
 
 
 class _Gate:

@@ -175,3 +175,60 @@ def test_an_interpreter_ends_while_a_run_goes_on():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_several_seeds_at_once_are_what_each_is_alone(session):
+    exact = SHORT.with_(precision="float64")
+    session.start([exact, exact.with_(method="cross-entropy")], seeds=3)
+    assert session.join(WAIT)
+    assert (session.state, session.progress) == ("finished", 1)
+    assert [(h.method, h.seed) for h in session.histories] == [
+        (method, seed) for method in ("gdw", "cross-entropy") for seed in (0, 1, 2)
+    ]
+    for history in session.histories:
+        alone = run(exact.with_(method=history.method, seed=history.seed))
+        assert history["train_loss"] == pytest.approx(alone["train_loss"], abs=1e-9)
+    assert [t.experiment.seed for t in session.trainings] == [0, 0]  # each run's first
+
+
+def test_a_step_of_several_seeds_is_one_batch_of_each(session):
+    session.start([SHORT], seeds=2, paused=True)
+    wait_until(lambda: session.trainings)
+    for taken in (1, 2):
+        session.step()
+        wait_until(lambda taken=taken: len(session.events) == taken)
+    assert all(event.gradient.shape[0] == 2 for _, event in session.events)
+
+
+def test_the_last_batch_of_an_epoch_brings_the_epoch_of_every_seed(session):
+    session.start([SHORT], seeds=3, paused=True)
+    wait_until(lambda: session.trainings)
+    while not (batches := [event for _, event in session.events if isinstance(event, BatchDone)]) or (
+        batches[-1].batch + 1 < batches[-1].batches
+    ):
+        before = len(session.events)
+        session.step()
+        wait_until(lambda before=before: len(session.events) > before)
+    wait_until(lambda: [isinstance(event, EpochDone) for _, event in session.events[-3:]] == [True] * 3)
+    assert session.progress == pytest.approx(1 / SHORT.epochs)
+
+
+def test_seeds_that_cannot_train_at_once_train_one_after_another(session):
+    small = Experiment(model="cnn", epochs=1, train_per_class=20, batch_size=100, device="cpu", method="cross-entropy")
+    session.start([small], seeds=2)
+    assert session.join(WAIT)
+    assert session.histories == [run(small), run(small.with_(seed=1))]
+    assert (session.state, session.progress) == ("finished", 1)
+
+
+def test_a_seed_that_diverges_is_an_error_and_the_others_are_kept(session):
+    session.start([SHORT.with_(lr=1e30)], seeds=2)
+    assert session.join(WAIT)
+    assert session.state == "failed"
+    assert "stopped being finite" in str(session.errors[0])
+
+
+def test_several_seeds_of_what_there_is_but_one_of_are_refused(session):
+    with pytest.raises(ValueError, match="each seed has its own"):
+        session.start([SHORT], seeds=2, model=object())
+    assert session.state == "idle"

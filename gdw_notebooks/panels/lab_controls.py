@@ -18,7 +18,8 @@ CLASSES = {
     "digits": 10, "clouds": 3, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar10-folder": 10, "cifar100": 100,
 }  # fmt: skip
 OWN = "– my own settings –"
-MOST_EPOCHS, MOST_SEEDS = 10_000, 1_000_000
+MOST_EPOCHS, HIGHEST_SEED = 10_000, 1_000_000
+MOST_SEEDS = 20  # at once: more shows no finer band
 
 
 def _wide() -> Layout:
@@ -36,6 +37,7 @@ class LabControls(VBox):
     Attributes:
         scenario, dataset, noise, rate, imbalance, method, beside, seed, epochs, device: the widgets; set their
             ``value``.
+        seeds: how many seeds of each, from ``seed`` on; no part of an experiment, so in no run code.
         code: text field with the run code of what the widgets say; a code put into it moves all of them there.
         problem: what was wrong with the last code, in words; empty where nothing was.
     """
@@ -52,7 +54,9 @@ class LabControls(VBox):
         titles = [(method.title, name) for name, method in METHODS.items()]
         self.method = _menu("Method", titles)
         self.beside = _menu("Beside it", [(NOTHING, ""), *titles])
-        self.seed = BoundedIntText(min=0, max=MOST_SEEDS, description="Seed", layout=_wide())
+        self.seed = BoundedIntText(min=0, max=HIGHEST_SEED, description="Seed", layout=_wide())
+        self.seeds = BoundedIntText(value=1, min=1, max=MOST_SEEDS, description="Seeds, in all", layout=_wide(),
+                                    tooltip="this seed and the next ones; the curves then have bands")  # fmt: skip
         self.epochs = BoundedIntText(value=1, min=1, max=MOST_EPOCHS, description="Epochs", layout=_wide())
         self.device = _menu("Device", [name for name, here in _devices().items() if here])
         self.code = Textarea(description="Run code", rows=5, continuous_update=False, layout=_wide(),
@@ -64,7 +68,7 @@ class LabControls(VBox):
         }  # fmt: skip
         super().__init__([
             self.scenario, self.dataset, self.noise, self.rate, self.hint, self.imbalance, self.method, self.beside,
-            self.seed, self.epochs, self.device, self.code,
+            self.seed, self.seeds, self.epochs, self.device, self.code,
         ])  # fmt: skip
         self.restore(experiments)
         self.scenario.observe(self._choose_scenario, names="value")

@@ -16,6 +16,7 @@ from gdw_notebooks import style
 from gdw_notebooks.figures.classes import class_accuracy
 from gdw_notebooks.figures.curves import learning_curves
 from gdw_notebooks.figures.regions import Regions, decision_regions, regions_of
+from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd
 from gdw_notebooks.figures.weight_curve import weight_curve
 from gdw_notebooks.figures.weights import weights_by_group
 
@@ -59,6 +60,10 @@ class Shown:
     planes: Sequence[Plane | None] = field(default=())
     large: bool = False
 
+    def firsts(self) -> list[History]:
+        """Each method's first seed: what a picture of one network shows."""
+        return [runs[0] for runs in grouped(self.histories).values()]
+
     def read(self) -> list[History]:
         """The histories as far as the epoch that is marked."""
         if self.marked is None:
@@ -95,7 +100,10 @@ def _title(figure: Figure) -> str:
 def _by_epoch(shown: Shown) -> "DataFrame":
     import pandas as pd
 
-    columns = {style.method_title(h.method): pd.Series(h["test_accuracy"]) for h in shown.histories if len(h)}
+    columns = {
+        style.method_title(method): pd.Series(mean_and_sd(runs, "test_accuracy")[0])
+        for method, runs in grouped(shown.histories).items()
+    }
     frame = pd.DataFrame(columns)
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
     return _captioned(frame, "Test accuracy (%) by epoch")
@@ -105,7 +113,8 @@ def _by_class(shown: Shown) -> "DataFrame":
     import pandas as pd
 
     columns = {
-        style.method_title(h.method): h["class_accuracy"][-SCORE_EPOCHS:].mean(0) for h in shown.read() if len(h)
+        style.method_title(method): last(runs, "class_accuracy", SCORE_EPOCHS)[0]
+        for method, runs in grouped(shown.read()).items()
     }
     index = pd.Index(shown.histories[0].class_names if shown.histories else [], name="class")
     frame = pd.DataFrame(columns, index=index)
@@ -117,11 +126,11 @@ def _by_group(name: str, caption: str) -> Callable[[Shown], "DataFrame"]:
         import pandas as pd
 
         columns = {}
-        for history in filter(len, shown.histories):
+        for method, runs in grouped(shown.histories).items():
+            mean, _ = mean_and_sd(runs, name)
             for row, group in enumerate(GROUPS):
                 for column, flow in enumerate(FLOWS):
-                    head = (style.method_title(history.method), group, flow)
-                    columns[head] = pd.Series(history[name][:, row, column])
+                    columns[style.method_title(method), group, flow] = pd.Series(mean[:, row, column])
         frame = pd.DataFrame(columns)
         frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
         return _captioned(frame, caption)
@@ -159,7 +168,7 @@ def _weight_net_table(shown: Shown) -> "DataFrame | None":
 
 
 def _regions(shown: Shown) -> Figure:
-    pairs = [(plane, h) for plane, h in zip(shown.planes, shown.histories, strict=False) if plane is not None]
+    pairs = [(plane, h) for plane, h in zip(shown.planes, shown.firsts(), strict=False) if plane is not None]
     if not pairs:
         return _note("Decision regions need points in the plane: choose the data set “clouds” and press Train", shown)
     task = pairs[0][0].task
@@ -179,7 +188,7 @@ def _points(shown: Shown) -> "DataFrame | None":
     task, names = planes[0].task, np.array(planes[0].task.class_names)
     x, y = task.train.images.cpu().numpy().T
     columns = {"x": x, "y": y, "observed": names[task.train.labels.cpu()], "true": names[task.clean_labels.cpu()]}
-    for plane, history in zip(planes, shown.histories, strict=False):
+    for plane, history in zip(planes, shown.firsts(), strict=False):
         columns[f"weight, {style.method_title(history.method)}"] = plane.weights
     return _captioned(pd.DataFrame(columns), "Training points")
 

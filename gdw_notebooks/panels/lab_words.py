@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from html import escape
 
 from gdw.experiment import from_config
-from gdw.history import History
+from gdw.history import SCORE_EPOCHS, History
 from gdw_notebooks import style
+from gdw_notebooks.figures.seeds import grouped, last
 from gdw_notebooks.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, Session
 
 READY = "Ready: press Train."
@@ -37,14 +38,19 @@ def _place(session: Session) -> str:
 def _failed(session: Session) -> str:
     parts = []
     for place, error in sorted(session.errors.items()):
-        who = "The run" if place == ALL_RUNS else style.method_title(session.histories[place].method)
+        who = "The run" if place == ALL_RUNS else style.method_title(session.trainings[place].experiment.method)
         parts.append(f"{who} broke off: {error}.")
     return f"{' '.join(parts)} The epochs before are kept."
 
 
 def _scores(histories: Sequence[History]) -> str:
-    scores = [f"{style.method_title(h.method)} {h.accuracy:.1f} %" for h in histories]
-    return f"Test accuracy, mean of the last five epochs: {', '.join(scores)}. One seed proves little: try others."
+    scores = []
+    for method, runs in grouped(histories).items():
+        mean, sd = last(runs, "test_accuracy", SCORE_EPOCHS)
+        scores.append(f"{style.method_title(method)} {mean:.1f}{f' ± {sd:.1f}' if len(runs) > 1 else ''} %")
+    seeds = len({history.seed for history in histories})
+    note = "One seed proves little: try others." if seeds == 1 else f"Mean ± sd of {seeds} seeds."
+    return f"Test accuracy, mean of the last five epochs: {', '.join(scores)}. {note}"
 
 
 def codes(histories: Sequence[History], ghosts: Sequence[History]) -> str:

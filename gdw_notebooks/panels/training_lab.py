@@ -106,7 +106,7 @@ class TrainingLab(Panel):
         if not self.session.busy:
             self._clear()
             self._rest_share = PATIENT_SHARE
-        self.session.run(experiments, **self._own)
+        self.session.run(experiments, seeds=self.controls.seeds.value, **self._own)
         return self
 
     def draw(self) -> Figure:
@@ -135,6 +135,7 @@ class TrainingLab(Panel):
         self._clear()
         self.ghosts, self.progress.value = [], 0
         self.controls.restore(self._first)
+        self.controls.seeds.value = 1
         self.codes.value = ""
         self.closer.close_microscope()
         self._say(lab_words.READY)
@@ -157,7 +158,10 @@ class TrainingLab(Panel):
         self._clear()
         self._rest_share = REST_SHARE
         self._say(lab_words.LOADING)
-        self.session.start(experiments, paused=paused, **self._own)
+        try:
+            self.session.start(experiments, seeds=self.controls.seeds.value, paused=paused, **self._own)
+        except ValueError as error:
+            self._say(str(error))
 
     def _press_pause(self) -> None:
         if not self.session.busy:
@@ -191,7 +195,7 @@ class TrainingLab(Panel):
         self._look_back()
 
     def _on_event(self, place: int, event) -> None:
-        if isinstance(event, EpochDone):
+        if isinstance(event, EpochDone) and event.history is self.session.trainings[place].history:
             self._weights[place] = event.instance_weights
         if time.perf_counter() >= self._next_picture:
             begun = time.perf_counter()

@@ -197,4 +197,4 @@ three_cells(by_kind)
 # - A baseline needs its own settings, chosen with the same budget. L2RW rose from broken to first rank by one number.
 # - These are digits and 64 pixels. The paper's claims are for CIFAR: that is what `benchmarks` and a GPU are for.
 #
-# **Next:** take a data set of your own, and look for your cell on the map.
+# **Next:** [07 · Does it cost more than instance weighting?](07_the_price.ipynb) What all this takes.

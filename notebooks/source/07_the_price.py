@@ -23,6 +23,8 @@ import gdw
 from gdw.cost import interleaved, operations, peak_bytes
 from gdw.models import build_model
 from gdw.train import take_step
+
+# %%
 from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.checks.price import STATIONS, ForetoldRatio, PassOrder
 from gdw_notebooks.figures.price import pass_bars, ratio_bars, savings
@@ -297,4 +299,4 @@ foretold_ratio(ratio)
 # - Cheaper ways exist. What each loses is a matter of measuring it, not of its error in $g$.
 # - Counts travel between machines, seconds do not.
 #
-# **Next:** notebook 08 leaves the digits: does it hold on real pictures?
+# **Next:** [08 · Does it hold on real pictures?](08_real_pictures.ipynb) It leaves the digits.

@@ -9,6 +9,7 @@ import torch
 from gdw.experiment import Experiment, run
 from gdw_notebooks.panels import lab_words
 from gdw_notebooks.panels.lab_controls import imbalance_label
+from gdw_notebooks.panels.lab_views import VIEWS
 from gdw_notebooks.panels.training_lab import TrainingLab
 from gdw_notebooks.scenarios import SCENARIOS
 from gdw_notebooks.session import Busy
@@ -49,6 +50,22 @@ def test_train_draws_what_the_same_experiments_give_elsewhere(lab):
     assert lab.picture.alt.startswith("Learning curves: test accuracy by epoch. After 3 epochs:")
 
 
+def test_several_seeds_are_a_mean_with_a_band(lab):
+    lab.controls.seeds.value = 3
+    lab.run()
+    assert [(h.method, h.seed) for h in lab.histories] == [(m, s) for m in ("gdw", "mwnet") for s in range(3)]
+    mean = sum(history["test_accuracy"] for history in lab.histories[:3]) / 3
+    assert line(lab, "gdw").tolist() == pytest.approx(mean.tolist())
+    assert len(lab.draw().axes[0].collections) == 2  # a band for each method
+    assert "Mean ± sd of 3 seeds." in lab.status.value
+    assert lab.table()["GDW"].tolist() == pytest.approx(mean.tolist())
+    for view in VIEWS:
+        lab.view.value = view
+        assert lab.table() is not None
+    lab.reset.click()
+    assert lab.controls.seeds.value == 1
+
+
 def test_within_a_cell_it_gives_the_same(lab):
     assert lab.run() is lab
     assert lab.histories == [run(START), run(START.with_(method="mwnet"))]
@@ -70,10 +87,11 @@ def test_the_curve_grows_and_the_controls_stay_alive_while_it_trains(lab):
 def test_a_second_train_is_refused_kindly(lab):
     lab.controls.epochs.value = ENDLESS
     lab.train.click()
+    wait_until(lambda: len(lab.session.trainings) == 2)
     first = lab.session.trainings
     lab.train.click()
     assert lab_words.BUSY in lab.status.value or lab.session.progress > 0  # its own progress may have followed
-    assert lab.session.trainings is first
+    assert all(now is before for now, before in zip(lab.session.trainings, first, strict=True))
     with pytest.raises(Busy):
         lab.run()
 
