@@ -18,10 +18,11 @@ import gdw
 from benchmarks.measure import machine
 from benchmarks.step_cost import network_and_batches
 from gdw.cost import operations
-from gdw.experiment import Experiment, Training
+from gdw.experiment import Experiment
 from gdw.report import paired_difference
 from gdw.sweep import run_all
 from gdw.train import BatchDone, take_step
+from gdw.training import Training
 
 WAYS = {  # name: how an Experiment takes it
     "exact": {},

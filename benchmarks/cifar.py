@@ -21,8 +21,9 @@ from gdw.__main__ import OPTIONS, add_experiment_options
 from gdw.compare import deviations, differences, means, scenario_name, table
 from gdw.data.published import cifar10_at
 from gdw.errors import unknown
-from gdw.experiment import Experiment, resolve_device
+from gdw.experiment import Experiment
 from gdw.history import History
+from gdw.training import resolve_device
 
 if TYPE_CHECKING:
     from pandas import DataFrame

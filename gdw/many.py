@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gdw.data.datasets import Dataset, load_dataset
-from gdw.experiment import Experiment, Training, stepwise
+from gdw.experiment import Experiment
 from gdw.history import History
 from gdw.methods.base import method_class
 from gdw.models import MODELS
@@ -16,6 +16,7 @@ from gdw.recorder import EpochRecorder
 from gdw.stacked import Stacked, can_stack
 from gdw.stacked_step import StackedStep
 from gdw.train import BatchDone, EpochDone, Sources, TrainingDiverged, cosine, epoch_row, sgd, take_step, with_rate
+from gdw.training import Training, stepwise
 
 EXACT = ("auto", "forward", "reuse")  # derivatives that forward mode gives for all seeds at once
 SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on a GPU, which are busy with one

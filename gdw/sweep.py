@@ -16,10 +16,11 @@ from threading import Thread
 import torch
 
 from gdw.data.datasets import Dataset, load_dataset
-from gdw.experiment import Experiment, from_config, run
+from gdw.experiment import Experiment, from_config
 from gdw.history import SCORE_EPOCHS, History
 from gdw.many import bears_seeds, run_seeds
 from gdw.train import TrainingDiverged
+from gdw.training import run
 
 Group = tuple[Experiment, ...]  # what one worker does in one go
 

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gdw.experiment import Training
 from gdw.flows import class_gradients, zero_mean
 from gdw.step import Step
+from gdw.training import Training
 
 MODES = ("instance", "classes", "free")  # one weight; one for each class under the constraint; without it
 

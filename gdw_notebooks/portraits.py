@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gdw.experiment import Experiment, Training
+from gdw.experiment import Experiment
 from gdw.step import Step
+from gdw.training import Training
 
 SHARED = Experiment(noise="uniform", rate=0.6, method="cross-entropy", epochs=10, device="cpu")
 OWN_EPOCHS = 20  # of each method's own run, in which its V, matrix or peer network learns

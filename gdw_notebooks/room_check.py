@@ -7,7 +7,8 @@ from importlib.metadata import version
 
 from ipywidgets import HTML, Button, VBox
 
-from gdw.experiment import Experiment, resolve_device, run
+from gdw.experiment import Experiment
+from gdw.training import resolve_device, run
 
 PACKAGES = ("torch", "ipywidgets", "anywidget", "matplotlib", "jupyterlab")
 TRIAL = Experiment(noise="uniform", rate=0.6, method="gdw", epochs=3)

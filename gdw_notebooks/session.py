@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Condition, Thread
 
-from gdw.experiment import Experiment, Training
+from gdw.experiment import Experiment
 from gdw.history import History
 from gdw.many import ManySeeds
 from gdw.train import BatchDone, EpochDone, TrainingDiverged
+from gdw.training import Training
 
 Event = BatchDone | EpochDone
 IDLE, RUNNING, PAUSED, FINISHED, STOPPED, FAILED = "idle", "running", "paused", "finished", "stopped", "failed"

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import gdw
-from gdw.experiment import from_config, resolve_device
+from gdw.experiment import from_config
 from gdw.methods import METHODS, Method
+from gdw.training import resolve_device
 from tests.pictures import cifar_folder
 
 QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=3, device="cpu")

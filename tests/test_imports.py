@@ -41,6 +41,7 @@ ROOMS = (
     ("gdw.recorder",),
     ("gdw.train",),
     ("gdw.experiment",),
+    ("gdw.training",),
     ("gdw.many",),
     ("gdw.report",),
     ("gdw.compare",),

@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from gdw import Experiment, Step
 from gdw.data.randomness import generator
-from gdw.experiment import Training
 from gdw.models import build_model
 from gdw.reuse import RULES
+from gdw.training import Training
 
 CLASSES, BATCH = 4, 6
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 
 from gdw.data.datasets import load_dataset
-from gdw.experiment import Experiment, run
+from gdw.experiment import Experiment
 from gdw.train import BatchDone, EpochDone, TrainingDiverged
+from gdw.training import run
 from gdw_notebooks.session import ALL_RUNS, Busy, Session
 
 WAIT = 240  # seconds: far more than any of these runs takes

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from gdw.experiment import Experiment, run
+from gdw.experiment import Experiment
 from gdw.methods import METHODS
 from gdw.report import Difference
+from gdw.training import run
 from gdw_notebooks import standing
 from gdw_notebooks.checks.comparison import ThreeCells
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from ipywidgets import HTML, BoundedIntText, Button, Dropdown, HBox, Layout, VBox
 
-from gdw.experiment import Training
+from gdw.training import Training
 from gdw_notebooks import style
 from gdw_notebooks.instances import instances_at
 from gdw_notebooks.panels.microscope import FlowMicroscope

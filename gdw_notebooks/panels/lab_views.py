@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gdw.data.task import Task
-from gdw.experiment import Training
 from gdw.history import FLOWS, GROUPS, SCORE_EPOCHS, History
+from gdw.training import Training
 from gdw_notebooks import style
 from gdw_notebooks.figures.classes import class_accuracy
 from gdw_notebooks.figures.curves import learning_curves

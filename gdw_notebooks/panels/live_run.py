@@ -9,7 +9,8 @@ from ipywidgets import HTML, VBox
 
 from gdw.data.datasets import Dataset, load_dataset
 from gdw.data.published import cifar10_at
-from gdw.experiment import Experiment, Training
+from gdw.experiment import Experiment
+from gdw.training import Training
 from gdw_notebooks.panels.training_lab import TrainingLab
 
 WARM_UP, STEPS = 5, 30  # of the steps that are timed

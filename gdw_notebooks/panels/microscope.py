@@ -15,7 +15,7 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gdw.experiment import Training
+from gdw.training import Training
 from gdw_notebooks.figures.microscope import NUMBER_NAMES, describe, findings, microscope_figure, number_notes
 from gdw_notebooks.instances import MODES, Instance, cat_dog_bird, instances_of
 from gdw_notebooks.style import picture

@@ -7,9 +7,10 @@ from html import escape
 from ipywidgets import HTML, Button, FloatProgress, HBox, IntSlider, Layout, Play, ToggleButtons, jslink
 from matplotlib.figure import Figure
 
-from gdw.experiment import Experiment, Training, from_config
+from gdw.experiment import Experiment, from_config
 from gdw.history import History
 from gdw.train import EpochDone
+from gdw.training import Training
 from gdw_notebooks.figures.film import Film
 from gdw_notebooks.figures.regions import point_at
 from gdw_notebooks.panels import lab_words

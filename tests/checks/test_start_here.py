@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gdw.experiment import Experiment, run
+from gdw.experiment import Experiment
+from gdw.training import run
 from gdw_notebooks.checks.start_here import PairedDifference
 
 RUNS = [Experiment(noise="uniform", rate=0.6, method="gdw", epochs=2, seed=seed) for seed in (0, 1)]

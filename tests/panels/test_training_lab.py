@@ -6,7 +6,8 @@ import time
 import pytest
 import torch
 
-from gdw.experiment import Experiment, run
+from gdw.experiment import Experiment
+from gdw.training import run
 from gdw_notebooks.panels import lab_words
 from gdw_notebooks.panels.lab_controls import imbalance_label
 from gdw_notebooks.panels.lab_views import VIEWS
