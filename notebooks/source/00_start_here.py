@@ -69,6 +69,8 @@ guess.reveal({"GDW": ours, "MWNet": theirs}, close=3, unit="%", look=look)
 #    Look at *Classes*.
 # 5. **Only the clean set** beside it, anywhere: what the 50 pictures are worth without the 1,200.
 # 6. *Data:* **clouds**, then *Regions*: fill is the observed label, ring the true one, size the weight.
+# 7. **Seeds, in all: 10.** Ten seeds train at once, and each curve becomes a mean with a band. Which of your
+#    findings survive that?
 #
 # **Stop** keeps what has been learnt, **Step** takes one batch, and the slider under the picture looks back. The
 # **run code** stands for all of it: paste it into a message, and whoever puts it into their lab has your run.
