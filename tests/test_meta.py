@@ -15,8 +15,9 @@ from gdw.data.randomness import generator
 from gdw.flows import class_gradients
 from gdw.meta import NoMetaGradient, forward, learning_rates, trainable, virtual_parameters
 from gdw.models import build_model
+from tests.awkward import CLASSES, Recurrent, small
 
-CLASSES, BATCH, LR = 4, 6, 0.1
+BATCH, LR = 6, 0.1
 
 
 def pictures(shape, count=BATCH, seed=0):
@@ -44,11 +45,6 @@ def both_ways(model, shape, lr=LR):
     return ways
 
 
-def small(*layers):
-    torch.manual_seed(0)
-    return nn.Sequential(*layers).double()
-
-
 class Attention(nn.Module):
     """Eight tokens of four numbers, one attention head."""
 
@@ -59,15 +55,6 @@ class Attention(nn.Module):
     def forward(self, x):
         q, k, v = self.qkv(x).chunk(3, dim=-1)
         return self.out(nn.functional.scaled_dot_product_attention(q, k, v).flatten(1))
-
-
-class Recurrent(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.lstm, self.out = nn.LSTM(4, 5, batch_first=True), nn.Linear(5, CLASSES)
-
-    def forward(self, x):
-        return self.out(self.lstm(x)[0][:, -1])
 
 
 class Tied(nn.Module):

@@ -12,8 +12,9 @@ from gdw.data.randomness import generator
 from gdw.models import build_model
 from gdw.reuse import RULES
 from gdw.training import Training
+from tests.awkward import CLASSES, Recurrent, small
 
-CLASSES, BATCH = 4, 6
+BATCH = 6
 
 
 def batch(shape, count=BATCH, seed=0):
@@ -43,11 +44,6 @@ def test_the_course_models(name, training):
     shape = (3, 8, 8)
     model = build_model(name, shape, CLASSES, generator(0, "model"), torch.float64).train(training)
     same_both_ways(model, shape)
-
-
-def small(*layers):
-    torch.manual_seed(0)
-    return nn.Sequential(*layers).double()
 
 
 class Functional(nn.Module):
@@ -155,16 +151,8 @@ def test_a_second_pass_that_takes_another_way_is_refused():
 
 
 def test_an_operation_without_a_forward_rule_falls_back_as_ever():
-    class Recurrent(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.lstm, self.out = nn.LSTM(4, 5, batch_first=True), nn.Linear(5, CLASSES)
-
-        def forward(self, x):
-            return self.out(self.lstm(x)[0][:, -1])
-
     torch.manual_seed(0)
-    model = Recurrent()  # in float32 one fused operation, without a forward rule
+    model = Recurrent()
     (images, labels), (meta_images, meta_labels) = batch((3, 4)), batch((3, 4), 5, seed=1)
 
     def gradient(derivative):
