@@ -61,7 +61,7 @@ class LiveRun(VBox):
 
 def what_is_missing(pictures: str | Path | None) -> str:
     """What a live run of CIFAR-10 lacks here, in words; empty where it lacks nothing."""
-    lacking = [] if torch.cuda.is_available() else ["a GPU that torch can use (on two CPU cores one run takes half a day)"]
+    lacking = [] if torch.cuda.is_available() else ["a GPU that torch can use (two CPU cores take half a day)"]
     if pictures is None:
         folders = "torchvision's folder, or one with train/<class>/... and test/<class>/..."
         lacking.append(f"CIFAR-10's pictures (let `pictures` name {folders})")
