@@ -172,8 +172,8 @@ class Session:
         except TrainingDiverged as error:
             self.errors[place] = error
         if event is None or run.is_over(event) or place in self.errors:
-            if run.error() is not None:
-                self.errors.setdefault(place, run.error())
+            if error := run.error():
+                self.errors.setdefault(place, error)
             del runs[place]
 
 

@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser import servers
+from tests.browser.pages import open_notebook, run_all
 from tests.browser.servers import Server
 
 CHROMIUMS = (
@@ -101,6 +102,15 @@ def lab_window(browser: Browser, lab_server: Server) -> Iterator[Page]:
         page.goto(f"/api/status?token={lab_server.token}")  # leaves the cookie
         yield page
     servers.end_kernels(lab_server)
+
+
+@contextmanager
+def notebook_window(browser: Browser, lab_server: Server, path: str) -> Iterator[Page]:
+    """A window with this notebook of the course, all its cells run."""
+    with lab_window(browser, lab_server) as page:
+        open_notebook(page, path)
+        run_all(page)
+        yield page
 
 
 @contextmanager

@@ -4,16 +4,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.access import OUTPUTS, barriers
-from tests.browser.conftest import lab_window
-from tests.browser.pages import open_notebook, run_all
+from tests.browser.conftest import notebook_window
 from tests.browser.test_microscope import drag, numbers, weight_of
 
 
 @pytest.fixture(scope="module")
 def page(browser, lab_server):
-    with lab_window(browser, lab_server) as page:
-        open_notebook(page, "01_gradient_flows.ipynb")
-        run_all(page)
+    with notebook_window(browser, lab_server, "01_gradient_flows.ipynb") as page:
         yield page
 
 

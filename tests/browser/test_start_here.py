@@ -8,8 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from gdw_notebooks.scenarios import SCENARIOS
 from tests.browser.access import OUTPUTS, barriers, tab_to
-from tests.browser.conftest import lab_window
-from tests.browser.pages import open_notebook, run_all
+from tests.browser.conftest import notebook_window
 
 NOTEBOOK = "00_start_here.ipynb"
 MANY_EPOCHS = "2000"  # so that it is the Stop button that ends the run
@@ -21,9 +20,7 @@ CURVES = re.compile("^Learning curves")
 @pytest.fixture(scope="module")
 def page(browser, lab_server):
     """One window for all tests here; the notebook is run once."""
-    with lab_window(browser, lab_server) as page:
-        open_notebook(page, NOTEBOOK)
-        run_all(page)
+    with notebook_window(browser, lab_server, NOTEBOOK) as page:
         yield page
 
 

@@ -4,15 +4,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.access import OUTPUTS, barriers, tab_to
-from tests.browser.conftest import lab_window
-from tests.browser.pages import open_notebook, run_all
+from tests.browser.conftest import notebook_window
 
 
 @pytest.fixture(scope="module")
 def page(browser, lab_server):
-    with lab_window(browser, lab_server) as page:
-        open_notebook(page, "03_learning_from_a_clean_set.ipynb")
-        run_all(page)
+    with notebook_window(browser, lab_server, "03_learning_from_a_clean_set.ipynb") as page:
         yield page
 
 
