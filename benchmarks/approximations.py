@@ -20,8 +20,9 @@ from benchmarks.step_cost import network_and_batches
 from gdw.cost import operations
 from gdw.experiment import Experiment
 from gdw.report import paired_difference
+from gdw.stepping import take_step
 from gdw.sweep import run_all
-from gdw.train import BatchDone, take_step
+from gdw.train import BatchDone
 from gdw.training import Training
 
 WAYS = {  # name: how an Experiment takes it

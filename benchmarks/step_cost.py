@@ -19,7 +19,7 @@ from benchmarks.reference_structure import reference_step
 from gdw.cost import interleaved, operations
 from gdw.data.randomness import generator
 from gdw.models import build_model
-from gdw.train import take_step
+from gdw.stepping import take_step
 
 PICTURES = {"mlp": (1, 8, 8), "resnet32": (3, 32, 32), "wrn28_10": (3, 32, 32)}
 METHODS = {

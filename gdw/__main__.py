@@ -74,7 +74,7 @@ def run_command(options: argparse.Namespace) -> int:
 def experiments_of(options: argparse.Namespace) -> list[Experiment]:
     """The experiments that the options name, seeds outermost, so that an unbroken part of them is paired."""
     given = {name.replace("-", "_"): getattr(options, name.replace("-", "_")) for name, *_ in OPTIONS}
-    given |= {name: getattr(options, name, None) for name in ("save_memory", "channels_last")}
+    given |= {name: getattr(options, name, None) for name in ("save_memory", "channels_last", "capture", "compile")}
     given = {name: value for name, value in given.items() if value is not None}
     if options.seeds < 1:
         raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
@@ -166,6 +166,8 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--seeds-at-once", type=int, default=1, metavar="N", help=AT_ONCE)
     running.add_argument("--save-memory", action="store_true", default=None, help="half the memory of a GDW step")
     running.add_argument("--channels-last", action="store_true", default=None, help="layout of convolutional networks")
+    running.add_argument("--capture", action="store_true", default=None, help="record one step and replay it")
+    running.add_argument("--compile", action="store_true", default=None, help="the network through torch.compile")
     running.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the methods")
     running.add_argument("--json", type=Path, metavar="FILE", help="write one record per run")
     sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file")

@@ -10,9 +10,9 @@ import torch
 
 from gdw.errors import require_between, unknown
 from gdw.methods.base import method_class
+from gdw.plan import Plan
 from gdw.presets import preset_for
 from gdw.step import check_derivative
-from gdw.train import Plan
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # of parameters
@@ -43,6 +43,8 @@ class Experiment:
         save_memory: half the memory of a step with a meta gradient (reforward.py).
         channels_last: how a convolutional network lies in memory: the same numbers up to rounding, faster on many
             machines (benchmarks/README.md).
+        capture: one step is recorded and replayed, as a CUDA graph on a GPU: the same numbers, sooner (stepping.py).
+        compile: the network goes through torch.compile: the same numbers up to rounding (compiled.py).
 
     Raises:
         ValueError: an unknown name (with the nearest known one) or a number out of range, at once.
@@ -75,6 +77,8 @@ class Experiment:
     augment: bool = True
     save_memory: bool = False
     channels_last: bool = False
+    capture: bool = False
+    compile: bool = False
 
     def __post_init__(self) -> None:
         preset = preset_for(self.dataset)
@@ -100,6 +104,8 @@ class Experiment:
         if self.device.split(":")[0] not in DEVICES:
             raise unknown("device", self.device, DEVICES)
         check_derivative(self.derivative, self.save_memory)
+        if self.capture and self.compile:
+            raise ValueError("a compiled network cannot be captured: choose one of capture and compile")
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)
 
@@ -137,7 +143,7 @@ class Experiment:
         """How its model is stepped."""
         return Plan(
             self.epochs, self.batch_size, self.lr, self.momentum, self.weight_decay, self.seed, self.derivative,
-            self.max_prob, self.save_memory,
+            self.max_prob, self.save_memory, self.capture,
         )  # fmt: skip
 
     @property
@@ -180,7 +186,7 @@ class Experiment:
 _PRESET_FIELDS = ("model", "epochs", "batch_size", "lr", "momentum", "weight_decay", "meta_per_class", "threads")
 _LATER_FIELDS = {
     "train_per_class": None, "test_per_class": None, "image_size": None, "augment": True, "save_memory": False,
-    "channels_last": False,
+    "channels_last": False, "capture": False, "compile": False,
 }  # fmt: skip
 _TEXT_FIELDS = ("dataset", "noise", "imbalance_kind", "method", "model", "device", "precision", "derivative")
 

@@ -1,8 +1,8 @@
 """Class-level gradient flows: what a batch sends back through its logits, one number per class."""
 
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 Matrix = Float[Tensor, "batch classes"]
 
@@ -25,6 +25,11 @@ def class_gradients(probs: Matrix, labels: Int[Tensor, "batch"]) -> Matrix:
     return probs - one_hot(labels, probs.shape[-1]).to(probs.dtype)
 
 
+def one_hot(labels: Int[Tensor, "batch"], num_classes: int) -> Bool[Tensor, "batch classes"]:
+    """Where each instance's label stands. torch's own form reads the labels on the host, to check them."""
+    return labels[..., None] == torch.arange(num_classes, device=labels.device)
+
+
 def zero_mean(weights: Matrix, logits: Matrix, labels: Int[Tensor, "batch"], max_prob: float | None = None) -> Matrix:
     """The weights with each label's weight set so that the weighted flows of an instance sum to 0.
 
@@ -44,7 +49,7 @@ def zero_mean(weights: Matrix, logits: Matrix, labels: Int[Tensor, "batch"], max
 
     Source: GDW (Chen et al., NeurIPS 2021), zero-mean constraint.
     """
-    label = one_hot(labels, logits.shape[-1]).bool()
+    label = one_hot(labels, logits.shape[-1])
     if max_prob is None:
         others = logits.masked_fill(label, -float("inf")).softmax(dim=-1)
     else:

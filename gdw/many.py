@@ -12,10 +12,13 @@ from gdw.experiment import Experiment
 from gdw.history import History
 from gdw.methods.base import method_class
 from gdw.models import MODELS
+from gdw.plan import cosine, sgd, with_rate
 from gdw.recorder import EpochRecorder
+from gdw.sources import Sources
 from gdw.stacked import Stacked, can_stack
 from gdw.stacked_step import StackedStep
-from gdw.train import BatchDone, EpochDone, Sources, TrainingDiverged, cosine, epoch_row, sgd, take_step, with_rate
+from gdw.stepping import take_step
+from gdw.train import BatchDone, EpochDone, TrainingDiverged, epoch_row
 from gdw.training import Training, stepwise
 
 EXACT = ("auto", "forward", "reuse")  # derivatives that forward mode gives for all seeds at once
@@ -96,7 +99,8 @@ def bears_seeds(experiment: Experiment) -> bool:
     with torch.device("meta"):  # shapes only
         model = MODELS[experiment.model]((3, 32, 32), 10)
     exact = experiment.derivative in EXACT and experiment.precision in SEED_AXIS_PRECISIONS
-    return can_stack(model) and exact and not experiment.save_memory
+    plain = not (experiment.save_memory or experiment.capture or experiment.compile)
+    return can_stack(model) and exact and plain
 
 
 def _train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:

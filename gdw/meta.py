@@ -44,7 +44,7 @@ def trainable(model: nn.Module) -> Named:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def learning_rates(model: nn.Module, lr: "float | torch.optim.Optimizer") -> dict[str, float]:
+def learning_rates(model: nn.Module, lr: "float | torch.optim.Optimizer") -> dict[str, float | Tensor]:
     """The virtual step's rate for each trainable parameter.
 
     Args:
@@ -54,10 +54,10 @@ def learning_rates(model: nn.Module, lr: "float | torch.optim.Optimizer") -> dic
     return _rates(trainable(model), lr)
 
 
-def _rates(parameters: Named, lr: "float | torch.optim.Optimizer") -> dict[str, float]:
+def _rates(parameters: Named, lr: "float | torch.optim.Optimizer") -> dict[str, float | Tensor]:
     if not isinstance(lr, torch.optim.Optimizer):
         return dict.fromkeys(parameters, float(lr))
-    rates = {id(p): float(group["lr"]) for group in lr.param_groups for p in group["params"]}
+    rates = {id(p): group["lr"] for group in lr.param_groups for p in group["params"]}
     return {name: rates[id(p)] for name, p in parameters.items() if id(p) in rates}
 
 
@@ -67,7 +67,7 @@ def forward(model: nn.Module, parameters: Mapping[str, Tensor], images: Tensor) 
     return functional_call(model, {**buffers, **parameters}, (images,))
 
 
-def virtual_parameters(parameters: Named, gradients: Named, rates: Mapping[str, float]) -> Named:
+def virtual_parameters(parameters: Named, gradients: Named, rates: Mapping[str, float | Tensor]) -> Named:
     """``theta' = theta - lr * gradient``: plain SGD, no momentum, no weight decay; thrown away afterwards."""
     return {name: parameter - rates[name] * gradients[name] for name, parameter in parameters.items()}
 
@@ -147,7 +147,7 @@ class Problem:
         return trainable(self.model)  # walks the module tree: once a step is enough
 
     @cached_property
-    def rates(self) -> dict[str, float]:
+    def rates(self) -> dict[str, float | Tensor]:
         return _rates(self._trainable, self.lr)
 
     @cached_property

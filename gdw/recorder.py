@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from gdw.seen import Seen
 from gdw.step import Step
 
 HELD_CELLS = 2_000_000  # cells of B x C matrices kept before they are summed: 16 MB of float64 for each sum
@@ -36,7 +37,7 @@ class EpochRecorder:
         self.held: list[tuple[Tensor, ...]] = []
         self.pooled = False  # whether any batch may hold rows of the clean set
 
-    def add(self, step: Step, gradient: Tensor) -> None:
+    def add(self, step: Step | Seen, gradient: Tensor) -> None:
         """One batch, held as it is: sums are made for many batches at once. Rows from the clean set are left out."""
         self.losses.append(step.losses.mean())
         is_meta = torch.zeros_like(step.labels, dtype=torch.bool) if step.is_meta is None else step.is_meta

@@ -1,15 +1,15 @@
 """StackedStep: one training batch of every seed, as a Step whose matrices have a leading seed axis."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from gdw.meta import Named, Problem, forward
+from gdw.seen import Seen
 from gdw.step import Step
 
 SeedsMatrix = Float[Tensor, "seeds batch classes"]
@@ -33,20 +33,6 @@ class StackedProblem(Problem):
         return {name: gradient.mul_(self.rates[name]) for name, gradient in zip(leaves, clean, strict=True)}
 
 
-@dataclass(frozen=True)
-class OneSeed:
-    """What one seed's recorder sees of a StackedStep."""
-
-    flows: Float[Tensor, "batch classes"]
-    losses: Float[Tensor, "batch"]
-    labels: Int[Tensor, "batch"]
-    indices: Int[Tensor, "batch"]
-    is_meta: Bool[Tensor, "batch"] | None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
 class StackedStep(Step):
     """A Step of S seeds: ``images [S, B, ...]``, ``labels`` and ``indices [S, B]``, ``logits`` and ``flows [S, B, C]``.
 
@@ -66,8 +52,8 @@ class StackedStep(Step):
         losses = cross_entropy(self._frozen_logits.flatten(0, 1), self.labels.flatten(), reduction="none")
         return losses.view_as(self.labels)
 
-    def seeds(self) -> Iterator[OneSeed]:
+    def seeds(self) -> Iterator[Seen]:
         """Seed by seed, in order."""
         is_meta = self.is_meta if self.is_meta is not None else [None] * len(self.labels)
         parts = zip(self.flows, self.losses, self.labels, self.indices, is_meta, strict=True)
-        return (OneSeed(*part) for part in parts)
+        return (Seen(*part) for part in parts)

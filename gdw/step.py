@@ -63,6 +63,8 @@ class Step:
             or by double backward where an operation has no forward-mode rule; ``"reuse"`` is the same, faster and
             with more memory (reuse.py).
         max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
+        trusted: labels are known to lie in ``0 ... C - 1`` and the model to draw no random numbers: nothing is read on
+            the host, so that the step may be recorded (stepping.py).
         save_memory: the batch's graph is not kept beside the clean batch's but made again for the real backward
             pass (reforward.py): about half the memory. Forward mode, or one of the approximations.
 
@@ -87,13 +89,14 @@ class Step:
         derivative: str = "auto",
         max_prob: float | None = None,
         save_memory: bool = False,
+        trusted: bool = False,
     ):
         check_derivative(derivative, save_memory)
         self.model, self.images, self.labels, self.indices = model, images, labels, indices
         self.lr, self.epoch, self.derivative, self.max_prob = lr, epoch, derivative, max_prob
         self._meta_batch = meta_batch
         self._tape = Tape() if derivative == "reuse" else None
-        self._random = _RandomState(images.device)
+        self._random = _NoRandomNumbers() if trusted else _RandomState(images.device)
         self._passes = Reforward(model, images, self._random.replay) if save_memory else None
         with self._tape.record() if self._tape else nullcontext():
             self.logits: Matrix = self._passes.logits if save_memory else model(images)
@@ -102,7 +105,7 @@ class Step:
             raise ValueError(
                 f"the model must map {len(labels)} images to logits [batch, classes], got {tuple(self.logits.shape)}"
             )
-        if labels.device.type == "cpu":  # elsewhere reading them would stall the device
+        if not trusted and labels.device.type == "cpu":  # elsewhere reading them would stall the device
             low, high = (int(label) for label in labels.aminmax())
             if low < 0 or high >= self.num_classes:
                 raise ValueError(f"labels must lie in 0 ... {self.num_classes - 1}, got {low} ... {high}")
@@ -114,6 +117,11 @@ class Step:
     @property
     def num_classes(self) -> int:
         return self.logits.shape[-1]
+
+    @property
+    def draws_random_numbers(self) -> bool:
+        """Whether the model drew some in this batch's forward pass (dropout); False where ``trusted``."""
+        return self._random.moved
 
     @cached_property
     def _frozen_logits(self) -> Matrix:
@@ -177,7 +185,7 @@ class _RandomState:
 
     def __init__(self, device: torch.device):
         self._device = device
-        self._before, self._moved = self._read(), False
+        self._before, self.moved = self._read(), False
 
     def _read(self) -> list[Tensor]:
         states = [torch.get_rng_state()]
@@ -192,11 +200,11 @@ class _RandomState:
 
     def close(self) -> None:
         now = self._read()
-        self._moved = any(not torch.equal(a, b) for a, b in zip(self._before, now, strict=True))
+        self.moved = any(not torch.equal(a, b) for a, b in zip(self._before, now, strict=True))
 
     @contextmanager
     def replay(self) -> Iterator[None]:
-        if not self._moved:  # a model without dropout: leave the process's random state alone
+        if not self.moved:  # a model without dropout: leave the process's random state alone
             yield
             return
         now = self._read()
@@ -205,3 +213,15 @@ class _RandomState:
             yield
         finally:
             self._write(now)
+
+
+class _NoRandomNumbers:
+    """In its place where the model is known to draw none."""
+
+    moved = False
+
+    def close(self) -> None:
+        pass
+
+    def replay(self) -> nullcontext:
+        return nullcontext()

@@ -4,7 +4,6 @@
 stopping is closing it, and between two events nothing is half done.
 """
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,42 +11,30 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gdw.data.batches import index_batches
-from gdw.data.fetch import fetched
-from gdw.data.randomness import generator
 from gdw.data.task import Split, Task
 from gdw.history import History
 from gdw.methods.base import Method
+from gdw.plan import Plan, cosine, sgd
 from gdw.recorder import EpochRecorder
+from gdw.seen import Seen
+from gdw.sources import Sources
 from gdw.step import Step
+from gdw.stepping import Captured, OneByOne
 
 EVALUATION_BATCH = 1000  # images at once, without a graph
-NORMALISED_ONCE = 16_000_000  # pixels: a training set up to this size, if never augmented, is kept as floats (64 MB)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the model is stepped: SGD with momentum, weight decay and a cosine by epoch."""
-
-    epochs: int
-    batch_size: int = 100
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    seed: int = 0
-    derivative: str = "auto"
-    max_prob: float | None = None
-    save_memory: bool = False
 
 
 @dataclass(frozen=True)
 class BatchDone:
-    """One step has been taken; ``epoch`` and ``batch`` count from 0. ``gradient`` is what went back, [B, C]."""
+    """One step has been taken; ``epoch`` and ``batch`` count from 0. ``gradient`` is what went back, [B, C].
+
+    Of a captured step only what a recorder sees is left.
+    """
 
     epoch: int
     batch: int
     batches: int
-    step: Step
+    step: Step | Seen
     gradient: Tensor
 
 
@@ -96,13 +83,12 @@ def train(
         method.prepare(task, model)
         if stage.restart:
             model.load_state_dict(initial)
-        optimizer = sgd(model, plan)
+        take = (Captured if plan.capture else OneByOne)(sources, stage.source, method, sgd(model, plan))
         for stage_epoch in range(stage.epochs):
             lr = stage.lr_scale * cosine(plan.lr, stage_epoch, stage.epochs)
             recorder = EpochRecorder(task.clean_labels, task.num_classes)
             for batch in range(sources.steps):
-                step = sources.step(stage.source, epoch, with_rate(optimizer, lr))
-                gradient = take_step(step, method, optimizer)
+                step, gradient = take(epoch, lr)
                 recorder.add(step, gradient)
                 yield BatchDone(epoch, batch, sources.steps, step, gradient)
             bad = recorder.first_bad_step()
@@ -112,20 +98,6 @@ def train(
             history.metadata["seconds"] = round(time.perf_counter() - started, 3)
             epoch += 1
             yield EpochDone(epoch - 1, total, history, recorder.instance_weights)
-
-
-def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> Tensor:
-    """The method shapes the gradient, the logits carry it back, the optimiser steps. Returns the gradient."""
-    optimizer.zero_grad()
-    gradient = method.logit_gradient(step).detach()
-    step.logits.backward(gradient.to(step.logits.dtype))
-    optimizer.step()
-    return gradient
-
-
-def cosine(lr: float, epoch: int, epochs: int) -> float:
-    """Half a cosine from ``lr`` towards 0, constant within an epoch."""
-    return lr * (1 + math.cos(math.pi * epoch / epochs)) / 2
 
 
 def epoch_row(recorder: EpochRecorder, model: nn.Module, task: Task, method: Method, lr: float) -> dict:
@@ -164,104 +136,3 @@ def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
         model(task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype))
         for images in split.images.split(EVALUATION_BATCH)
     ])  # fmt: skip
-
-
-class Sources:
-    """Batches of the training set, the clean set, or both, each with its own named randomness.
-
-    The training images of a task that is not resident are fetched from the host (data/fetch.py), in the same order.
-    """
-
-    def __init__(self, task: Task, model: nn.Module, plan: Plan):
-        self.task, self.model, self.plan = task, model, plan
-        device, train, meta = task.train.labels.device, len(task.train), len(task.meta)
-        if plan.batch_size > train:
-            raise ValueError(f"batch_size must not exceed the training set's {train} images, got {plan.batch_size}")
-
-        def indices(name: str, count: int, where: torch.device = device) -> Iterator[Tensor]:
-            return index_batches(count, min(plan.batch_size, count), generator(plan.seed, name, device), where)
-
-        where = device if task.resident else torch.device("cpu")
-        self.indices = {
-            "train": indices("train batches", train, where), "both": indices("both batches", train + meta, where),
-            "meta": indices("clean batches", meta),
-        }  # fmt: skip
-        self.meta = indices("meta batches", meta)
-        self.augmentation = generator(plan.seed, "augmentation", device)
-        self.steps = train // plan.batch_size
-        self.dtype = next(model.parameters()).dtype
-        still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.numel() <= NORMALISED_ONCE
-        self.once = still and small and task.resident
-        self.images = {
-            "train": self.normalised(task.train.images) if self.once else task.train.images,
-            "meta": self.normalised(task.meta.images) if self.once else task.meta.images,
-        }
-        self.fetched = {
-            name: fetched(task.train.images, self.indices[name], device)
-            for name in ("train", "both") if not task.resident
-        }  # fmt: skip
-
-    def normalised(self, images: Tensor) -> Tensor:
-        return self.task.pixels.normalise(images, self.dtype)
-
-    def ready(self, images: Tensor) -> Tensor:
-        """Stored images as the model takes them: augmented anew each time they are drawn."""
-        return images if self.once else self.normalised(self.task.pixels.augment(images, self.augmentation))
-
-    def meta_batch(self) -> tuple[Tensor, Tensor]:
-        chosen = next(self.meta)
-        return self.ready(self.images["meta"][chosen]), self.task.meta.labels[chosen]
-
-    def draw(self, source: str) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """The next batch of a source: images, labels, indices, and which rows are clean (None: none of them)."""
-        task = self.task
-        if source == "meta":
-            chosen = next(self.indices["meta"])
-            images, labels = self.ready(self.images["meta"][chosen]), task.meta.labels[chosen]
-            return images, labels, chosen, torch.ones_like(chosen, dtype=torch.bool)
-        chosen, stored = self._training_images(source)
-        if source == "train":
-            return self.ready(stored), task.train.labels[chosen], chosen, None
-        return self._pooled(chosen, stored)
-
-    def _training_images(self, source: str) -> tuple[Tensor, Tensor]:
-        """Indices of the next batch with the stored images; a clean row has some other image, to be replaced."""
-        if not self.task.resident:
-            return next(self.fetched[source])
-        chosen = next(self.indices[source])
-        return chosen, self.images["train"][chosen.clamp(max=len(self.task.train) - 1)]
-
-    def _pooled(self, chosen: Tensor, stored: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Clean rows last. How many they are is never asked: the host would have to wait for the device."""
-        task, count = self.task, len(self.task.train)
-        order = (chosen >= count).byte().argsort(stable=True)
-        chosen, stored = chosen[order], stored[order]
-        is_meta, clean = chosen >= count, (chosen - count).clamp(min=0)
-        as_images = is_meta.view(-1, *[1] * (stored.ndim - 1))
-        images = torch.where(as_images, self.images["meta"][clean], stored)
-        labels = torch.where(is_meta, task.meta.labels[clean], task.train.labels[chosen.clamp(max=count - 1)])
-        return self.ready(images), labels, chosen, is_meta
-
-    def step(self, source: str, epoch: int, lr: torch.optim.Optimizer) -> Step:
-        """The next batch of a source, forward through the model once."""
-        images, labels, chosen, is_meta = self.draw(source)
-        return Step(
-            self.model, images, labels, indices=chosen, meta_batch=self.meta_batch, lr=lr, epoch=epoch,
-            is_meta=is_meta, derivative=self.plan.derivative, max_prob=self.plan.max_prob,
-            save_memory=self.plan.save_memory,
-        )  # fmt: skip
-
-
-def sgd(model: nn.Module, plan: Plan) -> torch.optim.SGD:
-    """The optimiser of a stage, over what is not frozen."""
-    return torch.optim.SGD(
-        (p for p in model.parameters() if p.requires_grad),
-        lr=plan.lr, momentum=plan.momentum, weight_decay=plan.weight_decay, fused=True,
-    )  # fmt: skip
-
-
-def with_rate(optimizer: torch.optim.Optimizer, lr: float) -> torch.optim.Optimizer:
-    """The same optimiser at this learning rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-    return optimizer

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from gdw.autocast import Autocast
+from gdw.compiled import compile_in_place
 from gdw.data.datasets import Dataset, load_dataset
 from gdw.data.fetch import fit
 from gdw.data.randomness import generator
@@ -85,6 +86,10 @@ class Training:
         self.model, self.method = model.to(device, dtype), method.to(device, dtype)
         if e.channels_last:
             self.model.to(memory_format=torch.channels_last)  # pictures follow at the first convolution
+        if e.compile:
+            compile_in_place(self.model, device)
+        if e.capture and not self.method.steps_alike():
+            raise ValueError(f"capture=True needs steps that are all alike, and those of {e.method} are not")
         self.history = History(
             e.config(), task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),

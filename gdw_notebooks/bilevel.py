@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gdw import Step, methods
 from gdw.meta import clean_gradient, logit_tangent
-from gdw.train import take_step
+from gdw.stepping import take_step
 from gdw_notebooks.bilevel_text import TEXTS
 from gdw_notebooks.small_problem import (
     CLASS,

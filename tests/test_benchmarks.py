@@ -11,7 +11,7 @@ from gdw.cost import interleaved
 from gdw.data.randomness import generator
 from gdw.methods import GDW
 from gdw.models import build_model
-from gdw.train import take_step
+from gdw.stepping import take_step
 
 
 def build():

@@ -9,7 +9,7 @@ from torch.nn.parallel import DistributedDataParallel
 from gdw import Step
 from gdw.distributed import DistributedStep
 from gdw.methods import GDW, INSW, L2RW, CrossEntropy, MWNet
-from gdw.train import take_step
+from gdw.stepping import take_step
 from tests.methods.helpers import CLASSES, batch, small_model
 
 RANKS, ROWS, INSTANCES, STEPS, LR = 2, 6, 40, 4, 0.5

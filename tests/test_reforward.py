@@ -11,7 +11,7 @@ from gdw import Experiment, Step
 from gdw.data.randomness import generator
 from gdw.methods import GDW, CrossEntropy
 from gdw.models import build_model
-from gdw.train import take_step
+from gdw.stepping import take_step
 from gdw.training import Training
 
 CLASSES, BATCH, SHAPE = 4, 6, (3, 8, 8)

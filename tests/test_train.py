@@ -10,7 +10,9 @@ from gdw.data.batches import index_batches
 from gdw.data.randomness import generator
 from gdw.history import History
 from gdw.methods import METHODS, Method, Stage
-from gdw.train import Plan, Sources, cosine, evaluate
+from gdw.plan import Plan, cosine
+from gdw.sources import Sources
+from gdw.train import evaluate
 
 QUICK = {"noise": "uniform", "rate": 0.6, "epochs": 2, "device": "cpu"}
 

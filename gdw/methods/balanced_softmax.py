@@ -2,9 +2,9 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import one_hot
 
 from gdw.errors import require_between
+from gdw.flows import class_gradients
 from gdw.methods.base import Matrix, Method, register
 from gdw.methods.class_balanced import observed_counts
 from gdw.step import Step
@@ -24,6 +24,7 @@ class BalancedSoftmax(Method):
     Long-Tail Learning via Logit Adjustment, ICLR 2021.
     """
 
+    capturable = True
     name, title = "balanced-softmax", "balanced softmax"
     source = (
         "Ren et al., Balanced Meta-Softmax, NeurIPS 2020; Menon et al., Long-Tail Learning via Logit Adjustment, "
@@ -42,4 +43,4 @@ class BalancedSoftmax(Method):
 
     def logit_gradient(self, step: Step) -> Matrix:
         probs = (step.logits.detach() + self.tau * self.log_prior).softmax(dim=-1)
-        return (probs - one_hot(step.labels, step.num_classes).to(probs.dtype)) / len(step)
+        return class_gradients(probs, step.labels) / len(step)

@@ -55,6 +55,10 @@ class Method(nn.Module):
     """Whether ``logit_gradient`` takes a StackedStep too: its reductions name trailing axes, and ``prepare`` does
     nothing. Each class says so for itself: a subclass may do what its base does not, so it is not inherited."""
 
+    capturable: ClassVar[bool] = False
+    """Whether each of its steps runs the same operations in the same order, whatever batch, epoch and count; it keeps
+    what it learns in the same tensors, and reads nothing on the host. Not inherited either."""
+
     def __init__(
         self,
         num_classes: int | None = None,
@@ -84,6 +88,10 @@ class Method(nn.Module):
     def logit_gradient(self, step: Step) -> Matrix:
         """What the loop sends back through the logits: the gradient of the mean loss, ``[B, C]``."""
         raise NotImplementedError
+
+    def steps_alike(self) -> bool:
+        """Whether the loop may record one step and replay it (stepping.py), at these settings."""
+        return vars(type(self)).get("capturable", False)
 
     @classmethod
     def stack(cls, methods: "Sequence[Method]") -> "Method":

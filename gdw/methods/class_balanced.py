@@ -45,6 +45,7 @@ class ClassBalanced(Method):
     Source: Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019 (its softmax form).
     """
 
+    capturable = True
     name, title = "class-balanced", "class-balanced loss"
     source = "Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019"
 

@@ -21,7 +21,7 @@ class FocalLoss(Method):
     """
 
     name, title = "focal", "focal loss"
-    many_seeds = True
+    many_seeds = capturable = True
     source = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017"
 
     def __init__(self, *args, gamma: float = 2.0, **kwargs):

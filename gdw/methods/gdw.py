@@ -30,7 +30,7 @@ class GDW(LearnsWeightNet):
     """
 
     name, title = "gdw", "GDW"
-    many_seeds = True
+    many_seeds = capturable = True
     source = "Chen et al., Generalized Data Weighting via Class-level Gradient Manipulation, NeurIPS 2021"
 
     def __init__(
@@ -83,7 +83,7 @@ class TiedGDW(GDW):
     """GDW with one weight per instance throughout: both stages, nothing class-level. The control."""
 
     name, title, source = "gdw-tied", "tied GDW", "control: GDW with equal weights within each instance"
-    many_seeds = True
+    many_seeds = capturable = True
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **{**kwargs, "tied": True})

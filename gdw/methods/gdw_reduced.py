@@ -24,7 +24,7 @@ class ReducedGDW(GDW):
     """
 
     name, title = "gdw-reduced", "GDW, reduced gradient"
-    many_seeds = True
+    many_seeds = capturable = True
     source = "this package: GDW (Chen et al., NeurIPS 2021) with the meta gradient taken through its constraint"
 
     def second_stage(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:

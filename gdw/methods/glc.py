@@ -24,6 +24,7 @@ class GLC(Method):
     NeurIPS 2018.
     """
 
+    capturable = True
     name, title = "glc", "GLC"
     source = (
         "Hendrycks et al., Using Trusted Data to Train Deep Networks on Labels Corrupted by Severe Noise, NeurIPS 2018"

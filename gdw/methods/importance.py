@@ -29,6 +29,7 @@ class ImportanceReweighting(Method):
     clean set here (as in GLC), from anchor points there; ratios are cut at 10, which is ours.
     """
 
+    capturable = True
     name, title = "importance", "importance reweighting"
     source = "Liu and Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016"
 

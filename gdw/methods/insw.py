@@ -27,7 +27,7 @@ class INSW(Method):
     """
 
     name, title = "insw", "INSW"
-    many_seeds = True
+    many_seeds = capturable = True
     source = "Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019"
 
     def __init__(self, *args, weight_lr: float = 0.05, **kwargs):

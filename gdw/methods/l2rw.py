@@ -23,7 +23,7 @@ class L2RW(Method):
     """
 
     name, title = "l2rw", "L2RW"
-    many_seeds = True
+    many_seeds = capturable = True
     source = "Ren et al., Learning to Reweight Examples for Robust Deep Learning, ICML 2018"
 
     def __init__(self, *args, total: float = 1.0, **kwargs):

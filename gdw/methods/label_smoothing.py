@@ -18,7 +18,7 @@ class LabelSmoothing(Method):
     """
 
     name, title = "label-smoothing", "label smoothing"
-    many_seeds = True
+    many_seeds = capturable = True
     source = "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016"
 
     def __init__(self, *args, smoothing: float = 0.1, **kwargs):

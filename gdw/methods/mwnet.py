@@ -15,7 +15,7 @@ class MWNet(LearnsWeightNet):
     """
 
     name, title = "mwnet", "MWNet"
-    many_seeds = True
+    many_seeds = capturable = True
     source = "Shu et al., Meta-Weight-Net: Learning an Explicit Mapping for Sample Weighting, NeurIPS 2019"
 
     def logit_gradient(self, step: Step) -> Matrix:

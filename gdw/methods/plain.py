@@ -10,7 +10,7 @@ class CrossEntropy(Method):
     """``gradient = (probs - onehot(labels)) / B``: the flows as they are."""
 
     name, title, source = "cross-entropy", "cross-entropy", "the standard loss"
-    many_seeds = True
+    many_seeds = capturable = True
 
     def logit_gradient(self, step: Step) -> Matrix:
         return step.flows / len(step)
@@ -21,7 +21,7 @@ class OnlyClean(CrossEntropy):
     """Cross-entropy on the clean set alone: what the meta set is worth without the training data."""
 
     name, title, source = "only-clean", "only the clean set", "baseline"
-    many_seeds = True
+    many_seeds = capturable = True
 
     def stages(self, task, epochs: int) -> list[Stage]:
         return [Stage("meta", epochs)]
@@ -32,7 +32,7 @@ class Pooled(CrossEntropy):
     """Cross-entropy on training and clean set together: the clean images as fifty more examples."""
 
     name, title, source = "pooled", "pooled (train + clean)", "baseline"
-    many_seeds = True
+    many_seeds = capturable = True
 
     def stages(self, task, epochs: int) -> list[Stage]:
         return [Stage("both", epochs)]
@@ -48,7 +48,7 @@ class FineTune(CrossEntropy):
     """
 
     name, title, source = "fine-tune", "fine-tune", "baseline; named in MWNet (Shu et al., NeurIPS 2019)"
-    many_seeds = True
+    many_seeds = capturable = True
 
     def __init__(self, *args, train_share: float = 0.5, lr_scale: float = 0.1, **kwargs):
         super().__init__(*args, **kwargs)

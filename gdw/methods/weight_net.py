@@ -48,6 +48,9 @@ class LearnsWeightNet(Method):
         self._batches += 1
         return (self._batches - 1) % self.meta_every == 0
 
+    def steps_alike(self) -> bool:
+        return super().steps_alike() and self.meta_every == 1
+
     def learn(self, weights: Matrix, meta_gradient: Matrix) -> None:
         """V takes one optimiser step along the meta gradient of the weights it gave."""
         self.optimizer.zero_grad()

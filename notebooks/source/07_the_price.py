@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 import gdw
 from gdw.cost import interleaved, operations, peak_bytes
 from gdw.models import build_model
-from gdw.train import take_step
+from gdw.stepping import take_step
 
 # %%
 from gdw_notebooks.checks.prediction import Prediction

@@ -1,6 +1,5 @@
 """Pictures that stay on the host: the same batches in the same order, gathered here or by workers."""
 
-import sys
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from gdw.data import fetch
 from gdw.data.batches import index_batches
 from gdw.data.fetch import fetched, fit
 from gdw.data.randomness import generator
-from gdw.train import Sources
+from gdw.sources import Sources
 
 CPU = torch.device("cpu")
 SMALL = {"dataset": "digits", "noise": "uniform", "rate": 0.6, "epochs": 3, "device": "cpu"}
@@ -44,8 +43,7 @@ def test_with_workers_and_augmentation_too(monkeypatch):
     )
     experiment = gdw.Experiment(**SMALL, method="mwnet")
     resident = gdw.run(experiment, dataset=shifted)
-    loop = sys.modules["gdw.train"]  # `gdw.train` is the function
-    monkeypatch.setattr(loop, "fetched", lambda images, indices, device: fetched(images, indices, device, 2))
+    monkeypatch.setattr(gdw.sources, "fetched", lambda images, indices, device: fetched(images, indices, device, 2))
     assert gdw.run(experiment, dataset=shifted, resident=False) == resident
 
 

@@ -1,0 +1,194 @@
+"""A captured step ends where the step as written ends, or says why it cannot be captured.
+
+Bit for bit, but for BatchNorm along a tangent: under a recording torch's forward mode orders its sums otherwise.
+"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import gdw
+from gdw import stepping
+from gdw.methods import GDW, METHODS, CrossEntropy
+from gdw.recording import CudaGraph, Operations
+from gdw.seen import Seen
+from tests import cuda_graph
+
+SMALL = {"dataset": "digits", "rate": 0.4, "epochs": 2, "train_per_class": 50, "test_per_class": 10, "device": "cpu"}
+CAPTURABLE = [name for name, method in METHODS.items() if vars(method).get("capturable")]
+DIFFERENTIATED = ("auto", "forward", "reuse", "double-backward", "no-virtual-step", "finite-difference", "last-layer")
+
+
+@pytest.fixture(params=["operations", "CUDA graph"])
+def recorder(request, monkeypatch):
+    """Each kind of recording in turn; the graph with an understudy for the GPU."""
+    if request.param == "CUDA graph":
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", cuda_graph.Graph)
+        monkeypatch.setattr(torch.cuda, "graph", cuda_graph.record)
+        monkeypatch.setattr(stepping, "record", lambda function, device: CudaGraph(function))
+    return request.param
+
+
+def trained(experiment, **own):
+    training = gdw.Training(experiment, **own)
+    for _ in training.events():
+        pass
+    return training
+
+
+def same(experiment, atol=0.0, **own):
+    """Model, method and History of a captured run are those of an ordinary one."""
+    written, captured = trained(experiment, **own), trained(experiment.with_(capture=True), **own)
+    found = state(captured)
+    for name, value in state(written).items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=atol, msg=name)
+    if not atol:
+        assert replace(captured.history, config=written.history.config) == written.history
+    else:
+        torch.testing.assert_close(captured.history.epochs, written.history.epochs, rtol=0, atol=atol, equal_nan=True)
+
+
+def state(training):
+    """Every tensor that a run has learnt, by name."""
+    kept = {"model": training.model.state_dict(), "method": training.method.state_dict()}
+    leaves = torch.utils._pytree.tree_flatten_with_path(kept)[0]
+    return {str(path): value for path, value in leaves if isinstance(value, torch.Tensor)}
+
+
+@pytest.mark.parametrize("method", CAPTURABLE)
+def test_every_method_that_says_so_can_be_captured(method, recorder):
+    same(gdw.Experiment(method=method, **SMALL))
+
+
+@pytest.mark.parametrize("derivative", DIFFERENTIATED)
+def test_every_derivative(derivative, recorder):
+    same(gdw.Experiment(derivative=derivative, **SMALL))
+    same(gdw.Experiment(model="cnn", derivative=derivative, precision="float64", **SMALL), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"save_memory": True}, {"precision": "float64"}, {"precision": "bfloat16"}, {"max_prob": 0.999}],
+    ids=str,
+)
+def test_every_option(how, recorder):
+    same(gdw.Experiment(**how, **SMALL))
+
+
+@pytest.mark.parametrize("how", ["save_memory", "channels_last"])
+def test_every_option_of_a_convolutional_network(how, recorder):
+    same(gdw.Experiment(model="cnn", precision="float64", **{how: True}, **SMALL), atol=1e-9)
+
+
+def test_pictures_augmented_and_fetched_from_the_host(recorder):
+    data = gdw.load_dataset("digits")
+    shifted = gdw.data.Dataset(
+        "shifted", data.class_names, data.images, data.labels, pixels=gdw.data.Pixels(scale=16, pad=1, flip=True)
+    )
+    same(gdw.Experiment(method="gdw", **SMALL), dataset=shifted, resident=False)
+
+
+def test_a_step_leaves_what_a_recorder_sees_and_each_keeps_its_own():
+    """One replay's numbers stay when the next has been taken."""
+    batches = [e for e in gdw.Training(gdw.Experiment(capture=True, **SMALL)).events() if isinstance(e, gdw.BatchDone)]
+    written = [e for e in gdw.Training(gdw.Experiment(**SMALL)).events() if isinstance(e, gdw.BatchDone)]
+    assert len(batches) == len(written)
+    for captured, step in zip(batches, written, strict=True):
+        assert isinstance(captured.step, Seen)
+        assert len(captured.step) == len(step.step)
+        assert torch.equal(captured.gradient, step.gradient)
+        for name in ("flows", "losses", "labels", "indices"):
+            assert torch.equal(getattr(captured.step, name), getattr(step.step, name))
+
+
+def test_the_understudy_notices_what_a_gpu_would(monkeypatch):
+    """A method that puts a new tensor in an old one's place goes astray in a graph: the tests above can fail."""
+
+    class Moving(CrossEntropy):
+        capturable = True
+
+        def logit_gradient(self, step):
+            self.mean = getattr(self, "mean", torch.zeros(())) * 0.5 + step.losses.mean()
+            return super().logit_gradient(step) * self.mean
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", cuda_graph.Graph)
+    monkeypatch.setattr(torch.cuda, "graph", cuda_graph.record)
+    monkeypatch.setattr(stepping, "record", lambda function, device: CudaGraph(function))
+    experiment = gdw.Experiment(method="cross-entropy", **SMALL)
+    written = trained(experiment, method=Moving(10))
+    captured = trained(experiment.with_(capture=True), method=Moving(10))
+    assert not torch.equal(captured.model[1].weight, written.model[1].weight)
+
+
+def test_reading_a_number_on_the_host_is_an_error(recorder):
+    class Reading(CrossEntropy):
+        capturable = True
+
+        def logit_gradient(self, step):
+            return super().logit_gradient(step) * float(step.losses.mean())
+
+    with pytest.raises(RuntimeError, match="local_scalar_dense"):
+        trained(gdw.Experiment(method="cross-entropy", capture=True, **SMALL), method=Reading(10))
+
+
+def test_a_recording_is_free_of_bookkeeping():
+    weight = nn.Parameter(torch.ones(3))
+
+    def step():
+        weight.grad = None
+        (weight.detach().clone() * weight).sum().backward()
+        with torch.no_grad():
+            weight.sub_(weight.grad)
+        return (weight.detach() * 2,)
+
+    recording = Operations(step)
+    names = [str(node.target) for node in recording._module.graph.nodes]
+    assert not [name for name in names if name.startswith(("aten.detach", "aten.alias", "profiler"))]
+    assert torch.equal(recording.outputs[0], torch.zeros(3))  # 1 - 1, doubled
+    with torch.no_grad():
+        weight.fill_(3)
+    assert torch.equal(recording.replay()[0], torch.zeros(3))  # 3 - 3
+
+
+@pytest.mark.parametrize(
+    "settings", [{"method": "co-teaching"}, {"method": "ldam-drw"}, {"settings": {"meta_every": 2}}], ids=str
+)
+def test_steps_that_are_not_alike_are_refused(settings):
+    with pytest.raises(ValueError, match="capture=True needs steps that are all alike"):
+        gdw.Training(gdw.Experiment(**settings, **SMALL, capture=True))
+
+
+def test_a_subclass_has_to_say_so_itself():
+    class Own(GDW):
+        pass
+
+    assert not Own(10).steps_alike()
+    with pytest.raises(ValueError, match="all alike"):
+        gdw.Training(gdw.Experiment(capture=True, **SMALL), method=Own(10))
+
+
+def test_dropout_is_refused():
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+    with pytest.raises(ValueError, match="random numbers"):
+        trained(gdw.Experiment(capture=True, **SMALL), model=model)
+
+
+def test_compiled_and_captured_are_a_choice():
+    with pytest.raises(ValueError, match="choose one of capture and compile"):
+        gdw.Experiment(capture=True, compile=True)
+
+
+def test_an_optimiser_of_the_methods_is_as_it_was():
+    """Adam consents to a graph while it is recorded, not for good: a saved one would not go on on a CPU."""
+    training = trained(gdw.Experiment(capture=True, **SMALL))
+    assert not any(group["capturable"] for group in training.method.optimizer.param_groups)
+
+
+def test_saved_and_loaded(tmp_path):
+    training = trained(gdw.Experiment(capture=True, **SMALL))
+    training.save(tmp_path / "run.pt")
+    again = gdw.Training.load(tmp_path / "run.pt")
+    for name, value in state(training).items():
+        assert torch.equal(state(again)[name], value), name
