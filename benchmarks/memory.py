@@ -17,11 +17,12 @@ from pathlib import Path
 import torch
 
 from benchmarks.measure import machine
-from benchmarks.step_cost import ROWS, one_step
+from benchmarks.step_cost import METHODS, REFERENCE, one_step
 
 EXACT = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # glibc then gives every larger block back at once: nothing is hoarded
 PAGE = 4096  # bytes, of /proc
 POLL_SECONDS = 0.0005
+ROWS = (*METHODS, REFERENCE)
 
 
 def peak_of(name: str, model: str, batch_size: int, device: str) -> int:

@@ -3,6 +3,9 @@
 Counted in forward passes (a backward pass is two), an exact GDW step needs 1 forward, 2 virtual backward, 3 on the meta
 batch, 3 for the tangent and 2 real backward: 11 against a plain step's 3, so 3.67; 3.33 where the tangent pass
 reuses the first forward's activations. Operations counted in the same steps (gdw.cost) stand beside their time.
+
+A row's name ends in ``_captured`` where one step was recorded and is replayed, as a CUDA graph on a GPU, and in
+``_compiled`` where the network goes through torch.compile (those only by ``--row``: they compile for minutes).
 """
 
 import argparse
@@ -16,9 +19,14 @@ import torch
 import gdw
 from benchmarks.measure import machine, steady
 from benchmarks.reference_structure import reference_step
+from gdw.compiled import CompiledTangent, compile_in_place
 from gdw.cost import interleaved, operations
 from gdw.data.randomness import generator
+from gdw.meta import logit_tangent
+from gdw.methods import Method
 from gdw.models import build_model
+from gdw.plan import Plan, sgd
+from gdw.recording import consent, record, side_stream
 from gdw.stepping import take_step
 
 PICTURES = {"mlp": (1, 8, 8), "resnet32": (3, 32, 32), "wrn28_10": (3, 32, 32)}
@@ -37,7 +45,33 @@ METHODS = {
     "last_layer": ("gdw", "last-layer"),
 }
 REFERENCE = "reference_structure"  # the passes of the reference implementation, in its order
-ROWS = (*METHODS, REFERENCE)
+CAPTURED = tuple(f"{name}_captured" for name in ("plain", "l2rw", "mwnet", "gdw", "gdw_reuse"))
+COMPILED = tuple(
+    f"{name}_compiled"
+    for name in (
+        "plain",
+        "mwnet",
+        "gdw",
+        "save_memory",
+        "no_virtual_step",
+        "finite_difference",
+        "first_order",
+        "last_layer",
+    )
+)
+DEFAULT_ROWS = (*METHODS, REFERENCE, *CAPTURED)
+ROWS = (*DEFAULT_ROWS, *COMPILED)
+WARM_UP = 3  # steps before one is recorded
+QUOTIENTS = (  # what is asked of GDW beside others than the plain step
+    ("GDW / MWNet", "gdw", "mwnet"),
+    ("the same, reusing the first pass", "gdw_reuse", "mwnet_reuse"),
+    ("reference structure / GDW", REFERENCE, "gdw"),
+    ("reference structure / GDW, reusing the first pass", REFERENCE, "gdw_reuse"),
+    ("GDW / plain, both captured", "gdw_captured", "plain_captured"),
+    ("reference structure / GDW captured", REFERENCE, "gdw_captured"),
+    ("GDW / plain, both compiled", "gdw_compiled", "plain_compiled"),
+    ("reference structure / GDW compiled", REFERENCE, "gdw_compiled"),
+)
 
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -56,32 +90,60 @@ def network_and_batches(
     return build_model(model, PICTURES[model], num_classes, generator(0, "model")).to(device), batch(), batch()
 
 
-def one_step(name: str, model: str, batch_size: int, num_classes: int, device: str) -> Callable[[], None]:
+def as_written(row: str) -> str:
+    """The row whose step this one takes, however it goes about it."""
+    return row.removesuffix("_captured").removesuffix("_compiled")
+
+
+def one_step(row: str, model: str, batch_size: int, num_classes: int, device: str) -> Callable[[], object]:
     """A function that takes one training step of a method on random images."""
+    name = as_written(row)
     method_name, derivative = METHODS.get(name, ("gdw", ""))
     network, batch, meta_batch = network_and_batches(model, batch_size, num_classes, device)
     method = gdw.methods.method_class(method_name)(num_classes, generator=generator(0, "method")).to(device)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+    optimizer = sgd(network, Plan(epochs=1, lr=0.01))
 
     if name == REFERENCE:
         build = partial(build_model, model, PICTURES[model], num_classes, generator(0, "model"))
         return partial(reference_step, build, network, method, optimizer, batch, meta_batch)
 
-    how = {"meta_batch": meta_batch, "lr": optimizer, "derivative": derivative, "save_memory": name == "save_memory"}
+    if row in COMPILED:
+        compile_in_place(network, torch.device(device))
+    tangent_pass = CompiledTangent(network) if row in COMPILED else logit_tangent
+    how = {
+        "tangent_pass": tangent_pass,
+        "meta_batch": meta_batch,
+        "lr": optimizer,
+        "derivative": derivative,
+        "save_memory": name == "save_memory",
+    }
 
-    def step() -> None:
-        take_step(gdw.Step(network, *batch, **how), method, optimizer)
+    def step() -> tuple[torch.Tensor, ...]:
+        taken = gdw.Step(network, *batch, trusted=True, **how)
+        return take_step(taken, method, optimizer), taken.losses
 
-    return step
+    return captured(step, method, device) if row in CAPTURED else step
 
 
-def measure(model: str, batch_size: int, num_classes: int, device: str, rounds: int, names=ROWS) -> dict:
+def captured(step: Callable[[], tuple[torch.Tensor, ...]], method: Method, device: str) -> Callable[[], object]:
+    """The same step, replayed."""
+    with side_stream(torch.device(device)):
+        for _ in range(WARM_UP):
+            step()
+    with consent(method):
+        return record(step, torch.device(device)).replay
+
+
+def measure(model: str, batch_size: int, num_classes: int, device: str, rounds: int, names=DEFAULT_ROWS) -> dict:
     """All methods in turns; ratios over the plain step of the same round."""
     steps = {name: one_step(name, model, batch_size, num_classes, device) for name in names}
     rows = steady(lambda: interleaved(steps, "plain", rounds, device))
-    counted = {name: operations(step) for name, step in steps.items()}
+    counted = {name: operations(steps[name]) for name in names if name == as_written(name)}
     for name, row in rows.items():
-        row["operations"] = counted[name] / counted["plain"]
+        written = as_written(name)  # what is captured or compiled runs where nobody counts, and does the same
+        if written not in counted:
+            counted[written] = operations(one_step(written, model, batch_size, num_classes, device))
+        row["operations"] = counted[written] / counted["plain"]
     return {"model": model, "batch_size": batch_size, "num_classes": num_classes, "rows": rows}
 
 
@@ -89,13 +151,16 @@ def main() -> None:
     """Measure one configuration, print its table and write the record."""
     options = _options()
     torch.set_num_threads(options.threads)
-    names = ("plain", *options.row) if options.row else ROWS
+    names = ("plain", *options.row) if options.row else DEFAULT_ROWS
     result = measure(options.model, options.batch_size, options.classes, options.device, options.rounds, names)
     print(f"{options.model}, batch {options.batch_size}, C = {options.classes}: {machine(options.device)}")
     for name, row in result["rows"].items():
         low, high = row["range"]
         time = f"{1000 * row['seconds']:9.2f} ms   {row['ratio']:5.2f} x plain [{low:.2f}, {high:.2f}]"
         print(f"{name:20} {time}   operations {row['operations']:.2f} x plain")
+    for title, part, whole in QUOTIENTS:
+        if {part, whole} <= result["rows"].keys():
+            print(f"{title}: {result['rows'][part]['ratio'] / result['rows'][whole]['ratio']:.2f}")
     ratios = {f"{name}_over_plain": row["ratio"] for name, row in result["rows"].items() if name != "plain"}
     if options.json:
         options.json.write_text(json.dumps({**ratios, **result, **machine(options.device)}, indent=1) + "\n")
@@ -109,7 +174,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--row", action="append", choices=ROWS[1:], help="beside the plain step (default: all)")
+    parser.add_argument("--row", action="append", choices=ROWS[1:], help="beside the plain step; again for more")
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args()
 

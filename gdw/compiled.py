@@ -1,17 +1,21 @@
-"""A network compiled by torch: operations between products and convolutions become one, where a compiler is at hand."""
+"""A network compiled by torch, forward, backward and along a tangent: what lies between its products is fused."""
 
 import os
 import shutil
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 from torch._functorch import config
+from torch.func import jvp
+
+from gdw.meta import FORWARD_AD_LOCK, Named, forward
 
 COMPILERS = ("g++", "clang++", "c++")  # what torch looks for to compile for the CPU
 
 
 def compile_in_place(model: nn.Module, device: torch.device) -> None:
-    """Compile it at its first call; its parameters keep their names. A tangent pass goes through it as it was.
+    """Have it compiled at its first call; its parameters keep their names.
 
     A step sends two gradients back through one graph, which a compiled backward pass allows only if it gives none of
     its memory away: torch's ``donated_buffer`` is switched off for the process, as its own error message asks.
@@ -23,3 +27,19 @@ def compile_in_place(model: nn.Module, device: torch.device) -> None:
         raise RuntimeError("compile=True needs a C++ compiler on the CPU (g++ or clang++): this machine has none")
     config.donated_buffer = False
     model.compile()
+
+
+class CompiledTangent:
+    """``gdw.meta.logit_tangent`` for one model, compiled at its first call."""
+
+    def __init__(self, model: nn.Module):
+        def along(parameters: Named, direction: Named, images: Tensor) -> Tensor:
+            return jvp(lambda moved: forward(model, moved, images), (parameters,), (direction,))[1]
+
+        self._along = torch.compile(along)
+
+    def __call__(self, model: nn.Module, images: Tensor, direction: Named) -> Float[Tensor, "batch classes"]:
+        """How the logits move as the parameters move along ``direction``."""
+        parameters = {name: model.get_parameter(name).detach() for name in direction}
+        with FORWARD_AD_LOCK, torch.no_grad():  # torch traces it with dual numbers
+            return self._along(parameters, direction, images)

@@ -12,7 +12,7 @@ from gdw.errors import require_between, unknown
 from gdw.methods.base import method_class
 from gdw.plan import Plan
 from gdw.presets import preset_for
-from gdw.step import check_derivative
+from gdw.step import NEED_THE_GRAPH, check_derivative
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # of parameters
@@ -106,6 +106,8 @@ class Experiment:
         check_derivative(self.derivative, self.save_memory)
         if self.capture and self.compile:
             raise ValueError("a compiled network cannot be captured: choose one of capture and compile")
+        if self.compile and self.derivative in NEED_THE_GRAPH:
+            raise ValueError(f"a compiled network does not bear derivative={self.derivative!r}: choose one of both")
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)
 
@@ -143,7 +145,7 @@ class Experiment:
         """How its model is stepped."""
         return Plan(
             self.epochs, self.batch_size, self.lr, self.momentum, self.weight_decay, self.seed, self.derivative,
-            self.max_prob, self.save_memory, self.capture,
+            self.max_prob, self.save_memory, self.capture, self.compile,
         )  # fmt: skip
 
     @property

@@ -30,7 +30,7 @@ from torch.nn.functional import cross_entropy
 Named = dict[str, Tensor]
 
 # Forward mode's dual level belongs to the process, not to the thread: two runs side by side take turns.
-_FORWARD_AD_LOCK = threading.Lock()
+FORWARD_AD_LOCK = threading.Lock()
 # Models already found to hold an operation without a forward-mode rule: warned of once, then double backward.
 _WITHOUT_FORWARD_RULE: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
 
@@ -92,7 +92,7 @@ def logit_tangent(model: nn.Module, images: Tensor, direction: Named) -> Float[T
 @contextmanager
 def dual_numbers() -> Iterator[None]:
     """Within: forward mode. One thread of the process at a time."""
-    with _FORWARD_AD_LOCK:
+    with FORWARD_AD_LOCK:
         _load_forward_rules()
         with forward_ad.dual_level():
             yield

@@ -21,6 +21,7 @@ class Plan:
     max_prob: float | None = None
     save_memory: bool = False
     capture: bool = False
+    compile: bool = False
 
 
 def cosine(lr: float, epoch: int, epochs: int) -> float:

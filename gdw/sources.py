@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from gdw.compiled import CompiledTangent
 from gdw.data.batches import index_batches
 from gdw.data.fetch import fetched
 from gdw.data.randomness import generator
 from gdw.data.task import Task
+from gdw.meta import logit_tangent
 from gdw.plan import Plan
 from gdw.step import Step
 
@@ -41,6 +43,7 @@ class Sources:
         self.meta = indices("meta batches", meta)
         self.augmentation = generator(plan.seed, "augmentation", device)
         self.steps = train // plan.batch_size
+        self.tangent_pass = CompiledTangent(model) if plan.compile else logit_tangent
         self.dtype = next(model.parameters()).dtype
         still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.numel() <= NORMALISED_ONCE
         self.once = still and small and task.resident
@@ -99,10 +102,20 @@ class Sources:
         return self.step_of(self.draw(source), epoch, lr)
 
     def step_of(self, drawn: Drawn, epoch: int | None, lr: torch.optim.Optimizer, **given) -> Step:
-        """A batch that was drawn, forward through the model once; ``given`` as for ``Step``."""
+        """A batch that was drawn, forward through the model once; ``given`` as for ``Step``.
+
+        Raises:
+            ValueError: the plan says capture or compile, and the model draws random numbers.
+        """
         images, labels, chosen, is_meta = drawn
-        given = {"meta_batch": self.meta_batch, **given}
-        return Step(
+        given = {"meta_batch": self.meta_batch, "tangent_pass": self.tangent_pass, **given}
+        step = Step(
             self.model, images, labels, indices=chosen, lr=lr, epoch=epoch, is_meta=is_meta,
             derivative=self.plan.derivative, max_prob=self.plan.max_prob, save_memory=self.plan.save_memory, **given,
         )  # fmt: skip
+        if step.draws_random_numbers and (self.plan.capture or self.plan.compile):
+            raise ValueError(
+                "the model draws random numbers (dropout), and neither a captured nor a compiled tangent pass can draw "
+                "the same again: leave out capture and compile"
+            )
+        return step

@@ -1,6 +1,6 @@
 """Step: one training batch, seen by a method."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import ClassVar
@@ -32,7 +32,7 @@ DERIVATIVES = {
     "last-layer": last_layer,
 }
 
-NEED_THE_GRAPH = ("reuse", "double-backward")
+NEED_THE_GRAPH = ("reuse", "double-backward")  # of the first forward pass, as the model was written
 
 
 def check_derivative(derivative: str, save_memory: bool = False) -> None:
@@ -63,6 +63,7 @@ class Step:
             or by double backward where an operation has no forward-mode rule; ``"reuse"`` is the same, faster and
             with more memory (reuse.py).
         max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
+        tangent_pass: gives the logits' tangent in forward mode, as ``gdw.meta.logit_tangent`` does.
         trusted: labels are known to lie in ``0 ... C - 1`` and the model to draw no random numbers: nothing is read on
             the host, so that the step may be recorded (stepping.py).
         save_memory: the batch's graph is not kept beside the clean batch's but made again for the real backward
@@ -90,11 +91,12 @@ class Step:
         max_prob: float | None = None,
         save_memory: bool = False,
         trusted: bool = False,
+        tangent_pass: Callable = logit_tangent,
     ):
         check_derivative(derivative, save_memory)
         self.model, self.images, self.labels, self.indices = model, images, labels, indices
         self.lr, self.epoch, self.derivative, self.max_prob = lr, epoch, derivative, max_prob
-        self._meta_batch = meta_batch
+        self._meta_batch, self._tangent_pass = meta_batch, tangent_pass
         self._tape = Tape() if derivative == "reuse" else None
         self._random = _NoRandomNumbers() if trusted else _RandomState(images.device)
         self._passes = Reforward(model, images, self._random.replay) if save_memory else None
@@ -163,7 +165,7 @@ class Step:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         return self._problem_type(
             self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, self._replay,
-            tangent_pass=self._passes.tangent if self._passes else logit_tangent,
+            tangent_pass=self._passes.tangent if self._passes else self._tangent_pass,
         )  # fmt: skip
 
     @contextmanager

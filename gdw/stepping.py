@@ -46,10 +46,6 @@ class Captured(OneByOne):
     Args:
         sources, source, optimizer: as for ``OneByOne``.
         method: one whose steps are all alike (``Method.steps_alike``).
-
-    Raises:
-        ValueError: at the first step: the model draws random numbers, which a recording could not repeat where the
-            tangent pass needs the same again.
     """
 
     def __init__(self, sources: Sources, source: str, method: Method, optimizer: torch.optim.Optimizer):
@@ -76,8 +72,6 @@ class Captured(OneByOne):
         self.still_to_warm_up -= 1
         with side_stream(self.device):
             step = self.sources.step_of(drawn, epoch, self.optimizer)
-            if step.draws_random_numbers:
-                raise ValueError("capture=True cannot repeat a model's random numbers (dropout): leave it out")
             outputs = self._take(step)
         self.asks_clean_set = "meta_batch" in vars(step)
         return outputs

@@ -169,15 +169,19 @@ def test_a_subclass_has_to_say_so_itself():
         gdw.Training(gdw.Experiment(capture=True, **SMALL), method=Own(10))
 
 
-def test_dropout_is_refused():
+@pytest.mark.parametrize("how", ["capture", "compile"])
+def test_dropout_is_refused(how):
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
     with pytest.raises(ValueError, match="random numbers"):
-        trained(gdw.Experiment(capture=True, **SMALL), model=model)
+        trained(gdw.Experiment(**{how: True}, **SMALL), model=model)
 
 
-def test_compiled_and_captured_are_a_choice():
-    with pytest.raises(ValueError, match="choose one of capture and compile"):
-        gdw.Experiment(capture=True, compile=True)
+@pytest.mark.parametrize(
+    "other", [{"capture": True}, {"derivative": "reuse"}, {"derivative": "double-backward"}], ids=str
+)
+def test_compiled_and_what_does_not_go_with_it_are_a_choice(other):
+    with pytest.raises(ValueError, match="choose one"):
+        gdw.Experiment(compile=True, **other)
 
 
 def test_an_optimiser_of_the_methods_is_as_it_was():

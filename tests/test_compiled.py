@@ -1,0 +1,37 @@
+"""A compiled network ends where the network as written ends, whichever way the meta gradient is taken."""
+
+import shutil
+
+import pytest
+import torch
+
+import gdw
+from gdw import compiled
+
+SMALL = {"model": "cnn", "precision": "float64", "epochs": 2, "train_per_class": 20, "test_per_class": 5, "rate": 0.4}
+WAYS = [{}, {"save_memory": True}, {"derivative": "finite-difference"}, {"method": "mwnet"}]
+a_compiler = pytest.mark.skipif(not any(map(shutil.which, compiled.COMPILERS)), reason="no C++ compiler")
+
+
+def trained(experiment):
+    training = gdw.Training(experiment)
+    for _ in training.events():
+        pass
+    return training
+
+
+@a_compiler
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_the_same_parameters_to_rounding(way):
+    experiment = gdw.Experiment(device="cpu", **SMALL, **way)
+    written, found = trained(experiment), trained(experiment.with_(compile=True))
+    assert found.model._compiled_call_impl is not None
+    assert found.model.state_dict().keys() == written.model.state_dict().keys()
+    for name, value in written.model.state_dict().items():
+        torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=1e-9, msg=name)
+
+
+def test_without_a_compiler_it_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"needs a C\+\+ compiler"):
+        gdw.Training(gdw.Experiment(device="cpu", compile=True, **SMALL))
