@@ -75,11 +75,11 @@ def import_over_torch() -> list[float]:
     return [_fresh("import gdw") / _fresh("import torch") for _ in range(IMPORTS)]
 
 
-def digits_run(method: str) -> list[float]:
+def digits_run(method: str, **how) -> list[float]:
     """Seconds of 60 epochs on digits, one thread, data and all."""
     import gdw
 
-    experiment = gdw.Experiment(rate=0.6, method=method)
+    experiment = gdw.Experiment(rate=0.6, method=method, **how)
     gdw.run(experiment.with_(epochs=2))  # whatever happens once in a process
     return [_timed(lambda: gdw.run(experiment)) for _ in range(RUNS)]
 
@@ -96,6 +96,7 @@ def measure() -> dict[str, dict]:
         "redraw": [lab.seconds_to_redraw() for _ in range(PICTURES)],
         "pictures_per_second": [lab.pictures_per_second()],
         **{f"digits_{method.replace('-', '_')}": digits_run(method) for method in METHODS},
+        "digits_gdw_captured": digits_run("gdw", capture=True),
     }
     return {name: _summary(found) for name, found in values.items()}
 

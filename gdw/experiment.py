@@ -43,7 +43,8 @@ class Experiment:
         save_memory: half the memory of a step with a meta gradient (reforward.py).
         channels_last: how a convolutional network lies in memory: the same numbers up to rounding, faster on many
             machines (benchmarks/README.md).
-        capture: one step is recorded and replayed, as a CUDA graph on a GPU: the same numbers, sooner (stepping.py).
+        capture: one step is recorded and replayed, as a CUDA graph on a GPU: the same numbers, sooner (stepping.py). A
+            method whose steps are not all alike takes them one by one.
         compile: the network goes through torch.compile: the same numbers up to rounding (compiled.py).
 
     Raises:

@@ -32,6 +32,9 @@ class Operations:
 
         self._module = _without_bookkeeping(make_fx(run)())
 
+    def __len__(self) -> int:
+        return sum(node.op == "call_function" for node in self._module.graph.nodes)
+
     @torch.no_grad()
     def replay(self) -> tuple[Tensor, ...]:
         """Run them again; new outputs each time."""

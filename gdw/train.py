@@ -83,7 +83,8 @@ def train(
         method.prepare(task, model)
         if stage.restart:
             model.load_state_dict(initial)
-        take = (Captured if plan.capture else OneByOne)(sources, stage.source, method, sgd(model, plan))
+        stepping = Captured if plan.capture and method.steps_alike() else OneByOne
+        take = stepping(sources, stage.source, method, sgd(model, plan))
         for stage_epoch in range(stage.epochs):
             lr = stage.lr_scale * cosine(plan.lr, stage_epoch, stage.epochs)
             recorder = EpochRecorder(task.clean_labels, task.num_classes)

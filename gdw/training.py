@@ -88,14 +88,13 @@ class Training:
             self.model.to(memory_format=torch.channels_last)  # pictures follow at the first convolution
         if e.compile:
             compile_in_place(self.model, device)
-        if e.capture and not self.method.steps_alike():
-            raise ValueError(f"capture=True needs steps that are all alike, and those of {e.method} are not")
         self.history = History(
             e.config(), task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),
             metadata={
                 "device": str(device), "host": platform.machine(), "torch": torch.__version__,
                 "date": datetime.now().isoformat(timespec="seconds"),
+                "captured": e.capture and self.method.steps_alike(),
             },
         )  # fmt: skip
 

@@ -53,10 +53,10 @@ def test_bad_input_is_one_sentence_and_status_two(arguments, message, capsys):
 
 def test_how_a_step_is_taken_stands_in_the_record(tmp_path):
     file = tmp_path / "out.json"
-    assert main([*QUICK, "--save-memory", "--channels-last", "--json", str(file)]) == 0
+    assert main([*QUICK, "--save-memory", "--channels-last", "--capture", "--json", str(file)]) == 0
     assert main([*QUICK, "--derivative", "reuse", "--json", str(tmp_path / "reuse.json")]) == 0
     (record,) = json.loads(file.read_text())
-    assert record["config"]["save_memory"] is record["config"]["channels_last"] is True
+    assert all(record["config"][name] is True for name in ("save_memory", "channels_last", "capture"))
     assert json.loads((tmp_path / "reuse.json").read_text())[0]["config"]["derivative"] == "reuse"
 
 

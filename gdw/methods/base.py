@@ -90,7 +90,7 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def steps_alike(self) -> bool:
-        """Whether the loop may record one step and replay it (stepping.py), at these settings."""
+        """Whether the loop may record one step and replay it (stepping.py): its class says so, for these settings."""
         return vars(type(self)).get("capturable", False)
 
     @classmethod

@@ -42,7 +42,8 @@ class LiveRun(VBox):
         folder = Path(pictures).expanduser()
         name = cifar10_at(folder)
         dataset = load_dataset(name, root=folder)
-        experiment = Experiment(dataset=name, **{"noise": "uniform", "rate": 0.6, "method": "gdw"} | changes)
+        published = {"noise": "uniform", "rate": 0.6, "method": "gdw", "capture": True}
+        experiment = Experiment(dataset=name, **published | changes)
         milliseconds, steps = step_milliseconds(experiment, dataset)
         minutes = milliseconds * steps * experiment.epochs / 1000 / SECONDS_PER_MINUTE
         self._say(
