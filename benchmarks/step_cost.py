@@ -26,7 +26,7 @@ from gdw.meta import logit_tangent
 from gdw.methods import Method
 from gdw.models import build_model
 from gdw.plan import Plan, sgd
-from gdw.recording import consent, record, side_stream
+from gdw.recording import Recorder
 from gdw.stepping import take_step
 
 PICTURES = {"mlp": (1, 8, 8), "resnet32": (3, 32, 32), "wrn28_10": (3, 32, 32)}
@@ -61,7 +61,6 @@ COMPILED = tuple(
 )
 DEFAULT_ROWS = (*METHODS, REFERENCE, *CAPTURED)
 ROWS = (*DEFAULT_ROWS, *COMPILED)
-WARM_UP = 3  # steps before one is recorded
 QUOTIENTS = (  # what is asked of GDW beside others than the plain step
     ("GDW / MWNet", "gdw", "mwnet"),
     ("the same, reusing the first pass", "gdw_reuse", "mwnet_reuse"),
@@ -127,11 +126,10 @@ def one_step(row: str, model: str, batch_size: int, num_classes: int, device: st
 
 def captured(step: Callable[[], tuple[torch.Tensor, ...]], method: Method, device: str) -> Callable[[], object]:
     """The same step, replayed."""
-    with side_stream(torch.device(device)):
-        for _ in range(WARM_UP):
-            step()
-    with consent(method):
-        return record(step, torch.device(device)).replay
+    recorder = Recorder(torch.device(device), method)
+    while recorder.runs_left:
+        recorder.warm_up(step)
+    return recorder.record(step).replay
 
 
 def measure(model: str, batch_size: int, num_classes: int, device: str, rounds: int, names=DEFAULT_ROWS) -> dict:

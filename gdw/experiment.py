@@ -44,7 +44,8 @@ class Experiment:
         channels_last: how a convolutional network lies in memory: the same numbers up to rounding, faster on many
             machines (benchmarks/README.md).
         capture: one step is recorded and replayed, as a CUDA graph on a GPU: the same numbers, sooner (stepping.py). A
-            method whose steps are not all alike takes them one by one.
+            method whose steps are not all alike takes them one by one. A model of one's own must write what it keeps
+            in place, and decide nothing in Python from batch to batch.
         compile: the network goes through torch.compile: the same numbers up to rounding (compiled.py).
 
     Raises:

@@ -26,7 +26,7 @@ def class_gradients(probs: Matrix, labels: Int[Tensor, "batch"]) -> Matrix:
 
 
 def one_hot(labels: Int[Tensor, "batch"], num_classes: int) -> Bool[Tensor, "batch classes"]:
-    """Where each instance's label stands. torch's own form reads the labels on the host, to check them."""
+    """Where each instance's label stands. torch's own form reads the labels of a CPU, so it could not be recorded."""
     return labels[..., None] == torch.arange(num_classes, device=labels.device)
 
 

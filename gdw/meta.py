@@ -227,6 +227,8 @@ def meta_gradient(problem: Problem, weights: Float[Tensor, "batch classes"]) -> 
     try:
         return by_double_backward(problem, weights)
     except RuntimeError as error:
+        if "torch.compile" in str(error):
+            raise NoMetaGradient(f"{type(model).__name__} cannot be compiled and differentiated twice") from error
         if not _lacks_rule(error):
             raise
         raise NoMetaGradient(

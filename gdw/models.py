@@ -23,7 +23,7 @@ class WeightNet(nn.Module):
     Args:
         width: hidden units.
 
-    It starts as torch's own layers do; :func:`initialise` gives it a start that a generator draws.
+    It starts as torch's own layers do; :func:`new_weight_net` gives one a start that a generator draws.
 
     Source: Meta-Weight-Net (Shu et al., NeurIPS 2019); GDW's first stage uses the same.
     """
@@ -171,6 +171,15 @@ def build_model(
     model = model.to(dtype).to_empty(device="cpu")
     initialise(model, generator, normal=name in KAIMING_NORMAL)
     return model
+
+
+def new_weight_net(generator: torch.Generator) -> WeightNet:
+    """A weight network whose start depends on the generator alone; torch's global random state stays as it is."""
+    with torch.device("meta"):
+        network = WeightNet()
+    network.to_empty(device="cpu")
+    initialise(network, generator)
+    return network
 
 
 @torch.no_grad()

@@ -5,32 +5,126 @@ in their order, without autograd's bookkeeping. What the function reads and writ
 every replay, and nothing of it may be read on the host: ``int(tensor)`` within is an error, not a wrong number.
 """
 
+import operator
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+from torch.utils.weak import WeakTensorKeyDictionary
 
+aten = torch.ops.aten
 Function = Callable[[], tuple[Tensor, ...]]
-ALIASES = (torch.ops.aten.alias.default, torch.ops.aten.detach.default)
+WARM_UP = {"cuda": 3}  # runs before the recording: optimisers make their state, libraries choose their kernels
+ALIASES = (aten.alias.default, aten.detach.default)
+IMPURE = (aten.native_batch_norm.default,)  # it moves its running statistics, and does not say so
+RANDOM = torch.Tag.nondeterministic_seeded  # operations that draw random numbers
+READERS = (Tensor.tolist, Tensor.numpy, Tensor.__array__)  # on the host, past torch's dispatcher
+_ONE_AT_A_TIME = threading.Lock()  # a GPU records one graph at a time
+
+
+class Recorder:
+    """Takes a function's first runs as they are, and then one as a recording.
+
+    Args:
+        device: where its tensors lie.
+        owner: its attributes are looked through for optimisers, which must be ``fused`` to be recorded on a GPU.
+
+    Attributes:
+        runs_left: how often the function has to run before it may be recorded.
+    """
+
+    def __init__(self, device: torch.device, owner: object):
+        self.device, self.runs_left = device, WARM_UP.get(device.type, 1)
+        self._optimizers = [own for own in vars(owner).values() if isinstance(own, torch.optim.Optimizer)]
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def warm_up(self, function: Function) -> tuple[Tensor, ...]:
+        """Run it; on a GPU on a stream of its own, as torch's documentation asks for before a recording.
+
+        Raises:
+            ValueError: it draws random numbers, and a replay would draw others.
+        """
+        self.runs_left -= 1
+        with self._aside(), _NoRandomNumbers():
+            return function()
+
+    def record(self, function: Function) -> "Operations | CudaGraph":
+        """Record it.
+
+        Raises:
+            RuntimeError: it does something that cannot be repeated without Python.
+        """
+        with _ONE_AT_A_TIME, self._consent():
+            try:
+                return CudaGraph(function, self.device) if self._stream else Operations(function)
+            except (RuntimeError, TypeError, AssertionError) as error:
+                reason = str(error).splitlines()[0]
+                raise RuntimeError(f"this step cannot be recorded ({reason}): leave out capture") from error
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        if self._stream is None:
+            yield
+            return
+        here = torch.cuda.current_stream(self.device)
+        self._stream.wait_stream(here)
+        try:
+            with torch.cuda.stream(self._stream):
+                yield
+        finally:
+            here.wait_stream(self._stream)
+
+    @contextmanager
+    def _consent(self) -> Iterator[None]:
+        """Within: Adam consents to being recorded on a GPU. Not for good: a saved one would not go on on a CPU."""
+        groups = [group for own in self._optimizers for group in own.param_groups if "capturable" in group]
+        before = [group["capturable"] for group in groups]
+        for group in groups:
+            group["capturable"] = self.device.type == "cuda"
+        try:
+            yield
+        finally:
+            for group, capturable in zip(groups, before, strict=True):
+                group["capturable"] = capturable
+
+
+class CudaGraph:
+    """For a GPU.
+
+    Attributes:
+        outputs: of the first replay: recording itself runs nothing.
+    """
+
+    def __init__(self, function: Function, device: torch.device):
+        self._function = function  # and with it all that the kernels read and write: a graph holds addresses
+        self._graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(device)
+        with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):  # loaders pin memory
+            self._static = function()
+        self.outputs = self.replay()
+
+    def replay(self) -> tuple[Tensor, ...]:
+        """Run them again; the outputs are copies, since the next replay writes where this one did."""
+        self._graph.replay()
+        return tuple(output.clone() for output in self._static)
 
 
 class Operations:
-    """For the CPU: the operations as torch's tracer sees them below autograd, forward, backward and along tangents.
+    """For the CPU: torch's operations as they run below autograd, forward, backward and along tangents.
 
     Attributes:
         outputs: of the function's one run, which the recording is.
     """
 
     def __init__(self, function: Function):
-        self.outputs: tuple[Tensor, ...] = ()
-
-        def run() -> tuple[Tensor, ...]:
+        with _Recording() as recording, _NoReading():
             self.outputs = function()
-            return self.outputs
-
-        self._module = _without_bookkeeping(make_fx(run)())
+        self._module = recording.module(self.outputs)
 
     def __len__(self) -> int:
         return sum(node.op == "call_function" for node in self._module.graph.nodes)
@@ -41,68 +135,69 @@ class Operations:
         return self._module()
 
 
-class CudaGraph:
-    """For a GPU. Run the function on a side stream a few times before, or its libraries allocate while it records.
+class _Recording(TorchDispatchMode):
+    """Writes every operation down as a node of a graph; tensors from before it become the graph's own."""
 
-    Attributes:
-        outputs: of the first replay: recording itself runs nothing.
-    """
+    def __init__(self) -> None:
+        super().__init__()
+        self.graph, self.tensors = torch.fx.Graph(), {}
+        self.nodes = WeakTensorKeyDictionary()
+        self.made: weakref.WeakSet = weakref.WeakSet()  # memory that was not there before
 
-    def __init__(self, function: Function):
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):  # a loader's thread may pin memory
-            self._static = function()
-        self.outputs = self.replay()
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if torch.Tag.data_dependent_output in function.tags:
+            raise RuntimeError(f"{function} reads a number on the host")
+        outputs = function(*args, **(kwargs or {}))
+        if function.namespace != "profiler":
+            given = tree_map_only(Tensor, self._node, (args, kwargs or {}))
+            new = not function.is_view and not function._schema.is_mutable
+            self._name(self.graph.call_function(function, *given), outputs, new)
+        return outputs
 
-    def replay(self) -> tuple[Tensor, ...]:
-        """Run them again; the outputs are copies, since the next replay writes where this one did."""
-        self._graph.replay()
-        return tuple(output.clone() for output in self._static)
+    def module(self, outputs: tuple[Tensor, ...]) -> torch.fx.GraphModule:
+        """All of it as a function without arguments, and without what nobody asks for."""
+        self.graph.output(tuple(map(self._node, outputs)))
+        for node in reversed(self.graph.nodes):
+            if node.target in ALIASES and not any(map(_reshapes_in_place, node.users)):
+                node.replace_all_uses_with(node.args[0])
+        self.graph.eliminate_dead_code(lambda node: node.target in IMPURE or node.is_impure())
+        return torch.fx.GraphModule(self.tensors, self.graph)
 
+    def _node(self, tensor: Tensor) -> torch.fx.Node:
+        if tensor not in self.nodes:
+            if tensor.untyped_storage() in self.made:
+                raise RuntimeError("a tensor came from an operation that cannot be seen")
+            name = f"tensor{len(self.tensors)}"
+            self.tensors[name], self.nodes[tensor] = tensor, self.graph.get_attr(name)
+        return self.nodes[tensor]
 
-def record(function: Function, device: torch.device) -> Operations | CudaGraph:
-    """Record a function whose tensors lie on this device."""
-    return CudaGraph(function) if device.type == "cuda" else Operations(function)
-
-
-@contextmanager
-def side_stream(device: torch.device) -> Iterator[None]:
-    """On a GPU a stream of its own, where torch's documentation asks for the runs before a recording."""
-    if device.type != "cuda":
-        yield
-        return
-    stream, here = torch.cuda.Stream(device), torch.cuda.current_stream(device)
-    stream.wait_stream(here)
-    with torch.cuda.stream(stream):
-        yield
-    here.wait_stream(stream)
-
-
-@contextmanager
-def consent(owner: object) -> Iterator[None]:
-    """Within: the optimisers that it keeps (as attributes) may be recorded on a GPU, for which Adam wants to be asked.
-
-    Afterwards they are as before: one that was saved with its consent would not go on on a CPU.
-    """
-    optimizers = [own for own in vars(owner).values() if isinstance(own, torch.optim.Optimizer)]
-    groups = [group for own in optimizers for group in own.param_groups if "capturable" in group]
-    before = [group["capturable"] for group in groups]
-    for group in groups:
-        group["capturable"] = group["params"][0].is_cuda
-    try:
-        yield
-    finally:
-        for group, capturable in zip(groups, before, strict=True):
-            group["capturable"] = capturable
+    def _name(self, node: torch.fx.Node, outputs: object, new: bool) -> None:
+        if isinstance(outputs, Tensor):
+            self.nodes[outputs] = node
+            if new:
+                self.made.add(outputs.untyped_storage())
+        elif isinstance(outputs, (tuple, list)):
+            for place, output in enumerate(outputs):
+                self._name(self.graph.call_function(operator.getitem, (node, place)), output, new)
 
 
-def _without_bookkeeping(module: torch.fx.GraphModule) -> torch.fx.GraphModule:
-    """Without the profiler's marks, other names for the same tensor, and what nobody asks for."""
-    for node in reversed(module.graph.nodes):
-        if node.target in ALIASES:
-            node.replace_all_uses_with(node.args[0])
-        if node.target in ALIASES or str(node.target).startswith("profiler."):
-            module.graph.erase_node(node)
-    module.graph.eliminate_dead_code()
-    module.recompile()
-    return module
+class _NoRandomNumbers(TorchDispatchMode):
+    """Within: nothing is drawn but by a generator of one's own (the batches)."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if RANDOM in function.tags and (kwargs or {}).get("generator") is None:
+            raise ValueError("the model or the method draws random numbers (dropout): leave out capture")
+        return function(*args, **(kwargs or {}))
+
+
+class _NoReading(TorchFunctionMode):
+    """Within: no tensor becomes a list or an array."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function in READERS:
+            raise RuntimeError(f"Tensor.{function.__name__} reads numbers on the host")
+        return function(*args, **(kwargs or {}))
+
+
+def _reshapes_in_place(node: torch.fx.Node) -> bool:
+    return torch.Tag.inplace_view in getattr(node.target, "tags", ())

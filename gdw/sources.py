@@ -102,20 +102,10 @@ class Sources:
         return self.step_of(self.draw(source), epoch, lr)
 
     def step_of(self, drawn: Drawn, epoch: int | None, lr: torch.optim.Optimizer, **given) -> Step:
-        """A batch that was drawn, forward through the model once; ``given`` as for ``Step``.
-
-        Raises:
-            ValueError: the plan says capture or compile, and the model draws random numbers.
-        """
+        """A batch that was drawn, forward through the model once; ``given`` as for ``Step``."""
         images, labels, chosen, is_meta = drawn
         given = {"meta_batch": self.meta_batch, "tangent_pass": self.tangent_pass, **given}
-        step = Step(
+        return Step(
             self.model, images, labels, indices=chosen, lr=lr, epoch=epoch, is_meta=is_meta,
             derivative=self.plan.derivative, max_prob=self.plan.max_prob, save_memory=self.plan.save_memory, **given,
         )  # fmt: skip
-        if step.draws_random_numbers and (self.plan.capture or self.plan.compile):
-            raise ValueError(
-                "the model draws random numbers (dropout), and neither a captured nor a compiled tangent pass can draw "
-                "the same again: leave out capture and compile"
-            )
-        return step

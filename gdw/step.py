@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 import torch
@@ -63,7 +63,8 @@ class Step:
             or by double backward where an operation has no forward-mode rule; ``"reuse"`` is the same, faster and
             with more memory (reuse.py).
         max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
-        tangent_pass: gives the logits' tangent in forward mode, as ``gdw.meta.logit_tangent`` does.
+        tangent_pass: gives the logits' tangent, as ``gdw.meta.logit_tangent`` does; any other draws random numbers of
+            its own.
         trusted: labels are known to lie in ``0 ... C - 1`` and the model to draw no random numbers: nothing is read on
             the host, so that the step may be recorded (stepping.py).
         save_memory: the batch's graph is not kept beside the clean batch's but made again for the real backward
@@ -163,15 +164,13 @@ class Step:
         """Virtual step, clean gradient and tangent of this batch, for derivatives of one's own (meta.py)."""
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
+        if self.draws_random_numbers and self._tangent_pass is not logit_tangent:
+            raise ValueError("the model draws random numbers (dropout), and a compiled tangent pass draws others")
         return self._problem_type(
-            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr, self._replay,
+            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr,
+            partial(_replay, self._random, self._tape),
             tangent_pass=self._passes.tangent if self._passes else self._tangent_pass,
         )  # fmt: skip
-
-    @contextmanager
-    def _replay(self) -> Iterator[None]:
-        with self._random.replay(), self._tape.replay() if self._tape else nullcontext():
-            yield
 
     def meta_gradient(self, weights: Matrix) -> Matrix:
         """``d L_meta / d weights``: the clean loss after a virtual step with these weights (meta.py).
@@ -180,6 +179,13 @@ class Step:
             weights: one weight per flow; the virtual step sends ``weights * flows / B`` back through the logits.
         """
         return DERIVATIVES[self.derivative](self.problem, weights.detach())
+
+
+@contextmanager
+def _replay(random: "_RandomState", tape: Tape | None) -> Iterator[None]:
+    """Not a method of Step: its Problem would hold it in a circle, and every graph until the collector comes."""
+    with random.replay(), tape.replay() if tape else nullcontext():
+        yield
 
 
 class _RandomState:

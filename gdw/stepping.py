@@ -5,12 +5,11 @@ from torch import Tensor
 
 from gdw.methods.base import Method
 from gdw.plan import with_rate
-from gdw.recording import CudaGraph, Operations, consent, record, side_stream
+from gdw.recording import CudaGraph, Operations, Recorder
 from gdw.seen import Seen
 from gdw.sources import Drawn, Sources
 from gdw.step import Step
 
-WARM_UP = {"cuda": 3}  # steps before the recording: optimisers make their state, libraries choose their kernels
 Outputs = tuple[Tensor, ...]
 
 
@@ -46,14 +45,18 @@ class Captured(OneByOne):
     Args:
         sources, source, optimizer: as for ``OneByOne``.
         method: one whose steps are all alike (``Method.steps_alike``).
+
+    Raises:
+        ValueError: at the first steps: the model draws random numbers, or puts a new tensor in an old one's place.
+        RuntimeError: the step cannot be recorded; the message says why.
     """
 
     def __init__(self, sources: Sources, source: str, method: Method, optimizer: torch.optim.Optimizer):
         super().__init__(sources, source, method, optimizer)
-        self.device = sources.task.train.labels.device
-        exact = torch.float64 if self.device.type == "cpu" else torch.float32  # a GPU's fused SGD reads no other
-        self.rate = torch.zeros((), dtype=exact, device=self.device)
-        self.still_to_warm_up = WARM_UP.get(self.device.type, 1)
+        device, dtype = sources.task.train.labels.device, sources.dtype
+        dtype = dtype if device.type == "cpu" else torch.float32  # a GPU's fused SGD reads no other
+        self.rate = torch.zeros((), dtype=dtype, device=device)
+        self.recorder = Recorder(device, method)
         self.asks_clean_set = False
         self.batch: Drawn | None = None  # where the recording reads
         self.meta_batch: tuple[Tensor, Tensor] | None = None
@@ -64,24 +67,35 @@ class Captured(OneByOne):
         """What a recorder sees of the step, and what went back through the logits."""
         self.rate.fill_(lr)
         drawn = self.sources.draw(self.source)
-        flows, losses, gradient = self._warm_up(drawn, epoch) if self.still_to_warm_up else self._replay(drawn)
+        flows, losses, gradient = self._warm_up(drawn, epoch) if self.recorder.runs_left else self._replay(drawn)
         _, labels, indices, is_meta = drawn
         return Seen(flows, losses, labels, indices, is_meta), gradient
 
     def _warm_up(self, drawn: Drawn, epoch: int) -> Outputs:
-        self.still_to_warm_up -= 1
-        with side_stream(self.device):
-            step = self.sources.step_of(drawn, epoch, self.optimizer)
-            outputs = self._take(step)
+        before = self._places()
+        outputs = self.recorder.warm_up(lambda: self._take_first(drawn, epoch))
+        moved = [name for name, place in self._places().items() if before.get(name, place) != place]
+        if moved:
+            raise ValueError(f"{moved[0]} is another tensor after each step: write in place, or leave out capture")
+        return outputs
+
+    def _take_first(self, drawn: Drawn, epoch: int) -> Outputs:
+        step = self.sources.step_of(drawn, epoch, self.optimizer)
+        outputs = self._take(step)
         self.asks_clean_set = "meta_batch" in vars(step)
         return outputs
+
+    def _places(self) -> dict[str, int]:
+        """Where each of the model's and the method's tensors lies."""
+        state = {**self.sources.model.state_dict(keep_vars=True), **dict(self.method.named_buffers(prefix="method"))}
+        return {name: tensor.data_ptr() for name, tensor in state.items() if isinstance(tensor, Tensor)}
 
     def _replay(self, drawn: Drawn) -> Outputs:
         meta_batch = self.sources.meta_batch() if self.asks_clean_set else None
         if self.recording is None:
             self.batch, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are a recorder's to keep
-            with consent(self.method):
-                self.recording = record(self._take_static, self.device)
+            self.recording = self.recorder.record(self._take_static)
+            self.optimizer.zero_grad()  # a replay leaves nothing in `.grad`
             return self.recording.outputs
         _write(self.batch, drawn)
         _write(self.meta_batch, meta_batch)

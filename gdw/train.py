@@ -1,4 +1,4 @@
-"""The one loop: it alone steps the model, draws batches and keeps time.
+"""The one loop: stages, epochs, events, evaluation and time.
 
 ``train`` is a generator of events. Whoever pulls it decides when the next step happens: pausing is not pulling,
 stopping is closing it, and between two events nothing is half done.

@@ -4,9 +4,11 @@ import shutil
 
 import pytest
 import torch
+from torch import nn
 
 import gdw
 from gdw import compiled
+from gdw.meta import NoMetaGradient
 
 SMALL = {"model": "cnn", "precision": "float64", "epochs": 2, "train_per_class": 20, "test_per_class": 5, "rate": 0.4}
 WAYS = [{}, {"save_memory": True}, {"derivative": "finite-difference"}, {"method": "mwnet"}]
@@ -29,6 +31,23 @@ def test_the_same_parameters_to_rounding(way):
     assert found.model.state_dict().keys() == written.model.state_dict().keys()
     for name, value in written.model.state_dict().items():
         torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=1e-9, msg=name)
+
+
+@a_compiler
+def test_what_cannot_be_differentiated_twice_says_so():
+    """An LSTM has no forward-mode rule, and a compiled network no double backward."""
+
+    class Rows(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm, self.out = nn.LSTM(8, 5, batch_first=True), nn.Linear(5, 10)
+
+        def forward(self, images):
+            return self.out(self.lstm(images[:, 0])[0][:, -1])
+
+    experiment = gdw.Experiment(device="cpu", **{**SMALL, "precision": "float32"})
+    with pytest.warns(UserWarning, match="no forward-mode derivative"), pytest.raises(NoMetaGradient, match="twice"):
+        gdw.run(experiment.with_(compile=True), model=Rows())
 
 
 def test_without_a_compiler_it_says_what_is_missing(monkeypatch):

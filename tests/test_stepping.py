@@ -3,6 +3,10 @@
 Bit for bit, but for BatchNorm along a tangent: under a recording torch's forward mode orders its sums otherwise.
 """
 
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -12,11 +16,11 @@ from torch import nn
 import gdw
 from gdw import stepping
 from gdw.methods import GDW, METHODS, CrossEntropy
-from gdw.recording import CudaGraph, Operations
+from gdw.recording import Operations, Recorder
 from gdw.seen import Seen
 from tests import cuda_graph
 
-SMALL = {"dataset": "digits", "rate": 0.4, "epochs": 2, "train_per_class": 50, "test_per_class": 10, "device": "cpu"}
+SMALL = {"rate": 0.4, "epochs": 2, "batch_size": 50, "train_per_class": 30, "test_per_class": 10, "device": "cpu"}
 CAPTURABLE = [name for name, method in METHODS.items() if vars(method).get("capturable")]
 DIFFERENTIATED = ("auto", "forward", "reuse", "double-backward", "no-virtual-step", "finite-difference", "last-layer")
 
@@ -25,10 +29,13 @@ DIFFERENTIATED = ("auto", "forward", "reuse", "double-backward", "no-virtual-ste
 def recorder(request, monkeypatch):
     """Each kind of recording in turn; the graph with an understudy for the GPU."""
     if request.param == "CUDA graph":
-        monkeypatch.setattr(torch.cuda, "CUDAGraph", cuda_graph.Graph)
-        monkeypatch.setattr(torch.cuda, "graph", cuda_graph.record)
-        monkeypatch.setattr(stepping, "record", lambda function, device: CudaGraph(function))
+        as_on_a_gpu(monkeypatch)
     return request.param
+
+
+def as_on_a_gpu(monkeypatch):
+    cuda_graph.understudy(monkeypatch)
+    monkeypatch.setattr(stepping, "Recorder", lambda device, owner: Recorder(torch.device("cuda:1"), owner))
 
 
 def trained(experiment, **own):
@@ -48,6 +55,7 @@ def same(experiment, atol=0.0, **own):
         assert replace(captured.history, config=written.history.config) == written.history
     else:
         torch.testing.assert_close(captured.history.epochs, written.history.epochs, rtol=0, atol=atol, equal_nan=True)
+    return captured
 
 
 def state(training):
@@ -104,7 +112,7 @@ def test_a_step_leaves_what_a_recorder_sees_and_each_keeps_its_own():
 
 
 def test_the_understudy_notices_what_a_gpu_would(monkeypatch):
-    """A method that puts a new tensor in an old one's place goes astray in a graph: the tests above can fail."""
+    """A method that puts a new tensor in an old one's place is astray in a graph: the tests above can fail."""
 
     class Moving(CrossEntropy):
         capturable = True
@@ -113,24 +121,153 @@ def test_the_understudy_notices_what_a_gpu_would(monkeypatch):
             self.mean = getattr(self, "mean", torch.zeros(())) * 0.5 + step.losses.mean()
             return super().logit_gradient(step) * self.mean
 
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", cuda_graph.Graph)
-    monkeypatch.setattr(torch.cuda, "graph", cuda_graph.record)
-    monkeypatch.setattr(stepping, "record", lambda function, device: CudaGraph(function))
+    as_on_a_gpu(monkeypatch)
     experiment = gdw.Experiment(method="cross-entropy", **SMALL)
-    written = trained(experiment, method=Moving(10))
-    captured = trained(experiment.with_(capture=True), method=Moving(10))
-    assert not torch.equal(captured.model[1].weight, written.model[1].weight)
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        trained(experiment.with_(capture=True), method=Moving(10))
 
 
-def test_reading_a_number_on_the_host_is_an_error(recorder):
+def reads_a_loss(method, step):
+    return float(step.losses.mean())
+
+
+def reads_what_was_there_before(method, step):
+    before = float(method.mean)
+    method.mean.mul_(0.5).add_(step.losses.mean())
+    return before
+
+
+def makes_a_list(method, step):
+    return max(step.losses.tolist())
+
+
+def makes_an_array(method, step):
+    return float(step.losses.numpy().max())
+
+
+@pytest.mark.parametrize("read", [reads_a_loss, reads_what_was_there_before, makes_a_list, makes_an_array])
+def test_reading_a_number_on_the_host_is_an_error(read):
+    class Reading(CrossEntropy):
+        capturable = True
+
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.register_buffer("mean", torch.ones(()))
+
+        def logit_gradient(self, step):
+            return super().logit_gradient(step) * read(self, step)
+
+    with pytest.raises(RuntimeError, match="cannot be recorded .*on the host.*: leave out capture"):
+        trained(gdw.Experiment(method="cross-entropy", capture=True, **SMALL), method=Reading(10))
+
+
+def test_an_error_within_a_graph_says_what_to_do(monkeypatch):
     class Reading(CrossEntropy):
         capturable = True
 
         def logit_gradient(self, step):
             return super().logit_gradient(step) * float(step.losses.mean())
 
-    with pytest.raises(RuntimeError, match="local_scalar_dense"):
+    as_on_a_gpu(monkeypatch)
+    with pytest.raises(RuntimeError, match="cannot be recorded .*not permitted.*: leave out capture"):
         trained(gdw.Experiment(method="cross-entropy", capture=True, **SMALL), method=Reading(10))
+
+
+class Centred(nn.Module):
+    """Keeps a running mean of its pictures, in place or not."""
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.in_place, self.linear = in_place, nn.Linear(64, 10)
+        self.register_buffer("centre", torch.zeros(64))
+
+    def forward(self, images):
+        mean = images.flatten(1).mean(0)
+        if self.in_place:
+            self.centre.mul_(0.9).add_(0.1 * mean)
+        else:
+            self.centre = 0.9 * self.centre + 0.1 * mean
+        return self.linear(images.flatten(1) - self.centre)
+
+
+def test_a_models_own_buffers_are_followed_or_refused(recorder):
+    experiment = gdw.Experiment(method="gdw", **SMALL)
+    model = Centred(in_place=True)
+    captured = trained(experiment.with_(capture=True), model=deepcopy(model))
+    written = trained(experiment, model=deepcopy(model))
+    assert torch.equal(captured.model.centre, written.model.centre)
+    with pytest.raises(ValueError, match="centre is another tensor after each step"):
+        trained(experiment.with_(capture=True), model=Centred(in_place=False))
+
+
+def test_statistics_move_even_if_nobody_looks_at_what_was_normalised():
+    norm = nn.BatchNorm1d(3)
+
+    def step():
+        norm(torch.arange(12.0).view(4, 3))
+        return (torch.ones(1),)
+
+    recording = Operations(step)
+    before = norm.running_mean.clone()
+    recording.replay()
+    assert not torch.equal(norm.running_mean, before)
+
+
+def test_another_name_that_is_reshaped_in_place_stays_another():
+    losses = torch.ones(3)
+
+    def step():
+        column = losses.detach().unsqueeze_(1)
+        return losses + column.sum(), (losses + 1).detach().unsqueeze_(1)
+
+    recording = Operations(step)
+    first, second = recording.replay()
+    assert (first.shape, second.shape) == ((3,), (3, 1))
+
+
+def test_two_recordings_at_a_time():
+    """Two labs in one notebook: each run is the one it would be alone."""
+    experiment = gdw.Experiment(capture=True, **SMALL)
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda seed: gdw.run(experiment.with_(seed=seed)), [0, 1, 0, 1]))
+    assert runs[0] == runs[2] == gdw.run(experiment)
+    assert runs[1] == runs[3]
+
+
+def test_a_graph_keeps_what_it_reads(monkeypatch):
+    """It holds addresses: whoever keeps the recording alone keeps the network and its batches."""
+    as_on_a_gpu(monkeypatch)
+
+    def recorded():
+        weight, state = torch.ones(3), torch.zeros(3)
+        recorder = Recorder(torch.device("cuda"), nn.Module())
+
+        def step():
+            state.add_(weight)
+            return (state * 2,)
+
+        while recorder.runs_left:
+            recorder.warm_up(step)
+        return recorder.record(step)
+
+    recording = recorded()
+    gc.collect()
+    assert recording.outputs[0].tolist() == [8, 8, 8]  # three runs to warm up, one replay
+    assert recording.replay()[0].tolist() == [10, 10, 10]
+    assert recording.outputs[0].tolist() == [8, 8, 8]
+
+
+def test_no_step_waits_for_the_garbage_collector():
+    """A step that is over frees its graph: else a GPU's memory fills, and old streams linger."""
+    training = gdw.Training(gdw.Experiment(**SMALL))
+    gc.disable()
+    try:
+        events = training.events()
+        seen = weakref.ref(next(events).step)
+        next(events)
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_a_recording_is_free_of_bookkeeping():
@@ -184,10 +321,27 @@ def test_compiled_and_what_does_not_go_with_it_are_a_choice(other):
         gdw.Experiment(compile=True, **other)
 
 
-def test_an_optimiser_of_the_methods_is_as_it_was():
+def test_an_optimiser_of_the_methods_is_as_it_was(monkeypatch):
     """Adam consents to a graph while it is recorded, not for good: a saved one would not go on on a CPU."""
+    as_on_a_gpu(monkeypatch)
+    method = GDW(10)
+    (group,) = method.optimizer.param_groups
+    within = []
+
+    def step():
+        within.append(group["capturable"])
+        return (torch.ones(1),)
+
+    recorder = Recorder(torch.device("cuda"), method)
+    recorder.warm_up(step)
+    recorder.record(step)
+    assert within == [False, True]
+    assert group["capturable"] is False
+
+
+def test_nothing_is_left_in_grad():
     training = trained(gdw.Experiment(capture=True, **SMALL))
-    assert not any(group["capturable"] for group in training.method.optimizer.param_groups)
+    assert all(parameter.grad is None for parameter in training.model.parameters())
 
 
 def test_saved_and_loaded(tmp_path):

@@ -56,8 +56,9 @@ class Method(nn.Module):
     nothing. Each class says so for itself: a subclass may do what its base does not, so it is not inherited."""
 
     capturable: ClassVar[bool] = False
-    """Whether each of its steps runs the same operations in the same order, whatever batch, epoch and count; it keeps
-    what it learns in the same tensors, and reads nothing on the host. Not inherited either."""
+    """Whether each of its steps runs the same operations in the same order, whatever batch, epoch and count; it writes
+    what it learns in place, and reads nothing on the host. Its optimisers are fused, each an attribute of its own. Not
+    inherited either."""
 
     def __init__(
         self,

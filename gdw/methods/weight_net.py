@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gdw.methods.base import Matrix, Method
-from gdw.models import WeightNet, initialise
+from gdw.models import WeightNet, new_weight_net
 from gdw.stacked import Stacked
 from gdw.step import Step
 
@@ -33,9 +33,7 @@ class LearnsWeightNet(Method):
         if meta_every < 1:
             raise ValueError(f"meta_every must be at least 1, got {meta_every}")
         self.meta_every, self._batches = meta_every, 0
-        self.weight_net = WeightNet()
-        if self.generator is not None:
-            initialise(self.weight_net, self.generator)
+        self.weight_net = WeightNet() if self.generator is None else new_weight_net(self.generator)
         self._adam = partial(torch.optim.Adam, lr=weight_net_lr, weight_decay=weight_net_decay, fused=True)
         self.optimizer = self._adam(self.weight_net.parameters())
 
