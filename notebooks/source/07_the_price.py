@@ -212,7 +212,7 @@ def digits_step(method):
     random = torch.Generator().manual_seed(0)
     network = build_model("mlp", (1, 8, 8), 10, random)
     batches = [(torch.randn(100, 1, 8, 8, generator=random), torch.randint(10, (100,), generator=random)) for _ in "ab"]
-    optimizer, method = sgd(network, Plan(epochs=1)), gdw.methods.METHODS[method](10)
+    optimizer, method = sgd(network, Plan(epochs=1)), gdw.methods.METHODS[method](10, generator=random)
 
     def step():
         taken = gdw.Step(network, *batches[0], meta_batch=batches[1], lr=optimizer, trusted=True)
