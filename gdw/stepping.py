@@ -40,7 +40,7 @@ class Captured(OneByOne):
     The first steps of a stage are taken as ever; then the whole of one is recorded, from the forward pass to the
     optimiser, and every batch is copied to where the recording reads. Batches are drawn and augmented outside.
     On the CPU it ends bit for bit where ``OneByOne`` ends, but for BatchNorm along a tangent, whose sums torch orders
-    otherwise in a recording.
+    otherwise in a recording. On a GPU the learning rate is a float32.
 
     Args:
         sources, source, optimizer: as for ``OneByOne``.
@@ -96,6 +96,7 @@ class Captured(OneByOne):
             self.batch, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are a recorder's to keep
             self.recording = self.recorder.record(self._take_static)
             self.optimizer.zero_grad()  # a replay leaves nothing in `.grad`
+            self.method.zero_grad()
             return self.recording.outputs
         _write(self.batch, drawn)
         _write(self.meta_batch, meta_batch)
