@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import warnings
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from jaxtyping import Float
@@ -26,7 +28,14 @@ def compile_in_place(model: nn.Module, device: torch.device) -> None:
     if device.type == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
         raise RuntimeError("compile=True needs a C++ compiler on the CPU (g++ or clang++): this machine has none")
     config.donated_buffer = False
-    model.compile()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of parts of its own
+        model.compile()
+
+
+def as_written(model: nn.Module) -> AbstractContextManager:
+    """Within: a model that was compiled in place runs as it was written."""
+    return nullcontext() if model._compiled_call_impl is None else torch.compiler.set_stance("force_eager")
 
 
 class CompiledTangent:

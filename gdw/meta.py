@@ -102,7 +102,7 @@ def dual_numbers() -> Iterator[None]:
 def _load_forward_rules() -> None:
     """Make the first dual tensor quietly: torch compiles some of its rules then, and warns of its own compiler."""
     with warnings.catch_warnings(), forward_ad.dual_level():
-        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore")  # its kind differs between versions
         forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
 
 

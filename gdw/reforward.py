@@ -16,6 +16,7 @@ from torch.autograd import forward_ad
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 
+from gdw.compiled import as_written
 from gdw.meta import Named, dual_numbers, forward, logit_tangent, trainable
 from gdw.reuse import RULES
 
@@ -39,7 +40,7 @@ class Reforward:
         """As ``gdw.meta.logit_tangent``; it leaves the graph that the next backward pass spends."""
         if self.autocast[0]:  # the tangent is in full precision, the logits are not
             return logit_tangent(model, images, direction)
-        with dual_numbers(), torch.enable_grad(), _GraphOfOutputs():
+        with dual_numbers(), torch.enable_grad(), as_written(model), _GraphOfOutputs():
             duals = {name: forward_ad.make_dual(model.get_parameter(name), d) for name, d in direction.items()}
             self._graph, tangent = forward_ad.unpack_dual(forward(model, duals, images))
         return tangent.detach()
