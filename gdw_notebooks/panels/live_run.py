@@ -25,7 +25,8 @@ class LiveRun(VBox):
     Args:
         pictures: torchvision's folder of CIFAR-10, or an image folder of it; None has none.
         beside: the second method.
-        changes: fields of the Experiment in place of the published ones.
+        changes: fields of the Experiment in place of the published ones, whose steps are captured (``capture=False``
+            takes them one by one).
 
     Attributes:
         missing: what this machine lacks, in words; empty where nothing is.
