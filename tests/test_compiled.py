@@ -8,7 +8,11 @@ from torch import nn
 
 import gdw
 from gdw import compiled
-from gdw.meta import NoMetaGradient
+from gdw.autocast import Autocast
+from gdw.compiled import CompiledTangent, compile_in_place
+from gdw.data.randomness import generator
+from gdw.meta import NoMetaGradient, logit_tangent, trainable
+from gdw.models import build_model
 
 SMALL = {"model": "cnn", "precision": "float64", "epochs": 2, "train_per_class": 20, "test_per_class": 5, "rate": 0.4}
 WAYS = [{}, {"save_memory": True}, {"derivative": "finite-difference"}, {"method": "mwnet"}]
@@ -31,6 +35,17 @@ def test_the_same_parameters_to_rounding(way):
     assert found.model.state_dict().keys() == written.model.state_dict().keys()
     for name, value in written.model.state_dict().items():
         torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=1e-9, msg=name)
+
+
+@a_compiler
+def test_a_tangent_keeps_its_digits_where_the_passes_are_in_bfloat16():
+    model = Autocast(build_model("mlp", (1, 8, 8), 10, generator(0, "model")))
+    images = torch.randn(20, 1, 8, 8, generator=generator(0, "images"))
+    direction = {name: torch.ones_like(parameter) for name, parameter in trainable(model).items()}
+    compile_in_place(model, torch.device("cpu"))
+    model(images)
+    tangent = CompiledTangent(model)(model, images, direction)
+    torch.testing.assert_close(tangent, logit_tangent(model, images, direction), rtol=1e-5, atol=1e-4)
 
 
 @a_compiler
