@@ -222,6 +222,7 @@ def digits_step(method):
     return step
 
 
+# %%
 written = {"cross-entropy": digits_step("cross-entropy"), "GDW": digits_step("gdw")}
 recorded = Operations(digits_step("gdw"))
 assert torch.equal(recorded.outputs[0], digits_step("gdw")()[0])  # what goes back through the logits, bit for bit
