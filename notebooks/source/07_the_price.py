@@ -211,7 +211,7 @@ Still(figure, alt=title + ". It differs from run to run; the counts above do not
 def digits_step(method):
     random = torch.Generator().manual_seed(0)
     network = build_model("mlp", (1, 8, 8), 10, random)
-    batches = [(torch.randn(100, 1, 8, 8, generator=random), torch.randint(10, (100,), generator=random)) for _ in "ab"]
+    batches = [(torch.randn(100, 1, 8, 8, generator=random), torch.randint(10, (100,), generator=random)) for _ in range(2)]
     optimizer, method = sgd(network, Plan(epochs=1)), gdw.methods.METHODS[method](10, generator=random)
 
     def step():
