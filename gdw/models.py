@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -166,20 +167,23 @@ def build_model(
         raise ValueError(f"{name} takes pictures (channels, height, width), got shape {input_shape}; try 'mlp'")
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, got {num_classes}")
-    with torch.device("meta"):  # shapes only: no memory, and no number drawn
-        model = MODELS[name](tuple(input_shape), num_classes)
-    model = model.to(dtype).to_empty(device="cpu")
-    initialise(model, generator, normal=name in KAIMING_NORMAL)
-    return model
+    build = partial(MODELS[name], tuple(input_shape), num_classes)
+    return _started(build, generator, dtype, normal=name in KAIMING_NORMAL)
 
 
 def new_weight_net(generator: torch.Generator) -> WeightNet:
     """A weight network whose start depends on the generator alone; torch's global random state stays as it is."""
-    with torch.device("meta"):
-        network = WeightNet()
-    network.to_empty(device="cpu")
-    initialise(network, generator)
-    return network
+    return _started(WeightNet, generator, torch.get_default_dtype())
+
+
+def _started(
+    build: Callable[[], nn.Module], generator: torch.Generator, dtype: torch.dtype, normal: bool = False
+) -> nn.Module:
+    with torch.device("meta"):  # shapes only: no memory, and no number drawn
+        model = build()
+    model = model.to(dtype).to_empty(device="cpu")
+    initialise(model, generator, normal)
+    return model
 
 
 @torch.no_grad()

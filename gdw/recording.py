@@ -51,7 +51,7 @@ class Recorder:
             ValueError: it draws random numbers, and a replay would draw others.
         """
         self.runs_left -= 1
-        with self._aside(), _NoRandomNumbers():
+        with self._aside(), _NoDrawing():
             return function()
 
     def record(self, function: Function) -> "Operations | CudaGraph":
@@ -181,7 +181,7 @@ class _Recording(TorchDispatchMode):
                 self._name(self.graph.call_function(operator.getitem, (node, place)), output, new)
 
 
-class _NoRandomNumbers(TorchDispatchMode):
+class _NoDrawing(TorchDispatchMode):
     """Within: nothing is drawn but by a generator of one's own (the batches)."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):

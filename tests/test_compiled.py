@@ -13,17 +13,11 @@ from gdw.compiled import CompiledTangent, compile_in_place
 from gdw.data.randomness import generator
 from gdw.meta import NoMetaGradient, logit_tangent, trainable
 from gdw.models import build_model
+from tests.runs import trained
 
 SMALL = {"model": "cnn", "precision": "float64", "epochs": 2, "train_per_class": 20, "test_per_class": 5, "rate": 0.4}
 WAYS = [{}, {"save_memory": True}, {"derivative": "finite-difference"}, {"method": "mwnet"}]
 a_compiler = pytest.mark.skipif(not any(map(shutil.which, compiled.COMPILERS)), reason="no C++ compiler")
-
-
-def trained(experiment):
-    training = gdw.Training(experiment)
-    for _ in training.events():
-        pass
-    return training
 
 
 @a_compiler

@@ -16,6 +16,7 @@ from gdw.recorder import EpochRecorder
 from gdw.sources import Sources
 from gdw.step import DERIVATIVES
 from gdw.stepping import take_step
+from tests.pictures import shifted_digits
 
 META = torch.device("meta")
 SMALL = {"device": "cpu", "dataset": "digits", "rate": 0.4, "train_per_class": 20, "batch_size": 50}
@@ -67,11 +68,7 @@ def test_batches_of_the_clean_set(source):
 
 
 def test_pictures_augmented():
-    data = gdw.load_dataset("digits")
-    shifted = gdw.data.Dataset(
-        "shifted", data.class_names, data.images, data.labels, pixels=gdw.data.Pixels(scale=16, pad=1, flip=True)
-    )
-    take_steps(gdw.Training(gdw.Experiment(**SMALL), dataset=shifted))
+    take_steps(gdw.Training(gdw.Experiment(**SMALL), dataset=shifted_digits()))
 
 
 def test_a_number_read_on_the_host_is_noticed():

@@ -19,6 +19,8 @@ from gdw.methods import GDW, METHODS, CrossEntropy
 from gdw.recording import Operations, Recorder
 from gdw.seen import Seen
 from tests import cuda_graph
+from tests.pictures import shifted_digits
+from tests.runs import trained
 
 SMALL = {"rate": 0.4, "epochs": 2, "batch_size": 50, "train_per_class": 30, "test_per_class": 10, "device": "cpu"}
 CAPTURABLE = [name for name, method in METHODS.items() if vars(method).get("capturable")]
@@ -36,13 +38,6 @@ def recorder(request, monkeypatch):
 def as_on_a_gpu(monkeypatch):
     cuda_graph.understudy(monkeypatch)
     monkeypatch.setattr(stepping, "Recorder", lambda device, owner: Recorder(torch.device("cuda:1"), owner))
-
-
-def trained(experiment, **own):
-    training = gdw.Training(experiment, **own)
-    for _ in training.events():
-        pass
-    return training
 
 
 def same(experiment, atol=0.0, **own):
@@ -91,11 +86,7 @@ def test_every_option_of_a_convolutional_network(how, recorder):
 
 
 def test_pictures_augmented_and_fetched_from_the_host(recorder):
-    data = gdw.load_dataset("digits")
-    shifted = gdw.data.Dataset(
-        "shifted", data.class_names, data.images, data.labels, pixels=gdw.data.Pixels(scale=16, pad=1, flip=True)
-    )
-    same(gdw.Experiment(method="gdw", **SMALL), dataset=shifted, resident=False)
+    same(gdw.Experiment(method="gdw", **SMALL), dataset=shifted_digits(), resident=False)
 
 
 def test_a_step_leaves_what_a_recorder_sees_and_each_keeps_its_own():

@@ -10,6 +10,7 @@ from gdw.data.batches import index_batches
 from gdw.data.fetch import fetched, fit
 from gdw.data.randomness import generator
 from gdw.sources import Sources
+from tests.pictures import shifted_digits
 
 CPU = torch.device("cpu")
 SMALL = {"dataset": "digits", "noise": "uniform", "rate": 0.6, "epochs": 3, "device": "cpu"}
@@ -37,10 +38,7 @@ def test_a_run_from_the_host_has_the_history_of_a_resident_one(method):
 
 def test_with_workers_and_augmentation_too(monkeypatch):
     """The pictures are moved and mirrored where the network runs, in whole batches: by the same random numbers."""
-    data = gdw.load_dataset("digits")
-    shifted = gdw.data.Dataset(
-        "shifted", data.class_names, data.images, data.labels, pixels=gdw.data.Pixels(scale=16, pad=1, flip=True)
-    )
+    shifted = shifted_digits()
     experiment = gdw.Experiment(**SMALL, method="mwnet")
     resident = gdw.run(experiment, dataset=shifted)
     monkeypatch.setattr(gdw.sources, "fetched", lambda images, indices, device: fetched(images, indices, device, 2))
