@@ -19,14 +19,14 @@ from tqdm import tqdm
 import gdw
 from benchmarks.measure import machine
 from benchmarks.step_cost import network_and_batches
-from gdw.autocast import Autocast
-from gdw.cost import operations
-from gdw.experiment import Experiment
-from gdw.report import paired_difference
-from gdw.stepping import take_step
-from gdw.sweep import run_all
-from gdw.train import BatchDone
-from gdw.training import Training
+from gdw.comparison.cost import operations
+from gdw.comparison.report import paired_difference
+from gdw.comparison.sweep import run_all
+from gdw.networks.autocast import Autocast
+from gdw.training.experiment import Experiment
+from gdw.training.loop import BatchDone
+from gdw.training.run import Training
+from gdw.training.stepping import take_step
 
 WAYS = {  # name: how an Experiment takes it
     "exact": {},

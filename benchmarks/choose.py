@@ -14,8 +14,8 @@ from statistics import mean
 
 from tqdm import tqdm
 
-from gdw.experiment import Experiment
-from gdw.sweep import run_all
+from gdw.comparison.sweep import run_all
+from gdw.training.experiment import Experiment
 
 SPEC = Path(__file__).with_name("choose.toml")
 

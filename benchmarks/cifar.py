@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from benchmarks.measure import machine
-from gdw import sweep
 from gdw.__main__ import OPTIONS, add_experiment_options
-from gdw.compare import deviations, differences, means, scenario_name, table
+from gdw.comparison import sweep
+from gdw.comparison.tables import deviations, differences, means, scenario_name, table
 from gdw.data.published import cifar10_at
 from gdw.errors import unknown
-from gdw.experiment import Experiment
-from gdw.history import History
-from gdw.training import resolve_device
+from gdw.training.experiment import Experiment
+from gdw.training.history import History
+from gdw.training.run import resolve_device
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from gdw.flows import class_gradients, zero_mean
-from gdw.meta import trainable, virtual_parameters
+from gdw.gradients.flows import class_gradients, zero_mean
+from gdw.gradients.meta import trainable, virtual_parameters
 from gdw.methods.gdw import GDW, LARGEST_WEIGHT, SMALLEST_WEIGHT
 
 

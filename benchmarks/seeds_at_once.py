@@ -13,7 +13,7 @@ import torch
 
 import gdw
 from benchmarks.measure import machine
-from gdw.cost import interleaved
+from gdw.comparison.cost import interleaved
 from gdw.data.datasets import load_dataset
 
 METHODS = ("gdw", "gdw-tied", "mwnet", "l2rw", "cross-entropy")

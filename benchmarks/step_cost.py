@@ -2,7 +2,8 @@
 
 Counted in forward passes (a backward pass is two), an exact GDW step needs 1 forward, 2 virtual backward, 3 on the meta
 batch, 3 for the tangent and 2 real backward: 11 against a plain step's 3, so 3.67; 3.33 where the tangent pass
-reuses the first forward's activations. Operations counted in the same steps (gdw.cost) stand beside their time.
+reuses the first forward's activations. Operations counted in the same steps (gdw.comparison.cost) stand
+beside their time.
 
 A row's name ends in ``_captured`` where one step was recorded and is replayed, as a CUDA graph on a GPU, and in
 ``_compiled`` where the network goes through torch.compile (those only by ``--row``: they compile for minutes).
@@ -19,15 +20,15 @@ import torch
 import gdw
 from benchmarks.measure import machine, steady
 from benchmarks.reference_structure import reference_step
-from gdw.compiled import CompiledTangent, compile_in_place
-from gdw.cost import interleaved, operations
+from gdw.comparison.cost import interleaved, operations
 from gdw.data.randomness import generator
-from gdw.meta import logit_tangent
+from gdw.gradients.compiled import CompiledTangent, compile_in_place
+from gdw.gradients.meta import logit_tangent
 from gdw.methods import Method
-from gdw.models import build_model
-from gdw.plan import Plan, sgd
-from gdw.recording import Recorder
-from gdw.stepping import take_step
+from gdw.networks.classifiers import build_model
+from gdw.training.plan import Plan, sgd
+from gdw.training.recording import Recorder
+from gdw.training.stepping import take_step
 
 PICTURES = {"mlp": (1, 8, 8), "resnet32": (3, 32, 32), "wrn28_10": (3, 32, 32)}
 METHODS = {

@@ -3,13 +3,13 @@
 from gdw import methods
 from gdw.data.datasets import load_dataset
 from gdw.data.task import make_task
-from gdw.experiment import Experiment
-from gdw.flows import class_gradients, zero_mean
-from gdw.history import History
-from gdw.many import ManySeeds, run_seeds
-from gdw.step import Step
-from gdw.train import BatchDone, EpochDone, TrainingDiverged, train
-from gdw.training import Training, run
+from gdw.gradients.flows import class_gradients, zero_mean
+from gdw.gradients.step import Step
+from gdw.training.experiment import Experiment
+from gdw.training.history import History
+from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, train
+from gdw.training.many import ManySeeds, run_seeds
+from gdw.training.run import Training, run
 
 __version__ = "0.1.0"
 __all__ = [

@@ -8,18 +8,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gdw import sweep
-from gdw.compare import means, table
+from gdw.comparison import sweep
+from gdw.comparison.report import summary
+from gdw.comparison.sweep_spec import load_spec
+from gdw.comparison.tables import means, table
 from gdw.data.corruption import IMBALANCES, NOISES
-from gdw.data.datasets import Dataset, load_dataset
-from gdw.experiment import DEVICES, PRECISIONS, Experiment
-from gdw.history import History
-from gdw.many import ManySeeds
+from gdw.data.dataset import Dataset
+from gdw.data.datasets import load_dataset
+from gdw.gradients.step import DERIVATIVES
 from gdw.methods import METHODS
-from gdw.report import summary
-from gdw.step import DERIVATIVES
-from gdw.sweep_spec import load_spec
-from gdw.train import EpochDone
+from gdw.training.experiment import DEVICES, PRECISIONS, Experiment
+from gdw.training.history import History
+from gdw.training.loop import EpochDone
+from gdw.training.many import ManySeeds
 
 OPTIONS = (
     ("dataset", str, "digits, clouds, mnist, fashion-mnist, cifar10, cifar100, cifar10-folder, or a folder's path"),
@@ -172,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--json", type=Path, metavar="FILE", help="write one record per run")
     sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file")
     sweeping.set_defaults(command=sweep_command)
-    sweeping.add_argument("spec", type=Path, metavar="SPEC.toml", help="what to run (gdw/sweep_spec.py has the form)")
+    sweeping.add_argument("spec", type=Path, metavar="SPEC.toml", help="what to run (see gdw/comparison/sweep_spec.py)")
     sweeping.add_argument("--json", type=Path, metavar="FILE", required=True, help="one line per finished run")
     sweeping.add_argument("--seeds", type=int, metavar="N", help="seeds 0 ... N - 1 in place of the file's")
     sweeping.add_argument("--method", action="append", help="this one in place of the file's; give it again for more")

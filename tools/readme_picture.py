@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from gdw.flows import class_gradients, zero_mean
-from gdw_notebooks import style
+from gdw.gradients.flows import class_gradients, zero_mean
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.pictogram import cat_picture
 
 PICTURE = Path(__file__).parents[1] / "docs" / "one_wrong_label.png"

@@ -2,7 +2,8 @@
 
 from gdw.data.batches import index_batches
 from gdw.data.corruption import class_counts, corrupt_labels, transition_matrix, wrong_label_rate
-from gdw.data.datasets import DATASETS, Dataset, load_dataset
+from gdw.data.dataset import Dataset
+from gdw.data.datasets import DATASETS, load_dataset
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.task import Split, Task, make_task

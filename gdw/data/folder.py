@@ -10,9 +10,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from gdw.data.datasets import Dataset
-from gdw.data.pixels import Pixels
-from gdw.data.published import CIFAR_PIXELS
+from gdw.data.dataset import Dataset
+from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes

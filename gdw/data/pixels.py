@@ -80,6 +80,15 @@ class Pixels:
         return down, right, flips.bool().to(device)
 
 
+CIFAR_PIXELS = Pixels(  # as in the published runs
+    scale=255,
+    mean=(125.3 / 255, 123.0 / 255, 113.9 / 255),
+    std=(63.0 / 255, 62.1 / 255, 66.7 / 255),
+    pad=4,
+    flip=True,
+)
+
+
 @cache
 def _constants(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """On the device once: copied anew for each batch, they would have the host wait for the device each time."""

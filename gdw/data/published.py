@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gdw.data.datasets import Dataset
-from gdw.data.pixels import Pixels
+from gdw.data.dataset import Dataset
+from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 DEFAULT_ROOT = "~/.cache/gdw"
 PATIENCE = 10.0  # seconds that a silent server is waited for
@@ -22,13 +22,7 @@ IDX_FILES = (
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 )
-CIFAR_PIXELS = Pixels(  # as in the published runs
-    scale=255,
-    mean=(125.3 / 255, 123.0 / 255, 113.9 / 255),
-    std=(63.0 / 255, 62.1 / 255, 66.7 / 255),
-    pad=4,
-    flip=True,
-)
+
 
 
 @dataclass(frozen=True)

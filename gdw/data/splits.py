@@ -5,7 +5,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gdw.data.corruption import class_counts, class_shares
-from gdw.data.datasets import Dataset
+from gdw.data.dataset import Dataset
 from gdw.data.randomness import generator
 
 TEST_SHARE = 0.3  # of each class, where a data set has no test set of its own

@@ -9,7 +9,7 @@ from torch import Tensor
 from gdw.data import human_labels
 from gdw.data.corruption import NOISES, Matrix, class_shares, corrupt_labels, transition_matrix
 from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
-from gdw.data.datasets import Dataset
+from gdw.data.dataset import Dataset
 from gdw.data.instance_noise import counted_matrix, instance_dependent_labels
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator

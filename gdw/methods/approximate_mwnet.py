@@ -6,10 +6,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from gdw.errors import require_between
-from gdw.meta import forward
+from gdw.gradients.meta import forward
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.weight_net import LearnsWeightNet
-from gdw.step import Step
 
 
 class _ApproximateMWNet(LearnsWeightNet):

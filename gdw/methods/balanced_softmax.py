@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from gdw.errors import require_between
-from gdw.flows import class_gradients
+from gdw.gradients.flows import class_gradients
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
 from gdw.methods.class_balanced import observed_counts
-from gdw.step import Step
 
 
 @register

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gdw.errors import unknown
-from gdw.step import Step
+from gdw.gradients.step import Step
 
 Matrix = Float[Tensor, "batch classes"]
 

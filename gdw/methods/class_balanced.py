@@ -5,8 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
-from gdw.step import Step
 
 
 def effective_number(counts: Int[Tensor, "classes"], beta: float) -> Float[Tensor, "classes"]:

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, Stage, register
 from gdw.methods.class_balanced import observed_counts
 from gdw.methods.transition import estimate_transition, share_of_epochs
-from gdw.step import Step
 
 PEER_MOMENTUM = 0.9  # where the Step's lr is a number; an optimiser's own momentum and decay are taken over
 

@@ -3,9 +3,9 @@
 import torch
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.weight_net import LearnsWeightNet
-from gdw.step import Step
 
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-6, 1e6  # as published
 

@@ -2,9 +2,9 @@
 
 import torch
 
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.gdw import GDW
-from gdw.step import Step
 
 
 @register

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, Stage, register
 from gdw.methods.transition import estimate_transition, share_of_epochs, true_class_posterior
-from gdw.step import Step
 
 
 @register

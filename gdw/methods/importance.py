@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, Stage, register
 from gdw.methods.transition import estimate_transition, share_of_epochs
-from gdw.step import Step
 
 LARGEST_RATIO = 10.0  # of the two posteriors; beyond it one instance would outweigh a tenth of a batch
 

@@ -6,8 +6,8 @@ from copy import deepcopy
 import torch
 from torch import nn
 
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
-from gdw.step import Step
 
 
 @register

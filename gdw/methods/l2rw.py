@@ -3,8 +3,8 @@
 import torch
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
-from gdw.step import Step
 
 TINY = 1e-12  # a sum of weights below this is none: the batch is skipped rather than divided by zero
 

@@ -1,8 +1,8 @@
 """Label smoothing: the target gives a little to every class, so no label is fully believed."""
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
-from gdw.step import Step
 
 
 @register

@@ -5,9 +5,9 @@ from torch import nn
 from torch.nn.functional import one_hot
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, Stage, register
 from gdw.methods.class_balanced import class_balanced_weights, observed_counts
-from gdw.step import Step
 
 
 @register

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, Stage, register
 from gdw.methods.transition import estimate_transition, share_of_epochs, true_class_posterior
-from gdw.step import Step
 
 
 @register

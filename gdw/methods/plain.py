@@ -1,8 +1,8 @@
 """The baselines that weight nothing: cross-entropy on the training set, the clean set, both, or one after the other."""
 
 from gdw.errors import require_between
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, Stage, register
-from gdw.step import Step
 
 
 @register

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method
-from gdw.models import WeightNet, new_weight_net
-from gdw.stacked import Stacked
-from gdw.step import Step
+from gdw.networks.stacked import Stacked
+from gdw.networks.weight_net import WeightNet, new_weight_net
 
 CURVE_LOSSES = torch.linspace(0, 8, 33)  # nats; where V's curve is recorded: 8 is p = 0.0003
 

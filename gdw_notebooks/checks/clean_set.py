@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from gdw.meta import clean_gradient
-from gdw_notebooks.bilevel import Walk, walk
+from gdw.gradients.meta import clean_gradient
 from gdw_notebooks.checks.exercise import Exercise, LookAgain, call, numbers
-from gdw_notebooks.small_problem import (
+from gdw_notebooks.examples.bilevel import Walk, walk
+from gdw_notebooks.examples.small_problem import (
     INSTANCES,
     RATE,
     Gains,

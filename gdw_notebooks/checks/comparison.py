@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gdw.report import Difference
+from gdw.comparison.report import Difference
 from gdw_notebooks.checks.exercise import Exercise, LookAgain
 from gdw_notebooks.figures.effect_map import verdict
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gdw.flows import class_gradients, zero_mean
+from gdw.gradients.flows import class_gradients, zero_mean
 from gdw_notebooks.checks.exercise import Exercise, LookAgain, compare, numbers
 
 CAT, DOG, BIRD = 0, 1, 2
@@ -45,7 +45,7 @@ class LabelWeight(Exercise):
         "The label's own flow is p[label] − 1. All the other terms of the sum hold no unknown: bring them to one side.",
         "The sum over the other classes of w[c] * p[c], divided by something that depends on p[label] alone.",
     )
-    praise = "It agrees with gdw.flows.zero_mean on random weights, probabilities and labels, to nine digits."
+    praise = "It agrees with gdw.gradients.flows.zero_mean on random weights, probabilities and labels, to nine digits."
 
     def examine(self, function) -> None:
         random = torch.Generator().manual_seed(SEED)

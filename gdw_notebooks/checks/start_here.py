@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gdw.experiment import Experiment
-from gdw.training import run
+from gdw.training.experiment import Experiment
+from gdw.training.run import run
 from gdw_notebooks.checks.exercise import Exercise, LookAgain, numbers
 
 ROUNDING = 0.05  # points: answers may be rounded to one decimal

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gdw.history import SCORE_EPOCHS, History
-from gdw_notebooks import style
+from gdw.training.history import SCORE_EPOCHS, History
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.seeds import grouped, last
 
 GROUP_WIDTH = 0.8  # of the distance between two classes

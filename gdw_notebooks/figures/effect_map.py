@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from gdw.report import Difference
-from gdw_notebooks import style
+from gdw.comparison.report import Difference
+from gdw_notebooks.figures import style
 
 LIMIT = 10.0  # points: differences beyond it have the colour of it
 DARK = 0.62  # of the limit, from where the number is written in white

@@ -10,7 +10,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from gdw_notebooks import style
+from gdw_notebooks.figures import style
 
 MOST_NUMBERS = 8  # rows; with more of them the cells are too low for a number
 ROW, LOW_ROW = 0.5, 0.24  # inches, with numbers and without

@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from gdw.history import FLOWS
-from gdw_notebooks import style
+from gdw.training.history import FLOWS
+from gdw_notebooks.figures import style
 
 
 def followed(

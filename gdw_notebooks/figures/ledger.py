@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from gdw.history import History
-from gdw_notebooks import style
+from gdw.training.history import History
+from gdw_notebooks.figures import style
 
 WIDTH, ROW_HEIGHT, HEAD = 13.6, 3.55, 1.2  # inches; the head with the legend at the foot
 LEAST = 1e-5  # of the pull's and push's axis: below it nothing is felt

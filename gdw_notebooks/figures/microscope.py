@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gdw_notebooks.instances import Instance
-from gdw_notebooks.style import FLOW_LOOKS, INK, SMALL, new_figure
-from gdw_notebooks.style import finding as title
+from gdw_notebooks.examples.instances import Instance
+from gdw_notebooks.figures.style import FLOW_LOOKS, INK, SMALL, new_figure
+from gdw_notebooks.figures.style import finding as title
 
 WIDTH, HEAD, ROW = 8.4, 1.9, 0.3  # inches: the figure; title and axis; each class
 FEWEST_ROWS = 5  # below this the picture would be too small

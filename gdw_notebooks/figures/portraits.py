@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from gdw_notebooks import style
-from gdw_notebooks.portraits import Portraits
+from gdw_notebooks.examples.portraits import Portraits
+from gdw_notebooks.figures import style
 
 COLUMNS = 5
 ROWS_SHOWN = 12  # mislabelled instances, and as many clean ones

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from gdw_notebooks import style
-from gdw_notebooks.passes import KINDS, PASSES, PLAIN, total
+from gdw_notebooks.examples.passes import KINDS, PASSES, PLAIN, total
+from gdw_notebooks.figures import style
 
 ROW, FOOT = 0.42, 1.6  # inches for each bar, and for title, axis and legend
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from gdw.data.task import Task
-from gdw_notebooks import style
+from gdw_notebooks.figures import style
 
 RESOLUTION = 120  # cells along each side
 MARGIN = 0.1  # of the points' extent, around them

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gdw_notebooks import style
+from gdw_notebooks.figures import style
 
 ROW, FOOT = 0.28, 1.7  # inches for each line of dots, and for title, axis and legend
 

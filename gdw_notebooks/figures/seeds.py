@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gdw.history import History
+from gdw.training.history import History
 
 
 def grouped(histories: Sequence[History]) -> dict[str, list[History]]:

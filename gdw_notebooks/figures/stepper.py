@@ -4,9 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-from gdw_notebooks import style
-from gdw_notebooks.bilevel import Stage, Walk
-from gdw_notebooks.small_problem import CLASS, CLASSES, INSTANCES
+from gdw_notebooks.examples.bilevel import Stage, Walk
+from gdw_notebooks.examples.small_problem import CLASS, CLASSES, INSTANCES
+from gdw_notebooks.figures import style
 
 WIDTH, HEIGHT = 14.0, 8.5  # inches
 TYPE, LARGE_TYPE = 1.17, 0.94  # of all sizes below; large type is zoomed by the style as well, and must fit its cells

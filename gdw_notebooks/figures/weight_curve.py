@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from gdw.history import History
 from gdw.methods.weight_net import CURVE_LOSSES
-from gdw_notebooks import style
+from gdw.training.history import History
+from gdw_notebooks.figures import style
 
 EARLY_TO_LATE = colormaps["cividis"]  # even for colour-blind eyes; its yellow end is left out
 SHOWN = 5  # epochs by default: more lines cannot be told apart

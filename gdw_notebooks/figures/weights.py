@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gdw.history import FLOWS, GROUPS, History
-from gdw_notebooks import style
+from gdw.training.history import FLOWS, GROUPS, History
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.seeds import grouped, mean_and_sd
 
 QUANTITIES = {  # name in the History: axis label

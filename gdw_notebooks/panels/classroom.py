@@ -3,13 +3,13 @@
 from ipywidgets import HTML, Tab, VBox
 
 import gdw
+from gdw_notebooks.examples.instances import cat_dog_bird, instances_of
 from gdw_notebooks.figures.pictogram import cat_picture
-from gdw_notebooks.instances import cat_dog_bird, instances_of
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.training_lab import TrainingLab
-from gdw_notebooks.record import load
+from gdw_notebooks.recorded.histories import load
 
 MICROSCOPE_EPOCHS = 5  # by then the network has a belief, and wrong labels are not yet learnt by heart
 TABS = {

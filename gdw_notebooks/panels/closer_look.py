@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import torch
 from ipywidgets import HTML, BoundedIntText, Button, Dropdown, HBox, Layout, VBox
 
-from gdw.training import Training
-from gdw_notebooks import style
-from gdw_notebooks.instances import instances_at
+from gdw.training.run import Training
+from gdw_notebooks.examples.instances import instances_at
+from gdw_notebooks.figures import style
 from gdw_notebooks.panels.microscope import FlowMicroscope
 
 # Widths that grow with the type, as the label does.

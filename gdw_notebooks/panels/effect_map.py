@@ -3,12 +3,13 @@
 from ipywidgets import HTML, Button, Dropdown, FloatProgress, HBox, IntSlider, Layout
 from matplotlib.figure import Figure
 
-from gdw.experiment import Experiment
-from gdw.report import Difference, paired_difference
-from gdw_notebooks import standing, style
+from gdw.comparison.report import Difference, paired_difference
+from gdw.training.experiment import Experiment
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict
 from gdw_notebooks.panels.base import Panel
-from gdw_notebooks.session import Session
+from gdw_notebooks.panels.session import Session
+from gdw_notebooks.recorded import standing
 
 RIVALS = ("gdw-tied", "mwnet", "l2rw", "fine-tune", "cross-entropy", "only-clean")
 RECORDED = "From the recorded runs."
@@ -20,7 +21,7 @@ class EffectMap(Panel):
 
     Args:
         rival: whom GDW meets first; a name in ``RIVALS``.
-        runs: as ``gdw_notebooks.standing.load`` gives them.
+        runs: as ``gdw_notebooks.recorded.standing.load`` gives them.
 
     Attributes:
         rival, rate, imbalance, seeds: the choices.

@@ -7,10 +7,10 @@ from ipywidgets import HTML, BoundedIntText, Combobox, Dropdown, FloatSlider, La
 
 from gdw.data.corruption import NOISES, transition_matrix
 from gdw.data.datasets import DATASETS
-from gdw.experiment import Experiment
 from gdw.methods import METHODS
-from gdw.presets import preset_for
-from gdw_notebooks.scenarios import SCENARIOS
+from gdw.training.experiment import Experiment
+from gdw.training.presets import preset_for
+from gdw_notebooks.recorded.scenarios import SCENARIOS
 
 IMBALANCES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 NOTHING = "nothing beside it"

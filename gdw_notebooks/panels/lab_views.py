@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gdw.data.task import Task
-from gdw.history import FLOWS, GROUPS, SCORE_EPOCHS, History
-from gdw.training import Training
-from gdw_notebooks import style
+from gdw.training.history import FLOWS, GROUPS, SCORE_EPOCHS, History
+from gdw.training.run import Training
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.classes import class_accuracy
 from gdw_notebooks.figures.curves import learning_curves
 from gdw_notebooks.figures.regions import Regions, decision_regions, regions_of

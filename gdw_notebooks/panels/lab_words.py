@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from html import escape
 
-from gdw.experiment import from_config
-from gdw.history import SCORE_EPOCHS, History
-from gdw_notebooks import style
+from gdw.training.experiment import from_config
+from gdw.training.history import SCORE_EPOCHS, History
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.seeds import grouped, last
-from gdw_notebooks.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, Session
+from gdw_notebooks.panels.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, Session
 
 READY = "Ready: press Train."
 LOADING = "Reading the data …"

@@ -7,7 +7,7 @@ from ipywidgets import HBox, IntSlider, Layout, Play
 from matplotlib.figure import Figure
 from traitlets import link
 
-from gdw.history import History
+from gdw.training.history import History
 from gdw_notebooks.figures.ledger import flow_ledger, push_over_pull
 from gdw_notebooks.panels.base import Panel
 

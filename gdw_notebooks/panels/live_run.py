@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 from ipywidgets import HTML, VBox
 
-from gdw.data.datasets import Dataset, load_dataset
+from gdw.data.dataset import Dataset
+from gdw.data.datasets import load_dataset
 from gdw.data.published import cifar10_at
-from gdw.experiment import Experiment
-from gdw.training import Training
+from gdw.training.experiment import Experiment
+from gdw.training.run import Training
 from gdw_notebooks.panels.training_lab import TrainingLab
 
 WARM_UP, STEPS = 5, 30  # of the steps that are timed

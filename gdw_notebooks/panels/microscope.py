@@ -15,10 +15,10 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gdw.training import Training
+from gdw.training.run import Training
+from gdw_notebooks.examples.instances import MODES, Instance, cat_dog_bird, instances_of
 from gdw_notebooks.figures.microscope import NUMBER_NAMES, describe, findings, microscope_figure, number_notes
-from gdw_notebooks.instances import MODES, Instance, cat_dog_bird, instances_of
-from gdw_notebooks.style import picture
+from gdw_notebooks.figures.style import picture
 
 SMALLEST_RANGE = 1.5  # weights can be moved from 0 to this, or to the largest one that the method gave
 SHORTER_SIDE = 0.4  # the axis reaches at least this much of its longer side to the other one

@@ -6,7 +6,7 @@ import anywidget
 import traitlets
 from matplotlib.figure import Figure
 
-from gdw_notebooks import style
+from gdw_notebooks.figures import style
 
 HERE = Path(__file__).parent
 

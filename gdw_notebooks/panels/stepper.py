@@ -4,10 +4,10 @@ import pandas as pd
 from ipywidgets import Button, Dropdown, HBox, IntSlider, Layout
 from matplotlib.figure import Figure
 
-from gdw_notebooks.bilevel import Stage, Walk, walk
+from gdw_notebooks.examples.bilevel import Stage, Walk, walk
+from gdw_notebooks.examples.small_problem import CLASS, INSTANCES, Problem
 from gdw_notebooks.figures.stepper import columns_of, number_text, stepper
 from gdw_notebooks.panels.base import Panel
-from gdw_notebooks.small_problem import CLASS, INSTANCES, Problem
 
 
 class BilevelStepper(Panel):

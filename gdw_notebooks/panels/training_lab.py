@@ -7,10 +7,10 @@ from html import escape
 from ipywidgets import HTML, Button, FloatProgress, HBox, IntSlider, Layout, Play, ToggleButtons, jslink
 from matplotlib.figure import Figure
 
-from gdw.experiment import Experiment, from_config
-from gdw.history import History
-from gdw.train import EpochDone
-from gdw.training import Training
+from gdw.training.experiment import Experiment, from_config
+from gdw.training.history import History
+from gdw.training.loop import EpochDone
+from gdw.training.run import Training
 from gdw_notebooks.figures.film import Film
 from gdw_notebooks.figures.regions import point_at
 from gdw_notebooks.panels import lab_words
@@ -18,8 +18,8 @@ from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.closer_look import CloserLook
 from gdw_notebooks.panels.lab_controls import LabControls, read_codes
 from gdw_notebooks.panels.lab_views import VIEWS, Plane, Shown
-from gdw_notebooks.scenarios import SCENARIOS, sentence
-from gdw_notebooks.session import RUNNING, Session
+from gdw_notebooks.panels.session import RUNNING, Session
+from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
 
 REST = 0.1  # seconds at least between two pictures
 REST_SHARE, PATIENT_SHARE = 1, 4  # and so many times what the last one took: live, and within a cell

@@ -17,8 +17,8 @@
 import gdw
 from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.checks.start_here import PairedDifference
+from gdw_notebooks.course.room_check import RoomCheck
 from gdw_notebooks.panels.training_lab import TrainingLab
-from gdw_notebooks.room_check import RoomCheck
 
 RoomCheck()
 

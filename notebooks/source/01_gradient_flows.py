@@ -18,8 +18,8 @@ import torch
 import gdw
 from gdw_notebooks.checks.gradient_flows import LabelWeight, LiftTheCat
 from gdw_notebooks.checks.prediction import Prediction
+from gdw_notebooks.examples.instances import cat_dog_bird
 from gdw_notebooks.figures.pictogram import cat_picture
-from gdw_notebooks.instances import cat_dog_bird
 from gdw_notebooks.panels.microscope import FlowMicroscope
 
 lift_the_cat, the_label_weight = LiftTheCat(), LabelWeight()  # the two exercises; they count your tries

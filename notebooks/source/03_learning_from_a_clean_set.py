@@ -21,14 +21,14 @@ from torch.nn.functional import cross_entropy
 
 # %%
 import gdw
-from gdw_notebooks import record
 from gdw_notebooks.checks.clean_set import InnerProduct, ThreeSigns, dirty_walk
 from gdw_notebooks.checks.prediction import Prediction
+from gdw_notebooks.examples.small_problem import INSTANCES, RATE, Gains, Problem
 from gdw_notebooks.figures.scores import scores
 from gdw_notebooks.figures.stepper import stepper
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.still import Still
-from gdw_notebooks.small_problem import INSTANCES, RATE, Gains, Problem
+from gdw_notebooks.recorded import histories as record
 
 # %% [markdown]
 # ## The idea: try, judge, throw away, step
@@ -176,7 +176,7 @@ assert sizes == {"L2RW": 0, "INSW": 3, "MWNet": 301}
 # noisy images first and on the clean ones afterwards. All four see the same 50 clean digits; 60 % mixing noise,
 # which is 54 % wrong labels at 10 classes, since the new label may be the true one.
 #
-# Five seeds were recorded: `python -m gdw_notebooks.record 03-same-fifty`.
+# Five seeds were recorded: `python -m gdw_notebooks.recorded.histories 03-same-fifty`.
 #
 # **Predict first.** Test accuracy of these four, in %?
 
@@ -204,7 +204,7 @@ guess.reveal(mean, close=3, unit="%", look="which one trains on the same picture
 # ## Break it: too small, or dirty
 #
 # Everything rests on the clean gradient. Two ways to spoil it: fewer images, or wrong labels among them. Three
-# seeds each take longer than a notebook should, so they were recorded: `python -m gdw_notebooks.record
+# seeds each take longer than a notebook should, so they were recorded: `python -m gdw_notebooks.recorded.histories
 # 03-clean-set`.
 #
 # **Predict first.** With one clean image per class, is L2RW still better than training on these ten images alone?

@@ -19,14 +19,14 @@ from torch.nn.functional import cross_entropy
 
 # %%
 import gdw
-from gdw.report import paired_difference
-from gdw_notebooks import record
+from gdw.comparison.report import paired_difference
 from gdw_notebooks.checks.class_weights import EqualTies, SecondStage
 from gdw_notebooks.checks.prediction import Prediction
+from gdw_notebooks.examples.small_problem import CLASSES, Gains, Problem
 from gdw_notebooks.figures.scores import scores
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.still import Still
-from gdw_notebooks.small_problem import CLASSES, Gains, Problem
+from gdw_notebooks.recorded import histories as record
 
 # %% [markdown]
 # ## One step of GDW
@@ -92,7 +92,7 @@ print((usual - weights).numpy().round(3))
 # ## Break it: the constraint off, the step size ×10 and ÷10
 #
 # Real digits, 60 % mixing noise (54 % wrong labels), 60 epochs. Six seeds of every variant take some minutes, so
-# they were recorded: `python -m gdw_notebooks.record 04-class-level`. One run is made anew below.
+# they were recorded: `python -m gdw_notebooks.recorded.histories 04-class-level`. One run is made anew below.
 #
 # **Predict first.** GDW stands near 93 %. Where will it stand without the constraint? With a step size ten times as
 # large? Ten times as small?

@@ -17,7 +17,6 @@ import numpy as np
 
 # %%
 import gdw
-from gdw_notebooks import record
 from gdw_notebooks.checks.motion import HighestRatio
 from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.figures.followed import followed
@@ -27,13 +26,14 @@ from gdw_notebooks.figures.weight_curve import weight_curve
 from gdw_notebooks.figures.weights import weights_by_group
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.still import Still
+from gdw_notebooks.recorded import histories as record
 
 # %% [markdown]
 # ## The paper's Figure 1, as measured
 #
 # Digits, 60 % mixing noise (54 % wrong labels), 60 epochs, 5 seeds. The runs were recorded in float64: `python -m
-# gdw_notebooks.record 05-noisy`. A History keeps, for every epoch, the mean weight of each kind of flow. On a
-# mislabelled image there are three kinds: the **observed label's** ("dog!", a lie), the **true class's** ("not
+# gdw_notebooks.recorded.histories 05-noisy`. A History keeps, for every epoch, the mean weight of each kind of flow.
+# On a mislabelled image there are three kinds: the **observed label's** ("dog!", a lie), the **true class's** ("not
 # cat", a lie) and the **others'** ("not bird", true).
 #
 # **Predict first.** All weights start near 1. Where do the three stand at epoch 10? And at epoch 60?
@@ -172,7 +172,7 @@ Still(followed(weights, visits, observed, true, title=title), alt=title)
 #
 # No label is wrong now, but the classes are unequal: 120 images of 0, two of 9 (imbalance 0.02, "50 : 1"). A rare
 # class's logit is **pulled** up by its own few images, and **pushed** down by everybody else's "not me". Before
-# weighting, push over pull is about 15 in the first epoch. Recorded by `python -m gdw_notebooks.record
+# weighting, push over pull is about 15 in the first epoch. Recorded by `python -m gdw_notebooks.recorded.histories
 # 05-long-tail`.
 #
 # **Predict first.** GDW can turn down single flows, tied GDW whole images. Which cells of a true class × flow class

@@ -14,15 +14,15 @@
 
 # %%
 from gdw.methods import METHODS
-from gdw_notebooks import standing
 from gdw_notebooks.checks.comparison import ThreeCells
 from gdw_notebooks.checks.prediction import Prediction
+from gdw_notebooks.examples.portraits import portraits
 from gdw_notebooks.figures.effect_map import verdict
 from gdw_notebooks.figures.portraits import flow_portraits
 from gdw_notebooks.figures.scores import scores
 from gdw_notebooks.panels.effect_map import EffectMap
 from gdw_notebooks.panels.still import Still
-from gdw_notebooks.portraits import portraits
+from gdw_notebooks.recorded import standing
 
 # %% [markdown]
 # ## Twenty-one portraits

@@ -20,19 +20,19 @@ from torch.func import functional_call, grad, jvp, vjp
 from torch.nn.functional import cross_entropy
 
 import gdw
-from gdw.cost import interleaved, operations, peak_bytes
-from gdw.models import build_model
-from gdw.plan import Plan, sgd
-from gdw.recording import Operations
-from gdw.stepping import take_step
+from gdw.comparison.cost import interleaved, operations, peak_bytes
+from gdw.networks.classifiers import build_model
+from gdw.training.plan import Plan, sgd
+from gdw.training.recording import Operations
+from gdw.training.stepping import take_step
 
 # %%
 from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.checks.price import STATIONS, ForetoldRatio, PassOrder
+from gdw_notebooks.examples.passes import PASSES, PLAIN, total
 from gdw_notebooks.figures.price import pass_bars, ratio_bars, savings
 from gdw_notebooks.panels.still import Still
-from gdw_notebooks.passes import PASSES, PLAIN, total
-from gdw_notebooks.record import HISTORIES
+from gdw_notebooks.recorded.histories import HISTORIES
 
 # %% [markdown]
 # ## One step, taken apart

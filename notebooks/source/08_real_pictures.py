@@ -19,8 +19,7 @@ import numpy as np
 
 # %%
 import gdw
-from gdw.report import paired_difference
-from gdw_notebooks import record
+from gdw.comparison.report import paired_difference
 from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.checks.real_pictures import MemorisationStarts
 from gdw_notebooks.figures.curves import learning_curves
@@ -30,6 +29,7 @@ from gdw_notebooks.figures.weights import weights_by_group
 from gdw_notebooks.panels.live_run import LiveRun
 from gdw_notebooks.panels.still import Still
 from gdw_notebooks.panels.training_lab import TrainingLab
+from gdw_notebooks.recorded import histories as record
 
 # %% [markdown]
 # ## What was run, and what was not
@@ -50,7 +50,7 @@ from gdw_notebooks.panels.training_lab import TrainingLab
 #
 # The size was chosen by the clock and on cross-entropy's curve alone: with shifts and mirroring so short a run
 # memorises nothing, and there would be little to see. 60 % mixing noise (54 % wrong labels), three seeds. The file was
-# made by `GDW_DATA=FOLDER python -m gdw_notebooks.record 08-real-pictures`.
+# made by `GDW_DATA=FOLDER python -m gdw_notebooks.recorded.histories 08-real-pictures`.
 
 # %%
 runs = record.load("08-real-pictures")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from gdw_notebooks.panels.classroom import TABS
-from gdw_notebooks.scenarios import SCENARIOS
+from gdw_notebooks.recorded.scenarios import SCENARIOS
 from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import watched_page
 from tests.browser.pages import open_voila

@@ -11,7 +11,7 @@ from tests.browser.pages import open_notebook, run_all
 CELL = """\
 from ipywidgets import Label, VBox
 from gdw_notebooks.figures.pictogram import cat_picture
-from gdw_notebooks.instances import Instance, cat_dog_bird
+from gdw_notebooks.examples.instances import Instance, cat_dog_bird
 from gdw_notebooks.panels.microscope import FlowMicroscope
 
 bird = Instance.from_probs((0.2, 0.3, 0.5), 2, 2, ("cat", "dog", "bird"), name="a second one")

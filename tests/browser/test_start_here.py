@@ -6,7 +6,7 @@ import time
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from gdw_notebooks.scenarios import SCENARIOS
+from gdw_notebooks.recorded.scenarios import SCENARIOS
 from tests.browser.access import OUTPUTS, barriers, tab_to
 from tests.browser.conftest import notebook_window
 

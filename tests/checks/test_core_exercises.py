@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from gdw_notebooks.checks.class_weights import EqualTies, SecondStage
 from gdw_notebooks.checks.clean_set import InnerProduct, ThreeSigns
 from gdw_notebooks.checks.motion import HighestRatio
-from gdw_notebooks.record import load
+from gdw_notebooks.recorded.histories import load
 
 
 def test_three_signs():

@@ -3,7 +3,7 @@
 import pytest
 
 from gdw_notebooks.checks.price import STATIONS, ForetoldRatio, PassOrder
-from gdw_notebooks.passes import KINDS, PASSES, total
+from gdw_notebooks.examples.passes import KINDS, PASSES, total
 
 ORDER = [
     "forward", "virtual step", "clean forward", "clean backward", "tangent pass", "V learns", "stage two",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gdw.history import History
+from gdw.training.history import History
 from gdw_notebooks.checks.real_pictures import MemorisationStarts, memorisation_start
 
 PEAK = 12  # the epoch of the best accuracy

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gdw.experiment import Experiment
-from gdw.training import run
+from gdw.training.experiment import Experiment
+from gdw.training.run import run
 from gdw_notebooks.checks.start_here import PairedDifference
 
 RUNS = [Experiment(noise="uniform", rate=0.6, method="gdw", epochs=2, seed=seed) for seed in (0, 1)]

@@ -6,10 +6,11 @@ import torch
 from torch.nn.functional import cross_entropy
 from torchvision import datasets
 
-from gdw.data.datasets import CLOUD_POINTS, DATASETS, Dataset, load_dataset
+from gdw.data.dataset import Dataset
+from gdw.data.datasets import CLOUD_POINTS, DATASETS, load_dataset
 from gdw.data.pixels import Pixels
 from gdw.data.published import data_root
-from gdw.models import build_model
+from gdw.networks.classifiers import build_model
 
 
 def test_digits_are_scikit_learns():

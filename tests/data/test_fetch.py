@@ -9,7 +9,7 @@ from gdw.data import fetch
 from gdw.data.batches import index_batches
 from gdw.data.fetch import fetched, fit
 from gdw.data.randomness import generator
-from gdw.sources import Sources
+from gdw.training.sources import Sources
 from tests.pictures import shifted_digits
 
 CPU = torch.device("cpu")
@@ -41,7 +41,7 @@ def test_with_workers_and_augmentation_too(monkeypatch):
     shifted = shifted_digits()
     experiment = gdw.Experiment(**SMALL, method="mwnet")
     resident = gdw.run(experiment, dataset=shifted)
-    monkeypatch.setattr(gdw.sources, "fetched", lambda images, indices, device: fetched(images, indices, device, 2))
+    monkeypatch.setattr(gdw.training.sources, "fetched", lambda *given: fetched(*given, 2))
     assert gdw.run(experiment, dataset=shifted, resident=False) == resident
 
 

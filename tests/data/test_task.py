@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdw.data.datasets import Dataset, load_dataset
+from gdw.data.dataset import Dataset
+from gdw.data.datasets import load_dataset
 from gdw.data.task import make_task
 
 SPLITS = ("train", "meta", "validation", "test")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gdw_notebooks import style
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.classes import class_accuracy
 from gdw_notebooks.figures.curves import learning_curves
 from tests.figures.histories import history

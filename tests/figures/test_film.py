@@ -3,7 +3,7 @@
 import numpy as np
 
 from gdw_notebooks.figures.film import Film
-from gdw_notebooks.style import finding, new_figure
+from gdw_notebooks.figures.style import finding, new_figure
 
 
 def figure(title="one line", ylabel="accuracy (%)", large=False, top=100):

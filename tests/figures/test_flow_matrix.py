@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from gdw.flows import class_gradients
+from gdw.gradients.flows import class_gradients
 from gdw_notebooks.figures.flow_matrix import flow_matrix
 
 NAMES = ("cat", "dog", "bird")

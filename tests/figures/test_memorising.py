@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gdw.history import History
-from gdw_notebooks import style
+from gdw.training.history import History
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.memorising import memorising
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gdw_notebooks.examples.instances import Instance, cat_dog_bird
 from gdw_notebooks.figures.microscope import finding, microscope_figure, role, signed
-from gdw_notebooks.instances import Instance, cat_dog_bird
 
 
 def right_label():

@@ -2,9 +2,9 @@
 
 from matplotlib.colors import to_hex
 
-from gdw_notebooks import style
+from gdw_notebooks.examples.passes import KINDS, PASSES
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.price import LOOKS, pass_bars, ratio_bars, savings
-from gdw_notebooks.passes import KINDS, PASSES
 
 
 def test_a_bar_is_as_long_as_its_passes():

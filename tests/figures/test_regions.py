@@ -8,7 +8,7 @@ import torch
 from matplotlib.colors import to_rgba
 
 from gdw.data.pixels import Pixels
-from gdw_notebooks import style
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.regions import Regions, decision_regions, point_at, regions_of
 
 POINTS = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [1.0, -0.5], [0.5, 1.0]])

@@ -3,9 +3,9 @@
 import pytest
 from matplotlib.patches import Rectangle
 
-from gdw_notebooks.bilevel import walk
+from gdw_notebooks.examples.bilevel import walk
+from gdw_notebooks.examples.small_problem import Problem
 from gdw_notebooks.figures.stepper import number_text, stepper
-from gdw_notebooks.small_problem import Problem
 
 WALKS = {mode: walk(Problem(mode)) for mode in ("instance", "class")}
 EVERY_STAGE = [(mode, number) for mode, made in WALKS.items() for number in range(len(made))]

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 import gdw
 from gdw.methods import CoTeaching
-from gdw.stepping import take_step
+from gdw.training.stepping import take_step
 from tests.methods.helpers import CLASSES, autograd_of, make_step, small_model
 
 

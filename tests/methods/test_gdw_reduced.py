@@ -3,8 +3,8 @@
 import torch
 from torch.nn.functional import cross_entropy
 
-from gdw.flows import zero_mean
-from gdw.meta import forward, trainable, virtual_parameters
+from gdw.gradients.flows import zero_mean
+from gdw.gradients.meta import forward, trainable, virtual_parameters
 from gdw.methods import GDW, ReducedGDW, TiedGDW
 from tests.methods.helpers import CLASSES, make_step
 

@@ -8,7 +8,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from gdw.methods import INSW, L2RW, MWNet
-from gdw.stepping import take_step
+from gdw.training.stepping import take_step
 from tests.methods.helpers import BATCH, CLASSES, make_step, small_model
 
 STEPS, LR = 3, 0.5

@@ -7,7 +7,7 @@ from torch.nn.functional import nll_loss
 from gdw.data import generator, load_dataset, make_task
 from gdw.data.task import Split
 from gdw.methods.transition import estimate_transition, mean_by_class, share_of_epochs, true_class_posterior
-from gdw.models import build_model
+from gdw.networks.classifiers import build_model
 from tests.methods.helpers import CLASSES, FEATURES, autograd_of, labels_task, make_step
 
 MATRIX = torch.tensor([[0.7, 0.3, 0, 0], [0, 0.6, 0.2, 0.2], [0.1, 0.1, 0.8, 0], [0, 0, 0, 1]], dtype=torch.float64)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from ipywidgets import FloatSlider, VBox
 
-from gdw_notebooks import style
+from gdw_notebooks.figures import style
 from gdw_notebooks.panels.base import Panel
 
 PNG = b"\x89PNG"

@@ -3,7 +3,7 @@
 import torch
 
 from gdw.data.datasets import load_dataset
-from gdw.experiment import Experiment
+from gdw.training.experiment import Experiment
 from gdw_notebooks.panels import live_run
 from gdw_notebooks.panels.live_run import LiveRun, step_milliseconds, what_is_missing
 from tests.pictures import cifar_folder

@@ -11,9 +11,9 @@ from PIL import Image
 from traitlets import TraitError
 
 import gdw
-from gdw_notebooks import style
+from gdw_notebooks.examples.instances import Instance, cat_dog_bird
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.pictogram import cat_picture
-from gdw_notebooks.instances import Instance, cat_dog_bird
 from gdw_notebooks.panels.microscope import FlowMicroscope
 
 CSS = Path(__file__).parents[2] / "gdw_notebooks" / "panels" / "microscope.css"

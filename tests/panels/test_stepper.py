@@ -3,10 +3,10 @@
 import pytest
 
 import gdw
+from gdw_notebooks.figures.style import new_figure
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.still import Still
-from gdw_notebooks.style import new_figure
 
 
 def test_forward_and_back_gives_the_very_same_picture():

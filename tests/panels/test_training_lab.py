@@ -6,14 +6,14 @@ import time
 import pytest
 import torch
 
-from gdw.experiment import Experiment
-from gdw.training import run
+from gdw.training.experiment import Experiment
+from gdw.training.run import run
 from gdw_notebooks.panels import lab_words
 from gdw_notebooks.panels.lab_controls import imbalance_label
 from gdw_notebooks.panels.lab_views import VIEWS
+from gdw_notebooks.panels.session import Busy
 from gdw_notebooks.panels.training_lab import TrainingLab
-from gdw_notebooks.scenarios import SCENARIOS
-from gdw_notebooks.session import Busy
+from gdw_notebooks.recorded.scenarios import SCENARIOS
 
 WAIT = 240  # seconds: far more than any of these runs takes
 START = Experiment(dataset="clouds", rate=0.4, epochs=3)

@@ -1,0 +1,1 @@
+"""Comparison: sweeps over experiments, statistics over seeds, tables, and what a step costs."""

@@ -1,0 +1,54 @@
+"""A network compiled by torch, forward, backward and along a tangent: what lies between its products is fused."""
+
+import os
+import shutil
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch._functorch import config
+from torch.func import jvp
+
+from gdw.gradients.meta import FORWARD_AD_LOCK, Named, forward
+
+COMPILERS = ("g++", "clang++", "c++")  # what torch looks for to compile for the CPU
+
+
+def compile_in_place(model: nn.Module, device: torch.device) -> None:
+    """Have it compiled at its first call; its parameters keep their names.
+
+    A step sends two gradients back through one graph, which a compiled backward pass allows only if it gives none of
+    its memory away: torch's ``donated_buffer`` is switched off for the process, as its own error message asks.
+
+    Raises:
+        RuntimeError: for the CPU, where there is no C++ compiler.
+    """
+    if device.type == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
+        raise RuntimeError("compile=True needs a C++ compiler on the CPU (g++ or clang++): this machine has none")
+    config.donated_buffer = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of parts of its own
+        model.compile()
+
+
+def as_written(model: nn.Module) -> AbstractContextManager:
+    """Within: a model that was compiled in place runs as it was written."""
+    return nullcontext() if model._compiled_call_impl is None else torch.compiler.set_stance("force_eager")
+
+
+class CompiledTangent:
+    """``gdw.gradients.meta.logit_tangent`` for one model, compiled at its first call."""
+
+    def __init__(self, model: nn.Module):
+        def along(parameters: Named, direction: Named, images: Tensor) -> Tensor:
+            return jvp(lambda moved: forward(model, moved, images), (parameters,), (direction,))[1]
+
+        self._along = torch.compile(along)
+
+    def __call__(self, model: nn.Module, images: Tensor, direction: Named) -> Float[Tensor, "batch classes"]:
+        """How the logits move as the parameters move along ``direction``."""
+        parameters = {name: model.get_parameter(name).detach() for name in direction}
+        with FORWARD_AD_LOCK, torch.no_grad():  # torch traces it with dual numbers
+            return self._along(parameters, direction, images)

@@ -1,0 +1,85 @@
+"""Logits whose graph is made again for each further backward pass: half the memory of a step.
+
+Kept until the real backward pass, the training batch's graph lies in memory beside the clean batch's. Here the
+virtual step's backward pass spends it, and the tangent pass, which goes through the training batch once more anyway,
+leaves a new one for the real backward pass: the same eleven passes. Where there is no such tangent pass (finite
+differences, autocast) one forward pass more makes it.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.autograd.function import once_differentiable
+from torch.overrides import TorchFunctionMode
+
+from gdw.gradients.compiled import as_written
+from gdw.gradients.meta import Named, dual_numbers, forward, logit_tangent, trainable
+from gdw.gradients.reuse import RULES
+
+
+class Reforward:
+    """A forward pass whose graph is spent by a backward pass, and made again for the next.
+
+    Args:
+        replay: context under which a further forward pass draws the same random numbers as the first.
+    """
+
+    def __init__(self, model: nn.Module, images: Tensor, replay: Callable = nullcontext):
+        self.model, self.images, self.replay = model, images, replay
+        self.device = images.device.type
+        self.autocast = torch.is_autocast_enabled(self.device), torch.get_autocast_dtype(self.device)
+        self._graph: Tensor | None = model(images)
+        #: [batch, classes]; a backward pass reaches the model's trainable parameters as ever, as often as one likes
+        self.logits = _Spend.apply(self, *trainable(model).values())
+
+    def tangent(self, model: nn.Module, images: Tensor, direction: Named) -> Float[Tensor, "batch classes"]:
+        """As ``gdw.gradients.meta.logit_tangent``; it leaves the graph that the next backward pass spends."""
+        if self.autocast[0]:  # the tangent is in full precision, the logits are not
+            return logit_tangent(model, images, direction)
+        with dual_numbers(), torch.enable_grad(), as_written(model), _GraphOfOutputs():
+            duals = {name: forward_ad.make_dual(model.get_parameter(name), d) for name, d in direction.items()}
+            self._graph, tangent = forward_ad.unpack_dual(forward(model, duals, images))
+        return tangent.detach()
+
+    def spend(self) -> Tensor:
+        """Logits with their graph; the caller's backward pass frees it."""
+        graph, self._graph = self._graph, None
+        return self._again() if graph is None else graph
+
+    def _again(self) -> Tensor:
+        on, dtype = self.autocast
+        with torch.enable_grad(), self.replay(), torch.autocast(self.device, dtype, enabled=on):
+            return forward(self.model, trainable(self.model), self.images)
+
+
+class _Spend(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, passes: Reforward, *parameters: Tensor) -> Tensor:
+        ctx.passes, ctx.parameters = passes, parameters
+        return passes._graph.detach()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *torch.autograd.grad(ctx.passes.spend(), ctx.parameters, gradient, allow_unused=True)
+
+
+class _GraphOfOutputs(TorchFunctionMode):
+    """Within: an operation on dual tensors that has a rule (reuse.py) leaves a graph of its output alone."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs, rule = kwargs or {}, RULES.get(function)
+        with torch.no_grad():
+            tangent = rule and rule(function, *args, **kwargs)
+        if tangent is None:
+            return function(*args, **kwargs)
+        output = function(*map(_primal, args), **{name: _primal(value) for name, value in kwargs.items()})
+        return forward_ad.make_dual(output, tangent)
+
+
+def _primal(value):
+    return forward_ad.unpack_dual(value).primal if isinstance(value, Tensor) else value

@@ -1,0 +1,59 @@
+"""StackedStep: one training batch of every seed, as a Step whose matrices have a leading seed axis."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from gdw.gradients.meta import Named, Problem, forward
+from gdw.gradients.seen import Seen
+from gdw.gradients.step import Step
+
+SeedsMatrix = Float[Tensor, "seeds batch classes"]
+
+
+class StackedProblem(Problem):
+    """As ``Problem``, for S seeds at once: clean losses are summed over seeds, so each keeps its own gradient."""
+
+    def ahead(self, weights: SeedsMatrix) -> Named:
+        """The virtual parameters; written where the gradients were, which at this size saves a tenth of a step."""
+        moved = self.step_back(weights)
+        return {name: moved[name].mul_(-self.rates[name]).add_(p) for name, p in self.here.items()}
+
+    def direction(self, parameters: Named) -> Named:
+        """``lr * d L_meta / d theta`` of every seed at these parameters, each ``[S, ...]``."""
+        images, labels = self.meta_batch
+        leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
+        logits = forward(self.model, leaves, images)
+        loss = cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / labels.shape[-1]
+        clean = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
+        return {name: gradient.mul_(self.rates[name]) for name, gradient in zip(leaves, clean, strict=True)}
+
+
+class StackedStep(Step):
+    """A Step of S seeds: ``images [S, B, ...]``, ``labels`` and ``indices [S, B]``, ``logits`` and ``flows [S, B, C]``.
+
+    ``len`` is B. A meta gradient is exact, by forward mode: one tangent pass for all seeds.
+
+    Args:
+        model: a ``Stacked``.
+        images, labels, given: as for ``Step``, everything with a leading seed axis; ``derivative`` is ``"forward"``,
+            or ``"reuse"`` where the model is a chain.
+    """
+
+    _problem_type = StackedProblem
+
+    @cached_property
+    def losses(self) -> Float[Tensor, "seeds batch"]:
+        """Cross-entropy of each instance in nats, without a graph."""
+        losses = cross_entropy(self._frozen_logits.flatten(0, 1), self.labels.flatten(), reduction="none")
+        return losses.view_as(self.labels)
+
+    def seeds(self) -> Iterator[Seen]:
+        """Seed by seed, in order."""
+        is_meta = self.is_meta if self.is_meta is not None else [None] * len(self.labels)
+        parts = zip(self.flows, self.losses, self.labels, self.indices, is_meta, strict=True)
+        return (Seen(*part) for part in parts)

@@ -1,0 +1,1 @@
+"""Networks: classifiers, the weight network V, many networks stacked as one, bfloat16 passes."""

@@ -1,0 +1,105 @@
+"""Stacked: several models of one form as one, their parameters along a leading seed axis."""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.modules.dropout import _DropoutNd
+
+from gdw.networks.weight_net import WeightNet
+
+
+class Stacked(nn.Module):
+    """S models as one: inputs ``[S, B, ...]`` to outputs ``[S, B, ...]``, model by model.
+
+    Its parameters are the models' own, each ``[S, ...]``. An elementwise optimiser (SGD, Adam) on them takes the steps
+    that S optimisers would take on the models, and a loss summed over the seed axis gives each its own gradient.
+
+    Chains of linear and elementwise layers, and the weight network, run as batched matrix products (``is_chain``);
+    every other model by ``torch.func.vmap``.
+
+    Args:
+        models: of one architecture; copied, and left as they are.
+
+    Raises:
+        ValueError: a model that ``can_stack`` refuses.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]):
+        super().__init__()
+        if not can_stack(models[0]):
+            raise ValueError(
+                f"{type(models[0]).__name__} has buffers, dropout or tied weights, so its seeds cannot be stacked: "
+                "train them one by one"
+            )
+        self.one = deepcopy(models[0])
+        for name, parameter in models[0].named_parameters():
+            together = torch.stack([model.get_parameter(name).detach() for model in models])
+            layer, _, own_name = name.rpartition(".")
+            stacked = nn.Parameter(together, requires_grad=parameter.requires_grad)
+            setattr(self.one.get_submodule(layer), own_name, stacked)
+        self.is_chain = all(type(layer) in CHAIN for layer in self.one.modules())
+
+    def forward(self, inputs: Float[Tensor, "seeds batch *shape"]) -> Float[Tensor, "seeds batch *outputs"]:
+        if not self.is_chain:
+            return vmap(self._call_one)(dict(self.one.named_parameters()), inputs)
+        return _run(self.one, inputs).contiguous()
+
+    def _call_one(self, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        return functional_call(self.one, parameters, (inputs,))
+
+    @torch.no_grad()
+    def copy_to(self, models: Sequence[nn.Module]) -> None:
+        """Give each model its own numbers back, in place."""
+        for name, stacked in self.one.named_parameters():
+            for model, own in zip(models, stacked, strict=True):
+                model.get_parameter(name).copy_(own)
+
+
+def can_stack(model: nn.Module) -> bool:
+    """Whether S of them can run as one: no buffer (BatchNorm has them), dropout (drawn by seed) or tied weights."""
+    names, untied = (dict(model.named_parameters(remove_duplicate=apart)) for apart in (False, True))
+    random = any(isinstance(module, _DropoutNd) for module in model.modules())
+    return not (random or any(True for _ in model.buffers())) and len(names) == len(untied)
+
+
+def _run(layer: nn.Module, inputs: Tensor) -> Tensor:
+    return CHAIN[type(layer)](layer, inputs)
+
+
+def _sequential(layers: nn.Sequential, inputs: Tensor) -> Tensor:
+    for layer in layers:
+        inputs = _run(layer, inputs)
+    return inputs
+
+
+def _weight_net(net: WeightNet, losses: Tensor) -> Tensor:
+    return _linear(net.linear2, _linear(net.linear1, losses[..., None]).relu()).sigmoid()
+
+
+def _linear(layer: nn.Linear, inputs: Tensor) -> Tensor:
+    """``(W x^T)^T``: with W from the left its gradient is laid out as W is, and all that follows is half as slow."""
+    if layer.bias is None:
+        return torch.bmm(layer.weight, inputs.mT).mT
+    return torch.baddbmm(layer.bias[..., None], layer.weight, inputs.mT).mT
+
+
+def _flatten(layer: nn.Flatten, inputs: Tensor) -> Tensor:
+    return layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+
+
+def _elementwise(layer: nn.Module, inputs: Tensor) -> Tensor:
+    return layer(inputs)
+
+
+#: what may stand in a chain, each on inputs with a leading seed axis
+CHAIN: dict[type[nn.Module], Callable[[nn.Module, Tensor], Tensor]] = {
+    nn.Sequential: _sequential,
+    WeightNet: _weight_net,
+    nn.Linear: _linear,
+    nn.Flatten: _flatten,
+    **dict.fromkeys((nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.Softplus, nn.Identity), _elementwise),
+}

@@ -1,0 +1,54 @@
+"""How a network starts: every number from one generator, torch's global random state untouched."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+
+def started(
+    build: Callable[[], nn.Module], generator: torch.Generator, dtype: torch.dtype, normal: bool = False
+) -> nn.Module:
+    """A new module on the CPU, its numbers drawn from ``generator`` in float64 and from nowhere else."""
+    with torch.device("meta"):  # shapes only: no memory, and no number drawn
+        model = build()
+    model = model.to(dtype).to_empty(device="cpu")
+    initialise(model, generator, normal)
+    return model
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, generator: torch.Generator, normal: bool = False) -> None:
+    """Give every layer of a model a new start, in place: the generator's numbers, and no others.
+
+    Weights are Kaiming-uniform and biases uniform in ±1 / sqrt(inputs), torch's own choice; with ``normal``,
+    weights are Kaiming-normal (He et al., ICCV 2015). BatchNorm starts at scale 1, shift 0, empty statistics.
+
+    Args:
+        model: of linear, convolution and BatchNorm layers, and layers without parameters.
+        generator: on the CPU.
+
+    Raises:
+        TypeError: a layer with parameters of another kind.
+    """
+    for layer in model.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            _start(layer, generator, normal)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+        elif any(True for _ in layer.parameters(recurse=False)):
+            raise TypeError(f"no start is defined for {type(layer).__name__}")
+
+
+def _start(layer: nn.Linear | nn.Conv2d, generator: torch.Generator, normal: bool) -> None:
+    weight = torch.empty(layer.weight.shape, dtype=torch.float64)  # the same numbers in either precision
+    if normal:
+        nn.init.kaiming_normal_(weight, generator=generator)
+    else:
+        nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
+    layer.weight.copy_(weight)
+    if layer.bias is not None:
+        bound = 1 / math.sqrt(weight[0].numel())
+        bias = torch.empty(layer.bias.shape, dtype=torch.float64)
+        layer.bias.copy_(bias.uniform_(-bound, bound, generator=generator))

@@ -1,0 +1,35 @@
+"""V, the weight network: one weight for an instance from its loss."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gdw.networks.start import started
+
+WEIGHT_NET_WIDTH = 100
+
+
+class WeightNet(nn.Module):
+    """One weight for an instance from its loss: Linear(1, width), ReLU, Linear(width, 1), sigmoid.
+
+    Args:
+        width: hidden units.
+
+    It starts as torch's own layers do; :func:`new_weight_net` gives one a start that a generator draws.
+
+    Source: Meta-Weight-Net (Shu et al., NeurIPS 2019); GDW's first stage uses the same.
+    """
+
+    def __init__(self, width: int = WEIGHT_NET_WIDTH):
+        super().__init__()
+        self.linear1 = nn.Linear(1, width)
+        self.linear2 = nn.Linear(width, 1)
+
+    def forward(self, losses: Float[Tensor, "batch"]) -> Float[Tensor, "batch 1"]:
+        """Weights in (0, 1) from losses."""
+        return self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
+
+
+def new_weight_net(generator: torch.Generator) -> WeightNet:
+    """A weight network whose start depends on the generator alone; torch's global random state stays as it is."""
+    return started(WeightNet, generator, torch.get_default_dtype())

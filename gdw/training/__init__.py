@@ -1,0 +1,1 @@
+"""Training: an Experiment, the one loop, and the History it records."""

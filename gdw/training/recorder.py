@@ -1,0 +1,128 @@
+"""One epoch's statistics of the B x C matrices, kept on the device and read once."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from gdw.gradients.seen import Seen
+from gdw.gradients.step import Step
+
+HELD_CELLS = 2_000_000  # cells of B x C matrices kept before they are summed: 16 MB of float64 for each sum
+SURE_BITS = 20  # of a float32's 24: what is left of a weight's digits after a sum over its flows
+
+
+class EpochRecorder:
+    """Sums what the loop sends back through the logits, by group of instances and flows.
+
+    The weight of a group of flows is ``sum gradient * sign(flow) * B / sum |flow|``, so that it is defined for every
+    method; the mass of a group is its share of ``sum |gradient|``.
+
+    Args:
+        clean_labels: true labels of the whole training set ``[N]``, on the device.
+        num_classes: C.
+    """
+
+    def __init__(self, clean_labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float64):
+        device = clean_labels.device
+        self.clean_labels, self.num_classes, self.dtype = clean_labels, num_classes, dtype
+        # what is summed, for every cell: weight * |flow|, |flow|, |gradient|, then gradient or weight and count
+        self.groups = torch.zeros(5, 6, dtype=dtype, device=device)
+        self.classes = torch.zeros(4, num_classes, num_classes, dtype=dtype, device=device)
+        self.ledger = torch.zeros(2, 2, num_classes, dtype=dtype, device=device)
+        self.group_losses = torch.zeros(2, 2, dtype=dtype, device=device)  # sum and count, clean and mislabelled
+        self.instances = 0
+        self.instance_weights = torch.full((len(clean_labels),), torch.nan, dtype=dtype, device=device)
+        self.observed = torch.zeros_like(clean_labels)
+        self.losses: list[Tensor] = []
+        self.held: list[tuple[Tensor, ...]] = []
+        self.pooled = False  # whether any batch may hold rows of the clean set
+
+    def add(self, step: Step | Seen, gradient: Tensor) -> None:
+        """One batch, held as it is: sums are made for many batches at once. Rows from the clean set are left out."""
+        self.losses.append(step.losses.mean())
+        is_meta = torch.zeros_like(step.labels, dtype=torch.bool) if step.is_meta is None else step.is_meta
+        self.pooled = self.pooled or step.is_meta is not None
+        batch_size = torch.full_like(step.losses, len(step))
+        self.held.append((step.flows, gradient.detach(), step.labels, step.indices, step.losses, batch_size, is_meta))
+        if len(self.held) * step.flows.numel() > HELD_CELLS:
+            self._sum_up()
+
+    @torch.no_grad()
+    def _sum_up(self) -> None:
+        if not self.held:
+            return
+        *parts, is_meta = (torch.cat(part) for part in zip(*self.held, strict=True))
+        self.held = []
+        if self.pooled:  # how many rows are left is read from the device: for many batches at once, not in each of them
+            rows = (~is_meta).nonzero().flatten()
+            parts = [part[rows] for part in parts]
+        flows, gradient, observed, indices, losses, batch_size = parts
+        flows, gradient = flows.to(self.dtype), gradient.to(self.dtype)
+        pulls, sizes = gradient * flows.sign() * batch_size.to(self.dtype)[:, None], flows.abs()
+        true = self.clean_labels[indices]
+        cells = torch.stack([pulls, sizes, gradient.abs(), gradient])
+        truth = one_hot(true, self.num_classes).to(self.dtype)
+        self.classes += torch.einsum("ib,sic->sbc", truth, cells)
+        group = one_hot((observed != true).long(), 2).to(self.dtype)
+        self.group_losses += torch.stack([losses.to(self.dtype) @ group, group.sum(0)])
+        kinds = one_hot(self._kinds(observed, true), 6).to(self.dtype)
+        counted = (sizes > 0).to(self.dtype)
+        plain = torch.where(sizes > 0, pulls / sizes, 0)
+        self.groups += torch.einsum("ick,sic->sk", kinds, torch.stack([*cells[:3], plain, counted]))
+        own = one_hot(observed, self.num_classes).to(self.dtype)
+        sides = torch.stack([own, 1 - own])  # pull: the observed label's flow; push: the others' "not me"
+        self.ledger += torch.einsum("wic,sic->wsc", torch.stack([sizes, pulls]), sides)
+        self.instances += len(observed)
+        self.instance_weights[indices] = pulls.sum(-1) / sizes.sum(-1).clamp_min(torch.finfo(self.dtype).tiny)
+        self.observed[indices] = observed
+
+    def _kinds(self, observed: Tensor, true: Tensor) -> Tensor:
+        """Which of {clean, mislabelled} x {observed label, true class, other classes} each flow belongs to."""
+        wrong = (observed != true).long()[:, None]
+        kinds = torch.full((len(true), self.num_classes), 2, device=true.device)
+        kinds.scatter_(1, true[:, None], 1)
+        kinds.scatter_(1, observed[:, None], 0)
+        return kinds + 3 * wrong
+
+    def first_bad_step(self) -> int | None:
+        """The first step (from 0) whose loss is not finite; reads the device."""
+        bad = (~torch.stack(self.losses).isfinite()).nonzero()
+        return int(bad[0]) if len(bad) else None
+
+    def row(self) -> dict:
+        """The epoch's row of the History; empty groups are NaN."""
+        self._sum_up()
+        weight, size, mass, plain, counted = self.groups.view(5, 2, 3)
+        class_weight, class_size, class_mass, push = self.classes
+        return {
+            "train_loss": torch.stack(self.losses).mean().item(),
+            "group_loss": _ratio(*self.group_losses),
+            "flow_weight": _ratio(weight, size),
+            "flow_weight_plain": _ratio(plain, counted),
+            "flow_mass": _ratio(mass.where(size > 0, torch.nan), mass.sum()),
+            "class_weight": _ratio(class_weight, class_size),
+            "class_mass": _ratio(class_mass.where(class_size > 0, torch.nan), class_mass.sum()),
+            "class_push": (push / max(len(self.losses), 1)).cpu().numpy(),
+            "pull_push": _ratio(self.ledger, torch.tensor(float(self.instances), dtype=self.dtype)),
+            "auroc": self._auroc(),
+        }
+
+    def _auroc(self) -> float:
+        """Share of pairs whose clean instance weighs more than its mislabelled one; ties count half (Mann-Whitney)."""
+        weights, clean = _to_digits(self.instance_weights.cpu()), (self.observed == self.clean_labels).cpu()
+        seen = weights.isfinite()
+        right, wrong = weights[seen & clean], weights[seen & ~clean].sort().values
+        if not len(right) or not len(wrong):
+            return float("nan")
+        below = torch.searchsorted(wrong, right) + torch.searchsorted(wrong, right, right=True)
+        return (below.double().mean() / (2 * len(wrong))).item()
+
+
+def _to_digits(weights: Tensor) -> Tensor:
+    """Without the bits that only rounding decides: cross-entropy's weights are all 1, and tell nothing apart."""
+    mantissa, exponent = weights.frexp()
+    return torch.ldexp((mantissa * 2**SURE_BITS).round(), exponent - SURE_BITS)
+
+
+def _ratio(part: Tensor, whole: Tensor):
+    return (part / torch.where(whole == 0, torch.nan, whole)).cpu().numpy()

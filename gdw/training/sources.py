@@ -1,0 +1,111 @@
+"""Batches of the training set, the clean set, or both, as Steps of the loop."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from gdw.data.batches import index_batches
+from gdw.data.fetch import fetched
+from gdw.data.randomness import generator
+from gdw.data.task import Task
+from gdw.gradients.compiled import CompiledTangent
+from gdw.gradients.meta import logit_tangent
+from gdw.gradients.step import Step
+from gdw.training.plan import Plan
+
+NORMALISED_ONCE = 16_000_000  # pixels: a training set up to this size, if never augmented, is kept as floats (64 MB)
+
+Drawn = tuple[Tensor, Tensor, Tensor, Tensor | None]
+"""Images, labels, indices, and which rows are clean (None: none of them)."""
+
+
+class Sources:
+    """Batches of the training set, the clean set, or both, each with its own named randomness.
+
+    The training images of a task that is not resident are fetched from the host (data/fetch.py), in the same order.
+    """
+
+    def __init__(self, task: Task, model: nn.Module, plan: Plan):
+        self.task, self.model, self.plan = task, model, plan
+        device, train, meta = task.train.labels.device, len(task.train), len(task.meta)
+        if plan.batch_size > train:
+            raise ValueError(f"batch_size must not exceed the training set's {train} images, got {plan.batch_size}")
+
+        def indices(name: str, count: int, where: torch.device = device) -> Iterator[Tensor]:
+            return index_batches(count, min(plan.batch_size, count), generator(plan.seed, name, device), where)
+
+        where = device if task.resident else torch.device("cpu")
+        self.indices = {
+            "train": indices("train batches", train, where), "both": indices("both batches", train + meta, where),
+            "meta": indices("clean batches", meta),
+        }  # fmt: skip
+        self.meta = indices("meta batches", meta)
+        self.augmentation = generator(plan.seed, "augmentation", device)
+        self.steps = train // plan.batch_size
+        self.tangent_pass = CompiledTangent(model) if plan.compile else logit_tangent
+        self.dtype = next(model.parameters()).dtype
+        still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.numel() <= NORMALISED_ONCE
+        self.once = still and small and task.resident
+        self.images = {
+            "train": self.normalised(task.train.images) if self.once else task.train.images,
+            "meta": self.normalised(task.meta.images) if self.once else task.meta.images,
+        }
+        self.fetched = {
+            name: fetched(task.train.images, self.indices[name], device)
+            for name in ("train", "both") if not task.resident
+        }  # fmt: skip
+
+    def normalised(self, images: Tensor) -> Tensor:
+        return self.task.pixels.normalise(images, self.dtype)
+
+    def ready(self, images: Tensor) -> Tensor:
+        """Stored images as the model takes them: augmented anew each time they are drawn."""
+        return images if self.once else self.normalised(self.task.pixels.augment(images, self.augmentation))
+
+    def meta_batch(self) -> tuple[Tensor, Tensor]:
+        chosen = next(self.meta)
+        return self.ready(self.images["meta"][chosen]), self.task.meta.labels[chosen]
+
+    def draw(self, source: str) -> Drawn:
+        """The next batch of a source."""
+        task = self.task
+        if source == "meta":
+            chosen = next(self.indices["meta"])
+            images, labels = self.ready(self.images["meta"][chosen]), task.meta.labels[chosen]
+            return images, labels, chosen, torch.ones_like(chosen, dtype=torch.bool)
+        chosen, stored = self._training_images(source)
+        if source == "train":
+            return self.ready(stored), task.train.labels[chosen], chosen, None
+        return self._pooled(chosen, stored)
+
+    def _training_images(self, source: str) -> tuple[Tensor, Tensor]:
+        """Indices of the next batch with the stored images; a clean row has some other image, to be replaced."""
+        if not self.task.resident:
+            return next(self.fetched[source])
+        chosen = next(self.indices[source])
+        return chosen, self.images["train"][chosen.clamp(max=len(self.task.train) - 1)]
+
+    def _pooled(self, chosen: Tensor, stored: Tensor) -> Drawn:
+        """Clean rows last. How many they are is never asked: the host would have to wait for the device."""
+        task, count = self.task, len(self.task.train)
+        order = (chosen >= count).byte().argsort(stable=True)
+        chosen, stored = chosen[order], stored[order]
+        is_meta, clean = chosen >= count, (chosen - count).clamp(min=0)
+        as_images = is_meta.view(-1, *[1] * (stored.ndim - 1))
+        images = torch.where(as_images, self.images["meta"][clean], stored)
+        labels = torch.where(is_meta, task.meta.labels[clean], task.train.labels[chosen.clamp(max=count - 1)])
+        return self.ready(images), labels, chosen, is_meta
+
+    def step(self, source: str, epoch: int, lr: torch.optim.Optimizer) -> Step:
+        """The next batch of a source, forward through the model once."""
+        return self.step_of(self.draw(source), epoch, lr)
+
+    def step_of(self, drawn: Drawn, epoch: int | None, lr: torch.optim.Optimizer, **given) -> Step:
+        """A batch that was drawn, forward through the model once; ``given`` as for ``Step``."""
+        images, labels, chosen, is_meta = drawn
+        given = {"meta_batch": self.meta_batch, "tangent_pass": self.tangent_pass, **given}
+        return Step(
+            self.model, images, labels, indices=chosen, lr=lr, epoch=epoch, is_meta=is_meta,
+            derivative=self.plan.derivative, max_prob=self.plan.max_prob, save_memory=self.plan.save_memory, **given,
+        )  # fmt: skip

@@ -1,0 +1,122 @@
+"""How the loop takes its steps: one by one as they are written, or recorded once and replayed."""
+
+import torch
+from torch import Tensor
+
+from gdw.gradients.seen import Seen
+from gdw.gradients.step import Step
+from gdw.methods.base import Method
+from gdw.training.plan import with_rate
+from gdw.training.recording import CudaGraph, Operations, Recorder
+from gdw.training.sources import Drawn, Sources
+
+Outputs = tuple[Tensor, ...]
+
+
+def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> Tensor:
+    """The method shapes the gradient, the logits carry it back, the optimiser steps. Returns the gradient."""
+    optimizer.zero_grad()
+    gradient = method.logit_gradient(step).detach()
+    step.logits.backward(gradient.to(step.logits.dtype))
+    optimizer.step()
+    return gradient
+
+
+class OneByOne:
+    """The next step of one stage of training, each time it is called."""
+
+    def __init__(self, sources: Sources, source: str, method: Method, optimizer: torch.optim.Optimizer):
+        self.sources, self.source, self.method, self.optimizer = sources, source, method, optimizer
+
+    def __call__(self, epoch: int, lr: float) -> tuple[Step, Tensor]:
+        """The step as it was taken, and what went back through the logits."""
+        step = self.sources.step(self.source, epoch, with_rate(self.optimizer, lr))
+        return step, take_step(step, self.method, self.optimizer)
+
+
+class Captured(OneByOne):
+    """The same steps from a recording of one of them (recording.py), with the same numbers.
+
+    The first steps of a stage are taken as ever; then the whole of one is recorded, from the forward pass to the
+    optimiser, and every batch is copied to where the recording reads. Batches are drawn and augmented outside.
+    On the CPU it ends bit for bit where ``OneByOne`` ends, but for BatchNorm along a tangent, whose sums torch orders
+    otherwise in a recording. On a GPU the learning rate is a float32.
+
+    Args:
+        sources, source, optimizer: as for ``OneByOne``.
+        method: one whose steps are all alike (``Method.steps_alike``).
+
+    Raises:
+        ValueError: at the first steps: the model draws random numbers, or puts a new tensor in an old one's place.
+        RuntimeError: the step cannot be recorded; the message says why.
+    """
+
+    def __init__(self, sources: Sources, source: str, method: Method, optimizer: torch.optim.Optimizer):
+        super().__init__(sources, source, method, optimizer)
+        device, dtype = sources.task.train.labels.device, sources.dtype
+        dtype = dtype if device.type == "cpu" else torch.float32  # a GPU's fused SGD reads no other
+        self.rate = torch.zeros((), dtype=dtype, device=device)
+        self.recorder = Recorder(device, method)
+        self.asks_clean_set = False
+        self.batch: Drawn | None = None  # where the recording reads
+        self.meta_batch: tuple[Tensor, Tensor] | None = None
+        self.recording: Operations | CudaGraph | None = None
+        with_rate(optimizer, self.rate)
+
+    def __call__(self, epoch: int, lr: float) -> tuple[Seen, Tensor]:
+        """What a recorder sees of the step, and what went back through the logits."""
+        self.rate.fill_(lr)
+        drawn = self.sources.draw(self.source)
+        flows, losses, gradient = self._warm_up(drawn, epoch) if self.recorder.runs_left else self._replay(drawn)
+        _, labels, indices, is_meta = drawn
+        return Seen(flows, losses, labels, indices, is_meta), gradient
+
+    def _warm_up(self, drawn: Drawn, epoch: int) -> Outputs:
+        before = self._places()
+        outputs = self.recorder.warm_up(lambda: self._take_first(drawn, epoch))
+        moved = [name for name, place in self._places().items() if before.get(name, place) != place]
+        if moved:
+            raise ValueError(f"{moved[0]} is another tensor after each step: write in place, or leave out capture")
+        return outputs
+
+    def _take_first(self, drawn: Drawn, epoch: int) -> Outputs:
+        step = self.sources.step_of(drawn, epoch, self.optimizer)
+        outputs = self._take(step)
+        self.asks_clean_set = "meta_batch" in vars(step)
+        return outputs
+
+    def _places(self) -> dict[str, int]:
+        """Where each of the model's and the method's tensors lies."""
+        state = {**self.sources.model.state_dict(keep_vars=True), **dict(self.method.named_buffers(prefix="method"))}
+        return {name: tensor.data_ptr() for name, tensor in state.items() if isinstance(tensor, Tensor)}
+
+    def _replay(self, drawn: Drawn) -> Outputs:
+        meta_batch = self.sources.meta_batch() if self.asks_clean_set else None
+        if self.recording is None:
+            self.batch, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are a recorder's to keep
+            self.recording = self.recorder.record(self._take_static)
+            self.optimizer.zero_grad()  # a replay leaves nothing in `.grad`
+            self.method.zero_grad()
+            return self.recording.outputs
+        _write(self.batch, drawn)
+        _write(self.meta_batch, meta_batch)
+        return self.recording.replay()
+
+    def _take_static(self) -> Outputs:
+        return self._take(
+            self.sources.step_of(self.batch, None, self.optimizer, meta_batch=self.meta_batch, trusted=True)
+        )
+
+    def _take(self, step: Step) -> Outputs:
+        gradient = take_step(step, self.method, self.optimizer)
+        return step.flows, step.losses, gradient
+
+
+def _copy(drawn: Drawn) -> Drawn:
+    return tuple(None if part is None else part.clone() for part in drawn)
+
+
+def _write(static: Drawn | tuple | None, given: Drawn | tuple | None) -> None:
+    for place, values in zip(static or (), given or (), strict=True):
+        if place is not None:
+            place.copy_(values, non_blocking=True)

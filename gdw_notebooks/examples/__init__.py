@@ -1,0 +1,1 @@
+"""Examples: the small problems and pictures that the notebooks take apart."""

@@ -1,0 +1,57 @@
+"""What every method sends back for the same batch: the data of the flow portraits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gdw.gradients.step import Step
+from gdw.training.experiment import Experiment
+from gdw.training.run import Training
+
+SHARED = Experiment(noise="uniform", rate=0.6, method="cross-entropy", epochs=10, device="cpu")
+OWN_EPOCHS = 20  # of each method's own run, in which its V, matrix or peer network learns
+
+
+@dataclass(frozen=True)
+class Portraits:
+    """Logit gradients times B of one batch, so that cross-entropy's are the flows themselves.
+
+    Attributes:
+        gradients: by method, ``[B, C]``.
+        labels, clean_labels: observed and true, ``[B]``.
+    """
+
+    gradients: dict[str, Float[Tensor, "batch classes"]]
+    labels: Int[Tensor, "batch"]
+    clean_labels: Int[Tensor, "batch"]
+
+
+def portraits(methods: Sequence[str], shared: Experiment = SHARED, own_epochs: int = OWN_EPOCHS) -> Portraits:
+    """Let every method look at the first batch through the same network.
+
+    The network is cross-entropy's after ``shared.epochs`` epochs. Each method comes from a run of its own on the same
+    data, ``own_epochs`` long, so that whatever it learns or estimates is there; then it sees the shared network's Step.
+    """
+    training = _trained(shared)
+    task, model = training.task, training.model
+    rows = torch.arange(shared.batch_size)
+    gradients = {}
+    for name in methods:
+        method = _trained(shared.with_(method=name, epochs=own_epochs)).method
+        step = Step(
+            model, task.pixels.normalise(task.train.images[rows]), task.train.labels[rows], indices=rows,
+            meta_batch=(task.pixels.normalise(task.meta.images), task.meta.labels), lr=shared.lr,
+            epoch=own_epochs - 1,
+        )  # fmt: skip
+        gradients[name] = method.logit_gradient(step).detach() * len(step)
+    return Portraits(gradients, task.train.labels[rows], task.clean_labels[rows])
+
+
+def _trained(experiment: Experiment) -> Training:
+    training = Training(experiment)
+    for _ in training.events():
+        pass
+    return training

@@ -1,0 +1,156 @@
+"""One look for every figure: colour, line, marker and hatch per method; sizes, and type for a projector."""
+
+import textwrap
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+PIXELS_PER_INCH = 144  # twice CSS's 72: sharp on a fine screen and at 200 % zoom
+LARGE = 1.45  # how much larger type and lines are for a projector, in a picture of the same size
+WIDTH, HEIGHT = 7.2, 4.0  # inches of a usual figure
+TEXT, SMALL, TITLE = 10, 8.5, 11.5  # points
+FASTEST = 1  # of PNG's compression levels: a sixth larger than the usual 6, in a third of the time
+LETTER = 0.66  # mean width of a bold letter, of its height
+INK, FAINT = "#1a1a1a", "#d9d9d9"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one thing is drawn everywhere: never told apart by colour alone."""
+
+    color: str
+    linestyle: str | tuple = "-"
+    marker: str = "o"
+    hatch: str = ""
+
+    def line(self) -> dict:
+        """Keyword arguments of ``Axes.plot``."""
+        return {"color": self.color, "linestyle": self.linestyle, "marker": self.marker}
+
+    def patch(self) -> dict:
+        """Keyword arguments of ``Axes.bar`` and its like."""
+        return {"facecolor": self.color, "hatch": self.hatch, "edgecolor": "white"}
+
+
+DASHED, DOTTED, DASHDOT, LONG = (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2))
+
+# Okabe and Ito's eight colours (yellow, too pale on white, replaced by Tol's wine) and one grey.
+METHODS = {
+    "gdw": Look("#D55E00", "-", "o", ""),
+    "gdw-tied": Look("#0072B2", DASHED, "s", "//"),
+    "gdw-reduced": Look("#332288", LONG, "*", "++"),
+    "mwnet": Look("#009E73", DASHDOT, "^", "\\\\"),
+    "l2rw": Look("#CC79A7", LONG, "v", "xx"),
+    "insw": Look("#882255", DOTTED, "D", ".."),
+    "cross-entropy": Look("#000000", "-", "x", "--"),
+    "only-clean": Look("#767676", DOTTED, "P", "++"),
+    "fine-tune": Look("#56B4E9", "-", "<", "||"),
+    "pooled": Look("#E69F00", DASHED, ">", "oo"),
+}
+# For all other methods, and for those of one's own: Tol's muted colours that are not taken above.
+OTHER_COLORS = ("#332288", "#117733", "#999933", "#AA4499", "#661100")
+OTHER_LINES = ((DASHED, "*", "//"), (DASHDOT, "h", "\\\\"), (LONG, "p", "xx"), ("-", "d", "|-"))
+
+# Tol's bright and high-contrast colours: apart in grey too.
+CLEAN, MISLABELLED = Look("#4477AA", "-", "o", ""), Look("#EE6677", DASHED, "X", "//")
+OBSERVED, TRUE = Look("#BB5566", DASHED, "X", "//"), Look("#004488", "-", "o", "")
+OTHER = Look("#B8860B", DOTTED, "s", "..")
+GROUP_LOOKS = {"clean": CLEAN, "mislabelled": MISLABELLED}  # keys: gdw.training.history.GROUPS
+FLOW_LOOKS = {"observed label": OBSERVED, "true class": TRUE, "other classes": OTHER}  # keys: FLOWS there
+SIGNED = "RdBu_r"  # diverging, blue below 0 and red above, white at 0
+NAMED = {"amber": "#DDAA33", "blue": "#4477AA", "rose": "#EE6677"}  # the classes of "clouds" look as they are called
+CLASSES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#000000", "#999933", "#882255")
+
+
+def method_look(name: str) -> Look:
+    """The method's look; one of your own gets the same one each time, chosen by its name."""
+    if name in METHODS:
+        return METHODS[name]
+    line, color = divmod(zlib.crc32(name.encode()), len(OTHER_COLORS))
+    return Look(OTHER_COLORS[color], *OTHER_LINES[line % len(OTHER_LINES)])
+
+
+def method_title(name: str) -> str:
+    """The method's name as in a legend."""
+    from gdw.methods import METHODS as known
+
+    return known[name].title or name if name in known else name
+
+
+def class_colors(names: Sequence[str]) -> list[str]:
+    """A colour for each class; a class called after a colour has it."""
+    if set(names) <= NAMED.keys():
+        return [NAMED[name] for name in names]
+    return [CLASSES[place % len(CLASSES)] for place in range(len(names))]
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = HEIGHT, large: bool = False, **subplots
+) -> tuple[Figure, Axes]:
+    """A figure on Agg, in no global list, with its axes.
+
+    Args:
+        rows, columns: of axes; with more than one of either, the axes come as an array.
+        width, height: inches, at 144 pixels each.
+        large: for a projector: as many pixels, all type and lines 1.45 times as large.
+        subplots: as for ``Figure.subplots``.
+
+    Returns:
+        The figure and its axes; its layout keeps labels and titles from overlapping.
+    """
+    zoom = LARGE if large else 1
+    figure = Figure((width / zoom, height / zoom), dpi=PIXELS_PER_INCH * zoom, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, **subplots)
+    for each in figure.axes:
+        plain(each)
+    return figure, axes
+
+
+def plain(axes: Axes) -> Axes:
+    """Two spines, a faint grid behind the data."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(color=FAINT, linewidth=0.6)
+    axes.tick_params(labelsize=SMALL)
+    return axes
+
+
+def finding(figure: Figure, text: str) -> None:
+    """The figure's title: what is to be seen in it, wrapped to its width, over its left edge."""
+    letters = int(figure.get_figwidth() * 72 / (TITLE * LETTER))
+    lines = textwrap.fill(text, letters, break_on_hyphens=False)
+    figure.suptitle(lines, x=0.01, ha="left", fontsize=TITLE, fontweight="bold", color=INK)
+
+
+def picture(figure: Figure) -> bytes:
+    """The figure as PNG."""
+    import io
+
+    png = io.BytesIO()
+    figure.canvas.print_png(png, pil_kwargs={"compress_level": FASTEST})  # savefig would draw it twice
+    return png.getvalue()
+
+
+def css_width(figure: Figure) -> int:
+    """Width in CSS pixels: two of the PNG's pixels make one; with large type the picture is larger as well."""
+    zoom = figure.dpi / PIXELS_PER_INCH
+    return round(figure.get_figwidth() * figure.dpi / 2 * zoom)
+
+
+def spread(values: Iterable[float], gap: float, low: float, high: float) -> list[float]:
+    """The values moved apart until neighbours keep ``gap``, within ``low ... high``: places for labels at line ends."""
+    order = sorted(range(len(values := list(values))), key=values.__getitem__)
+    placed = []
+    for index in order:
+        placed.append(max(values[index], placed[-1] + gap if placed else low))
+    for i in range(len(placed) - 1, -1, -1):
+        placed[i] = min(placed[i], high if i == len(placed) - 1 else placed[i + 1] - gap)
+    result = [0.0] * len(values)
+    for index, place in zip(order, placed, strict=True):
+        result[index] = place
+    return result

@@ -1,0 +1,266 @@
+"""A run, or several side by side, in the background: start, pause, step one batch, stop. Knows nothing of widgets."""
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Condition, Thread
+
+from gdw.training.experiment import Experiment
+from gdw.training.history import History
+from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
+from gdw.training.many import ManySeeds
+from gdw.training.run import Training
+
+Event = BatchDone | EpochDone
+IDLE, RUNNING, PAUSED, FINISHED, STOPPED, FAILED = "idle", "running", "paused", "finished", "stopped", "failed"
+ALL_RUNS = -1  # the place, in ``errors``, of what concerns every run
+END_SECONDS = 2.0  # how long an interpreter that is going away waits for the batch in hand
+
+
+class Busy(RuntimeError):
+    """A run is going on already."""
+
+
+class Session:
+    """Trains one or more experiments, which take turns batch by batch in a single thread.
+
+    Args:
+        on_event: called with a run's place and its event after each batch and each epoch, in the training's own
+            thread, while its model stands still; not after a stop. What it raises ends the session.
+        on_end: called with the session when it has ended, however it did.
+
+    Attributes:
+        errors: the exception of each run that broke off, by its place; ``ALL_RUNS`` for what concerns them all.
+    """
+
+    def __init__(
+        self,
+        on_event: Callable[[int, Event], None] | None = None,
+        on_end: Callable[["Session"], None] | None = None,
+    ):
+        self._on_event, self._on_end = on_event, on_end
+        self._gate, self._thread, self._ended = _Gate(), None, IDLE
+        self._shares: list[float] = []
+        self._runs: list[_Run] = []
+        self.errors: dict[int, Exception] = {}
+
+    @property
+    def state(self) -> str:
+        """``"idle"``, ``"running"``, ``"paused"``, ``"finished"``, ``"stopped"`` or ``"failed"``."""
+        return self._ended or (PAUSED if self._gate.closed else RUNNING)
+
+    @property
+    def busy(self) -> bool:
+        return not self._ended
+
+    @property
+    def trainings(self) -> list[Training]:
+        """Of the latest runs, in their order, each one's first seed; empty until their data are there."""
+        return [run.trainings[0] for run in self._runs]
+
+    @property
+    def histories(self) -> list[History]:
+        """Of the latest runs, as far as each has come; all seeds of the first, then all of the second."""
+        return [training.history for run in self._runs for training in run.trainings]
+
+    @property
+    def progress(self) -> float:
+        """Share of all batches done, in [0, 1]."""
+        return sum(self._shares) / len(self._shares) if self._shares else 0.0
+
+    def start(self, experiments: Sequence[Experiment], *, seeds: int = 1, paused: bool = False, **own) -> None:
+        """Begin in the background, and return at once.
+
+        Args:
+            seeds: how many of each, from the experiment's own on; trained at once where that can be (training/many.py).
+            paused: wait for ``step`` or ``resume`` before the first batch.
+            own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``gdw.Training``; with several
+                seeds a ``dataset`` alone, since each seed has its own of all the rest.
+
+        Raises:
+            Busy: a run is going on.
+            ValueError: several seeds of what there is but one of.
+        """
+        self._begin(experiments, seeds, paused, own)
+        self._thread = Thread(target=self._work, args=(list(experiments), seeds, own), name="training", daemon=True)
+        weakref.finalize(self, _leave, self._gate, self._thread)
+        self._thread.start()
+
+    def run(self, experiments: Sequence[Experiment], *, seeds: int = 1, **own) -> list[History]:
+        """Train here and now, and return the histories. An interrupt (Ctrl-C, the square button) keeps them.
+
+        Raises:
+            Busy, ValueError: as ``start``.
+        """
+        self._begin(experiments, seeds, False, own)
+        try:
+            self._work(list(experiments), seeds, own)
+        except KeyboardInterrupt:
+            self._end(STOPPED)
+        return self.histories
+
+    def pause(self) -> None:
+        """Stand still after the batch in hand."""
+        self._gate.close()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._gate.open()
+
+    def step(self) -> None:
+        """One batch of every run, then stand still."""
+        self._gate.let_one_pass()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """End after the batch in hand and keep the histories; as ``join``."""
+        self._gate.stop()
+        return self.join(timeout)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end, at most ``timeout`` seconds; whether it has come."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return not self.busy
+
+    def _begin(self, experiments: Sequence[Experiment], seeds: int, paused: bool, own: dict) -> None:
+        if self.busy:
+            raise Busy("a run is going on already: stop it first, or wait for its end")
+        if not experiments:
+            raise ValueError("there is nothing to train: give at least one experiment")
+        if seeds > 1 and own.keys() - {"dataset"}:
+            raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
+        self._gate, self._ended = _Gate(closed=paused), ""
+        self._runs, self.errors, self._shares = [], {}, [0.0] * len(experiments)
+
+    def _work(self, experiments: list[Experiment], seeds: int, own: dict) -> None:
+        try:
+            for experiment in experiments:
+                self._runs.append(_Run(experiment, seeds, own))
+            with _short_collections():
+                for place, event in self._turns():
+                    self._shares[place] = self._runs[place].share(event)
+                    if self._on_event and not self._gate.stopping:  # whoever pressed Stop waits for no picture
+                        self._on_event(place, event)
+        except Exception as error:  # kept for whoever owns the session, rather than lost in a thread
+            self.errors[ALL_RUNS] = error
+        self._end(FAILED if self.errors else STOPPED if self._gate.stopping else FINISHED)
+
+    def _end(self, state: str) -> None:
+        self._ended = state
+        if self._on_end:
+            self._on_end(self)
+
+    def _turns(self) -> Iterator[tuple[int, Event]]:
+        """In each round a batch of every run, until the gate says stop."""
+        runs = {place: run.events() for place, run in enumerate(self._runs)}
+        while runs and self._gate.wait():
+            for place in list(runs):
+                for event in self._batch(place, runs):
+                    yield place, event
+                    if self._gate.stopping:
+                        return
+
+    def _batch(self, place: int, runs: dict[int, Iterator[Event]]) -> Iterator[Event]:
+        """A run's next batch, and the epoch that it ended; a run that is over leaves ``runs``."""
+        run, event = self._runs[place], None
+        try:
+            for event in runs[place]:
+                yield event
+                if run.ends_round(event):
+                    break
+        except TrainingDiverged as error:
+            self.errors[place] = error
+        if event is None or run.is_over(event) or place in self.errors:
+            if error := run.error():
+                self.errors.setdefault(place, error)
+            del runs[place]
+
+
+class _Run:
+    """One experiment with one or several seeds."""
+
+    def __init__(self, experiment: Experiment, seeds: int, own: dict):
+        if seeds == 1:
+            source = Training(experiment, **own)
+            self.trainings, self.at_once = [source], False
+        else:
+            source = ManySeeds(experiment, range(experiment.seed, experiment.seed + seeds), **own)
+            self.trainings, self.at_once = source.trainings, source.at_once
+        self.events, self._epochs = source.events, experiment.epochs
+
+    def ends_round(self, event: Event) -> bool:
+        """Whether the next event belongs to another batch: an epoch's last one brings the epoch of every seed."""
+        if isinstance(event, BatchDone):
+            return event.batch + 1 < event.batches
+        return not self.at_once or self._is_last_seed(event)
+
+    def is_over(self, event: Event) -> bool:
+        return isinstance(event, EpochDone) and event.epoch + 1 == event.epochs and self._is_last_seed(event)
+
+    def _is_last_seed(self, event: EpochDone) -> bool:
+        running = [training.history for training in self.trainings if training.history.error is None]
+        return not running or event.history is running[-1]
+
+    def error(self) -> Exception | None:
+        """Of the first seed that diverged."""
+        said = [training.history.error for training in self.trainings if training.history.error]
+        return ArithmeticError(said[0]) if said else None
+
+    def share(self, event: Event) -> float:
+        """Of all seeds' batches that are done, in [0, 1]."""
+        seeds, within = len(self.trainings), 0.0
+        if isinstance(event, BatchDone):
+            within = (event.batch + 1) / event.batches * (seeds if self.at_once else 1)
+        return (sum(len(training.history) for training in self.trainings) + within) / (seeds * self._epochs)
+
+
+class _Gate:
+    """What the training's thread waits at before each round, and what others open, close or shut for good."""
+
+    def __init__(self, closed: bool = False):
+        self._changed, self._passes = Condition(), 0
+        self.closed, self.stopping = closed, False
+
+    def wait(self) -> bool:
+        """Until a round may begin; False: none shall."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.closed or self._passes or self.stopping)
+            self._passes = max(0, self._passes - 1)
+            return not self.stopping
+
+    def open(self) -> None:
+        self._set(closed=False)
+
+    def close(self) -> None:
+        self._set(closed=True)
+
+    def stop(self) -> None:
+        self._set(stopping=True)
+
+    def let_one_pass(self) -> None:
+        self._set(closed=True, _passes=self._passes + 1)
+
+    def _set(self, **values) -> None:
+        with self._changed:
+            vars(self).update(values)
+            self._changed.notify_all()
+
+
+@contextmanager
+def _short_collections() -> Iterator[None]:
+    """What is alive now, libraries above all, is left out of garbage collections meanwhile.
+
+    Half a million objects take 0.3 s to look through; every tenth picture would wait for that, and a Stop with it.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _leave(gate: _Gate, thread: Thread) -> None:
+    """At the interpreter's end: the thread leaves before the ground under it does."""
+    gate.stop()
+    thread.join(END_SECONDS)

@@ -1,0 +1,1 @@
+"""Recorded runs: those too long for a notebook, and the scenarios of the lab."""

@@ -1,0 +1,44 @@
+"""The standing comparison's runs, as the notebooks read them: one row for each run; docs/results.md is made of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gdw.comparison.report import Difference, paired_difference
+from gdw.comparison.tables import scenario_name
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "standing"
+FILES = ("results.csv", "map.csv")  # the comparison, and the map's other cells; reduced.csv has fresh seeds
+SCENARIOS = (
+    "clean", "uniform 20", "uniform 40", "uniform 60", "uniform 80", "flip 20", "flip 40", "long tail 0.1",
+    "long tail 0.02", "uniform 40 + long tail 0.1",
+)  # fmt: skip
+RATES, IMBALANCES = (0.0, 0.2, 0.4, 0.6, 0.8), (1.0, 0.1, 0.02)  # of the map
+
+
+def load(files: Sequence[str] = FILES) -> "DataFrame":
+    """Every run: scenario, method, seed, accuracy, worst_class and auroc (percent; AUROC in [0, 1]), run code."""
+    import pandas as pd
+
+    return pd.concat([pd.read_csv(FOLDER / name) for name in files], ignore_index=True)
+
+
+def cell_name(rate: float, imbalance: float) -> str:
+    """The scenario of a cell of the noise x imbalance map."""
+    return scenario_name({"noise": "uniform", "rate": rate, "imbalance": imbalance, "imbalance_kind": "exponential"})
+
+
+def accuracies(runs: "DataFrame", scenario: str, method: str) -> np.ndarray:
+    """Test accuracy in percent of each seed, in the seeds' order."""
+    chosen = runs[(runs["scenario"] == scenario) & (runs["method"] == method)].sort_values("seed")
+    return chosen["accuracy"].to_numpy()
+
+
+def difference(runs: "DataFrame", scenario: str, rival: str, ours: str = "gdw") -> Difference:
+    """Ours minus the rival, paired by seed, in points, with its 95 % bootstrap interval."""
+    return paired_difference(accuracies(runs, scenario, ours), accuracies(runs, scenario, rival))

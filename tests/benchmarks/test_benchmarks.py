@@ -1,0 +1,78 @@
+"""What the benchmarks time is what they say: the reference structure takes the very step that GDW takes."""
+
+import json
+
+import torch
+
+from benchmarks import approximations, live, memory, seeds_at_once, step_cost
+from benchmarks.reference_structure import reference_step
+from gdw import Experiment, Step
+from gdw.comparison.cost import interleaved
+from gdw.data.randomness import generator
+from gdw.methods import GDW
+from gdw.networks.classifiers import build_model
+from gdw.training.stepping import take_step
+
+
+def build():
+    return build_model("mlp", (1, 8, 8), 10, generator(0, "model")).double()
+
+
+def test_the_reference_structure_ends_where_gdw_does():
+    random = torch.Generator().manual_seed(0)
+    batch, meta_batch = (
+        (torch.randn(20, 1, 8, 8, generator=random, dtype=torch.float64), torch.randint(10, (20,), generator=random))
+        for _ in range(2)
+    )
+    ends = []
+    for reference in (True, False):
+        network = build()
+        method = GDW(10, generator=generator(0, "method")).double()
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(3):
+            if reference:
+                reference_step(build, network, method, optimizer, batch, meta_batch)
+            else:
+                take_step(Step(network, *batch, meta_batch=meta_batch, lr=optimizer), method, optimizer)
+        ends.append(torch.cat([p.detach().flatten() for p in network.parameters()]))
+    torch.testing.assert_close(ends[0], ends[1], rtol=0, atol=1e-10)
+
+
+def test_every_row_takes_a_step_and_is_divided_by_the_plain_one():
+    steps = {name: step_cost.one_step(name, "mlp", 10, 4, "cpu") for name in step_cost.DEFAULT_ROWS}
+    rows = interleaved(steps, "plain", rounds=3)
+    assert set(rows) == set(step_cost.DEFAULT_ROWS)
+    assert rows["plain"]["ratio"] == 1
+    assert all(row["rounds"] == 3 and row["seconds"] > 0 for row in rows.values())
+
+
+def test_the_rise_of_memory_is_that_of_what_is_held():
+    held = []
+    rise = memory._resident_rise(lambda: held.append(torch.ones(50_000_000)))
+    assert 150e6 < rise < 400e6  # 200 MB of float32
+
+
+def test_every_approximation_is_a_run_of_its_own_and_is_compared_with_the_exact_one_seed_by_seed():
+    configs = {json.dumps(Experiment(**how).config(), sort_keys=True) for how in approximations.WAYS.values()}
+    assert len(configs) == len(approximations.WAYS)
+    scenarios = {name: [90.0, 92.0] for name in approximations.SCENARIOS}
+    accuracy = dict.fromkeys(approximations.WAYS, scenarios)
+    accuracy["last layer"] = {name: [89.0, 91.0] for name in scenarios}
+    table = {row["way"]: row for row in approximations.rows({}, dict.fromkeys(approximations.WAYS, 1.0), accuracy)}
+    assert table["last layer"]["uniform 60, difference"] == (-1.0, -1.0, -1.0)
+    assert table["every second batch"]["uniform 60, difference"] == (0.0, 0.0, 0.0)
+    assert "uniform 60, difference" not in table["exact"]
+
+
+def test_a_lab_is_timed_by_what_it_shows():
+    lab = live.Lab()
+    assert 0 < lab.seconds_to_first_curve() < live.WAIT_SECONDS
+    assert lab.pictures
+    assert not lab.lab.session.busy  # it has been stopped
+    assert 0 <= lab.seconds_to_stop(after=0) < live.WAIT_SECONDS
+
+
+def test_seeds_at_once_and_one_by_one_are_timed_on_the_same_runs():
+    rows = seeds_at_once.measure(["cross-entropy"], seeds=2, epochs=1, rounds=1)["cross-entropy"]
+    assert rows[seeds_at_once.ONE_BY_ONE]["ratio"] == 1
+    assert rows[seeds_at_once.AT_ONCE]["ratio"] > 0

@@ -1,0 +1,38 @@
+"""Settings are chosen on validation images alone."""
+
+import tomllib
+
+import pytest
+
+from benchmarks import choose
+from gdw.training.history import History
+
+SPEC = tomllib.loads(choose.SPEC.read_text())
+
+
+def test_every_method_is_given_the_same_number_of_tries():
+    sizes = {method: len(list(choose.settings_of(grid))) for method, grid in SPEC["grid"].items()}
+    assert set(sizes.values()) == {9}, sizes
+
+
+def test_every_run_holds_validation_images_out_and_uses_seeds_of_its_own():
+    for method in SPEC["grid"]:
+        experiments = choose.experiments_of(SPEC, method)
+        assert len(experiments) == 9 * len(SPEC["scenario"]) * len(SPEC["seeds"])
+        assert all(e.validation_per_class == 20 and e.seed >= 1000 for e in experiments)
+
+
+def test_the_best_setting_is_that_of_the_best_validation_accuracy_and_no_test_accuracy_is_read(monkeypatch):
+    monkeypatch.setattr(History, "accuracy", property(lambda self: pytest.fail("test accuracy was read")))
+
+    def fake_runs(experiments, workers):
+        for experiment in experiments:
+            history = History(experiment.config())
+            good = experiment.settings["weight_net_lr"] == 0.01
+            history.append({"validation_accuracy": 90.0 + experiment.seed % 3 if good else 50.0})
+            yield history
+
+    monkeypatch.setattr(choose, "run_all", fake_runs)
+    rows = choose.choose(SPEC, "mwnet")
+    assert rows[0] == {"settings": {"weight_net_lr": 0.01}, "validation": pytest.approx(91.0)}
+    assert len(rows) == 9

@@ -1,0 +1,65 @@
+"""A compiled network ends where the network as written ends, whichever way the meta gradient is taken."""
+
+import shutil
+
+import pytest
+import torch
+from torch import nn
+
+import gdw
+from gdw.data.randomness import generator
+from gdw.gradients import compiled
+from gdw.gradients.compiled import CompiledTangent, compile_in_place
+from gdw.gradients.meta import NoMetaGradient, logit_tangent, trainable
+from gdw.networks.autocast import Autocast
+from gdw.networks.classifiers import build_model
+from tests.runs import trained
+
+SMALL = {"model": "cnn", "precision": "float64", "epochs": 2, "train_per_class": 20, "test_per_class": 5, "rate": 0.4}
+WAYS = [{}, {"save_memory": True}, {"derivative": "finite-difference"}, {"method": "mwnet"}]
+a_compiler = pytest.mark.skipif(not any(map(shutil.which, compiled.COMPILERS)), reason="no C++ compiler")
+
+
+@a_compiler
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_the_same_parameters_to_rounding(way):
+    experiment = gdw.Experiment(device="cpu", **SMALL, **way)
+    written, found = trained(experiment), trained(experiment.with_(compile=True))
+    assert found.model._compiled_call_impl is not None
+    assert found.model.state_dict().keys() == written.model.state_dict().keys()
+    for name, value in written.model.state_dict().items():
+        torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=1e-9, msg=name)
+
+
+@a_compiler
+def test_a_tangent_keeps_its_digits_where_the_passes_are_in_bfloat16():
+    model = Autocast(build_model("mlp", (1, 8, 8), 10, generator(0, "model")))
+    images = torch.randn(20, 1, 8, 8, generator=generator(0, "images"))
+    direction = {name: torch.ones_like(parameter) for name, parameter in trainable(model).items()}
+    compile_in_place(model, torch.device("cpu"))
+    model(images)
+    tangent = CompiledTangent(model)(model, images, direction)
+    torch.testing.assert_close(tangent, logit_tangent(model, images, direction), rtol=1e-5, atol=1e-4)
+
+
+@a_compiler
+def test_what_cannot_be_differentiated_twice_says_so():
+    """Distances have no forward-mode rule, and a compiled network no double backward."""
+
+    class Prototypes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.places = nn.Parameter(torch.randn(10, 64, generator=torch.Generator().manual_seed(0)))
+
+        def forward(self, images):
+            return -torch.cdist(images.flatten(1), self.places)
+
+    experiment = gdw.Experiment(device="cpu", **SMALL)
+    with pytest.warns(UserWarning, match="no forward-mode derivative"), pytest.raises(NoMetaGradient, match="twice"):
+        gdw.run(experiment.with_(compile=True), model=Prototypes())
+
+
+def test_without_a_compiler_it_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"needs a C\+\+ compiler"):
+        gdw.Training(gdw.Experiment(device="cpu", compile=True, **SMALL))

@@ -1,0 +1,82 @@
+"""Two gloo processes end where one process with the whole batch does, to 1e-9 in float64."""
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import multiprocessing
+from torch.nn.parallel import DistributedDataParallel
+
+from gdw import Step
+from gdw.gradients.distributed import DistributedStep
+from gdw.methods import GDW, INSW, L2RW, CrossEntropy, MWNet
+from gdw.training.stepping import take_step
+from tests.methods.helpers import CLASSES, batch, small_model
+
+RANKS, ROWS, INSTANCES, STEPS, LR = 2, 6, 40, 4, 0.5
+pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch was built without distributed")
+
+
+def methods():
+    def random():
+        return torch.Generator().manual_seed(0)
+
+    return {
+        "plain": CrossEntropy(CLASSES),
+        "gdw": GDW(CLASSES, generator=random(), weight_net_lr=1e-2),
+        "mwnet": MWNet(CLASSES, generator=random(), weight_net_lr=1e-2),
+        "l2rw": L2RW(CLASSES),
+        "insw": INSW(CLASSES, INSTANCES),
+    }
+
+
+def trained(name, rank=None):
+    """Parameters of the model and the method after a few steps: of one process, or of one rank of two."""
+    model, method = small_model(), methods()[name].double()
+    network = model if rank is None else DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9, weight_decay=5e-4)
+    kind = Step if rank is None else DistributedStep
+    for k in range(STEPS):
+        images, labels = part(batch(RANKS * ROWS, seed=k), rank)
+        (indices,) = part([torch.randperm(INSTANCES, generator=torch.Generator().manual_seed(k))[: RANKS * ROWS]], rank)
+        meta_batch = part(batch(RANKS * 4, seed=k + 50), rank)
+        step = kind(network, images, labels, indices=indices, meta_batch=meta_batch, lr=optimizer)
+        take_step(step, method, optimizer)
+    return {**model.state_dict(), **{f"method.{n}": p for n, p in method.named_parameters()}}
+
+
+def part(tensors, rank):
+    """A rank's rows; all of them for one process."""
+    return [tensor if rank is None else tensor.chunk(RANKS)[rank] for tensor in tensors]
+
+
+def one_rank(rank, folder):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=RANKS)
+    for how in ({"save_memory": True}, {"derivative": "reuse"}):
+        with pytest.raises(ValueError, match="across ranks"):
+            DistributedStep(DistributedDataParallel(small_model()), *batch(), **how)
+    torch.save({name: trained(name, rank) for name in methods()}, f"{folder}/rank{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ranks")
+    multiprocessing.spawn(one_rank, (str(folder),), nprocs=RANKS)
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
+
+
+@pytest.mark.parametrize("name", ["plain", "gdw", "mwnet", "l2rw", "insw"])
+def test_both_ranks_end_where_one_process_does(two_ranks, name):
+    alone = trained(name)
+    start = small_model().state_dict()
+    assert max(float((alone[n].detach() - v).abs().max()) for n, v in start.items()) > 1e-2  # it does train
+    for rank in range(RANKS):
+        assert two_ranks[rank][name].keys() == alone.keys()
+        for key, value in alone.items():
+            torch.testing.assert_close(two_ranks[rank][name][key], value.detach(), rtol=1e-9, atol=1e-9, msg=key)
+
+
+def test_a_model_that_is_not_wrapped_is_refused():
+    with pytest.raises(TypeError, match="DistributedDataParallel"):
+        DistributedStep(small_model(), *batch())

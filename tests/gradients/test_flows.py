@@ -1,0 +1,63 @@
+"""The paper's two equations, against autograd and as properties."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy
+
+from gdw.gradients.flows import class_gradients, zero_mean
+
+
+def batch(seed, gap=1.0, dtype=torch.float64):
+    random = torch.Generator().manual_seed(seed)
+    logits = gap * torch.randn(7, 5, generator=random, dtype=dtype)
+    labels = torch.randint(5, (7,), generator=random)
+    return logits, labels, torch.rand(7, 5, generator=random, dtype=dtype)
+
+
+def test_flows_are_the_gradient_of_cross_entropy():
+    logits, labels, _ = batch(0)
+    logits.requires_grad_()
+    (expected,) = torch.autograd.grad(cross_entropy(logits, labels, reduction="sum"), logits)
+    torch.testing.assert_close(class_gradients(logits.detach().softmax(-1), labels), expected)
+
+
+@given(seed=st.integers(0, 10_000), gap=st.floats(0.1, 100))
+def test_weighted_flows_sum_to_zero(seed, gap):
+    logits, labels, weights = batch(seed, gap)
+    flows = class_gradients(logits.softmax(-1), labels)
+    total = (zero_mean(weights, logits, labels) * flows).sum(-1)
+    torch.testing.assert_close(total, torch.zeros_like(total), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("gap", [1.0, 12.0, 30.0, 100.0])
+def test_the_constraint_keeps_its_digits_in_float32(gap):
+    logits, labels, weights = batch(1, gap, torch.float32)
+    exact = zero_mean(weights.double(), logits.double(), labels)
+    torch.testing.assert_close(zero_mean(weights, logits, labels).double(), exact, atol=1e-6, rtol=1e-5)
+
+
+def test_the_constraint_is_the_papers_quotient():
+    logits, labels, weights = batch(2)
+    probs, constrained = logits.softmax(-1), zero_mean(weights, logits, labels)
+    for i, label in enumerate(labels.tolist()):
+        others = [c for c in range(5) if c != label]
+        expected = sum(weights[i, c] * probs[i, c] for c in others) / (1 - probs[i, label])
+        torch.testing.assert_close(constrained[i, label], expected)
+        assert torch.equal(constrained[i, others], weights[i, others])
+
+
+@given(seed=st.integers(0, 1000))
+def test_equal_weights_are_left_alone(seed):
+    logits, labels, weights = batch(seed)
+    tied = weights[:, :1].expand_as(weights)
+    torch.testing.assert_close(zero_mean(tied, logits, labels), tied)
+
+
+def test_the_clamped_form_is_the_exact_one_below_the_clamp_and_lower_above():
+    logits, labels, weights = batch(3)
+    torch.testing.assert_close(zero_mean(weights, logits, labels, max_prob=0.999), zero_mean(weights, logits, labels))
+    sure = 20 * torch.nn.functional.one_hot(labels, 5).double()
+    ones = torch.ones_like(weights)
+    assert (zero_mean(ones, sure, labels, max_prob=0.999).gather(1, labels[:, None]) < 0.01).all()

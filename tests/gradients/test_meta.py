@@ -1,0 +1,208 @@
+"""The meta gradient: forward mode against double backward and finite differences, on ordinary and awkward models."""
+
+import copy
+import threading
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import cross_entropy
+
+from gdw import Step
+from gdw.data.randomness import generator
+from gdw.gradients.flows import class_gradients
+from gdw.gradients.meta import NoMetaGradient, forward, learning_rates, trainable, virtual_parameters
+from gdw.networks.classifiers import build_model
+from tests.awkward import CLASSES, Recurrent, small
+
+BATCH, LR = 6, 0.1
+
+
+def pictures(shape, count=BATCH, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    images = torch.randn(count, *shape, generator=random, dtype=torch.float64)
+    return images, torch.randint(CLASSES, (count,), generator=random)
+
+
+def step_of(model, shape, derivative, lr=LR):
+    dtype = next(model.parameters()).dtype
+    images, labels = pictures(shape)
+    meta_images, meta_labels = pictures(shape, 5, seed=1)
+    meta_batch = meta_images.to(dtype), meta_labels
+    return Step(model, images.to(dtype), labels, meta_batch=meta_batch, lr=lr, derivative=derivative)
+
+
+def some_weights(seed=2):
+    return torch.rand(BATCH, CLASSES, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def both_ways(model, shape, lr=LR):
+    weights = some_weights()
+    ways = [step_of(model, shape, d, lr).meta_gradient(weights) for d in ("forward", "double-backward")]
+    assert ways[1].abs().max() > 0
+    return ways
+
+
+class Attention(nn.Module):
+    """Eight tokens of four numbers, one attention head."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.out = nn.Linear(4, 12), nn.Linear(32, CLASSES)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x)[:, None].chunk(3, dim=-1)  # fused kernels want an axis of heads
+        return self.out(nn.functional.scaled_dot_product_attention(q, k, v).flatten(1))
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(8, 8)
+        self.again = nn.Linear(8, 8)
+        self.again.weight = self.inner.weight
+        self.out = nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        return self.out(self.again(self.inner(x).tanh()).tanh())
+
+
+def test_resnet32_with_batchnorm_in_training_mode():
+    model = build_model("resnet32", (3, 16, 16), CLASSES, generator(0, "model"), dtype=torch.float64)
+    forward_mode, oracle = both_ways(model, (3, 16, 16))
+    assert (forward_mode - oracle).abs().max() <= 1e-10 * oracle.abs().max()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(lambda: small(nn.Linear(8, 9), nn.Tanh(), nn.Linear(9, CLASSES)), id="mlp"),
+        pytest.param(lambda: small(nn.Linear(8, 9), nn.BatchNorm1d(9), nn.ReLU(True), nn.Linear(9, CLASSES)), id="bn"),
+        pytest.param(lambda: small(nn.Linear(8, 8), nn.GroupNorm(2, 8), nn.Linear(8, CLASSES)), id="groupnorm"),
+        pytest.param(lambda: Tied().double(), id="tied weights"),
+    ],
+)
+def test_both_ways_agree(model):
+    torch.manual_seed(0)
+    forward_mode, oracle = both_ways(model(), (8,))
+    torch.testing.assert_close(forward_mode, oracle, rtol=1e-11, atol=1e-16)
+
+
+def test_finite_differences():
+    """The slow way, from the definition: step, evaluate, once for every weight."""
+    model = small(nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, CLASSES))
+    step, weights, eps = step_of(model, (8,), "forward"), some_weights(), 1e-6
+    (images, labels), (meta_images, meta_labels) = pictures((8,)), pictures((8,), 5, seed=1)
+    flows = class_gradients(model(images).softmax(-1).detach(), labels)
+
+    def meta_loss(weights):
+        loss = (model(images) * weights * flows).sum() / BATCH
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        moved = {n: p - LR * g for (n, p), g in zip(model.named_parameters(), gradients, strict=True)}
+        return cross_entropy(torch.func.functional_call(model, moved, (meta_images,)), meta_labels).item()
+
+    got = step.meta_gradient(weights)
+    for i in range(BATCH):
+        for c in range(CLASSES):
+            nudge = torch.zeros_like(weights)
+            nudge[i, c] = eps
+            expected = (meta_loss(weights + nudge) - meta_loss(weights - nudge)) / (2 * eps)
+            assert got[i, c].item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_dropout_drops_the_same_units_again_and_leaves_the_random_state_alone():
+    model = small(nn.Linear(8, 32), nn.Dropout(0.5), nn.Linear(32, CLASSES))
+    results = []
+    for derivative in ("forward", "double-backward"):
+        torch.manual_seed(3)
+        step = step_of(model, (8,), derivative)
+        torch.manual_seed(4)  # the meta batch drops the same units both times
+        results.append(step.meta_gradient(some_weights()))
+        results.append(torch.rand(1))
+    torch.testing.assert_close(results[0], results[2], rtol=1e-11, atol=1e-16)
+    assert torch.equal(results[1], results[3])
+
+
+def test_frozen_parameters_stay_out_of_the_virtual_step():
+    model = small(nn.Linear(8, 9), nn.Tanh(), nn.Linear(9, CLASSES))
+    model[0].weight.requires_grad_(False)
+    assert set(trainable(model)) == {"0.bias", "2.weight", "2.bias"}
+    forward_mode, oracle = both_ways(model, (8,))
+    torch.testing.assert_close(forward_mode, oracle, rtol=1e-11, atol=1e-16)
+
+
+def test_each_parameter_takes_its_groups_rate():
+    model = small(nn.Linear(8, 9), nn.Tanh(), nn.Linear(9, CLASSES))
+    groups = [{"params": model[0].parameters(), "lr": 0.3}, {"params": [model[2].weight], "lr": 0.01}]
+    optimizer = torch.optim.SGD(groups, lr=1.0)
+    assert learning_rates(model, optimizer) == {"0.weight": 0.3, "0.bias": 0.3, "2.weight": 0.01}
+    forward_mode, oracle = both_ways(model, (8,), lr=optimizer)
+    torch.testing.assert_close(forward_mode, oracle, rtol=1e-11, atol=1e-16)
+    assert not torch.allclose(forward_mode, both_ways(model, (8,), lr=0.3)[0])
+
+
+def test_running_statistics_move_once_per_step():
+    model = small(nn.Linear(8, 9), nn.BatchNorm1d(9), nn.Linear(9, CLASSES))
+    step = step_of(model, (8,), "forward")
+    after_forward = {name: value.clone() for name, value in model.named_buffers()}
+    step.meta_gradient(some_weights())
+    assert model[1].num_batches_tracked == 1
+    assert all(torch.equal(value, after_forward[name]) for name, value in model.named_buffers())
+
+
+def test_virtual_parameters_leave_the_model_where_it_is():
+    model = small(nn.Linear(8, CLASSES))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    step_of(model, (8,), "forward").meta_gradient(some_weights())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    ones = {name: torch.ones_like(p) for name, p in trainable(model).items()}
+    moved = virtual_parameters(trainable(model), ones, dict.fromkeys(ones, 0.5))
+    torch.testing.assert_close(moved["0.bias"], model[0].bias - 0.5)
+    assert not torch.allclose(forward(model, moved, pictures((8,))[0]), model(pictures((8,))[0]))
+
+
+def test_attention_by_its_mathematical_kernel():
+    torch.manual_seed(0)
+    with sdpa_kernel(SDPBackend.MATH):
+        forward_mode, oracle = both_ways(Attention().double(), (8, 4))
+    torch.testing.assert_close(forward_mode, oracle, rtol=1e-11, atol=1e-16)
+
+
+def test_a_missing_forward_rule_is_named_once_and_double_backward_takes_over():
+    torch.manual_seed(0)
+    model = Recurrent()  # in float32 one fused operation, without a forward rule; in float64 many small ones
+    exact = step_of(copy.deepcopy(model).double(), (8, 4), "forward").meta_gradient(some_weights())
+    with pytest.warns(UserWarning, match="Recurrent has no forward-mode derivative at mkldnn_rnn_layer"):
+        got = step_of(model, (8, 4), "auto").meta_gradient(some_weights().float())
+    torch.testing.assert_close(got.double(), exact, rtol=1e-3, atol=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step_of(model, (8, 4), "auto").meta_gradient(some_weights().float())
+
+
+def test_a_model_that_cannot_be_differentiated_twice_gets_a_clear_error():
+    torch.manual_seed(0)
+    model = Attention().double()
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION), pytest.warns(UserWarning, match="attention"):
+        step = step_of(model, (8, 4), "auto")
+        with pytest.raises(NoMetaGradient, match="attention.*MATH"):
+            step.meta_gradient(some_weights())
+
+
+def test_two_threads_at_once():
+    model = small(nn.Linear(8, 64), nn.Tanh(), nn.Linear(64, CLASSES))
+    expected, results = step_of(model, (8,), "forward").meta_gradient(some_weights()), []
+
+    def work():
+        own = copy.deepcopy(model)  # a forward pass under other parameters swaps a module's own: one thread per model
+        results.extend(step_of(own, (8,), "forward").meta_gradient(some_weights()) for _ in range(30))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 60
+    assert all(torch.equal(result, expected) for result in results)

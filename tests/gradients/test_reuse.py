@@ -1,0 +1,187 @@
+"""The tangent pass that takes up the first forward pass: beside the one that computes everything anew."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gdw import Experiment, Step
+from gdw.data.randomness import generator
+from gdw.gradients.reuse import RULES
+from gdw.networks.classifiers import build_model
+from gdw.training.run import Training
+from tests.awkward import CLASSES, Recurrent, small
+
+BATCH = 6
+
+
+def batch(shape, count=BATCH, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    images = torch.randn(count, *shape, generator=random, dtype=torch.float64)
+    return images, torch.randint(CLASSES, (count,), generator=random)
+
+
+def meta_gradient(model, shape, derivative):
+    torch.manual_seed(3)  # of dropout: the same units in either way
+    step = Step(model, *batch(shape), meta_batch=batch(shape, 5, seed=1), lr=0.1, derivative=derivative)
+    return step.meta_gradient(torch.rand(BATCH, CLASSES, generator=torch.Generator().manual_seed(2)).double())
+
+
+def same_both_ways(model, shape):
+    before = copy.deepcopy(model.state_dict())
+    exact = meta_gradient(model, shape, "forward")
+    model.load_state_dict(before)
+    reused = meta_gradient(model, shape, "reuse")
+    assert exact.abs().max() > 0
+    torch.testing.assert_close(reused, exact, rtol=0, atol=1e-12 * exact.abs().max().item())
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet32"])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_course_models(name, training):
+    shape = (3, 8, 8)
+    model = build_model(name, shape, CLASSES, generator(0, "model"), torch.float64).train(training)
+    same_both_ways(model, shape)
+
+
+class Functional(nn.Module):
+    """Layers called as functions, with their arguments by name, and one layer used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.out = nn.Linear(8, 8), nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        x = functional.linear(input=x, weight=self.inner.weight, bias=self.inner.bias).relu()
+        x = torch.relu(functional.linear(x, self.inner.weight))
+        return self.out(functional.relu(self.inner(x)))
+
+
+class FrozenScale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.out = nn.BatchNorm1d(8), nn.Linear(8, CLASSES)
+        self.norm.weight.requires_grad_(False)
+
+    def forward(self, x):
+        return self.out(self.norm(x))
+
+
+AWKWARD = {
+    "functions, a layer used twice": (Functional, (8,)),
+    "in-place ReLU after a linear layer": (
+        lambda: small(nn.Linear(8, 8), nn.ReLU(inplace=True), nn.Linear(8, 4)),
+        (8,),
+    ),
+    "dropout": (lambda: small(nn.Linear(8, 8), nn.Dropout(0.5), nn.ReLU(), nn.Linear(8, 4)), (8,)),
+    "grouped, strided convolution with a bias": (
+        lambda: small(nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4)),
+        (4, 4, 4),
+    ),
+    "other operations between": (lambda: small(nn.Linear(8, 8), nn.GELU(), nn.LayerNorm(8), nn.Linear(8, 4)), (8,)),
+    "normalisation without scale": (
+        lambda: small(nn.Linear(8, 8), nn.BatchNorm1d(8, affine=False), nn.Linear(8, 4)),
+        (8,),
+    ),
+    "a frozen scale": (FrozenScale, (8,)),
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_awkward_models(name):
+    build, shape = AWKWARD[name]
+    same_both_ways(build().double(), shape)
+
+
+def test_a_frozen_layer_and_a_first_layer_that_alone_moves():
+    for frozen in (0, 2):
+        model = small(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, CLASSES))
+        model[frozen].requires_grad_(False)
+        same_both_ways(model, (8,))
+    model = small(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, CLASSES))
+    model[2].weight.requires_grad_(False)  # its bias still moves
+    same_both_ways(model, (8,))
+
+
+def test_under_autocast_the_tangent_is_computed_anew_in_full_precision():
+    model = small(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, CLASSES)).float()
+    images, labels = batch((8,))
+    meta = batch((8,), 5, seed=1)
+
+    def tangent(derivative):
+        with torch.autocast("cpu", torch.bfloat16):
+            step = Step(
+                model, images.float(), labels, meta_batch=(meta[0].float(), meta[1]), lr=0.1, derivative=derivative
+            )
+            return step.meta_gradient(torch.ones(BATCH, CLASSES))
+
+    assert torch.equal(tangent("reuse"), tangent("forward"))
+
+
+def test_nothing_that_is_on_the_tape_is_computed_again(monkeypatch):
+    computed = []
+    for function, rule in RULES.items():
+
+        def watched(function, *args, rule=rule, **kwargs):
+            tangent = rule(function, *args, **kwargs)
+            computed.append((function, tangent is not None))
+            return tangent
+
+        monkeypatch.setitem(RULES, function, watched)
+    model = build_model("cnn", (3, 8, 8), CLASSES, generator(0, "model"), torch.float64)
+    meta_gradient(model, (3, 8, 8), "reuse")
+    layers = 3 * [torch.conv2d, functional.batch_norm, functional.relu] + [functional.linear]
+    assert computed == [(layer, True) for layer in layers]
+
+
+def test_a_second_pass_that_takes_another_way_is_refused():
+    class Fickle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.calls = nn.Linear(8, CLASSES), 0
+
+        def forward(self, x):
+            self.calls += 1
+            return self.inner(x if self.calls == 1 else x.relu())
+
+    with pytest.raises(RuntimeError, match="does not repeat its first"):
+        meta_gradient(Fickle().double(), (8,), "reuse")
+
+
+def test_an_operation_without_a_forward_rule_falls_back_as_ever():
+    torch.manual_seed(0)
+    model = Recurrent()
+    (images, labels), (meta_images, meta_labels) = batch((3, 4)), batch((3, 4), 5, seed=1)
+
+    def gradient(derivative):
+        meta_batch = meta_images.float(), meta_labels
+        step = Step(model, images.float(), labels, meta_batch=meta_batch, lr=0.1, derivative=derivative)
+        return step.meta_gradient(torch.ones(BATCH, CLASSES))
+
+    with pytest.warns(UserWarning, match="no forward-mode derivative"):
+        reused = gradient("reuse")
+    assert torch.equal(reused, gradient("double-backward"))
+
+
+def test_a_whole_run_ends_with_the_same_parameters():
+    ends = []
+    for derivative in ("forward", "reuse"):
+        training = Training(Experiment(rate=0.6, epochs=2, precision="float64", derivative=derivative))
+        for _ in training.events():
+            pass
+        ends.append(torch.nn.utils.parameters_to_vector(training.model.parameters()))
+    torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-10)
+
+
+def test_scaled_batched_products_go_through_torchs_own_rule():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight, self.shift = nn.Parameter(torch.ones(1, 8, CLASSES)), nn.Parameter(torch.ones(1, 1, CLASSES))
+
+        def forward(self, x):
+            return torch.baddbmm(self.shift, x[None], self.weight, beta=2, alpha=0.5)[0]
+
+    same_both_ways(Scaled().double(), (8,))

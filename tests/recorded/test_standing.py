@@ -1,0 +1,119 @@
+"""The standing comparison as the notebooks read it: complete, paired, and what docs/results.md is made of."""
+
+import numpy as np
+import pytest
+
+from gdw.comparison.report import Difference
+from gdw.methods import METHODS
+from gdw.training.experiment import Experiment
+from gdw.training.run import run
+from gdw_notebooks.checks.comparison import ThreeCells
+from gdw_notebooks.examples.portraits import SHARED, portraits
+from gdw_notebooks.figures.effect_map import effect_map, finding, verdict
+from gdw_notebooks.figures.portraits import ROWS_SHOWN, flow_portraits
+from gdw_notebooks.panels.effect_map import RIVALS, EffectMap
+from gdw_notebooks.recorded import standing
+
+SEEDS = list(range(10))
+SMALL = SHARED.with_(epochs=2)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return standing.load()
+
+
+def test_every_method_met_every_scenario_with_the_same_seeds(runs):
+    for scenario in standing.SCENARIOS:
+        of = runs[runs["scenario"] == scenario]
+        assert set(of["method"]) == set(METHODS)
+        assert all(sorted(group["seed"]) == SEEDS for _, group in of.groupby("method"))
+    for rate in standing.RATES:
+        for imbalance in standing.IMBALANCES:
+            for method in ("gdw", *RIVALS):
+                assert len(standing.accuracies(runs, standing.cell_name(rate, imbalance), method)) == len(SEEDS)
+
+
+def test_a_recorded_run_can_be_made_again_from_its_code(runs):
+    row = runs[(runs["scenario"] == "uniform 60") & (runs["method"] == "cross-entropy") & (runs["seed"] == 0)].iloc[0]
+    experiment = Experiment.from_code(row["code"])
+    assert (experiment.method, experiment.rate, experiment.seed) == ("cross-entropy", 0.6, 0)
+    assert run(experiment).accuracy == pytest.approx(row["accuracy"], abs=3)  # another processor moves it a little
+
+
+def test_a_difference_is_paired_by_seed(runs):
+    ours, theirs = (standing.accuracies(runs, "flip 40", method) for method in ("gdw", "mwnet"))
+    assert standing.difference(runs, "flip 40", "mwnet").mean == pytest.approx(np.mean(ours - theirs))
+
+
+CELLS = {(0.0, 1.0): Difference(3, 1, 5), (0.5, 1.0): Difference(-3, -5, -1), (1.0, 1.0): Difference(1, -1, 3)}
+
+
+def test_the_map_writes_every_cell_and_hatches_what_is_undecided():
+    figure = effect_map(CELLS, (0.0, 0.5, 1.0), (1.0,), rival="MWNet", chosen=(0.5, 1.0))
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts][::2] == ["+3.0", "-3.0", "+1.0"]
+    assert [patch.get_x() for patch in axes.patches if patch.get_hatch()] == [1.5]
+    assert "wins 1 and loses 1 of 3 cells" in finding(CELLS, "MWNet") == figure.get_suptitle().replace("\n", " ")
+    assert [verdict(d) for d in CELLS.values()] == ["wins", "loses", "undecided"]
+
+
+def test_the_exercise_tells_wins_losses_and_undecided_apart():
+    exercise = ThreeCells(CELLS)
+    right = {"wins": (0.0, 1.0), "loses": (0.5, 1.0), "undecided": (1, 1)}
+    assert exercise(right).right
+    assert exercise(dict.fromkeys(right)).verdict == "not answered yet"
+    assert "2 of 3 are right. Look again at: loses" in repr(exercise(right | {"loses": (1.0, 1.0)}))
+    assert "has no cell with noise rate 0.3" in repr(exercise(right | {"wins": (0.3, 1.0)}))
+    assert "A cell is a pair" in repr(exercise(right | {"wins": "here"}))
+    assert "the keys wins, loses, undecided" in repr(exercise([1, 2, 3]))
+
+
+def test_a_cell_computed_anew_stands_in_the_map_until_reset(runs, monkeypatch):
+    panel = EffectMap(runs=runs)
+    recorded, alt = panel.cells(), panel.picture.alt
+    monkeypatch.setattr(panel, "_experiments", lambda: _short(panel))
+    panel.seeds.value = 2
+    panel.compute.click()
+    assert panel.session.join(120)
+    cell = ("gdw-tied", 0.6, 1.0)
+    scores = [history.accuracy for history in panel.session.histories]
+    assert panel.fresh[cell].mean == pytest.approx(np.mean(scores[0] - scores[1] + scores[2] - scores[3]) / 2)
+    assert panel.cells()[0.6, 1.0] == panel.fresh[cell] != recorded[0.6, 1.0]
+    assert "Computed now, 2 seeds" in panel.words.value
+    panel.reset.click()
+    assert panel.cells() == recorded
+    assert panel.picture.alt == alt
+    panel.close()
+
+
+def _short(panel):
+    experiments = EffectMap._experiments(panel)
+    return [each.with_(epochs=2) for each in experiments]
+
+
+def test_the_map_follows_its_rival_and_has_a_table(runs):
+    panel = EffectMap(runs=runs)
+    panel.rival.value = "cross-entropy"
+    assert "Against cross-entropy" in panel.picture.alt
+    panel.show_table.value = True
+    assert "<caption>" in panel.data.value
+    assert panel.table()["GDW"].value_counts()["wins"] == sum(verdict(d) == "wins" for d in panel.cells().values())
+    panel.close()
+
+
+def test_portraits_show_the_same_batch_under_every_method():
+    found = portraits(["cross-entropy", "mwnet", "gdw"], SMALL, own_epochs=2)
+    flows = found.gradients["cross-entropy"]
+    assert flows.shape == (SMALL.batch_size, 10)
+    for gradient in found.gradients.values():
+        assert gradient.sum(1).abs().max() < 1e-4  # all three keep the zero-mean constraint
+    ratio = found.gradients["mwnet"] / flows
+    assert (ratio - ratio[:, :1]).abs().max() < 1e-4  # one weight for each instance
+    figure = flow_portraits(found, title="three of them")
+    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert shown[0].shape == (2 * ROWS_SHOWN, 10)
+    wrong = (found.labels != found.clean_labels).nonzero()[:ROWS_SHOWN, 0]
+    first = min(wrong.tolist(), key=lambda row: (int(found.clean_labels[row]), row))
+    expected = -float(flows[first, found.labels[first]].abs().sqrt())
+    assert float(shown[0][0, 0]) == pytest.approx(expected, abs=1e-6)

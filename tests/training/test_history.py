@@ -1,0 +1,49 @@
+"""History: saved, loaded, compared."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gdw.training.history import History
+
+
+def recorded(epochs=7):
+    history = History({"method": "gdw", "seed": 3}, ("cat", "dog"), 0.25, (6, 2), metadata={"seconds": 1.5})
+    for epoch in range(epochs):
+        history.append({
+            "test_accuracy": 10.0 * epoch, "validation_accuracy": float("nan"),
+            "class_accuracy": [50.0, 10.0 * epoch], "flow_weight": [[1.0, np.nan], [0.5, epoch / 3]],
+        })  # fmt: skip
+    return history
+
+
+def test_save_and_load_give_every_digit_back(tmp_path):
+    history = recorded()
+    history.save(tmp_path / "run.json")
+    again = History.load(tmp_path / "run.json")
+    assert again == history
+    assert again.class_names == ("cat", "dog")
+    assert again.metadata == history.metadata
+    assert "NaN" not in (tmp_path / "run.json").read_text()
+    json.loads((tmp_path / "run.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_scores_are_means_of_the_last_five_epochs():
+    history = recorded()
+    assert len(history) == 7
+    assert history.accuracy == np.mean([20, 30, 40, 50, 60])
+    assert history.worst_class == 40
+    assert np.isnan(history.validation_accuracy)
+    assert np.isnan(History({}).accuracy)
+
+
+def test_equality_sees_every_number_and_no_metadata():
+    assert recorded() == recorded()
+    other = recorded()
+    other.metadata["seconds"] = 99.0
+    assert other == recorded()
+    other["flow_weight"][3, 1, 1] = np.nextafter(1.0, 2.0)
+    assert other != recorded()
+    assert recorded(6) != recorded(7)
+    assert recorded() != "a history"

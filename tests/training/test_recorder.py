@@ -1,0 +1,102 @@
+"""The epoch's statistics against a slow loop over instances and classes."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from gdw import Step
+from gdw.training.recorder import EpochRecorder
+
+CLASSES, COUNT = 3, 30
+
+
+def steps(is_meta=None):
+    random = torch.Generator().manual_seed(0)
+    images = torch.randn(COUNT, 5, generator=random, dtype=torch.float64)
+    clean = torch.randint(CLASSES, (COUNT,), generator=random)
+    observed = torch.where(torch.rand(COUNT, generator=random) < 0.4, (clean + 1) % CLASSES, clean)
+    model = nn.Linear(5, CLASSES).double()
+    made = []
+    for indices in torch.randperm(COUNT, generator=random).split(10):
+        step = Step(model, images[indices], observed[indices], indices=indices, is_meta=is_meta)
+        weights = torch.rand(len(step), CLASSES, generator=random, dtype=torch.float64)
+        made.append((step, weights * step.flows / len(step)))
+    return clean, observed, made
+
+
+def test_every_number_of_a_row():
+    clean, observed, made = steps()
+    recorder = EpochRecorder(clean, CLASSES)
+    groups = {(g, k): [0.0, 0.0, 0.0] for g in range(2) for k in range(3)}
+    cells = {(t, c): [0.0, 0.0, 0.0, 0.0] for t in range(CLASSES) for c in range(CLASSES)}
+    instances = {}
+    for step, gradient in made:
+        recorder.add(step, gradient)
+        for row, i in enumerate(step.indices.tolist()):
+            t, y = clean[i].item(), observed[i].item()
+            pulled = []
+            for c in range(CLASSES):
+                flow, sent = step.flows[row, c].item(), gradient[row, c].item()
+                pull = sent * math.copysign(1, flow) * len(step)
+                pulled.append((pull, abs(flow)))
+                kind = 0 if c == y else 1 if c == t else 2
+                for store, key in ((groups, (int(t != y), kind)), (cells, (t, c))):
+                    for place, value in enumerate((pull, abs(flow), abs(sent), sent)[: len(store[key])]):
+                        store[key][place] += value
+            instances[i] = sum(p for p, _ in pulled) / sum(s for _, s in pulled)
+    row = recorder.row()
+    losses = torch.cat([step.losses for step, _ in made])
+    wrong = torch.cat([clean[step.indices] != step.labels for step, _ in made])
+    assert row["group_loss"].tolist() == pytest.approx([losses[~wrong].mean().item(), losses[wrong].mean().item()])
+    mass = sum(value[2] for value in groups.values())
+    for (g, k), (pull, size, sent) in groups.items():
+        if size:
+            assert row["flow_weight"][g, k] == pytest.approx(pull / size)
+            assert row["flow_mass"][g, k] == pytest.approx(sent / mass)
+        else:
+            assert np.isnan(row["flow_weight"][g, k])
+            assert np.isnan(row["flow_mass"][g, k])
+    assert np.isnan(row["flow_weight"][0, 1])  # a clean instance's true class is its observed label
+    for (t, c), (pull, size, sent, signed) in cells.items():
+        assert row["class_weight"][t, c] == pytest.approx(pull / size)
+        assert row["class_mass"][t, c] == pytest.approx(sent / mass)
+        assert row["class_push"][t, c] == pytest.approx(signed / len(made))
+    auroc = roc_auc_score((clean == observed).numpy(), [instances[i] for i in range(COUNT)])
+    assert row["auroc"] == pytest.approx(auroc)
+    assert row["train_loss"] == pytest.approx(np.mean([step.losses.mean().item() for step, _ in made]))
+
+
+def test_rows_of_the_clean_set_do_not_count():
+    clean, _, made = steps(is_meta=torch.tensor([True] * 10))
+    recorder = EpochRecorder(clean, CLASSES)
+    for step, gradient in made:
+        recorder.add(step, gradient)
+    row = recorder.row()
+    assert np.isnan(row["flow_weight"]).all()
+    assert np.isnan(row["auroc"])
+
+
+def test_the_first_bad_step_is_named():
+    clean, _, made = steps()
+    recorder = EpochRecorder(clean, CLASSES)
+    for step, gradient in made:
+        recorder.add(step, gradient)
+    assert recorder.first_bad_step() is None
+    recorder.losses[1] = torch.tensor(torch.nan)
+    assert recorder.first_bad_step() == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rounding_tells_no_instance_from_another(dtype):
+    """Cross-entropy weighs them all alike, so clean and mislabelled ones are tied: exactly one half."""
+    clean, _, made = steps()
+    recorder = EpochRecorder(clean, CLASSES)
+    for step, _ in made:
+        step.flows = step.flows.to(dtype)
+        recorder.add(step, step.flows / 7 * 0.7)  # all weigh 1, but for the last bit
+    assert recorder.row()["auroc"] == 0.5
+    assert len(recorder.instance_weights.unique()) > 1

@@ -1,0 +1,343 @@
+"""A captured step ends where the step as written ends, or says why it cannot be captured.
+
+Bit for bit, but for BatchNorm along a tangent: under a recording torch's forward mode orders its sums otherwise.
+"""
+
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import gdw
+from gdw.gradients.seen import Seen
+from gdw.methods import GDW, METHODS, CrossEntropy
+from gdw.training import stepping
+from gdw.training.recording import Operations, Recorder
+from tests import cuda_graph
+from tests.pictures import shifted_digits
+from tests.runs import trained
+
+SMALL = {"rate": 0.4, "epochs": 2, "batch_size": 50, "train_per_class": 30, "test_per_class": 10, "device": "cpu"}
+CAPTURABLE = [name for name, method in METHODS.items() if vars(method).get("capturable")]
+DIFFERENTIATED = ("auto", "forward", "reuse", "double-backward", "no-virtual-step", "finite-difference", "last-layer")
+
+
+@pytest.fixture(params=["operations", "CUDA graph"])
+def recorder(request, monkeypatch):
+    """Each kind of recording in turn; the graph with an understudy for the GPU."""
+    if request.param == "CUDA graph":
+        as_on_a_gpu(monkeypatch)
+    return request.param
+
+
+def as_on_a_gpu(monkeypatch):
+    cuda_graph.understudy(monkeypatch)
+    monkeypatch.setattr(stepping, "Recorder", lambda device, owner: Recorder(torch.device("cuda:1"), owner))
+
+
+def same(experiment, atol=0.0, **own):
+    """Model, method and History of a captured run are those of an ordinary one."""
+    written, captured = trained(experiment, **own), trained(experiment.with_(capture=True), **own)
+    found = state(captured)
+    for name, value in state(written).items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=atol, msg=name)
+    if not atol:
+        assert replace(captured.history, config=written.history.config) == written.history
+    else:
+        torch.testing.assert_close(captured.history.epochs, written.history.epochs, rtol=0, atol=atol, equal_nan=True)
+    return captured
+
+
+def state(training):
+    """Every tensor that a run has learnt, by name."""
+    kept = {"model": training.model.state_dict(), "method": training.method.state_dict()}
+    leaves = torch.utils._pytree.tree_flatten_with_path(kept)[0]
+    return {str(path): value for path, value in leaves if isinstance(value, torch.Tensor)}
+
+
+@pytest.mark.parametrize("method", CAPTURABLE)
+def test_every_method_that_says_so_can_be_captured(method, recorder):
+    same(gdw.Experiment(method=method, **SMALL))
+
+
+@pytest.mark.parametrize("derivative", DIFFERENTIATED)
+def test_every_derivative(derivative, recorder):
+    same(gdw.Experiment(derivative=derivative, **SMALL))
+    same(gdw.Experiment(model="cnn", derivative=derivative, precision="float64", **SMALL), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"save_memory": True}, {"precision": "float64"}, {"precision": "bfloat16"}, {"max_prob": 0.999}],
+    ids=str,
+)
+def test_every_option(how, recorder):
+    same(gdw.Experiment(**how, **SMALL))
+
+
+@pytest.mark.parametrize("how", ["save_memory", "channels_last"])
+def test_every_option_of_a_convolutional_network(how, recorder):
+    same(gdw.Experiment(model="cnn", precision="float64", **{how: True}, **SMALL), atol=1e-9)
+
+
+def test_pictures_augmented_and_fetched_from_the_host(recorder):
+    same(gdw.Experiment(method="gdw", **SMALL), dataset=shifted_digits(), resident=False)
+
+
+def test_a_step_leaves_what_a_recorder_sees_and_each_keeps_its_own():
+    """One replay's numbers stay when the next has been taken."""
+    batches = [e for e in gdw.Training(gdw.Experiment(capture=True, **SMALL)).events() if isinstance(e, gdw.BatchDone)]
+    written = [e for e in gdw.Training(gdw.Experiment(**SMALL)).events() if isinstance(e, gdw.BatchDone)]
+    assert len(batches) == len(written)
+    for captured, step in zip(batches, written, strict=True):
+        assert isinstance(captured.step, Seen)
+        assert len(captured.step) == len(step.step)
+        assert torch.equal(captured.gradient, step.gradient)
+        for name in ("flows", "losses", "labels", "indices"):
+            assert torch.equal(getattr(captured.step, name), getattr(step.step, name))
+
+
+def test_the_understudy_notices_what_a_gpu_would(monkeypatch):
+    """A method that puts a new tensor in an old one's place is astray in a graph: the tests above can fail."""
+
+    class Moving(CrossEntropy):
+        capturable = True
+
+        def logit_gradient(self, step):
+            self.mean = getattr(self, "mean", torch.zeros(())) * 0.5 + step.losses.mean()
+            return super().logit_gradient(step) * self.mean
+
+    as_on_a_gpu(monkeypatch)
+    experiment = gdw.Experiment(method="cross-entropy", **SMALL)
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        trained(experiment.with_(capture=True), method=Moving(10))
+
+
+def reads_a_loss(method, step):
+    return float(step.losses.mean())
+
+
+def reads_what_was_there_before(method, step):
+    before = float(method.mean)
+    method.mean.mul_(0.5).add_(step.losses.mean())
+    return before
+
+
+def makes_a_list(method, step):
+    return max(step.losses.tolist())
+
+
+def makes_an_array(method, step):
+    return float(step.losses.numpy().max())
+
+
+@pytest.mark.parametrize("read", [reads_a_loss, reads_what_was_there_before, makes_a_list, makes_an_array])
+def test_reading_a_number_on_the_host_is_an_error(read):
+    class Reading(CrossEntropy):
+        capturable = True
+
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.register_buffer("mean", torch.ones(()))
+
+        def logit_gradient(self, step):
+            return super().logit_gradient(step) * read(self, step)
+
+    with pytest.raises(RuntimeError, match="cannot be recorded .*on the host.*: leave out capture"):
+        trained(gdw.Experiment(method="cross-entropy", capture=True, **SMALL), method=Reading(10))
+
+
+def test_an_error_within_a_graph_says_what_to_do(monkeypatch):
+    class Reading(CrossEntropy):
+        capturable = True
+
+        def logit_gradient(self, step):
+            return super().logit_gradient(step) * float(step.losses.mean())
+
+    as_on_a_gpu(monkeypatch)
+    with pytest.raises(RuntimeError, match="cannot be recorded .*not permitted.*: leave out capture"):
+        trained(gdw.Experiment(method="cross-entropy", capture=True, **SMALL), method=Reading(10))
+
+
+class Centred(nn.Module):
+    """Keeps a running mean of its pictures, in place or not."""
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.in_place, self.linear = in_place, nn.Linear(64, 10)
+        self.register_buffer("centre", torch.zeros(64))
+
+    def forward(self, images):
+        mean = images.flatten(1).mean(0)
+        if self.in_place:
+            self.centre.mul_(0.9).add_(0.1 * mean)
+        else:
+            self.centre = 0.9 * self.centre + 0.1 * mean
+        return self.linear(images.flatten(1) - self.centre)
+
+
+def test_a_models_own_buffers_are_followed_or_refused(recorder):
+    experiment = gdw.Experiment(method="gdw", **SMALL)
+    model = Centred(in_place=True)
+    captured = trained(experiment.with_(capture=True), model=deepcopy(model))
+    written = trained(experiment, model=deepcopy(model))
+    assert torch.equal(captured.model.centre, written.model.centre)
+    with pytest.raises(ValueError, match="centre is another tensor after each step"):
+        trained(experiment.with_(capture=True), model=Centred(in_place=False))
+
+
+def test_statistics_move_even_if_nobody_looks_at_what_was_normalised():
+    norm = nn.BatchNorm1d(3)
+
+    def step():
+        norm(torch.arange(12.0).view(4, 3))
+        return (torch.ones(1),)
+
+    recording = Operations(step)
+    before = norm.running_mean.clone()
+    recording.replay()
+    assert not torch.equal(norm.running_mean, before)
+
+
+def test_another_name_that_is_reshaped_in_place_stays_another():
+    losses = torch.ones(3)
+
+    def step():
+        column = losses.detach().unsqueeze_(1)
+        return losses + column.sum(), (losses + 1).detach().unsqueeze_(1)
+
+    recording = Operations(step)
+    first, second = recording.replay()
+    assert (first.shape, second.shape) == ((3,), (3, 1))
+
+
+def test_two_recordings_at_a_time():
+    """Two labs in one notebook: each run is the one it would be alone."""
+    experiment = gdw.Experiment(capture=True, **SMALL)
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda seed: gdw.run(experiment.with_(seed=seed)), [0, 1, 0, 1]))
+    assert runs[0] == runs[2] == gdw.run(experiment)
+    assert runs[1] == runs[3]
+
+
+def test_a_graph_keeps_what_it_reads(monkeypatch):
+    """It holds addresses: whoever keeps the recording alone keeps the network and its batches."""
+    as_on_a_gpu(monkeypatch)
+
+    def recorded():
+        weight, state = torch.ones(3), torch.zeros(3)
+        recorder = Recorder(torch.device("cuda"), nn.Module())
+
+        def step():
+            state.add_(weight)
+            return (state * 2,)
+
+        while recorder.runs_left:
+            recorder.warm_up(step)
+        return recorder.record(step)
+
+    recording = recorded()
+    gc.collect()
+    assert recording.outputs[0].tolist() == [8, 8, 8]  # three runs to warm up, one replay
+    assert recording.replay()[0].tolist() == [10, 10, 10]
+    assert recording.outputs[0].tolist() == [8, 8, 8]
+
+
+def test_no_step_waits_for_the_garbage_collector():
+    """A step that is over frees its graph: else a GPU's memory fills, and old streams linger."""
+    training = gdw.Training(gdw.Experiment(**SMALL))
+    gc.disable()
+    try:
+        events = training.events()
+        seen = weakref.ref(next(events).step)
+        next(events)
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+def test_a_recording_is_free_of_bookkeeping():
+    weight = nn.Parameter(torch.ones(3))
+
+    def step():
+        weight.grad = None
+        (weight.detach().clone() * weight).sum().backward()
+        with torch.no_grad():
+            weight.sub_(weight.grad)
+        return (weight.detach() * 2,)
+
+    recording = Operations(step)
+    names = [str(node.target) for node in recording._module.graph.nodes]
+    assert not [name for name in names if name.startswith(("aten.detach", "aten.alias", "profiler"))]
+    assert torch.equal(recording.outputs[0], torch.zeros(3))  # 1 - 1, doubled
+    with torch.no_grad():
+        weight.fill_(3)
+    assert torch.equal(recording.replay()[0], torch.zeros(3))  # 3 - 3
+
+
+@pytest.mark.parametrize(
+    "settings", [{"method": "co-teaching"}, {"method": "ldam-drw"}, {"settings": {"meta_every": 2}}], ids=str
+)
+def test_steps_that_are_not_alike_are_taken_one_by_one(settings):
+    training = same(gdw.Experiment(**settings, **SMALL))
+    assert training.history.metadata["captured"] is False
+    assert trained(gdw.Experiment(capture=True, **SMALL)).history.metadata["captured"] is True
+
+
+def test_a_subclass_has_to_say_so_itself():
+    class Own(GDW):
+        pass
+
+    assert GDW(10).steps_alike()
+    assert not Own(10).steps_alike()
+
+
+@pytest.mark.parametrize("how", ["capture", "compile"])
+def test_dropout_is_refused(how):
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+    with pytest.raises(ValueError, match="random numbers"):
+        trained(gdw.Experiment(**{how: True}, **SMALL), model=model)
+
+
+@pytest.mark.parametrize(
+    "other", [{"capture": True}, {"derivative": "reuse"}, {"derivative": "double-backward"}], ids=str
+)
+def test_compiled_and_what_does_not_go_with_it_are_a_choice(other):
+    with pytest.raises(ValueError, match="choose one"):
+        gdw.Experiment(compile=True, **other)
+
+
+def test_an_optimiser_of_the_methods_is_as_it_was(monkeypatch):
+    """Adam consents to a graph while it is recorded, not for good: a saved one would not go on on a CPU."""
+    as_on_a_gpu(monkeypatch)
+    method = GDW(10)
+    (group,) = method.optimizer.param_groups
+    within = []
+
+    def step():
+        within.append(group["capturable"])
+        return (torch.ones(1),)
+
+    recorder = Recorder(torch.device("cuda"), method)
+    recorder.warm_up(step)
+    recorder.record(step)
+    assert within == [False, True]
+    assert group["capturable"] is False
+
+
+def test_nothing_is_left_in_grad():
+    training = trained(gdw.Experiment(capture=True, **SMALL))
+    assert all(parameter.grad is None for parameter in training.model.parameters())
+
+
+def test_saved_and_loaded(tmp_path):
+    training = trained(gdw.Experiment(capture=True, **SMALL))
+    training.save(tmp_path / "run.pt")
+    again = gdw.Training.load(tmp_path / "run.pt")
+    for name, value in state(training).items():
+        assert torch.equal(state(again)[name], value), name
