@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 # conda-forge's names for what PyPI calls otherwise
-CONDA_TO_PYPI = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+CONDA_TO_PYPI = {"pytorch": "torch", "python-build": "build", "matplotlib-base": "matplotlib"}
 # what conda needs to be told and pip does not
 CONDA_ONLY = {"python", "pip"}
 
