@@ -25,6 +25,7 @@ from gdw.comparison.sweep import run_all
 from gdw.networks.autocast import Autocast
 from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone
+from gdw.training.provenance import experiment_of
 from gdw.training.run import Training
 from gdw.training.stepping import take_step
 
@@ -97,6 +98,11 @@ def _operations(method_name: str, how: dict) -> int:
     return operations(steps)
 
 
+def _identity(experiment: Experiment) -> str:
+    """With the engine: two exact derivatives are the same experiment, and two rows of the table."""
+    return json.dumps(experiment.everything(), sort_keys=True)
+
+
 def accuracies(seeds: Sequence[int], workers: int | None = None) -> dict[str, dict[str, list[float]]]:
     """Test accuracy in percent by way and scenario, one for each seed in order."""
     experiments = {
@@ -106,8 +112,8 @@ def accuracies(seeds: Sequence[int], workers: int | None = None) -> dict[str, di
         for seed in seeds
     }
     runs = tqdm(run_all(list(experiments.values()), workers=workers), total=len(experiments), unit="run")
-    by_run = {json.dumps(history.config, sort_keys=True): history.accuracy for history in runs}
-    score = {key: by_run[json.dumps(e.config(), sort_keys=True)] for key, e in experiments.items()}
+    by_run = {_identity(experiment_of(history)): history.accuracy for history in runs}
+    score = {key: by_run[_identity(e)] for key, e in experiments.items()}
     return {
         way: {scenario: [score[way, scenario, seed] for seed in seeds] for scenario in SCENARIOS} for way in WAYS
     }

@@ -21,9 +21,9 @@ from gdw.comparison import sweep
 from gdw.comparison.tables import deviations, differences, means, scenario_name, table
 from gdw.data.published import cifar10_at
 from gdw.errors import unknown
+from gdw.training.engine import resolve_device
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
-from gdw.training.run import resolve_device
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -39,7 +39,7 @@ SCENARIOS: Mapping[str, Mapping] = {
 SEEDS = 3
 DIGITS = 4  # significant ones, of the numbers in a saved History
 CHANGES = (
-    "model", "epochs", "batch-size", "meta-per-class", "train-per-class", "test-per-class", "image-size", "threads",
+    "model", "epochs", "batch_size", "meta_per_class", "train_per_class", "test_per_class", "image_size", "threads",
     "device", "precision",
 )  # fmt: skip
 
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     os.environ["GDW_DATA"] = str(options.data.expanduser().resolve())  # for the workers too
-    given = {name: getattr(options, name) for name in (change.replace("-", "_") for change in CHANGES)}
+    given = {name: getattr(options, name) for name in CHANGES}
     device = resolve_device(options.device or "auto").type
     given["capture"] = device == "cuda" if options.capture is None else options.capture
     experiments = experiments_of(

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,42 +15,61 @@ from gdw.comparison.sweep_spec import load_spec
 from gdw.comparison.tables import means, table
 from gdw.data.corruption import IMBALANCES, NOISES
 from gdw.data.dataset import Dataset
-from gdw.data.datasets import load_dataset
+from gdw.data.datasets import DATASETS
 from gdw.gradients.step import DERIVATIVES
 from gdw.methods import METHODS
-from gdw.training.experiment import DEVICES, PRECISIONS, Experiment
+from gdw.methods.plugins import load_plugins
+from gdw.networks.classifiers import MODELS
+from gdw.training.engine import DEVICES, PRECISIONS
+from gdw.training.experiment import Experiment, parse_field
 from gdw.training.history import History
+from gdw.training.inputs import dataset_of
 from gdw.training.loop import EpochDone
 from gdw.training.many import ManySeeds
 
+# Every field of Experiment but method, seed and settings, which have options of their own: name, kind, help.
 OPTIONS = (
-    ("dataset", str, "digits, clouds, mnist, fashion-mnist, cifar10, cifar100, cifar10-folder, or a folder's path"),
-    ("noise", str, f"label noise: {', '.join(NOISES)}, instance-dependent, or human:PATH[:KEY]"),
+    ("dataset", str, f"{', '.join(DATASETS)}, or a folder's path"),
+    ("noise", str, f"{', '.join(NOISES)}, instance-dependent, human:PATH[:KEY], or a matrix [[0.9,0.1],[0.2,0.8]]"),
     ("rate", float, "the noise's parameter in [0, 1]"),
     ("imbalance", float, "smallest class / largest, in (0, 1]"),
-    ("imbalance-kind", str, f"{', '.join(IMBALANCES)}"),
-    ("model", str, "mlp, cnn, resnet32, wrn28_10"),
-    ("epochs", int, "budget of each run"),
-    ("batch-size", int, "training images in a step"),
+    ("imbalance_kind", str, f"{', '.join(IMBALANCES)}"),
+    ("model", str, ", ".join(MODELS)),
+    ("epochs", int, "passes over the training set"),
+    ("batch_size", int, "training images in a step"),
     ("lr", float, "learning rate at the start of the cosine"),
-    ("meta-per-class", int, "clean images of each class"),
-    ("validation-per-class", int, "clean images of each class, held out to choose settings on"),
-    ("train-per-class", int, "a smaller run: so many training images of each class"),
-    ("test-per-class", int, "a smaller run: so many test images of each class"),
-    ("image-size", int, "height and width of an image folder's pictures"),
+    ("momentum", float, "of SGD, in [0, 1)"),
+    ("weight_decay", float, "of SGD"),
+    ("meta_per_class", int, "clean images of each class"),
+    ("validation_per_class", int, "clean images of each class, held out to choose settings on"),
+    ("train_per_class", int, "a smaller run: so many training images of each class"),
+    ("test_per_class", int, "a smaller run: so many test images of each class"),
+    ("image_size", int, "height and width of an image folder's pictures"),
+    ("augment", bool, "pictures are neither shifted nor mirrored"),
+    ("flip", bool, "pictures are not mirrored: left and right differ"),
+    ("features", str, "train on features of this frozen pretrained network of timm: tf_efficientnet_lite0, ..."),
+    ("features_size", int, "height and width at which that network sees the pictures"),
+    ("mirrored", bool, "with features: those of the mirrored pictures too"),
+    ("max_prob", float, "the reference code's clamp on probabilities, such as 0.999 (docs/quirks.md)"),
     ("threads", int, "of torch on the CPU; 0 leaves torch's own choice"),
     ("device", str, ", ".join(DEVICES)),
     ("precision", str, ", ".join(PRECISIONS)),
     ("derivative", str, f"how the meta gradient is taken: {', '.join(DERIVATIVES)}"),
+    ("save_memory", bool, "half the memory of a GDW step"),
+    ("channels_last", bool, "memory layout of convolutional networks"),
+    ("capture", bool, "record one step and replay it"),
+    ("compile", bool, "the network through torch.compile"),
 )
+PLUGIN = "a module, or a .py file, that registers methods of your own (gdw.methods.register); give it again for more"
 
-AT_ONCE = "train up to so many seeds in one vectorised step where method and model bear it (default: 1)"
+AT_ONCE = "train up to so many seeds in one vectorised step if the method and the model support it (default: 1)"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse, run, print; returns the exit status. Bad input ends in one sentence on stderr and status 2."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
+        options.plugin = load_plugins(options.plugin)
         return options.command(options)
     except (ValueError, OSError) as error:
         print(f"gdw: {error}", file=sys.stderr)
@@ -60,7 +80,7 @@ def run_command(options: argparse.Namespace) -> int:
     """Every method with every seed; a table, and with ``--json`` a record per run."""
     _check_folder(options.json)
     experiments = experiments_of(options)
-    dataset = load_dataset(experiments[0].dataset, image_size=experiments[0].image_size)  # decoded once for all runs
+    dataset = _dataset(experiments[0])  # read once for all runs
     histories: list[History] = []
     for group in sweep.grouped(experiments, options.seeds_at_once):
         histories += _run_with_progress(group, dataset)
@@ -74,15 +94,15 @@ def run_command(options: argparse.Namespace) -> int:
 
 def experiments_of(options: argparse.Namespace) -> list[Experiment]:
     """The experiments that the options name, seeds outermost, so that an unbroken part of them is paired."""
-    given = {name.replace("-", "_"): getattr(options, name.replace("-", "_")) for name, *_ in OPTIONS}
-    given |= {name: getattr(options, name, None) for name in ("save_memory", "channels_last", "capture", "compile")}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: getattr(options, name) for name, *_ in OPTIONS if getattr(options, name) is not None}
+    if "noise" in given:
+        given["noise"] = parse_field("noise", given["noise"])
     if options.seeds < 1:
         raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     methods = options.method or ["gdw"]
-    settings = dict(_setting(text) for text in options.set)
-    return [Experiment(**given, method=m, seed=s, settings=settings) for s in seeds for m in dict.fromkeys(methods)]
+    settings = {m: _settings_for(m, options.set, methods) for m in methods}
+    return [Experiment(**given, method=m, seed=s, settings=settings[m]) for s in seeds for m in dict.fromkeys(methods)]
 
 
 def sweep_command(options: argparse.Namespace) -> int:
@@ -135,6 +155,19 @@ def _run_with_progress(group: sweep.Group, dataset: Dataset) -> list[History]:
     return many.histories
 
 
+def _dataset(experiment: Experiment) -> Dataset:
+    """The experiment's data set; a bar shows how many pictures have their features."""
+    if experiment.features is None:
+        return dataset_of(experiment)
+    with tqdm(desc=f"features of {experiment.features}", unit="picture", delay=1) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return dataset_of(experiment, progress=progress)
+
+
 def _scenario(experiment: Experiment, history: History) -> str:
     classes = ", ".join(history.class_names[:10]) + (", ..." if len(history.class_names) > 10 else "")
     return (
@@ -145,17 +178,23 @@ def _scenario(experiment: Experiment, history: History) -> str:
     )
 
 
-def _setting(text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"--set takes name=value, got {text!r}")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        raise ValueError(f"--set {name}: {value!r} is neither a number nor true or false") from None
+def _settings_for(method: str, texts: list[str], methods: list[str]) -> dict[str, object]:
+    """``name=value`` is for every method, ``method.name=value`` for that one."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes name=value, got {text!r}")
+        owner, dot, own = name.rpartition(".")
+        if dot and owner not in methods:
+            raise ValueError(f"--set {text}: --method {owner} is not among the methods of this run")
+        if not dot or owner == method:
+            found[own] = parse_field(f"--set {own}", value)
+    return found
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
     parser = argparse.ArgumentParser(prog="gdw", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
     running = commands.add_parser("run", help="train methods side by side and compare them")
@@ -165,11 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds (default: 1)")
     running.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them (default: 0)")
     running.add_argument("--seeds-at-once", type=int, default=1, metavar="N", help=AT_ONCE)
-    running.add_argument("--save-memory", action="store_true", default=None, help="half the memory of a GDW step")
-    running.add_argument("--channels-last", action="store_true", default=None, help="layout of convolutional networks")
-    running.add_argument("--capture", action="store_true", default=None, help="record one step and replay it")
-    running.add_argument("--compile", action="store_true", default=None, help="the network through torch.compile")
-    running.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the methods")
+    running.add_argument("--set", action="append", default=[], metavar="[METHOD.]NAME=VALUE", help="a setting")
     running.add_argument("--json", type=Path, metavar="FILE", help="write one record per run")
     sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file")
     sweeping.set_defaults(command=sweep_command)
@@ -182,13 +217,21 @@ def _parser() -> argparse.ArgumentParser:
     sweeping.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler (tcp://host:port), or local")
     listing = commands.add_parser("methods", help="list the methods and their sources")
     listing.set_defaults(command=methods_command)
+    for command in (running, sweeping, listing):
+        command.add_argument("--plugin", action="append", default=[], metavar="MODULE", help=PLUGIN)
     return parser
 
 
 def add_experiment_options(parser: argparse.ArgumentParser, options: Iterable[tuple]) -> None:
-    """``--name VALUE`` for every field; what is left out comes from the data set's preset."""
+    """``--name VALUE`` for every field, ``--name`` or ``--no-name`` for a switch; the preset fills in the rest."""
+    on = {field.name for field in fields(Experiment) if field.default is True}
     for name, kind, text in options:
-        parser.add_argument(f"--{name}", type=kind, metavar=name.upper(), help=text)
+        flag = name.replace("_", "-")
+        if kind is bool:
+            flag, action = (f"--no-{flag}", "store_false") if name in on else (f"--{flag}", "store_true")
+            parser.add_argument(flag, dest=name, action=action, default=None, help=text)
+        else:
+            parser.add_argument(f"--{flag}", type=kind, metavar=flag.upper(), help=text)
 
 
 if __name__ == "__main__":

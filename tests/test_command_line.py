@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
 import gdw
-from gdw.__main__ import main
+from gdw.__main__ import OPTIONS, experiments_of, main, parser
 
 QUICK = ["run", "--rate", "0.6", "--epochs", "2", "--device", "cpu"]
 
@@ -56,8 +57,8 @@ def test_how_a_step_is_taken_stands_in_the_record(tmp_path):
     assert main([*QUICK, "--save-memory", "--channels-last", "--capture", "--json", str(file)]) == 0
     assert main([*QUICK, "--derivative", "reuse", "--json", str(tmp_path / "reuse.json")]) == 0
     (record,) = json.loads(file.read_text())
-    assert all(record["config"][name] is True for name in ("save_memory", "channels_last", "capture"))
-    assert json.loads((tmp_path / "reuse.json").read_text())[0]["config"]["derivative"] == "reuse"
+    assert all(record["engine"][name] is True for name in ("save_memory", "channels_last", "capture"))
+    assert json.loads((tmp_path / "reuse.json").read_text())[0]["engine"]["derivative"] == "reuse"
 
 
 def test_a_diverging_run_is_reported_and_the_others_go_on(capsys):
@@ -97,3 +98,27 @@ def test_seeds_at_once_give_the_same_table(tmp_path, capsys):
 def test_a_diverging_seed_among_many_is_reported(capsys):
     assert main([*QUICK, "--lr", "1e30", "--seeds", "2", "--seeds-at-once", "2"]) == 1
     assert capsys.readouterr().err.count("the loss stopped being finite at step") == 2
+
+
+def test_every_field_of_an_experiment_is_reachable():
+    own_options = {"method", "seed", "settings"}  # --method, --seeds with --first-seed, --set
+    assert {name for name, *_ in OPTIONS} == {field.name for field in fields(gdw.Experiment)} - own_options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--no-augment"], {"augment": False}),
+        (["--no-flip"], {"flip": False}),
+        (["--capture"], {"capture": True}),
+        (["--momentum", "0.5", "--weight-decay", "0.1"], {"momentum": 0.5, "weight_decay": 0.1}),
+        (["--noise", "[[0.9, 0.1], [0.5, 0.5]]"], {"noise": ((0.9, 0.1), (0.5, 0.5))}),
+        (["--max-prob", "0.999"], {"max_prob": 0.999}),
+        (["--set", "clip=1", "--method", "gdw"], {"settings": {"clip": 1}}),
+        (["--set", "gdw.clip=2", "--method", "gdw"], {"settings": {"clip": 2}}),
+    ],
+)
+def test_options_become_fields(arguments, expected):
+    (found,) = experiments_of(parser().parse_args(["run", *arguments]))
+    assert found == gdw.Experiment(**expected)
+    assert found.engine == gdw.Experiment(**expected).engine

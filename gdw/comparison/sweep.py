@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from threading import Thread
@@ -16,9 +15,9 @@ from threading import Thread
 import torch
 
 from gdw.data.dataset import Dataset
-from gdw.data.datasets import load_dataset
-from gdw.training.experiment import Experiment, from_config
+from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.history import SCORE_EPOCHS, History
+from gdw.training.inputs import dataset_of, source_of
 from gdw.training.loop import TrainingDiverged
 from gdw.training.many import bears_seeds, run_seeds
 from gdw.training.run import run
@@ -70,7 +69,7 @@ def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         apart = {"seed": None} if bears_seeds(experiment) else {}
-        groups.setdefault(key({**experiment.config(), **apart}), []).append(experiment)
+        groups.setdefault(json.dumps({**experiment.everything(), **apart}, sort_keys=True), []).append(experiment)
     return [
         tuple(group[start : start + seeds_at_once])
         for group in groups.values()
@@ -118,7 +117,7 @@ def _on_processes(groups: Sequence[Group], workers: int | None) -> Iterator[Hist
 
 
 def _configs(group: Group) -> list[dict]:
-    return [experiment.config() for experiment in group]
+    return [experiment.everything() for experiment in group]
 
 
 def _histories_of(future: Future, group: Group) -> list[History]:
@@ -133,7 +132,7 @@ def _run_group(configs: list[dict]) -> list[dict]:
     if len(configs) > 1:
         experiment = from_config(configs[0])
         with suppress(Exception):  # whatever it is, each run tells it for itself below
-            dataset = _dataset(experiment.dataset, experiment.image_size)
+            dataset = _dataset(experiment)
             histories = run_seeds(experiment, [config["seed"] for config in configs], dataset=dataset)
             return [history.to_record() for history in histories]
     return [_run_one(config) for config in configs]
@@ -143,7 +142,7 @@ def _run_one(config: dict) -> dict:
     """In the worker: plain values in, plain values out, whatever the executor speaks."""
     try:
         experiment = from_config(config)
-        return run(experiment, dataset=_dataset(experiment.dataset, experiment.image_size)).to_record()
+        return run(experiment, dataset=_dataset(experiment)).to_record()
     except TrainingDiverged as error:
         history = error.history
     except Exception as error:  # whatever a run may raise is its own failure, not the sweep's
@@ -151,10 +150,15 @@ def _run_one(config: dict) -> dict:
     return history.to_record()
 
 
-@cache
-def _dataset(name: str, image_size: int | None) -> Dataset:
+_DATASETS: dict[tuple, Dataset] = {}
+
+
+def _dataset(experiment: Experiment) -> Dataset:
     """Decoded once per worker process; nobody writes to it."""
-    return load_dataset(name, image_size=image_size)
+    source = source_of(experiment)
+    if source not in _DATASETS:
+        _DATASETS[source] = dataset_of(experiment)
+    return _DATASETS[source]
 
 
 def _begin_worker() -> None:
@@ -175,7 +179,8 @@ def record(history: History) -> dict:
         "method": history.method,
         "seed": history.seed,
         "config": history.config,
-        "code": from_config(history.config).code,
+        "engine": history.metadata.get("engine"),
+        "code": None if OWN in history.config else from_config(history.config).code,
         "accuracy": _finite(history.accuracy),
         "worst_class": _finite(history.worst_class),
         "validation_accuracy": _finite(history.validation_accuracy if len(history) else float("nan")),
@@ -252,7 +257,9 @@ def read(path: str | Path) -> list[dict]:
 
 
 def key(config: dict) -> str:
-    """What makes two runs the same."""
+    """What makes two runs the same: the science of a config, of this version or an earlier one."""
+    with suppress(ValueError):  # a run on objects of its own is the same as no other
+        config = from_config(config).config()
     return json.dumps(config, sort_keys=True)
 
 

@@ -6,12 +6,13 @@ from dataclasses import fields
 from itertools import product
 from pathlib import Path
 
-from gdw.errors import unknown
+from gdw.errors import unknown, whole_number
 from gdw.methods import method_class
 from gdw.training.experiment import Experiment
 
 SCENARIO_FIELDS = ("noise", "rate", "imbalance", "imbalance_kind")
 OWN_KEYS = ("methods", "scenarios", "seeds", "settings")
+COMMON_FIELDS = tuple(field.name for field in fields(Experiment) if field.name not in ("method", "seed", "settings"))
 
 
 def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str] | None = None) -> list[Experiment]:
@@ -37,56 +38,81 @@ def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str]
         ValueError: an unknown key, method or value, with the nearest known one.
     """
     try:
-        spec = tomllib.loads(Path(path).read_text())
-    except tomllib.TOMLDecodeError as error:
+        spec = tomllib.loads(Path(path).read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
-    return experiments_of(spec, seeds, methods)
+    try:
+        return experiments_of(spec, seeds, methods)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def experiments_of(
     spec: dict, seeds: int | None = None, methods: Sequence[str] | None = None
 ) -> list[Experiment]:
     """As ``load_spec``, from the parsed file."""
+    _check_names("key of a sweep", spec, [*COMMON_FIELDS, *OWN_KEYS])
     common = {name: value for name, value in spec.items() if name not in OWN_KEYS}
-    _check_names("key of a sweep", common, [f.name for f in fields(Experiment)] + list(OWN_KEYS))
-    settings = spec.get("settings", {})
-    names = list(methods or spec.get("methods", ()))
+    settings = _table("settings", spec.get("settings", {}))
+    names = list(methods or _list_of("methods", spec.get("methods", []), "names of methods"))
     for name in [*names, *settings]:
         method_class(name)
+    for name, own in settings.items():
+        _table(f"settings.{name}", own)
     if not names:
-        raise ValueError("the sweep names no method: give it methods = [...]")
-    return [
+        raise ValueError('the sweep names no method: give it methods = ["gdw", ...]')
+    experiments = [
         Experiment(**{**common, **scenario, "method": name, "seed": seed, "settings": settings.get(name, {})})
         for seed in _seeds(spec.get("seeds", 1) if seeds is None else seeds)
         for scenario in scenarios_of(spec)
         for name in dict.fromkeys(names)
     ]
+    return list(dict.fromkeys(experiments))  # rate 0 and rate 0.0 are one
 
 
 def scenarios_of(spec: dict) -> list[dict]:
     """The scenarios, lists of values multiplied out, each once, in the order of the file."""
     found = []
-    for entry in spec.get("scenarios", [{}]):
-        _check_names("key of a scenario", entry, SCENARIO_FIELDS)
-        axes = [value if isinstance(value, list) and name != "noise" else [value] for name, value in entry.items()]
-        if isinstance(entry.get("noise"), list):
-            axes[list(entry).index("noise")] = _noises(entry["noise"])
+    for entry in _list_of("scenarios", spec.get("scenarios", [{}]), "tables: write [[scenarios]]"):
+        _check_names("key of a scenario", _table("a scenario", entry), SCENARIO_FIELDS)
+        axes = [_values(name, value) for name, value in entry.items()]
         found += [dict(zip(entry, values, strict=True)) for values in product(*axes)]
+    if not found:
+        raise ValueError("the sweep has no scenario: leave scenarios out for the data as it is, or give it one")
     return [scenario for place, scenario in enumerate(found) if scenario not in found[:place]]
 
 
-def _noises(value: list) -> list:
-    """A list of names, or one matrix."""
-    if all(isinstance(name, str) for name in value):
-        return value
-    return [tuple(tuple(row) for row in value)]
+def _values(name: str, value: object) -> list:
+    """All values of one key of a scenario: a list stands for each of them, but a matrix of noise is one value."""
+    if not isinstance(value, list):
+        return [value]
+    if not value:
+        raise ValueError(f"{name} = [] names no value")
+    if name == "noise" and not all(isinstance(each, str) for each in value):
+        return [value]
+    return value
 
 
-def _seeds(seeds: int | list[int]) -> list[int]:
-    found = list(range(seeds)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))
+def _seeds(seeds: object) -> list[int]:
+    if isinstance(seeds, list):
+        found = list(dict.fromkeys(whole_number("each seed", seed) for seed in seeds))
+    else:
+        found = list(range(whole_number("seeds (how many, or a list of them)", seeds, 1)))
     if not found:
-        raise ValueError(f"a sweep needs at least one seed, got {seeds!r}")
+        raise ValueError("a sweep needs at least one seed, got seeds = []")
     return found
+
+
+def _list_of(name: str, value: object, what: str) -> list:
+    if not isinstance(value, list):
+        raise ValueError(f"{name} must be a list of {what}, got {value!r}")
+    return value
+
+
+def _table(name: str, value: object) -> dict:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} must be a table of names and values, got {value!r}")
+    return value
 
 
 def _check_names(kind: str, given: dict, known: Sequence[str]) -> None:

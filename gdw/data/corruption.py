@@ -82,7 +82,7 @@ def transition_matrix(
     Source: GDW (Chen et al., NeurIPS 2021), section 4; Meta-Weight-Net (Shu et al., NeurIPS 2019) for the flips.
     """
     if not isinstance(noise, str):
-        return _checked_matrix(noise, classes)
+        return checked_matrix(noise, classes)
     if noise not in NOISES:
         raise unknown("noise", noise, NOISES)
     require_between("rate", rate, 0, 1)
@@ -91,7 +91,12 @@ def transition_matrix(
     return NOISES[noise](rate, classes, generator)
 
 
-def _checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int) -> Matrix:
+def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int) -> Matrix:
+    """A matrix given by hand, as float64 with rows that sum to exactly 1.
+
+    Raises:
+        ValueError: not row-stochastic with ``classes`` rows.
+    """
     try:
         matrix = torch.as_tensor(noise, dtype=torch.float64, device="cpu").detach().clone()
     except (TypeError, ValueError) as error:

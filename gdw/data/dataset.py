@@ -20,6 +20,7 @@ class Dataset:
         labels: int64 [images], true, in ``0 ... classes - 1``.
         test_images, test_labels: the published test set; without one a task holds out a fixed share.
         pixels: how the stored values become a network's input.
+        source: the name and size that ``load_dataset`` was given; None for a data set of your own.
 
     Raises:
         ValueError: labels out of range or not one for each image; fewer than two classes; a class with no image.
@@ -32,6 +33,7 @@ class Dataset:
     test_images: Shaped[Tensor, "test_images *shape"] | None = None
     test_labels: Int[Tensor, "test_images"] | None = None
     pixels: Pixels = field(default_factory=Pixels)
+    source: tuple | None = None
 
     def __post_init__(self):
         if len(self.class_names) < 2:

@@ -1,5 +1,6 @@
 """Images and their true labels, by name; a folder of pictures is as good as a name."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from gdw.data.dataset import Dataset
 from gdw.data.pixels import Pixels
 from gdw.errors import unknown
 
+PATH_MARKS = "/\\~"  # a name with one of these is a path
 CLOUD_NAMES = ("amber", "blue", "rose")
 CLOUD_POINTS = 300  # in each class
 CLOUD_TURN = 3.2  # radians that an arm turns from its inner end to its outer one
@@ -74,6 +76,22 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 }
 
 
+def check_dataset_name(name: "str | os.PathLike[str]") -> str:
+    """The name as text: a known one, or what can be an image folder's path; the folder need not exist yet.
+
+    Raises:
+        ValueError: neither; the message gives the nearest known name.
+    """
+    if isinstance(name, os.PathLike):
+        text = os.fspath(name)
+        return f"./{text}" if text in DATASETS else text
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"dataset must be a name or a folder's path, got {name!r}")
+    if name in DATASETS or any(mark in name for mark in PATH_MARKS) or Path(name).is_dir():
+        return name
+    raise unknown("dataset", name, DATASETS)
+
+
 def load_dataset(
     name_or_path: str | Path, root: str | Path | None = None, image_size: int | None = None
 ) -> Dataset:
@@ -92,6 +110,11 @@ def load_dataset(
             pictures that have their own.
         FileNotFoundError: no such folder; or a published set that is neither on disk nor to be had.
     """
+    source = (str(name_or_path), image_size)
+    return replace(_load(name_or_path, root, image_size), source=source)
+
+
+def _load(name_or_path: str | Path, root: str | Path | None, image_size: int | None) -> Dataset:
     if str(name_or_path) in DATASETS:
         load, root = DATASETS[str(name_or_path)], None if root is None else Path(root).expanduser()
         if image_size is None:
@@ -104,6 +127,6 @@ def load_dataset(
         from gdw.data.folder import load_folder
 
         return load_folder(folder, image_size)
-    if isinstance(name_or_path, Path) or any(mark in str(name_or_path) for mark in "/\\~"):
+    if isinstance(name_or_path, Path) or any(mark in str(name_or_path) for mark in PATH_MARKS):
         raise FileNotFoundError(f"no image folder at {folder}")
     raise unknown("dataset", name_or_path, DATASETS)

@@ -124,6 +124,6 @@ def method_class(name: str) -> type[Method]:
     Raises:
         ValueError: nobody knows it; the message gives the nearest known name.
     """
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise unknown("method", name, METHODS)
     return METHODS[name]

@@ -60,6 +60,14 @@ _DIGITS_METHODS = _SMALL_METHODS | {  # the best of nine each, on validation ima
     "co-teaching": {"first_share": 0.5, "ramp": 20},
 }
 
+_FEATURES_GDW = {"step_size": 0.1, "clip": 0.3, "weight_net_lr": 1e-2}
+_FEATURES_METHODS = {
+    "gdw": _FEATURES_GDW,
+    "gdw-tied": _FEATURES_GDW,
+    "gdw-reduced": _FEATURES_GDW,
+    "mwnet": {"weight_net_lr": 0.1},
+}
+
 PRESETS: dict[str, Preset] = {
     "digits": Preset("mlp", epochs=60, threads=1, methods=_DIGITS_METHODS),
     "clouds": Preset("mlp", epochs=60, threads=1, methods=_SMALL_METHODS),
@@ -70,9 +78,13 @@ PRESETS: dict[str, Preset] = {
     "cifar10-folder": Preset("resnet32", epochs=80, meta_per_class=100),
     "cifar100": Preset("resnet32", epochs=80, meta_per_class=10),
     "folder": Preset("resnet32", epochs=80, meta_per_class=10),
+    # Features of a frozen pretrained network, of pictures of any data set.
+    "features": Preset(
+        "mlp", epochs=15, lr=0.01, weight_decay=0.02, meta_per_class=10, threads=1, methods=_FEATURES_METHODS
+    ),
 }
 
 
-def preset_for(dataset: str) -> Preset:
-    """The preset of a data set's name; an image folder's path takes that of ``"folder"``."""
-    return PRESETS.get(dataset, PRESETS["folder"])
+def preset_for(dataset: str, features: str | None = None) -> Preset:
+    """The preset of a data set's name, or of frozen features; an image folder's path takes that of ``"folder"``."""
+    return PRESETS["features"] if features else PRESETS.get(dataset, PRESETS["folder"])

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from gdw.data.dataset import Dataset
-from gdw.data.datasets import load_dataset
 from gdw.data.fetch import fit
 from gdw.data.randomness import generator
 from gdw.data.task import Task, make_task
@@ -20,23 +19,12 @@ from gdw.gradients.compiled import compile_in_place
 from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
-from gdw.training.experiment import PRECISIONS, Experiment, from_config
+from gdw.training.engine import PRECISIONS, resolve_device
+from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
+from gdw.training.inputs import dataset_of
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, train
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device of that name; ``"auto"`` is CUDA where there is one, else the CPU.
-
-    Raises:
-        ValueError: this machine has no such device.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(name.split(":")[0], False):
-        raise ValueError(f"device {name!r} asked for, but this machine has none: use 'cpu' or 'auto'")
-    return torch.device(name)
+from gdw.training.provenance import recorded_config
 
 
 class Training:
@@ -64,14 +52,15 @@ class Training:
     ):
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
+        config = recorded_config(e, dataset, task, model, method)
         task = task or make_task(
-            dataset or load_dataset(e.dataset, image_size=e.image_size), noise=e.noise, rate=e.rate,
-            imbalance=e.imbalance, imbalance_kind=e.imbalance_kind, meta_per_class=e.meta_per_class,
-            validation_per_class=e.validation_per_class, train_per_class=e.train_per_class,
-            test_per_class=e.test_per_class, seed=e.seed,
+            dataset_of(e, dataset), noise=e.noise, rate=e.rate, imbalance=e.imbalance, imbalance_kind=e.imbalance_kind,
+            meta_per_class=e.meta_per_class, validation_per_class=e.validation_per_class,
+            train_per_class=e.train_per_class, test_per_class=e.test_per_class, seed=e.seed,
         )  # fmt: skip
-        if not e.augment:
-            task = replace(task, pixels=replace(task.pixels, pad=0, flip=False))
+        if not (e.augment and e.flip):
+            pixels = replace(task.pixels, flip=False)
+            task = replace(task, pixels=pixels if e.augment else replace(pixels, pad=0))
         if e.batch_size > len(task.train):
             raise ValueError(
                 f"batch_size must not exceed the training set's {len(task.train)} images, got {e.batch_size}"
@@ -90,11 +79,12 @@ class Training:
         if e.compile:
             compile_in_place(self.model, device)
         self.history = History(
-            e.config(), task.class_names, task.wrong_label_rate,
+            config, task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),
             metadata={
                 "device": str(device), "host": platform.machine(), "torch": torch.__version__,
                 "date": datetime.now().isoformat(timespec="seconds"),
+                "engine": e.engine,
                 "captured": e.capture and self.method.steps_alike(),
             },
         )  # fmt: skip
@@ -112,7 +102,7 @@ class Training:
         """The trained model, the method with what it learnt, the experiment and the history, in one file."""
         torch.save(
             {
-                "config": self.history.config, "history": json.dumps(self.history.to_record()),
+                "config": self.experiment.everything(), "history": json.dumps(self.history.to_record()),
                 "model": self.model.state_dict(), "method": self.method.state_dict(),
             },
             path,

@@ -7,8 +7,9 @@ from importlib.metadata import version
 
 from ipywidgets import HTML, Button, VBox
 
+from gdw.training.engine import resolve_device
 from gdw.training.experiment import Experiment
-from gdw.training.run import resolve_device, run
+from gdw.training.run import run
 
 PACKAGES = ("torch", "ipywidgets", "anywidget", "matplotlib", "jupyterlab")
 TRIAL = Experiment(noise="uniform", rate=0.6, method="gdw", epochs=3)

@@ -137,17 +137,17 @@ def test_a_failed_run_is_reported_and_the_rest_go_on(tmp_path):
 def test_a_worker_that_dies_takes_no_other_run_with_it(monkeypatch, tmp_path):
     """A data set that kills its process: reported after three attempts; the good runs arrive once each."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, gdw.data.datasets as d\nreal = d.load_dataset\n"
-        "d.load_dataset = lambda name, **more: os._exit(9) if name == 'deadly' else real(name, **more)\n"
+        "import os, gdw.training.inputs as i\nreal = i.load_dataset\n"
+        "i.load_dataset = lambda name, **more: os._exit(9) if name == './deadly' else real(name, **more)\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
     good = gdw.Experiment(method="cross-entropy", epochs=1)
-    deadly = gdw.Experiment(dataset="deadly", method="cross-entropy", epochs=1)
+    deadly = gdw.Experiment(dataset="./deadly", method="cross-entropy", epochs=1)
     experiments = [good, deadly, good.with_(seed=1)]
     histories = list(sweep.run_all(experiments, workers=1))
     assert sorted((h.config["dataset"], h.seed) for h in histories if not h.error) == [("digits", s) for s in range(2)]
     (failed,) = [h for h in histories if h.error]
-    assert failed.config["dataset"] == "deadly"
+    assert failed.config["dataset"] == "./deadly"
     assert "BrokenProcessPool" in failed.error
 
 

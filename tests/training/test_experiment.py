@@ -1,6 +1,8 @@
 """Experiment: the same numbers every time, its run code, its errors, and what is saved."""
 
+import dataclasses
 import json
+import math
 import threading
 
 import numpy as np
@@ -12,8 +14,10 @@ from PIL import Image
 
 import gdw
 from gdw.methods import METHODS, Method
+from gdw.training.engine import resolve_device
 from gdw.training.experiment import from_config
-from gdw.training.run import resolve_device
+from gdw.training.provenance import experiment_of
+from tests.fuzz import result_or_sentence
 from tests.pictures import cifar_folder
 
 QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=3, device="cpu")
@@ -84,7 +88,7 @@ def test_a_run_code_changed_by_hand_is_noticed():
         ({"device": "coda"}, "unknown device 'coda'; did you mean 'cuda'"),
         ({"precision": "float16"}, "unknown precision"),
         ({"epochs": 0}, "epochs must be at least 1"),
-        ({"lr": -1.0}, "lr must not be negative"),
+        ({"lr": -1.0}, "lr must be at least 0"),
         ({"settings": {"stepsize": 1}}, "unknown setting of gdw 'stepsize'; did you mean 'step_size'"),
     ],
 )
@@ -202,3 +206,174 @@ def test_the_layout_in_memory_moves_nothing_but_rounding(tmp_path):
         ends.append(torch.nn.utils.parameters_to_vector([p.contiguous() for p in training.model.parameters()]))
     torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-9)
     assert gdw.Experiment.from_code(experiment.code) == experiment
+
+
+FIELDS = {
+    "dataset": st.sampled_from(["digits", "clouds", "a folder/with spaces & more", "C:\\pictures", "./日本 = ü"])
+    | st.text().map(lambda text: f"./{text}"),
+    "noise": st.sampled_from(["uniform", "flip", "pair", "instance-dependent", "human:C:\\labels.csv:key"])
+    | st.floats(0, 1).map(lambda p: ((1 - p, p), (p, 1 - p)))
+    | st.just([[1, 0], [0, 1]])
+    | st.just(np.eye(3)),
+    "rate": st.floats(0, 1) | st.sampled_from([0, 1, np.float32(0.5), -0.0]),
+    "imbalance": st.floats(0.001, 1) | st.just(1),
+    "imbalance_kind": st.sampled_from(["exponential", "step"]),
+    "method": st.sampled_from(sorted(METHODS)),
+    "seed": st.integers() | st.just(np.int64(3)),
+    "model": st.none() | st.sampled_from(["mlp", "resnet32"]),
+    "epochs": st.none() | st.integers(1, 10**9),
+    "batch_size": st.none() | st.integers(1, 10**6),
+    "lr": st.none() | st.floats(0, 1e300) | st.integers(0, 3),
+    "momentum": st.none() | st.floats(0, 0.999),
+    "weight_decay": st.none() | st.floats(0, 10),
+    "meta_per_class": st.none() | st.integers(1, 1000),
+    "validation_per_class": st.integers(0, 1000),
+    "max_prob": st.none() | st.floats(0.1, 1) | st.just(1),
+    "train_per_class": st.none() | st.integers(1, 1000),
+    "image_size": st.none() | st.integers(1, 4096),
+    "augment": st.booleans(),
+    "flip": st.booleans(),
+    "threads": st.none() | st.integers(0, 256),
+    "device": st.sampled_from(["auto", "cpu", "cuda:1"]),
+    "precision": st.sampled_from(["float32", "float64", "bfloat16"]),
+    "derivative": st.sampled_from(["auto", "reuse", "first-order"]),
+    "capture": st.booleans(),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=FIELDS))
+def test_every_accepted_experiment_reads_back_from_its_code_and_its_record(given_fields):
+    experiment = gdw.Experiment(**given_fields)
+    again = gdw.Experiment.from_code(experiment.code)
+    assert again == experiment
+    assert hash(again) == hash(experiment)
+    assert again.code == experiment.code
+    assert from_config(json.loads(json.dumps(experiment.config()))) == experiment
+    assert from_config(json.loads(json.dumps(experiment.everything()))).everything() == experiment.everything()
+    assert experiment.with_() == experiment
+    assert experiment.with_().engine == experiment.engine
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"rate": 0}, {"rate": 0.0}), ({"rate": -0.0}, {}), ({"imbalance": 1}, {}), ({"settings": {"clip": 1}}, {}),
+        ({"lr": np.float64(0.1)}, {}), ({"seed": np.int32(0)}, {}), ({"settings": {"step_size": 0.3}}, {}),
+        ({"noise": [[1, 0], [0, 1]]}, {"noise": ((1.0, 0.0), (0.0, 1.0))}),
+        ({"device": "cpu", "threads": 2, "capture": True, "precision": "float64", "derivative": "reuse"}, {}),
+    ],
+)  # fmt: skip
+def test_equal_experiments_have_one_code(one, other):
+    one, other = gdw.Experiment(**one), gdw.Experiment(**other)
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one.code == other.code
+
+
+@pytest.mark.parametrize(
+    "change", [{"precision": "bfloat16"}, {"derivative": "first-order"}, {"derivative": "last-layer"}]
+)
+def test_what_is_not_exact_is_another_experiment(change):
+    assert gdw.Experiment(**change) != gdw.Experiment()
+    assert gdw.Experiment.from_code(gdw.Experiment(**change).code) == gdw.Experiment(**change)
+
+
+NUMBERS = {
+    "rate", "imbalance", "lr", "momentum", "weight_decay", "max_prob", "seed", "epochs", "batch_size", "meta_per_class",
+    "validation_per_class", "train_per_class", "test_per_class", "image_size", "features_size", "threads",
+}  # fmt: skip
+SWITCHES = {"augment", "flip", "mirrored", "save_memory", "channels_last", "capture", "compile"}
+WORDS = {
+    "dataset", "noise", "imbalance_kind", "method", "settings", "model", "features", "device", "precision",
+    "derivative",
+}  # fmt: skip
+
+
+def test_every_field_is_one_of_these():
+    assert {field.name for field in dataclasses.fields(gdw.Experiment)} == NUMBERS | SWITCHES | WORDS
+
+
+@pytest.mark.parametrize("name", sorted(NUMBERS))
+@pytest.mark.parametrize("value", [-3, math.inf, math.nan, "1", True, [1], 1 + 2j, {}], ids=str)
+def test_a_number_of_the_wrong_kind_is_refused_by_name(name, value):
+    if name == "seed" and value == -3:
+        return  # any whole number is a seed
+    with pytest.raises(ValueError, match=name):
+        gdw.Experiment(**{name: value})
+
+
+@pytest.mark.parametrize("name", sorted(SWITCHES))
+@pytest.mark.parametrize("value", ["false", 1, 0, None, []], ids=str)
+def test_a_switch_is_true_or_false(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be true or false"):
+        gdw.Experiment(**{name: value})
+
+
+@pytest.mark.parametrize("name", sorted(WORDS))
+@pytest.mark.parametrize("value", ["no such thing", 3, b"x", [3], {"no such": 3}, ""], ids=str)
+def test_a_name_nobody_knows_is_refused_by_its_kind(name, value):
+    if name == "features" and value == "no such thing":
+        return  # timm knows the names of its networks; it is asked when the pictures are read
+    with pytest.raises(ValueError, match=name.replace("_", " ").removesuffix("s")):
+        gdw.Experiment(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"clip": math.inf}, "clip must be a finite number"), ({"clip": "1"}, "clip must be a number"),
+        ({"zero_mean": 1}, "zero_mean must be true or false"), ({"meta_every": 1.5}, "meta_every must be a whole"),
+    ],
+)  # fmt: skip
+def test_a_setting_of_the_wrong_kind_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        gdw.Experiment(settings=settings)
+
+
+@given(st.text() | st.text().map(lambda text: f"gdw1:{text}~0000") | st.binary().map(repr))
+def test_any_text_as_a_run_code_is_a_result_or_a_sentence(text):
+    assert isinstance(result_or_sentence(lambda: gdw.Experiment.from_code(text)), gdw.Experiment | None)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(JSON | st.dictionaries(st.sampled_from(sorted(NUMBERS | SWITCHES | WORDS)), JSON, max_size=4))
+def test_any_json_as_a_config_is_a_result_or_a_sentence(config):
+    assert isinstance(result_or_sentence(lambda: from_config(config)), gdw.Experiment | None)
+
+
+def test_codes_of_earlier_versions_name_the_engine_and_still_load():
+    old = "gdw1:dataset=digits&method=only-clean&device=cpu~afbb"
+    assert gdw.Experiment.from_code(old) == gdw.Experiment(method="only-clean")
+    assert gdw.Experiment.from_code(old).device == "cpu"
+    for code in ("gdw1:dataset=digits&rate=0.6&method=gdw~4978", "gdw1:dataset=digits&imbalance=0.02&method=gdw~6c1e"):
+        assert gdw.Experiment.from_code(code).code == code
+
+
+def test_a_record_says_what_ran():
+    class Half(Method):
+        name = "half"
+
+        def logit_gradient(self, step):
+            return 0.5 * step.flows / len(step)
+
+    quick = QUICK.with_(epochs=1)
+    data = gdw.load_dataset("digits")
+    mine = dataclasses.replace(data, name="my digits", source=None)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    config = gdw.run(quick, dataset=mine, method=Half(), model=model).config
+    assert (config["dataset"], config["method"], config["model"]) == ("my digits", "half", "Sequential")
+    assert config["own"] == {"dataset": "my digits", "model": "Sequential", "method": "half"}
+    with pytest.raises(ValueError, match=r"cannot be made again .*dataset my digits"):
+        from_config(config)
+    history = gdw.run(quick, dataset=data)  # read beforehand: still the one that the experiment names
+    assert history.config == quick.config()
+    assert history.metadata["engine"] == quick.engine
+    assert experiment_of(history).everything() == quick.everything()
+    task = gdw.Training(quick).task
+    assert gdw.run(quick, task=task).config["own"] == {"task": f"{len(task.train)} images of 10 classes"}
