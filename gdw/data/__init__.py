@@ -6,6 +6,7 @@ from gdw.data.dataset import Dataset
 from gdw.data.datasets import DATASETS, load_dataset
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
+from gdw.data.table import load_table
 from gdw.data.task import Split, Task, make_task
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "generator",
     "index_batches",
     "load_dataset",
+    "load_table",
     "make_task",
     "transition_matrix",
     "wrong_label_rate",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -98,7 +99,9 @@ def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int) -> M
         ValueError: not row-stochastic with ``classes`` rows.
     """
     try:
-        matrix = torch.as_tensor(noise, dtype=torch.float64, device="cpu").detach().clone()
+        if not isinstance(noise, Tensor):
+            noise = torch.from_numpy(np.array(noise, dtype=np.float64))
+        matrix = noise.detach().to("cpu", torch.float64, copy=True)
     except (TypeError, ValueError) as error:
         raise ValueError("noise must be a name or a matrix of numbers with rows of equal length") from error
     if matrix.shape != (classes, classes):
@@ -121,18 +124,26 @@ def corrupt_labels(
 
     Args:
         labels: true labels in ``0 ... classes - 1``.
-        matrix: row-stochastic, as from :func:`transition_matrix`.
+        matrix: row-stochastic, as from :func:`transition_matrix`; nested lists and arrays too.
         generator: one uniform number is drawn for each label, whatever the matrix.
 
     Raises:
-        ValueError: a label that has no row.
+        ValueError: a label that has no row; a matrix whose rows are not probabilities that sum to 1.
     """
+    labels = torch.as_tensor(labels)
+    matrix = _given_matrix(matrix)
     if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < len(matrix)):
         raise ValueError(f"labels must lie in 0 ... {len(matrix) - 1}, got {int(labels.min())} to {int(labels.max())}")
     edges = matrix.cumsum(1)
     edges = edges / edges[:, -1:]  # ends at exactly 1, above every draw
     draws = torch.rand(len(labels), 1, generator=generator, dtype=matrix.dtype)
     return torch.searchsorted(edges[labels], draws, right=True).squeeze(1)
+
+
+def _given_matrix(matrix: Matrix | Sequence[Sequence[float]]) -> Matrix:
+    """Refused unless its rows are probabilities; a tensor's own numbers stay as they are."""
+    checked = checked_matrix(matrix, len(matrix))
+    return matrix if isinstance(matrix, Tensor) and matrix.is_floating_point() else checked
 
 
 def wrong_label_rate(clean_labels: Int[Tensor, "images"], labels: Int[Tensor, "images"]) -> float:

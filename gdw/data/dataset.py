@@ -6,12 +6,18 @@ import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
+from gdw.data.arrays import as_images, as_labels
 from gdw.data.pixels import Pixels
+
+PARTS = {"training": "", "test": "test_", "validation": "validation_"}  # each part, and how its fields begin
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Images with their true labels, before any task is made of them.
+
+    Images and labels may be given as numpy arrays or lists, in any common type, with channels last, and labels by
+    name: see :mod:`gdw.data.arrays`.
 
     Attributes:
         name: what it is called in tables.
@@ -21,9 +27,14 @@ class Dataset:
         test_images, test_labels: the published test set; without one a task holds out a fixed share.
         pixels: how the stored values become a network's input.
         source: the name and size that ``load_dataset`` was given; None for a data set of your own.
+        validation_images, validation_labels: a validation set of its own; without one a task takes it from training.
+        paths: the file of each training image, relative to the data set's folder, with forward slashes.
+        test_paths, validation_paths: the same for these sets.
+        notes: what reading it passed over, and what a reader should know of its labels.
 
     Raises:
-        ValueError: labels out of range or not one for each image; fewer than two classes; a class with no image.
+        ValueError: labels out of range or not one for each image; fewer than two classes; a class with no image;
+            images of another shape or type than these.
     """
 
     name: str
@@ -34,15 +45,41 @@ class Dataset:
     test_labels: Int[Tensor, "test_images"] | None = None
     pixels: Pixels = field(default_factory=Pixels)
     source: tuple | None = None
+    validation_images: Shaped[Tensor, "validation_images *shape"] | None = None
+    validation_labels: Int[Tensor, "validation_images"] | None = None
+    paths: tuple[str, ...] | None = None
+    test_paths: tuple[str, ...] | None = None
+    validation_paths: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "class_names", tuple(self.class_names))
         if len(self.class_names) < 2:
             raise ValueError(f"{self.name}: at least 2 classes are needed, got {len(self.class_names)}")
-        if (self.test_images is None) != (self.test_labels is None):
-            raise ValueError(f"{self.name}: give test_images and test_labels together, or neither")
-        self._check("training", self.images, self.labels)
-        if self.test_images is not None:
-            self._check("test", self.test_images, self.test_labels)
+        if len(set(self.class_names)) < len(self.class_names):
+            raise ValueError(f"{self.name}: each class needs a name of its own, got {self.class_names}")
+        for part, prefix in PARTS.items():
+            images, labels = getattr(self, f"{prefix}images"), getattr(self, f"{prefix}labels")
+            if (images is None) != (labels is None):
+                raise ValueError(f"{self.name}: give {prefix}images and {prefix}labels together, or neither")
+            if images is not None:
+                self._take(part, prefix, images, labels)
+
+    def _take(self, part: str, prefix: str, images, labels) -> None:
+        """Bring one part into its form and check it."""
+        images = as_images(images, f"{self.name}: {part}")
+        labels = as_labels(labels, self.class_names, f"{self.name}: {part}")
+        object.__setattr__(self, f"{prefix}images", images)
+        object.__setattr__(self, f"{prefix}labels", labels)
+        self._check(part, images, labels)
+        if images.shape[1:] != self.images.shape[1:]:
+            raise ValueError(
+                f"{self.name}: {part} images have the shape {tuple(images.shape[1:])}, "
+                f"but training images {tuple(self.images.shape[1:])}"
+            )
+        paths = getattr(self, f"{prefix}paths")
+        if paths is not None and len(paths) != len(labels):
+            raise ValueError(f"{self.name}: {len(labels)} {part} images but {len(paths)} paths")
 
     def _check(self, part: str, images: Tensor, labels: Tensor) -> None:
         classes = len(self.class_names)

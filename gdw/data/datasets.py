@@ -1,4 +1,4 @@
-"""Images and their true labels, by name; a folder of pictures is as good as a name."""
+"""Images and their true labels, by name, or from a folder of pictures."""
 
 import os
 from collections.abc import Callable
@@ -58,9 +58,10 @@ def _cifar10_folder(root: Path | None, image_size: int | None = None) -> Dataset
     """CIFAR-10's pictures as an image folder: whatever was done to them on the way, they are not called CIFAR-10."""
     from gdw.data.folder import load_folder
     from gdw.data.published import data_root
+    from gdw.data.scan import split_folders
 
     folder = data_root(root)
-    if not (folder / "train").is_dir():
+    if not (folder.is_dir() and "train" in split_folders(folder)):
         raise FileNotFoundError(f"no train/<class>/... in {folder}: let GDW_DATA name the folder that holds it")
     return replace(load_folder(folder, image_size), name="cifar10-folder")
 
@@ -98,17 +99,18 @@ def load_dataset(
     """A data set by name, or an image folder by path.
 
     Args:
-        name_or_path: a name in ``DATASETS``, or a folder ``class/...`` or ``train/class/...`` with
-            ``test/class/...``. A name wins over a folder of the same name: write ``./digits`` for the folder.
-        root: where published sets lie and are downloaded to; default the folder that the environment
+        name_or_path: a name in ``DATASETS``, or a folder ``class/...`` or ``train/class/...`` with ``val/class/...``
+            and ``test/class/...`` (:mod:`gdw.data.scan`). A name wins over a folder of the same name: write
+            ``./digits`` for the folder.
+        root: where published sets are, or are downloaded to; default the folder that the environment
             variable ``GDW_DATA`` names, else ``~/.cache/gdw``.
         image_size: height and width of a folder's pictures in pixels; default their own if all are of one
             size, else 32.
 
     Raises:
-        ValueError: an unknown name; a folder that is empty, has one class or holds a broken picture; a size for
-            pictures that have their own.
-        FileNotFoundError: no such folder; or a published set that is neither on disk nor to be had.
+        ValueError: an unknown name; a folder that is empty, has one class or holds broken pictures; a size for
+            pictures that have their own; a published set whose files are damaged.
+        FileNotFoundError: no such folder; or a published set that is not on disk and cannot be downloaded.
     """
     source = (str(name_or_path), image_size)
     return replace(_load(name_or_path, root, image_size), source=source)
@@ -127,6 +129,8 @@ def _load(name_or_path: str | Path, root: str | Path | None, image_size: int | N
         from gdw.data.folder import load_folder
 
         return load_folder(folder, image_size)
+    if folder.exists():
+        raise ValueError(f"{folder} is a file: a data set is read from a folder of pictures")
     if isinstance(name_or_path, Path) or any(mark in str(name_or_path) for mark in PATH_MARKS):
         raise FileNotFoundError(f"no image folder at {folder}")
     raise unknown("dataset", name_or_path, DATASETS)

@@ -1,5 +1,6 @@
 """MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, through torchvision: from disk if they are there, else downloaded."""
 
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gdw.data.damage import damage
 from gdw.data.dataset import Dataset
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
+from gdw.data.scan import split_folders
 
 DEFAULT_ROOT = "~/.cache/gdw"
 PATIENCE = 10.0  # seconds that a silent server is waited for
@@ -56,7 +59,7 @@ def cifar10_at(folder: Path) -> str:
     """
     if (folder / "cifar-10-batches-py").is_dir() or any((folder / file).exists() for file in SOURCES["cifar10"].files):
         return "cifar10"
-    if (folder / "train").is_dir():
+    if folder.is_dir() and "train" in split_folders(folder):
         return "cifar10-folder"
     raise FileNotFoundError(f"{folder} holds neither cifar-10-batches-py nor train/<class>/... with test/<class>/...")
 
@@ -66,6 +69,7 @@ def load_published(name: str, root: str | Path | None = None) -> Dataset:
 
     Raises:
         FileNotFoundError: it is not on disk and cannot be downloaded; names the file and the folder for it.
+        ValueError: a file on disk is damaged, and a new one cannot be downloaded; names it.
     """
     source, folder = SOURCES[name], data_root(root)
     train, test = _open(source, folder, train=True), _open(source, folder, train=False)
@@ -87,18 +91,50 @@ def _open(source: Source, root: Path, train: bool):
     kind = getattr(datasets, source.torchvision_name)
     try:
         return kind(root, train=train, download=False)
-    except RuntimeError:  # not there, or not whole
+    except Exception:  # not there, not whole, or what a damaged file makes torchvision raise
         pass
     try:
         with _patience(PATIENCE):
             return kind(root, train=train, download=True)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:
         folder = root / source.folder
+        damaged = _damaged(source, kind, folder)
+        if damaged:
+            raise ValueError(
+                f"{source.torchvision_name} cannot be read. {'; '.join(damaged)}. Delete what is named here and put "
+                f"the published files into {folder}, or let them be downloaded"
+            ) from error
+        if not isinstance(error, OSError | RuntimeError):
+            raise
         missing = [file for file in source.files if not (folder / file).exists()]
         raise FileNotFoundError(
             f"{source.torchvision_name} is not on this machine and could not be downloaded ({error}). "
             f"Put {', '.join(missing or source.files)} into {folder}, or set GDW_DATA to the folder that holds it."
         ) from error
+
+
+def _damaged(source: Source, kind: type, folder: Path) -> list[str]:
+    """What is wrong with the files that are there, those that torchvision unpacked included."""
+    found = []
+    for file in source.files:
+        checksum = _checksum(kind, file)
+        for path in (folder / file, (folder / file).with_suffix("")):
+            if path.is_file() and (cause := damage(path)):
+                found.append(f"{path}: {cause}")
+            elif path.is_file() and path.name == file and checksum and _md5(path) != checksum:
+                found.append(f"{path}: the file is not the published one (its MD5 differs); download it again")
+    return found
+
+
+def _checksum(kind: type, file: str) -> str | None:
+    """MD5 of the published file, as torchvision knows it."""
+    known = {getattr(kind, "filename", None): getattr(kind, "tgz_md5", None), **dict(getattr(kind, "resources", ()))}
+    return known.get(file)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _images(data) -> Tensor:

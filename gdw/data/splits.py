@@ -24,8 +24,10 @@ def split_indices(
     """Disjoint ``"test"``, each set of ``per_class``, and ``"train"``: all that is left, or as much. Indices ascend.
 
     Args:
-        dataset: its own test set, where it has one, counts on after its last training image.
-        per_class: images of each class for each balanced set: ``"meta"`` and ``"validation"``.
+        dataset: its own test images, where it has some, are counted on after its last training image, and its own
+            validation images after these.
+        per_class: images of each class for each balanced set: ``"meta"`` and ``"validation"``. A validation set of
+            the data set's own is used in place of training images; 0 takes all of it.
         random: draws the balanced sets and which training images stay; the test images do not depend on it.
         train_per_class, test_per_class: fewer images of each class, for a smaller run; None keeps all.
 
@@ -34,6 +36,10 @@ def split_indices(
             (one training image is the least).
     """
     _check_counts(per_class)
+    own = None
+    if dataset.validation_labels is not None:
+        own = _own_validation(dataset, per_class.get("validation", 0))
+        per_class = {name: count for name, count in per_class.items() if name != "validation"}
     classes = range(len(dataset.class_names))
     pools = [(dataset.labels == label).nonzero().flatten() for label in classes]
     test, pools = _test_indices(dataset, pools)
@@ -45,6 +51,8 @@ def split_indices(
     for name, count in per_class.items():
         indices[name] = _joined([pool[start : start + count] for pool in pools])
         start += count
+    if own is not None:
+        indices["validation"] = own
     end = None if train_per_class is None else start + train_per_class
     return indices | {"train": _joined([pool[start:end] for pool in pools])}
 
@@ -76,6 +84,22 @@ def _test_indices(dataset: Dataset, pools: list[Indices]) -> tuple[Indices, list
     counts = [max(1, round(TEST_SHARE * len(pool))) for pool in pools]
     test = _joined([pool[:count] for pool, count in zip(pools, counts, strict=True)])
     return test, [pool[count:].sort().values for pool, count in zip(pools, counts, strict=True)]
+
+
+def _own_validation(dataset: Dataset, count: int) -> Indices:
+    """All of the data set's own validation images; or ``count`` of each class, the same for every experiment."""
+    start = len(dataset.labels) + (0 if dataset.test_labels is None else len(dataset.test_labels))
+    labels = dataset.validation_labels
+    if count == 0:
+        return start + torch.arange(len(labels))
+    pools = [(labels == label).nonzero().flatten() for label in range(len(dataset.class_names))]
+    for pool, name in zip(pools, dataset.class_names, strict=True):
+        if len(pool) < count:
+            raise ValueError(
+                f"class {name} has only {len(pool)} validation images: too few for validation_per_class {count}"
+            )
+    random = generator(TEST_SEED, "validation")
+    return start + _joined([_shuffled(pool, random)[:count] for pool in pools])
 
 
 def _fewer_test_images(dataset: Dataset, test: Indices, count: int) -> Indices:

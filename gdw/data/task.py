@@ -1,5 +1,6 @@
 """A task: disjoint training, meta, validation and test sets, with what was done to the training labels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from gdw.data import human_labels
 from gdw.data.corruption import NOISES, Matrix, class_shares, corrupt_labels, transition_matrix
 from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
-from gdw.data.dataset import Dataset
+from gdw.data.dataset import PARTS, Dataset
 from gdw.data.instance_noise import counted_matrix, instance_dependent_labels
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
@@ -47,14 +48,14 @@ class Task:
         train: images with their observed labels, which may be wrong.
         clean_labels: int64 [train], the true ones: for figures and reports, never for a method.
         meta: the small clean set, balanced.
-        validation: clean and balanced, for choosing settings; may be empty.
+        validation: clean, for choosing settings; balanced, or all of a data set's own validation set; may be empty.
         test: clean; scores are measured on it and nothing is chosen on it.
         class_names: one for each label.
         pixels: normalisation and augmentation.
         matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it, or, for
             noise that no matrix describes, came to it.
-        source_indices: for each split, which image of the data set each of its images is; a test set of the
-            data set's own is counted on after the last of the others.
+        source_indices: for each split, which image of the data set each of its images is: its training images
+            first, then its own test images, then its own validation images, where it has them.
         resident: whether the images to train and test on lie on the device, with their labels; otherwise in the
             host's memory.
     """
@@ -99,7 +100,7 @@ class Task:
 def make_task(
     dataset: Dataset,
     *,
-    noise: str | Matrix = "uniform",
+    noise: str | Matrix | Sequence[Sequence[float]] = "uniform",
     rate: float = 0.0,
     imbalance: float = 1.0,
     imbalance_kind: str = "exponential",
@@ -112,17 +113,19 @@ def make_task(
     """Split a data set, thin out its classes and make some of its training labels wrong; in this order.
 
     The test set is the data set's own, or a stratified 30 % that is the same for every seed. Of the rest the
-    seed draws the meta set, the validation set and, last, which training images an imbalance leaves. Splits,
-    imbalance and noise have a stream of random numbers each: another noise leaves the splits as they are.
+    seed draws the meta set, the validation set and, last, which training images an imbalance leaves. A data set's
+    own validation set is used in place of training images. Splits, imbalance and noise have a stream of random
+    numbers each: another noise leaves the splits as they are.
 
     Args:
         noise, rate: see :func:`gdw.data.corruption.transition_matrix`; besides, ``"instance-dependent"``
             (:mod:`gdw.data.instance_noise`) and ``"human:PATH[:KEY]"`` (:mod:`gdw.data.human_labels`), whose
-            rate is unused.
+            rate is unused. A matrix may be nested lists, an array or a pandas table whose rows and columns are
+            called by the classes.
         imbalance, imbalance_kind: see :func:`gdw.data.corruption.class_counts`; at 1 every training image is
             kept. Otherwise the classes have exactly these proportions, as large as the data allow.
         meta_per_class: clean images of each class, at least 1.
-        validation_per_class: clean images of each class, 0 or more.
+        validation_per_class: clean images of each class, 0 or more. Of a data set's own validation set 0 takes all.
         train_per_class, test_per_class: a smaller run: so many of each class, before any imbalance; None: all.
         seed: draws everything but a held-out test set.
 
@@ -131,7 +134,8 @@ def make_task(
             and one more to train on.
     """
     classes = len(dataset.class_names)
-    _check_noise(dataset, noise, rate, seed)
+    noise = _by_class_number(noise, dataset.class_names)
+    human = _check_noise(dataset, noise, rate, seed)
     class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
     counts = {"meta": meta_per_class, "validation": validation_per_class}
     indices = split_indices(dataset, counts, generator(seed, "split"), train_per_class, test_per_class)
@@ -139,7 +143,11 @@ def make_task(
         random = generator(seed, "imbalance")
         indices["train"] = thinned(indices["train"], dataset.labels, imbalance_kind, imbalance, classes, random)
     clean = {name: _split(dataset, index) for name, index in indices.items()}
-    observed, matrix = _observed(dataset, clean["train"], indices["train"], noise, rate, seed)
+    if human is not None:
+        observed = human[indices["train"]]
+        matrix = counted_matrix(clean["train"].labels, observed, classes)
+    else:
+        observed, matrix = _observed(clean["train"], noise, rate, classes, seed)
     return Task(
         train=Split(clean["train"].images, observed),
         clean_labels=clean["train"].labels,
@@ -153,35 +161,59 @@ def make_task(
     )
 
 
-def _check_noise(dataset: Dataset, noise: str | Matrix, rate: float, seed: int) -> None:
-    """Refuse a wrong noise before any work."""
-    if isinstance(noise, str) and noise.startswith(human_labels.PREFIX):
-        human_labels.human_labels(noise, dataset.labels, len(dataset.class_names))
+def _by_class_number(noise: str | Matrix, class_names: tuple[str, ...]) -> str | Matrix:
+    """A pandas table as a matrix in the order of the classes; anything else as it is.
+
+    Raises:
+        ValueError: its rows or columns are not called by the classes.
+    """
+    if not (hasattr(noise, "columns") and hasattr(noise, "index")):
+        return noise
+    for kind, names in (("rows", noise.index), ("columns", noise.columns)):
+        if sorted(map(str, names)) != sorted(class_names):
+            raise ValueError(
+                f"the {kind} of the noise matrix must be called {', '.join(class_names)}, "
+                f"got {', '.join(map(str, names))}"
+            )
+    rows = [list(map(str, noise.index)).index(name) for name in class_names]
+    columns = [list(map(str, noise.columns)).index(name) for name in class_names]
+    return noise.to_numpy()[rows][:, columns]
+
+
+def _check_noise(dataset: Dataset, noise: str | Matrix, rate: float, seed: int) -> Int[Tensor, "images"] | None:
+    """Refuse a wrong noise before any work. Labels that people gave are read here, once, and returned."""
+    if not isinstance(noise, str):
+        transition_matrix(noise, rate, len(dataset.class_names), generator(seed, "noise matrix"))
+    elif noise.startswith(human_labels.PREFIX):
+        return human_labels.human_labels(noise, dataset)
     elif noise == INSTANCE_NOISE:
         require_between("rate", rate, 0, 1)
-    elif isinstance(noise, str) and noise not in NOISES:
+    elif noise not in NOISES:
         raise unknown("noise", noise, (*NOISES, INSTANCE_NOISE, human_labels.PREFIX + "PATH"))
     else:
         transition_matrix(noise, rate, len(dataset.class_names), generator(seed, "noise matrix"))
+    return None
 
 
 def _observed(
-    dataset: Dataset, train: Split, indices: Int[Tensor, "train"], noise: str | Matrix, rate: float, seed: int
+    train: Split, noise: str | Matrix, rate: float, classes: int, seed: int
 ) -> tuple[Int[Tensor, "train"], Float[Tensor, "classes classes"]]:
     """Observed labels of the training images, and the matrix they were drawn from or came to."""
-    classes, random = len(dataset.class_names), generator(seed, "noise")
-    if isinstance(noise, str) and noise.startswith(human_labels.PREFIX):
-        observed = human_labels.human_labels(noise, dataset.labels, classes)[indices]
-    elif noise == INSTANCE_NOISE:
+    random = generator(seed, "noise")
+    if isinstance(noise, str) and noise == INSTANCE_NOISE:
         observed = instance_dependent_labels(train.images, train.labels, rate, classes, random)
-    else:
-        matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
-        return corrupt_labels(train.labels, matrix, random), matrix
-    return observed, counted_matrix(train.labels, observed, classes)
+        return observed, counted_matrix(train.labels, observed, classes)
+    matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
+    return corrupt_labels(train.labels, matrix, random), matrix
 
 
 def _split(dataset: Dataset, indices: Int[Tensor, "images"]) -> Split:
-    own = len(dataset.labels)
-    if len(indices) and int(indices[0]) >= own:  # the data set's own test images, counted on after the others
-        return Split(dataset.test_images[indices - own], dataset.test_labels[indices - own])
+    """The images of one part of the data set: indices of different parts never come together."""
+    start = 0
+    for part in PARTS.values():
+        images, labels = getattr(dataset, f"{part}images"), getattr(dataset, f"{part}labels")
+        if labels is not None:
+            if len(indices) and start <= int(indices[0]) < start + len(labels):
+                return Split(images[indices - start], labels[indices - start])
+            start += len(labels)
     return Split(dataset.images[indices], dataset.labels[indices])

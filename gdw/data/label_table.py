@@ -1,0 +1,166 @@
+"""Tables of labels: one row a picture, matched by its path; CSV or TSV, also gzipped."""
+
+import csv
+import gzip
+import io
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from gdw.data.dataset import Dataset
+from gdw.data.label_files import require_file
+from gdw.data.scan import SPLITS
+from gdw.errors import unknown
+
+ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "img", "picture")  # any of them, in any case
+SEPARATORS = ",\t;"
+NAMED = 3  # paths that an error shows
+
+
+@dataclass(frozen=True)
+class Table:
+    """Paths and columns of words, all of one length."""
+
+    path: Path
+    paths: list[str]
+    columns: dict[str, list[str]]
+
+
+def is_table(path: Path) -> bool:
+    """Whether the file's name says that it is a table."""
+    return path.name.lower().endswith(ENDINGS)
+
+
+def read_table(path: Path) -> Table:
+    """The table; its column of paths is known by its name.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: no table (empty, a web page, no text), no column of paths or of labels, a row of another length.
+    """
+    require_file(path)
+    try:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix.lower() == ".gz" else content).decode("utf-8-sig")
+        first = text.lstrip("\r\n").splitlines()[0] if text.strip() else ""
+        separator = max(SEPARATORS, key=first.count)
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True) if row]
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise ValueError(f"{path} is not a table of text in UTF-8 ({error})") from error
+    except Exception as error:  # zlib's own
+        raise ValueError(f"{path} is not a gzip file ({error})") from error
+    if len(rows) < 2:
+        raise ValueError(f"{path} needs a row of column names and one row for each picture, got {len(rows)} rows")
+    names = [name.strip() for name in rows[0]]
+    place = next((place for place, name in enumerate(names) if name.lower() in PATH_COLUMNS), None)
+    if place is None or len(names) < 2:
+        raise ValueError(f"{path} needs a column 'path' and a column of labels, got the columns {', '.join(names)}")
+    for number, row in enumerate(rows[1:], start=1):
+        if len(row) != len(names):
+            raise ValueError(f"{path}: row {number} has {len(row)} fields, but there are {len(names)} columns")
+    columns = {name: [row[at].strip() for row in rows[1:]] for at, name in enumerate(names) if at != place}
+    return Table(path, [row[place] for row in rows[1:]], columns)
+
+
+def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "images"]:
+    """The label of each training picture of a data set from a folder.
+
+    Paths match with or without their split's folder, with forward or backward slashes. Rows of the data set's own
+    test and validation pictures are not needed.
+
+    Raises:
+        ValueError: the data set keeps no paths; a path twice, of no picture, or missing; an unknown class.
+    """
+    if dataset.paths is None:
+        raise ValueError(
+            f"{table.path} names pictures by path, but {dataset.name} is not read from a folder of pictures"
+        )
+    others = _places([*(dataset.test_paths or ()), *(dataset.validation_paths or ())])
+    chosen = match(table, dataset.paths, others)
+    missing = [dataset.paths[place] for place, row in enumerate(chosen) if row is None]
+    if missing:
+        raise ValueError(f"{table.path}: no label for {_some(missing, 'training pictures')}")
+    numbers = class_numbers(table.columns[column], dataset.class_names, table.path)
+    return torch.tensor([numbers[row] for row in chosen])
+
+
+def match(table: Table, paths: Sequence[str], others: dict[str, int] | None = None) -> list[int | None]:
+    """For each path the row that names it, or None.
+
+    Raises:
+        ValueError: a picture in two rows; a row whose picture is neither here nor among the others.
+    """
+    places, others = _places(paths), others or {}
+    prefix = _common_split(paths)
+    chosen: list[int | None] = [None] * len(paths)
+    unknown_paths = []
+    for row, written in enumerate(table.paths):
+        names = _spellings(written, prefix)
+        place = next((places[name] for name in names if name in places), None)
+        if place is None:
+            if not any(name in others for name in names):
+                unknown_paths.append(written)
+        elif chosen[place] is not None:
+            raise ValueError(f"{table.path}: {paths[place]} is in rows {chosen[place] + 1} and {row + 1}")
+        else:
+            chosen[place] = row
+    if unknown_paths:
+        near = f"; a picture here is {paths[0]}" if paths else ""
+        raise ValueError(f"{table.path}: no picture here is called {_some(unknown_paths, 'paths')}{near}")
+    return chosen
+
+
+def class_numbers(words: Sequence[str], class_names: Sequence[str], path: Path) -> list[int]:
+    """Labels from names of classes; from numbers 0 ... C - 1 where no word is a class.
+
+    Raises:
+        ValueError: an unknown class, with the nearest known one; a number out of range.
+    """
+    number = {_plain(name): label for label, name in enumerate(class_names)}
+    found = {_plain(word) for word in words}
+    if not found & number.keys() and all(word.isascii() and word.isdigit() for word in found):
+        if max(int(word) for word in found) >= len(class_names):
+            raise ValueError(
+                f"{path}: labels must be names of classes or lie in 0 ... {len(class_names) - 1}, "
+                f"got {max(found, key=int)}"
+            )
+        return [int(word) for word in words]
+    for word in words:
+        if _plain(word) not in number:
+            raise unknown(f"class in {path}", word, class_names)
+    return [number[_plain(word)] for word in words]
+
+
+def _places(paths: Sequence[str]) -> dict[str, int]:
+    return {_plain(path): place for place, path in enumerate(paths)}
+
+
+def _plain(text: str) -> str:
+    """One spelling for letters with accents, which systems store in two ways."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _common_split(paths: Sequence[str]) -> str | None:
+    """The folder of the training split if all paths begin with it."""
+    first = paths[0].partition("/")[0] if paths else ""
+    is_split = first.lower() in SPLITS["train"] and all(path.startswith(f"{first}/") for path in paths)
+    return first if is_split else None
+
+
+def _spellings(written: str, prefix: str | None) -> list[str]:
+    """The ways in which a data set may hold this path, the likeliest first."""
+    parts = [part for part in _plain(written.strip()).replace("\\", "/").split("/") if part not in ("", ".")]
+    bare = parts[1:] if len(parts) > 1 and parts[0].lower() in SPLITS["train"] else parts
+    ways = [parts, bare] + ([[prefix, *parts], [prefix, *bare]] if prefix else [])
+    return ["/".join(way) for way in ways]
+
+
+def _some(paths: Sequence[str], what: str) -> str:
+    more = f" and {len(paths) - NAMED} more {what}" if len(paths) > NAMED else ""
+    return ", ".join(paths[:NAMED]) + more
