@@ -34,7 +34,7 @@ class SeveralSizesError(Exception):
 
 
 def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
-    """The data set in ``class/...``, or in ``train/class/...`` with ``val/class/...`` and ``test/class/...``; in colour.
+    """The data set in ``class/...``, or in ``train/class/...`` with ``val/...`` and ``test/...``; in colour.
 
     Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each
     is resized. Means and deviations of the channels are those of the training pictures; training pictures are

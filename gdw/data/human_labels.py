@@ -64,12 +64,15 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
     if is_table(path):
         return _from_table(path, key, dataset)
     found = label_sets(path)
-    labels = whole_numbers(found[_key(found, key, path)], path)
+    key = _key(found, key, path)
+    labels = whole_numbers(found[key], path)
     _check(labels, dataset, path)
     _warn_of_numbers(dataset, path)
-    if CLEAN_KEY not in found:
+    clean_key = key.replace("noisy", "clean")  # CIFAR-100N has coarse classes too, each set with its clean labels
+    clean_key = clean_key if clean_key != key and clean_key in found else CLEAN_KEY
+    if clean_key not in found:
         return labels
-    clean = whole_numbers(found[CLEAN_KEY], path)
+    clean = whole_numbers(found[clean_key], path)
     return labels[_rows_for(clean, dataset, path)]
 
 

@@ -101,7 +101,7 @@ def match(table: Table, paths: Sequence[str], others: dict[str, int] | None = No
     chosen: list[int | None] = [None] * len(paths)
     unknown_paths = []
     for row, written in enumerate(table.paths):
-        names = _spellings(written, prefix)
+        names = [written] if written in places else _spellings(written, prefix)
         place = next((places[name] for name in names if name in places), None)
         if place is None:
             if not any(name in others for name in names):

@@ -22,7 +22,7 @@ HIDDEN = "hidden"
 NOT_A_PICTURE = "not a picture that Pillow can open"
 SPECIAL = "a pipe, socket or device"
 DEAD_LINK = "a link that leads nowhere"
-TWICE = "a folder that was read already"
+TWICE = "a link to a folder that is read elsewhere"
 OUTSIDE = "outside the class folders"
 BESIDE = "a folder beside the splits"
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
@@ -64,7 +64,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
                 if split in found:
                     raise ValueError(f"{folder}: {found[split].name} and {child.name} are one split: keep one of them")
                 found[split] = child
-    return found
+    return {split: found[split] for split in SPLITS if split in found}
 
 
 def scan(folder: Path) -> Scan:
@@ -88,7 +88,7 @@ def scan(folder: Path) -> Scan:
     if "train" not in splits:
         raise ValueError(f"{folder} has {_listed(splits)}, but no folder train with the classes to train on")
     found: dict[str, tuple[list[Path], list[int]]] = {}
-    for split in (split for split in SPLITS if split in splits):
+    for split in splits:
         split_names, files, labels = looking.classes(splits[split])
         names = split_names if split == "train" else names
         if split_names != names:
@@ -123,6 +123,8 @@ class _Looking:
     def __init__(self, root: Path):
         self.root = root
         self.seen: set[str] = set()
+        real = Path(os.path.realpath(root))
+        self.reserved = {str(real), *map(str, real.parents)}  # a link up to these would bring in every other class
         self.passed_over: Counter[str] = Counter()
         self.first: dict[str, Path] = {}
 
@@ -135,6 +137,7 @@ class _Looking:
             raise ValueError(f"{folder} {cause}: it needs one folder of pictures for each class")
         if len(folders) == 1:
             raise ValueError(f"{folder} has only one class, {folders[0].name}: at least 2 are needed")
+        self.reserved |= {os.path.realpath(directory) for directory in (folder, *folders)}
         files: list[Path] = []
         labels: list[int] = []
         for label, directory in enumerate(folders):
@@ -154,26 +157,27 @@ class _Looking:
         while waiting or links:
             here = (waiting or links).popleft()
             place = os.path.realpath(here)
-            if place in self.seen:
+            if place in self.seen or (here != folder and place in self.reserved):
                 self.note(TWICE, here)
                 continue
             self.seen.add(place)
-            for child in sorted(here.iterdir()):
+            with os.scandir(here) as entries:  # knows most answers without asking the disk for each file
+                children = sorted(entries, key=lambda entry: entry.name)
+            for entry in children:
+                child = here / entry.name
                 if _hidden(child):
                     self.note(HIDDEN, child)
-                elif child.is_dir():
-                    (links if child.is_symlink() else waiting).append(child)
-                elif self.is_picture(child):
+                elif entry.is_dir():
+                    (links if entry.is_symlink() else waiting).append(child)
+                elif self.is_picture(child, entry):
                     found.append(child)
         return sorted(found, key=lambda file: file.relative_to(folder).parts)
 
-    def is_picture(self, file: Path) -> bool:
+    def is_picture(self, file: Path, entry: os.DirEntry) -> bool:
         """Whether it is to be read; if not, the reason is counted."""
         reason = None
-        if not file.exists():
-            reason = DEAD_LINK
-        elif not file.is_file():
-            reason = SPECIAL
+        if not entry.is_file():
+            reason = SPECIAL if file.exists() else DEAD_LINK
         elif file.suffix.lower() not in ENDINGS and not can_open(file):
             reason = NOT_A_PICTURE
         if reason:

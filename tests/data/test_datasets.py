@@ -1,5 +1,7 @@
 """The data sets by name: shapes and ranges, and what is said where they cannot be had."""
 
+import socket
+
 import numpy as np
 import pytest
 import torch
@@ -110,9 +112,41 @@ def test_a_file_that_is_there_is_not_asked_for_again(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "MNIST", Absent)
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    (raw / "train-images-idx3-ubyte.gz").touch()
+    (raw / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8b")
     with pytest.raises(FileNotFoundError, match=r"Put train-labels-idx1-ubyte.gz, t10k-images"):
         load_dataset("mnist", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [(b"", "is empty"), (b"<!DOCTYPE html><p>404", "is a web page"), (b"version https://git-lfs.com/v1", "git lfs pull")],
+)
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("mnist", "MNIST/raw/train-images-idx3-ubyte.gz"),
+        ("mnist", "MNIST/raw/train-images-idx3-ubyte"),
+        ("cifar10", "cifar-10-python.tar.gz"),
+    ],
+)
+def test_a_damaged_published_file_is_named_with_its_cause(monkeypatch, tmp_path, name, file, content, cause):
+    monkeypatch.setattr(socket, "getaddrinfo", _no_network)
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{path.name}: the file .*{cause}.* Delete what is named here"):
+        load_dataset(name, root=tmp_path)
+
+
+def test_a_published_file_that_is_not_the_published_one_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(socket, "getaddrinfo", _no_network)
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"\x1f\x8b half of it")
+    with pytest.raises(ValueError, match=r"cifar-10-python.tar.gz: the file is not the published one \(its MD5"):
+        load_dataset("cifar10", root=tmp_path)
+
+
+def _no_network(*arguments, **settings):
+    raise OSError("no network")
 
 
 def test_the_root_is_the_one_given_then_the_environments(monkeypatch, tmp_path):

@@ -7,6 +7,7 @@ from PIL import Image
 
 from gdw.data import folder as folder_module
 from gdw.data.datasets import load_dataset
+from gdw.data.task import make_task
 
 
 def picture(path, shade=0, size=(16, 16), mode="RGB"):
@@ -28,7 +29,11 @@ def pets(tmp_path):
 def test_classes_are_the_folders_and_pixels_the_files(pets):
     (pets / "cat" / "notes.txt").write_text("no picture")
     (pets / ".hidden").mkdir()
-    data = load_dataset(pets)
+    with pytest.warns(UserWarning, match=r"as hidden \(first: .hidden\); .* picture .*first: cat/notes.txt") as said:
+        data = load_dataset(pets)
+    assert len(said) == 1
+    assert len(data.notes) == 2
+    assert data.paths[0] == "cat/0.png"
     assert (data.name, data.class_names) == ("pets", ("cat", "dog"))
     assert data.images.shape == (8, 3, 16, 16)
     assert data.images.dtype == torch.uint8
@@ -64,7 +69,8 @@ def test_every_kind_becomes_colour(pets, ending, mode):
     picture(pets / "dog" / f"other.{ending}", 50, mode=mode)
     data = load_dataset(pets)
     assert data.images.shape == (9, 3, 16, 16)
-    assert data.images[-1].unique().tolist() == [50]
+    seen = 50 if mode != "RGBA" else round((50 * 50 + 255 * 205) / 255)  # through it the white background shows
+    assert data.images[-1].unique().tolist() == [seen]
 
 
 def test_several_sizes_become_one(pets):
@@ -125,6 +131,12 @@ def test_a_folder_that_is_no_data_set(pets, tmp_path):
     (tmp_path / "void").mkdir()
     with pytest.raises(ValueError, match="void is empty: it needs one folder of pictures for each class"):
         load_dataset(tmp_path / "void")
+    (tmp_path / "files").mkdir()
+    picture(tmp_path / "files" / "1.png")
+    with pytest.raises(ValueError, match="files has no class folders: it needs one folder of pictures for each"):
+        load_dataset(tmp_path / "files")
+    with pytest.raises(ValueError, match=r"1.png is a file: a data set is read from a folder"):
+        load_dataset(tmp_path / "files" / "1.png")
     (pets / "emu").mkdir()
     with pytest.raises(ValueError, match="class emu has no picture in "):
         load_dataset(pets)
@@ -137,7 +149,7 @@ def test_a_folder_that_is_no_data_set(pets, tmp_path):
 def test_train_and_test_hold_the_same_classes(tmp_path):
     for part in ("train/cat", "train/dog", "test/cat", "test/emu"):
         picture(tmp_path / part / "1.png")
-    with pytest.raises(ValueError, match="train and test must hold the same classes"):
+    with pytest.raises(ValueError, match=r"train and test must hold the same classes"):
         load_dataset(tmp_path)
 
 
@@ -165,3 +177,48 @@ def test_a_folder_of_cifars_classes_and_size_takes_the_published_numbers(tmp_pat
 def test_a_size_is_for_folders_alone():
     with pytest.raises(ValueError, match="image_size is for folders of pictures; digits has a size of its own"):
         load_dataset("digits", image_size=16)
+
+
+@pytest.mark.parametrize("image_size", [None, 8])
+def test_all_broken_pictures_are_named_up_to_ten(pets, image_size):
+    for place in range(12):
+        (pets / "cat" / f"bad{place:02}.png").write_bytes(b"junk")
+    with pytest.raises(ValueError, match=r"^12 broken pictures: .*bad00.png.*bad09.png.* and 2 more$") as caught:
+        load_dataset(pets, image_size=image_size)
+    assert "bad10" not in str(caught.value)
+
+
+def test_a_huge_picture_is_refused_by_name(pets, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
+    picture(pets / "cat" / "huge.png", size=(20, 20))
+    picture(pets / "cat" / "larger.png", size=(40, 40))
+    with pytest.raises(ValueError, match=r"2 broken pictures: .*huge.png \(more than 300 pixels.*larger.png"):
+        load_dataset(pets)
+
+
+@pytest.mark.parametrize("image_size", [None, 4])
+def test_pictures_of_one_pixel(tmp_path, image_size):
+    for name in ("a", "b"):
+        picture(tmp_path / name / "1.png", 9, size=(1, 1))
+    data = load_dataset(tmp_path, image_size=image_size)
+    assert data.images.shape == (2, 3, *[image_size or 1] * 2)
+    assert torch.equal(data.pixels.augment(data.images, torch.Generator()), data.images)
+
+
+def test_val_is_the_validation_set_of_a_task(tmp_path):
+    for part, count in (("Train", 30), ("valid", 5), ("Testing", 4)):
+        for label, name in enumerate(("cat", "dog")):
+            for place in range(count):
+                picture(tmp_path / part / name / f"{place:02}.png", shade=100 * label + place, size=(4, 4))
+    data = load_dataset(tmp_path)
+    assert (len(data.labels), len(data.validation_labels), len(data.test_labels)) == (60, 10, 8)
+    assert data.validation_paths[0] == "valid/cat/00.png"
+    whole, some = make_task(data), make_task(data, validation_per_class=3)
+    assert torch.equal(whole.validation.images, data.validation_images)
+    assert whole.source_indices["validation"].tolist() == list(range(68, 78))
+    assert torch.bincount(some.validation.labels).tolist() == [3, 3]
+    assert torch.equal(whole.test.images, data.test_images)
+    for name in ("train", "meta", "test"):
+        assert torch.equal(whole.source_indices[name], some.source_indices[name])
+    with pytest.raises(ValueError, match="class cat has only 5 validation images: too few for validation_per_class 6"):
+        make_task(data, validation_per_class=6)

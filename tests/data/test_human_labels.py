@@ -56,7 +56,7 @@ def test_one_array_alone_will_do(tmp_path, suffix):
         ({"worse_label": WORSE - 1}, "must lie in 0 ... 9"),
         ({"worse_label": WORSE / 2}, "must be whole numbers"),
         ({"worse_label": "cat"}, "must be whole numbers"),
-        ({"worst_label": WORSE}, "unknown label set"),
+        ({"worst_label": WORSE, "best_label": CLEAN}, "several sets of labels.*worst_label, best_label"),
         ({"worse_label": WORSE, "clean_label": CLEAN[::-1].copy()}, "another order"),
     ],
 )
