@@ -83,7 +83,7 @@ def _content(path: Path):
         # before torch wrote archives, it wrote pickles in a row, of which the first is a number
         return _torch(path) if isinstance(content, int) else content
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return dict(arrays)
     if beginning.startswith(ZIP):
         return _torch(path)
@@ -104,4 +104,5 @@ def _numpy(path: Path):
             _, _, dtype = READERS[version](stream, max_header_size=LONGEST_HEADER)
             if dtype.hasobject:
                 return plain_load(stream.read())
-    return np.load(path, allow_pickle=False)
+        stream.seek(0)
+        return np.load(stream, allow_pickle=False)

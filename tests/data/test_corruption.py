@@ -1,5 +1,6 @@
 """Transition matrices written out by hand, labels by counting, class sizes by their formula."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -130,6 +131,33 @@ def test_settings_that_mean_nothing_are_refused(noise, rate, classes, message):
 def test_a_label_without_a_row_is_refused(labels):
     with pytest.raises(ValueError, match=r"labels must lie in 0 ... 2"):
         corrupt_labels(torch.tensor(labels), torch.eye(3, dtype=torch.float64), random())
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        (torch.zeros(3, 3), "row 0 sums to 0"),
+        (np.zeros((3, 3)), "row 0 sums to 0"),
+        (torch.full((3, 3), torch.nan), "negative number or NaN"),
+        ([[1, 0, 0], [0, 1, 0], [0, 0, float("nan")]], "negative number or NaN"),
+        ([[1, 0, 0], [0, 1, 0], [0, 0, 0]], "row 2 sums to 0"),
+        (torch.eye(3)[:2], "must be 2 x 2"),
+        ([[1, 0], "ab"], "rows of equal length"),
+    ],
+)
+def test_labels_are_never_drawn_from_what_is_no_matrix(matrix, message):
+    with pytest.raises(ValueError, match=message):
+        corrupt_labels(torch.tensor([0, 1]), matrix, random())
+
+
+@pytest.mark.parametrize("of", [torch.tensor, np.array, list, lambda rows: np.array(rows).astype(">f4")])
+def test_matrices_of_every_kind_draw_the_same(of):
+    rows = [[0.25, 0.75], [0.5, 0.5]]
+    labels = torch.tensor([0, 1] * 50)
+    expected = corrupt_labels(labels, matrix_of(rows), random())
+    assert torch.equal(corrupt_labels(labels, transition_matrix(of(rows), 0, 2, random()), random()), expected)
+    if of is not torch.tensor:  # float32 draws other numbers
+        assert torch.equal(corrupt_labels(labels.tolist(), of(rows), random()), expected)
 
 
 def test_wrong_label_rate_counts():

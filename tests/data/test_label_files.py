@@ -3,7 +3,6 @@
 import io
 import os
 import pickle
-import re
 import zipfile
 from pathlib import Path
 
@@ -180,11 +179,7 @@ def test_other_names_are_refused(program):
 def test_junk_is_refused_in_our_words(tmp_path_factory, content, start):
     path = tmp_path_factory.getbasetemp() / "junk.pt"
     path.write_bytes(start + content)
-    try:
-        for values in label_sets(path).values():
-            whole_numbers(values, path)
-    except ValueError as error:
-        assert "junk.pt" in str(error)
+    assert _refusal(lambda: [whole_numbers(values, path) for values in label_sets(path).values()], "junk.pt")
 
 
 @given(place=st.integers(0, 10_000), value=st.integers(0, 255))
@@ -195,12 +190,16 @@ def test_a_damaged_file_gives_labels_or_our_words(tmp_path_factory, place, value
         path, changed = tmp_path_factory.getbasetemp() / "damaged.pt", bytearray(content)
         changed[place % len(changed)] = value
         path.write_bytes(changed)
-        try:
-            labels = human_labels(f"human:{path}", MIXED)
-        except ValueError as error:
-            assert re.search(r"damaged\.pt|human labels", str(error))
-        else:
-            assert labels.shape == (6,)
+        assert _refusal(lambda path=path: human_labels(f"human:{path}", MIXED), "damaged.pt")
+
+
+def _refusal(function, name):
+    """Whether it works, or ends in a ValueError that names the file; any other error goes on."""
+    try:
+        function()
+    except ValueError as error:
+        return name in str(error)
+    return True
 
 
 @pytest.mark.parametrize(

