@@ -69,10 +69,10 @@ def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
     )
 
 
-def say(folder: Path, notes: tuple[str, ...]) -> None:
-    """One warning for everything that was passed over."""
+def say(folder: Path, notes: tuple[str, ...], stacklevel: int = 4) -> None:
+    """One warning for everything that was passed over, at the line that asked for the data set."""
     if notes:
-        warnings.warn(f"{folder}: {'; '.join(notes)}", stacklevel=4)
+        warnings.warn(f"{folder}: {'; '.join(notes)}", stacklevel=stacklevel)
 
 
 def require_size(image_size: int | None) -> None:

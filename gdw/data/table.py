@@ -44,7 +44,7 @@ def load_table(
     if without := len(paths) - len(known):
         first = next(path for path, row in zip(paths, chosen, strict=True) if row is None)
         notes += (f"passed over {without} as not in {rows.path.name} (first: {first})",)
-    say(folder, notes)
+    say(folder, notes, stacklevel=3)
     words = [rows.columns[column][chosen[place]] for place in known]
     if "" in words:
         raise ValueError(f"{rows.path}: {paths[known[words.index('')]]} has no label in column {column}")

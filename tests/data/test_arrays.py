@@ -41,8 +41,17 @@ def test_labels_of_every_type_and_byte_order_become_int64(kind, order, values):
     assert labels.tolist() == values
 
 
-@pytest.mark.parametrize("labels", [[0, 1, 0], (0, 1, 0), [np.int32(0), 1, 0], ["cat", "dog", "cat"],
-                                    np.array(["cat", "dog", "cat"], object), torch.tensor([0, 1, 0], dtype=torch.int8)])  # fmt: skip
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [0, 1, 0],
+        (0, 1, 0),
+        [np.int32(0), 1, 0],
+        ["cat", "dog", "cat"],
+        np.array(["cat", "dog", "cat"], object),
+        torch.tensor([0, 1, 0], dtype=torch.int8),
+    ],
+)
 def test_labels_in_lists_and_by_name(labels):
     assert as_labels(labels, NAMES, "mine").tolist() == [0, 1, 0]
 

@@ -119,7 +119,7 @@ def test_a_file_that_is_there_is_not_asked_for_again(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "cause"),
-    [(b"", "is empty"), (b"<!DOCTYPE html><p>404", "is a web page"), (b"version https://git-lfs.com/v1", "git lfs pull")],
+    [(b"", "is empty"), (b"<!DOCTYPE html><p>404", "is a web page"), (b"version https://git-lfs.com", "git lfs pull")],
 )
 @pytest.mark.parametrize(
     ("name", "file"),

@@ -72,7 +72,8 @@ def test_a_folder_gets_each_class_in_its_own_order(published):
 
 
 def test_coarse_labels_are_held_against_coarse_clean_ones(tmp_path):
-    content = {"clean_label": CLEAN, "noisy_label": WORSE, "clean_coarse_label": CLEAN * 0, "noisy_coarse_label": CLEAN * 0}
+    coarse = {"clean_coarse_label": CLEAN * 0, "noisy_coarse_label": CLEAN * 0}
+    content = {"clean_label": CLEAN, "noisy_label": WORSE} | coarse
     path = published_pt(tmp_path / "human.pt", content)
     assert human_labels(f"human:{path}", MIXED).tolist() == WORSE.tolist()
     with pytest.raises(ValueError, match="is not this data set's"):
@@ -167,7 +168,8 @@ def test_nothing_runs(tmp_path, protocol):
     "program",
     [
         b"cnumpy\nload\n.", b"cnumpy.core.multiarray\nfromfile\n.", b"cbuiltins\neval\n.", b"cnumpy\ndtype.__init__\n.",
-        b"\x80\x04\x8c\x05numpy\x8c\x0cndarray.data\x93.", b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x03\x00\x00\x00hextR.",
+        b"\x80\x04\x8c\x05numpy\x8c\x0cndarray.data\x93.",
+        b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x03\x00\x00\x00hextR.",
     ],
 )  # fmt: skip
 def test_other_names_are_refused(program):
