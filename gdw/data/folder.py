@@ -69,7 +69,7 @@ def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
     )
 
 
-def say(folder: Path, notes: tuple[str, ...], stacklevel: int = 4) -> None:
+def say(folder: Path, notes: tuple[str, ...], stacklevel: int = 5) -> None:
     """One warning for everything that was passed over, at the line that asked for the data set."""
     if notes:
         warnings.warn(f"{folder}: {'; '.join(notes)}", stacklevel=stacklevel)
