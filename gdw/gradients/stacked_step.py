@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from functools import cached_property
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gdw.gradients.meta import Named, Problem, forward
+from gdw.gradients.meta import Named, Problem, gradient_at
+from gdw.gradients.outputs import logits_of
 from gdw.gradients.seen import Seen
 from gdw.gradients.step import Step
 
@@ -26,11 +26,13 @@ class StackedProblem(Problem):
     def direction(self, parameters: Named) -> Named:
         """``lr * d L_meta / d theta`` of every seed at these parameters, each ``[S, ...]``."""
         images, labels = self.meta_batch
-        leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
-        logits = forward(self.model, leaves, images)
-        loss = cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / labels.shape[-1]
-        clean = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
-        return {name: gradient.mul_(self.rates[name]) for name, gradient in zip(leaves, clean, strict=True)}
+
+        def loss_of(model: nn.Module) -> Tensor:
+            logits = logits_of(model(images), model)
+            return cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / labels.shape[-1]
+
+        clean = gradient_at(self.model, parameters, loss_of)
+        return {name: gradient.mul_(self.rates[name]) for name, gradient in clean.items()}
 
 
 class StackedStep(Step):
@@ -45,6 +47,7 @@ class StackedStep(Step):
     """
 
     _problem_type = StackedProblem
+    _axes = ("seeds", "batch")
 
     @cached_property
     def losses(self) -> Float[Tensor, "seeds batch"]:
