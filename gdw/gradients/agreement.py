@@ -24,11 +24,12 @@ _STEPS: "weakref.WeakKeyDictionary[nn.Module, tuple[bool, int]]" = weakref.WeakK
 class PassesDiffer(RuntimeError):
     """The model's second forward pass is another function than its first."""
 
-    def __init__(self, model: nn.Module, what: str):
+    def __init__(self, what: str, model: nn.Module | None = None):
+        name = "the model" if model is None else type(model).__name__
         super().__init__(
-            f"the second forward pass of {type(model).__name__} does not repeat its first ({what}). Likely causes: "
-            "random numbers from Python's random, numpy or a torch.Generator of its own; buffers that each pass moves "
-            "(spectral_norm); a hook that changes gradients. Draw from torch's global random numbers, or take "
+            f"the second forward pass of {name} does not repeat its first ({what}). Likely causes: "
+            "random numbers from Python's random, numpy or a torch.Generator of its own; buffers that each pass moves; "
+            "a hook that changes gradients. Draw from torch's global random numbers, or take "
             "derivative='double-backward', which needs no second pass"
         )
 
@@ -55,7 +56,7 @@ def check_same_logits(model: nn.Module, first: Tensor, second: Tensor) -> None:
         return
     gap = (second - first).norm() / first.norm().clamp_min(torch.finfo(first.dtype).tiny)
     if gap > _tolerance(first):  # False for NaN: a run that diverges is someone else's to report
-        raise PassesDiffer(model, f"its logits differ by {gap:.2g} relative to their size")
+        raise PassesDiffer(f"its logits differ by {gap:.2g} relative to their size", model)
 
 
 @torch.no_grad()
@@ -80,7 +81,7 @@ def check_adjoint(
     scale = v.norm() * along.norm() + _norm(back) * _norm(u)
     smallest = torch.finfo(scale.dtype).tiny ** 0.5  # below, products lose their digits
     if (forward - backward).abs() > _tolerance(logits) * scale + smallest:
-        raise PassesDiffer(model, f"<v, J u> is {forward:.6g} and <J^T v, u> is {backward:.6g}")
+        raise PassesDiffer(f"<v, J u> is {forward:.6g} and <J^T v, u> is {backward:.6g}", model)
 
 
 def _norm(values: dict[str, Tensor]) -> Tensor:

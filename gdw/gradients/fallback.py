@@ -1,4 +1,4 @@
-"""The exact meta gradient of any model: forward mode, else double backward, else one sentence that names the operation."""
+"""The exact meta gradient of any model: forward mode, else double backward, else a sentence that names the operation."""
 
 import re
 import warnings
