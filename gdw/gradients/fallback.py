@@ -1,4 +1,4 @@
-"""The exact meta gradient of any model: forward mode, else double backward, else a sentence that names the operation."""
+"""The exact meta gradient of any model: by forward mode, else by double backward, else a sentence that says why not."""
 
 import re
 import warnings

@@ -140,6 +140,8 @@ def checked_meta_batch(meta_batch: object, step_labels: Tensor, classes: int, tr
     images, labels = meta_batch
     axes = ("seeds", "batch")[-step_labels.ndim :]
     labels = class_numbers(labels, "the meta batch's labels", axes)
+    if len(images) != len(labels):
+        raise ValueError(f"the meta batch must have as many images as labels, got {len(images)} and {len(labels)}")
     if labels.device != step_labels.device:
         raise ValueError(
             f"the meta batch must be on the training batch's device, got {labels.device} and {step_labels.device}"

@@ -86,8 +86,8 @@ class _Replaying(TorchFunctionMode):
         return forward_ad.make_dual(output, tangent)
 
 
-# A rule takes the operation and its arguments, some of them dual tensors, and returns the output's tangent. It returns
-# None to leave the operation to torch's forward mode: a kind of use that the rule does not cover, or nothing that moves.
+# A rule takes the operation and its arguments, some of them dual tensors, and returns the tangent of the output. It
+# returns None to leave the operation to torch: a kind of use that the rule does not cover, or nothing that moves.
 
 
 def _linear(function: Callable, input, weight, bias=None, *rest, **named) -> Tensor | None:
