@@ -106,10 +106,16 @@ def test_after_the_advised_remedy_the_same_model_uses_forward_mode_again(monkeyp
     """Fused attention, an error that names the kernel, and then the kernel that it names."""
     torch.manual_seed(0)
     model = Attention().double()
-    with sdpa_kernel(SDPBackend.FLASH_ATTENTION), pytest.warns(UserWarning, match="no forward-mode"):
-        with pytest.raises(RuntimeError, match="MATH"):
-            gradient(model, shape=(8, 4))
+    fused = sdpa_kernel(SDPBackend.FLASH_ATTENTION)
+    with fused, pytest.warns(UserWarning, match="no forward-mode"), pytest.raises(RuntimeError, match="MATH"):
+        gradient(model, shape=(8, 4))
     with sdpa_kernel(SDPBackend.MATH):
         expected = gradient(model, shape=(8, 4), derivative="double-backward")
         monkeypatch.setattr("gdw.gradients.fallback.by_double_backward", None)  # it would fail
         torch.testing.assert_close(gradient(model, shape=(8, 4)), expected, rtol=1e-9, atol=1e-15)
+
+
+def test_a_finite_difference_between_two_networks_is_refused():
+    for derivative in ("finite-difference", "first-order"):
+        with pytest.raises(PassesDiffer, match="OwnGenerator does not repeat"):
+            gradient(OwnGenerator().double(), derivative=derivative)

@@ -17,6 +17,7 @@ ADAMS = [
     (torch.optim.AdamW, {"weight_decay": 0.1}),
     (torch.optim.Adam, {"amsgrad": True, "betas": (0.8, 0.95), "eps": 1e-4}),
 ]
+WAYS = [{"derivative": "auto"}, {"derivative": "reuse"}, {"derivative": "double-backward"}, {"save_memory": True}]
 
 
 def trained(kind=torch.optim.Adam, steps=3, **settings):
@@ -50,7 +51,7 @@ def meta_gradient(model, optimizer, **how):
     return step.meta_gradient(some_weights())
 
 
-@pytest.mark.parametrize("how", [{"derivative": d} for d in ("auto", "reuse", "double-backward")] + [{"save_memory": 1}])
+@pytest.mark.parametrize("how", WAYS, ids=str)
 @pytest.mark.parametrize(("kind", "settings"), ADAMS)
 def test_the_textbooks_number_in_adams_metric(kind, settings, how):
     model, optimizer = trained(kind, **settings)
