@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy
 from gdw import Step
 from gdw.data.randomness import generator
 from gdw.gradients.flows import class_gradients
-from gdw.gradients.meta import NoMetaGradient, forward, learning_rates, trainable, virtual_parameters
+from gdw.gradients.meta import NoMetaGradient, forward, virtual_parameters
+from gdw.gradients.rates import learning_rates, trainable
 from gdw.networks.classifiers import build_model
 from tests.awkward import CLASSES, Attention, Recurrent, small
 
