@@ -1,8 +1,9 @@
 """Cheaper meta gradients, each named after what it leaves out. None is exact (tests/gradients/test_approximate.py).
 
 Counted in forward passes of a step (a backward pass is two): exact 11, without the virtual step 9, with a finite
-difference 9, with both 7, through the last layer alone 5, against a plain step's 3. A further one, a meta gradient at
-every k-th batch only, is a setting of the methods that learn V (methods/weight_net.py).
+difference 9, with both 7, through the last layer alone 5, against a plain step's 3. One more, a meta gradient at
+every k-th batch only, is a setting of the methods that learn V (methods/weight_net.py). A difference compares two
+passes at a model's first steps (agreement.py); there it takes one pass more.
 """
 
 from dataclasses import replace
@@ -11,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gdw.gradients.agreement import check_same_logits
 from gdw.gradients.meta import Problem, by_forward_mode, closed_form, forward
 
 Matrix = Float[Tensor, "batch classes"]
@@ -18,7 +20,7 @@ DISTANCE = 1e-2  # length of the finite difference's step in parameter space, as
 
 
 def without_virtual_step(problem: Problem, weights: Matrix) -> Matrix:
-    """The clean gradient is taken where the model stands; an error of first order in the learning rate."""
+    """The clean gradient is taken at the current parameters; an error of first order in the learning rate."""
     return closed_form(problem, problem.tangent(problem.direction(problem.here)))
 
 
@@ -49,4 +51,8 @@ def _difference(problem: Problem, direction: dict[str, Tensor]) -> Matrix:
     moved = {name: p + reach * direction[name] for name, p in problem.here.items()}
     with problem.replay():
         there = forward(problem.model, moved, problem.images)
+    if problem.is_checked:
+        with problem.replay():
+            again = forward(problem.model, problem.here, problem.images)
+        check_same_logits(problem.model, problem.logits.detach(), again)
     return (there - problem.logits.detach()) / reach

@@ -6,7 +6,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gdw.gradients.meta import clean_gradient, learning_rates, logit_tangent, trainable, virtual_parameters
+from gdw.gradients.agreement import is_due
+from gdw.gradients.meta import clean_gradient, logit_tangent, virtual_parameters
+from gdw.gradients.rates import rates_of, trainable
 from gdw.gradients.step import Matrix, Step
 
 
@@ -17,10 +19,10 @@ class DistributedStep(Step):
     and V are those of one process, and V (INSW's parameters, ...) stays the same on every rank without being sent.
 
     ``step.logits.backward(gradient)`` sends this rank's rows back through its model; DistributedDataParallel adds
-    up the ranks' gradients. Under BatchNorm each rank normalises by its own part of the batch, so the result
+    up the ranks' gradients. With BatchNorm each rank normalises by its own part of the batch, so the result
     differs from one process's as it does in plain data-parallel training; SyncBatchNorm is the remedy in the real
-    pass, and has no forward-mode rule. Methods that take ``step.images`` (Co-teaching, mwnet-difference) see this
-    rank's alone and are refused.
+    pass, and has no forward-mode rule. Methods that take ``step.images`` (Co-teaching, mwnet-difference) would see
+    only this rank's images and are refused.
 
     Args:
         model: a DistributedDataParallel, the same parameters on every rank.
@@ -33,12 +35,15 @@ class DistributedStep(Step):
         ValueError: another ``derivative`` than forward mode, or ``save_memory``.
     """
 
+    _takes_ranks = True
+
     def __init__(self, model: DistributedDataParallel, images: Tensor, labels: Int[Tensor, "rows"], **given):
         if not isinstance(model, DistributedDataParallel):
             raise TypeError(f"wrap the model in DistributedDataParallel first, got {type(model).__name__}")
         if given.get("save_memory") or given.get("derivative", "auto") not in ("auto", "forward"):
             raise ValueError("across ranks the meta gradient is taken by forward mode, with the graph kept")
         super().__init__(model, images, labels, **given)
+        labels = self.labels
         self.own_rows = slice(dist.get_rank() * len(labels), (dist.get_rank() + 1) * len(labels))
         self._own_images, self._own_logits, self.model = images, self.logits, model.module
         self.logits = _Gather.apply(self.logits)
@@ -59,8 +64,9 @@ class DistributedStep(Step):
         """``d L_meta / d weights`` of the whole batch: gradients are summed over ranks, the tangents gathered."""
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
-        rates = learning_rates(self.model, self.lr)
-        parameters = {name: p for name, p in trainable(self.model).items() if name in rates}
+        own = trainable(self.model)
+        rates = rates_of(own, self.lr, self.virtual)
+        parameters = {name: p for name, p in own.items() if name in rates}
         sent_back = (weights.detach() * self.flows / len(self))[self.own_rows].to(self._own_logits.dtype)
         gradients = torch.autograd.grad(
             self._own_logits, list(parameters.values()), sent_back,
@@ -72,7 +78,8 @@ class DistributedStep(Step):
         clean = dict(zip(clean, summed_over_ranks(clean.values()), strict=True))
         direction = {name: rates[name] * g / dist.get_world_size() for name, g in clean.items()}
         with self._random.replay(), torch.autocast(self._own_logits.device.type, enabled=False):
-            tangent = logit_tangent(self.model, self._own_images, direction)
+            first = self._own_logits.detach() if is_due(self.model, self._own_images.device) else None
+            tangent = logit_tangent(self.model, self._own_images, direction, first)
         return -self.flows * gather(tangent.to(self.flows.dtype)) / len(self)
 
 

@@ -1,20 +1,19 @@
-"""The meta gradient: how the clean loss, one virtual step ahead, answers to every single weight.
+"""The meta gradient: how the clean loss after one virtual step changes with every single weight.
 
 The virtual step follows the weighted flows, ``theta' = theta - lr * J^T (weights * flows) / B`` with
 ``J = d logits / d theta``. The clean loss at ``theta'`` therefore has the closed-form derivative
 
-    d L_meta / d weights[i, c] = - flows[i, c] / B * < d logits[i, c] / d theta, lr * d L_meta / d theta' >
+    d L_meta / d weights[i, c] = - flows[i, c] / B * < d logits[i, c] / d theta, lr * d L_meta / d theta' >.
 
-and all its inner products together are one Jacobian-vector product of the training logits: forward mode
-gives them at the cost of a pass and a half, without a double backward.
+All its inner products together are one Jacobian-vector product of the training logits: forward mode gives them at
+the cost of a pass and a half, without a double backward. In an optimiser's own metric ``lr`` is one number for each
+number of theta (rates.py); nothing else changes.
 
 Source: GDW (Chen et al., NeurIPS 2021), meta gradient with respect to the class-level weights.
 """
 
-import re
 import threading
 import warnings
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -27,66 +26,77 @@ from torch.autograd import forward_ad
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
+from gdw.gradients.agreement import check_adjoint, check_same_logits
+from gdw.gradients.outputs import logits_of
+from gdw.gradients.rates import Rates, rates_of, trainable
+
 Named = dict[str, Tensor]
 
 # Forward mode's dual level belongs to the process, not to the thread: two runs side by side take turns.
 FORWARD_AD_LOCK = threading.Lock()
-# Models already found to hold an operation without a forward-mode rule: warned of once, then double backward.
-_WITHOUT_FORWARD_RULE: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
 
 
 class NoMetaGradient(RuntimeError):
     """The model has an operation that neither forward mode nor a double backward can differentiate."""
 
 
-def trainable(model: nn.Module) -> Named:
-    """The parameters that a step moves: frozen ones stay out, tied ones appear once."""
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
-def learning_rates(model: nn.Module, lr: "float | torch.optim.Optimizer") -> dict[str, float | Tensor]:
-    """The virtual step's rate for each trainable parameter.
-
-    Args:
-        lr: one rate for all, or an optimiser whose groups give each parameter its own; a parameter in no
-            group stays where it is.
-    """
-    return _rates(trainable(model), lr)
-
-
-def _rates(parameters: Named, lr: "float | torch.optim.Optimizer") -> dict[str, float | Tensor]:
-    if not isinstance(lr, torch.optim.Optimizer):
-        return dict.fromkeys(parameters, float(lr))
-    rates = {id(p): group["lr"] for group in lr.param_groups for p in group["params"]}
-    return {name: rates[id(p)] for name, p in parameters.items() if id(p) in rates}
-
-
 def forward(model: nn.Module, parameters: Mapping[str, Tensor], images: Tensor) -> Tensor:
-    """Logits under other parameters; buffers (BatchNorm's running statistics) are copies and stay unmoved."""
+    """Logits under other parameters; buffers (BatchNorm's running statistics) are copies and do not move."""
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    return functional_call(model, {**buffers, **parameters}, (images,))
+    return logits_of(functional_call(model, {**buffers, **parameters}, (images,)), model)
 
 
-def virtual_parameters(parameters: Named, gradients: Named, rates: Mapping[str, float | Tensor]) -> Named:
-    """``theta' = theta - lr * gradient``: plain SGD, no momentum, no weight decay; thrown away afterwards."""
+def virtual_parameters(parameters: Named, gradients: Named, rates: Rates) -> Named:
+    """``theta' = theta - rate * gradient``: no momentum, no weight decay; used for one clean gradient only."""
     return {name: parameter - rates[name] * gradients[name] for name, parameter in parameters.items()}
 
 
 def clean_gradient(model: nn.Module, parameters: Named, images: Tensor, labels: Int[Tensor, "meta"]) -> Named:
     """Gradient of the mean clean loss with respect to ``parameters``."""
+    return gradient_at(model, parameters, lambda held: cross_entropy(logits_of(held(images), held), labels))
+
+
+def gradient_at(model: nn.Module, parameters: Named, loss_of: Callable[[nn.Module], Tensor]) -> Named:
+    """Gradient of ``loss_of(model)`` with respect to other parameters, which the model holds meanwhile.
+
+    The backward pass runs while they are held: activation checkpointing computes a layer again there, with whatever
+    parameters the module has at that moment.
+    """
     leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
-    loss = cross_entropy(forward(model, leaves, images), labels)
-    return _gradients(loss, leaves)
+    held = {f"model.{name}": buffer.clone() for name, buffer in model.named_buffers()}
+    held |= {f"model.{name}": leaf for name, leaf in leaves.items()}
+    with torch.enable_grad():
+        return functional_call(_Differentiated(model, loss_of, leaves), held, ())
 
 
-def logit_tangent(model: nn.Module, images: Tensor, direction: Named) -> Float[Tensor, "batch classes"]:
+class _Differentiated(nn.Module):
+    """A module, so that ``functional_call`` keeps the parameters in place for the backward pass too."""
+
+    def __init__(self, model: nn.Module, loss_of: Callable[[nn.Module], Tensor], leaves: Named):
+        super().__init__()
+        self.model, self.loss_of, self.leaves = model, loss_of, leaves
+
+    def forward(self) -> Named:
+        return _gradients(self.loss_of(self.model), self.leaves)
+
+
+def logit_tangent(
+    model: nn.Module, images: Tensor, direction: Named, first: Float[Tensor, "batch classes"] | None = None
+) -> Float[Tensor, "batch classes"]:
     """How the logits move as the parameters move along ``direction``: one forward-mode product.
+
+    Args:
+        model: maps images to logits.
+        images: the training batch.
+        direction: a tensor for each parameter that moves.
+        first: the logits of an earlier pass, which this one must repeat (agreement.py); None: not compared.
 
     Raises:
         NotImplementedError: an operation has no forward-mode rule (the message names it).
+        PassesDiffer: this pass does not repeat the first.
     """
     with dual_numbers(), torch.no_grad():
-        return _tangent(model, images, direction)
+        return _tangent(model, images, direction, first)
 
 
 @contextmanager
@@ -106,10 +116,12 @@ def _load_forward_rules() -> None:
         forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
 
 
-def _tangent(model: nn.Module, images: Tensor, direction: Named) -> Tensor:
+def _tangent(model: nn.Module, images: Tensor, direction: Named, first: Tensor | None) -> Tensor:
     parameters = {name: model.get_parameter(name).detach() for name in direction}
     duals = {name: forward_ad.make_dual(parameters[name], d) for name, d in direction.items()}
-    tangent = forward_ad.unpack_dual(forward(model, duals, images)).tangent
+    logits, tangent = forward_ad.unpack_dual(forward(model, duals, images))
+    if first is not None:
+        check_same_logits(model, first, logits)
     if tangent is None:
         raise NotImplementedError("forward AD gave no tangent: the logits do not depend on the parameters")
     return tangent
@@ -127,9 +139,12 @@ class Problem:
         meta_batch: clean images and labels.
         lr: learning rate of the virtual step: a number or an optimiser.
         replay: context under which the training batch's forward pass repeats the first: it draws the same random
-            numbers, and may take up what the first has computed (reuse.py).
+            numbers, and may reuse what the first has computed (reuse.py).
         tangent_pass: gives the logits' tangent, as ``logit_tangent`` does.
-        only: names of the parameters that take the virtual step, where not all of them do.
+        only: names of the parameters that take the virtual step, if not all of them do.
+        virtual: ``"sgd"``, or ``"optimizer"`` for the metric of ``lr`` (rates.py).
+        is_checked: whether the two passes are compared (agreement.py).
+        keeps_graph: whether the logits' graph can be differentiated twice; ``save_memory`` gives it up.
     """
 
     model: nn.Module
@@ -141,14 +156,17 @@ class Problem:
     replay: Callable = nullcontext
     tangent_pass: Callable = logit_tangent
     only: frozenset[str] | None = None
+    virtual: str = "sgd"
+    is_checked: bool = False
+    keeps_graph: bool = True
 
     @cached_property
     def _trainable(self) -> Named:
         return trainable(self.model)  # walks the module tree: once a step is enough
 
     @cached_property
-    def rates(self) -> dict[str, float | Tensor]:
-        return _rates(self._trainable, self.lr)
+    def rates(self) -> Rates:
+        return rates_of(self._trainable, self.lr, self.virtual)
 
     @cached_property
     def parameters(self) -> Named:
@@ -163,15 +181,20 @@ class Problem:
 
     def step_back(self, weights: Float[Tensor, "batch classes"], create_graph: bool = False) -> Named:
         """The virtual step's gradient: ``weights * flows / B`` sent back through the logits."""
-        sent_back = (weights * self.flows / self.logits.shape[-2]).to(self.logits.dtype)
-        return _gradients(self.logits, self.parameters, sent_back, keep_graph=True, create_graph=create_graph)
+        return _gradients(
+            self.logits, self.parameters, self.sent_back(weights), keep_graph=True, create_graph=create_graph
+        )
+
+    def sent_back(self, weights: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
+        """``weights * flows / B``, in the logits' precision."""
+        return (weights * self.flows / self.logits.shape[-2]).to(self.logits.dtype)
 
     def ahead(self, weights: Float[Tensor, "batch classes"]) -> Named:
         """The virtual parameters, without a graph."""
         return virtual_parameters(self.here, self.step_back(weights), self.rates)
 
     def direction(self, parameters: Named) -> Named:
-        """``lr * d L_meta / d theta`` at these parameters: where the clean loss would have the model go, reversed."""
+        """``lr * d L_meta / d theta`` at these parameters: the way up the clean loss, as long as a step."""
         clean = clean_gradient(self.model, parameters, *self.meta_batch)
         return {name: self.rates[name] * gradient for name, gradient in clean.items()}
 
@@ -182,80 +205,75 @@ class Problem:
 
 
 def by_forward_mode(problem: Problem, weights: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
-    """``d L_meta / d weights`` in closed form, its inner products by one Jacobian-vector product."""
+    """``d L_meta / d weights`` in closed form, its inner products by one Jacobian-vector product.
+
+    Raises:
+        PassesDiffer: a check of the model's two passes (agreement.py) fails.
+    """
+    if problem.is_checked:
+        return closed_form(problem, _checked_tangent(problem, weights))
     direction = problem.direction(problem.ahead(weights))
     return closed_form(problem, problem.tangent(direction))
 
 
+def _checked_tangent(problem: Problem, weights: Tensor) -> Tensor:
+    """The same tangent; what the virtual step has sent back anyway is held against it."""
+    gradients = problem.step_back(weights)
+    direction = problem.direction(virtual_parameters(problem.here, gradients, problem.rates))
+    if not weights.any():  # L2RW asks at weights 0, where nothing goes back: send back something to compare
+        weights = torch.ones_like(weights)
+        gradients = problem.step_back(weights)
+    tangent = problem.tangent(direction)
+    v, logits = problem.sent_back(weights).to(tangent.dtype), problem.logits.detach()
+    check_adjoint(problem.model, v, tangent, gradients, direction, logits)
+    return tangent
+
+
 def closed_form(problem: Problem, tangent: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
-    """``- flows * tangent / B``: what stands at the top of this file."""
+    """``- flows * tangent / B``: the equation at the top of this file."""
     return -problem.flows * tangent.to(problem.flows.dtype) / problem.flows.shape[-2]
 
 
 def by_double_backward(problem: Problem, weights: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
-    """``d L_meta / d weights`` the textbook's way: through the graph of the virtual step itself."""
-    weights = weights.detach().requires_grad_()
-    gradients = problem.step_back(weights, create_graph=True)
-    virtual = virtual_parameters(problem.parameters, gradients, problem.rates)
-    meta_images, meta_labels = problem.meta_batch
-    loss = cross_entropy(forward(problem.model, virtual, meta_images), meta_labels)
-    (gradient,) = torch.autograd.grad(loss, weights)
-    return gradient
+    """``d L_meta / d weights`` as in textbooks: through the graph of the virtual step itself.
 
-
-def meta_gradient(problem: Problem, weights: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
-    """``d L_meta / d weights``, exact: forward mode, or double backward where an operation has no forward-mode rule.
-
-    One warning names that operation; the model is remembered.
-
-    Raises:
-        NoMetaGradient: neither way can differentiate the model.
+    The chain rule in two parts: the clean loss back to theta', and from theta' back through the first backward pass.
     """
-    model = problem.model
-    if model not in _WITHOUT_FORWARD_RULE:
-        try:
-            return by_forward_mode(problem, weights)
-        except (NotImplementedError, RuntimeError) as error:
-            if not _lacks_rule(error):
-                raise
-            _WITHOUT_FORWARD_RULE.add(model)
-            warnings.warn(
-                f"{type(model).__name__} has no forward-mode derivative at {_operation(error)}; "
-                "its meta gradient comes by double backward from now on, exact but slower",
-                stacklevel=2,
-            )
-    try:
-        return by_double_backward(problem, weights)
-    except RuntimeError as error:
-        if "torch.compile" in str(error):
-            raise NoMetaGradient(f"{type(model).__name__} cannot be compiled and differentiated twice") from error
-        if not _lacks_rule(error):
-            raise
-        raise NoMetaGradient(
-            f"{type(model).__name__} cannot be differentiated twice at {_operation(error)}, neither forward nor "
-            "backward; replace that operation (fused attention: torch.nn.attention.sdpa_kernel(SDPBackend.MATH))"
-        ) from error
+    weights = weights.detach().requires_grad_()
+    with torch.enable_grad():
+        gradients = problem.step_back(weights, create_graph=True)
+    moved = {name: gradient.detach() for name, gradient in gradients.items()}
+    direction = problem.direction(virtual_parameters(problem.here, moved, problem.rates))
+    linked = [name for name, gradient in gradients.items() if gradient.requires_grad]
+    (gradient,) = torch.autograd.grad(
+        [gradients[name] for name in linked], weights, [-direction[name] for name in linked]
+    )
+    return gradient
 
 
 def _gradients(
     output: Tensor, parameters: Named, sent_back: Tensor | None = None, keep_graph=False, create_graph=False
 ) -> Named:
-    gradients = torch.autograd.grad(
-        output,
-        list(parameters.values()),
-        sent_back,
-        retain_graph=keep_graph,
-        create_graph=create_graph,
-        allow_unused=True,
-        materialize_grads=True,
-    )
+    if not output.requires_grad:
+        raise NoMetaGradient(
+            "the logits have no graph back to the parameters: run the model outside torch.no_grad() and "
+            "torch.inference_mode(), and do not detach its output"
+        )
+    try:
+        gradients = torch.autograd.grad(
+            output,
+            list(parameters.values()),
+            sent_back,
+            retain_graph=keep_graph,
+            create_graph=create_graph,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+    except RuntimeError as error:
+        if "use_reentrant" not in str(error):
+            raise
+        raise NoMetaGradient(
+            "reentrant activation checkpointing allows no gradient with respect to chosen parameters: call "
+            "torch.utils.checkpoint.checkpoint with use_reentrant=False"
+        ) from error
     return dict(zip(parameters, gradients, strict=True))
-
-
-def _lacks_rule(error: Exception) -> bool:
-    return isinstance(error, NotImplementedError) or "is not implemented" in str(error) or "forward AD" in str(error)
-
-
-def _operation(error: Exception) -> str:
-    named = re.search(r"(?:with|for|formula for|derivative for) ['\"]?([\w:.]+)", str(error))
-    return named.group(1) if named else str(error).splitlines()[0]

@@ -1,9 +1,9 @@
 """Logits whose graph is made again for each further backward pass: half the memory of a step.
 
-Kept until the real backward pass, the training batch's graph lies in memory beside the clean batch's. Here the
-virtual step's backward pass spends it, and the tangent pass, which goes through the training batch once more anyway,
-leaves a new one for the real backward pass: the same eleven passes. Where there is no such tangent pass (finite
-differences, autocast) one forward pass more makes it.
+A graph that is kept until the real backward pass takes memory beside the clean batch's graph. Here the virtual step's
+backward pass uses it up. The tangent pass goes through the training batch once more anyway, and leaves a new graph for
+the real backward pass: the same eleven passes. Where there is no such tangent pass (finite differences, autocast), one
+more forward pass makes it.
 """
 
 from collections.abc import Callable
@@ -15,16 +15,22 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import CheckpointError
 
+from gdw.gradients.agreement import check_same_logits
 from gdw.gradients.compiled import as_written
-from gdw.gradients.meta import Named, dual_numbers, forward, logit_tangent, trainable
+from gdw.gradients.meta import Named, dual_numbers, forward, logit_tangent
+from gdw.gradients.outputs import logits_of
+from gdw.gradients.rates import trainable
 from gdw.gradients.reuse import RULES
 
 
 class Reforward:
-    """A forward pass whose graph is spent by a backward pass, and made again for the next.
+    """A forward pass whose graph is used up by a backward pass, and computed again for the next.
 
     Args:
+        model: maps images to logits.
+        images: the training batch.
         replay: context under which a further forward pass draws the same random numbers as the first.
     """
 
@@ -32,25 +38,30 @@ class Reforward:
         self.model, self.images, self.replay = model, images, replay
         self.device = images.device.type
         self.autocast = torch.is_autocast_enabled(self.device), torch.get_autocast_dtype(self.device)
-        self._graph: Tensor | None = model(images)
-        #: [batch, classes]; a backward pass reaches the model's trainable parameters as ever, as often as one likes
-        self.logits = _Spend.apply(self, *trainable(model).values())
+        self._graph: Tensor | None = logits_of(model(images), model)
+        #: [batch, classes]; a backward pass reaches the model's trainable parameters as usual, as often as needed
+        self.logits = _Spend.apply(self, *trainable(model).values()) if self._graph.requires_grad else self._graph
 
-    def tangent(self, model: nn.Module, images: Tensor, direction: Named) -> Float[Tensor, "batch classes"]:
-        """As ``gdw.gradients.meta.logit_tangent``; it leaves the graph that the next backward pass spends."""
+    def tangent(
+        self, model: nn.Module, images: Tensor, direction: Named, first: Float[Tensor, "batch classes"] | None = None
+    ) -> Float[Tensor, "batch classes"]:
+        """As ``gdw.gradients.meta.logit_tangent``; it leaves the graph that the next backward pass uses up."""
         if self.autocast[0]:  # the tangent is in full precision, the logits are not
-            return logit_tangent(model, images, direction)
+            return logit_tangent(model, images, direction, first)
         with dual_numbers(), torch.enable_grad(), as_written(model), _GraphOfOutputs():
             duals = {name: forward_ad.make_dual(model.get_parameter(name), d) for name, d in direction.items()}
             self._graph, tangent = forward_ad.unpack_dual(forward(model, duals, images))
+        if first is not None:
+            check_same_logits(model, first, self._graph.detach())
         return tangent.detach()
 
     def spend(self) -> Tensor:
         """Logits with their graph; the caller's backward pass frees it."""
         graph, self._graph = self._graph, None
-        return self._again() if graph is None else graph
+        return self.fresh() if graph is None else graph
 
-    def _again(self) -> Tensor:
+    def fresh(self) -> Tensor:
+        """Logits with a graph of one more forward pass."""
         on, dtype = self.autocast
         with torch.enable_grad(), self.replay(), torch.autocast(self.device, dtype, enabled=on):
             return forward(self.model, trainable(self.model), self.images)
@@ -65,7 +76,11 @@ class _Spend(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return None, *torch.autograd.grad(ctx.passes.spend(), ctx.parameters, gradient, allow_unused=True)
+        passes, given = ctx.passes, (ctx.parameters, gradient)
+        try:
+            return None, *torch.autograd.grad(passes.spend(), *given, allow_unused=True)
+        except CheckpointError:  # a layer computed again outside the tangent pass runs other operations than within
+            return None, *torch.autograd.grad(passes.fresh(), *given, allow_unused=True)
 
 
 class _GraphOfOutputs(TorchFunctionMode):

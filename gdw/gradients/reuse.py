@@ -3,8 +3,8 @@
 A convolution is linear in its input and in its weights, ``y = f(x, W)``, so along ``(x', W')`` its output moves by
 ``y' = f(x', W) + f(x, W')``. Forward mode evaluates ``f`` a third time, for ``y`` itself; here ``y`` comes from a tape
 of the first pass. Batch normalisation has a symmetric Jacobian with respect to its input, so its backward kernel is
-its forward derivative too; a ReLU lets through what is above 0. Every other operation, and these where they
-are used in another way, goes through torch's own forward mode.
+its forward derivative too; a ReLU lets through what is above 0. Every other operation, and any other use of these,
+goes through torch's own forward mode.
 
 The readable path (meta.py, no tape) is the oracle: tests/gradients/test_reuse.py.
 """
@@ -18,11 +18,13 @@ from torch.autograd import forward_ad
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from gdw.gradients.agreement import PassesDiffer
+
 aten = torch.ops.aten
 
 
 class Tape:
-    """Outputs of one forward pass, in their order, and the pass along a tangent that takes them up again.
+    """Outputs of one forward pass, in their order, and the pass along a tangent that uses them again.
 
     An output that was overwritten since (a ReLU in place), or that has another precision now, is computed anew.
     """
@@ -42,10 +44,13 @@ class Tape:
         """Within: the same operations again, on dual tensors, each with its recorded output.
 
         Raises:
-            RuntimeError: the second pass does not call the operations of the first in their order.
+            PassesDiffer: the second pass does not call the operations of the first in their order.
         """
-        with _Replaying(iter(self._outputs)):
+        outputs = iter(self._outputs)
+        with _Replaying(outputs):
             yield
+        if next(outputs, None) is not None:
+            raise PassesDiffer("it calls fewer layers")
 
 
 class _Recording(TorchFunctionMode):
@@ -71,17 +76,18 @@ class _Replaying(TorchFunctionMode):
             return function(*args, **kwargs)
         recorded, output, version = next(self.outputs, (None, None, None))
         if recorded is not function:
-            raise RuntimeError(
-                "the model's second forward pass does not repeat its first, so nothing can be reused: "
-                "take derivative='forward'"
-            )
+            raise PassesDiffer("it calls other layers")
         whole = output._version == version and output.dtype == (args[0] if args else kwargs["input"]).dtype
         tangent = RULES[function](function, *args, **kwargs) if whole else None
-        return function(*args, **kwargs) if tangent is None else forward_ad.make_dual(output, tangent)
+        if tangent is None:
+            return function(*args, **kwargs)
+        if tangent.shape != output.shape:
+            raise PassesDiffer("it calls other layers")
+        return forward_ad.make_dual(output, tangent)
 
 
-# A rule takes the operation and its arguments, dual tensors among them, and returns the output's tangent, or None where
-# torch's forward mode shall do it: a kind of use that it does not cover, or nothing that moves.
+# A rule takes the operation and its arguments, some of them dual tensors, and returns the tangent of the output. It
+# returns None to leave the operation to torch: a kind of use that the rule does not cover, or nothing that moves.
 
 
 def _linear(function: Callable, input, weight, bias=None, *rest, **named) -> Tensor | None:

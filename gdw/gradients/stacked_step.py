@@ -1,18 +1,22 @@
 """StackedStep: one training batch of every seed, as a Step whose matrices have a leading seed axis."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gdw.gradients.meta import Named, Problem, forward
+from gdw.gradients.agreement import PassesDiffer
+from gdw.gradients.meta import Named, NoMetaGradient, Problem, gradient_at
+from gdw.gradients.outputs import logits_of
 from gdw.gradients.seen import Seen
 from gdw.gradients.step import Step
 
 SeedsMatrix = Float[Tensor, "seeds batch classes"]
+HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")  # torch has no public names
 
 
 class StackedProblem(Problem):
@@ -26,11 +30,13 @@ class StackedProblem(Problem):
     def direction(self, parameters: Named) -> Named:
         """``lr * d L_meta / d theta`` of every seed at these parameters, each ``[S, ...]``."""
         images, labels = self.meta_batch
-        leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
-        logits = forward(self.model, leaves, images)
-        loss = cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / labels.shape[-1]
-        clean = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
-        return {name: gradient.mul_(self.rates[name]) for name, gradient in zip(leaves, clean, strict=True)}
+
+        def loss_of(model: nn.Module) -> Tensor:
+            logits = logits_of(model(images), model)
+            return cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / labels.shape[-1]
+
+        clean = gradient_at(self.model, parameters, loss_of)
+        return {name: gradient.mul_(self.rates[name]) for name, gradient in clean.items()}
 
 
 class StackedStep(Step):
@@ -42,9 +48,24 @@ class StackedStep(Step):
         model: a ``Stacked``.
         images, labels, given: as for ``Step``, everything with a leading seed axis; ``derivative`` is ``"forward"``,
             or ``"reuse"`` where the model is a chain.
+
+    Raises:
+        NoMetaGradient: the model has an operation that cannot run for several seeds at once.
     """
 
     _problem_type = StackedProblem
+    _axes = ("seeds", "batch")
+
+    def __init__(self, model: nn.Module, images: Tensor, labels: Tensor, **given):
+        if any(getattr(layer, hooks) for layer in model.modules() for hooks in HOOKS):
+            raise NoMetaGradient("hooks do not run when several seeds are trained at once: train them one by one")
+        with _one_sentence():
+            super().__init__(model, images, labels, **given)
+
+    def meta_gradient(self, weights: SeedsMatrix) -> SeedsMatrix:
+        """As ``Step.meta_gradient``, for each seed its own."""
+        with _one_sentence():
+            return super().meta_gradient(weights)
 
     @cached_property
     def losses(self) -> Float[Tensor, "seeds batch"]:
@@ -57,3 +78,19 @@ class StackedStep(Step):
         is_meta = self.is_meta if self.is_meta is not None else [None] * len(self.labels)
         parts = zip(self.flows, self.losses, self.labels, self.indices, is_meta, strict=True)
         return (Seen(*part) for part in parts)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Within: what ``torch.func.vmap`` cannot run ends in a sentence that says what to do."""
+    try:
+        yield
+    except (NoMetaGradient, PassesDiffer, torch.OutOfMemoryError):
+        raise
+    except (RuntimeError, ValueError) as error:
+        if isinstance(error, ValueError) and "vmap" not in str(error):
+            raise
+        reason = str(error).splitlines()[0]
+        raise NoMetaGradient(
+            f"this model cannot run for several seeds at once ({reason}): train them one by one"
+        ) from error

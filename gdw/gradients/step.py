@@ -11,9 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gdw.errors import unknown
+from gdw.gradients import inputs
+from gdw.gradients.agreement import is_due
 from gdw.gradients.approximate import finite_difference, first_order, last_layer, without_virtual_step
+from gdw.gradients.fallback import double_backward, lacks_rule, meta_gradient, no_rule
 from gdw.gradients.flows import class_gradients, zero_mean
-from gdw.gradients.meta import Problem, by_double_backward, by_forward_mode, logit_tangent, meta_gradient
+from gdw.gradients.meta import Problem, by_forward_mode, logit_tangent
+from gdw.gradients.outputs import logits_of
 from gdw.gradients.reforward import Reforward
 from gdw.gradients.reuse import Tape
 
@@ -25,7 +29,7 @@ DERIVATIVES = {
     "auto": meta_gradient,
     "forward": by_forward_mode,
     "reuse": meta_gradient,  # the same, with a tape of the first forward pass
-    "double-backward": by_double_backward,
+    "double-backward": double_backward,
     "no-virtual-step": without_virtual_step,
     "finite-difference": finite_difference,
     "first-order": first_order,
@@ -36,7 +40,7 @@ NEED_THE_GRAPH = ("reuse", "double-backward")  # of the first forward pass, as t
 
 
 def check_derivative(derivative: str, save_memory: bool = False) -> None:
-    """Refuse a name that nobody knows, and what cannot go together.
+    """Refuse an unknown name, and what cannot go together.
 
     Raises:
         ValueError: the message says what is known, or what to choose between.
@@ -48,12 +52,13 @@ def check_derivative(derivative: str, save_memory: bool = False) -> None:
 
 
 class Step:
-    """One forward pass of a training batch; everything a method may want to know of it.
+    """One forward pass of a training batch, and what a method may want to know about it.
 
     Args:
-        model: any classifier that maps images to logits ``[B, C]``.
+        model: any classifier that maps images to logits ``[B, C]``, as a tensor, as ``output.logits`` or as
+            ``output["logits"]``.
         images: the batch, as the model takes it.
-        labels: observed labels ``[B]`` in ``0 ... C - 1``, maybe wrong.
+        labels: observed labels ``[B]`` in ``0 ... C - 1``, maybe wrong; of any integer type.
         indices: which training instance each row is ``[B]``; needed by methods that keep something per instance.
         meta_batch: clean images and labels, or a function that draws them when a method first asks.
         lr: learning rate of the virtual step: a number, or the optimiser whose groups' rates it takes.
@@ -62,20 +67,28 @@ class Step:
         derivative: how the meta gradient is taken, a name in ``DERIVATIVES``: ``"auto"`` is exact, by forward mode,
             or by double backward where an operation has no forward-mode rule; ``"reuse"`` is the same, faster and
             with more memory (reuse.py).
+        virtual: the map of the virtual step. ``"sgd"``: ``theta' = theta - lr * gradient``. ``"optimizer"``:
+            ``theta' = theta - lr * P * gradient`` in the metric of the optimiser given as ``lr``: for Adam and AdamW
+            P is the diagonal preconditioner of their state before this step (rates.py), and 1 at a parameter's first
+            step, when there is no state; for SGD, P is 1. Momentum and weight decay stay out of either map.
         max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
-        tangent_pass: gives the logits' tangent, as ``gdw.gradients.meta.logit_tangent`` does; any other draws
-            random numbers of its own.
-        trusted: labels are known to lie in ``0 ... C - 1`` and the model to draw no random numbers: nothing is read on
-            the host, so that the step may be recorded (stepping.py).
-        save_memory: the batch's graph is not kept beside the clean batch's but made again for the real backward
-            pass (reforward.py): about half the memory. Forward mode, or one of the approximations.
+        tangent_pass: gives the logits' tangent, as ``gdw.gradients.meta.logit_tangent`` does; a compiled one draws
+            other random numbers.
+        trusted: labels are known to lie in ``0 ... C - 1``, the model to draw no random numbers and its passes to
+            repeat each other: nothing is read on the host, so that the step can be recorded (stepping.py).
+        save_memory: the batch's graph is not kept beside the clean batch's; it is computed again for the real
+            backward pass (reforward.py). That takes about half the memory. It needs forward mode or an approximation.
 
     Raises:
-        ValueError: the model's output is not ``[B, C]``, a label lies outside ``0 ... C - 1``, or ``save_memory``
-            with a derivative that needs what it gives up.
+        TypeError: the model is no module, is wrapped to split the batch or returns no logits; labels that are no
+            class numbers; ``lr`` that is no number and no optimiser.
+        ValueError: the model's output is not ``[B, C]``, a label is outside ``0 ... C - 1`` (read on the CPU alone),
+            ``lr`` is negative or not finite, or ``save_memory`` with a derivative that needs what it gives up.
     """
 
     _problem_type: ClassVar[type[Problem]] = Problem  # stacked_step.py has its own
+    _axes: ClassVar[tuple[str, ...]] = ("batch",)
+    _takes_ranks: ClassVar[bool] = False  # distributed.py
 
     def __init__(
         self,
@@ -89,29 +102,29 @@ class Step:
         epoch: int = 0,
         is_meta: Bool[Tensor, "batch"] | None = None,
         derivative: str = "auto",
+        virtual: str = "sgd",
         max_prob: float | None = None,
         save_memory: bool = False,
         trusted: bool = False,
         tangent_pass: Callable = logit_tangent,
     ):
         check_derivative(derivative, save_memory)
+        inputs.check_model(model, wrapped=self._takes_ranks)
+        inputs.check_rate(lr)
+        inputs.check_virtual(virtual, lr)
+        labels = inputs.class_numbers(labels, shape=self._axes)
         self.model, self.images, self.labels, self.indices = model, images, labels, indices
         self.lr, self.epoch, self.derivative, self.max_prob = lr, epoch, derivative, max_prob
-        self._meta_batch, self._tangent_pass = meta_batch, tangent_pass
+        self._meta_batch, self._tangent_pass, self.virtual, self._trusted = meta_batch, tangent_pass, virtual, trusted
         self._tape = Tape() if derivative == "reuse" else None
         self._random = _NoRandomNumbers() if trusted else _RandomState(images.device)
         self._passes = Reforward(model, images, self._random.replay) if save_memory else None
         with self._tape.record() if self._tape else nullcontext():
-            self.logits: Matrix = self._passes.logits if save_memory else model(images)
+            self.logits: Matrix = self._passes.logits if save_memory else logits_of(model(images), model)
         self._random.close()
-        if self.logits.shape[:-1] != labels.shape:
-            raise ValueError(
-                f"the model must map {len(labels)} images to logits [batch, classes], got {tuple(self.logits.shape)}"
-            )
-        if not trusted and labels.device.type == "cpu":  # elsewhere reading them would stall the device
-            low, high = (int(label) for label in labels.aminmax())
-            if low < 0 or high >= self.num_classes:
-                raise ValueError(f"labels must lie in 0 ... {self.num_classes - 1}, got {low} ... {high}")
+        inputs.check_logits(self.logits, images, labels)
+        if not trusted and labels.device.type == "cpu":  # elsewhere the host would wait for the device
+            inputs.check_range(labels, self.num_classes)
         self.is_meta = is_meta
 
     def __len__(self) -> int:
@@ -153,7 +166,8 @@ class Step:
         """Clean images and labels; drawn once per step."""
         if self._meta_batch is None:
             raise ValueError("this method learns from a clean set: give the Step a meta_batch=(images, labels)")
-        return self._meta_batch() if callable(self._meta_batch) else self._meta_batch
+        given = self._meta_batch() if callable(self._meta_batch) else self._meta_batch
+        return inputs.checked_meta_batch(given, self.labels, self.num_classes, self._trusted)
 
     def zero_mean(self, weights: Matrix) -> Matrix:
         """The weights under the zero-mean constraint (flows.py)."""
@@ -166,24 +180,43 @@ class Step:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         if self.draws_random_numbers and self._tangent_pass is not logit_tangent:
             raise ValueError("the model draws random numbers (dropout), and a compiled tangent pass draws others")
+        is_checked = not self._trusted and is_due(self.model, self.images.device)
         return self._problem_type(
             self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr,
-            partial(_replay, self._random, self._tape),
-            tangent_pass=self._passes.tangent if self._passes else self._tangent_pass,
+            partial(_replay, self._random, self._tape), tangent_pass=self._compared_pass(is_checked),
+            virtual=self.virtual, is_checked=is_checked, keeps_graph=self._passes is None,
         )  # fmt: skip
+
+    def _compared_pass(self, is_checked: bool) -> Callable:
+        """The tangent pass; its logits are compared with this step's where that costs little."""
+        own = self._passes.tangent if self._passes else self._tangent_pass
+        cheap = is_checked or (self.images.device.type == "cpu" and not self._trusted)
+        if not cheap or not (self._passes or own is logit_tangent):  # a compiled pass gives no logits
+            return own
+        return partial(own, first=self.logits.detach())
 
     def meta_gradient(self, weights: Matrix) -> Matrix:
         """``d L_meta / d weights``: the clean loss after a virtual step with these weights (meta.py).
 
         Args:
             weights: one weight per flow; the virtual step sends ``weights * flows / B`` back through the logits.
+
+        Raises:
+            NoMetaGradient: the model cannot be differentiated this way; the message names the operation and a way.
+            PassesDiffer: the model's second forward pass does not repeat its first (agreement.py).
         """
-        return DERIVATIVES[self.derivative](self.problem, weights.detach())
+        problem = self.problem
+        try:
+            return DERIVATIVES[self.derivative](problem, weights.detach())
+        except (NotImplementedError, RuntimeError) as error:
+            if not lacks_rule(error):
+                raise
+            raise no_rule(problem, error) from error
 
 
 @contextmanager
 def _replay(random: "_RandomState", tape: Tape | None) -> Iterator[None]:
-    """Not a method of Step: its Problem would hold it in a circle, and every graph until the collector comes."""
+    """Not a method of Step: its Problem would refer back to it, and each graph would wait for the collector."""
     with random.replay(), tape.replay() if tape else nullcontext():
         yield
 
@@ -224,7 +257,7 @@ class _RandomState:
 
 
 class _NoRandomNumbers:
-    """In its place where the model is known to draw none."""
+    """Takes the place of ``_RandomState`` where the model is known to draw none."""
 
     moved = False
 

@@ -1,4 +1,4 @@
-"""The meta gradient: forward mode against double backward and finite differences, on ordinary and awkward models."""
+"""The meta gradient: finite differences, rates, state that must not move, fallbacks; models in test_cases.py."""
 
 import copy
 import threading
@@ -13,9 +13,10 @@ from torch.nn.functional import cross_entropy
 from gdw import Step
 from gdw.data.randomness import generator
 from gdw.gradients.flows import class_gradients
-from gdw.gradients.meta import NoMetaGradient, forward, learning_rates, trainable, virtual_parameters
+from gdw.gradients.meta import NoMetaGradient, forward, virtual_parameters
+from gdw.gradients.rates import learning_rates, trainable
 from gdw.networks.classifiers import build_model
-from tests.awkward import CLASSES, Recurrent, small
+from tests.awkward import CLASSES, Attention, Recurrent, small
 
 BATCH, LR = 6, 0.1
 
@@ -45,49 +46,10 @@ def both_ways(model, shape, lr=LR):
     return ways
 
 
-class Attention(nn.Module):
-    """Eight tokens of four numbers, one attention head."""
-
-    def __init__(self):
-        super().__init__()
-        self.qkv, self.out = nn.Linear(4, 12), nn.Linear(32, CLASSES)
-
-    def forward(self, x):
-        q, k, v = self.qkv(x)[:, None].chunk(3, dim=-1)  # fused kernels want an axis of heads
-        return self.out(nn.functional.scaled_dot_product_attention(q, k, v).flatten(1))
-
-
-class Tied(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inner = nn.Linear(8, 8)
-        self.again = nn.Linear(8, 8)
-        self.again.weight = self.inner.weight
-        self.out = nn.Linear(8, CLASSES)
-
-    def forward(self, x):
-        return self.out(self.again(self.inner(x).tanh()).tanh())
-
-
 def test_resnet32_with_batchnorm_in_training_mode():
     model = build_model("resnet32", (3, 16, 16), CLASSES, generator(0, "model"), dtype=torch.float64)
     forward_mode, oracle = both_ways(model, (3, 16, 16))
     assert (forward_mode - oracle).abs().max() <= 1e-10 * oracle.abs().max()
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        pytest.param(lambda: small(nn.Linear(8, 9), nn.Tanh(), nn.Linear(9, CLASSES)), id="mlp"),
-        pytest.param(lambda: small(nn.Linear(8, 9), nn.BatchNorm1d(9), nn.ReLU(True), nn.Linear(9, CLASSES)), id="bn"),
-        pytest.param(lambda: small(nn.Linear(8, 8), nn.GroupNorm(2, 8), nn.Linear(8, CLASSES)), id="groupnorm"),
-        pytest.param(lambda: Tied().double(), id="tied weights"),
-    ],
-)
-def test_both_ways_agree(model):
-    torch.manual_seed(0)
-    forward_mode, oracle = both_ways(model(), (8,))
-    torch.testing.assert_close(forward_mode, oracle, rtol=1e-11, atol=1e-16)
 
 
 def test_finite_differences():
@@ -112,25 +74,20 @@ def test_finite_differences():
             assert got[i, c].item() == pytest.approx(expected, abs=1e-9)
 
 
-def test_dropout_drops_the_same_units_again_and_leaves_the_random_state_alone():
+def test_dropout_leaves_the_random_state_alone():
     model = small(nn.Linear(8, 32), nn.Dropout(0.5), nn.Linear(32, CLASSES))
-    results = []
+    after = []
     for derivative in ("forward", "double-backward"):
         torch.manual_seed(3)
-        step = step_of(model, (8,), derivative)
-        torch.manual_seed(4)  # the meta batch drops the same units both times
-        results.append(step.meta_gradient(some_weights()))
-        results.append(torch.rand(1))
-    torch.testing.assert_close(results[0], results[2], rtol=1e-11, atol=1e-16)
-    assert torch.equal(results[1], results[3])
+        step_of(model, (8,), derivative).meta_gradient(some_weights())
+        after.append(torch.rand(1))
+    assert torch.equal(*after)
 
 
 def test_frozen_parameters_stay_out_of_the_virtual_step():
     model = small(nn.Linear(8, 9), nn.Tanh(), nn.Linear(9, CLASSES))
     model[0].weight.requires_grad_(False)
     assert set(trainable(model)) == {"0.bias", "2.weight", "2.bias"}
-    forward_mode, oracle = both_ways(model, (8,))
-    torch.testing.assert_close(forward_mode, oracle, rtol=1e-11, atol=1e-16)
 
 
 def test_each_parameter_takes_its_groups_rate():
@@ -161,13 +118,6 @@ def test_virtual_parameters_leave_the_model_where_it_is():
     moved = virtual_parameters(trainable(model), ones, dict.fromkeys(ones, 0.5))
     torch.testing.assert_close(moved["0.bias"], model[0].bias - 0.5)
     assert not torch.allclose(forward(model, moved, pictures((8,))[0]), model(pictures((8,))[0]))
-
-
-def test_attention_by_its_mathematical_kernel():
-    torch.manual_seed(0)
-    with sdpa_kernel(SDPBackend.MATH):
-        forward_mode, oracle = both_ways(Attention().double(), (8, 4))
-    torch.testing.assert_close(forward_mode, oracle, rtol=1e-11, atol=1e-16)
 
 
 def test_a_missing_forward_rule_is_named_once_and_double_backward_takes_over():

@@ -46,55 +46,6 @@ def test_the_course_models(name, training):
     same_both_ways(model, shape)
 
 
-class Functional(nn.Module):
-    """Layers called as functions, with their arguments by name, and one layer used twice."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner, self.out = nn.Linear(8, 8), nn.Linear(8, CLASSES)
-
-    def forward(self, x):
-        x = functional.linear(input=x, weight=self.inner.weight, bias=self.inner.bias).relu()
-        x = torch.relu(functional.linear(x, self.inner.weight))
-        return self.out(functional.relu(self.inner(x)))
-
-
-class FrozenScale(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.norm, self.out = nn.BatchNorm1d(8), nn.Linear(8, CLASSES)
-        self.norm.weight.requires_grad_(False)
-
-    def forward(self, x):
-        return self.out(self.norm(x))
-
-
-AWKWARD = {
-    "functions, a layer used twice": (Functional, (8,)),
-    "in-place ReLU after a linear layer": (
-        lambda: small(nn.Linear(8, 8), nn.ReLU(inplace=True), nn.Linear(8, 4)),
-        (8,),
-    ),
-    "dropout": (lambda: small(nn.Linear(8, 8), nn.Dropout(0.5), nn.ReLU(), nn.Linear(8, 4)), (8,)),
-    "grouped, strided convolution with a bias": (
-        lambda: small(nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4)),
-        (4, 4, 4),
-    ),
-    "other operations between": (lambda: small(nn.Linear(8, 8), nn.GELU(), nn.LayerNorm(8), nn.Linear(8, 4)), (8,)),
-    "normalisation without scale": (
-        lambda: small(nn.Linear(8, 8), nn.BatchNorm1d(8, affine=False), nn.Linear(8, 4)),
-        (8,),
-    ),
-    "a frozen scale": (FrozenScale, (8,)),
-}
-
-
-@pytest.mark.parametrize("name", AWKWARD)
-def test_awkward_models(name):
-    build, shape = AWKWARD[name]
-    same_both_ways(build().double(), shape)
-
-
 def test_a_frozen_layer_and_a_first_layer_that_alone_moves():
     for frozen in (0, 2):
         model = small(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, CLASSES))
@@ -150,7 +101,7 @@ def test_a_second_pass_that_takes_another_way_is_refused():
         meta_gradient(Fickle().double(), (8,), "reuse")
 
 
-def test_an_operation_without_a_forward_rule_falls_back_as_ever():
+def test_an_operation_without_a_forward_rule_falls_back_as_usual():
     torch.manual_seed(0)
     model = Recurrent()
     (images, labels), (meta_images, meta_labels) = batch((3, 4)), batch((3, 4), 5, seed=1)

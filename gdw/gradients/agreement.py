@@ -1,0 +1,99 @@
+"""Is the second forward pass the first? Two cheap checks of what the exact meta gradient takes for granted.
+
+The gradient of the virtual step comes from the training batch's first forward pass, the tangent from a second one. Two
+facts tie them together: the logits are the same, and for any ``v`` and ``u`` the Jacobian J obeys
+
+    < v, J u > = < J^T v, u >,
+
+where the left side comes from the second pass and the right side from the first. A model that draws random numbers of
+its own breaks one of them, or both. The logits are compared at every step on the CPU, which costs microseconds;
+elsewhere, and for the second fact, the first steps of a model and of each change between training and evaluation mode
+are checked, since the host has to wait for the device.
+"""
+
+import weakref
+
+import torch
+from torch import Tensor, nn
+
+FIRST_STEPS = 10  # of a model, or after a change of mode: a layer dropped one time in ten is seen 9 times in 10
+TF32_EPS = 2.0**-10  # float32 products on a GPU may be taken in TF32, which has 10 bits
+_STEPS: "weakref.WeakKeyDictionary[nn.Module, tuple[bool, int]]" = weakref.WeakKeyDictionary()
+
+
+class PassesDiffer(RuntimeError):
+    """The model's second forward pass is another function than its first."""
+
+    def __init__(self, what: str, model: nn.Module | None = None):
+        name = "the model" if model is None else type(model).__name__
+        super().__init__(
+            f"the second forward pass of {name} does not repeat its first ({what}). Likely causes: "
+            "random numbers from Python's random, numpy or a torch.Generator of its own; buffers that each pass moves; "
+            "a hook that changes gradients. Draw from torch's global random numbers, or take "
+            "derivative='double-backward', which needs no second pass"
+        )
+
+
+def is_due(model: nn.Module, device: torch.device) -> bool:
+    """Whether this step of the model is one of the first in its mode; counts it."""
+    if device.type == "meta":
+        return False  # it has no numbers to compare
+    mode, count = _STEPS.get(model, (model.training, 0))
+    count = count + 1 if mode == model.training else 1
+    _STEPS[model] = model.training, count
+    return count <= FIRST_STEPS
+
+
+@torch.no_grad()
+def check_same_logits(model: nn.Module, first: Tensor, second: Tensor) -> None:
+    """Compare the logits of both passes, up to rounding in the lowest precision that they show.
+
+    Raises:
+        PassesDiffer: they are not the same.
+    """
+    second = second.to(first.dtype)
+    if torch.equal(first, second):
+        return
+    gap = (second - first).norm() / first.norm().clamp_min(torch.finfo(first.dtype).tiny)
+    if gap > _tolerance(first):  # False for NaN: a run that diverges is someone else's to report
+        raise PassesDiffer(f"its logits differ by {gap:.2g} relative to their size", model)
+
+
+@torch.no_grad()
+def check_adjoint(
+    model: nn.Module, v: Tensor, along: Tensor, back: dict[str, Tensor], u: dict[str, Tensor], logits: Tensor
+) -> None:
+    """Compare ``< v, J u >`` with ``< J^T v, u >``.
+
+    Args:
+        model: for the message.
+        v: a matrix in the space of logits.
+        along: ``J u``, from the second pass.
+        back: ``J^T v``, from the first pass.
+        u: a direction in the space of parameters.
+        logits: of the first pass; they show the precision.
+
+    Raises:
+        PassesDiffer: they are not the same.
+    """
+    forward = (v * along).sum()
+    backward = torch.stack([(back[name] * u[name]).sum() for name in u]).sum()
+    scale = v.norm() * along.norm() + _norm(back) * _norm(u)
+    smallest = torch.finfo(scale.dtype).tiny ** 0.5  # below, products lose their digits
+    if (forward - backward).abs() > _tolerance(logits) * scale + smallest:
+        raise PassesDiffer(f"<v, J u> is {forward:.6g} and <J^T v, u> is {backward:.6g}", model)
+
+
+def _norm(values: dict[str, Tensor]) -> Tensor:
+    return torch.stack([value.norm() for value in values.values()]).norm()
+
+
+def _tolerance(logits: Tensor) -> float:
+    """Square root of the relative rounding error: far above what rounding does, far below another network."""
+    eps = torch.finfo(logits.dtype).eps
+    for low in (torch.float16, torch.bfloat16):  # a pass under autocast leaves no more digits than that
+        if torch.equal(logits, logits.to(low).to(logits.dtype)):
+            eps = torch.finfo(low).eps
+    if logits.device.type != "cpu" and logits.dtype is torch.float32:
+        eps = max(eps, TF32_EPS)
+    return eps**0.5

@@ -1,0 +1,151 @@
+"""What a Step accepts: each wrong input ends in one sentence, before any work is done.
+
+Shapes and types are checked on every device. Numbers are read on the CPU alone: elsewhere the host would wait for the
+device.
+"""
+
+import math
+from numbers import Real
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+
+from gdw.errors import unknown
+
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+VIRTUAL = ("sgd", "optimizer")
+
+
+def check_model(model: nn.Module, wrapped: bool = False) -> None:
+    """Refuse what is no module, and wrappers that split the batch.
+
+    Args:
+        wrapped: the caller is ``DistributedStep``, which takes a ``DistributedDataParallel``.
+
+    Raises:
+        TypeError: the message names what to use.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if isinstance(model, DataParallel):
+        raise TypeError("a Step cannot take nn.DataParallel: give it the model inside, model.module")
+    if isinstance(model, DistributedDataParallel) and not wrapped:
+        raise TypeError(
+            "a Step sees one rank's part of the batch, so each rank would learn other weights: for a "
+            "DistributedDataParallel take gdw.gradients.distributed.DistributedStep"
+        )
+
+
+def check_rate(lr: "float | torch.optim.Optimizer | None") -> None:
+    """Refuse a learning rate that is no number, not finite, or negative.
+
+    Raises:
+        TypeError: neither a number nor an optimiser.
+        ValueError: a number that no step can take.
+    """
+    if lr is None or isinstance(lr, torch.optim.Optimizer):
+        return
+    if isinstance(lr, Tensor) and lr.numel() == 1:
+        if lr.device.type != "cpu":
+            return
+        lr = lr.item()
+    if not isinstance(lr, Real) or isinstance(lr, bool):
+        raise TypeError(f"lr must be a number or a torch optimiser, got {type(lr).__name__}")
+    if not math.isfinite(lr) or lr < 0:
+        raise ValueError(f"lr must be a finite number of at least 0, got {lr:g}")
+
+
+def check_virtual(virtual: str, lr: "float | torch.optim.Optimizer | None") -> None:
+    """Refuse an unknown virtual step, and ``"optimizer"`` without one.
+
+    Raises:
+        ValueError: the message says what is known, or what is missing.
+    """
+    if virtual not in VIRTUAL:
+        raise unknown("virtual step", virtual, VIRTUAL)
+    if virtual == "optimizer" and lr is not None and not isinstance(lr, torch.optim.Optimizer):
+        raise ValueError(f"virtual='optimizer' needs the optimiser as lr, got the number {lr:g}")
+
+
+def class_numbers(labels: Tensor, name: str = "labels", shape: tuple[str, ...] = ("batch",)) -> Tensor:
+    """The labels as int64; any other integer type is converted.
+
+    Args:
+        labels: class numbers.
+        name: as in the message.
+        shape: names of the axes.
+
+    Raises:
+        TypeError: no tensor, or not of integers.
+        ValueError: another shape, or no label at all.
+    """
+    wanted = f"{name} must be a tensor of class numbers [{', '.join(shape)}]"
+    if not isinstance(labels, Tensor):
+        raise TypeError(f"{wanted}, got {type(labels).__name__}")
+    if labels.ndim != len(shape):
+        given = f"shape {list(labels.shape)}"
+        if labels.ndim == len(shape) + 1:
+            one = labels.shape[-1] == 1
+            given += "; take .squeeze(-1)" if one else "; of one-hot rows or probabilities take .argmax(-1)"
+        raise ValueError(f"{wanted}, got {given}")
+    if labels.dtype not in INTEGERS:
+        raise TypeError(f"{wanted}, got numbers of type {labels.dtype}".replace("torch.", ""))
+    if labels.numel() == 0:
+        raise ValueError(f"{wanted}, got an empty one")
+    return labels.long()
+
+
+def check_range(labels: Tensor, classes: int, name: str = "labels") -> None:
+    """Refuse a label that is no class; it reads the labels on the host.
+
+    Raises:
+        ValueError: the message gives the range.
+    """
+    low, high = (int(label) for label in labels.aminmax())
+    if low < 0 or high >= classes:
+        raise ValueError(f"{name} must lie in 0 ... {classes - 1}, got {low} ... {high}")
+
+
+def check_logits(logits: Tensor, images: Tensor, labels: Tensor) -> None:
+    """Refuse logits that do not fit the labels.
+
+    Raises:
+        ValueError: another shape than the labels', with an axis of classes behind, or another device.
+    """
+    if logits.shape[:-1] != labels.shape:
+        raise ValueError(
+            f"the model must map a batch with {len(labels)} labels to logits [batch, classes], got logits "
+            f"{list(logits.shape)} for images {list(images.shape)} and labels {list(labels.shape)}"
+        )
+    if logits.device != labels.device:
+        raise ValueError(f"labels and images must be on one device, got {labels.device} and {logits.device}")
+
+
+def checked_meta_batch(meta_batch: object, step_labels: Tensor, classes: int, trusted: bool) -> tuple[Tensor, Tensor]:
+    """Clean images and labels, the labels as int64.
+
+    Args:
+        meta_batch: what the caller gave.
+        step_labels: of the training batch: as many axes, the same device.
+        classes: C.
+        trusted: the labels are known to lie in ``0 ... C - 1``.
+
+    Raises:
+        TypeError: not a pair of tensors.
+        ValueError: labels of another shape, length, range or device.
+    """
+    if not isinstance(meta_batch, (tuple, list)) or len(meta_batch) != 2 or not isinstance(meta_batch[0], Tensor):
+        raise TypeError(f"meta_batch must be a pair (images, labels) of tensors, got {type(meta_batch).__name__}")
+    images, labels = meta_batch
+    axes = ("seeds", "batch")[-step_labels.ndim :]
+    labels = class_numbers(labels, "the meta batch's labels", axes)
+    if len(images) != len(labels):
+        raise ValueError(f"the meta batch must have as many images as labels, got {len(images)} and {len(labels)}")
+    if labels.device != step_labels.device:
+        raise ValueError(
+            f"the meta batch must be on the training batch's device, got {labels.device} and {step_labels.device}"
+        )
+    if labels.device.type == "cpu" and not trusted:
+        check_range(labels, classes, "the meta batch's labels")
+    return images, labels

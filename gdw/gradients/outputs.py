@@ -1,0 +1,35 @@
+"""The logits in what a model returns: a tensor, or an output object that names its logits."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+
+def logits_of(output: object, model: nn.Module) -> Tensor:
+    """The tensor of logits; every pass (first, virtual, tangent) takes it through this one function.
+
+    Args:
+        output: a tensor, a dictionary with ``"logits"``, or an object with ``.logits`` (a dataclass, a named tuple, the
+            outputs of Hugging Face's models).
+        model: gave the output; the message names it.
+
+    Raises:
+        TypeError: any other output.
+    """
+    if isinstance(output, Tensor):
+        return output
+    found = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    if isinstance(found, Tensor):
+        return found
+    raise TypeError(
+        f"{type(model).__name__} must return logits [batch, classes] or an output with 'logits', got "
+        f"{_described(output)}: wrap it in a module whose forward returns the tensor of logits"
+    )
+
+
+def _described(output: object) -> str:
+    if isinstance(output, Mapping):
+        return f"a dictionary with {', '.join(map(repr, output)) or 'no entries'}"
+    if isinstance(output, (tuple, list)):
+        return f"a {type(output).__name__} of {len(output)} ({', '.join(type(part).__name__ for part in output)})"
+    return f"{type(output).__name__}"

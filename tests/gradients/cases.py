@@ -1,0 +1,178 @@
+"""One list of models and batches for every way to take the meta gradient, and one independent oracle.
+
+The oracle is the textbook: a virtual step with a graph, the clean loss after it, and one derivative back to the
+weights. It uses torch alone, and nothing of ``gdw.gradients.meta``.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import cross_entropy
+from torch.nn.utils import parametrizations
+
+from gdw import Step
+from gdw.data.randomness import generator
+from gdw.networks.classifiers import build_model
+from tests import awkward
+from tests.awkward import CLASSES, small
+
+BATCH, META, LR = 6, 5, 0.1
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model with its batches.
+
+    Attributes:
+        build: makes the model, always the same.
+        shape: of one image.
+        prepare: what is done to the batches.
+        evaluation: the model is in evaluation mode.
+        context: a context manager for all of it.
+        takes: gives the logits in the model's output.
+        refused: ways that must end in a sentence, by their name, with a part of it.
+    """
+
+    build: Callable[[], nn.Module]
+    shape: tuple[int, ...] = (8,)
+    prepare: Callable[[Tensor], Tensor] = Tensor.contiguous
+    evaluation: bool = False
+    context: Callable = torch.enable_grad
+    takes: Callable = lambda output: output
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def model(self) -> nn.Module:
+        torch.manual_seed(0)
+        random.seed(RANDOM_SEED)
+        return self.build().double().train(not self.evaluation)
+
+    def batch(self, count: int = BATCH, seed: int = 1) -> tuple[Tensor, Tensor]:
+        numbers = torch.Generator().manual_seed(seed)
+        images = torch.randn(count, *self.shape, generator=numbers, dtype=torch.float64)
+        return self.prepare(images), torch.randint(CLASSES, (count,), generator=numbers)
+
+
+RANDOM_SEED = 1  # of Python's random: its first number is 0.13, its second 0.85, its third 0.76
+FORWARD_WAYS = ("auto", "forward", "reuse", "save_memory")
+DIFFERS = dict.fromkeys(FORWARD_WAYS, "does not repeat its first")
+NO_RULE = {"forward": "no forward-mode", "save_memory": "leave out save_memory"}
+
+
+def course(name: str) -> Callable[[], nn.Module]:
+    return lambda: build_model(name, (3, 8, 8), CLASSES, generator(0, "model"), torch.float64)
+
+
+def frozen(model: nn.Module, *parts: str) -> nn.Module:
+    for part in parts:
+        model.get_submodule(part).requires_grad_(False)
+    return model
+
+
+def chain(*layers: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    return lambda: small(nn.Linear(8, 8), *(layer() for layer in layers), nn.Linear(8, CLASSES))
+
+
+CASES: dict[str, Case] = {
+    "mlp": Case(chain(nn.Tanh)),
+    "cnn, BatchNorm in training mode": Case(course("cnn"), (3, 8, 8)),
+    "cnn, BatchNorm in evaluation mode": Case(course("cnn"), (3, 8, 8), evaluation=True),
+    "cnn, channels last": Case(
+        lambda: course("cnn")().to(memory_format=torch.channels_last),
+        (3, 8, 8),
+        lambda images: images.contiguous(memory_format=torch.channels_last),
+    ),
+    "grouped, strided convolution": Case(
+        lambda: small(nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4)),
+        (4, 4, 4),
+    ),
+    "dropout": Case(chain(partial(nn.Dropout, 0.5), nn.ReLU)),
+    "in-place ReLU": Case(chain(partial(nn.ReLU, inplace=True))),
+    "GELU and LayerNorm": Case(chain(nn.GELU, partial(nn.LayerNorm, 8))),
+    "GroupNorm": Case(chain(partial(nn.GroupNorm, 2, 8))),
+    "BatchNorm without scale": Case(chain(partial(nn.BatchNorm1d, 8, affine=False), nn.ReLU)),
+    "a frozen scale": Case(awkward.FrozenScale),
+    "tied weights": Case(awkward.Tied),
+    "functions, a layer used twice": Case(awkward.Functional),
+    "frozen first layer": Case(lambda: frozen(chain(nn.ReLU)(), "0")),
+    "frozen last layer": Case(lambda: frozen(chain(nn.ReLU)(), "2")),
+    "a part under no_grad": Case(awkward.PartWithoutGradient),
+    "parameters that reach no logit": Case(awkward.Unused),
+    "GRU": Case(partial(awkward.Recurrent, nn.GRU), (8, 4)),
+    "LSTM": Case(awkward.Recurrent, (8, 4)),
+    "attention, mathematical kernel": Case(awkward.Attention, (8, 4), context=lambda: sdpa_kernel(SDPBackend.MATH)),
+    "attention, fused kernel": Case(
+        awkward.Attention,
+        (8, 4),
+        context=lambda: sdpa_kernel(SDPBackend.FLASH_ATTENTION),
+        refused=dict.fromkeys((*FORWARD_WAYS, "double-backward"), "attention"),
+    ),
+    "weight_norm, by a hook": Case(
+        chain(lambda: nn.utils.weight_norm(nn.Linear(8, 8)), nn.Tanh),
+        refused=NO_RULE,
+    ),
+    "weight_norm, as a parametrisation": Case(
+        chain(lambda: parametrizations.weight_norm(nn.Linear(8, 8)), nn.Tanh),
+        refused=NO_RULE,
+    ),
+    "spectral_norm": Case(chain(lambda: parametrizations.spectral_norm(nn.Linear(8, 8))), refused=NO_RULE),
+    "checkpointing": Case(partial(awkward.Checkpointed, use_reentrant=False)),
+    "reentrant checkpointing": Case(
+        partial(awkward.Checkpointed, use_reentrant=True),
+        refused=dict.fromkeys((*FORWARD_WAYS, "double-backward"), "use_reentrant=False"),
+    ),
+    "a generator of its own": Case(awkward.OwnGenerator, refused=DIFFERS),
+    "layers dropped by Python's random": Case(awkward.PythonsRandom, refused=DIFFERS),
+    "a hook that changes gradients": Case(
+        awkward.HookedGradient, refused=DIFFERS | {"save_memory": "leave out save_memory"}
+    ),
+    "a dictionary": Case(
+        partial(awkward.Returning, lambda logits: {"logits": logits}), takes=lambda output: output["logits"]
+    ),
+    "an output object": Case(partial(awkward.Returning, awkward.Output), takes=lambda output: output.logits),
+    "a tuple": Case(
+        partial(awkward.Returning, lambda logits: (logits, None)),
+        takes=lambda output: output[0],
+        refused=dict.fromkeys((*FORWARD_WAYS, "double-backward"), "got a tuple of 2"),
+    ),
+}  # fmt: skip
+
+
+def some_weights(seed: int = 2) -> Tensor:
+    return torch.rand(BATCH, CLASSES, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def taken(case: Case, way: str, weights: Tensor, **given) -> Tensor:
+    """The meta gradient by one of the package's ways, on a new model."""
+    model = case.model()
+    how = {"save_memory": True} if way == "save_memory" else {"derivative": way}
+    torch.manual_seed(3)  # of dropout
+    with case.context():
+        step = Step(model, *case.batch(), meta_batch=case.batch(META, seed=4), lr=LR, **how, **given)
+        torch.manual_seed(5)
+        return step.meta_gradient(weights)
+
+
+def textbook(case: Case, weights: Tensor, rates: dict[str, float | Tensor] | float = LR) -> Tensor:
+    """The same by a double backward written out: ``d L_meta(theta - lr * grad(w)) / d w``."""
+    model, (images, labels), (meta_images, meta_labels) = case.model(), case.batch(), case.batch(META, seed=4)
+    moving = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    weights = weights.clone().requires_grad_()
+    torch.manual_seed(3)
+    logits = case.takes(model(images))
+    flows = logits.detach().softmax(-1) - nn.functional.one_hot(labels, CLASSES)
+    loss = (weights * flows * logits).sum() / len(images)
+    gradients = torch.autograd.grad(
+        loss, list(moving.values()), create_graph=True, allow_unused=True, materialize_grads=True
+    )
+    rates = rates if isinstance(rates, dict) else dict.fromkeys(moving, rates)
+    ahead = {n: p - rates[n] * g for (n, p), g in zip(moving.items(), gradients, strict=True)}
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    torch.manual_seed(5)
+    output = torch.func.functional_call(model, ahead | buffers, (meta_images,))
+    meta_loss = cross_entropy(case.takes(output), meta_labels)
+    return torch.autograd.grad(meta_loss, weights)[0]

@@ -1,0 +1,121 @@
+"""The two passes are compared: what differs is found, at any step, and what only rounds differently is not."""
+
+import random
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from gdw import Step
+from gdw.data.randomness import generator
+from gdw.gradients.agreement import FIRST_STEPS, PassesDiffer, is_due
+from gdw.methods import GDW, L2RW
+from gdw.networks.autocast import Autocast
+from gdw.networks.classifiers import build_model
+from gdw.training.stepping import take_step
+from tests.awkward import CLASSES, Attention, Checkpointed, OwnGenerator, TwoLayers
+from tests.gradients.cases import BATCH, CASES, LR, META, some_weights
+
+CPU = torch.device("cpu")
+
+
+def gradient(model, weights=None, dtype=torch.float64, shape=(8,), **how):
+    case = CASES["mlp"]
+    numbers = torch.Generator().manual_seed(1)
+    images = torch.randn(BATCH + META, *shape, generator=numbers, dtype=dtype)
+    (_, labels), (_, meta_labels) = case.batch(), case.batch(META)
+    meta_batch = images[BATCH:], meta_labels
+    step = Step(model, images[:BATCH], labels, meta_batch=meta_batch, lr=LR, **how)
+    return step.meta_gradient(some_weights().to(dtype) if weights is None else weights)
+
+
+def test_due_are_the_first_steps_and_those_after_a_change_of_mode():
+    model = nn.Linear(2, 2)
+    assert [is_due(model, CPU) for _ in range(FIRST_STEPS + 2)] == [True] * FIRST_STEPS + [False] * 2
+    model.eval()
+    assert is_due(model, CPU)
+    assert not is_due(nn.Linear(2, 2), torch.device("meta"))
+
+
+class LateNoise(TwoLayers):
+    """Drops its layer by Python's random numbers, but not in the first steps."""
+
+    chance = 0.0
+
+    def between(self, x):
+        return x if random.random() < self.chance else super().between(x)
+
+
+def test_what_begins_to_differ_later_is_found_on_the_cpu():
+    model = LateNoise().double()
+    for _ in range(FIRST_STEPS + 1):
+        gradient(model)
+    model.chance = 0.5
+    with pytest.raises(PassesDiffer, match="LateNoise does not repeat its first .*derivative='double-backward'"):
+        for _ in range(20):  # each pair of passes differs one time in two
+            gradient(model)
+
+
+def test_weights_of_zero_hide_nothing():
+    """L2RW asks at weights 0; with a tape the logits are the first pass's own, so the adjoint alone can tell."""
+    with pytest.raises(PassesDiffer, match="<v, J u> is"):
+        gradient(OwnGenerator().double(), torch.zeros(BATCH, CLASSES).double(), derivative="reuse")
+
+
+def test_a_trusted_step_is_not_compared():
+    gradient(OwnGenerator().double(), trusted=True)
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet32"])
+@pytest.mark.parametrize("how", [{}, {"derivative": "reuse"}, {"save_memory": True}], ids=str)
+def test_rounding_is_no_difference(name, how):
+    model = build_model(name, (3, 8, 8), CLASSES, generator(0, "model"), torch.float32)
+    gradient(model, dtype=torch.float32, shape=(3, 8, 8), **how)
+    low = Autocast(model)
+    gradient(low, dtype=torch.float32, shape=(3, 8, 8), **({} if "derivative" in how else how))
+    with torch.autocast("cpu", torch.bfloat16):
+        gradient(model, dtype=torch.float32, shape=(3, 8, 8), **how)
+
+
+def test_logits_that_are_not_numbers_are_left_to_the_loop():
+    model = CASES["mlp"].model()
+    with torch.no_grad():
+        model[0].weight.fill_(float("nan"))
+    assert gradient(model).isnan().all()
+
+
+@pytest.mark.parametrize("method", [GDW, L2RW])
+def test_whole_steps_of_a_checkpointed_network_end_where_they_end_without(method):
+    """Also without the graph kept: a layer computed again has other operations than one along a tangent."""
+    ends = []
+    for network, how in ((TwoLayers, {}), (Checkpointed, {}), (Checkpointed, {"save_memory": True})):
+        torch.manual_seed(0)
+        model = (network(use_reentrant=False) if network is Checkpointed else network()).double()
+        own = method(CLASSES, generator=torch.Generator().manual_seed(0)).double()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for seed in range(3):
+            batch, meta_batch = CASES["mlp"].batch(seed=seed), CASES["mlp"].batch(META, seed=9)
+            take_step(Step(model, *batch, meta_batch=meta_batch, lr=optimizer, **how), own, optimizer)
+        ends.append(nn.utils.parameters_to_vector(model.parameters()))
+    torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-12)
+    torch.testing.assert_close(ends[2], ends[0], rtol=0, atol=1e-12)
+
+
+def test_after_the_advised_remedy_the_same_model_uses_forward_mode_again(monkeypatch):
+    """Fused attention, an error that names the kernel, and then the kernel that it names."""
+    torch.manual_seed(0)
+    model = Attention().double()
+    fused = sdpa_kernel(SDPBackend.FLASH_ATTENTION)
+    with fused, pytest.warns(UserWarning, match="no forward-mode"), pytest.raises(RuntimeError, match="MATH"):
+        gradient(model, shape=(8, 4))
+    with sdpa_kernel(SDPBackend.MATH):
+        expected = gradient(model, shape=(8, 4), derivative="double-backward")
+        monkeypatch.setattr("gdw.gradients.fallback.by_double_backward", None)  # it would fail
+        torch.testing.assert_close(gradient(model, shape=(8, 4)), expected, rtol=1e-9, atol=1e-15)
+
+
+def test_a_finite_difference_between_two_networks_is_refused():
+    for derivative in ("finite-difference", "first-order"):
+        with pytest.raises(PassesDiffer, match="OwnGenerator does not repeat"):
+            gradient(OwnGenerator().double(), derivative=derivative)

@@ -1,0 +1,156 @@
+"""Every exact way to take the meta gradient, on every case: the textbook's number, or a sentence of ours."""
+
+import copy
+import shutil
+import warnings
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from gdw import Step
+from gdw.gradients import compiled
+from gdw.gradients.agreement import PassesDiffer
+from gdw.gradients.compiled import CompiledTangent, compile_in_place
+from gdw.gradients.meta import NoMetaGradient
+from gdw.gradients.stacked_step import StackedStep
+from gdw.gradients.step import DERIVATIVES
+from gdw.networks.stacked import Stacked, can_stack
+from gdw.training.recording import Recorder
+from tests.awkward import Checkpointed
+from tests.gradients.cases import CASES, LR, META, some_weights, taken, textbook
+
+EXACT = ("auto", "forward", "reuse", "double-backward")
+OURS = (NoMetaGradient, PassesDiffer, TypeError)
+
+
+def oracle(name, change=lambda case: case):
+    """A checkpointed layer computes itself again with whatever parameters it holds: the textbook goes without."""
+    case = CASES[name]
+    if "checkpointing" in name:
+        case = replace(case, build=lambda: Plain(use_reentrant=False))
+    case = change(case)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return textbook(case, some_weights())
+
+
+class Plain(Checkpointed):
+    def between(self, x):
+        return self.middle(x).tanh()
+
+
+def test_the_list_of_exact_ways_is_complete():
+    approximations = {"no-virtual-step", "finite-difference", "first-order", "last-layer"}
+    assert set(EXACT) | approximations == set(DERIVATIVES)
+
+
+@pytest.mark.parametrize("way", [*EXACT, "save_memory"])
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.filterwarnings("ignore:.*no forward-mode derivative", "ignore:.*weight_norm.*deprecated")
+def test_the_textbooks_number_or_a_sentence(name, way):
+    case = CASES[name]
+    if way in case.refused:
+        with pytest.raises(OURS, match=case.refused[way]):
+            taken(case, way, some_weights())
+        return
+    expected = oracle(name)
+    assert expected.abs().max() > 0
+    torch.testing.assert_close(taken(case, way, some_weights()), expected, rtol=1e-9, atol=1e-15)
+
+
+def captured(case, weights):
+    """From a recording: the first step as it is written, the second recorded, the third replayed."""
+    model, batch, meta_batch = case.model(), case.batch(), case.batch(META, seed=4)
+    start = copy.deepcopy(model.state_dict())
+
+    def gradient(trusted):
+        return (Step(model, *batch, meta_batch=meta_batch, lr=LR, trusted=trusted).meta_gradient(weights),)
+
+    recorder = Recorder(torch.device("cpu"), SimpleNamespace())
+    with case.context():
+        recorder.warm_up(lambda: gradient(trusted=False))
+        recording = recorder.record(lambda: gradient(trusted=True))
+        model.load_state_dict(start)
+        return recording.replay()[0]
+
+
+CAPTURE_REFUSES = {
+    **dict.fromkeys(("dropout", "attention, fused kernel"), "random numbers"),
+    "a frozen scale": "leave out capture",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.filterwarnings("ignore:.*no forward-mode derivative", "ignore:.*weight_norm.*deprecated")
+def test_from_a_recording(name):
+    refused = CAPTURE_REFUSES.get(name) or CASES[name].refused.get("auto")
+    if refused:
+        with pytest.raises((*OURS, ValueError, RuntimeError), match=refused):
+            captured(CASES[name], some_weights())
+        return
+    torch.testing.assert_close(captured(CASES[name], some_weights()), oracle(name), rtol=1e-9, atol=1e-15)
+
+
+def perturbed(case):
+    """The same case from another start."""
+
+    def build():
+        model = case.build()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.linspace(-0.1, 0.1, parameter.numel()).view_as(parameter))
+        return model
+
+    return replace(case, build=build)
+
+
+NOT_COPIED = ("weight_norm, by a hook",)  # torch cannot copy it (nor stack it)
+NOT_AT_ONCE = (
+    "GRU", "LSTM", "attention, fused kernel", "checkpointing", "reentrant checkpointing", "a generator of its own",
+    "layers dropped by Python's random", "a hook that changes gradients", "an output object", "a tuple",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("derivative", ["auto", "reuse"])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in NOT_COPIED])
+@pytest.mark.filterwarnings("ignore:.*no forward-mode derivative", "ignore:There is a performance drop")
+def test_two_seeds_at_once(name, derivative):
+    case = CASES[name]
+    cases = [case, perturbed(case)]
+    models = [each.model() for each in cases]
+    if not can_stack(models[0]):
+        with pytest.raises(ValueError, match="cannot be stacked"):
+            Stacked(models)
+        return
+    stacked = Stacked(models)
+
+    def both(batch):
+        return tuple(torch.stack([part, part]) for part in batch)
+
+    def gradient():
+        meta_batch = both(case.batch(META, seed=4))
+        step = StackedStep(stacked, *both(case.batch()), meta_batch=meta_batch, lr=LR, derivative=derivative)
+        return step.meta_gradient(torch.stack([some_weights()] * 2))
+
+    with case.context():
+        if name in NOT_AT_ONCE or (derivative == "reuse" and not stacked.is_chain):
+            with pytest.raises(OURS):
+                gradient()
+            return
+        found = gradient()
+    for own, change in zip(found, (lambda case: case, perturbed), strict=True):
+        torch.testing.assert_close(own, oracle(name, change), rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.skipif(not any(map(shutil.which, compiled.COMPILERS)), reason="no C++ compiler")
+def test_compiled():
+    """One case: compiling takes its time, and test_compiled.py has the course's models."""
+    name = "a dictionary"
+    case, weights = CASES[name], some_weights()
+    model = case.model()
+    compile_in_place(model, torch.device("cpu"))
+    meta_batch = case.batch(META, seed=4)
+    step = Step(model, *case.batch(), meta_batch=meta_batch, lr=LR, tangent_pass=CompiledTangent(model))
+    torch.testing.assert_close(step.meta_gradient(weights), oracle(name), rtol=1e-9, atol=1e-15)

@@ -1,0 +1,140 @@
+"""What a Step accepts, and the sentence in which everything else ends."""
+
+import pytest
+import torch
+from torch import nn
+
+from gdw import Step
+
+CLASSES = 4
+
+
+def batch(count=6, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 5, generator=random), torch.randint(CLASSES, (count,), generator=random)
+
+
+def model():
+    torch.manual_seed(0)
+    return nn.Linear(5, CLASSES)
+
+
+def meta_gradient(labels=None, meta_batch=None, lr=0.1, network=None, **given):
+    images, observed = batch()
+    labels = observed if labels is None else labels
+    step = Step(network or model(), images, labels, meta_batch=meta_batch or batch(3, 1), lr=lr, **given)
+    return step.meta_gradient(torch.ones(6, CLASSES))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_labels_of_any_integer_type_are_the_same_labels(dtype):
+    meta_images, meta_labels = batch(3, 1)
+    found = meta_gradient(batch()[1].to(dtype), (meta_images, meta_labels.to(dtype)))
+    assert torch.equal(found, meta_gradient())
+
+
+ONE_HOT = nn.functional.one_hot(batch()[1], CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (batch()[1][:, None], r"class numbers \[batch\], got shape \[6, 1\]; take \.squeeze\(-1\)"),
+        (ONE_HOT, r"got shape \[6, 4\]; of one-hot rows or probabilities take \.argmax\(-1\)"),
+        (ONE_HOT.float(), r"take \.argmax\(-1\)"),
+        (batch()[1].float(), "got numbers of type float32"),
+        (batch()[1] > 0, "got numbers of type bool"),
+        (batch()[1].tolist(), "got list"),
+        (batch()[1][:5], r"a batch with 5 labels to logits \[batch, classes\], got logits \[6, 4\]"),
+        (batch()[1][:0], "got an empty one"),
+        (batch()[1] + 1, r"labels must lie in 0 \.\.\. 3, got 1 \.\.\. 4"),
+        (batch()[1] - 100, r"labels must lie in 0 \.\.\. 3"),
+    ],
+)
+def test_other_labels_are_refused(labels, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        meta_gradient(labels)
+
+
+@pytest.mark.parametrize(
+    ("meta_batch", "sentence"),
+    [
+        ((batch(3)[0], torch.tensor([0, 1, -100])), r"meta batch's labels must lie in 0 \.\.\. 3, got -100 \.\.\. 1"),
+        ((batch(3)[0], torch.tensor([0, 1, 4])), r"meta batch's labels must lie in 0 \.\.\. 3, got 0 \.\.\. 4"),
+        ((batch(3)[0], torch.tensor([[0], [1], [2]])), r"meta batch's labels .* \.squeeze"),
+        ((batch(3)[0], torch.tensor([0.0, 1.0, 2.0])), "meta batch's labels .* float32"),
+        ((torch.zeros(0, 5), torch.zeros(0, dtype=torch.long)), "meta batch's labels .* empty"),
+        ((batch(3)[0], torch.tensor([0, 1])), "meta batch must have as many images as labels, got 3 and 2"),
+        (batch(3)[0], "meta_batch must be a pair"),
+        ([1, 2, 3], "meta_batch must be a pair"),
+    ],
+)
+def test_other_meta_batches_are_refused(meta_batch, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        Step(model(), *batch(), meta_batch=lambda: meta_batch, lr=0.1).meta_gradient(torch.ones(6, CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("lr", "sentence"),
+    [
+        (float("nan"), "lr must be a finite number of at least 0, got nan"),
+        (float("inf"), "got inf"),
+        (-0.1, "got -0.1"),
+        (torch.tensor(-0.1), "got -0.1"),
+        ("0.1", "lr must be a number or a torch optimiser, got str"),
+        (True, "got bool"),
+        (torch.optim.SGD(nn.Linear(5, CLASSES).parameters(), 0.1), "holds no trainable parameter of this model"),
+    ],
+)
+def test_rates_that_no_step_can_take(lr, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        meta_gradient(lr=lr)
+
+
+def test_an_optimisers_own_rates_are_checked_too():
+    network = model()
+    optimizer = torch.optim.SGD(network.parameters(), 0.1, maximize=True)
+    with pytest.raises(ValueError, match="maximize"):
+        meta_gradient(lr=optimizer, network=network)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    optimizer.param_groups[0]["lr"] = float("nan")
+    with pytest.raises(ValueError, match="learning rate of weight must be a finite number"):
+        meta_gradient(lr=optimizer, network=network)
+
+
+def test_models_that_are_none_or_split_the_batch():
+    with pytest.raises(TypeError, match="must be a torch.nn.Module, got function"):
+        Step(lambda images: images, *batch())
+    with pytest.raises(TypeError, match=r"nn.DataParallel: give it the model inside, model\.module"):
+        Step(nn.DataParallel(model()), *batch())
+    ranks = object.__new__(nn.parallel.DistributedDataParallel)  # a real one needs a process group
+    with pytest.raises(TypeError, match="take gdw.gradients.distributed.DistributedStep"):
+        Step(ranks, *batch())
+    frozen = model().requires_grad_(False)
+    with pytest.raises(ValueError, match="all parameters of the model are frozen"):
+        meta_gradient(network=frozen)
+
+
+@pytest.mark.parametrize("save_memory", [False, True])
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
+def test_logits_without_a_graph(without, save_memory):
+    with without():
+        step = Step(model(), *batch(), meta_batch=batch(3), lr=0.1, save_memory=save_memory)
+    with pytest.raises(RuntimeError, match=r"the logits have no graph .* torch.no_grad\(\)"):
+        step.meta_gradient(torch.ones(6, CLASSES))
+
+
+def test_a_meta_gradient_asked_for_under_no_grad_is_the_same():
+    expected = meta_gradient()
+    for derivative in ("auto", "double-backward"):
+        step = Step(model(), *batch(), meta_batch=batch(3, 1), lr=0.1, derivative=derivative)
+        with torch.no_grad():
+            torch.testing.assert_close(step.meta_gradient(torch.ones(6, CLASSES)), expected)
+
+
+def test_nothing_is_read_where_the_step_is_trusted():
+    """A label out of range is found by reading, an empty shape or a wrong type is not."""
+    images, labels = batch()
+    assert Step(model(), images, labels + 100, trusted=True).labels.min() >= 100
+    with pytest.raises(ValueError, match="squeeze"):
+        Step(model(), images, labels[:, None], trusted=True)
