@@ -90,7 +90,8 @@ def data(seed):
     random = torch.Generator().manual_seed(seed)
     drawn = torch.randint(CLASSES, (len(train),), generator=random)
     mixed = torch.rand(len(train), generator=random) < MIXING_RATE
-    return (images[train], drawn.where(mixed, labels[train])), (images[meta], labels[meta]), (images[test], labels[test])
+    train_set = images[train], drawn.where(mixed, labels[train])
+    return train_set, (images[meta], labels[meta]), (images[test], labels[test])
 
 
 def train(seed):
