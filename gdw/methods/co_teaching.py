@@ -37,7 +37,7 @@ class CoTeaching(NeedsPreparing):
     """
 
     missing: ClassVar[str] = (
-        "the share of wrong labels: give forget=... in [0, 1], for example forget=0.4 if about 40 % of the labels are wrong"
+        "the share of wrong labels: give forget=..., for example forget=0.4 if about 40 % of the labels are wrong"
     )
     name, title = "co-teaching", "Co-teaching"
     source = (

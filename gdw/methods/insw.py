@@ -22,7 +22,7 @@ class INSW(Method):
             digits' validation images (docs/settings.md); from 0.2 on a few instances get all the weight of a batch.
 
     Raises:
-        ValueError: the Step has no indices, one outside ``0 ... num_instances - 1``, or ``num_instances`` was not given.
+        ValueError: ``num_instances`` was not given; the Step has no indices, or one outside ``0 ... num_instances - 1``.
 
     Source: Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019. The paper takes
     a plain gradient step on ``phi``; dividing by the mean absolute gradient is ours (docs/quirks.md).

@@ -107,6 +107,8 @@ def plain(values: object) -> object:
 
 def _items(name: str, value: object, wanted: str) -> Sequence:
     value = plain(value)
-    if not isinstance(value, (list, tuple)) or not value:
+    if not isinstance(value, (list, tuple)):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
+    if len(value) < 2:
+        raise ValueError(f"{name} must be {wanted}, for at least 2 classes, got {value!r}")
     return value

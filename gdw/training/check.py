@@ -1,4 +1,4 @@
-"""Tests what a method declares about itself, on small problems. For a method of your own: gdw.methods.check(MyMethod)."""
+"""Tests on small problems what a method declares about itself: ``gdw.methods.check(MyMethod)``."""
 
 import io
 from collections.abc import Mapping
@@ -49,8 +49,14 @@ def check(method: type[Method], settings: Mapping[str, object] | None = None) ->
     settings = dict(settings or {})
     method.check_settings(settings)
     trial = Trial(method, settings)
-    for test in (_check_class, _check_stages, _check_step, _check_randomness, _check_state, _check_capture, _check_seeds):
-        test(trial)
+    with torch.random.fork_rng(devices=[]):  # a wrong method may draw from it
+        _check_class(trial)
+        _check_stages(trial)
+        _check_step(trial)
+        _check_randomness(trial)
+        _check_state(trial)
+        _check_capture(trial)
+        _check_seeds(trial)
 
 
 class Trial:
@@ -175,7 +181,6 @@ def _check_randomness(trial: Trial) -> None:
     global_state = torch.get_rng_state()
     first = trial.run()
     if not torch.equal(global_state, torch.get_rng_state()):
-        torch.set_rng_state(global_state)
         raise trial.wrong("it draws from torch's global random numbers: draw with generator=self.generator")
     if not _same(first, trial.run()):
         raise trial.wrong("two runs with one seed differ: all its randomness must come from self.generator")
