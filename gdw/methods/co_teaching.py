@@ -51,8 +51,8 @@ class CoTeaching(NeedsPreparing):
     def __init__(self, *args, forget: float | None = None, ramp: int = 10, first_share: float = 0.3, **kwargs):
         super().__init__(*args, **kwargs)
         self.known, self.ramp, self.first_share = forget is not None, ramp, first_share
-        self.register_buffer("forget", torch.tensor(forget or 0.0, dtype=torch.float64))
-        self._forget = float(self.forget)  # the host's copy: read from a GPU in every step, it would stall it
+        self._forget = float(forget or 0.0)  # on the host: reading it from a GPU in every step would stall the GPU
+        self.register_buffer("forget", torch.tensor(self._forget))
         self.first_epochs = 0  # of the first model
         self.estimates_at = 1  # which call of ``prepare`` estimates ``forget``; planned stages make it the second
         self.peer: nn.Module | None = None
@@ -96,7 +96,8 @@ class CoTeaching(NeedsPreparing):
             self._saved = {name.removeprefix("peer."): value for name, value in peer.items()}
             state_dict = {name: value for name, value in state_dict.items() if name not in peer}
         loaded = super().load_state_dict(state_dict, strict, assign)
-        self._forget = float(self.forget)
+        if not self.known:
+            self._forget = float(self.forget)
         return loaded
 
     def get_extra_state(self) -> dict:

@@ -46,11 +46,9 @@ class Number:
             raise ValueError(f"{name} must be a whole number, got {value!r}")
 
     def _range(self) -> str:
-        if isfinite(self.high):
-            return f"lie in {'(' if self.above_low else '['}{self.low:g}, {self.high:g}]"
-        if isfinite(self.low):
-            return f"be {'above' if self.above_low else 'at least'} {self.low:g} and finite"
-        return "be finite"
+        if not isfinite(self.low):
+            return "be finite"
+        return f"lie in {'(' if self.above_low else '['}{self.low:g}, {self.high:g}{']' if isfinite(self.high) else ')'}"
 
 
 @dataclass(frozen=True)
