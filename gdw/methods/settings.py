@@ -48,7 +48,8 @@ class Number:
     def _range(self) -> str:
         if not isfinite(self.low):
             return "be finite"
-        return f"lie in {'(' if self.above_low else '['}{self.low:g}, {self.high:g}{']' if isfinite(self.high) else ')'}"
+        left, right = "(" if self.above_low else "[", "]" if isfinite(self.high) else ")"
+        return f"lie in {left}{self.low:g}, {self.high:g}{right}"
 
 
 @dataclass(frozen=True)
