@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from gdw.gradients.flows import class_gradients, zero_mean
 from gdw.gradients.meta import trainable, virtual_parameters
-from gdw.methods.gdw import GDW, LARGEST_WEIGHT, SMALLEST_WEIGHT
+from gdw.methods.gdw import GDW
+from gdw.methods.two_stage import LARGEST_WEIGHT, SMALLEST_WEIGHT
 
 
 def reference_step(

@@ -19,7 +19,7 @@ from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw.training.inputs import dataset_of, source_of
 from gdw.training.loop import TrainingDiverged
-from gdw.training.many import bears_seeds, run_seeds
+from gdw.training.many import run_seeds, supports_many_seeds
 from gdw.training.run import run
 
 Group = tuple[Experiment, ...]  # what one worker does in one go
@@ -68,7 +68,7 @@ def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group
         return [(experiment,) for experiment in experiments]
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
-        apart = {"seed": None} if bears_seeds(experiment) else {}
+        apart = {"seed": None} if supports_many_seeds(experiment) else {}
         groups.setdefault(json.dumps({**experiment.everything(), **apart}, sort_keys=True), []).append(experiment)
     return [
         tuple(group[start : start + seeds_at_once])

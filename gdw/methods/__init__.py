@@ -27,3 +27,4 @@ __all__ = [
     "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled", "ReducedGDW", "Stage", "TiedGDW",
     "method_class", "register",
 ]  # fmt: skip
+# gdw/__init__.py adds `check`: it trains, so it is written in a later wing (gdw/training/check.py).

@@ -1,19 +1,21 @@
 """MWNet without an exact meta gradient: by finite differences, and by first order. Both are approximations."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from gdw.errors import require_between
 from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
+from gdw.methods.settings import Number
 from gdw.methods.weight_net import LearnsWeightNet
 
 
 class _ApproximateMWNet(LearnsWeightNet):
-    """``w_i = V(loss_i)``; V learns along an approximate ``g_i``, and its new weights count at once."""
+    """``w_i = V(loss_i)``; V learns along an approximate ``g_i``, and the same batch uses its new weights."""
 
     def logit_gradient(self, step: Step) -> Matrix:
         weights = self.instance_weights(step)
@@ -39,16 +41,16 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
         distance: length of ``e v`` in parameter space, relative to the length of theta.
 
     Source: after FMW-Net (Zhou et al., FMW-Net: a first-order meta-weight-net approach for sample weighting, IJMLC
-    2025), which also puts differences of training losses in the place of second derivatives, there by a value
+    2025), which also replaces second derivatives by differences of training losses, there by a value
     function over several steps; the two-point form here is that of DARTS (Liu et al., ICLR 2019). Not FMW-Net itself.
     """
 
     name, title = "mwnet-difference", "MWNet, finite difference"
     source = "approximation of MWNet; after Zhou et al., FMW-Net, IJMLC 2025, and Liu et al., DARTS, ICLR 2019"
+    rules: ClassVar = {"distance": Number(0, above_low=True)}
 
     def __init__(self, *args, distance: float = 1e-3, **kwargs):
         super().__init__(*args, **kwargs)
-        require_between("distance", distance, 0, float("inf"), open_low=True)
         self.distance = distance
 
     def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
@@ -67,7 +69,7 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
 
 @register
 class FirstOrderMWNet(_ApproximateMWNet):
-    """MWNet with the clean gradient taken where the model stands, not after the virtual step; an approximation.
+    """MWNet with the clean gradient taken at the current parameters, not after the virtual step; an approximation.
 
     ``g_i ~ d L_meta / d w_i at w = 0``: as in L2RW, but V learns from it. The error is of order lr: it vanishes with
     the virtual step. It saves that step's backward pass, and keeps the rest.

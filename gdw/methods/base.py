@@ -1,8 +1,8 @@
 """What a method is: it turns one Step into the gradient that goes back through the logits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import Parameter, signature
+from inspect import Parameter, getattr_static, signature
 from typing import ClassVar
 
 import torch
@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from gdw.errors import unknown
 from gdw.gradients.step import Step
+from gdw.methods.settings import Number, Rule, rule_for
 
 Matrix = Float[Tensor, "batch classes"]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of training with one source of batches and its own cosine schedule.
+    """A part of training with one source of batches and its own cosine schedule.
 
     Args:
         source: ``"train"`` (observed labels), ``"meta"`` (the clean set) or ``"both"`` (their union).
@@ -37,36 +38,91 @@ class Stage:
 
 
 class Method(nn.Module):
-    """Base of all methods: subclass it, write ``logit_gradient``, and every figure, lab and sweep takes it.
+    """Base of all methods. A method of your own takes four steps:
 
-    Whatever a method learns (a weight network, one parameter per instance, a peer network) is a parameter or
-    submodule of it, so that ``.to(device)`` and ``state_dict`` just work.
+    1. Write a subclass with ``name``, ``title``, ``source`` and ``logit_gradient(step)``.
+    2. Make its settings keyword-only arguments of ``__init__``, each with a default.
+    3. Put ``@gdw.methods.register`` above the class. Experiment, the command line, sweeps and labs now know its name.
+    4. Call ``gdw.methods.check(MyMethod)``. It runs small problems, and raises one sentence if something is wrong.
+
+    A complete example: cross-entropy for which sure wrong answers count less::
+
+        @gdw.methods.register
+        class Doubtful(gdw.methods.Method):
+            name, title, source = "doubtful", "doubtful loss", "my own"
+            supports_many_seeds = all_steps_identical = True
+
+            def __init__(self, *args, power: float = 0.5, **kwargs):
+                super().__init__(*args, **kwargs)
+                self.power = power
+
+            def logit_gradient(self, step):
+                weights = torch.exp(-self.power * step.losses)
+                return weights[..., None] * step.flows / len(step)
+
+        gdw.methods.check(Doubtful)
+        history = gdw.run(gdw.Experiment(method="doubtful", settings={"power": 0.3}, rate=0.4))
+
+    What a method learns (a weight network, one parameter for each instance, a second network) is a parameter, buffer
+    or submodule of it, so that ``.to(device)`` and ``state_dict`` work.
+
+    The last two class variables are promises. A subclass inherits a promise as long as it changes no function that
+    runs in a step. If it overrides such a function (all but ``__init__``, ``stages`` and ``snapshot``), the promise is
+    lost until the subclass makes it again. ``gdw.methods.check`` tests whether promises are true.
 
     Args:
         num_classes: C.
-        num_instances: size of the training set, for methods that keep something per instance.
+        num_instances: size of the training set, for methods that keep something for each instance.
         generator: source of all its randomness.
+
+    Raises:
+        TypeError: a setting of the wrong type, or an argument that the method does not have.
+        ValueError: a setting out of range.
     """
 
     name: ClassVar[str] = ""  #: as on the command line
     title: ClassVar[str] = ""  #: as in a figure's legend
     source: ClassVar[str] = ""  #: paper
-    many_seeds: ClassVar[bool] = False
-    """Whether ``logit_gradient`` takes a StackedStep too: its reductions name trailing axes, and ``prepare`` does
-    nothing. Each class says so for itself: a subclass may do what its base does not, so it is not inherited."""
+    rules: ClassVar[Mapping[str, Rule]] = {}
+    """What its own settings may be. A setting without a rule takes any finite number where its default is a number,
+    and True or False where its default is."""
 
-    capturable: ClassVar[bool] = False
-    """Whether each of its steps runs the same operations in the same order, whatever batch, epoch and count; it writes
-    what it learns in place, and reads nothing on the host. Its optimisers are fused, each an attribute of its own. Not
-    inherited either."""
+    supports_many_seeds: ClassVar[bool] = False
+    """``logit_gradient`` works for a StackedStep too (a leading axis for seeds: sums name their axes from the end), and
+    ``prepare`` does nothing."""
+
+    all_steps_identical: ClassVar[bool] = False
+    """Each step runs the same operations in the same order, whatever batch, epoch and count. The method writes what it
+    learns in place and reads no number on the host. Its optimisers are fused, each an attribute of its own. An
+    instance whose settings break the promise takes it back: ``self.all_steps_identical = False``."""
+
+    def __init_subclass__(cls, **given) -> None:
+        super().__init_subclass__(**given)
+        bases = [base for base in cls.__bases__ if issubclass(base, Method)]
+        same = not any(_changes_a_step(cls, base) for base in bases)
+        if "supports_many_seeds" not in vars(cls):
+            cls.supports_many_seeds = same and all(base.supports_many_seeds for base in bases)
+        if "all_steps_identical" not in vars(cls):
+            cls.all_steps_identical = same and all(base.all_steps_identical for base in bases)
+
+    def __new__(cls, *args, **given):
+        """Settings are checked first: nothing is built from a wrong one."""
+        known = cls.settings()
+        cls.check_settings({name: value for name, value in given.items() if name in known})
+        return super().__new__(cls)
 
     def __init__(
         self,
         num_classes: int | None = None,
         num_instances: int | None = None,
         generator: torch.Generator | None = None,
+        **others,
     ):
+        if others:
+            raise TypeError(str(unknown(f"argument of {type(self).__name__}", next(iter(others)), self._arguments())))
         super().__init__()
+        Number(2, or_none=True, whole=True).check("num_classes", num_classes)
+        Number(1, or_none=True, whole=True).check("num_instances", num_instances)
         self.num_classes, self.num_instances, self.generator = num_classes, num_instances, generator
 
     @classmethod
@@ -79,6 +135,27 @@ class Method(nn.Module):
                 found |= {a.name: a.default for a in arguments if a.kind is Parameter.KEYWORD_ONLY}
         return found
 
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, object]) -> None:
+        """Refuse settings that the method cannot be built with, without building it.
+
+        Raises:
+            TypeError: a value of the wrong type.
+            ValueError: an unknown setting, with the nearest known one; a value out of range.
+        """
+        known = cls.settings()
+        for name, value in settings.items():
+            if name not in known:
+                raise unknown(f"setting of {cls.name or cls.__name__}", name, known)
+            own = [ancestor.rules[name] for ancestor in cls.__mro__ if name in getattr(ancestor, "rules", {})]
+            rule = own[0] if own else rule_for(known[name])
+            if rule is not None:
+                rule.check(name, value)
+
+    @classmethod
+    def _arguments(cls) -> list[str]:
+        return ["num_classes", "num_instances", "generator", *cls.settings()]
+
     def stages(self, task, epochs: int) -> Sequence[Stage]:
         """What it trains on, in order; ``epochs`` is the budget of the whole run."""
         return [Stage("train", epochs)]
@@ -90,10 +167,6 @@ class Method(nn.Module):
         """What the loop sends back through the logits: the gradient of the mean loss, ``[B, C]``."""
         raise NotImplementedError
 
-    def steps_alike(self) -> bool:
-        """Whether the loop may record one step and replay it (stepping.py): its class says so, for these settings."""
-        return vars(type(self)).get("capturable", False)
-
     @classmethod
     def stack(cls, methods: "Sequence[Method]") -> "Method":
         """One method for the Steps of many seeds, from one method of each; those stay as they are."""
@@ -103,15 +176,42 @@ class Method(nn.Module):
         """Undo ``stack``: give each seed's method what was learnt for it, in place."""
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Small tensors worth a place in the History after each epoch (a weight curve, say)."""
+        """Small tensors that the History keeps after each epoch (a weight curve, say)."""
         return {}
+
+
+NOT_IN_A_STEP = {"stages", "snapshot", "settings", "check_settings", "_arguments"}  # nor names like __init__
+
+
+def _changes_a_step(cls: type[Method], base: type[Method]) -> bool:
+    """Whether a function of the base is another one in the subclass (its own or a mixin's)."""
+    functions = {
+        name
+        for ancestor in base.__mro__
+        if issubclass(ancestor, Method)
+        for name, value in vars(ancestor).items()
+        if not name.startswith("__") and (callable(value) or hasattr(value, "__get__"))
+    }
+    return any(getattr_static(cls, name) is not getattr_static(base, name) for name in functions - NOT_IN_A_STEP)
 
 
 METHODS: dict[str, type[Method]] = {}
 
 
 def register(method: type[Method]) -> type[Method]:
-    """Class decorator: makes a method known by its name to Experiment, the command line and the labs."""
+    """Class decorator: makes a method known by its name to Experiment, the command line and the labs.
+
+    Raises:
+        TypeError: not a subclass of ``Method``, or one without ``logit_gradient``.
+        ValueError: no ``name`` or ``title``, or a name that another method has.
+    """
+    if not (isinstance(method, type) and issubclass(method, Method)):
+        raise TypeError(f"register takes a subclass of gdw.methods.Method, got {method!r}")
+    if method.logit_gradient is Method.logit_gradient:
+        raise TypeError(f"{method.__name__} has no gradient: write logit_gradient(self, step)")
+    for label, use in (("name", "the command line"), ("title", "the legend of figures")):
+        if label not in vars(method) or not isinstance(getattr(method, label), str) or not getattr(method, label):
+            raise ValueError(f"{method.__name__} needs a {label} of its own for {use}: write {label} = '...' in it")
     if METHODS.get(method.name, method).__qualname__ != method.__qualname__:
         raise ValueError(f"a method named {method.name!r} exists already")
     METHODS[method.name] = method
@@ -122,7 +222,7 @@ def method_class(name: str) -> type[Method]:
     """The method of that name.
 
     Raises:
-        ValueError: nobody knows it; the message gives the nearest known name.
+        ValueError: there is none; the message gives the nearest known name.
     """
     if not isinstance(name, str) or name not in METHODS:
         raise unknown("method", name, METHODS)

@@ -1,12 +1,15 @@
-"""Class-balanced loss: a class weighs by the inverse of its effective number of images."""
+"""Class-balanced loss: the weight of a class is the inverse of its effective number of images."""
+
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from gdw.errors import require_between
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, register
+from gdw.methods.base import Matrix, register
+from gdw.methods.class_counts import UsesClassCounts
+from gdw.methods.settings import Number
 
 
 def effective_number(counts: Int[Tensor, "classes"], beta: float) -> Float[Tensor, "classes"]:
@@ -28,35 +31,33 @@ def class_balanced_weights(counts: Int[Tensor, "classes"], beta: float) -> Float
     return inverse / inverse.mean()
 
 
-def observed_counts(task) -> Int[Tensor, "classes"]:
-    """Images of each observed class: the true one is not for a method to see."""
-    return torch.bincount(task.train.labels, minlength=task.num_classes)
-
-
 @register
-class ClassBalanced(Method):
+class ClassBalanced(UsesClassCounts):
     """``gradient = w_label (probs - onehot(labels)) / B`` with ``w`` proportional to ``(1 - beta) / (1 - beta^n)``.
 
-    beta near 0 is cross-entropy, beta near 1 weighs by inverse frequency. Counts are of the observed labels.
+    beta near 0 is cross-entropy, beta near 1 weights by inverse frequency. Counts are of the observed labels.
 
     Args:
         beta: in [0, 1]; the paper tries 0.9, 0.99, 0.999 and 0.9999.
+        class_counts: images of each class; by default ``prepare`` counts them.
 
     Source: Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019 (its softmax form).
     """
 
-    capturable = True
+    all_steps_identical = True
     name, title = "class-balanced", "class-balanced loss"
     source = "Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019"
+    rules: ClassVar = {"beta": Number(0, 1)}
 
     def __init__(self, *args, beta: float = 0.999, **kwargs):
         super().__init__(*args, **kwargs)
-        require_between("beta", beta, 0, 1)
         self.beta = beta
-        self.register_buffer("class_weights", torch.ones(self.num_classes or 0))
+        self.register_buffer("class_weights", torch.ones(self.num_classes))
+        self.use_given_counts()
 
-    def prepare(self, task, model: nn.Module) -> None:
-        self.class_weights.copy_(class_balanced_weights(observed_counts(task), self.beta))
+    def use_counts(self, counts: Int[Tensor, "classes"]) -> None:
+        self.class_weights.copy_(class_balanced_weights(counts, self.beta))
 
     def logit_gradient(self, step: Step) -> Matrix:
+        self.require_prepared(step)
         return self.class_weights[step.labels, None] * step.flows / len(step)

@@ -1,27 +1,29 @@
 """Co-teaching: two networks, and each learns from the instances on which the other's loss is small."""
 
 from copy import deepcopy
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gdw.errors import require_between
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, Stage, register
-from gdw.methods.class_balanced import observed_counts
+from gdw.methods.base import Matrix, Stage, register
+from gdw.methods.class_counts import observed_counts
+from gdw.methods.preparing import NeedsPreparing
+from gdw.methods.settings import Number
 from gdw.methods.transition import estimate_transition, share_of_epochs
 
-PEER_MOMENTUM = 0.9  # where the Step's lr is a number; an optimiser's own momentum and decay are taken over
+PEER_MOMENTUM = 0.9  # if the Step's lr is a number; from an optimiser the peer takes momentum and decay too
 
 
 @register
-class CoTeaching(Method):
+class CoTeaching(NeedsPreparing):
     """``gradient = kept (probs - onehot(labels)) / number kept``: whole rows drop out.
 
     Of each batch the share ``R(t) = 1 - forget min(t / ramp, 1)`` is kept: for this model the instances with the
-    peer's smallest losses, for the peer those with this model's. The peer starts from other numbers and is stepped
+    peer's smallest losses, for the peer those with this model's. The peer starts from other numbers and is trained
     by SGD with the loop's learning rate, momentum and weight decay. Prediction uses this model alone.
 
     Args:
@@ -29,50 +31,63 @@ class CoTeaching(Method):
             default it is estimated: a first model gives the noise matrix on the clean set, and
             ``forget = 1 - sum_c share_c T_cc`` with the shares of the observed labels.
         ramp: epochs (of the second model) over which the kept share falls.
-        first_share: share of the epochs spent on the first model, where ``forget`` is not given.
+        first_share: share of the epochs spent on the first model, if ``forget`` is not given.
 
     Source: Han et al., Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels, NeurIPS 2018.
     """
 
+    missing: ClassVar[str] = (
+        "the share of wrong labels: give forget=..., for example forget=0.4 if about 40 % of the labels are wrong"
+    )
     name, title = "co-teaching", "Co-teaching"
     source = (
         "Han et al., Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels, NeurIPS 2018"
     )
 
+    rules: ClassVar = {
+        "forget": Number(0, 1, or_none=True), "ramp": Number(1), "first_share": Number(0, 1),
+    }  # fmt: skip
+
     def __init__(self, *args, forget: float | None = None, ramp: int = 10, first_share: float = 0.3, **kwargs):
         super().__init__(*args, **kwargs)
-        if forget is not None:
-            require_between("forget", forget, 0, 1)
-        require_between("ramp", ramp, 1, float("inf"))
-        require_between("first_share", first_share, 0, 1)
-        self.given, self.ramp, self.first_share = forget, ramp, first_share
-        self.register_buffer("forget", torch.tensor(forget or 0.0, dtype=torch.float64))
-        self._forget = float(self.forget)  # the host's copy: read from a GPU in every step, it would stall it
-        self.first_epochs, self.prepared = 0, 0
+        self.known, self.ramp, self.first_share = forget is not None, ramp, first_share
+        self._forget = float(forget or 0.0)  # on the host: reading it from a GPU in every step would stall the GPU
+        self.register_buffer("forget", torch.tensor(self._forget))
+        self.first_epochs = 0  # of the first model
+        self.estimates_at = 1  # which call of ``prepare`` estimates ``forget``; planned stages make it the second
         self.peer: nn.Module | None = None
         self.peer_optimizer: torch.optim.SGD | None = None
         self._saved: dict = {}  # a peer's numbers, loaded before there was a peer
+        self._saved_optimizer: dict | None = None
 
     def stages(self, task, epochs: int) -> list[Stage]:
-        self.prepared, self.first_epochs = 0, 0
-        if self.given is not None or epochs < 2:
+        self.prepared, self.first_epochs, self.estimates_at = 0, 0, 2
+        if self.known or epochs < 2:
             return [Stage("train", epochs)]
         self.first_epochs, second = share_of_epochs(epochs, self.first_share)
         return [Stage("train", self.first_epochs), Stage("train", second, restart=True)]
 
     def prepare(self, task, model: nn.Module) -> None:
         """The first model estimates how much to forget; then the peer is made."""
-        self.prepared += 1
-        if self.first_epochs and self.prepared == 2:
+        super().prepare(task, model)
+        if self.prepared == self.estimates_at and not self.known:
             shares = observed_counts(task).double()
-            kept = estimate_transition(model, task).diagonal().double() @ shares / shares.sum()
+            kept = estimate_transition(model, task).diagonal().cpu().double() @ shares / shares.sum()
             self.forget.copy_(1 - kept)
             self._forget = float(self.forget)
-        if not self.first_epochs or self.prepared == 2:
-            self.peer = shuffled_copy(model, self.generator).train()
-            self.peer_optimizer = None
-            self.peer.load_state_dict(self._saved or self.peer.state_dict())
-            self._saved = {}
+        if not self.is_first_model():
+            self.make_peer(model)
+
+    def is_first_model(self) -> bool:
+        """Whether the model is the first one, which has no peer."""
+        return self.first_epochs > 0 and self.prepared < self.estimates_at
+
+    def make_peer(self, model: nn.Module) -> None:
+        """Another start of the same architecture, or the peer that was loaded."""
+        self.peer = shuffled_copy(model, self.generator).train()
+        self.peer_optimizer = None
+        self.peer.load_state_dict(self._saved or self.peer.state_dict())
+        self._saved = {}
 
     def load_state_dict(self, state_dict, strict: bool = True, assign: bool = False):
         """The peer's numbers wait until there is a peer."""
@@ -81,18 +96,31 @@ class CoTeaching(Method):
             self._saved = {name.removeprefix("peer."): value for name, value in peer.items()}
             state_dict = {name: value for name, value in state_dict.items() if name not in peer}
         loaded = super().load_state_dict(state_dict, strict, assign)
-        self._forget = float(self.forget)
+        if not self.known:
+            self._forget = float(self.forget)
         return loaded
+
+    def get_extra_state(self) -> dict:
+        own = {"first_epochs": self.first_epochs, "estimates_at": self.estimates_at}
+        optimizer = None if self.peer_optimizer is None else self.peer_optimizer.state_dict()
+        return {**super().get_extra_state(), **own, "peer_optimizer": optimizer}
+
+    def set_extra_state(self, state: dict) -> None:
+        super().set_extra_state(state)
+        self.first_epochs = state.get("first_epochs", 0)
+        self.estimates_at = state.get("estimates_at", 2)
+        self._saved_optimizer, self.peer_optimizer = state.get("peer_optimizer"), None
 
     def kept_share(self, epoch: int) -> float:
         """R(t), with t counted from the second model's start."""
         return 1 - self._forget * min((epoch - self.first_epochs) / self.ramp, 1)
 
     def logit_gradient(self, step: Step) -> Matrix:
+        self.require_prepared(step)
+        if self.is_first_model():
+            return step.flows / len(step)
         if self.peer is None:
-            if self.first_epochs:
-                return step.flows / len(step)
-            self.prepare(None, step.model)  # in a loop of one's own nobody called it
+            self.make_peer(step.model)  # in a loop of your own, or after loading
         peer_logits = self.peer(step.images)
         peer_losses = cross_entropy(peer_logits, step.labels, reduction="none")
         count = max(1, round(self.kept_share(step.epoch) * len(step)))
@@ -109,6 +137,9 @@ class CoTeaching(Method):
             settings = {name: group[name] for name in ("lr", "momentum", "weight_decay") if name in group}
         if self.peer_optimizer is None:
             self.peer_optimizer = torch.optim.SGD(self.peer.parameters(), **settings)
+            if self._saved_optimizer is not None:
+                self.peer_optimizer.load_state_dict(self._saved_optimizer)
+                self._saved_optimizer = None
         self.peer_optimizer.param_groups[0].update(settings)
         self.peer_optimizer.zero_grad()
         loss.backward()
@@ -122,8 +153,19 @@ def smallest(losses: Float[Tensor, "batch"], count: int) -> Int[Tensor, "count"]
 
 @torch.no_grad()
 def shuffled_copy(model: nn.Module, generator: torch.Generator | None) -> nn.Module:
-    """A copy that starts from the same numbers in another order: a start of the same kind."""
-    copy = deepcopy(model)
+    """A copy that starts from the same numbers in another order: a start of the same kind.
+
+    Raises:
+        ValueError: the model cannot be copied.
+    """
+    try:
+        copy = deepcopy(model)
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"co-teaching trains a second copy of the model, but {type(model).__name__} cannot be copied: it holds "
+            "computed tensors or open resources (instead of torch.nn.utils.weight_norm use "
+            f"torch.nn.utils.parametrizations.weight_norm; Python says: {str(error).splitlines()[0]})"
+        ) from error
     for parameter in copy.parameters():
         order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
         parameter.copy_(parameter.flatten()[order].view_as(parameter))

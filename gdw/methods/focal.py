@@ -1,10 +1,12 @@
 """Focal loss: what the model already believes counts less."""
 
+from typing import ClassVar
+
 import torch
 
-from gdw.errors import require_between
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
+from gdw.methods.settings import Number
 
 
 @register
@@ -21,12 +23,12 @@ class FocalLoss(Method):
     """
 
     name, title = "focal", "focal loss"
-    many_seeds = capturable = True
+    supports_many_seeds = all_steps_identical = True
     source = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017"
+    rules: ClassVar = {"gamma": Number(0)}
 
     def __init__(self, *args, gamma: float = 2.0, **kwargs):
         super().__init__(*args, **kwargs)
-        require_between("gamma", gamma, 0, float("inf"))
         self.gamma = gamma
 
     def logit_gradient(self, step: Step) -> Matrix:

@@ -4,16 +4,16 @@ import torch
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
-from gdw.methods.gdw import GDW
+from gdw.methods.two_stage import TwoStage
 
 
 @register
-class ReducedGDW(GDW):
-    """GDW with the reduced gradient: what the clean loss says of the weights that are free.
+class ReducedGDW(TwoStage):
+    """GDW with the reduced gradient: the derivative of the clean loss with respect to the free weights.
 
-    Under the constraint the label's weight is no choice, ``w_t = sum_{c != t} w_c p_c / (1 - p_t)``. GDW takes ``g``
-    with respect to all C weights, moves each of them, and lets the constraint overwrite the label's: what ``g_t`` said
-    is lost. Here ``g_t`` is carried on to those that w_t follows, by the chain rule,
+    Under the constraint the label's weight is not free: ``w_t = sum_{c != t} w_c p_c / (1 - p_t)``. GDW takes ``g``
+    with respect to all C weights, moves each of them, and lets the constraint overwrite the label's: the information
+    in ``g_t`` is lost. Here the chain rule passes ``g_t`` on to the weights that determine w_t,
 
         g'_c = g_c + g_t p_c / (1 - p_t)   for c != t,        g'_t = 0,
 
@@ -24,11 +24,11 @@ class ReducedGDW(GDW):
     """
 
     name, title = "gdw-reduced", "GDW, reduced gradient"
-    many_seeds = capturable = True
+    supports_many_seeds = all_steps_identical = True
     source = "this package: GDW (Chen et al., NeurIPS 2021) with the meta gradient taken through its constraint"
 
-    def second_stage(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:
-        """As GDW's, with the meta gradient pulled back through the constraint."""
+    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:
+        """The meta gradient, taken back through the constraint."""
         free = weights.detach().requires_grad_()
         (reduced,) = torch.autograd.grad(self.constrain(free, step), free, meta_gradient)
-        return super().second_stage(weights, reduced, step)
+        return reduced

@@ -1,16 +1,19 @@
 """GLC: the clean set gives the noise matrix; the loss on noisy labels is corrected by it."""
 
-import torch
-from torch import Tensor, nn
+from collections.abc import Sequence
+from typing import ClassVar
 
-from gdw.errors import require_between
+import torch
+from torch import Tensor
+
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, Stage, register
-from gdw.methods.transition import estimate_transition, share_of_epochs, true_class_posterior
+from gdw.methods.base import Matrix, register
+from gdw.methods.first_model import UsesTransition, as_matrix
+from gdw.methods.transition import Transition, true_class_posterior
 
 
 @register
-class GLC(Method):
+class GLC(UsesTransition):
     """Gold loss correction: ``-log (p T)_label`` on noisy rows, ``-log p_label`` on clean rows.
 
     ``gradient = (probs - posterior) / B`` on noisy rows, where ``posterior_k`` is proportional to ``p_k T_k,label``,
@@ -18,37 +21,30 @@ class GLC(Method):
     images of each class; the second model starts anew and trains on both sets.
 
     Args:
-        first_share: share of the epochs, in (0, 1), spent on the first model.
+        first_share: share of the epochs, in (0, 1), for the first model.
+        transition: T ``[C, C]``, if it is known; there is then no first model.
 
     Source: Hendrycks et al., Using Trusted Data to Train Deep Networks on Labels Corrupted by Severe Noise,
     NeurIPS 2018.
     """
 
-    capturable = True
+    all_steps_identical = True
     name, title = "glc", "GLC"
     source = (
         "Hendrycks et al., Using Trusted Data to Train Deep Networks on Labels Corrupted by Severe Noise, NeurIPS 2018"
     )
 
-    def __init__(self, *args, first_share: float = 0.5, **kwargs):
-        super().__init__(*args, **kwargs)
-        require_between("first_share", first_share, 0, 1)
-        self.first_share, self.prepared = first_share, 0
-        self.register_buffer("transition", torch.eye(self.num_classes or 0))
+    second_source: ClassVar[str] = "both"
 
-    def stages(self, task, epochs: int) -> list[Stage]:
-        self.prepared = 0
-        first, second = share_of_epochs(epochs, self.first_share)
-        parts = [Stage("train", first), Stage("both", second, restart=True)]
-        return [part for part in parts if part.epochs]
+    def __init__(self, *args, transition: Sequence | None = None, **kwargs):
+        super().__init__(*args, transition=transition, **kwargs)
+        self.register_buffer("transition", as_matrix(transition, self.num_classes))
 
-    def prepare(self, task, model: nn.Module) -> None:
-        """Before the second stage the first one's model gives the matrix; until then it is the identity."""
-        self.prepared += 1
-        if self.prepared == 2:
-            self.transition.copy_(estimate_transition(model, task))
+    def use_transition(self, transition: Transition) -> None:
+        self.transition.copy_(transition)
 
     def logit_gradient(self, step: Step) -> Matrix:
+        self.require_prepared(step)
         logits = step.logits.detach()
         log_transition = self.transition.clamp_min(torch.finfo(logits.dtype).tiny).log()
         corrected = step.probs - true_class_posterior(logits, step.labels, log_transition)

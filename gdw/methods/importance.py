@@ -1,59 +1,46 @@
-"""Importance reweighting: an instance counts as much as its observed label would on clean data."""
+"""Importance reweighting: each instance gets the weight that its observed label would have on clean data."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 
-from gdw.errors import require_between
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, Stage, register
-from gdw.methods.transition import estimate_transition, share_of_epochs
+from gdw.methods.base import Matrix, register
+from gdw.methods.first_model import UsesTransition, as_matrix
+from gdw.methods.transition import Transition
 
-LARGEST_RATIO = 10.0  # of the two posteriors; beyond it one instance would outweigh a tenth of a batch
+LARGEST_RATIO = 10.0  # of the two posteriors; above it one instance would count as much as a tenth of a batch
 
 
 @register
-class ImportanceReweighting(Method):
+class ImportanceReweighting(UsesTransition):
     """``w_i = p(true = label_i | x_i) / p(observed = label_i | x_i)``, with ``p(observed | x) = p T``.
 
-    Weighted so, the expected loss on noisy labels is the expected loss on clean ones. A first model, trained on
-    the observed labels, gives T on the clean set; the second starts anew and weighs by its own posterior.
+    With these weights the expected loss on noisy labels is the expected loss on clean labels. A first model, trained
+    on the observed labels, gives T on the clean set; the second starts anew and takes weights from its own posterior.
 
     Args:
-        first_share: share of the epochs, in (0, 1), spent on the first model.
-        transition: T as nested sequences, where it is known; there is then no first model.
+        first_share: share of the epochs, in (0, 1), for the first model.
+        transition: T ``[C, C]``, if it is known; there is then no first model.
 
     Source: Liu and Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016, for two classes;
     for C classes under T as in Xia et al., Are Anchor Points Really Indispensable, NeurIPS 2019. T comes from the
     clean set here (as in GLC), from anchor points there; ratios are cut at 10, which is ours.
     """
 
-    capturable = True
+    all_steps_identical = True
     name, title = "importance", "importance reweighting"
     source = "Liu and Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016"
 
-    def __init__(self, *args, first_share: float = 0.5, transition: Sequence | None = None, **kwargs):
-        super().__init__(*args, **kwargs)
-        require_between("first_share", first_share, 0, 1)
-        self.first_share, self.known, self.prepared = first_share, transition is not None, 0
-        matrix = torch.eye(self.num_classes or 0) if transition is None else torch.tensor(transition)
-        self.register_buffer("transition", matrix)
+    def __init__(self, *args, transition: Sequence | None = None, **kwargs):
+        super().__init__(*args, transition=transition, **kwargs)
+        self.register_buffer("transition", as_matrix(transition, self.num_classes))
 
-    def stages(self, task, epochs: int) -> list[Stage]:
-        self.prepared = 0
-        if self.known or epochs < 2:
-            return [Stage("train", epochs)]
-        first, second = share_of_epochs(epochs, self.first_share)
-        return [Stage("train", first), Stage("train", second, restart=True)]
-
-    def prepare(self, task, model: nn.Module) -> None:
-        """Before the second stage the first one's model gives the matrix; until then it is the identity."""
-        self.prepared += 1
-        if self.prepared == 2 and not self.known:
-            self.transition.copy_(estimate_transition(model, task))
+    def use_transition(self, transition: Transition) -> None:
+        self.transition.copy_(transition)
 
     def logit_gradient(self, step: Step) -> Matrix:
+        self.require_prepared(step)
         return self.instance_weights(step) * step.flows / len(step)
 
     def instance_weights(self, step: Step) -> Matrix:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
+from gdw.methods.settings import Number
 
 
 @register
@@ -17,18 +19,19 @@ class INSW(Method):
     Args:
         weight_lr: step on ``phi``, in units of the batch's mean absolute meta gradient, so that it does not
             depend on batch size or learning rate; ``phi`` moves by this much per visit on average. Chosen on
-            digits' validation images (docs/settings.md); from 0.2 on a few instances take the whole batch.
+            digits' validation images (docs/settings.md); from 0.2 on a few instances get all the weight of a batch.
 
     Raises:
-        ValueError: the Step has no indices, or ``num_instances`` was not given.
+        ValueError: ``num_instances`` was not given; the Step has no indices, or one that is out of range.
 
     Source: Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019. The paper takes
     a plain gradient step on ``phi``; dividing by the mean absolute gradient is ours (docs/quirks.md).
     """
 
     name, title = "insw", "INSW"
-    many_seeds = capturable = True
+    supports_many_seeds = all_steps_identical = True
     source = "Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019"
+    rules: ClassVar = {"weight_lr": Number(0)}
 
     def __init__(self, *args, weight_lr: float = 0.05, **kwargs):
         super().__init__(*args, **kwargs)
@@ -40,7 +43,7 @@ class INSW(Method):
     def logit_gradient(self, step: Step) -> Matrix:
         if step.indices is None:
             raise ValueError("INSW needs to know which instances these are: give the Step indices=...")
-        phi = self.phi.detach().gather(-1, step.indices).requires_grad_()
+        phi = self._of_batch(step).requires_grad_()
         weights = phi.softmax(dim=-1)[..., None]
         meta_gradient = step.meta_gradient((len(step) * weights).expand_as(step.flows)) * len(step)
         (phi_gradient,) = torch.autograd.grad(weights, phi, meta_gradient.sum(dim=-1, keepdim=True))
@@ -49,6 +52,15 @@ class INSW(Method):
             moved = phi - self.weight_lr * phi_gradient / scale
             self.phi.scatter_(-1, step.indices, moved)
         return moved.softmax(dim=-1)[..., None] * step.flows
+
+    def _of_batch(self, step: Step) -> Tensor:
+        try:
+            return self.phi.detach().gather(-1, step.indices)
+        except (IndexError, RuntimeError) as error:  # checked by torch: reading indices here would stall a GPU
+            raise ValueError(
+                f"INSW has parameters for {self.phi.shape[-1]} training instances: the Step's indices must be whole "
+                f"numbers in 0 ... {self.phi.shape[-1] - 1} (torch says: {str(error).splitlines()[0]})"
+            ) from error
 
     @classmethod
     def stack(cls, methods: Sequence["INSW"]) -> "INSW":

@@ -1,34 +1,36 @@
 """L2RW: an instance's weight is how much following it would lower the clean loss, for this batch alone."""
 
+from typing import ClassVar
+
 import torch
 
-from gdw.errors import require_between
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
+from gdw.methods.settings import Number
 
-TINY = 1e-12  # a sum of weights below this is none: the batch is skipped rather than divided by zero
+TINY = 1e-12  # a smaller sum of weights counts as zero: the batch is skipped, and nothing is divided by zero
 
 
 @register
 class L2RW(Method):
     """``w_i = max(0, - d L_meta / d w_i at w = 0)``, divided by its sum over the batch.
 
-    At ``w = 0`` the virtual step goes nowhere, so the clean gradient is taken where the model stands.
+    At ``w = 0`` the virtual step changes nothing, so the clean gradient is taken at the current parameters.
 
     Args:
-        total: what a batch's weights sum to; the paper's is 1. Where few weights are positive, 1 makes the step that of
-            a few instances at full length, which a high learning rate does not bear.
+        total: the sum of a batch's weights; 1 in the paper. If few weights are positive, 1 makes a full-length step
+            along a few instances, which is unstable at a high learning rate.
 
     Source: Ren et al., Learning to Reweight Examples for Robust Deep Learning, ICML 2018.
     """
 
     name, title = "l2rw", "L2RW"
-    many_seeds = capturable = True
+    supports_many_seeds = all_steps_identical = True
     source = "Ren et al., Learning to Reweight Examples for Robust Deep Learning, ICML 2018"
+    rules: ClassVar = {"total": Number(0, above_low=True)}
 
     def __init__(self, *args, total: float = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
-        require_between("total", total, 0, float("inf"), open_low=True)
         self.total = total
 
     def logit_gradient(self, step: Step) -> Matrix:

@@ -1,15 +1,17 @@
-"""Label smoothing: the target gives a little to every class, so no label is fully believed."""
+"""Label smoothing: every class gets a small part of the target, so no label is fully believed."""
 
-from gdw.errors import require_between
+from typing import ClassVar
+
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
+from gdw.methods.settings import Number
 
 
 @register
 class LabelSmoothing(Method):
     """``gradient = (probs - (1 - s) onehot(labels) - s / C) / B``.
 
-    Against cross-entropy every flow loses ``s / C``, and the observed label's gets ``s`` back.
+    Compared with cross-entropy, every flow loses ``s / C``, and the flow of the observed label gains ``s``.
 
     Args:
         smoothing: s in [0, 1], shared by all C classes, the observed one included.
@@ -18,12 +20,12 @@ class LabelSmoothing(Method):
     """
 
     name, title = "label-smoothing", "label smoothing"
-    many_seeds = capturable = True
+    supports_many_seeds = all_steps_identical = True
     source = "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016"
+    rules: ClassVar = {"smoothing": Number(0, 1)}
 
     def __init__(self, *args, smoothing: float = 0.1, **kwargs):
         super().__init__(*args, **kwargs)
-        require_between("smoothing", smoothing, 0, 1)
         self.smoothing = smoothing
 
     def logit_gradient(self, step: Step) -> Matrix:

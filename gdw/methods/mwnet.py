@@ -9,13 +9,13 @@ from gdw.methods.weight_net import LearnsWeightNet
 
 @register
 class MWNet(LearnsWeightNet):
-    """``w_i = V(loss_i)``: V learns through a virtual step, and its new weights count at once.
+    """``w_i = V(loss_i)``: V learns through a virtual step, and the same batch uses its new weights.
 
     Source: Shu et al., Meta-Weight-Net, NeurIPS 2019.
     """
 
     name, title = "mwnet", "MWNet"
-    many_seeds = capturable = True
+    supports_many_seeds = all_steps_identical = True
     source = "Shu et al., Meta-Weight-Net: Learning an Explicit Mapping for Sample Weighting, NeurIPS 2019"
 
     def logit_gradient(self, step: Step) -> Matrix:

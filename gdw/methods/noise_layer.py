@@ -1,18 +1,22 @@
 """Noise adaptation layer: a C x C layer after the softmax learns how true classes become observed labels."""
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
-from gdw.errors import require_between
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, Stage, register
-from gdw.methods.transition import estimate_transition, share_of_epochs, true_class_posterior
+from gdw.methods.base import Matrix, register
+from gdw.methods.first_model import UsesTransition, as_matrix
+from gdw.methods.settings import Number
+from gdw.methods.transition import SMALLEST_RATE, Transition, true_class_posterior
 
 
 @register
-class NoiseLayer(Method):
+class NoiseLayer(UsesTransition):
     """``loss = -log (p Q)_label`` with ``Q = softmax(layer)`` by rows; ``gradient = (probs - posterior) / B``.
 
     ``posterior_k`` is proportional to ``p_k Q_k,label``: what the true class may be, given image and observed label.
@@ -21,7 +25,8 @@ class NoiseLayer(Method):
     depend on the image (the paper's "simple" model).
 
     Args:
-        first_share: share of the epochs, in (0, 1), spent on the first model, by cross-entropy.
+        first_share: share of the epochs, in (0, 1), for the first model, which learns by cross-entropy.
+        transition: where the layer starts, ``[C, C]``, if it is known; there is then no first model.
         layer_lr: Adam's learning rate for the layer's C x C logarithms.
 
     Source: Goldberger and Ben-Reuven, Training Deep Neural-Networks Using a Noise Adaptation Layer, ICLR 2017.
@@ -29,26 +34,19 @@ class NoiseLayer(Method):
 
     name, title = "noise-layer", "noise adaptation layer"
     source = "Goldberger and Ben-Reuven, Training Deep Neural-Networks Using a Noise Adaptation Layer, ICLR 2017"
+    rules: ClassVar = {"layer_lr": Number(0)}
 
-    def __init__(self, *args, first_share: float = 0.5, layer_lr: float = 1e-3, **kwargs):
-        super().__init__(*args, **kwargs)
-        require_between("first_share", first_share, 0, 1)
-        self.first_share, self.prepared = first_share, 0
-        self.layer = nn.Parameter(torch.zeros(self.num_classes or 0, self.num_classes or 0))
+    def __init__(self, *args, transition: Sequence | None = None, layer_lr: float = 1e-3, **kwargs):
+        super().__init__(*args, transition=transition, **kwargs)
+        self.layer = nn.Parameter(torch.zeros(self.num_classes, self.num_classes))
+        if transition is not None:
+            self.use_transition(as_matrix(transition, self.num_classes).clamp_min(SMALLEST_RATE))
         self.optimizer = torch.optim.Adam([self.layer], lr=layer_lr)
 
-    def stages(self, task, epochs: int) -> list[Stage]:
-        self.prepared = 0
-        first, second = share_of_epochs(epochs, self.first_share)
-        parts = [Stage("train", first), Stage("train", second, restart=True)]
-        return [part for part in parts if part.epochs]
-
     @torch.no_grad()
-    def prepare(self, task, model: nn.Module) -> None:
-        """Before the second stage the layer starts from the first model's matrix."""
-        self.prepared += 1
-        if self.prepared == 2:
-            self.layer.copy_(estimate_transition(model, task).log())
+    def use_transition(self, transition: Transition) -> None:
+        """The layer starts here and then learns."""
+        self.layer.copy_(transition.log())
 
     @property
     def transition(self) -> Float[Tensor, "classes classes"]:
@@ -56,14 +54,14 @@ class NoiseLayer(Method):
         return self.layer.softmax(dim=-1)
 
     def logit_gradient(self, step: Step) -> Matrix:
-        if self.prepared < 2:
+        if self.is_first_model(step):
             return step.flows / len(step)
         posterior = true_class_posterior(step.logits.detach(), step.labels, self.layer.detach().log_softmax(dim=-1))
         self.learn(step)
         return (step.probs - posterior) / len(step)
 
     def learn(self, step: Step) -> None:
-        """The layer takes one step on the same loss; the model's half of it goes back through the logits."""
+        """The layer takes one step on the same loss; the model's part of the gradient goes back through the logits."""
         self.optimizer.zero_grad()
         log_observed = (step.logits.detach().log_softmax(-1)[:, :, None] + self.layer.log_softmax(-1)).logsumexp(1)
         nll_loss(log_observed, step.labels).backward()
@@ -74,8 +72,8 @@ class NoiseLayer(Method):
         return {"transition": self.transition.detach()}
 
     def get_extra_state(self) -> dict:
-        return {"optimizer": self.optimizer.state_dict(), "prepared": self.prepared}
+        return {**super().get_extra_state(), "optimizer": self.optimizer.state_dict()}
 
     def set_extra_state(self, state: dict) -> None:
-        self.prepared = state["prepared"]
+        super().set_extra_state(state)
         self.optimizer.load_state_dict(state["optimizer"])

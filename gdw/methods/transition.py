@@ -16,12 +16,28 @@ SMALLEST_RATE = 1e-4  # an estimated probability below this counts as this: its 
 def estimate_transition(model: nn.Module, task) -> Transition:
     """Row i: the mean of the model's probabilities over the clean images of class i.
 
+    Args:
+        model: trained on the observed labels.
+        task: its clean set (``meta``) and how its pixels become the network's input.
+
+    Returns:
+        As ``transition_from_clean``.
+    """
+    images = task.pixels.normalise(task.meta.images, next(model.parameters()).dtype)
+    return transition_from_clean(model, images, task.meta.labels)
+
+
+@torch.no_grad()
+def transition_from_clean(model: nn.Module, images: Tensor, labels: Int[Tensor, "batch"]) -> Transition:
+    """The noise matrix, from a first model and clean images; for a training loop of your own.
+
     A model that was trained on observed labels gives ``p(observed | image)``; its mean over images whose true
     class is i is ``p(observed | true = i)``. A class without a clean image keeps its labels (identity row).
 
     Args:
         model: trained on the observed labels; put into evaluation mode for this, and back.
-        task: its clean set (``meta``) and how its pixels become the network's input.
+        images: the clean set, as the model takes it.
+        labels: their true classes.
 
     Returns:
         Rows: true, columns: observed; rows sum to 1; every entry at least about ``SMALLEST_RATE``.
@@ -30,10 +46,9 @@ def estimate_transition(model: nn.Module, task) -> Transition:
     """
     was_training = model.training
     model.eval()
-    images = task.pixels.normalise(task.meta.images, next(model.parameters()).dtype)
     probs = model(images).softmax(dim=-1)
     model.train(was_training)
-    return mean_by_class(probs, task.meta.labels)
+    return mean_by_class(probs, labels)
 
 
 def mean_by_class(probs: Matrix, labels: Int[Tensor, "batch"]) -> Transition:
@@ -61,6 +76,6 @@ def true_class_posterior(
 
 
 def share_of_epochs(epochs: int, share: float) -> tuple[int, int]:
-    """Epochs of the first model and of the second; at least one each, where there are two."""
+    """Epochs of the first model and of the second; at least one each if there are at least two."""
     first = min(max(1, round(epochs * share)), max(1, epochs - 1))
     return first, epochs - first

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method
+from gdw.methods.settings import Number
 from gdw.networks.stacked import Stacked
 from gdw.networks.weight_net import WeightNet, new_weight_net
 
@@ -22,17 +24,21 @@ class LearnsWeightNet(Method):
     Args:
         weight_net_lr: Adam's learning rate for V.
         weight_net_decay: Adam's weight decay for V.
-        meta_every: the clean set is asked at every so many batches; at those between, V's weights are used as they
-            stand. Above 1 an approximation, named as such; the published methods ask at every batch.
+        meta_every: the clean set is used at every so many batches; the batches between use V's weights as they are.
+            Above 1 this is an approximation; the published methods use the clean set at every batch.
     """
+
+    rules: ClassVar = {
+        "weight_net_lr": Number(0), "weight_net_decay": Number(0), "meta_every": Number(1, whole=True),
+    }  # fmt: skip
 
     def __init__(
         self, *args, weight_net_lr: float = 1e-3, weight_net_decay: float = 1e-4, meta_every: int = 1, **kwargs
     ):
         super().__init__(*args, **kwargs)
-        if meta_every < 1:
-            raise ValueError(f"meta_every must be at least 1, got {meta_every}")
         self.meta_every, self._batches = meta_every, 0
+        if meta_every != 1:
+            self.all_steps_identical = False
         self.weight_net = WeightNet() if self.generator is None else new_weight_net(self.generator)
         self._adam = partial(torch.optim.Adam, lr=weight_net_lr, weight_decay=weight_net_decay, fused=True)
         self.optimizer = self._adam(self.weight_net.parameters())
@@ -42,12 +48,9 @@ class LearnsWeightNet(Method):
         return self.weight_net(step.losses)
 
     def is_meta_step(self) -> bool:
-        """Whether the clean set is asked at this batch; counts it."""
+        """Whether this batch uses the clean set; counts the batch."""
         self._batches += 1
         return (self._batches - 1) % self.meta_every == 0
-
-    def steps_alike(self) -> bool:
-        return super().steps_alike() and self.meta_every == 1
 
     def learn(self, weights: Matrix, meta_gradient: Matrix) -> None:
         """V takes one optimiser step along the meta gradient of the weights it gave."""
@@ -63,7 +66,7 @@ class LearnsWeightNet(Method):
 
     @classmethod
     def stack(cls, methods: Sequence["LearnsWeightNet"]) -> "LearnsWeightNet":
-        """V of S seeds as one ``Stacked``, with one Adam: it works number by number."""
+        """V of S seeds as one ``Stacked``, with one Adam: it treats each number on its own."""
         stacked = deepcopy(methods[0])
         stacked.weight_net = Stacked([method.weight_net for method in methods])
         stacked.optimizer = stacked._adam(stacked.weight_net.parameters())
@@ -77,7 +80,7 @@ class LearnsWeightNet(Method):
             method._batches = self._batches
 
     def _moments(self, stacked: Tensor, seed: int) -> dict[str, Tensor]:
-        """Adam's state of one seed; its count of steps is all seeds'."""
+        """Adam's state of one seed; all seeds share the count of steps."""
         state = self.optimizer.state[stacked]
         return {name: (value[seed] if value.ndim else value).clone() for name, value in state.items()}
 

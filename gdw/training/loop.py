@@ -83,7 +83,7 @@ def train(
         method.prepare(task, model)
         if stage.restart:
             model.load_state_dict(initial)
-        stepping = Captured if plan.capture and method.steps_alike() else OneByOne
+        stepping = Captured if plan.capture and method.all_steps_identical else OneByOne
         take = stepping(sources, stage.source, method, sgd(model, plan))
         for stage_epoch in range(stage.epochs):
             lr = stage.lr_scale * cosine(plan.lr, stage_epoch, stage.epochs)

@@ -1,4 +1,4 @@
-"""Many seeds of one experiment at once: S models in one vectorised step, each what its own run would make of it."""
+"""Many seeds of one experiment at once: S models in one vectorised step, each with the numbers of its own run."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,15 +27,15 @@ SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on
 
 
 class ManySeeds:
-    """Runs of one experiment that differ in the seed alone, in your hands, trained side by side.
+    """Runs of one experiment that differ only in the seed, trained side by side; you control them event by event.
 
     Each seed has the data, noise, start and batches of its own run, and ends where that run ends, up to rounding.
-    Where the method or the model does not bear a seed axis (``at_once`` is False), they run one after another.
+    If the method or the model does not support a seed axis (``at_once`` is False), they run one after another.
 
     Args:
-        experiment: what to run; its own seed does not count.
-        seeds: which, each once.
-        dataset: a Dataset of your own, in place of the one that ``experiment.dataset`` names.
+        experiment: what to run; its own seed is ignored.
+        seeds: the seeds, each once.
+        dataset: your own Dataset, instead of the one that ``experiment.dataset`` names.
 
     Raises:
         ValueError: no seed, or one twice.
@@ -48,21 +48,21 @@ class ManySeeds:
         dataset = dataset or load_dataset(experiment.dataset, image_size=experiment.image_size)  # decoded once for all
         self.trainings = [Training(experiment.with_(seed=seed), dataset=dataset) for seed in seeds]
         sizes = {(len(t.task.train), len(t.task.meta)) for t in self.trainings}
-        self.at_once = len(seeds) > 1 and len(sizes) == 1 and bears_seeds(experiment)
+        self.at_once = len(seeds) > 1 and len(sizes) == 1 and supports_many_seeds(experiment)
 
     @property
     def histories(self) -> list[History]:
-        """One for each seed, in their order; a seed that diverged says so in its ``error``."""
+        """One for each seed, in their order; the ``error`` of a seed that diverged says where."""
         return [training.history for training in self.trainings]
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
-        """Train, one event at a time; what diverges stops with its ``history.error``, and the others go on.
+        """Train, one event at a time; a seed that diverges stops with its ``history.error``, and the others go on.
 
         At once, a BatchDone holds a StackedStep and the gradients ``[S, B, C]``, and each epoch ends with an
-        EpochDone for every seed that still runs. One after another, they are those of each run in turn.
+        EpochDone for every seed that still runs. Otherwise the events are those of each run in turn.
         """
         if self.at_once:
-            yield from stepwise(_train_together(self.trainings), self.trainings[0].experiment.threads)
+            yield from stepwise(train_together(self.trainings), self.trainings[0].experiment.threads)
             return
         for training in self.trainings:
             with suppress(TrainingDiverged):  # its history says so
@@ -76,7 +76,7 @@ def run_seeds(
     *,
     dataset: Dataset | None = None,
 ) -> list[History]:
-    """What ``gdw.run`` gives for each seed, at a fraction of the time where all can train at once.
+    """What ``gdw.run`` gives for each seed, in a fraction of the time if all can train at once.
 
     ``metadata["seconds"]`` is then the whole time over S, and ``metadata["seeds_at_once"]`` is S. A run that diverges
     has its ``error`` in its own History.
@@ -93,9 +93,9 @@ def run_seeds(
     return many.histories
 
 
-def bears_seeds(experiment: Experiment) -> bool:
-    """Whether method, model, derivative and precision bear a seed axis; looks at no data."""
-    if not vars(method_class(experiment.method)).get("many_seeds", False):  # its own word: methods/base.py says why
+def supports_many_seeds(experiment: Experiment) -> bool:
+    """Whether method, model, derivative and precision support a seed axis; needs no data."""
+    if not method_class(experiment.method).supports_many_seeds:
         return False
     with torch.device("meta"):  # shapes only
         model = MODELS[experiment.model]((3, 32, 32), 10)
@@ -104,14 +104,14 @@ def bears_seeds(experiment: Experiment) -> bool:
     return can_stack(model) and exact and plain
 
 
-def _train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:
-    """The loop of train.py with a leading seed axis."""
+def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:
+    """The loop of loop.py with a leading seed axis; the methods support it."""
     one, plan = trainings[0], trainings[0].experiment.plan
+    stages = list(one.method.stages(one.task, plan.epochs))
     models, methods = [t.model for t in trainings], [t.method for t in trainings]
     model, method = Stacked(models), type(one.method).stack(methods)
     initial = {name: value.clone() for name, value in model.state_dict().items()}
     sources = [Sources(t.task, t.model, t.experiment.plan) for t in trainings]
-    stages = list(one.method.stages(one.task, plan.epochs))
     total, epoch, started = sum(stage.epochs for stage in stages), 0, time.perf_counter()
     for stage in stages:
         if stage.restart:
@@ -156,7 +156,7 @@ def _meta_batches(sources: Sequence[Sources]) -> tuple[Tensor, Tensor]:
 def _close_epoch(
     trainings: Sequence[Training], recorders: Sequence[EpochRecorder], epoch: int, lr: float, started: float
 ) -> list[tuple[Training, EpochRecorder]]:
-    """A row in the history of every seed that still runs; those that diverged say so, and are left out for good."""
+    """Append a row to the history of every seed that still runs; a seed that diverged gets its error and stops."""
     running = [pair for pair in zip(trainings, recorders, strict=True) if pair[0].history.error is None]
     for training, recorder in running:
         bad, history = recorder.first_bad_step(), training.history

@@ -1,4 +1,4 @@
-"""One epoch's statistics of the B x C matrices, kept on the device and read once."""
+"""One epoch's statistics of the B x C matrices, kept on the device and read once an epoch."""
 
 import torch
 from torch import Tensor
@@ -8,14 +8,16 @@ from gdw.gradients.seen import Seen
 from gdw.gradients.step import Step
 
 HELD_CELLS = 2_000_000  # cells of B x C matrices kept before they are summed: 16 MB of float64 for each sum
-SURE_BITS = 20  # of a float32's 24: what is left of a weight's digits after a sum over its flows
+SURE_BITS = 20  # of a float32's 24: so many bits of a weight are exact after a sum over its flows
+NO_FLOAT64 = ("mps",)  # kinds of device that have no float64: Apple's GPU
 
 
 class EpochRecorder:
     """Sums what the loop sends back through the logits, by group of instances and flows.
 
-    The weight of a group of flows is ``sum gradient * sign(flow) * B / sum |flow|``, so that it is defined for every
-    method; the mass of a group is its share of ``sum |gradient|``.
+    The weight of a group of flows is ``sum gradient * sign(flow) * B / sum |flow|``: this is defined for every method.
+    The mass of a group is its share of ``sum |gradient|``. Sums are in float64; a device without float64 sends its
+    batches to the host, many at once.
 
     Args:
         clean_labels: true labels of the whole training set ``[N]``, on the device.
@@ -23,8 +25,8 @@ class EpochRecorder:
     """
 
     def __init__(self, clean_labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float64):
-        device = clean_labels.device
-        self.clean_labels, self.num_classes, self.dtype = clean_labels, num_classes, dtype
+        self.device = device = summing_device(clean_labels.device)
+        self.clean_labels, self.num_classes, self.dtype = clean_labels.to(device), num_classes, dtype
         # what is summed, for every cell: weight * |flow|, |flow|, |gradient|, then gradient or weight and count
         self.groups = torch.zeros(5, 6, dtype=dtype, device=device)
         self.classes = torch.zeros(4, num_classes, num_classes, dtype=dtype, device=device)
@@ -32,7 +34,7 @@ class EpochRecorder:
         self.group_losses = torch.zeros(2, 2, dtype=dtype, device=device)  # sum and count, clean and mislabelled
         self.instances = 0
         self.instance_weights = torch.full((len(clean_labels),), torch.nan, dtype=dtype, device=device)
-        self.observed = torch.zeros_like(clean_labels)
+        self.observed = torch.zeros_like(self.clean_labels)
         self.losses: list[Tensor] = []
         self.held: list[tuple[Tensor, ...]] = []
         self.pooled = False  # whether any batch may hold rows of the clean set
@@ -51,9 +53,9 @@ class EpochRecorder:
     def _sum_up(self) -> None:
         if not self.held:
             return
-        *parts, is_meta = (torch.cat(part) for part in zip(*self.held, strict=True))
+        *parts, is_meta = (torch.cat(part).to(self.device) for part in zip(*self.held, strict=True))
         self.held = []
-        if self.pooled:  # how many rows are left is read from the device: for many batches at once, not in each of them
+        if self.pooled:  # the count of rows left is read from the device: once for many batches
             rows = (~is_meta).nonzero().flatten()
             parts = [part[rows] for part in parts]
         flows, gradient, observed, indices, losses, batch_size = parts
@@ -118,8 +120,13 @@ class EpochRecorder:
         return (below.double().mean() / (2 * len(wrong))).item()
 
 
+def summing_device(device: torch.device) -> torch.device:
+    """Where float64 sums are made: on the device itself if it has float64, else on the host."""
+    return torch.device("cpu") if device.type in NO_FLOAT64 else device
+
+
 def _to_digits(weights: Tensor) -> Tensor:
-    """Without the bits that only rounding decides: cross-entropy's weights are all 1, and tell nothing apart."""
+    """Without the bits that only rounding decides: cross-entropy's weights are all 1 and must count as ties."""
     mantissa, exponent = weights.frexp()
     return torch.ldexp((mantissa * 2**SURE_BITS).round(), exponent - SURE_BITS)
 

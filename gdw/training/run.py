@@ -85,7 +85,7 @@ class Training:
                 "device": str(device), "host": platform.machine(), "torch": torch.__version__,
                 "date": datetime.now().isoformat(timespec="seconds"),
                 "engine": e.engine,
-                "captured": e.capture and self.method.steps_alike(),
+                "captured": e.capture and self.method.all_steps_identical,
             },
         )  # fmt: skip
 

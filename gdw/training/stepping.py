@@ -44,7 +44,7 @@ class Captured(OneByOne):
 
     Args:
         sources, source, optimizer: as for ``OneByOne``.
-        method: one whose steps are all alike (``Method.steps_alike``).
+        method: one whose steps are all identical (``Method.all_steps_identical``).
 
     Raises:
         ValueError: at the first steps: the model draws random numbers, or puts a new tensor in an old one's place.

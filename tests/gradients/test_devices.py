@@ -33,6 +33,8 @@ def for_the_meta_device(monkeypatch):
 
 def take_steps(training, source="train"):
     """Two steps, and a recorder's sums over them."""
+    training.method.stages(training.task, 2)
+    training.method.prepare(training.task, training.model)
     task, model, method = training.task.to(META), training.model.to(META), training.method.to(META)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     if hasattr(method, "weight_net"):

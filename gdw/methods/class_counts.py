@@ -1,0 +1,47 @@
+"""What methods for unbalanced classes share: how many images each observed class has."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from gdw.methods.preparing import NeedsPreparing, count_classes
+from gdw.methods.settings import Counts, plain
+
+
+def observed_counts(task) -> Int[Tensor, "classes"]:
+    """Images of each observed class, on the CPU: a method may not see the true classes."""
+    return torch.bincount(task.train.labels, minlength=task.num_classes).cpu()
+
+
+class UsesClassCounts(NeedsPreparing):
+    """Base of methods that need the class counts.
+
+    Args:
+        class_counts: images of each observed class ``[C]``; by default ``prepare`` counts the labels of the task.
+    """
+
+    missing: ClassVar[str] = "the number of images of each class: give class_counts=[...]"
+    rules: ClassVar = {"class_counts": Counts()}
+
+    def __init__(self, *args, class_counts: Sequence[int] | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.num_classes = count_classes(self.name, self.num_classes, class_counts, "class_counts")
+        self.class_counts = None if class_counts is None else tuple(int(count) for count in plain(class_counts))
+        self.known = class_counts is not None
+
+    def use_given_counts(self) -> None:
+        """For the end of a subclass's ``__init__``: its buffers exist by then."""
+        if self.class_counts is not None:
+            self.use_counts(torch.tensor(self.class_counts))
+
+    def prepare(self, task, model: nn.Module) -> None:
+        super().prepare(task, model)
+        if not self.known:
+            self.use_counts(observed_counts(task))
+
+    def use_counts(self, counts: Int[Tensor, "classes"]) -> None:
+        """Write into the buffers what follows from the counts."""
+        raise NotImplementedError

@@ -1,0 +1,131 @@
+"""What a subclass inherits, what it has to promise again, and the recipe for a method of one's own."""
+
+import inspect
+import textwrap
+
+import pytest
+
+import gdw
+from gdw.methods import GDW, METHODS, CrossEntropy, FineTune, Method, OnlyClean, ReducedGDW, Stage, TiedGDW, register
+
+
+def promises(method):
+    return method.supports_many_seeds, method.all_steps_identical
+
+
+def test_the_base_promises_nothing_and_a_new_gradient_neither():
+    class Own(Method):
+        def logit_gradient(self, step):
+            return step.flows
+
+    assert promises(Method) == promises(Own) == (False, False)
+
+
+def test_a_subclass_that_runs_the_same_steps_inherits():
+    class Same(GDW):
+        name = "same"
+
+        def __init__(self, *args, extra: float = 1.0, **kwargs):
+            super().__init__(*args, **kwargs)
+
+        def stages(self, task, epochs):
+            return [Stage("both", epochs)]
+
+        def snapshot(self):
+            return {}
+
+        def a_new_function(self):
+            return 1
+
+    assert promises(Same) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "function", ["logit_gradient", "prepare", "first_stage", "followed_gradient", "instance_weights", "learn", "stack"]
+)
+def test_a_subclass_that_changes_a_function_of_the_step_does_not(function):
+    changed = type("Changed", (GDW,), {function: lambda *args: None})
+    below = type("Below", (changed,), {})
+    again = type("Again", (changed,), {"supports_many_seeds": True})
+    assert promises(changed) == promises(below) == (False, False)
+    assert promises(again) == (True, False)
+    both = {"all_steps_identical": True, "supports_many_seeds": True}
+    assert promises(type("Both", (changed,), both)) == (True, True)
+
+
+def test_a_mixin_may_change_the_step_too():
+    class Mixin:
+        def logit_gradient(self, step):
+            return step.flows
+
+    class Before(Mixin, GDW):
+        pass
+
+    class After(GDW, Mixin):
+        pass
+
+    assert promises(Before) == (False, False)
+    assert promises(After) == (True, True)  # GDW's own function comes first
+
+
+def test_with_two_bases_both_must_promise():
+    class Careless(CrossEntropy):
+        supports_many_seeds = False
+
+    class Two(Careless, OnlyClean):
+        pass
+
+    assert not Two.supports_many_seeds
+
+
+def test_an_instance_may_take_its_promise_back():
+    assert GDW(4).all_steps_identical
+    assert not GDW(4, meta_every=2).all_steps_identical
+    assert GDW.all_steps_identical
+
+
+def test_no_registered_method_is_a_special_case_of_another():
+    """A concrete class under a concrete one is where promises and names were inherited by mistake."""
+    for name, method in METHODS.items():
+        others = [other for other in METHODS.values() if other is not method]
+        assert not any(issubclass(method, other) for other in others), name
+    assert TiedGDW.settings().keys() | {"tied"} == GDW.settings().keys()
+    assert ReducedGDW.settings() == TiedGDW.settings()
+    assert {"train_share", "lr_scale"} == FineTune.settings().keys()
+
+
+def gradient(self, step):
+    return step.flows
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "message"),
+    [
+        (Method(), TypeError, "register takes a subclass"),
+        (type("Empty", (Method,), {"name": "empty", "title": "empty"}), TypeError, "write logit_gradient"),
+        (type("Mute", (Method,), {"title": "t", "logit_gradient": gradient}), ValueError, "needs a name of its own"),
+        (type("Plain", (Method,), {"name": "n", "logit_gradient": gradient}), ValueError, "needs a title of its own"),
+        (type("Child", (GDW,), {}), ValueError, "needs a name of its own"),
+        (type("Double", (GDW,), {"name": "gdw", "title": "t"}), ValueError, "'gdw' exists already"),
+    ],
+)
+def test_register_says_what_is_missing(method, error, message):
+    before = dict(METHODS)
+    with pytest.raises(error, match=message):
+        register(method)
+    assert before == METHODS
+
+
+def test_the_recipe_in_the_docstring_runs(monkeypatch):
+    monkeypatch.setattr("gdw.methods.base.METHODS", METHODS)
+    text = inspect.getdoc(Method)
+    example = text.split("wrong answers count less::\n", 1)[1].split("\nWhat a method learns", 1)[0]
+    code = textwrap.dedent(example).replace("rate=0.4", "rate=0.4, epochs=2, device='cpu'")
+    names = {"gdw": gdw, "torch": __import__("torch")}
+    try:
+        exec(code, names)
+        assert names["history"].config["method"] == "doubtful"
+        assert METHODS["doubtful"] is names["Doubtful"]
+        assert len(names["history"].epochs["test_accuracy"]) == 2
+    finally:
+        METHODS.pop("doubtful", None)

@@ -1,0 +1,152 @@
+"""Methods in a training loop of one's own: what needs preparing says so, and nothing is cross-entropy in silence."""
+
+import pytest
+import torch
+from torch import nn
+
+import gdw
+from gdw.data.task import Split
+from gdw.methods import GLC, INSW, LDAM, METHODS, CoTeaching, ImportanceReweighting, NoiseLayer
+from gdw.methods.transition import transition_from_clean
+from gdw.training.stepping import take_step
+from tests.methods.helpers import BATCH, CLASSES, batch, labels_task, make_step, small_model
+
+COUNTS = [50, 20, 5, 1]
+LABELS = [label for label, count in enumerate(COUNTS) for _ in range(count)]
+MATRIX = (0.6 * torch.eye(CLASSES) + 0.1).tolist()
+GIVEN = {  # what makes each of these work in a loop of one's own
+    "class-balanced": {"class_counts": COUNTS},
+    "balanced-softmax": {"class_counts": COUNTS},
+    "ldam-drw": {"class_counts": COUNTS},
+    "importance": {"transition": MATRIX},
+    "noise-layer": {"transition": MATRIX},
+    "glc": {"transition": MATRIX},
+    "co-teaching": {"forget": 0.4},
+}
+BY_STAGES = ("only-clean", "pooled", "fine-tune", "ldam-drw")  # these ask which epochs or batches there are
+
+
+def new(name, **settings):
+    random = torch.Generator().manual_seed(0)
+    return METHODS[name](CLASSES, num_instances=BATCH, generator=random, **settings).double()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_either_differs_from_cross_entropy_or_says_what_is_missing(name):
+    """As README makes GDW; nobody calls stages or prepare."""
+    step = make_step(epoch=30)  # late enough for every schedule
+    if name in (*GIVEN, *BY_STAGES):
+        with pytest.raises(ValueError, match=rf"^{name} .*(give |call method\.stages)"):
+            new(name).logit_gradient(step)
+        return
+    differs = (new(name).logit_gradient(step) - step.flows / len(step)).abs().max() > 1e-6
+    assert differs == (name != "cross-entropy")
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_the_message_asks_for_is_enough(name):
+    method, step = new(name, **GIVEN[name]), make_step(epoch=30)
+    if name in BY_STAGES:
+        method.stages(None, 40)
+    gradient = method.logit_gradient(step)
+    assert (gradient - step.flows / len(step)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["class-balanced", "balanced-softmax", "ldam-drw"])
+def test_given_counts_are_what_prepare_counts(name):
+    given, counted = new(name, **GIVEN[name]), new(name)
+    counted.prepare(labels_task(LABELS), None)
+    for method in (given, counted):
+        method.stages(None, 40)
+    step = make_step(epoch=39)
+    # the given ones passed through float32 buffers before .double()
+    torch.testing.assert_close(given.logit_gradient(step), counted.logit_gradient(step), rtol=1e-5, atol=1e-7)
+    before = given.state_dict()
+    given.prepare(labels_task([3] * 9), None)  # the argument counts, not the task
+    for key, value in before.items():
+        assert key == "_extra_state" or torch.equal(value, given.state_dict()[key])
+
+
+@pytest.mark.parametrize("kind", [ImportanceReweighting, NoiseLayer, GLC])
+def test_a_first_model_and_prepare_are_enough_too(kind):
+    images, labels = batch(40, seed=9)
+    task, model = labels_task(labels, images=images, meta=Split(images, labels)), small_model()
+    method = kind(CLASSES).double()
+    method.prepare(task, model)
+    step = make_step()
+    assert (method.logit_gradient(step) - step.flows / len(step)).abs().max() > 1e-4
+    matrix = transition_from_clean(model, images, labels)
+    found = method.transition.detach()
+    torch.testing.assert_close(found, matrix, rtol=0, atol=1e-2 if kind is NoiseLayer else 0)  # its layer learns on
+
+
+def test_co_teaching_estimates_the_share_of_wrong_labels_from_the_model_it_is_given():
+    images, labels = batch(40, seed=9)
+    method = CoTeaching(CLASSES).double()
+    method.prepare(labels_task(labels, images=images, meta=Split(images, labels)), small_model())
+    assert 0 < float(method.forget) < 1
+
+
+@pytest.mark.parametrize("name", BY_STAGES[:3])
+def test_baselines_on_other_batches_step_once_they_named_them(name):
+    method, step = new(name), make_step()
+    assert sum(stage.epochs for stage in method.stages(None, 10)) == 10
+    assert torch.equal(method.logit_gradient(step), step.flows / len(step))
+
+
+@pytest.mark.parametrize("name", [name for name in GIVEN if name != "co-teaching"])  # it keeps nothing for each class
+def test_another_number_of_classes_is_refused(name):
+    settings = GIVEN[name]
+    with pytest.raises(ValueError, match="must have one entry for each of the 5 classes, got 4"):
+        METHODS[name](5, **settings)
+    with pytest.raises(ValueError, match=f"{name} was made for 4 classes, but the model gives 3 logits"):
+        METHODS[name](**settings).double().logit_gradient(three_classes())
+    with pytest.raises(ValueError, match=f"{name} needs to know how many classes there are"):
+        METHODS[name]()
+
+
+def three_classes():
+    images, labels = batch(classes=3)
+    return gdw.Step(small_model(classes=3), images, labels, meta_batch=batch(5, classes=3), lr=0.5)
+
+
+@pytest.mark.parametrize("indices", [torch.arange(BATCH) + 1, torch.arange(BATCH) - 1, torch.arange(BATCH) / 2])
+def test_insw_refuses_instances_that_it_does_not_know(indices):
+    with pytest.raises(ValueError, match=f"indices must be whole numbers in 0 ... {BATCH - 1}"):
+        INSW(CLASSES, BATCH).double().logit_gradient(make_step(indices=indices))
+
+
+def weight_norm(style):
+    model = small_model()
+    style(model[0])
+    return model
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_co_teaching_names_the_weight_norm_that_it_can_copy():
+    step = make_step(weight_norm(nn.utils.weight_norm), derivative="double-backward")
+    with pytest.raises(ValueError, match=r"Sequential cannot be copied.*parametrizations\.weight_norm"):
+        new("co-teaching", forget=0.4).logit_gradient(step)
+    model = weight_norm(nn.utils.parametrizations.weight_norm)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    method = new("co-teaching", forget=0.4)
+    take_step(make_step(model, lr=optimizer), method, optimizer)
+    assert method.peer is not None
+
+
+def test_ldam_without_a_number_of_epochs_says_what_to_call():
+    with pytest.raises(ValueError, match=r"call method.stages\(None, epochs\)"):
+        LDAM(class_counts=COUNTS).double().logit_gradient(make_step())
+
+
+@pytest.mark.parametrize("name", ["class-balanced", "balanced-softmax", "ldam-drw", "glc", "importance", "noise-layer"])
+def test_files_from_before_the_extra_state_load_as_prepared(name):
+    saved = new(name)
+    saved.stages(None, 10)
+    state = {key: value for key, value in saved.state_dict().items() if key != "_extra_state"}
+    if name == "noise-layer":  # it had one, with less in it
+        state["_extra_state"] = {"optimizer": saved.optimizer.state_dict(), "prepared": 2}
+    loaded = new(name)
+    loaded.stages(None, 10)
+    loaded.load_state_dict(state)
+    assert loaded.logit_gradient(make_step()).isfinite().all()

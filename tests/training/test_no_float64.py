@@ -1,0 +1,190 @@
+"""A device without float64 (Apple's GPU): no step makes such a tensor there, and the recorder sums on the host."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+import gdw
+from gdw.gradients.seen import Seen
+from gdw.gradients.step import DERIVATIVES
+from gdw.methods import METHODS
+from gdw.training.recorder import EpochRecorder, summing_device
+from gdw.training.sources import Sources
+from gdw.training.stepping import take_step
+from tests.gradients.test_devices import META, SMALL, for_the_meta_device  # noqa: F401  (the fixture applies here too)
+
+ON_THE_HOST = {  # these work on the CPU whatever the device is
+    "data/corruption.py", "networks/start.py", "methods/class_balanced.py", "methods/class_counts.py",
+    "training/recorder.py", "methods/ldam.py:LDAM.use_counts", "methods/balanced_softmax.py:BalancedSoftmax.use_counts",
+    "methods/co_teaching.py:CoTeaching.prepare",
+}  # fmt: skip
+NOT_ON_MPS = {  # these make float64 on the device: a run on Apple's GPU fails there
+    "training/loop.py:evaluate", "training/loop.py:epoch_row",
+}  # fmt: skip
+
+
+class MakesFloat64(TorchDispatchMode):
+    """Collects which functions of gdw make float64 tensors on the devices."""
+
+    def __init__(self, *devices):
+        super().__init__()
+        self.devices, self.sites = devices, set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        outputs = function(*args, **(kwargs or {}))
+        tensors = [output for output in tree_leaves(outputs) if isinstance(output, torch.Tensor)]
+        if any(t.dtype == torch.float64 and t.device.type in self.devices for t in tensors):
+            self.sites.add(calling_function())
+        return outputs
+
+
+def calling_function():
+    """``file:function`` of the innermost code of gdw."""
+    frame = sys._getframe(2)
+    while frame and not frame.f_globals.get("__name__", "").startswith("gdw."):
+        frame = frame.f_back
+    name = frame.f_globals["__name__"].removeprefix("gdw.").replace(".", "/")
+    return f"{name}.py:{frame.f_code.co_qualname.split('.<locals>')[0]}"
+
+
+def sites_of_steps(training, source="train"):
+    """Two steps on the pretend device."""
+    training.method.stages(training.task, 2)
+    training.method.prepare(training.task, training.model)
+    task, model, method = training.task.to(META), training.model.to(META), training.method.to(META)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    if hasattr(method, "weight_net"):
+        method.optimizer = torch.optim.Adam(method.weight_net.parameters())
+    with MakesFloat64("meta") as made:
+        sources = Sources(task, model, training.experiment.plan)
+        for _ in range(2):
+            step = sources.step(source, 0, optimizer)
+            take_step(step, method, optimizer)
+            assert step.probs.dtype == step.losses.dtype == torch.float32
+        method.snapshot()
+    return made.sites
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_method_makes_float64_on_the_device(name):
+    assert sites_of_steps(gdw.Training(gdw.Experiment(method=name, **SMALL))) == set()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_method_moves_float64_to_the_device(name):
+    """``method.to("mps")`` refuses a float64 buffer."""
+    method = METHODS[name](10, num_instances=20)
+    assert all(value.dtype != torch.float64 for value in (*method.parameters(), *method.buffers()))
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+def test_no_derivative_does(derivative):
+    assert sites_of_steps(gdw.Training(gdw.Experiment(derivative=derivative, model="cnn", **SMALL))) == set()
+
+
+def test_half_the_memory_does_not():
+    assert sites_of_steps(gdw.Training(gdw.Experiment(save_memory=True, model="cnn", **SMALL))) == set()
+
+
+@pytest.mark.parametrize("source", ["both", "meta"])
+def test_batches_of_the_clean_set_do_not(source):
+    assert sites_of_steps(gdw.Training(gdw.Experiment(method="cross-entropy", **SMALL)), source) == set()
+
+
+def test_such_a_tensor_is_noticed():
+    class Double(gdw.methods.CrossEntropy):
+        def logit_gradient(self, step):
+            return super().logit_gradient(step) * step.losses.double().mean().float()
+
+    training = gdw.Training(gdw.Experiment(method="cross-entropy", **SMALL), method=Double(10))
+    (site,) = sites_of_steps(training)
+    assert site == "training/stepping.py:take_step"  # the innermost code of gdw: the class is the test's
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_path_of_a_run_that_makes_float64_is_listed(name):
+    small = {"train_per_class": 20, "batch_size": 20, "validation_per_class": 2, "meta_per_class": 3, "device": "cpu"}
+    with MakesFloat64("cpu") as made:
+        gdw.run(gdw.Experiment(dataset="clouds", method=name, rate=0.4, epochs=2, **small))
+    listed = ON_THE_HOST | NOT_ON_MPS
+    assert {site for site in made.sites if site not in listed and site.split(":")[0] not in listed} == set()
+
+
+class Pretend(torch.Tensor):
+    """A tensor that says it is elsewhere, holds its numbers on the CPU, and refuses float64 as Apple's GPU does."""
+
+    @staticmethod
+    def __new__(cls, numbers):
+        return torch.Tensor._make_wrapper_subclass(
+            cls, numbers.shape, strides=numbers.stride(), dtype=numbers.dtype, device=META
+        )
+
+    def __init__(self, numbers):
+        self.numbers = numbers
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        args, plain = tree_map(lambda value: value.numbers if isinstance(value, cls) else value, (args, kwargs))
+        to_host = "device" in kwargs and torch.device(kwargs["device"]).type == "cpu"
+        outputs = function(*args, **({**plain, "device": "cpu"} if "device" in kwargs else plain))
+        return outputs if to_host else tree_map(cls._keep, outputs)
+
+    @classmethod
+    def _keep(cls, output):
+        if not isinstance(output, torch.Tensor):
+            return output
+        if output.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        return cls(output)
+
+
+def seen_batches(is_meta):
+    random = torch.Generator().manual_seed(0)
+    for indices in torch.randperm(40, generator=random).split(10):
+        flows = torch.randn(10, 3, generator=random)
+        labels = torch.randint(3, (10,), generator=random)
+        step = Seen(flows, torch.rand(10, generator=random), labels, indices, is_meta)
+        yield step, torch.rand(10, 3, generator=random) * flows / 10
+
+
+@pytest.mark.parametrize("is_meta", [None, torch.arange(10) > 6])
+def test_the_recorder_sums_on_the_host_and_gives_the_same_numbers(is_meta, monkeypatch):
+    monkeypatch.setattr("gdw.training.recorder.NO_FLOAT64", ("meta",))
+    clean = torch.arange(40) % 3
+    there, here = EpochRecorder(Pretend(clean), 3), EpochRecorder(clean, 3)
+    for step, gradient in seen_batches(is_meta):
+        here.add(step, gradient)
+        parts = (step.flows, step.losses, step.labels, step.indices, step.is_meta)
+        there.add(Seen(*(None if part is None else Pretend(part) for part in parts)), Pretend(gradient))
+    assert there.first_bad_step() is None
+    for name, value in here.row().items():
+        np.testing.assert_array_equal(there.row()[name], value, err_msg=name)
+    assert there.instance_weights.device.type == "cpu"
+
+
+def test_the_pretend_device_refuses_float64():
+    tensor = Pretend(torch.ones(3))
+    assert tensor.device == META
+    with pytest.raises(TypeError, match="float64"):
+        tensor.double()
+    with pytest.raises(TypeError, match="float64"):
+        torch.zeros_like(tensor, dtype=torch.float64)
+    assert tensor.cpu().double().dtype == torch.float64
+
+
+def test_apples_gpu_sums_on_the_host_and_others_where_they_are():
+    assert summing_device(torch.device("mps:0")) == torch.device("cpu")
+    assert summing_device(torch.device("cuda:1")) == torch.device("cuda:1")
+
+
+def test_summed_on_the_device_itself_it_would_fail():
+    recorder, (step, gradient) = EpochRecorder(torch.arange(40) % 3, 3), next(seen_batches(None))
+    recorder.device = META
+    recorder.add(Seen(*map(Pretend, (step.flows, step.losses, step.labels, step.indices)), None), Pretend(gradient))
+    with pytest.raises(TypeError, match="float64"):
+        recorder.row()
