@@ -270,13 +270,17 @@ def _checked_noise(noise: object) -> str | tuple:
 
 
 def _checked_settings(method: str, settings: Mapping) -> dict:
-    """Known names, each value of its default's type; the method checks the ranges."""
+    """Known names, each value of its default's type and in the range that the method gives."""
     known = method_class(method).settings()
     found = {}
     for name, value in settings.items():
         if name not in known:
             raise unknown(f"setting of {method}", name, known)
         found[name] = _like(f"{method}'s {name}", value, known[name])
+    try:
+        method_class(method).check_settings(found)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
     return found
 
 
