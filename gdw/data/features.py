@@ -24,7 +24,7 @@ from gdw.data.pretrained import (
 )
 
 LAYOUT = 1  # of what is computed and how it is written; a new number makes all features anew
-BATCH = 32  # pictures; always so many at once, so that a picture's features do not depend on its company
+BATCH = 16  # pictures; always so many at once, so that a picture's features do not depend on its neighbours
 CHUNK = 256  # pictures in a file: what an interruption loses at most
 THUMBNAIL = 96  # pixels: the longer side of the pictures kept for panels
 SMALLEST_DEVIATION = 1e-6  # of a feature; one that is the same for all pictures keeps a deviation of 1
@@ -146,8 +146,8 @@ class _Extraction:
             with self.cache.lock():
                 found |= self.cache.find(chunk, self.weights)  # another process may have been faster
                 chunk = [key for key in chunk if key not in found]
-                rows = self._forward(pretrained, pictures[[missing[key] for key in chunk]], len(found), total)
                 if chunk:
+                    rows = self._forward(pretrained, pictures[[missing[key] for key in chunk]], len(found), total)
                     self.cache.add(chunk, rows, self.weights)
                     found |= dict(zip(chunk, rows.unbind(0), strict=True))
 
@@ -165,7 +165,7 @@ class _Extraction:
             done += count
             if self.progress is not None:
                 self.progress(done, total)
-        return torch.cat(outputs) if outputs else torch.empty(0)
+        return torch.cat(outputs)
 
 
 def _check(dataset: Dataset) -> None:

@@ -188,7 +188,10 @@ def _downloaded(network: str, config, folder: Path | None) -> nn.Module:
     source = f"{config.hf_hub_id}/{config.hf_hub_filename or 'model.safetensors'}" if config.hf_hub_id else config.url
     overlay = {"pretrained_cfg_overlay": {"file": str(file)}} if given else {}
     try:
-        return timm.create_model(network, pretrained=True, num_classes=0, **overlay)
+        module = timm.create_model(network, pretrained=True, num_classes=0, **overlay)
+        if given:
+            _check_names(module, file)
+        return module
     except (RuntimeError, SafetensorError, KeyError) as error:
         where = file if given else f"the download of {source} in {HF_HUB_CACHE}"
         reason = str(error).strip().splitlines()[0]
@@ -203,13 +206,26 @@ def _downloaded(network: str, config, folder: Path | None) -> nn.Module:
         ) from error
 
 
+def _check_names(module: nn.Module, file: Path) -> None:
+    """Raise ``KeyError`` where a file lacks weights of the network: timm goes on with a random start there."""
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as stored:
+        missing = set(module.state_dict()) - set(stored.keys())
+    missing = {name for name in missing if not name.endswith("num_batches_tracked")}  # counters, often left out
+    if missing:
+        raise KeyError(f"{len(missing)} of its tensors are missing, such as {min(missing)}")
+
+
 def _unknown(network: object) -> ValueError:
     """With the nearest names: all of them would fill a screen."""
     with suppress(ImportError):
         import timm
 
-        near = get_close_matches(str(network), timm.list_models(), n=NEAR_NAMES)
-        near = near or get_close_matches(str(network).partition(".")[0], timm.list_models(), n=NEAR_NAMES, cutoff=0.4)
+        known, asked = timm.list_models(), str(network)
+        near = [name for name in known if asked and name.startswith(asked)][:NEAR_NAMES]
+        near = near or get_close_matches(asked, known, n=NEAR_NAMES)
+        near = near or get_close_matches(asked.partition(".")[0], known, n=NEAR_NAMES)
         if near:
             names = " or ".join(repr(name) for name in near)
             return ValueError(f"unknown network {network!r}; did you mean {names}? timm.list_pretrained() names all")
