@@ -26,7 +26,9 @@ def same(one, other):
     return all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
 
 
-@pytest.mark.parametrize(("name", "shape"), [("linear", (64,)), ("mlp", (1, 8, 8)), ("resnet32", (3, 32, 32)), ("wrn28_10", (3, 32, 32))])
+@pytest.mark.parametrize(
+    ("name", "shape"), [("linear", (64,)), ("mlp", (1, 8, 8)), ("resnet32", (3, 32, 32)), ("wrn28_10", (3, 32, 32))]
+)
 def test_parameters_as_published(name, shape):
     with torch.device("meta"):
         built = MODELS[name](shape, 10)
