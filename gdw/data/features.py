@@ -90,7 +90,8 @@ def with_features(
             changed[f"{part}pictures"] = thumbnails(pictures, scale)
     mean, std = _statistics(found["", 0])
     name = f"{dataset.name}, features of {network}"
-    return replace(dataset, name=name, pixels=Pixels(1.0, mean, std, flip=mirrored, views=mirrored), **changed)
+    pixels = Pixels(1.0, mean, std, flip=mirrored, views=mirrored)
+    return replace(dataset, name=name, pixels=pixels, source=None, **changed)  # it is not what load_dataset gave
 
 
 def thumbnails(
