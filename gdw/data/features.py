@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gdw.data.dataset import Dataset
+from gdw.data.dataset import PARTS, Dataset
 from gdw.data.feature_cache import FeatureCache, picture_keys
 from gdw.data.pixels import Pixels
 from gdw.data.pretrained import (
@@ -28,7 +28,6 @@ BATCH = 16  # pictures; always so many at once, so that a picture's features do 
 CHUNK = 256  # pictures in a file: what an interruption loses at most
 THUMBNAIL = 96  # pixels: the longer side of the pictures kept for panels
 SMALLEST_DEVIATION = 1e-6  # of a feature; one that is the same for all pictures keeps a deviation of 1
-PARTS = ("", "test_", "validation_")  # the sets of images that a data set may have
 
 Progress = Callable[[int, int], None]
 """Called with the number of pictures whose features are ready, and the number of all."""
@@ -49,7 +48,8 @@ def with_features(
     Its ``images`` are float32 [images, D], before standardisation; its ``pixels`` standardise each feature by the
     mean and the deviation of the training pictures. With ``mirrored`` they are [images, 2, D], the features of the
     picture and of the mirrored picture: each time a picture is drawn, one of the two is taken at random; the first
-    is used for evaluation. ``pictures`` (and ``test_pictures``) hold small uint8 copies of the pictures for figures.
+    is used for evaluation. ``pictures`` (``test_pictures``, ``validation_pictures``) hold small uint8 copies of the
+    pictures for figures.
     Labels, class names and file paths stay.
 
     A picture's features are kept under a hash of the picture, by network, weights and size: only new or changed
@@ -74,20 +74,18 @@ def with_features(
     _check(dataset)
     scale = dataset.pixels.scale
     size = chosen_size(network, tuple(dataset.images.shape[2:]), image_size)
-    stored = {part: getattr(dataset, f"{part}images", None) for part in PARTS}
+    stored = {part: getattr(dataset, f"{part}images") for part in PARTS.values()}
     stored = {part: images.cpu() for part, images in stored.items() if images is not None}
     views = {(part, 0): images for part, images in stored.items()}
     if mirrored:
         views |= {(part, 1): images.flip(-1) for part, images in stored.items()}
     extraction = _Extraction(network, size, scale, _cache_folder(cache), device, progress)
     found = dict(zip(views, extraction.run(list(views.values())), strict=True))
-    kept = {field.name for field in fields(dataset)}
     changed = {}
     for part, pictures in stored.items():
         features = found[part, 0]
         changed[f"{part}images"] = torch.stack([features, found[part, 1]], 1) if mirrored else features
-        if f"{part}pictures" in kept:
-            changed[f"{part}pictures"] = thumbnails(pictures, scale)
+        changed[f"{part}pictures"] = thumbnails(pictures, scale)
     mean, std = _statistics(found["", 0])
     name = f"{dataset.name}, features of {network}"
     pixels = Pixels(1.0, mean, std, flip=mirrored, views=mirrored)

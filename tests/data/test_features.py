@@ -96,6 +96,17 @@ def test_the_data_set_keeps_everything_but_its_images(loader, tmp_path):
     torch.testing.assert_close(values.std(0, correction=0), torch.ones(WIDTH, dtype=torch.float64), atol=1e-6, rtol=0)
 
 
+def test_validation_pictures_and_paths(loader, tmp_path):
+    data = dataset(
+        validation_images=pictures(6, seed=2), validation_labels=torch.arange(6) % 2,
+        paths=tuple(f"{place}.png" for place in range(COUNT)),
+    )  # fmt: skip
+    made_of = made(data, tmp_path)
+    assert made_of.validation_images.shape == (6, WIDTH)
+    assert torch.equal(made_of.validation_pictures, data.validation_images)
+    assert made_of.paths == data.paths
+
+
 def test_a_feature_that_never_changes_keeps_a_deviation_of_1(loader, tmp_path):
     same = pictures(1).expand(COUNT, -1, -1, -1)
     assert made(dataset(same, test=False), tmp_path).pixels.std == (1.0,) * WIDTH
