@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Int, Shaped, UInt8
 from torch import Tensor
 
 from gdw.data.arrays import as_images, as_labels
@@ -31,6 +31,8 @@ class Dataset:
         paths: the file of each training image, relative to the data set's folder, with forward slashes.
         test_paths, validation_paths: the same for these sets.
         notes: what reading it passed over, and what a reader should know of its labels.
+        pictures, test_pictures, validation_pictures: uint8 [images, channels, height, width], for figures, where
+            ``images`` are the features of pictures (features.py); None where ``images`` are the pictures themselves.
 
     Raises:
         ValueError: labels out of range or not one for each image; fewer than two classes; a class with no image;
@@ -51,6 +53,9 @@ class Dataset:
     test_paths: tuple[str, ...] | None = None
     validation_paths: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    pictures: UInt8[Tensor, "images channels height width"] | None = None
+    test_pictures: UInt8[Tensor, "test_images channels height width"] | None = None
+    validation_pictures: UInt8[Tensor, "validation_images channels height width"] | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "class_names", tuple(self.class_names))

@@ -1,4 +1,4 @@
-"""How stored pixels become a network's input: normalisation, and random crops and flips, a whole batch at a time."""
+"""How stored values become a network's input: normalisation, and random crops and flips, a whole batch at a time."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +20,8 @@ class Pixels:
         std: divided by after that; one number for each channel, or one for all.
         pad: pixels by which a random crop may move, on each side; borders are mirrored.
         flip: whether a picture is mirrored left to right in half of the cases.
+        views: whether the stored images are features [images, 2, D], of each picture and of the mirrored picture:
+            ``flip`` then takes the second in half of the cases. Without augmentation the first is used.
     """
 
     scale: float = 1.0
@@ -27,17 +29,25 @@ class Pixels:
     std: tuple[float, ...] = (1.0,)
     pad: int = 0
     flip: bool = False
+    views: bool = False
 
     def __post_init__(self):
         if not self.scale > 0 or not all(std > 0 for std in self.std):
             raise ValueError(f"scale and std must be positive, got scale {self.scale:g} and std {self.std}")
         if self.pad < 0:
             raise ValueError(f"pad must be 0 pixels or more, got {self.pad}")
+        if self.views and self.pad:
+            raise ValueError(f"features cannot be shifted: pad must be 0, got {self.pad}")
 
     def normalise(
         self, images: Shaped[Tensor, "batch *shape"], dtype: torch.dtype = torch.float32
     ) -> Float[Tensor, "batch *shape"]:
-        """``(images / scale - mean) / std``, channel by channel, in ``dtype``."""
+        """``(images / scale - mean) / std``, channel by channel (feature by feature), in ``dtype``.
+
+        With ``views``, of the first view alone: [batch, views, D] becomes [batch, D].
+        """
+        if self.views:
+            images = images[:, 0]
         per_channel = (-1,) + (1,) * (images.ndim - 2)
         mean = _constants(self.mean, dtype, images.device).view(per_channel)
         std = _constants(self.std, dtype, images.device).view(per_channel)
@@ -50,7 +60,8 @@ class Pixels:
 
         Args:
             images: [batch, channels, height, width], of any dtype, which is kept. Left as they are, and
-                nothing drawn, where ``pad`` is 0 and ``flip`` is off.
+                nothing drawn, where ``pad`` is 0 and ``flip`` is off. With ``views``, features [batch, 2, D]: one
+                of the two views is kept, [batch, 1, D].
             generator: the only randomness; it may live on another device than the images.
 
         Raises:
@@ -60,6 +71,10 @@ class Pixels:
         """
         if self.pad == 0 and not self.flip:
             return images
+        if self.views:
+            view = torch.randint(0, 2, (len(images),), generator=generator, device=generator.device)
+            view = view.to(images.device)[:, None, None].expand(-1, 1, images.shape[2])
+            return images.gather(1, view)
         count, channels, height, width = images.shape
         if self.pad >= min(height, width):
             raise ValueError(f"pad must be smaller than the picture, got {self.pad} for {height} x {width}")

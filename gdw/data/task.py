@@ -78,8 +78,8 @@ class Task:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one image: (channels, height, width), or (coordinates,)."""
-        return tuple(self.train.images.shape[1:])
+        """Shape of one input of the network: (channels, height, width), (coordinates,) or (features,)."""
+        return tuple(self.train.images.shape[2 if self.pixels.views else 1 :])
 
     @property
     def wrong_label_rate(self) -> float:
@@ -147,7 +147,9 @@ def make_task(
         observed = human[indices["train"]]
         matrix = counted_matrix(clean["train"].labels, observed, classes)
     else:
-        observed, matrix = _observed(clean["train"], noise, rate, classes, seed)
+        # noise that depends on the picture belongs to the picture: it is the same with and without features
+        seen = clean["train"].images if dataset.pictures is None else dataset.pictures[indices["train"]]
+        observed, matrix = _observed(Split(seen, clean["train"].labels), noise, rate, classes, seed)
     return Task(
         train=Split(clean["train"].images, observed),
         clean_labels=clean["train"].labels,

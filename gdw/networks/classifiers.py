@@ -1,4 +1,4 @@
-"""Ordinary classifiers for pictures and points; the same generator gives the same network."""
+"""Ordinary classifiers for pictures, points and features; the same generator gives the same network."""
 
 import math
 from collections.abc import Callable
@@ -75,6 +75,11 @@ def _stages(block: type[nn.Module], inputs: int, widths: tuple[int, ...], blocks
     return layers
 
 
+def _linear(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    """Flatten, one linear layer: the usual head for the features of a pretrained network."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes))
+
+
 def _mlp(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """Flatten, two hidden layers of 128 with ReLU."""
     layers, inputs = [nn.Flatten()], math.prod(input_shape)
@@ -110,11 +115,13 @@ def _wrn28_10(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
 
 MODELS: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {
+    "linear": _linear,
     "mlp": _mlp,
     "cnn": _cnn,
     "resnet32": _resnet32,
     "wrn28_10": _wrn28_10,
 }
+FLAT = ("linear", "mlp")  # these take points and features too
 KAIMING_NORMAL = ("resnet32", "wrn28_10")  # these start as published; the others as torch's own layers do
 
 
@@ -132,7 +139,8 @@ def build_model(
 
     Args:
         name: one of ``MODELS``.
-        input_shape: of one image: (channels, height, width), or (coordinates,) for ``"mlp"``.
+        input_shape: of one image: (channels, height, width), or (coordinates,) or (features,) for
+            ``"linear"`` and ``"mlp"``.
         num_classes: at least 2.
         generator: draws the start.
         dtype: of the parameters.
@@ -142,8 +150,10 @@ def build_model(
     """
     if name not in MODELS:
         raise unknown("model", name, MODELS)
-    if name != "mlp" and len(input_shape) != 3:
-        raise ValueError(f"{name} takes pictures (channels, height, width), got shape {input_shape}; try 'mlp'")
+    if name not in FLAT and len(input_shape) != 3:
+        raise ValueError(
+            f"{name} takes pictures (channels, height, width), got shape {input_shape}; try 'mlp' or 'linear'"
+        )
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, got {num_classes}")
     build = partial(MODELS[name], tuple(input_shape), num_classes)

@@ -84,6 +84,19 @@ def test_normalise_by_hand(dtype):
     torch.testing.assert_close(out, expected, atol=1e-6, rtol=0)
 
 
+def test_one_of_two_views_is_drawn_and_the_first_is_the_default():
+    features = torch.arange(24.0).view(4, 2, 3)
+    pixels = Pixels(mean=(1.0, 2.0, 3.0), std=(2.0, 4.0, 0.5), flip=True, views=True)
+    drawn = pixels.augment(features, torch.Generator().manual_seed(0))
+    views = torch.randint(0, 2, (4,), generator=torch.Generator().manual_seed(0))
+    assert drawn.shape == (4, 1, 3)
+    assert torch.equal(drawn[:, 0], torch.stack([row[view] for row, view in zip(features, views, strict=True)]))
+    expected = (features[:, 0] - torch.tensor([1.0, 2.0, 3.0])) / torch.tensor([2.0, 4.0, 0.5])
+    torch.testing.assert_close(pixels.normalise(features), expected)
+    with pytest.raises(ValueError, match="features cannot be shifted: pad must be 0, got 2"):
+        Pixels(pad=2, views=True)
+
+
 def test_points_pass_unchanged():
     points = torch.rand(5, 2)
     assert torch.equal(Pixels().normalise(points), points)

