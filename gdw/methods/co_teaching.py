@@ -70,7 +70,7 @@ class CoTeaching(Method):
             self._forget = float(self.forget)
         if not self.first_epochs or self.prepared == 2:
             self.peer = shuffled_copy(model, self.generator).train()
-            self.peer_optimizer = None
+            self.peer_optimizer = torch.optim.SGD(self.peer.parameters(), lr=0.0)  # step_peer sets the rest
             self.peer.load_state_dict(self._saved or self.peer.state_dict())
             self._saved = {}
 
@@ -107,8 +107,6 @@ class CoTeaching(Method):
         if isinstance(lr, torch.optim.Optimizer):
             group = lr.param_groups[0]
             settings = {name: group[name] for name in ("lr", "momentum", "weight_decay") if name in group}
-        if self.peer_optimizer is None:
-            self.peer_optimizer = torch.optim.SGD(self.peer.parameters(), **settings)
         self.peer_optimizer.param_groups[0].update(settings)
         self.peer_optimizer.zero_grad()
         loss.backward()
