@@ -154,7 +154,7 @@ def test_a_worker_that_dies_takes_no_other_run_with_it(monkeypatch, tmp_path):
 
 def test_two_sweeps_do_not_write_to_one_file(tmp_path):
     path = tmp_path / "runs.jsonl"
-    with files.sole_writer(path), pytest.raises(ValueError, match="another sweep"):
+    with files.sole_writer(path), pytest.raises(ValueError, match="another run or sweep is writing"):
         list(sweep.resume([gdw.Experiment()], path))
 
 
