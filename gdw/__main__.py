@@ -1,16 +1,21 @@
 """The command line: ``python -m gdw run | sweep | methods``. A thin skin over experiment.py, sweep.py and report.py."""
 
 import argparse
-import json
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
+from threading import Event, current_thread, main_thread
 
+import torch
 from tqdm import tqdm
 
+from gdw import files
 from gdw.comparison import sweep
 from gdw.comparison.report import summary
+from gdw.comparison.run_records import RunRecords
 from gdw.comparison.sweep_spec import load_spec
 from gdw.comparison.tables import means, table
 from gdw.data.corruption import IMBALANCES, NOISES
@@ -24,8 +29,10 @@ from gdw.training.engine import DEVICES, PRECISIONS
 from gdw.training.experiment import Experiment, parse_field
 from gdw.training.history import History
 from gdw.training.inputs import dataset_of
-from gdw.training.loop import EpochDone
+from gdw.training.loop import EpochDone, TrainingDiverged
 from gdw.training.many import ManySeeds
+from gdw.training.resume import SECONDS, Checkpoints
+from gdw.training.run import Training
 
 # Every field of Experiment but method, seed and settings, which have options of their own: name, kind, help.
 OPTIONS = (
@@ -62,11 +69,15 @@ OPTIONS = (
 )
 PLUGIN = "a module, or a .py file, that registers methods of your own (gdw.methods.register); give it again for more"
 
+STOPPED = 130  # exit status after Ctrl-C, as shells have it
 AT_ONCE = "train up to so many seeds in one vectorised step if the method and the model support it (default: 1)"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse, run, print; returns the exit status. Bad input ends in one sentence on stderr and status 2."""
+    """Parse, run, print; returns the exit status.
+
+    Bad input ends in one sentence on stderr and status 2, Ctrl-C in one sentence and status 130.
+    """
     options = parser().parse_args(arguments)
     try:
         options.plugin = load_plugins(options.plugin)
@@ -74,22 +85,63 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"gdw: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stop:
+        sentence = stop.args[0] if stop.args else "stopped before any run began: nothing was written"
+        print(f"gdw: {sentence}", file=sys.stderr)
+        return STOPPED
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Every method with every seed; a table, and with ``--json`` a record per run."""
-    _check_folder(options.json)
+    """Every method with every seed; a table, and with ``--json`` a record per run. What is there is not run again."""
+    if options.checkpoint and options.seeds_at_once > 1:
+        raise ValueError("--checkpoint saves runs one by one: leave out --seeds-at-once")
     experiments = experiments_of(options)
-    dataset = _dataset(experiments[0])  # read once for all runs
-    histories: list[History] = []
-    for group in sweep.grouped(experiments, options.seeds_at_once):
-        histories += _run_with_progress(group, dataset)
-        if options.json:
-            options.json.write_text(json.dumps([sweep.record(h) for h in histories], indent=1) + "\n")
+    with RunRecords(options.json) as records:
+        dataset = _dataset(experiments[0])  # read once for all runs
+        histories = [history for e in experiments if (history := records.finished(e, dataset.class_names))]
+        left = [e for e in experiments if not records.finished(e, dataset.class_names)]
+        try:
+            with _stop_between_batches() as asked:
+                for group in sweep.grouped(left, options.seeds_at_once):
+                    done = _run_with_progress(group, dataset, options, asked)
+                    histories += done
+                    records.add(done)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_stopped(options, len(histories), len(experiments))) from None
+    order = {sweep.key(e.config()): place for place, e in enumerate(experiments)}
+    histories.sort(key=lambda history: order.get(sweep.key(history.config), 0))
     print(_scenario(experiments[0], histories[0]))
     if any(not h.error for h in histories):
         print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))
     return 1 if any(h.error for h in histories) else 0
+
+
+def _stopped(options: argparse.Namespace, done: int, all_runs: int) -> str:
+    kept = [f"{options.json} has {done} of {all_runs} runs"] if options.json else []
+    kept += [f"the broken-off run is in {options.checkpoint}"] if options.checkpoint else []
+    if kept:
+        return f"stopped: {' and '.join(kept)}; the same command goes on from there"
+    return "stopped: nothing is kept; --json FILE keeps finished runs, --checkpoint FOLDER the one under way too"
+
+
+@contextmanager
+def _stop_between_batches() -> Iterator[Event]:
+    """Within: Ctrl-C sets the event, to be asked between two batches, where a run can be saved; twice ends at once."""
+    asked = Event()
+    if current_thread() is not main_thread():  # only there can a signal be handled
+        yield asked
+        return
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def experiments_of(options: argparse.Namespace) -> list[Experiment]:
@@ -107,19 +159,29 @@ def experiments_of(options: argparse.Namespace) -> list[Experiment]:
 
 def sweep_command(options: argparse.Namespace) -> int:
     """Run what the file does not hold yet; a line on disk for each finished run; a table of means."""
-    _check_folder(options.json)
     experiments = load_spec(options.spec, options.seeds, options.method)
+    files.check_writable(options.json)
     failed = 0
-    with sweep.executor_for(options.dask, options.workers) as executor, tqdm(total=len(experiments), unit="run") as bar:
-        bar.update(sweep.count_done(experiments, options.json))
-        runs = sweep.resume(
-            experiments, options.json, executor, options.workers, seeds_at_once=options.seeds_at_once
-        )
-        for line in runs:
-            failed += line["error"] is not None
-            if line["error"]:
-                bar.write(f"gdw: {line['method']} seed {line['seed']} failed: {line['error']}", file=sys.stderr)
-            bar.update()
+    try:
+        with (
+            sweep.executor_for(options.dask, options.workers) as executor,
+            tqdm(total=len(experiments), unit="run") as bar,
+        ):
+            bar.update(sweep.count_done(experiments, options.json))
+            runs = sweep.resume(
+                experiments, options.json, executor, options.workers, seeds_at_once=options.seeds_at_once
+            )
+            with closing(runs):
+                for line in runs:
+                    failed += line["error"] is not None
+                    if line["error"]:
+                        bar.write(f"gdw: {line['method']} seed {line['seed']} failed: {line['error']}", file=sys.stderr)
+                    bar.update()
+    except KeyboardInterrupt:
+        done = sweep.count_done(experiments, options.json)
+        raise KeyboardInterrupt(
+            f"stopped: {options.json} has {done} of {len(experiments)} runs; the same command goes on with the rest"
+        ) from None
     wanted = {sweep.key(e.config()) for e in experiments}
     runs = table([r for r in sweep.read(options.json) if sweep.key(r["config"]) in wanted])
     print("mean test accuracy in %, last five epochs")
@@ -135,24 +197,48 @@ def methods_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_folder(file: Path | None) -> None:
-    if file and not file.parent.is_dir():
-        raise FileNotFoundError(f"--json {file}: there is no folder {file.parent}")
-
-
-def _run_with_progress(group: sweep.Group, dataset: Dataset) -> list[History]:
+def _run_with_progress(
+    group: sweep.Group, dataset: Dataset, options: argparse.Namespace, asked: Event
+) -> list[History]:
     one, seeds = group[0], [experiment.seed for experiment in group]
-    many = ManySeeds(one, seeds, dataset=dataset)
     named = f"{one.method} seed {one.seed}" if len(seeds) == 1 else f"{one.method}, {len(seeds)} seeds"
     with tqdm(total=one.epochs * len(seeds), desc=named, unit="epoch") as bar:
-        for event in many.events():
-            if isinstance(event, EpochDone):
-                bar.update()
-                bar.set_postfix_str(f"test {event.history['test_accuracy'][-1]:.1f} %")
-        for history in many.histories:
+        training, events = _begun(group, dataset, options, bar)
+        try:
+            for event in events:
+                if isinstance(event, EpochDone):
+                    bar.update()
+                    bar.set_postfix_str(f"test {event.history['test_accuracy'][-1]:.1f} %")
+                if asked.is_set():
+                    _save_before_stop(training, one, options)
+                    raise KeyboardInterrupt
+        except (TrainingDiverged, torch.OutOfMemoryError):
+            pass  # each history says so itself
+        histories = training.histories if isinstance(training, ManySeeds) else [training.history]
+        for history in histories:
             if history.error:
                 bar.write(f"gdw: {history.method} seed {history.seed}: {history.error}", file=sys.stderr)
-    return many.histories
+    return histories
+
+
+def _begun(
+    group: sweep.Group, dataset: Dataset, options: argparse.Namespace, bar: tqdm
+) -> tuple[ManySeeds | Training, Iterator]:
+    """The runs of a group and their events; with ``--checkpoint`` from where they were broken off."""
+    if options.checkpoint is None:
+        many = ManySeeds(group[0], [experiment.seed for experiment in group], dataset=dataset)
+        return many, many.events()
+    checkpoints = Checkpoints(options.checkpoint, group[0], options.checkpoint_seconds)
+    training = checkpoints.training(dataset=dataset)
+    bar.update(len(training.history))
+    if checkpoints.note:
+        bar.write(f"gdw: {checkpoints.note}", file=sys.stderr)
+    return training, checkpoints.events(training)
+
+
+def _save_before_stop(training: ManySeeds | Training, experiment: Experiment, options: argparse.Namespace) -> None:
+    if options.checkpoint:
+        Checkpoints(options.checkpoint, experiment).save(training)
 
 
 def _dataset(experiment: Experiment) -> Dataset:
@@ -170,9 +256,10 @@ def _dataset(experiment: Experiment) -> Dataset:
 
 def _scenario(experiment: Experiment, history: History) -> str:
     classes = ", ".join(history.class_names[:10]) + (", ..." if len(history.class_names) > 10 else "")
+    labels = f"{sum(history.class_counts)} labels" if history.class_counts else "the labels"
     return (
         f"{experiment.dataset} ({classes}): {experiment.noise} noise {experiment.rate:g}, "
-        f"{100 * history.wrong_label_rate:.1f} % of {sum(history.class_counts)} labels wrong, imbalance "
+        f"{100 * history.wrong_label_rate:.1f} % of {labels} wrong, imbalance "
         f"{experiment.imbalance:g}; test accuracy in %, mean of the last five epochs; "
         "differences paired by seed, with 95 % intervals"
     )
@@ -205,7 +292,11 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them (default: 0)")
     running.add_argument("--seeds-at-once", type=int, default=1, metavar="N", help=AT_ONCE)
     running.add_argument("--set", action="append", default=[], metavar="[METHOD.]NAME=VALUE", help="a setting")
-    running.add_argument("--json", type=Path, metavar="FILE", help="write one record per run")
+    running.add_argument("--json", type=Path, metavar="FILE", help="one record per run; runs that it holds are kept")
+    running.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="keep each run there, to go on after a stop")
+    running.add_argument(
+        "--checkpoint-seconds", type=float, default=SECONDS, metavar="S", help=f"between two (default: {SECONDS:g})"
+    )
     sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file")
     sweeping.set_defaults(command=sweep_command)
     sweeping.add_argument("spec", type=Path, metavar="SPEC.toml", help="what to run (see gdw/comparison/sweep_spec.py)")

@@ -1,8 +1,8 @@
 """Many experiments on any concurrent.futures executor; each finished run is kept, and none repeated."""
 
-import fcntl
 import json
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -14,6 +14,7 @@ from threading import Thread
 
 import torch
 
+from gdw import files
 from gdw.data.dataset import Dataset
 from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.history import SCORE_EPOCHS, History
@@ -95,12 +96,13 @@ def _on_processes(groups: Sequence[Group], workers: int | None) -> Iterator[Hist
     workers = workers or os.cpu_count() or 1
     waiting, attempts = list(reversed(groups)), Counter()
     while waiting:
-        with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as pool:
+        with _pool(workers) as pool:
             running: dict[Future, Group] = {}
             while waiting or running:
                 try:
                     while waiting and len(running) < workers:
-                        running[pool.submit(_run_group, _configs(waiting[-1]))] = waiting[-1]
+                        with _ctrl_c_held_back():
+                            running[pool.submit(_run_group, _configs(waiting[-1]))] = waiting[-1]
                         waiting.pop()
                 except BrokenProcessPool:
                     pass
@@ -114,6 +116,32 @@ def _on_processes(groups: Sequence[Group], workers: int | None) -> Iterator[Hist
                         waiting += [(experiment,) for experiment in reversed(group)]
                         continue
                 yield from _histories_of(future, group)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Fresh processes; they end at once if the sweep is broken off, and are not waited for to finish their runs."""
+    context = get_context("spawn")
+    end, held = context.Pipe(duplex=False)
+    with end, held, ProcessPoolExecutor(workers, context, _begin_worker, (end,)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            held.close()  # each worker sees this end of the pipe close
+            raise
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Processes that start within never see Ctrl-C, not even while they import; this one sees it right afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _configs(group: Group) -> list[dict]:
@@ -161,15 +189,19 @@ def _dataset(experiment: Experiment) -> Dataset:
     return _DATASETS[source]
 
 
-def _begin_worker() -> None:
-    """One thread per process; and when the sweep is killed, its workers end too."""
+def _begin_worker(end: connection.Connection) -> None:
+    """One thread per process. It ends with the sweep, and leaves Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=_end_with_parent, args=(end,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    connection.wait([parent_process().sentinel])
+def _end_with_parent(end: connection.Connection) -> None:
+    connection.wait([parent_process().sentinel, end])
     os._exit(1)
+
+
+_NOT_MADE = ("seconds", "date", "seeds_at_once")  # of the metadata: they have a place of their own
 
 
 def record(history: History) -> dict:
@@ -189,8 +221,22 @@ def record(history: History) -> dict:
         "seconds": history.metadata.get("seconds"),
         **({"seeds_at_once": at_once} if at_once else {}),
         "date": history.metadata.get("date"),
+        "training_images": sum(history.class_counts),
+        "made": {name: value for name, value in history.metadata.items() if name not in _NOT_MADE},
         "error": history.error,
     }
+
+
+def record_or_reason(history: History) -> dict:
+    """``record``, as values that JSON knows; where it cannot be made, a record that says so: it costs no other run."""
+    try:
+        line = files.finite(record(history))
+        json.dumps(line)
+        return line
+    except Exception as error:  # a method or data of one's own may put anything into a History
+        reason = f"its record cannot be written: {type(error).__name__}: {error}"
+        config = json.loads(json.dumps(files.finite(history.config), default=str))
+        return {"method": str(config.get("method")), "seed": config.get("seed"), "config": config, "error": reason}
 
 
 def _finite(value: float) -> float | None:
@@ -208,26 +254,28 @@ def resume(
     """Run what ``path`` does not hold yet; each finished run is a line on disk before its place is given away.
 
     Args:
-        path: JSON Lines, one ``record`` each, in the order in which they finished. What is there stays; a line
-            torn by a kill is cut off and its run repeated; a failed run is tried again.
+        path: JSON Lines, one ``record`` each, in the order in which they finished. What is there stays. A last line
+            that a kill tore is moved to ``FILE.torn``, and its run is repeated; a failed run is tried again.
         on_done: called with each History before its line is written: what it keeps is there when the line is.
         seeds_at_once: as for ``run_all``; seeds trained at once are on disk together, before the next group starts.
 
     Yields:
-        The record of each run as it finishes.
+        The record of each run as it finishes. One that cannot be written says so in its ``error``.
 
     Raises:
-        ValueError: the file holds something else, or another sweep is writing to it.
+        ValueError: the file holds something else (it is not touched then), or another sweep is writing to it.
+        OSError: the file cannot be written; the records before are still there.
     """
     path = Path(path)
-    with _sole_writer(path) as file:
-        done = {key(r["config"]) for r in read(path) if r["error"] is None}
+    files.check_writable(path)
+    with files.sole_writer(path):
+        records = read(path)  # refuses a file that is not a sweep's, before anything is written
+        _set_torn_line_aside(path)
+        done = {key(r["config"]) for r in records if r["error"] is None}
         left = [e for e in experiments if key(e.config()) not in done]
         for history in run_all(left, executor, workers, on_done, seeds_at_once):
-            line = record(history)
-            file.write(json.dumps(line, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+            line = record_or_reason(history)
+            _append(path, json.dumps(line, allow_nan=False))
             yield line
 
 
@@ -241,38 +289,71 @@ def read(path: str | Path) -> list[dict]:
     """The records of a sweep, the last one of each run; a torn last line is left out.
 
     Raises:
-        ValueError: a line before the last is no record; the message gives its number.
+        ValueError: the file is not a sweep's: a line is no record of a run. The message gives its number.
+        OSError: the file cannot be read.
     """
     if not Path(path).exists():
         return []
-    *lines, _torn = Path(path).read_text().split("\n")
+    *lines, torn = files.read_text(path).split("\n")
     records: dict[str, dict] = {}
     for number, line in enumerate(lines, start=1):
-        try:
-            entry = json.loads(line)
-            records[key(entry["config"])] = entry
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{path}, line {number}, is no record of a run: {line[:60]!r}") from error
+        entry = _entry(line)
+        if entry is None:
+            raise ValueError(f"{path} is not a file of a sweep: line {number} is no record of a run: {line[:60]!r}")
+        records[key(entry["config"])] = entry
+    if torn[: len(LINE_START)] != LINE_START[: len(torn)]:
+        raise ValueError(f"{path} is not a file of a sweep: it ends with {torn[:60]!r}")
     return list(records.values())
+
+
+def is_record(entry: object) -> bool:
+    """Whether it is a run's record."""
+    kinds = {"method": str, "config": dict, "error": (str, type(None))}
+    return isinstance(entry, dict) and all(n in entry and isinstance(entry[n], kind) for n, kind in kinds.items())
+
+
+def _entry(line: str) -> dict | None:
+    """The record in this line; None where it is none."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if is_record(entry) else None
+
+
+LINE_START = '{"method": "'  # of every record: what is left of a torn line begins so too
+
+
+def _set_torn_line_aside(path: Path) -> None:
+    """What a kill left half-written goes to the end of ``FILE.torn``: nothing is deleted."""
+    content = path.read_bytes() if path.exists() else b""
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        _append(files.beside(path, ".torn"), content[whole:].decode("utf-8"))
+        with path.open("r+b") as file:
+            file.truncate(whole)
+
+
+def _append(path: Path, line: str) -> None:
+    """One more line, on the disk when this returns; where that fails, the file is as it was before."""
+    with path.open("ab", buffering=0) as file:  # a buffer would be written once more when the file is closed
+        before, left = file.tell(), memoryview(line.encode("utf-8") + b"\n")
+        try:
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                os.truncate(path, before)
+            kept = "the records before are still there"
+            raise OSError(f"{path} cannot be written: {error.strerror or error}; {kept}") from error
 
 
 def key(config: dict) -> str:
     """What makes two runs the same: the science of a config, of this version or an earlier one."""
-    with suppress(ValueError):  # a run on objects of its own is the same as no other
+    with suppress(ValueError, TypeError):  # a run on objects of its own is the same as no other
         config = from_config(config).config()
-    return json.dumps(config, sort_keys=True)
-
-
-@contextmanager
-def _sole_writer(path: Path):
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"another sweep is writing to {path}") from None
-        text = path.read_bytes()
-        file.truncate(text.rfind(b"\n") + 1)  # what a kill left half-written
-        yield file
+    return json.dumps(files.finite(config), sort_keys=True)
 
 
 @contextmanager

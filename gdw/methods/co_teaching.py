@@ -85,9 +85,11 @@ class CoTeaching(NeedsPreparing):
     def make_peer(self, model: nn.Module) -> None:
         """Another start of the same architecture, or the peer that was loaded."""
         self.peer = shuffled_copy(model, self.generator).train()
-        self.peer_optimizer = None
+        self.peer_optimizer = torch.optim.SGD(self.peer.parameters(), lr=0.0)  # step_peer sets the rest
         self.peer.load_state_dict(self._saved or self.peer.state_dict())
-        self._saved = {}
+        if self._saved_optimizer is not None:
+            self.peer_optimizer.load_state_dict(self._saved_optimizer)
+        self._saved, self._saved_optimizer = {}, None
 
     def load_state_dict(self, state_dict, strict: bool = True, assign: bool = False):
         """The peer's numbers wait until there is a peer."""
@@ -135,11 +137,6 @@ class CoTeaching(NeedsPreparing):
         if isinstance(lr, torch.optim.Optimizer):
             group = lr.param_groups[0]
             settings = {name: group[name] for name in ("lr", "momentum", "weight_decay") if name in group}
-        if self.peer_optimizer is None:
-            self.peer_optimizer = torch.optim.SGD(self.peer.parameters(), **settings)
-            if self._saved_optimizer is not None:
-                self.peer_optimizer.load_state_dict(self._saved_optimizer)
-                self._saved_optimizer = None
         self.peer_optimizer.param_groups[0].update(settings)
         self.peer_optimizer.zero_grad()
         loss.backward()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gdw import files
+
 GROUPS = ("clean", "mislabelled")
 FLOWS = ("observed label", "true class", "other classes")
 WEIGHTING = ("before weighting", "after weighting")
@@ -114,11 +116,15 @@ class History:
 
     @classmethod
     def from_record(cls, record: dict) -> "History":
-        """Undo ``to_record``, after JSON too."""
-        epochs = {name: np.array(values, dtype=np.float64) for name, values in record["epochs"].items()}
+        """Undo ``to_record``, after JSON too.
+
+        Raises:
+            ValueError: it is no record of a History; the message says what is missing or wrong.
+        """
+        _check_record(record)
         return cls(**{
-            **record, "epochs": epochs,
-            "class_names": tuple(record["class_names"]), "class_counts": tuple(record["class_counts"]),
+            **record, "epochs": {name: _to_array(name, values) for name, values in record["epochs"].items()},
+            "class_names": tuple(record.get("class_names", ())), "class_counts": tuple(record.get("class_counts", ())),
         })  # fmt: skip
 
     def rounded(self, digits: int) -> "History":
@@ -127,13 +133,65 @@ class History:
         return replace(self, epochs={name: keep(values) for name, values in self.epochs.items()})
 
     def save(self, path: str | Path) -> None:
-        """Write one JSON object."""
-        Path(path).write_text(json.dumps(self.to_record(), allow_nan=False))
+        """Write one JSON object, all at once.
+
+        Raises:
+            OSError: the file cannot be written; what it held before is still there.
+        """
+        files.write(path, json.dumps(files.finite(self.to_record()), allow_nan=False))
 
     @classmethod
     def load(cls, path: str | Path) -> "History":
-        """Read what ``save`` wrote."""
-        return cls.from_record(json.loads(Path(path).read_text()))
+        """Read what ``save`` wrote.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it holds something else; the message names it.
+        """
+        record = files.read_json(path)
+        try:
+            return cls.from_record(record)
+        except ValueError as error:
+            raise ValueError(f"{path} is not a saved History: {error}") from None
+
+
+_KINDS = {
+    "config": dict, "class_names": (list, tuple), "wrong_label_rate": (int, float), "class_counts": (list, tuple),
+    "epochs": dict, "metadata": dict, "error": (str, type(None)),
+}  # fmt: skip
+_PARTS = {"class_names": str, "class_counts": int}
+_WORDS = {
+    dict: "an object", (list, tuple): "a list", (int, float): "a number", (str, type(None)): "a text or null",
+    str: "texts", int: "whole numbers",
+}  # fmt: skip
+
+
+def _check_record(record: object) -> None:
+    if not isinstance(record, dict):
+        raise ValueError(f"a History's record is an object with names, got {record!r:.60}")
+    missing, strange = {"config", "epochs"} - record.keys(), record.keys() - _KINDS.keys()
+    if missing or strange:
+        what = f"has no {sorted(missing)[0]!r}" if missing else f"has the unknown name {min(map(str, strange))!r}"
+        raise ValueError(f"a History's record {what}")
+    for name, value in record.items():
+        if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
+            raise ValueError(f"{name} must be {_WORDS[_KINDS[name]]}, got {value!r:.60}")
+    for name, kind in _PARTS.items():
+        if not all(type(part) is kind for part in record.get(name, ())):
+            raise ValueError(f"{name} must be a list of {_WORDS[kind]}")
+    if len({len(values) for values in record["epochs"].values() if isinstance(values, (list, tuple))}) > 1:
+        raise ValueError("not all names in epochs have the same number of epochs")
+
+
+def _to_array(name: str, values: object) -> np.ndarray:
+    """Numbers and null (NaN), one entry for each epoch."""
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        array = None
+    if array is None or array.ndim == 0:
+        raise ValueError(f"epochs[{name!r}] must be a list with numbers for each epoch, got {values!r:.60}")
+    return array
 
 
 def _to_json(value):

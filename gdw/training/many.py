@@ -15,7 +15,7 @@ from gdw.networks.classifiers import MODELS
 from gdw.networks.stacked import Stacked, can_stack
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
-from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, epoch_row
+from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, epoch_row, smaller_batch_named
 from gdw.training.plan import cosine, sgd, with_rate
 from gdw.training.recorder import EpochRecorder
 from gdw.training.run import Training, stepwise
@@ -121,8 +121,9 @@ def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochD
             lr = stage.lr_scale * cosine(plan.lr, stage_epoch, stage.epochs)
             recorders = [EpochRecorder(t.task.clean_labels, t.task.num_classes) for t in trainings]
             for batch in range(sources[0].steps):
-                step = _next_step(sources, model, stage.source, epoch, with_rate(optimizer, lr))
-                gradient = take_step(step, method, optimizer)
+                with smaller_batch_named(plan.batch_size, len(trainings)):
+                    step = _next_step(sources, model, stage.source, epoch, with_rate(optimizer, lr))
+                    gradient = take_step(step, method, optimizer)
                 for recorder, seen, own in zip(recorders, step.seeds(), gradient, strict=True):
                     recorder.add(seen, own)
                 yield BatchDone(epoch, batch, sources[0].steps, step, gradient)

@@ -10,6 +10,7 @@ from gdw.gradients.step import Step
 HELD_CELLS = 2_000_000  # cells of B x C matrices kept before they are summed: 16 MB of float64 for each sum
 SURE_BITS = 20  # of a float32's 24: so many bits of a weight are exact after a sum over its flows
 NO_FLOAT64 = ("mps",)  # kinds of device that have no float64: Apple's GPU
+_SUMS = ("groups", "classes", "ledger", "group_losses", "instance_weights", "observed")
 
 
 class EpochRecorder:
@@ -108,6 +109,31 @@ class EpochRecorder:
             "pull_push": _ratio(self.ledger, torch.tensor(float(self.instances), dtype=self.dtype)),
             "auroc": self._auroc(),
         }
+
+    def state_dict(self) -> dict:
+        """All that was added, so that a recorder that loads it ends with the same row, bit for bit."""
+        parts = [torch.cat(part) for part in zip(*self.held, strict=True)]
+        return {
+            **{name: getattr(self, name) for name in (*_SUMS, "instances", "pooled")},
+            "losses": torch.stack(self.losses) if self.losses else None,
+            "held": parts, "lengths": [len(held[2]) for held in self.held],
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict) -> None:
+        """Undo ``state_dict``.
+
+        Raises:
+            ValueError: it is the state of another task's recorder.
+        """
+        device = self.clean_labels.device
+        for name in _SUMS:
+            if state[name].shape != getattr(self, name).shape:
+                raise ValueError(f"the saved {name} have shape {tuple(state[name].shape)}: another task's")
+            setattr(self, name, state[name].to(device))
+        self.instances, self.pooled = state["instances"], state["pooled"]
+        self.losses = [] if state["losses"] is None else list(state["losses"].to(device).unbind())
+        parts = [part.to(device).split(state["lengths"]) for part in state["held"]]
+        self.held = list(zip(*parts, strict=True))
 
     def _auroc(self) -> float:
         """Share of pairs whose clean instance weighs more than its mislabelled one; ties count half (Mann-Whitney)."""

@@ -1,11 +1,9 @@
-"""Training: a run in your hands. ``run(experiment)`` gives its History, bit for bit the same each time."""
+"""Training: one run that you control step by step. ``run(experiment)`` gives its History, the same bits each time."""
 
-import json
-import platform
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import torch
@@ -19,16 +17,19 @@ from gdw.gradients.compiled import compile_in_place
 from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
+from gdw.training import checkpoint
 from gdw.training.engine import PRECISIONS, resolve_device
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
 from gdw.training.inputs import dataset_of
-from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, train
+from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
+from gdw.training.metadata import how_made
 from gdw.training.provenance import recorded_config
+from gdw.training.state import load_method, method_state
 
 
 class Training:
-    """A run in your hands: its task, model, method and history, and the events that make it go on.
+    """One run that you control step by step: its task, model, method and history, and the events that it consists of.
 
     Args:
         experiment: what to run.
@@ -36,8 +37,8 @@ class Training:
         task: a Task of your own.
         model: a classifier of your own.
         method: a Method of your own.
-        resident: whether all images lie on the device. By default they do unless they take more than half of a
-            GPU's free memory: then they stay in the host's and come batch by batch, the same in the same order.
+        resident: whether all images are on the device. By default they are, unless they take more than half of a
+            GPU's free memory: then they stay in the host's memory and come batch by batch, the same in the same order.
     """
 
     def __init__(
@@ -81,42 +82,137 @@ class Training:
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),
-            metadata={
-                "device": str(device), "host": platform.machine(), "torch": torch.__version__,
-                "date": datetime.now().isoformat(timespec="seconds"),
-                "engine": e.engine,
-                "captured": e.capture and self.method.all_steps_identical,
-            },
+            metadata=how_made(e, device) | {"captured": e.capture and self.method.all_steps_identical},
         )  # fmt: skip
+        self._loop: Loop | None = None
+        self._randomness: dict | None = None  # torch's own, of a saved run
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
-        """Train, one event at a time (train.py); where it diverges, ``history.error`` says why."""
-        events = train(self.model, self.task, self.method, self.experiment.plan, self.history)
+        """Train, one event at a time (loop.py), from where the run is: a finished run has no more events.
+
+        Where it diverges, or a GPU's memory is not enough, ``history.error`` says why.
+
+        Raises:
+            TrainingDiverged: the loss is not finite. Asked again, it diverges again.
+            ValueError: this run's epochs come from elsewhere (many seeds at once, an old file) and it is not finished.
+            RuntimeError: a step was interrupted in the middle.
+        """
+        if self._loop is None and len(self.history):
+            self._check_finished_elsewhere()
+            return
+        self._loop = self._loop or self._new_loop()
+        self._restore_randomness()
         try:
-            yield from stepwise(events, self.experiment.threads)
-        except TrainingDiverged as error:
+            yield from stepwise(self._loop.events(), self.experiment.threads)
+        except (TrainingDiverged, torch.OutOfMemoryError) as error:
             self.history.error = str(error)
             raise
 
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch is over."""
+        if self._loop is None:
+            return 0 < self.experiment.epochs <= len(self.history)
+        return self._loop.finished
+
     def save(self, path: str | Path) -> None:
-        """The trained model, the method with what it learnt, the experiment and the history, in one file."""
-        torch.save(
-            {
-                "config": self.experiment.everything(), "history": json.dumps(self.history.to_record()),
-                "model": self.model.state_dict(), "method": self.method.state_dict(),
-            },
-            path,
-        )  # fmt: skip
+        """Write the whole run as it is, between any two events, to one file (checkpoint.py), all at once.
+
+        It holds the experiment, the history, the model, the method with what it learnt, the optimisers, the state of
+        every generator and the position in the data. The run that ``load`` gives goes on to the same numbers, bit for
+        bit on the same kind of machine, as if it had never stopped.
+
+        Raises:
+            OSError: the file cannot be written; what it held before is still there.
+            RuntimeError: a step was interrupted in the middle.
+        """
+        checkpoint.write(path, {
+            "experiment": self.experiment.everything(), "history": vars(self.history), "data": self._fingerprint(),
+            "model": dict(self.model.state_dict()), "method": method_state(self.method),
+            "loop": self._loop.state_dict() if self._loop else None, "randomness": self._torch_randomness(),
+        })  # fmt: skip
 
     @classmethod
     def load(cls, path: str | Path, **own) -> "Training":
-        """What ``save`` wrote; ``own`` as for the constructor, where model, method or data were yours."""
-        saved = torch.load(path, weights_only=True)
-        training = cls(from_config(saved["config"]), **own)
-        training.model.load_state_dict(saved["model"])
-        training.method.load_state_dict(saved["method"])
-        training.history = History.from_record(json.loads(saved["history"]))
+        """What ``save`` wrote, to go on or to use; nothing in the file is run.
+
+        Args:
+            path: the file. One by version 0.1 gives model, method and history; only a finished run is of use then.
+            own: ``dataset``, ``task``, ``model``, ``method`` or ``resident`` as for the constructor, where they were
+                your own.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is no saved run, is damaged, or belongs to other data or another model; the message names it.
+        """
+        saved = checkpoint.read(path)
+        try:
+            experiment = from_config(saved["experiment"] if "experiment" in saved else saved["config"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{path} holds no experiment of this version: {_reason(error)}") from None
+        training = cls(experiment, **own)
+        try:
+            training._restore(saved)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+            raise ValueError(f"{path} does not fit this experiment, model, method or data: {_reason(error)}") from None
         return training
+
+    def _restore(self, saved: dict) -> None:
+        if "experiment" not in saved:  # version 0.1
+            self.model.load_state_dict(saved["model"])
+            self.method.load_state_dict(saved["method"])
+            self.history = History.from_record(saved["history"])
+            return
+        if saved["data"] != self._fingerprint():
+            raise ValueError("it was made with other data")
+        if saved["loop"]:
+            self._loop = self._new_loop()
+            self._loop.load_state_dict(saved["loop"])
+        self.model.load_state_dict(saved["model"])
+        load_method(self.method, saved["method"])
+        self.history = History(**saved["history"])
+        if self._loop:
+            self._loop.history = self.history
+        self._randomness = saved["randomness"]
+
+    def _new_loop(self) -> Loop:
+        return Loop(self.model, self.task, self.method, self.experiment.plan, self.history)
+
+    def _check_finished_elsewhere(self) -> None:
+        if not self.finished and not self.history.error:
+            raise ValueError(
+                f"this run has {len(self.history)} of {self.experiment.epochs} epochs from many seeds at once or from "
+                "a file of version 0.1, which do not say how to go on: run the experiment again"
+            )
+
+    def _fingerprint(self) -> str:
+        """What the labels of the task are, in short: a saved run goes on with the same data or not at all."""
+        task, whole = self.task, hashlib.sha256()
+        for labels in (task.train.labels, task.clean_labels, task.meta.labels, task.test.labels):
+            whole.update(labels.cpu().numpy().tobytes() + b"|")
+        return whole.hexdigest()
+
+    def _torch_randomness(self) -> dict:
+        """The process's own random state: gdw draws nothing from it, but a model with dropout does."""
+        device = self.task.train.labels.device
+        gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        return {"cpu": torch.get_rng_state(), "gpu": gpu}
+
+    def _restore_randomness(self) -> None:
+        """Once, when a loaded run goes on."""
+        state, self._randomness = self._randomness, None
+        if state is None or self.finished:
+            return
+        torch.set_rng_state(state["cpu"])
+        device = self.task.train.labels.device
+        if state["gpu"] is not None and device.type == "cuda":
+            torch.cuda.set_rng_state(state["gpu"], device)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error that was written for a reader."""
+    written = isinstance(error, (ValueError, RuntimeError)) and str(error)
+    return str(error).splitlines()[0] if written else "a part of it is missing or of another kind"
 
 
 def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = None, **own) -> History:
@@ -124,7 +220,7 @@ def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = N
 
     Args:
         on_epoch: called after each epoch (for a progress bar, say).
-        own: ``dataset``, ``task``, ``model`` or ``method`` of your own, or ``resident``, as for ``Training``.
+        own: your own ``dataset``, ``task``, ``model`` or ``method``, or ``resident``, as for ``Training``.
 
     Raises:
         TrainingDiverged: its ``history`` holds the epochs before.

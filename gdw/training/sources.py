@@ -1,11 +1,11 @@
 """Batches of the training set, the clean set, or both, as Steps of the loop."""
 
-from collections.abc import Iterator
+from collections import Counter
 
 import torch
 from torch import Tensor, nn
 
-from gdw.data.batches import index_batches
+from gdw.data.batches import IndexBatches, index_batches
 from gdw.data.fetch import fetched
 from gdw.data.randomness import generator
 from gdw.data.task import Task
@@ -32,7 +32,7 @@ class Sources:
         if plan.batch_size > train:
             raise ValueError(f"batch_size must not exceed the training set's {train} images, got {plan.batch_size}")
 
-        def indices(name: str, count: int, where: torch.device = device) -> Iterator[Tensor]:
+        def indices(name: str, count: int, where: torch.device = device) -> IndexBatches:
             return index_batches(count, min(plan.batch_size, count), generator(plan.seed, name, device), where)
 
         where = device if task.resident else torch.device("cpu")
@@ -41,6 +41,7 @@ class Sources:
             "meta": indices("clean batches", meta),
         }  # fmt: skip
         self.meta = indices("meta batches", meta)
+        self.taken: Counter[str] = Counter()  # batches: workers may have drawn more than were used
         self.augmentation = generator(plan.seed, "augmentation", device)
         self.steps = train // plan.batch_size
         self.tangent_pass = CompiledTangent(model) if plan.compile else logit_tangent
@@ -64,12 +65,15 @@ class Sources:
         return images if self.once else self.normalised(self.task.pixels.augment(images, self.augmentation))
 
     def meta_batch(self) -> tuple[Tensor, Tensor]:
+        """The next batch of the clean set for the virtual step: images as the model takes them, and labels."""
+        self.taken["virtual"] += 1
         chosen = next(self.meta)
         return self.ready(self.images["meta"][chosen]), self.task.meta.labels[chosen]
 
     def draw(self, source: str) -> Drawn:
         """The next batch of a source."""
         task = self.task
+        self.taken[source] += 1
         if source == "meta":
             chosen = next(self.indices["meta"])
             images, labels = self.ready(self.images["meta"][chosen]), task.meta.labels[chosen]
@@ -78,6 +82,27 @@ class Sources:
         if source == "train":
             return self.ready(stored), task.train.labels[chosen], chosen, None
         return self._pooled(chosen, stored)
+
+    def state_dict(self) -> dict:
+        """How far each source is: the seed and the number of batches used say all about the order of the batches."""
+        return {"taken": dict(self.taken), "augmentation": self.augmentation.get_state()}
+
+    def load_state_dict(self, state: dict, most: int) -> None:
+        """Go on where the saved sources were. For sources from which nothing was drawn yet.
+
+        Args:
+            state: by ``state_dict``, of the same task and plan.
+            most: no source can have given more batches than this.
+
+        Raises:
+            ValueError: a number of batches that cannot be.
+        """
+        for name, batches in state["taken"].items():
+            if not 0 <= batches <= most:
+                raise ValueError(f"{batches} batches of {name!r} cannot have been taken in {most} steps")
+            (self.meta if name == "virtual" else self.indices[name]).skip(batches)
+        self.taken = Counter(state["taken"])
+        self.augmentation.set_state(state["augmentation"])
 
     def _training_images(self, source: str) -> tuple[Tensor, Tensor]:
         """Indices of the next batch with the stored images; a clean row has some other image, to be replaced."""

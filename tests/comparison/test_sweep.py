@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import gdw
+from gdw import files
 from gdw.comparison import sweep
 from gdw.comparison.sweep_spec import experiments_of, load_spec
 
@@ -108,7 +109,7 @@ def test_each_run_is_on_disk_before_the_next_one_starts(spec, tmp_path, monkeypa
     class OneAtATime(ThreadPoolExecutor):
         """Local processes are handed one run per worker; here in this process, to look at the file at each start."""
 
-        def __init__(self, workers, context, initializer):
+        def __init__(self, workers, context, initializer, initargs):
             super().__init__(workers)
 
     def watched(config):
@@ -153,7 +154,7 @@ def test_a_worker_that_dies_takes_no_other_run_with_it(monkeypatch, tmp_path):
 
 def test_two_sweeps_do_not_write_to_one_file(tmp_path):
     path = tmp_path / "runs.jsonl"
-    with sweep._sole_writer(path), pytest.raises(ValueError, match="another sweep"):
+    with files.sole_writer(path), pytest.raises(ValueError, match="another run or sweep is writing"):
         list(sweep.resume([gdw.Experiment()], path))
 
 

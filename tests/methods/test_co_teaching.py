@@ -60,6 +60,5 @@ def test_a_saved_run_is_loaded_with_its_peer(tmp_path):
     list(training.events())
     training.save(tmp_path / "run.pt")
     loaded = gdw.Training.load(tmp_path / "run.pt")
-    loaded.method.prepare(loaded.task, loaded.model)
     for name, value in training.method.peer.state_dict().items():
         assert torch.equal(loaded.method.peer.state_dict()[name], value)

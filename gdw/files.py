@@ -1,0 +1,198 @@
+"""Files: read with the file's name in every message, written all at once, and held by one writer at a time."""
+
+import json
+import math
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+PROBE_BYTES = 65_536  # written on trial before any work: a full disk may still take a few bytes
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """All bytes of an ordinary file.
+
+    Raises:
+        OSError: there is no such file, it is a folder, or it cannot be read; the message names it.
+        ValueError: it is a pipe or a device, which might never end.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, but a file is needed")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}")
+    if not path.is_file():
+        raise ValueError(f"{path} is not an ordinary file, so it is not read")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def read_text(path: str | Path) -> str:
+    """A UTF-8 text file.
+
+    Raises:
+        OSError: as for ``read_bytes``.
+        ValueError: as for ``read_bytes``, or the file is not UTF-8 text.
+    """
+    try:
+        return read_bytes(path).decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a text file in UTF-8: byte {error.start + 1} does not fit") from None
+
+
+def read_json(path: str | Path) -> object:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: as for ``read_bytes``.
+        ValueError: as for ``read_text``, or the file is not JSON.
+    """
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, name: str) -> object:
+    """The value that a JSON text stands for; ``name`` says in the message where it comes from.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{name} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits; brackets nested 100,000 deep
+        raise ValueError(f"{name} cannot be read as JSON: {str(error).split(';')[0]}") from None
+
+
+def finite(value: object) -> object:
+    """The same JSON value with null for each number that JSON does not know: NaN and the infinities."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write(path: str | Path, content: str | bytes) -> None:
+    """Write a file all at once: whatever happens meanwhile, it holds its old content or its new content.
+
+    The content goes to a temporary file in the same folder, to the disk, and then takes the file's place.
+
+    Raises:
+        OSError: it cannot be written; the message names it, and its old content is still there.
+    """
+    path = Path(path)
+    refuse_read_only(path)
+    with _named(path, "cannot be written"):
+        temporary = _temporary(path, content.encode("utf-8") if isinstance(content, str) else content)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            _remove(temporary)
+            raise
+        _flush_folder(path.parent)
+
+
+def check_writable(path: str | Path) -> None:
+    """Try, before any work is done, whether ``write`` will work. Nothing is changed.
+
+    Raises:
+        OSError: there is no such folder, the file is read-only, or the disk is full; the message names the file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, but a file is needed")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is not an ordinary file, so it is not written")
+    refuse_read_only(path)
+    with _named(path, "cannot be written"):
+        _remove(_temporary(path, bytes(PROBE_BYTES)))
+
+
+def refuse_read_only(path: Path) -> None:
+    """Raise ``PermissionError`` for a file that is marked read-only: a rename would replace it all the same."""
+    if path.exists() and not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(f"{path} is read-only")
+
+
+@contextmanager
+def sole_writer(path: str | Path) -> Iterator[None]:
+    """Within: no other process that asks for it writes to this file.
+
+    The lock is an empty file beside it, ``FILE.lock``. It may stay there afterwards, and it may be deleted when no
+    program is writing.
+
+    Raises:
+        ValueError: another process is writing to it.
+        OSError: the lock cannot be made there.
+    """
+    path = Path(path)
+    lock = FileLock(beside(path, ".lock"), timeout=0)
+    try:
+        with _named(path, "cannot be locked"):
+            lock.acquire()
+    except Timeout:
+        raise ValueError(f"another run or sweep is writing to {path}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def beside(path: Path, ending: str) -> Path:
+    """The file of the same name with this after it."""
+    return path.with_name(path.name + ending)
+
+
+def _temporary(path: Path, content: bytes) -> Path:
+    """A new file in the folder of ``path``, its content on the disk; nothing is left where that fails."""
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+    except BaseException:
+        _remove(temporary)
+        raise
+    return temporary
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _flush_folder(folder: Path) -> None:
+    """The new name on the disk too, where the system can do that for a folder (Windows cannot)."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _named(path: Path, what: str) -> Iterator[None]:
+    """Errors of the system within get the file's name; their kind stays."""
+    try:
+        yield
+    except Timeout:
+        raise
+    except OSError as error:
+        kind = type(error) if type(error) in (PermissionError, FileNotFoundError, IsADirectoryError) else OSError
+        raise kind(f"{path} {what}: {error.strerror or error}") from error

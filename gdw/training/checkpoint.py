@@ -1,0 +1,129 @@
+"""The file format of a saved run: one safetensors file, tensors beside a JSON text, and a digest of both. No pickle.
+
+A value is packed as JSON, with each tensor replaced by its name; the JSON text is part of the file's metadata. The
+digest says whether the file is whole and as it was written. It is no signature: who can write the file can write it.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from gdw import files
+
+FORMAT = "gdw run 1"
+ZIP = b"PK\x03\x04"  # how files by torch.save begin
+
+
+def write(path: str | Path, value: dict) -> None:
+    """Write a tree of dictionaries, lists, tuples, numbers, texts, arrays and tensors, all at once.
+
+    Raises:
+        OSError: it cannot be written; what was there before is still there.
+        TypeError: the tree holds something else.
+    """
+    tensors: dict[str, Tensor] = {}
+    text = json.dumps(pack(value, tensors))
+    metadata = {"format": FORMAT, "content": text, "digest": _digest(text, tensors)}
+    files.write(path, save_tensors(tensors, metadata))
+
+
+def read(path: str | Path) -> dict:
+    """What ``write`` wrote.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no such file, or it was cut off or changed; the message names it.
+    """
+    content = files.read_bytes(path)
+    if content.startswith(ZIP):
+        return _read_old(path)
+    try:
+        metadata = _metadata(content)
+        tensors = load_tensors(content)
+    except Exception:  # what safetensors raises for wrong bytes is not one kind of error
+        raise ValueError(f"{path} is not a saved run, or it was cut off") from None
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a saved run: its format is {metadata.get('format')!r}, not {FORMAT!r}")
+    text = metadata.get("content", "")
+    if _digest(text, tensors) != metadata.get("digest"):
+        raise ValueError(f"{path} is damaged: its content does not fit the digest written with it")
+    try:
+        value = unpack(json.loads(text), tensors)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} is not a saved run: its content cannot be understood")
+    return value
+
+
+def pack(value: object, tensors: dict[str, Tensor]) -> object:
+    """The value as JSON; its tensors go to ``tensors``, on the CPU."""
+    if isinstance(value, Tensor):
+        return {"tensor": _put(value, tensors)}
+    if isinstance(value, np.ndarray):
+        return {"array": _put(torch.from_numpy(value), tensors)}
+    if isinstance(value, dict):
+        return {"dict": [[pack(key, tensors), pack(item, tensors)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return {type(value).__name__ if type(value) in (list, tuple) else "tuple": [pack(v, tensors) for v in value]}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a saved run cannot hold a {type(value).__name__}")
+
+
+def unpack(packed: object, tensors: dict[str, Tensor]) -> object:
+    """Undo ``pack``."""
+    if not isinstance(packed, dict):
+        return packed
+    ((kind, content),) = packed.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "array":
+        return tensors[content].numpy()
+    if kind == "dict":
+        return {unpack(key, tensors): unpack(item, tensors) for key, item in content}
+    return {"list": list, "tuple": tuple}[kind](unpack(item, tensors) for item in content)
+
+
+def _put(tensor: Tensor, tensors: dict[str, Tensor]) -> str:
+    name = str(len(tensors))
+    tensors[name] = tensor.detach().cpu().contiguous().clone()  # safetensors refuses memory that two tensors share
+    return name
+
+
+def _metadata(content: bytes) -> dict:
+    """What stands in a safetensors file's header: 8 bytes with its length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length])["__metadata__"]
+
+
+def _digest(text: str, tensors: dict[str, Tensor]) -> str:
+    whole = hashlib.sha256(text.encode("utf-8"))
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        whole.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        flat = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.reshape(-1))  # strides of 0 have no bytes
+        whole.update(flat.view(torch.uint8).numpy())
+    return whole.hexdigest()
+
+
+def _read_old(path: str | Path) -> dict:
+    """A file of version 0.1, by ``torch.save``: tensors and plain values are read from it, and nothing is run."""
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        whole = isinstance(saved, dict) and saved.keys() >= {"config", "history", "model", "method"}
+        return {**saved, "history": json.loads(saved["history"])} if whole else _refuse(path)
+    except Exception:  # torch's own message would advise to load the file in an unsafe way
+        return _refuse(path)
+
+
+def _refuse(path: str | Path) -> dict:
+    raise ValueError(
+        f"{path} is not a saved run, or it is damaged, or it holds more than tensors and plain values: it is not loaded"
+    ) from None

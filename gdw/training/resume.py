@@ -1,0 +1,87 @@
+"""A folder of checkpoints: a run that was killed goes on from the last good one, to the same numbers."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from gdw import files
+from gdw.training.experiment import Experiment
+from gdw.training.loop import BatchDone, EpochDone
+from gdw.training.run import Training
+
+SECONDS = 30.0  # between two checkpoints: what a kill costs at most, and long beside the time that writing takes
+
+
+class Checkpoints:
+    """The last two checkpoints of one experiment. The older one is used if the newer one is damaged.
+
+    Args:
+        folder: made where it is missing; it may hold the checkpoints of many experiments.
+        experiment: what is run.
+        every: seconds between two checkpoints; 0 writes one after each batch. The end of the run is always written.
+
+    Attributes:
+        note: a sentence about a damaged checkpoint that was passed over; None if there was none.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: str | Path, experiment: Experiment, every: float = SECONDS):
+        self.experiment, self.every, self.note = experiment, every, None
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"no checkpoints can be kept in {folder}: {error.strerror or error}") from error
+        code = hashlib.sha256(json.dumps(experiment.everything(), sort_keys=True).encode()).hexdigest()[:12]
+        name = f"{experiment.method}-seed{experiment.seed}-{code}"
+        self.newest, self.previous = folder / f"{name}.safetensors", folder / f"{name}.previous.safetensors"
+        files.check_writable(self.newest)
+
+    def training(self, **own) -> Training:
+        """The run where its last good checkpoint left it, or from the start; ``own`` as for ``Training``.
+
+        Raises:
+            ValueError: there are checkpoints, and none of them can be used; the message names both.
+        """
+        self.note, reasons = None, []
+        for path in (self.newest, self.previous):
+            try:
+                training = Training.load(path, **own)
+            except FileNotFoundError:
+                continue
+            except ValueError as error:
+                reasons.append(str(error))
+                continue
+            if reasons:  # out of the way: it must not become the older one of two
+                damaged = self.newest.replace(files.beside(self.newest, ".damaged"))
+                self.note = f"{reasons[0]}; going on from {path}, and it is kept as {damaged.name}"
+            return training
+        if reasons:
+            raise ValueError(f"{'; '.join(reasons)}. Without these files the run starts from the beginning")
+        return Training(self.experiment, **own)
+
+    def events(self, training: Training) -> Iterator[BatchDone | EpochDone]:
+        """The events of the run, with a checkpoint every so many seconds and one at its end."""
+        written = time.monotonic()
+        for event in training.events():
+            if time.monotonic() - written >= self.every:
+                self.save(training)
+                written = time.monotonic()
+            yield event
+        self.save(training)
+
+    def save(self, training: Training) -> None:
+        """One more checkpoint; the one before stays beside it.
+
+        Raises:
+            OSError: it cannot be written; the message names it, and the ones before are still there.
+        """
+        fresh = files.beside(self.newest, ".next")
+        training.save(fresh)
+        if self.newest.exists():
+            self.newest.replace(self.previous)
+        fresh.replace(self.newest)

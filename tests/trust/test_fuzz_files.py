@@ -1,0 +1,137 @@
+"""Files with any content: each reader gives a result, or one sentence of ours that names the file.
+
+The short form of each; ``GDW_FUZZ`` sets the number of examples for a longer one.
+"""
+
+import json
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save
+
+import gdw
+from gdw.comparison import sweep
+from gdw.comparison.run_records import RunRecords
+from gdw.training import checkpoint
+from tests.trust.killing import tiny
+
+EXAMPLES = int(os.environ.get("GDW_FUZZ", "60"))
+OURS = (ValueError, TypeError, OSError)
+OTHERS_WORDS = ("Traceback", "NoneType", "object has no attribute", "codec can't decode", "Expecting value: line")
+
+plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+values = st.recursive(
+    plain, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+names = st.sampled_from(
+    ["config", "epochs", "class_names", "class_counts", "wrong_label_rate", "metadata", "error", "method", "seed"]
+)
+records = st.dictionaries(names | st.text(max_size=5), values | st.dictionaries(names, values, max_size=4), max_size=9)
+contents = st.binary(max_size=200) | values.map(lambda v: json.dumps(v).encode()) | records.map(
+    lambda v: json.dumps(v).encode()
+) | st.lists(records | values, max_size=3).map(lambda v: b"\n".join(json.dumps(one).encode() for one in v) + b"\n")
+short = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def reads_or_explains(read, content, path):
+    path.write_bytes(content)
+    result, message = outcome(lambda: read(path))
+    assert message is None or path.name in message
+    assert path.read_bytes() == content
+    return result
+
+
+def outcome(function):
+    """What it gives, and None; or None, and our sentence. Any other error ends the test."""
+    try:
+        return function(), None
+    except OURS as error:
+        message = str(error)
+    assert message
+    assert not any(words in message for words in OTHERS_WORDS)
+    return None, message
+
+
+@short
+@given(contents)
+def test_a_history_is_read_or_refused_in_words(tmp_path, content):
+    history = reads_or_explains(gdw.History.load, content, tmp_path / "history.json")
+    if history is not None:
+        again = gdw.History.from_record(json.loads(json.dumps(history.to_record())))
+        assert len(again) == len(history)
+        repr((history.accuracy, history) if "test_accuracy" in history.epochs else history)
+
+
+@short
+@given(values | records)
+def test_a_record_is_read_or_refused_in_words(record):
+    history, message = outcome(lambda: gdw.History.from_record(record))
+    assert (history is None) == (message is not None)
+
+
+@short
+@given(contents)
+def test_a_checkpoint_is_refused_in_words(tmp_path, content):
+    assert reads_or_explains(gdw.Training.load, content, tmp_path / "run.safetensors") is None
+
+
+@short
+@given(contents)
+def test_a_sweeps_file_is_read_or_refused_in_words(tmp_path, content):
+    reads_or_explains(sweep.read, content, tmp_path / "sweep.jsonl")
+
+
+@short
+@given(contents)
+def test_a_runs_file_is_read_or_refused_in_words(tmp_path, content):
+    def read(path):
+        with RunRecords(path) as kept:
+            return kept.records
+
+    reads_or_explains(read, content, tmp_path / "run.json")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "run.safetensors"
+    training = gdw.Training(tiny("gdw"))
+    stream = training.events()
+    for _ in range(7):
+        next(stream)
+    training.save(path)
+    return lambda: checkpoint.read(path)  # hypothesis would write out a dictionary
+
+
+@settings(max_examples=max(EXAMPLES // 3, 5), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["experiment", "history", "data", "model", "method", "loop"]), st.integers(-1, 40), values)
+def test_a_checkpoint_with_a_right_digest_and_wrong_content_is_refused_in_words(tmp_path, saved, where, place, value):
+    """As somebody would write it who knows the format: one value in place of another."""
+    whole = saved()
+    changed = {**whole, where: value}
+    if isinstance(whole[where], dict) and place >= 0:
+        names = sorted(whole[where])
+        changed[where] = {**whole[where], names[place % len(names)]: value}
+    path = tmp_path / "hostile.safetensors"
+    checkpoint.write(path, changed)
+    training, message = outcome(lambda: gdw.Training.load(path))
+    assert message is None or path.name in message
+    assert training is None or training.experiment.epochs >= 1
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "1" * 10_000, '{"a":' * 50_000], ids=["[", "1", "names"])
+@pytest.mark.parametrize("read", [gdw.History.load, sweep.read, gdw.Training.load], ids=["History", "sweep", "run"])
+def test_deep_and_long_json_is_refused_in_words(read, content, tmp_path):
+    path = tmp_path / "deep.json"
+    path.write_text(content + "\n", "utf-8")
+    with pytest.raises(ValueError, match="deep.json"):
+        read(path)
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "gdw run 1"}, {"format": "gdw run 9", "content": "{}"}])
+def test_safetensors_files_of_others_are_refused(metadata, tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(save({}, metadata))
+    with pytest.raises(ValueError, match="x.safetensors"):
+        gdw.Training.load(tmp_path / "x.safetensors")

@@ -1,0 +1,233 @@
+"""`gdw run --json` and `gdw sweep --json`: no file of somebody else's is touched, and no record is lost."""
+
+import json
+import os
+import stat
+
+import pytest
+
+import gdw
+from gdw import files
+from gdw.__main__ import main
+from gdw.comparison import sweep
+from gdw.comparison.run_records import RunRecords
+
+RUN = ["run", "--rate", "0.4", "--epochs", "1", "--train-per-class", "40", "--device", "cpu"]
+RUN += ["--method", "cross-entropy"]
+SPEC = 'methods = ["cross-entropy"]\nseeds = 2\nepochs = 1\ntrain_per_class = 40\n[[scenarios]]\nrate = 0.4\n'
+
+
+@pytest.fixture
+def spec(tmp_path):
+    path = tmp_path / "spec.toml"
+    path.write_text(SPEC, "utf-8")
+    return path
+
+
+def history():
+    return gdw.run(gdw.Experiment(method="cross-entropy", epochs=1, train_per_class=40))
+
+
+def others_file(kind, path):
+    if kind == "History":
+        history().save(path)
+    elif kind == "notebook":
+        path.write_text('{\n "cells": [],\n "nbformat": 4\n}', "utf-8")
+    elif kind == "CSV":
+        path.write_text("path,label\na.png,cat\n", "utf-8")
+    elif kind == "one line without an end":
+        path.write_text("my notes", "utf-8")
+    elif kind == "bytes":
+        path.write_bytes(bytes(range(256)))
+    elif kind == "numbers":
+        path.write_text("1\n2\n", "utf-8")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["History", "notebook", "CSV", "one line without an end", "bytes", "numbers"])
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_a_file_of_another_kind_is_refused_and_not_touched(command, kind, spec, tmp_path, capsys):
+    path = tmp_path / "own.json"
+    before = others_file(kind, path)
+    arguments = [*RUN] if command == "run" else ["sweep", str(spec)]
+    assert main([*arguments, "--json", str(path)]) == 2
+    assert "own.json" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob("*.torn"))
+
+
+def test_a_sweeps_file_and_a_runs_file_are_not_mixed_up(spec, tmp_path, capsys):
+    assert main([*RUN, "--json", str(tmp_path / "run.json")]) == 0
+    before = (tmp_path / "run.json").read_bytes()
+    assert main(["sweep", str(spec), "--json", str(tmp_path / "run.json")]) == 2
+    assert (tmp_path / "run.json").read_bytes() == before
+    assert "is not a file of a sweep: line 1" in capsys.readouterr().err
+
+
+def test_a_torn_line_is_set_aside_and_an_empty_file_is_welcome(tmp_path):
+    path, experiment = tmp_path / "sweep.jsonl", gdw.Experiment(method="cross-entropy", epochs=1, train_per_class=40)
+    path.touch()
+    line = json.dumps(sweep.record(gdw.run(experiment)))
+    path.write_text(f"{line}\n{line[:50]}", "utf-8")
+    assert list(sweep.resume([experiment], path)) == []
+    assert path.read_text("utf-8") == line + "\n"
+    assert files.beside(path, ".torn").read_text("utf-8") == line[:50] + "\n"
+    path.write_text(f"{line}\n{line[:5]}", "utf-8")
+    assert list(sweep.resume([experiment], path)) == []
+    assert files.beside(path, ".torn").read_text("utf-8") == f"{line[:50]}\n{line[:5]}\n"
+
+
+def test_the_same_command_goes_on_and_another_ones_records_stay(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "out.json"
+    assert main([*RUN, "--json", str(path)]) == 0
+    first = json.loads(path.read_text("utf-8"))
+    table = capsys.readouterr().out
+    trained = []
+    real = gdw.Training.events
+    monkeypatch.setattr(gdw.Training, "events", lambda self: (trained.append(self.experiment.seed), real(self))[1])
+    assert main([*RUN, "--json", str(path)]) == 0
+    assert trained == []
+    assert capsys.readouterr().out == table
+    assert main([*RUN, "--seeds", "2", "--rate", "0.2", "--json", str(path)]) == 0
+    assert main([*RUN, "--seeds", "2", "--json", str(path)]) == 0
+    assert trained == [0, 1, 1]
+    records = json.loads(path.read_text("utf-8"))
+    assert records[0] == first[0]
+    assert [(r["config"]["rate"], r["seed"]) for r in records] == [(0.4, 0), (0.2, 0), (0.2, 1), (0.4, 1)]
+
+
+def test_a_failed_run_is_tried_again(tmp_path):
+    path = tmp_path / "out.json"
+    assert main([*RUN, "--lr", "1e30", "--json", str(path)]) == 1
+    assert main([*RUN, "--lr", "1e30", "--json", str(path)]) == 1
+    (record,) = json.loads(path.read_text("utf-8"))
+    assert "stopped being finite" in record["error"]
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_a_read_only_file_is_noticed_before_training(command, spec, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(gdw.Training, "events", lambda self: pytest.fail("trained"))
+    path = tmp_path / "out.json"
+    path.touch()
+    path.chmod(stat.S_IRUSR)
+    assert main([*(RUN if command == "run" else ["sweep", str(spec)]), "--json", str(path)]) == 2
+    assert f"{path} is read-only" in capsys.readouterr().err
+    assert main([*(RUN if command == "run" else ["sweep", str(spec)]), "--json", str(tmp_path)]) == 2
+    assert "is a folder, but a file is needed" in capsys.readouterr().err
+
+
+def full_disk(*given):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_a_full_disk_is_noticed_before_training(command, spec, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(gdw.Training, "events", lambda self: pytest.fail("trained"))
+    monkeypatch.setattr(os, "fsync", full_disk)
+    path = tmp_path / "out.json"
+    assert main([*(RUN if command == "run" else ["sweep", str(spec)]), "--json", str(path)]) == 2
+    assert f"{path} cannot be written: No space left on device" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir() if p != spec] == []
+
+
+def test_a_disk_that_fills_up_while_training_costs_no_earlier_record(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "out.json"
+    assert main([*RUN, "--json", str(path)]) == 0
+    before = path.read_bytes()
+    real = gdw.Training.events
+
+    def filling(self):
+        yield from real(self)
+        monkeypatch.setattr(os, "fsync", full_disk)
+
+    monkeypatch.setattr(gdw.Training, "events", filling)
+    capsys.readouterr()
+    assert main([*RUN, "--seeds", "2", "--json", str(path)]) == 2
+    assert f"{path} cannot be written: No space left on device" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert {p.name for p in tmp_path.iterdir()} <= {"out.json", "out.json.lock"}
+
+
+def test_a_sweeps_line_that_does_not_fit_on_the_disk_leaves_no_torn_one(tmp_path, monkeypatch):
+    path = tmp_path / "out.jsonl"
+    sweep._append(path, '{"method": "a"}')
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="out.jsonl cannot be written: No space left.*records before are still there"):
+        sweep._append(path, '{"method": "b"}')
+    assert path.read_text("utf-8") == '{"method": "a"}\n'
+
+
+def test_a_real_limit_on_the_size_of_files(tmp_path):
+    resource, signal = pytest.importorskip("resource"), pytest.importorskip("signal")
+    path = tmp_path / "out.json"
+    files.write(path, "old")
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="out.json cannot be written: File too large"):
+            files.write(path, "x" * 5000)
+        with pytest.raises(OSError, match="out.jsonl cannot be written: File too large"):
+            sweep._append(tmp_path / "out.jsonl", "x" * 5000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_text("utf-8") == "old"
+    assert (tmp_path / "out.jsonl").read_bytes() == b""
+    assert {p.name for p in tmp_path.iterdir()} == {"out.json", "out.jsonl"}
+
+
+
+@pytest.mark.parametrize("kind", ["infinite", "not JSON"])
+def test_a_record_that_cannot_be_written_costs_that_record_alone(kind, tmp_path, monkeypatch):
+    experiment = gdw.Experiment(method="cross-entropy", epochs=1, train_per_class=40)
+    real = sweep._on
+
+    def spoiling(executor, groups):
+        for history in real(executor, groups):
+            if history.seed == 0:
+                history.metadata["seconds"] = float("inf") if kind == "infinite" else object()
+            yield history
+
+    from concurrent.futures import ThreadPoolExecutor
+
+    monkeypatch.setattr(sweep, "_on", spoiling)
+    path = tmp_path / "out.jsonl"
+    with ThreadPoolExecutor(1) as executor:
+        lines = list(sweep.resume([experiment, experiment.with_(seed=1)], path, executor))
+    kept = {record["seed"]: record for record in sweep.read(path)}
+    assert kept == {line["seed"]: line for line in lines}
+    assert kept[1]["error"] is None
+    if kind == "infinite":
+        assert kept[0]["seconds"] is None
+    else:
+        assert "its record cannot be written: TypeError" in kept[0]["error"]
+        assert sweep.count_done([experiment], path) == 0  # it is tried again
+
+
+def test_two_runs_do_not_write_to_one_file(tmp_path):
+    with RunRecords(tmp_path / "out.json"), pytest.raises(ValueError, match="another run or sweep is writing to"):
+        RunRecords(tmp_path / "out.json").__enter__()
+    with RunRecords(tmp_path / "out.json") as records:
+        assert records.records == {}
+
+
+def test_a_record_says_how_it_was_made(tmp_path):
+    record = sweep.record(history())
+    made = record["made"]
+    assert made.keys() >= {"device", "host", "system", "python", "torch", "numpy", "gdw", "engine"}
+    assert made["engine"].keys() >= {"threads", "precision", "derivative"}
+    if (files_root := gdw.training.metadata.ROOT / ".git").exists():
+        assert len(made["commit"].split("-")[0]) == 40, files_root
+
+
+def test_checkpoints_on_the_command_line_go_on_where_they_were(tmp_path, capsys):
+    arguments = [*RUN, "--epochs", "3", "--checkpoint", str(tmp_path / "kept"), "--checkpoint-seconds", "0"]
+    assert main([*arguments, "--json", str(tmp_path / "whole.json")]) == 0
+    newest = next((tmp_path / "kept").glob("*[0-9a-f].safetensors"))
+    newest.write_bytes(b"torn")
+    assert main([*arguments, "--json", str(tmp_path / "again.json")]) == 0
+    assert f"going on from {newest.with_suffix('.previous.safetensors')}" in capsys.readouterr().err
+    first, second = (json.loads((tmp_path / f"{name}.json").read_text("utf-8"))[0] for name in ("whole", "again"))
+    assert {**first, "seconds": 0, "date": 0} == {**second, "seconds": 0, "date": 0}
+    assert main([*arguments, "--seeds", "2", "--seeds-at-once", "2"]) == 2
+    assert "leave out --seeds-at-once" in capsys.readouterr().err
