@@ -28,7 +28,7 @@ from gdw.training.stepping import take_step
 
 # %%
 from gdw_notebooks.checks.prediction import Prediction
-from gdw_notebooks.checks.price import STATIONS, ForetoldRatio, PassOrder
+from gdw_notebooks.checks.price import STATIONS, PredictedCost, PassOrder
 from gdw_notebooks.examples.passes import PASSES, PLAIN, total
 from gdw_notebooks.figures.price import pass_bars, ratio_bars, savings
 from gdw_notebooks.panels.still import Still
