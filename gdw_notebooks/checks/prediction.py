@@ -119,7 +119,7 @@ class Prediction:
 
 
 def number_in(guess: object) -> float | None:
-    """The number that a guess holds, as in ``85``, ``np.float32(85)``, ``"85 %"`` or ``"≈ 85"``; None: it holds none."""
+    """The number in a guess such as ``85``, ``np.float32(85)``, ``"85 %"`` or ``"≈ 85"``; None: there is none."""
     if isinstance(guess, torch.Tensor | np.ndarray) and math.prod(guess.shape) == 1:
         guess = guess.item()
     if isinstance(guess, str) and (found := NUMBER.fullmatch(guess)):
