@@ -140,8 +140,8 @@ guess.reveal({"push on cat above push on bird": "never"}, look="which single pus
 
 # %% [markdown]
 # **What you see.** cat − bird is always $-0.5\,w$: never above 0. At $w=0.3$ the wrong push “dog!” is 0.3 times as
-# large, and so is the true message *not bird*. At $w=0$ nothing is pushed: the wrong messages are gone, and the true one
-# is gone too. With one weight, the best you can do with this picture is to ignore it.
+# large, and so is the true message *not bird*. At $w=0$ nothing is pushed: the wrong messages are gone, and the true
+# one is gone too. With one weight, the best you can do with this picture is to ignore it.
 
 # %% [markdown]
 # ## A weight for each flow

@@ -41,8 +41,8 @@ from gdw_notebooks.recorded import histories as record
 #
 # This is called a [bilevel](../docs/glossary.md#bilevel-optimisation) step. Here is a model with two parameters and
 # three pictures of cats, dogs and birds. Picture **B** shows a cat and is labelled *dog*. A picture is a pair of
-# numbers $x$; the logit of class $c$ is $z_c = u_c \cdot (\theta \odot x)$, with a fixed direction $u_c$ for each class.
-# These are all numbers that the step starts from:
+# numbers $x$; the logit of class $c$ is $z_c = u_c \cdot (\theta \odot x)$, with a fixed direction $u_c$ for each
+# class. These are all numbers that the step starts from:
 
 # %%
 for name, values in given():
@@ -108,11 +108,11 @@ print("g by double backward:", g.numpy().round(4))
 #   = \Bigl\langle \frac{\partial L}{\partial \theta'}, \frac{\partial \theta'}{\partial w_i} \Bigr\rangle
 #   = -\frac{\eta}{B} \,\bigl\langle \nabla_{\theta'} L,\; \nabla_\theta\, \ell_i \bigr\rangle .$$
 #
-# Nothing is differentiated twice: $g$ is an **inner product** of two ordinary gradients. Each $\nabla \ell_i$ is the sum
-# of flows times gradients of logits. So all $g_i$ together need $\langle \nabla_\theta z_{ic}, \nabla L \rangle$: how
-# fast each logit changes when the parameters move along the clean gradient. Automatic differentiation can compute this
-# for the whole batch in *one* forward pass, called a [forward-mode product](../docs/glossary.md#forward-mode-product).
-# `gdw` does this.
+# Nothing is differentiated twice: $g$ is an **inner product** of two ordinary gradients. Each $\nabla \ell_i$ is the
+# sum of flows times gradients of logits. So all $g_i$ together need $\langle \nabla_\theta z_{ic}, \nabla L \rangle$:
+# how fast each logit changes when the parameters move along the clean gradient. Automatic differentiation can compute
+# this for the whole batch in *one* forward pass, called a [forward-mode
+# product](../docs/glossary.md#forward-mode-product). `gdw` does this.
 
 # %%
 by_forward_mode = batch.meta_gradient(torch.ones(3, 3)).sum(1)  # one weight per image: add up its derivatives
@@ -171,14 +171,14 @@ guess.reveal(came, look="which method keeps something for the next batch?")
 # | | computes g at | what it does with g | what it keeps for the next batch |
 # | --- | --- | --- | --- |
 # | **L2RW** | weights 0 | $w_i \propto \max(0, -g_i)$, over the batch | nothing |
-# | **INSW** | its weights so far | $w = B \cdot \mathrm{softmax}(\phi)$; $\phi_i$ moves against $g_i$ | one number per image |
-# | **MWNet** | $w_i = V(\ell_i)$ | $V$ takes a step against $\sum_i g_i\, \nabla V(\ell_i)$ | $V$: 301 numbers |
+# | **INSW** | its weights so far | $w = B \cdot \mathrm{softmax}(\phi)$; $\phi_i$ moves against $g_i$ | a number per image |
+# | **MWNet** | $w_i = V(\ell_i)$ | $V$ steps against $\sum_i g_i\, \nabla V(\ell_i)$ | $V$: 301 numbers |
 #
-# **What you see.** L2RW drops B at once. INSW moves B down and A up. (Its softmax is multiplied by the number of images,
-# here 3, so that the mean weight is 1.) MWNet gives the wrong B the *largest* weight. This is no mistake: its $V$ starts
-# with random numbers, B has the largest loss, and this random $V$ happens to rise with the loss. The three losses are
-# close together, so the weights are too. $V$ needs many batches, but what it learns also holds for images that it has
-# never seen. Only INSW keeps a weight per image.
+# **What you see.** L2RW drops B at once. INSW moves B down and A up. (Its softmax is multiplied by the number of
+# images, here 3, so that the mean weight is 1.) MWNet gives the wrong B the *largest* weight. This is no mistake: its
+# $V$ starts with random numbers, B has the largest loss, and this random $V$ happens to rise with the loss. The three
+# losses are close together, so the weights are too. $V$ needs many batches, but what it learns also holds for images
+# that it has never seen. Only INSW keeps a weight per image.
 
 # %%
 sizes = {m.title: sum(p.numel() for p in m.parameters()) for m in methods}

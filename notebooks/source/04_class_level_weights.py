@@ -81,9 +81,9 @@ guess.reveal(came, look="stage 12: which weight is set by the constraint, and no
 # %% [markdown]
 # ## Stage two always moves
 #
-# The change is $s \cdot g / \mathrm{mean}|g|$ with the **step size** $s$. Only the *ratios* within a batch count. If the
-# clean loss is nearly perfect and $g$ is tiny, the weights move as far as ever. (If $g$ is 0 everywhere, nothing moves;
-# `gdw` does not divide by zero.)
+# The change is $s \cdot g / \mathrm{mean}|g|$ with the **step size** $s$. Only the *ratios* within a batch count. If
+# the clean loss is nearly perfect and $g$ is tiny, the weights move as far as ever. (If $g$ is 0 everywhere, nothing
+# moves; `gdw` does not divide by zero.)
 
 # %%
 problem, model = Problem("class"), Gains()
@@ -146,9 +146,9 @@ assert at_chance == 3
 
 # %% [markdown]
 # **What you see.** Every run without the constraint falls to chance (10 %) at some epoch. Three of the six stay there;
-# the other three climb again, but none of them comes near 93 %. A step size ten times larger or smaller changes the mean
-# by about a point. And *stage one alone* (only $V$, no change by $g$) loses several points: here the second stage brings
-# most of the gain.
+# the other three climb again, but none of them comes near 93 %. A step size ten times larger or smaller changes the
+# mean by about a point. And *stage one alone* (only $V$, no change by $g$) loses several points: here the second stage
+# brings most of the gain.
 #
 # ## Why does it fail?
 #
@@ -169,9 +169,9 @@ for on in (True, False):
 assert drift[True] < 1e-4 < 0.05 < drift[False]
 
 # %% [markdown]
-# The softmax does not change when all logits shift by the same amount. So why does the accuracy fall? The layers *below*
-# the logits do get this gradient. It changes the features that all classes share, at every step, and no loss reacts to
-# it and corrects it.
+# The softmax does not change when all logits shift by the same amount. So why does the accuracy fall? The layers
+# *below* the logits do get this gradient. It changes the features that all classes share, at every step, and no loss
+# reacts to it and corrects it.
 #
 # This is a claim, so test it. Two changes to GDW, three seeds each:
 # - **constraint off, common shift removed:** subtract from each image's gradient its mean over the classes;
@@ -216,8 +216,8 @@ guess.reveal(came, close=3, unit="%", look="how much of the failure does the com
 
 # %% [markdown]
 # **What you see.** Removing the common shift brings back most of what was lost, but not all of it. So the shift is the
-# main reason, and the constraint does something more: it also makes "dog!" smaller when "not cat" falls. And the sign of
-# $g$ alone is nearly as good as $g$ itself: on these data the size of $g$ adds little.
+# main reason, and the constraint does something more: it also makes "dog!" smaller when "not cat" falls. And the sign
+# of $g$ alone is nearly as good as $g$ itself: on these data the size of $g$ adds little.
 #
 # ## Ties: tied GDW *is* instance weighting
 #
@@ -267,9 +267,9 @@ Still(scores(table, title=title), alt=title + ". A dot for each of six seeds, a 
 #
 # **What you see.** On these digits six seeds show no clear difference between GDW and tied GDW. Both are more than
 # fifteen points above cross-entropy and more than seven above the clean set alone. So the gain comes from the **second
-# stage**, from asking the clean set about *this* batch, and not from asking about each class. The class-level weights do
-# something else (notebook 05 shows what), but on small data it does not show in the accuracy. The paper reports gains on
-# CIFAR.
+# stage**, from asking the clean set about *this* batch, and not from asking about each class. The class-level weights
+# do something else (notebook 05 shows what), but on small data it does not show in the accuracy. The paper reports
+# gains on CIFAR.
 #
 # ## Exercise 1: stage two and its constraint in five lines
 #
