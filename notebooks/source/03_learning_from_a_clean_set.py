@@ -171,14 +171,14 @@ guess.reveal(came, look="which method keeps something for the next batch?")
 # | | computes g at | what it does with g | what it keeps for the next batch |
 # | --- | --- | --- | --- |
 # | **L2RW** | weights 0 | $w_i \propto \max(0, -g_i)$, over the batch | nothing |
-# | **INSW** | its weights so far | $w = B \cdot \mathrm{softmax}(\phi)$; $\phi_i$ moves against $g_i$ | a number per image |
+# | **INSW** | its weights so far | $w = B \cdot \mathrm{softmax}(\phi)$; $\phi_i$ moves against $g_i$ | all $\phi_i$ |
 # | **MWNet** | $w_i = V(\ell_i)$ | $V$ steps against $\sum_i g_i\, \nabla V(\ell_i)$ | $V$: 301 numbers |
 #
 # **What you see.** L2RW drops B at once. INSW moves B down and A up. (Its softmax is multiplied by the number of
 # images, here 3, so that the mean weight is 1.) MWNet gives the wrong B the *largest* weight. This is no mistake: its
 # $V$ starts with random numbers, B has the largest loss, and this random $V$ happens to rise with the loss. The three
 # losses are close together, so the weights are too. $V$ needs many batches, but what it learns also holds for images
-# that it has never seen. Only INSW keeps a weight per image.
+# that it has never seen. Only INSW keeps a number $\phi_i$ per image.
 
 # %%
 sizes = {m.title: sum(p.numel() for p in m.parameters()) for m in methods}
