@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 WORDINGS: Mapping[str, tuple[str, ...]] = {
     "up": ("rises", "goes up", "higher", "increases", "pulled up", "+"),
     "down": ("falls", "goes down", "lower", "decreases", "pushed down", "-", "−"),
-    "rises": ("up", "goes up", "higher", "increases", "more"),
-    "falls": ("down", "goes down", "lower", "decreases", "less"),
+    "rises": ("up", "goes up", "higher", "increases", "more", "+"),
+    "falls": ("down", "goes down", "lower", "decreases", "less", "-", "−"),
     "stays": ("stays the same", "no change", "unchanged", "same", "it stays"),
     "goes": ("goes away", "disappears", "it goes", "no"),
     "falls to 0": ("0", "zero", "to 0", "falls to zero", "goes to 0", "goes to zero"),

@@ -164,7 +164,7 @@ guess
 # %% [markdown]
 # Now drag the end of the **cat's** bar to 0. Leave the bird's bar alone.
 
-# %%
+# %% tags=["reveals"]
 FlowMicroscope([cat_dog_bird(cat_picture())], mode="classes")
 
 # %% tags=["reveals"]

@@ -245,10 +245,9 @@ rows = interleaved(written | {"GDW, replayed": recorded.replay}, "cross-entropy"
 print(f"a recorded step of GDW: ≈ {len(recorded)} operations")
 for way, row in rows.items():
     print(f"{way:28} ≈ {1000 * row['seconds']:.1f} ms, ≈ {row['ratio']:.2f} plain steps")
-assert rows["GDW, replayed"]["seconds"] < rows["GDW"]["seconds"]
 
 # %% [markdown]
-# **What to look at.** The result is the same, bit for bit (the first assert), and it comes sooner.
+# **What to look at.** The result is the same, bit for bit (the assert). Compare the times of the last two lines.
 # `gdw.Experiment(..., capture=True)` trains in this way. A ResNet-32 on a CPU gains little from it, because its
 # products take nearly all the time; there `compile=True` helps (`benchmarks/README.md` has the measurements).
 #
