@@ -122,7 +122,7 @@ def numbers(answer: object, count: int | None = None) -> Float[Tensor, "count"]:
     """
     values = table(answer).flatten()
     if count is not None and len(values) != count:
-        raise LookAgain(f"{count} number{'s' * (count != 1)} are asked for here, and this has {len(values)}.")
+        raise LookAgain(f"{count} number{'s are' if count != 1 else ' is'} asked for here, and this has {len(values)}.")
     return values
 
 

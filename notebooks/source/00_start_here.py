@@ -102,8 +102,9 @@ base = gdw.Experiment(noise="uniform", rate=0.6)
 eight = json.loads(OUTCOMES.read_text("utf-8"))["uniform 60"]["methods"]  # recorded: eight seeds
 one = {name: gdw.run(base.with_(method=name)).accuracy for name in ways}
 for name in ways:
-    print(f"{name:14} seed 0: ≈ {one[name]:.1f} %   eight seeds: ≈ {eight[name]['mean']:.1f} ± {eight[name]['sd']:.1f} %")
-print(f"{'GDW':32}eight seeds: ≈ {eight['gdw']['mean']:.1f} ± {eight['gdw']['sd']:.1f} %")
+    print(f"{name:14} seed 0: ≈ {one[name]:.1f} %")
+for name in (*ways, "gdw"):
+    print(f"{name:14} eight seeds: ≈ {eight[name]['mean']:.1f} ± {eight[name]['sd']:.1f} %")
 mean = {name: eight[name]["mean"] for name in (*ways, "gdw")}
 
 # %% tags=["reveals"]

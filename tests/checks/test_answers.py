@@ -65,7 +65,7 @@ def paired() -> Case:
     minus = [-value for value in FIVE]
     return Case(
         lambda: PairedDifference(list("abcde")),
-        [(answer, MEAN) for answer in forms(FIVE)] + [(FIVE, np.float32(MEAN)), (FIVE, [MEAN]), (FIVE, torch.tensor(MEAN))],
+        [(answer, MEAN) for answer in forms(FIVE)] + [(FIVE, mean) for mean in (np.float32(MEAN), [MEAN])],
         [
             (([0.0] * 5, 0.0), "Number 2 of your differences"),
             ((minus, -MEAN), "Is it tied GDW minus GDW?"),
@@ -103,11 +103,12 @@ def lift_the_cat() -> Case:
 
 def label_weight() -> Case:
     def right(weights, probs, label):
-        return sum(w * p for c, (w, p) in enumerate(zip(weights, probs, strict=True)) if c != label) / (1 - probs[label])
+        total = sum(w * p for c, (w, p) in enumerate(zip(weights, probs, strict=True)) if c != label)
+        return total / (1 - probs[label])
 
     return Case(
         LabelWeight,
-        [right, lambda *a: float(right(*a)), lambda *a: right(*a).numpy(), lambda *a: [right(*a)], lambda *a: right(*a)[None]],
+        [right, lambda *a: float(right(*a)), lambda *a: right(*a).numpy(), lambda *a: [right(*a)]],
         [
             (lambda weights, probs, label: 0.0, "returns 0"),
             (lambda *a: -right(*a), "is not right"),
@@ -148,7 +149,7 @@ def inner_product() -> Case:
         InnerProduct,
         [right, lambda *a: right(*a).item(), lambda *a: [right(*a)],
          lambda own, clean, lr, batch: -lr * np.dot(own.numpy(), clean.numpy()) / batch,
-         lambda own, clean, lr, batch: -lr * sum(a * b for a, b in zip(own.tolist(), clean.tolist(), strict=True)) / batch],
+         lambda own, clean, lr, batch: -lr * sum(own[k].item() * clean[k].item() for k in (0, 1)) / batch],
         [
             (lambda *_: 0.0, "returns 0.0000"),
             (lambda *a: -right(*a), "Only the sign is wrong"),
@@ -156,7 +157,7 @@ def inner_product() -> Case:
             (lambda own, clean, lr, batch: -lr * own.dot(clean), "batch size 3"),
             (lambda own, clean, lr, batch: -lr * own.dot(clean) / 3, "batch size 2"),
             (lambda own, clean, lr, batch: -lr / batch * own.norm() * clean.norm(), "finite difference"),
-            (lambda own, clean, lr, batch: -lr / batch * own * clean, "1 number are asked" ),
+            (lambda own, clean, lr, batch: -lr / batch * own * clean, "1 number"),
             (lambda own, clean, lr, batch: -lr / batch * own[0] * clean[0], "finite difference"),
             ((1, -1, 1), "A function is asked for here"),
         ],
@@ -255,8 +256,10 @@ def three_cells() -> Case:
     right = {"wins": (0.0, 1.0), "loses": (0.2, 1.0), "undecided": (0.2, 0.1)}
     return Case(
         lambda: ThreeCells(CELLS),
-        [right, {k: list(v) for k, v in right.items()}, {k: np.array(v, np.float32) for k, v in right.items()},
-         {k.upper(): torch.tensor(v) for k, v in right.items()}, {"Win": (0, 1), "Loss": (0.2, 1), "Undecided": (0.2, 0.1)}],
+        [right, {k: list(v) for k, v in right.items()},
+         {k: np.array(v, np.float32) for k, v in right.items()},
+         {k.upper(): torch.tensor(v) for k, v in right.items()},
+         {"Win": (0, 1), "Loss": (0.2, 1), "Undecided": (0.2, 0.1)}],
         [
             (dict.fromkeys(right, (0.0, 1.0)), "1 of 3 are right. Look again at: loses, undecided"),
             (right | {"wins": (0.2, 1.0), "loses": (0.0, 1.0)}, "1 of 3 are right"),
@@ -307,7 +310,7 @@ def predicted_cost() -> Case:
             (9.5, "number of passes"),
             (3, "too little"),
             (10 / 3, "too much"),
-            ((9.5, 3), "1 number are asked for" ),
+            ((9.5, 3), "1 number"),
             (ORDER, "Numbers are asked for"),
         ],
     )  # fmt: skip

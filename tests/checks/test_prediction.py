@@ -43,7 +43,8 @@ def test_a_number_is_close_too_high_or_too_low():
 
 def test_a_word_is_right_or_not_however_it_is_written():
     choices = ("falls", "stays", "rises")
-    lines = revealed({"A": " Falls", "B": "rises", "C": "sideways", "D": 3}, dict.fromkeys("ABCD", "falls"), choices).lines
+    guesses = {"A": " Falls", "B": "rises", "C": "sideways", "D": 3}
+    lines = revealed(guesses, dict.fromkeys("ABCD", "falls"), choices).lines
     assert [line[-1] for line in lines] == [
         "right",
         "it is different",
@@ -66,7 +67,8 @@ def test_choices_with_capitals_can_be_guessed(guess):
 
 def test_a_question_may_have_several_right_answers():
     outcome, choices = {"best": ("L2RW", "fine-tune")}, ("L2RW", "fine-tune", "GDW")
-    said = [revealed({"best": g}, outcome, choices).lines[0] for g in ("l2rw", "fine-tune, L2RW", "L2RW and GDW", "GDW")]
+    guesses = ("l2rw", "fine-tune, L2RW", "L2RW and GDW", "GDW")
+    said = [revealed({"best": guess}, outcome, choices).lines[0] for guess in guesses]
     assert [line[-1] for line in said] == ["right", "right", "it is different", "it is different"]
     assert said[0][2] == "L2RW and fine-tune"
 
@@ -79,7 +81,7 @@ def test_every_choice_of_the_course_is_right_as_it_is_written(choices):
             assert found == ["right" if other == right else "it is different" for other in choices]
 
 
-@pytest.mark.parametrize("guess", [93, 93.0, np.float32(93), np.int64(93), "93", "93 %", "≈ 93", "93,0", torch.tensor(93)])
+@pytest.mark.parametrize("guess", [93, np.float32(93), np.int64(93), "93", "93 %", "≈ 93", "93,0", torch.tensor(93)])
 def test_a_number_in_any_form(guess):
     assert revealed({"GDW": guess}, {"GDW": 93.2}, close=1).lines[0][1:] == ("93", "≈ 93.2", "close")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gdw_notebooks.checks.price import STATIONS, PredictedCost, PassOrder
+from gdw_notebooks.checks.price import STATIONS, PassOrder, PredictedCost
 from gdw_notebooks.examples.passes import KINDS, PASSES, total
 
 ORDER = [
