@@ -9,6 +9,10 @@ A source with exercises becomes two. In its code cells the lines between
 
 are `answer = 3 * 4` in notebooks/solutions/, and `# YOUR CODE`, `answer = None` in notebooks/.
 
+A code cell that begins with `# %% tags=["reveals"]` shows what a prediction or an exercise asks for. It is run in both
+notebooks, but the one in notebooks/ stores no output of it; the solved one stores all. So a source with such cells
+becomes two notebooks too.
+
     python -m tools.build_notebooks            # all
     python -m tools.build_notebooks 01 03      # those whose file name starts so
 """
@@ -34,11 +38,19 @@ METADATA = {  # nothing of the machine that ran it
 }
 
 BLOCK = re.compile(r"(?ms)^(?P<indent>[ \t]*)# BEGIN SOLUTION\n(?P<body>.*?)^[ \t]*# END SOLUTION$")
+REVEALS = "reveals"  # the tag of a cell whose output answers a question above it
+DOCS = re.compile(r"\]\(\.\./docs/")  # a link from notebooks/ to docs/
 STUB = re.compile(r"^[ \t]*# STUB: ?(.*)$")
 
 
 def has_solution(source: Path) -> bool:
-    return BLOCK.search(source.read_text("utf-8")) is not None
+    """Whether the solved notebook differs from the one that students open."""
+    text = source.read_text("utf-8")
+    return BLOCK.search(text) is not None or f'tags=["{REVEALS}"]' in text
+
+
+def reveals(cell: NotebookNode) -> bool:
+    return cell.cell_type == "code" and REVEALS in cell.metadata.get("tags", [])
 
 
 def solve(code: str) -> str:
@@ -68,6 +80,8 @@ def generate(source: Path, *, solved: bool) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source = solve(cell.source) if solved else pose(cell.source)
+        elif solved:  # one folder deeper
+            cell.source = DOCS.sub("](../../docs/", cell.source)
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
@@ -76,7 +90,7 @@ def generate(source: Path, *, solved: bool) -> NotebookNode:
 
 
 def targets(source: Path, root: Path = NOTEBOOKS) -> Iterator[tuple[Path, bool]]:
-    """Where a source's notebooks lie, each with whether it is the solved one."""
+    """Where a source's notebooks are, each with whether it is the solved one."""
     name = source.relative_to(root / "source").with_suffix(".ipynb")
     yield root / name, False
     if has_solution(source):
@@ -107,12 +121,20 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     return notebook
 
 
+def hide_answers(notebook: NotebookNode) -> None:
+    """Store cells that answer a question as not yet run; nbval runs them, and compares nothing."""
+    for cell in filter(reveals, notebook.cells):
+        cell.outputs, cell.execution_count = [], None
+
+
 def build(source: Path, root: Path = NOTEBOOKS) -> list[Path]:
-    """Make, run and write a source's notebooks; returns where they lie."""
+    """Make, run and write a source's notebooks; returns their paths."""
     written = []
     for target, solved in targets(source, root):
         target.parent.mkdir(parents=True, exist_ok=True)
         notebook = execute(generate(source, solved=solved), target.parent)
+        if not solved:
+            hide_answers(notebook)
         nbformat.write(notebook, target)
         written.append(target)
     return written

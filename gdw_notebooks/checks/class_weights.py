@@ -1,4 +1,4 @@
-"""Exercises of notebook 04: stage two with its constraint in five lines, and ties that make it instance weighting."""
+"""Exercises of notebook 04: stage two with its constraint in five lines, and why tied weights are instance weights."""
 
 import torch
 from torch import Tensor, nn
@@ -8,17 +8,18 @@ from gdw.methods import GDW
 from gdw_notebooks.checks.exercise import Exercise, compare
 
 CASES, SEED = 12, 4
-LOOSE = 1e-5  # whether weights end at 0 or at the library's 1e-6 is no matter here
+LOOSE = 1e-5  # the smallest weight may be 0 or the library's 1e-6
 
 
 class SecondStage(Exercise):
     """``second_stage(weights, g, probs, labels, step_size, clip)`` gives the weights of the real step, [B, C]."""
 
     title = "Stage two and its constraint"
+    notebook, heading = "04_class_level_weights", "Exercise 1: stage two and its constraint in five lines"
     hints = (
-        "Five things in a row: scale, change, clip, move (never below 0), and the label's weight.",
+        "Five steps in this order: scale, change, clip, move (never below 0), and the label's weight.",
         "The change is step_size · g divided by the mean of |g| over the whole batch; weights move against it.",
-        "The label's weight comes last: the sum of w · p over the other classes, divided by their p in all.",
+        "The label's weight comes last: the sum of w · p over the other classes, divided by the sum of their p.",
     )
     praise = "It agrees with gdw.methods.GDW on twelve random batches."
 
@@ -31,12 +32,13 @@ class EqualTies(Exercise):
     """``instance_gradient(logits, labels, weights)``: gradient of mean(w_i · loss_i) with respect to the logits."""
 
     title = "Equal ties"
+    notebook, heading = "04_class_level_weights", "Exercise 2: equal ties"
     hints = (
-        "Nothing of GDW is needed: torch.nn.functional.cross_entropy with reduction='none', and autograd.",
+        "You need nothing of GDW: torch.nn.functional.cross_entropy with reduction='none', and autograd.",
         "Give the logits requires_grad_(), multiply each loss by its weight, take the mean.",
         "torch.autograd.grad(loss, logits) returns a tuple of one: [B, C].",
     )
-    praise = "Equal to w · flows / B to twelve digits: with ties GDW's weights are weights of instances."
+    praise = "Equal to w · flows / B to twelve digits: with ties, GDW's weights are instance weights."
 
     def examine(self, function) -> None:
         random = torch.Generator().manual_seed(SEED)
@@ -52,7 +54,9 @@ def _case(random: torch.Generator) -> tuple:
     weights = torch.rand(rows, 1, generator=random, dtype=torch.float64).expand(rows, classes)
     gradient = torch.randn(rows, classes, generator=random, dtype=torch.float64)
     probs = torch.randn(rows, classes, generator=random, dtype=torch.float64).softmax(-1)
-    return weights, gradient, probs, torch.randint(classes, (rows,), generator=random), 0.3, 0.5
+    labels = torch.randint(classes, (rows,), generator=random)
+    step_size, clip = (0.1 + 0.6 * torch.rand(2, generator=random, dtype=torch.float64)).round(decimals=2).tolist()
+    return weights, gradient, probs, labels, step_size, clip
 
 
 def _second_stage(weights, gradient, probs, labels, step_size, clip) -> Tensor:

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from gdw.comparison.report import Difference
-from gdw_notebooks.checks.exercise import Exercise, LookAgain
+from gdw_notebooks.checks.exercise import Exercise, LookAgain, numbers
+from gdw_notebooks.checks.words import choose
 from gdw_notebooks.figures.effect_map import verdict
 
 KINDS = ("wins", "loses", "undecided")
+ROUNDING = 1e-6  # a rate from float32 is as good
 
 
 class ThreeCells(Exercise):
@@ -17,9 +21,10 @@ class ThreeCells(Exercise):
     """
 
     title = "Three cells"
+    notebook, heading = "06_when_does_it_help", "Exercise: three cells"
     hints = (
         "A win is more than a positive number: the whole interval must lie above 0.",
-        "A hatched cell's interval holds 0, whatever the colour of the cell.",
+        "A hatched cell is undecided: its interval contains 0, whatever its colour.",
         "Choose the rival in the panel, press “Show as table”, and read the last column.",
     )
     praise = "Which of the three you see depends on the data more than on the method."
@@ -29,7 +34,10 @@ class ThreeCells(Exercise):
         self.cells = dict(cells)
 
     def examine(self, answer) -> None:
-        if not isinstance(answer, Mapping) or set(answer) != set(KINDS):
+        if not isinstance(answer, Mapping):
+            raise LookAgain(f"A dictionary with the keys {', '.join(KINDS)} is asked for here.")
+        answer = {choose(key, KINDS): cell for key, cell in answer.items()}
+        if set(answer) != set(KINDS):
             raise LookAgain(f"A dictionary with the keys {', '.join(KINDS)} is asked for here.")
         wrong = [kind for kind in KINDS if self._kind(answer[kind]) != kind]
         if wrong:
@@ -37,9 +45,11 @@ class ThreeCells(Exercise):
 
     def _kind(self, cell) -> str:
         try:
-            rate, imbalance = map(float, cell)
-        except (TypeError, ValueError):
+            rate, imbalance = numbers(cell, 2).tolist()
+        except LookAgain:
             raise LookAgain(f"A cell is a pair (rate, imbalance), as in (0.2, 0.1); this is {cell!r}.") from None
-        if (rate, imbalance) not in self.cells:
-            raise LookAgain(f"The map has no cell with noise rate {rate:g} and imbalance {imbalance:g}.")
-        return verdict(self.cells[rate, imbalance])
+        near = [c for c in self.cells if np.allclose(c, (rate, imbalance), rtol=0, atol=ROUNDING)]
+        if not near:
+            swapped = " Is it (imbalance, rate)?" if (imbalance, rate) in self.cells else ""
+            raise LookAgain(f"The map has no cell with noise rate {rate:g} and imbalance {imbalance:g}.{swapped}")
+        return verdict(self.cells[near[0]])

@@ -1,30 +1,34 @@
 """What an exercise is: it looks at an answer, says what to look at again, and gives one more hint each time.
 
-An exercise of one's own is a subclass with three texts and one method::
+An exercise of your own is a subclass with a few texts and one method::
 
     class HalfOfSix(Exercise):
         title = "Half of six"
         hints = ("Share six between two.", "Which number, added to itself, gives six?")
-        praise = "Three it is."
+        praise = "It is three."
 
         def examine(self, answer):
             (value,) = numbers(answer, 1)
             if value != 3:
                 raise LookAgain(f"{value:g} twice is {2 * value:g}, not six.")
 
-A notebook makes the object once, near its top, and calls it as often as it likes: ``half_of_six(2.5)``. The tries
-are counted in that object, so that running the answer's cell again goes on to the next hint.
+Wrong tries are counted by the exercise's name for as long as the kernel runs, not in the object: running the cell that
+makes the object again does not start from the first hint.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gdw_notebooks.checks.feedback import LOOK_AGAIN, NOT_ANSWERED, RIGHT, Feedback
+
+_tries: Counter[str] = Counter()  # wrong tries of each exercise in this kernel, by name
 
 
 class LookAgain(Exception):
@@ -36,21 +40,37 @@ class NotAnswered(Exception):
 
 
 class Exercise:
-    """One exercise: subclass it, write the three texts and ``examine``.
+    """One exercise: subclass it, write the texts and ``examine``.
 
     Attributes:
         title: a few words, shown before the verdict.
-        hints: from a nudge to almost the way; one more is shown at each wrong try, never the answer itself.
+        hints: from a small hint to almost the whole way; one more is shown at each wrong try.
         praise: what a right answer has shown.
-        tries: wrong tries so far.
+        notebook: file name of the notebook without its ending; with it the last hint names the place of the solution.
+        heading: the heading of the exercise in that notebook.
     """
 
     title: ClassVar[str] = ""
     hints: ClassVar[tuple[str, ...]] = ()
     praise: ClassVar[str] = ""
+    notebook: ClassVar[str] = ""
+    heading: ClassVar[str] = ""
 
-    def __init__(self) -> None:
-        self.tries = 0
+    @property
+    def tries(self) -> int:
+        """Wrong tries so far, of all objects of this exercise."""
+        return _tries[self._name()]
+
+    def start_over(self) -> None:
+        """Forget the wrong tries: the next one earns the first hint."""
+        del _tries[self._name()]
+
+    def all_hints(self) -> tuple[str, ...]:
+        """The hints, and last the place of the solution."""
+        if not self.notebook:
+            return self.hints
+        place = f"One solution is in solutions/{self.notebook}.ipynb, in the cell below “{self.heading}”."
+        return (*self.hints, place)
 
     def examine(self, *answer) -> None:
         """Return nothing for a right answer; raise ``LookAgain`` with what to look at for any other."""
@@ -74,8 +94,11 @@ class Exercise:
         return f"{type(self).__name__}()"
 
     def _look_again(self, problem: str) -> Feedback:
-        self.tries += 1
-        return Feedback(self.title, LOOK_AGAIN, problem, self.hints[: self.tries])
+        _tries[self._name()] += 1
+        return Feedback(self.title, LOOK_AGAIN, problem, self.all_hints()[: self.tries])
+
+    def _name(self) -> str:
+        return f"{type(self).__module__}.{type(self).__qualname__}"
 
 
 def is_placeholder(answer: object) -> bool:
@@ -97,15 +120,38 @@ def numbers(answer: object, count: int | None = None) -> Float[Tensor, "count"]:
     Raises:
         LookAgain: not numbers, not finite, or not as many.
     """
-    try:
-        values = torch.as_tensor(answer).detach().double().flatten()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise LookAgain(f"Numbers are asked for here: {explain(error)}.") from error
+    values = table(answer).flatten()
     if count is not None and len(values) != count:
-        raise LookAgain(f"{count} number{'s' * (count != 1)} are asked for here, and this has {len(values)}.")
+        raise LookAgain(f"{count} number{'s are' if count != 1 else ' is'} asked for here, and this has {len(values)}.")
+    return values
+
+
+def table(answer: object) -> Float[Tensor, "..."]:
+    """The answer as float64 numbers in its own shape.
+
+    Raises:
+        LookAgain: not numbers, rows of different lengths, or not finite.
+    """
+    try:
+        values = torch.tensor(_plain(answer), dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise LookAgain(f"Numbers are asked for here: {explain(error)}.") from error
     if not values.isfinite().all():
         raise LookAgain("Not all of these numbers are finite: look for a division by zero.")
     return values
+
+
+def _plain(answer: object) -> object:
+    """Tensors, arrays, series, tuples and ranges as plain lists; a list of one-number tensors too."""
+    if isinstance(answer, Tensor):
+        return answer.detach().cpu().tolist()
+    if isinstance(answer, np.ndarray | np.generic):
+        return _plain(answer.tolist()) if isinstance(answer, np.ndarray) else answer.item()
+    if isinstance(answer, list | tuple | range):
+        return [_plain(part) for part in answer]
+    if not isinstance(answer, str | bytes) and hasattr(answer, "to_numpy"):
+        return answer.to_numpy().tolist()
+    return answer
 
 
 def call(function: object, *arguments) -> object:
@@ -133,7 +179,7 @@ def compare(
     describe: Callable[..., str],
     tolerance: float = 1e-9,
 ) -> None:
-    """Let the student's function and a reference meet the same arguments.
+    """Give the student's function and a reference the same arguments, and compare what they return.
 
     Args:
         cases: tuples of arguments.
@@ -145,11 +191,26 @@ def compare(
             what should have).
     """
     for arguments in cases:
-        expected = numbers(reference(*arguments))
-        got = numbers(call(function, *arguments), len(expected))
+        expected = table(reference(*arguments))
+        got = table(call(function, *_copies(arguments)))
+        if expected.ndim == 0:  # a number in a list of one is as good
+            got = got.squeeze()
+        if got.shape != expected.shape:
+            raise LookAgain(
+                f"{describe(*arguments)} it returns {_shape(got)}, and {_shape(expected)} is wanted."
+            )
         if (got - expected).abs().max() > tolerance:
-            shown = ", ".join(f"{value:.4g}" for value in got.tolist())
-            raise LookAgain(f"{describe(*arguments)} it returns {shown}, which is not it.")
+            shown = ", ".join(f"{value:.4g}" for value in got.flatten().tolist())
+            raise LookAgain(f"{describe(*arguments)} it returns {shown}, which is not right.")
+
+
+def _copies(arguments: tuple) -> tuple:
+    """So that a function that changes its arguments does not change the case."""
+    return tuple(part.clone() if isinstance(part, Tensor) else part for part in arguments)
+
+
+def _shape(values: Tensor) -> str:
+    return "one number" if values.ndim == 0 else f"a table of shape {tuple(values.shape)}"
 
 
 def explain(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""What an exercise says back: the same text on every run, in words first and in colour second."""
+"""What an exercise answers: the same text on every run; the words carry the meaning, the colour only repeats it."""
 
 from dataclasses import dataclass
 from html import escape

@@ -15,17 +15,18 @@ class LiftTheCat(Exercise):
     """Weights at or above 0, for cat, dog and bird, that end with cat above bird and a sum of 0."""
 
     title = "Lift the cat"
+    notebook, heading = "01_gradient_flows", "Exercise 1: lift the cat"
     hints = (
-        "Which of the three pushes holds the cat down? And which one holds the bird down?",
+        "Which of the three pushes keeps the cat down? And which one keeps the bird down?",
         "The pushes are −0.6, +0.7 and −0.1 before weighting. Shrink the one that says 'not cat', keep 'not bird'.",
-        "Choose the weights of cat and bird freely; then dog's push must be whatever brings the sum back to 0.",
+        "Choose the weights of cat and bird freely; then the dog's push must bring the sum back to 0.",
     )
-    praise = "The true class now stands above the innocent one: something no single instance weight can do."
+    praise = "The push on cat is now above the push on bird. No single instance weight can do this."
 
     def examine(self, weights) -> None:
         weights = numbers(weights, len(PROBS))
         if weights.min() < 0:
-            raise LookAgain("A weight lies below 0: that would turn a flow round, and not only scale it.")
+            raise LookAgain("A weight is below 0: this would reverse a flow instead of scaling it.")
         pushes = -weights * _flows(torch.tensor([PROBS]), torch.tensor([DOG]))[0]
         difference = (pushes[CAT] - pushes[BIRD]).item()
         if difference <= 0:
@@ -40,9 +41,10 @@ class LabelWeight(Exercise):
     """A function of one instance's weights, probabilities and label that gives the label's own weight."""
 
     title = "The label's weight"
+    notebook, heading = "01_gradient_flows", "Exercise 2: the label's weight"
     hints = (
         "Write the sum of all weighted flows, w[c] * (p[c] − y[c]), and ask which single weight makes it 0.",
-        "The label's own flow is p[label] − 1. All the other terms of the sum hold no unknown: bring them to one side.",
+        "The label's own flow is p[label] − 1. All other terms of the sum are known: bring them to one side.",
         "The sum over the other classes of w[c] * p[c], divided by something that depends on p[label] alone.",
     )
     praise = "It agrees with gdw.gradients.flows.zero_mean on random weights, probabilities and labels, to nine digits."

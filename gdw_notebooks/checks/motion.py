@@ -6,7 +6,7 @@ from gdw.training.history import History
 from gdw_notebooks.checks.exercise import Exercise, LookAgain, numbers
 from gdw_notebooks.figures.ledger import push_over_pull
 
-SHARE = 0.02  # how far a ratio read off the record may be from it
+SHARE = 0.02  # largest relative difference between the answer and the recorded ratio
 
 
 class HighestRatio(Exercise):
@@ -18,18 +18,21 @@ class HighestRatio(Exercise):
     """
 
     title = "The most pushed class"
+    notebook, heading = "05_weights_in_motion", "Exercise: the most pushed class"
     hints = (
         "history['pull_push'] is [epochs, before/after, pull/push, classes]; epochs count from 0 there.",
         "Divide push by pull, class by class, before weighting: argmax says which one.",
         "Then take the same class after weighting, whether or not it is still the highest.",
     )
-    praise = "Much of what the rare class hears is 'not me' from the others; weighting changes how loud that is."
+    praise = "Images of other classes push the rare class's logit down far more than its own images pull it up."
 
     def __init__(self, history: History, epoch: int):
         super().__init__()
-        self.ratio = push_over_pull(history)[epoch - 1]
+        self.ratio, self.names = push_over_pull(history)[epoch - 1], tuple(map(str, history.class_names))
 
     def examine(self, answer) -> None:
+        if isinstance(answer, list | tuple) and answer and isinstance(answer[0], str) and answer[0] in self.names:
+            answer = (self.names.index(answer[0]), *answer[1:])
         which, before, after = numbers(answer, 3).tolist()
         highest = int(np.nanargmax(self.ratio[0]))
         if which != highest:

@@ -30,6 +30,7 @@ class MemorisationStarts(Exercise):
     """
 
     title = "Where memorisation starts"
+    notebook, heading = "08_real_pictures", "Exercise: the score, and where memorisation starts"
     hints = (
         "history['test_accuracy'] is [epochs] and history['group_loss'] is [epochs, right/wrong]; the first row is "
         "epoch 1.",

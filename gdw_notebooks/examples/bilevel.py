@@ -17,7 +17,6 @@ from gdw_notebooks.examples.bilevel_text import TEXTS
 from gdw_notebooks.examples.small_problem import (
     CLASS,
     INSTANCE,
-    RATE,
     Gains,
     Problem,
     finite_difference,
@@ -113,7 +112,7 @@ def _judge(trail: "_Trail", problem: Problem, model: nn.Module, step: Step, weig
     trail.add("virtual step", {"theta_virtual": virtual["theta"][None]})
     clean = clean_gradient(model, virtual, *step.meta_batch)["theta"]
     trail.add("clean loss", {"meta_loss": meta_loss(problem, weights).view(1, 1), "clean": clean[None]})
-    trail.add("tangent", {"t": logit_tangent(model, step.images, {"theta": RATE * clean})})
+    trail.add("tangent", {"t": logit_tangent(model, step.images, {"theta": problem.rate * clean})})
     return clean
 
 
@@ -129,7 +128,7 @@ def _stage_two(trail: "_Trail", problem: Problem, method: methods.GDW, step: Ste
 def _real_step(problem: Problem) -> tuple[Tensor, Tensor]:
     """The gradient that the library's own step sends back, and theta after it: a fresh model and method."""
     model = Gains()
-    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+    optimizer = torch.optim.SGD(model.parameters(), lr=problem.rate)
     sent_back = take_step(problem.step(model), problem.method(), optimizer)
     return sent_back, model.theta.detach()
 

@@ -1,4 +1,4 @@
-"""What is said at each stage of the bilevel step: a title, the arrow's formula (mathtext), a sentence to read by."""
+"""The texts of each stage of the bilevel step: a title, the formula (mathtext), and a sentence that explains it."""
 
 _SHARED = {
     "forward": (
@@ -9,7 +9,7 @@ _SHARED = {
     "softmax": (
         "Softmax: the logits become probabilities",
         r"$p_i = \mathrm{softmax}(z_i), \quad \ell_i = -\log p_{i, y_i}$",
-        "The wrong label costs most: the model already leans to the truth.",
+        "B has the largest loss: the model already gives the true class more probability than the label.",
     ),
     "flows": (
         "The flows: what each picture wants to send back",
@@ -17,24 +17,24 @@ _SHARED = {
         "Each row sums to 0: the label's logit is pulled up (negative), the others are pushed down.",
     ),
     "virtual step": (
-        "A virtual step: a try, to be thrown away",
+        "A virtual step: a try that will be thrown away",
         r"$\theta' = \theta - \frac{\eta}{B} \sum_i \sum_c w_{ic} \, d_{ic} \, \nabla_\theta z_{ic}$",
-        "θ itself has not moved. θ′ exists only to be judged.",
+        "θ itself has not moved. θ′ is only used to compute the clean loss.",
     ),
     "clean loss": (
         "The clean pictures judge the try",
         r"$L = \frac{1}{M} \sum_m \ell(x_m, y_m; \theta'), \quad \nabla L = \partial L / \partial \theta'$",
-        "Here alone do the clean labels speak. They say which way θ′ should have gone, and never move θ.",
+        "Only here are the clean labels used. They show which way θ′ should have gone; they never move θ.",
     ),
     "tangent": (
-        "One forward-mode product answers for all cells",
+        "One forward-mode product gives all cells",
         r"$t_{ic} = \langle \nabla_\theta z_{ic}, \; \eta \nabla L \rangle$",
-        "How each logit would move along the clean gradient: all inner products at once, no double backward.",
+        "How fast each logit changes along the clean gradient: all inner products at once, no double backward.",
     ),
     "real step": (
         "The real step: θ moves, with the final weights",
         r"$\theta \leftarrow \theta - \frac{\eta}{B} \sum_{ic} w_{ic} \, d_{ic} \, \nabla_\theta z_{ic}$",
-        "It starts from θ, not from θ′, which is gone now. So are the weights.",
+        "It starts from θ, not from θ′. θ′ is thrown away now, and so are the weights.",
     ),
 }
 
@@ -42,13 +42,13 @@ _INSTANCE = {
     "weights given": (
         "One weight for each picture, all 1 to begin with",
         r"$w_i = 1$",
-        "Which of them should fall? The clean pictures will say.",
+        "Which of them should fall? The clean pictures decide.",
     ),
     "meta gradient": (
         "g: does following this picture help the clean loss?",
         r"$g_i = \partial L / \partial w_i = -\frac{1}{B} \sum_c d_{ic} \, t_{ic}"
         r" = -\frac{\eta}{B} \langle \nabla \ell_i, \nabla L \rangle$",
-        "Below 0: more weight lowers the clean loss. The finite difference moves one weight and looks: the same.",
+        "Below 0: more weight lowers the clean loss. The finite difference changes one weight at a time: the same.",
     ),
     "stage two": (
         "The weights move against g",
@@ -61,12 +61,12 @@ _CLASS = {
     "stage one": (
         "Stage one: V turns each loss into a weight",
         r"$w_{ic} = V(\ell_i)$",
-        "One weight per picture, copied to all its flows. V is all that is kept from step to step.",
+        "One weight per picture, copied to all its flows. Only V is kept from step to step.",
     ),
     "constraint holds already": (
         "The constraint changes nothing yet",
         r"$w_{i y_i} = \sum_{c \neq y_i} w_{ic} \, p_{ic} / (1 - p_{i y_i})$",
-        "A mean of equal weights is that weight: instance weighting satisfies it already.",
+        "The mean of equal weights is the same weight: instance weights already satisfy the constraint.",
     ),
     "meta gradient": (
         "g: does following this flow help the clean loss?",
@@ -76,7 +76,7 @@ _CLASS = {
     "V learns": (
         "V learns from g; its new weights wait for the next batch",
         r"$\phi \leftarrow \mathrm{Adam}(\phi, \; \sum_{ic} g_{ic} \, \partial w_{ic} / \partial \phi)$",
-        "A small change here; it counts in the next step. w is as it was.",
+        "A small change, used from the next step on. w does not change here.",
     ),
     "stage two": (
         "Stage two: every flow's weight moves against g",
@@ -86,7 +86,7 @@ _CLASS = {
     "constraint again": (
         "The constraint sets the label's weight again",
         r"$w_{i y_i} = \sum_{c \neq y_i} w_{ic} \, p_{ic} / (1 - p_{i y_i})$",
-        "Stage two's own move on the label's flow is overwritten: it follows from the other flows.",
+        "What stage two did to the label's weight is overwritten: this weight follows from the others.",
     ),
     "constraint off": (
         "Constraint off: the label's weight stays as stage two left it",

@@ -42,12 +42,16 @@ class Problem:
     Args:
         mode: ``"instance"`` or ``"class"``.
         zero_mean: whether class-level weights are constrained.
-        meta_labels: of the clean batch; others than its own make it dirty.
+        meta_labels: labels of the clean batch; other labels than its own make it dirty.
+        rate: learning rate of the virtual and the real step.
+        count: how many of the three pictures are in the batch, from the first.
     """
 
     mode: str = INSTANCE
     zero_mean: bool = True
     meta_labels: tuple[int, ...] = META_LABELS
+    rate: float = RATE
+    count: int = len(LABELS)
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -65,8 +69,8 @@ class Problem:
         return torch.tensor(META_IMAGES, dtype=torch.float64), torch.tensor(self.meta_labels)
 
     def step(self, model: nn.Module) -> Step:
-        images = torch.tensor(IMAGES, dtype=torch.float64)
-        return Step(model, images, torch.tensor(LABELS), meta_batch=self.meta_batch(), lr=RATE)
+        images, labels = torch.tensor(IMAGES[: self.count], dtype=torch.float64), torch.tensor(LABELS[: self.count])
+        return Step(model, images, labels, meta_batch=self.meta_batch(), lr=self.rate)
 
     def method(self, **changes) -> methods.GDW:
         """GDW; in instance mode tied and without V, so that every weight starts at 1."""
@@ -90,7 +94,7 @@ def virtual_theta(model: nn.Module, step: Step, weights: Tensor) -> dict[str, Te
     start = {name: p.detach() for name, p in trainable(model).items()}
     sent_back = weights * step.flows / len(step)
     (gradient,) = torch.autograd.grad(step.logits, model.theta, sent_back, retain_graph=True)
-    return virtual_parameters(start, {"theta": gradient}, {"theta": RATE})
+    return virtual_parameters(start, {"theta": gradient}, {"theta": step.lr})
 
 
 def finite_difference(problem: Problem, weights: Tensor) -> Tensor:
@@ -113,3 +117,15 @@ def logit_directions(model: nn.Module, step: Step) -> Tensor:
     """Gradient of every logit with respect to the two parameters, [instances, classes, 2]."""
     rows = [torch.autograd.grad(logit, model.theta, retain_graph=True)[0] for logit in step.logits.flatten()]
     return torch.stack(rows).view(*step.logits.shape, 2)
+
+
+def given() -> list[tuple[str, str]]:
+    """Every number that the step starts from, as (name, values) in words."""
+
+    def pair(values) -> str:
+        return "(" + ", ".join(f"{value:g}".replace("-", "−") for value in values) + ")"
+
+    pictures = [(f"picture {name}", pair(x)) for name, x in zip(INSTANCES, IMAGES, strict=True)]
+    clean = [(f"clean picture '{CLASSES[k]}'", pair(x)) for k, x in zip(META_LABELS, META_IMAGES, strict=True)]
+    directions = [(f"direction u of class {name}", pair(u)) for name, u in zip(CLASSES, DIRECTIONS, strict=True)]
+    return [*pictures, *clean, *directions, ("θ at the start", pair(START)), ("learning rate η", f"{RATE:g}")]

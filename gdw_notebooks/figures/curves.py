@@ -95,7 +95,9 @@ def _finding(groups: dict[str, list[History]], name: str) -> str:
     ends = {style.method_title(m): float(last(runs, name, SCORE_EPOCHS)[0]) for m, runs in groups.items()}
     unit = " %" if "accuracy" in name else ""
     best_first = sorted(ends.items(), key=lambda item: -item[1])
-    shown = ", ".join(f"{method} {value:.1f}{unit}" for method, value in best_first[:3])
+    shown = ", ".join(f"{method} ≈ {value:.1f}{unit}" for method, value in best_first[:3])
     epochs = max(len(run) for runs in groups.values() for run in runs)
-    seeds = spread_note(next(iter(groups.values())))
-    return f"After {epochs} epoch{'s' * (epochs > 1)}: {shown} ({seeds})"
+    notes = [spread_note(next(iter(groups.values())))]
+    if epochs > 1:
+        notes.insert(0, f"mean of the last {min(epochs, SCORE_EPOCHS)} epochs")
+    return f"After {epochs} epoch{'s' * (epochs > 1)}: {shown} ({'; '.join(notes)})"

@@ -1,4 +1,4 @@
-"""The flow ledger: who pays and who is paid, by true class and flow class; and each class's pull against its push."""
+"""The flow ledger: mean weights and mass by true class and flow class, and each class's pull beside its push."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from gdw.training.history import History
 from gdw_notebooks.figures import style
 
 WIDTH, ROW_HEIGHT, HEAD = 13.6, 3.55, 1.2  # inches; the head with the legend at the foot
-LEAST = 1e-5  # of the pull's and push's axis: below it nothing is felt
+LEAST = 1e-5  # smallest pull or push on the axis
 SIDES = {"pull": ("^", "#0063a6"), "push": ("v", "#b34700")}
 MOST_NAMES = 12  # classes; with more of them their names no longer fit
 
@@ -19,7 +19,7 @@ MOST_NAMES = 12  # classes; with more of them their names no longer fit
 def flow_ledger(histories: Sequence[History], epoch: int, *, title: str | None = None, large: bool = False) -> Figure:
     """One row per run: mean weight, share of gradient mass, and each class's pull and push.
 
-    Open marks stand before weighting (the flows as they are), filled ones after (what was sent back).
+    Open marks: before weighting (the flows as they are). Filled marks: after weighting (what was sent back).
 
     Args:
         histories: one run of each method, of the same task.

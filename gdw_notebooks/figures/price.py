@@ -73,7 +73,9 @@ def ratio_bars(
 
 
 def savings(rows: Sequence[Mapping], scenarios: Sequence[str], *, title: str, large: bool = False) -> Figure:
-    """What each approximation costs, and how far its accuracy lies from the exact method's, with 95 % intervals.
+    """What each approximation costs, and how far its accuracy is from the exact method's, with 95 % intervals.
+
+    All scenarios have the same scale.
 
     Args:
         rows: of ``benchmarks.approximations``: ``way``, ``cost``, and for each scenario
@@ -81,8 +83,9 @@ def savings(rows: Sequence[Mapping], scenarios: Sequence[str], *, title: str, la
         scenarios: one column of axes each.
     """
     figure, columns = style.new_figure(
-        1, len(scenarios), width=9.6, height=FOOT + ROW * len(rows), large=large, sharey=True, squeeze=False
-    )
+        1, len(scenarios), width=9.6, height=FOOT + ROW * len(rows), large=large, sharex=True, sharey=True,
+        squeeze=False,
+    )  # fmt: skip
     look = style.method_look("gdw")
     for axes, scenario in zip(columns[0], scenarios, strict=True):
         for place, row in enumerate(rows):

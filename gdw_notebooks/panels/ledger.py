@@ -15,7 +15,7 @@ PLAY_MS = 900  # between two epochs: longer than a picture takes to draw
 
 
 class FlowLedger(Panel):
-    """A slider over the epochs (arrow keys), or a button that plays them; it never starts by itself.
+    """A slider over the epochs (arrow keys), and a button that plays them; nothing plays before it is pressed.
 
     Args:
         histories: one run of each method, of the same task; GDW and tied GDW, say.

@@ -309,9 +309,9 @@ class View {
   }
 
   drawNumbers({ instance, numbers }) {
-    const names = instance.number_names;
-    if (this.numbers.dataset.names !== names.join("|")) {
-      this.numbers.dataset.names = names.join("|");
+    const names = instance.number_names, shown = [...names, ...instance.number_notes].join("|");
+    if (this.numbers.dataset.shown !== shown) {  // another picture compares other classes
+      this.numbers.dataset.shown = shown;
       this.numbers.replaceChildren(...names.map((name, k) => make("div", {},
         make("dt", {}, name, make("small", {}, instance.number_notes[k])), make("dd", {}))));
     }

@@ -27,7 +27,7 @@ SHOWN = ("all", "mislabelled", "clean")
 
 
 class FlowMicroscope(anywidget.AnyWidget):
-    """Steps through instances and lets each one's weights be moved.
+    """Shows one instance after another; the user moves its weights.
 
     Args:
         instances: what to step through; without any, the cat that is labelled "dog".

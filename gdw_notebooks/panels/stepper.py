@@ -1,4 +1,4 @@
-"""The bilevel stepper: forward and back through one step of the small problem, every tensor in sight."""
+"""The bilevel stepper: forward and back through one step of the small problem, with every tensor shown."""
 
 import pandas as pd
 from ipywidgets import Button, Dropdown, HBox, IntSlider, Layout
@@ -11,7 +11,7 @@ from gdw_notebooks.panels.base import Panel
 
 
 class BilevelStepper(Panel):
-    """Buttons, or the slider with its arrow keys, walk the stages; all were made once, so that going back is exact.
+    """Buttons, or the slider with its arrow keys, move through the stages; going back shows exactly the same numbers.
 
     Args:
         mode: ``"instance"`` (weights given, one for each picture) or ``"class"`` (V, constraint, stage two).
@@ -35,16 +35,16 @@ class BilevelStepper(Panel):
 
     @property
     def walk(self) -> Walk:
-        """The stages, for the constraint as it stands."""
+        """The stages, with the constraint on or off as the menu says."""
         return self._walks[self.constraint.value]
 
     @property
     def shown(self) -> Stage:
-        """The stage in sight."""
+        """The stage that is shown."""
         return self.walk.stages[self.stage.value - 1]
 
     def move(self, stages: int) -> None:
-        """Forward, or back where negative; at either end it stays."""
+        """Forward, or back for a negative number; it stops at both ends."""
         self.stage.value = min(max(self.stage.value + stages, 1), len(self.walk))
 
     def draw(self) -> Figure:
@@ -59,7 +59,7 @@ class BilevelStepper(Panel):
         return " ".join(parts)
 
     def table(self) -> pd.DataFrame:
-        """Every number in sight: tensor, row, column, value, and whether this stage wrote it."""
+        """Every number that is shown: tensor, row, column, value, and whether this stage wrote it."""
         rows = [
             {"tensor": name, "row": _row_name(i, len(values)), "column": columns_of(name, self.mode)[j],
              "value": value, "changed": "yes" if (i, j) in self.shown.changed.get(name, ()) else ""}

@@ -93,6 +93,14 @@ def drag(page: Page, handle: Locator, dx: float) -> None:
     page.mouse.up()
 
 
+def test_the_cards_name_the_classes_of_the_picture_on_show(microscope):
+    notes = microscope.locator("dt small")
+    assert notes.all_inner_texts()[1:] == ["cat − dog", "cat − bird"]
+    microscope.get_by_role("button", name="Next").click()
+    expect(notes.nth(1)).to_have_text("the same class here")
+    expect(notes.nth(2)).to_have_text("bird − dog")
+
+
 SEVERAL = 5  # redraws within a second of dragging, on however busy a machine
 
 

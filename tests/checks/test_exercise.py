@@ -42,10 +42,19 @@ def test_each_wrong_try_earns_one_more_hint_until_there_are_no_more():
     assert exercise(2).hints == ("Share it.", "Between two.")
 
 
-def test_tries_live_in_the_object_alone():
-    first, second = HalfOfSix(), HalfOfSix()
-    first(2)
-    assert second(2).hints == ("Share it.",)
+def test_hints_go_on_when_the_cell_that_makes_the_object_is_run_again():
+    HalfOfSix()(2)
+    assert HalfOfSix()(2).hints == ("Share it.", "Between two.")
+    assert Double()(lambda x: x).hints == ("Add it to itself.",)  # another exercise counts for itself
+
+
+def test_the_place_of_the_solution_is_the_last_hint():
+    class Placed(HalfOfSix):
+        notebook, heading = "09_numbers", "Exercise: half of six"
+
+    hints = [Placed()(2).hints for _ in range(4)][-1]
+    assert hints[-1] == "One solution is in solutions/09_numbers.ipynb, in the cell below “Exercise: half of six”."
+    assert len(hints) == 3
 
 
 def test_a_right_answer_needs_no_hint_even_after_wrong_ones():
@@ -56,7 +65,7 @@ def test_a_right_answer_needs_no_hint_even_after_wrong_ones():
     assert repr(feedback) == "✓ Half of six: right. Three it is."
 
 
-@pytest.mark.parametrize("answer", ["three", object(), [1, 2], float("nan"), torch.ones(2, 2), {"a": 3}, len])
+@pytest.mark.parametrize("answer", ["three", object(), [[1, 2], [3]], [1, 2], float("nan"), torch.ones(4), {"a": 3}])
 def test_whatever_is_answered_is_explained_and_never_raised(answer):
     feedback = HalfOfSix()(answer)
     assert feedback.verdict == "look again"
@@ -69,7 +78,7 @@ def test_a_function_that_raises_is_explained():
 
 def test_a_function_that_is_wrong_later_is_told_where_but_not_the_answer():
     text = repr(Double()(lambda x: x + 1))
-    assert "For 3 it returns 4, which is not it." in text
+    assert "For 3 it returns 4, which is not right." in text
     assert "6" not in text
 
 

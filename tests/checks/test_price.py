@@ -1,8 +1,8 @@
-"""Exercises of notebook 07, and the count of passes that it stands on."""
+"""Exercises of notebook 07, and the count of passes behind it."""
 
 import pytest
 
-from gdw_notebooks.checks.price import STATIONS, ForetoldRatio, PassOrder
+from gdw_notebooks.checks.price import STATIONS, PassOrder, PredictedCost
 from gdw_notebooks.examples.passes import KINDS, PASSES, total
 
 ORDER = [
@@ -15,9 +15,9 @@ def test_the_order_of_a_step():
     assert PassOrder()(ORDER).right
     assert PassOrder()([s for s in ORDER if s != "V learns"] + ["V learns"]).right  # it may learn last
     swapped = ["virtual step", "forward", *ORDER[2:]]
-    assert "“virtual step” stands before “forward”" in PassOrder()(swapped).text
-    assert "each of these once" in PassOrder()(ORDER[:-1]).text
-    assert "each of these once" in PassOrder()("forward").text
+    assert "“virtual step” comes before “forward”" in PassOrder()(swapped).text
+    assert "each of these names once" in PassOrder()(ORDER[:-1]).text
+    assert "each of these names once" in PassOrder()("forward").text
     assert PassOrder()([None] * len(STATIONS)).verdict == "not answered yet"
 
 
@@ -28,13 +28,13 @@ def test_every_other_swap_of_neighbours_is_seen(place):
     assert PassOrder()(answer).right == either_way
 
 
-def test_a_ratio_foretold():
-    check = ForetoldRatio(3.168)
+def test_a_predicted_cost():
+    check = PredictedCost(3.168)
     assert check(19 / 6).right
     assert "too much" in check(11 / 3).text
     assert "too little" in check(3).text
-    assert "in passes" in check(9.5).text
-    assert len(check(3).hints) == 3
+    assert "number of passes" in check(9.5).text
+    assert len(check(3).hints) == 4
     assert check(None).verdict == "not answered yet"
 
 

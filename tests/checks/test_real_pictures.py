@@ -59,4 +59,4 @@ def test_what_is_said_of_a_wrong_answer(score, epoch, words):
 
 def test_hints_come_one_by_one():
     exercise = MemorisationStarts(run())
-    assert [len(exercise((0, 0)).hints) for _ in range(4)] == [1, 2, 3, 3]
+    assert [len(exercise((0, 0)).hints) for _ in range(4)] == [1, 2, 3, 4]

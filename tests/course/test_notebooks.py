@@ -1,4 +1,4 @@
-"""The course is what its sources say, has been run, and carries nothing of the machine that ran it."""
+"""The course is what its sources say, has been run, hides answers from students, and names no machine."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.build_notebooks import NOTEBOOKS, WIDGET_VIEW, build, generate, sources, targets
+from tools.build_notebooks import NOTEBOOKS, REVEALS, WIDGET_VIEW, build, generate, reveals, sources, targets
 
 LONGEST_CELL = 12  # lines
 LARGEST_FILE = 1_000_000  # bytes
@@ -43,7 +43,7 @@ def test_is_what_its_source_says(source, target, solved):
 
 @every_notebook
 def test_has_been_run_without_an_error(source, target, solved):
-    assert all(cell.execution_count for cell in code_cells(target))
+    assert all(cell.execution_count for cell in code_cells(target) if solved or not reveals(cell))
     assert outputs(target)
     assert not [output for output in outputs(target) if output.output_type == "error"]
 
@@ -66,6 +66,97 @@ def test_names_no_path_of_a_machine(source, target, solved):
 def test_has_no_long_cell(source, target, solved):
     for cell in code_cells(target):
         assert len(cell.source.splitlines()) <= LONGEST_CELL, cell.source
+
+
+# Those in which questions come first. Every source that marks a cell is one of them, and so are these.
+ASKS_FIRST = [source for source in sources() if f'tags=["{REVEALS}"]' in source.read_text("utf-8")]
+every_lesson = pytest.mark.parametrize("source", ASKS_FIRST, ids=lambda source: source.stem)
+
+
+def test_the_lessons_ask_first():
+    assert {"00", "01", "03", "04", "05", "06", "07"} <= {source.name[:2] for source in ASKS_FIRST}
+
+
+@every_lesson
+def test_a_student_finds_no_answer_below_a_question(source):
+    student, solved = (code_cells(target) for target, _ in targets(source))
+    hidden = [cell for cell in student if reveals(cell)]
+    assert hidden
+    assert not any(cell.outputs or cell.execution_count for cell in hidden)
+    shown = [cell for cell in solved if reveals(cell)]
+    assert len(shown) == len(hidden)
+    assert all(cell.execution_count for cell in shown)
+    assert sum(bool(cell.outputs) for cell in shown) > len(shown) / 2  # a definition shows nothing
+
+
+@every_lesson
+def test_every_cell_between_a_guess_and_its_answer_is_marked(source):
+    open_guesses = set()
+    for cell in generate(source, solved=True).cells:
+        if cell.cell_type != "code":
+            continue
+        assert reveals(cell) or not open_guesses, cell.source
+        answered = set(re.findall(r"(\w+)\.reveal\(", cell.source))
+        assert answered <= open_guesses, cell.source
+        open_guesses -= answered
+        open_guesses |= set(re.findall(r"(\w+) = Prediction\(", cell.source))
+    assert not open_guesses
+
+
+@every_lesson
+def test_a_question_has_a_cell_to_write_in(source):
+    """'Predict first' is followed by a cell that makes a Prediction, before any cell that shows something."""
+    cells = generate(source, solved=True).cells
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "markdown" and "**Predict first" in cell.source:
+            following = next(later for later in cells[place + 1 :] if later.cell_type == "code")
+            assert "Prediction(" in following.source, cell.source
+
+
+@every_lesson
+def test_opens_with_a_question_and_ends_with_what_to_keep(source):
+    text = [cell.source for cell in generate(source, solved=True).cells if cell.cell_type == "markdown"]
+    title = text[0].splitlines()[0]
+    assert re.fullmatch(r"# \d\d · .+\?", title)
+    for words in ("**You will**", "**Time** about", "**You need**", "docs/glossary.md"):
+        assert words in text[0]
+    last = text[-1]
+    order = [last.index(words) for words in ("## Recap", "## Quiz", "**Take-away:**", "**Next:**")]
+    assert order == sorted(order)
+    quiz = last[order[1] : order[2]]
+    assert quiz.count("?") >= 2
+    assert 2 <= quiz.count("<details><summary>Answer</summary>") <= 3
+    assert quiz.count("</details>") == quiz.count("<details>")
+
+
+def test_the_first_notebook_says_how_to_run_a_cell():
+    assert "Shift+Enter" in generate(sources()[0], solved=False).cells[0].source
+
+
+@every_notebook
+def test_every_link_leads_somewhere(source, target, solved):
+    for cell in nbformat.read(target, as_version=4).cells:
+        if cell.cell_type != "markdown":
+            continue
+        for link in re.findall(r"\]\(((?!http)[^)\s]+)\)", cell.source):
+            path, _, anchor = link.partition("#")
+            there = (target.parent / path).resolve()
+            assert there.exists(), link
+            if anchor:
+                assert anchor in anchors(there.read_text("utf-8")), link
+
+
+def anchors(page: str) -> set[str]:
+    """Of a Markdown page's headings, as GitHub and JupyterLab make them."""
+    return {re.sub(r"[^\w -]", "", found.lower()).replace(" ", "-") for found in re.findall(r"(?m)^#+ (.+)$", page)}
+
+
+def test_the_glossary_is_in_order_and_each_word_has_its_paragraph():
+    page = (NOTEBOOKS.parent / "docs" / "glossary.md").read_text("utf-8")
+    words = re.findall(r"(?m)^## (.+)$", page)
+    assert words == sorted(set(words), key=str.casefold)
+    for section in page.split("\n## ")[1:]:
+        assert len(section.split("\n", 1)[1].strip()) > 20, section
 
 
 def test_no_notebook_without_a_source():
@@ -106,6 +197,26 @@ def test_one_source_makes_an_exercise_and_its_solution(course):
     assert code_cells(solution)[0].source == "def answer():\n    return 6 * 7"
     assert [output.text for output in outputs(exercise)] == ["None\n", "None\n"]
     assert [output.text for output in outputs(solution)] == ["42\n", "42\n"]
+
+
+REVEALING = EXERCISE.replace("# %%\nprint(answer())\n", '# %% tags=["reveals"]\nprint(answer())\n', 1)
+
+
+def test_a_marked_output_is_stored_in_the_solution_alone(course):
+    source = course / "source" / "10_product.py"
+    source.write_text(REVEALING, "utf-8")
+    build(source, course)
+    exercise, solution = code_cells(course / "10_product.ipynb"), code_cells(course / "solutions" / "10_product.ipynb")
+    assert [bool(cell.outputs) for cell in exercise] == [False, False, True]
+    assert exercise[1].execution_count is None
+    assert [bool(cell.outputs) for cell in solution] == [False, True, True]
+
+
+def test_a_link_to_the_docs_is_one_folder_longer_in_the_solution(course):
+    source = course / "source" / "11_link.py"
+    source.write_text("# %% [markdown]\n# [flow](../docs/glossary.md#flow)\n\n" + EXERCISE, "utf-8")
+    assert "(../docs/glossary.md#flow)" in generate(source, solved=False).cells[0].source
+    assert "(../../docs/glossary.md#flow)" in generate(source, solved=True).cells[0].source
 
 
 def test_building_twice_writes_the_same_file(course):

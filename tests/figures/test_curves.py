@@ -42,7 +42,9 @@ def test_a_ghost_is_faint_and_behind():
 def test_the_title_says_who_ends_where():
     # the last five of 40, 50, ..., 90 have the mean 70
     figure = learning_curves([history("mwnet", offset=-5), history("gdw")])
-    assert figure.get_suptitle().replace("\n", " ") == "After 6 epochs: GDW 70.0 %, MWNet 65.0 % (one seed)"
+    assert figure.get_suptitle().replace("\n", " ") == (
+        "After 6 epochs: GDW ≈ 70.0 %, MWNet ≈ 65.0 % (mean of the last 5 epochs; one seed)"
+    )
 
 
 def test_before_the_first_epoch_there_is_an_empty_frame():
