@@ -13,9 +13,10 @@ Source: GDW (Chen et al., NeurIPS 2021), meta gradient with respect to the class
 """
 
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -34,6 +35,7 @@ Named = dict[str, Tensor]
 
 # Forward mode's dual level belongs to the process, not to the thread: two runs side by side take turns.
 FORWARD_AD_LOCK = threading.Lock()
+LEVEL_SECONDS, LEVEL_PAUSE = 60.0, 0.001  # how long to wait for a level that other code holds, and between two tries
 
 
 class NoMetaGradient(RuntimeError):
@@ -101,11 +103,30 @@ def logit_tangent(
 
 @contextmanager
 def dual_numbers() -> Iterator[None]:
-    """Within: forward mode. One thread of the process at a time."""
-    with FORWARD_AD_LOCK:
-        _load_forward_rules()
-        with forward_ad.dual_level():
-            yield
+    """Within: forward mode. One thread of the process at a time.
+
+    ``torch.func.jvp`` elsewhere in the process takes the level without our lock: then this waits for its turn.
+
+    Raises:
+        RuntimeError: the level was not free for ``LEVEL_SECONDS``.
+    """
+    with FORWARD_AD_LOCK, ExitStack() as stack:
+        deadline = time.monotonic() + LEVEL_SECONDS
+        while True:
+            try:
+                _load_forward_rules()
+                stack.enter_context(forward_ad.dual_level())
+                break
+            except RuntimeError as error:
+                if "Nested forward mode AD" not in str(error):
+                    raise
+                if time.monotonic() > deadline:
+                    raise RuntimeError(
+                        f"forward mode was in use elsewhere in this process for {LEVEL_SECONDS:g} s: end the other "
+                        "torch.func.jvp or dual level, or take derivative='double-backward'"
+                    ) from error
+                time.sleep(LEVEL_PAUSE)
+        yield
 
 
 @cache

@@ -7,6 +7,7 @@ from gdw_notebooks.examples.instances import cat_dog_bird, instances_of
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
+from gdw_notebooks.panels.picture import with_picture
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.training_lab import TrainingLab
 from gdw_notebooks.recorded.histories import load
@@ -34,9 +35,8 @@ class Classroom(Tab):
     def __repr__(self) -> str:
         return "Classroom()"
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        picture = self.lab._repr_mimebundle_(**kwargs).get("image/png")
-        return super()._repr_mimebundle_(**kwargs) | ({"image/png": picture} if picture else {})
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        return with_picture(super()._repr_mimebundle_(**kwargs), self.lab.picture)
 
 
 def _instances() -> list:

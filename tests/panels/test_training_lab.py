@@ -202,7 +202,7 @@ def test_a_scenario_sets_the_controls(lab):
     assert lab.controls.scenario.value.startswith("–")  # one's own settings now
 
 
-@pytest.mark.parametrize(("imbalance", "label"), [(1.0, "1 (all classes alike)"), (0.01, "0.01 (100 : 1)")])
+@pytest.mark.parametrize(("imbalance", "label"), [(1.0, "1 (all classes equal)"), (0.01, "0.01 (100 : 1)")])
 def test_imbalance_is_written_both_ways(imbalance, label):
     assert imbalance_label(imbalance) == label
 
