@@ -4,7 +4,7 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import Condition, Lock, Thread
+from threading import Condition, Lock, Thread, current_thread
 from types import MappingProxyType
 
 import torch
@@ -95,8 +95,9 @@ class Session:
             ValueError: several seeds of what there is but one of.
         """
         with self._beginning:  # two presses may come from two threads
-            self._begin(experiments, seeds, paused, own)
-            self._thread = Thread(target=self._work, args=(list(experiments), seeds, own), name="training", daemon=True)
+            previous = self._begin(experiments, seeds, paused, own)
+            given = (list(experiments), seeds, own, previous)
+            self._thread = Thread(target=self._work, args=given, name="training", daemon=True)
             weakref.finalize(self, _leave, self._gate, self._thread)
             self._thread.start()
 
@@ -107,9 +108,9 @@ class Session:
             Busy, ValueError: as ``start``.
         """
         with self._beginning:
-            self._begin(experiments, seeds, False, own)
+            previous = self._begin(experiments, seeds, False, own)
         try:
-            self._work(list(experiments), seeds, own)
+            self._work(list(experiments), seeds, own, previous)
         except KeyboardInterrupt:
             self._end(STOPPED)
         return self.histories
@@ -139,18 +140,27 @@ class Session:
             thread.join(timeout)
         return not self.busy
 
-    def _begin(self, experiments: Sequence[Experiment], seeds: int, paused: bool, own: dict) -> None:
+    def _begin(self, experiments: Sequence[Experiment], seeds: int, paused: bool, own: dict) -> Thread | None:
+        """Returns the thread of the run before, which may still be telling its owner that it has ended."""
         if self.busy:
             raise Busy("a run is going on already: stop it first, or wait for its end")
         if not experiments:
             raise ValueError("there is nothing to train: give at least one experiment")
         if seeds > 1 and own.keys() - {"dataset"}:
             raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
-        self._gate, self._thread, self._runs = _Gate(closed=paused), None, []
+        previous, self._thread = self._thread, None
+        self._gate, self._runs = _Gate(closed=paused), []
         self.errors, self.latest, self._shares = {}, {}, [0.0] * len(experiments)
         self._ended = ""
+        return previous
 
-    def _work(self, experiments: list[Experiment], seeds: int, own: dict) -> None:
+    def _work(self, experiments: list[Experiment], seeds: int, own: dict, previous: Thread | None) -> None:
+        if previous is not None and previous is not current_thread():
+            previous.join()
+        self._train(experiments, seeds, own)
+        self._end(FAILED if self.errors else STOPPED if self._gate.stopping else FINISHED)
+
+    def _train(self, experiments: list[Experiment], seeds: int, own: dict) -> None:
         try:
             for experiment in experiments:
                 if self._gate.stopping:
@@ -165,7 +175,6 @@ class Session:
                         self._on_event(place, event)
         except Exception as error:  # kept for the session's owner: in a thread it would be lost
             self.errors[ALL_RUNS] = error
-        self._end(FAILED if self.errors else STOPPED if self._gate.stopping else FINISHED)
 
     def _end(self, state: str) -> None:
         self._ended = state

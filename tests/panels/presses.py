@@ -72,14 +72,13 @@ class InstantLab(TrainingLab):
 class CountingSession(Session):
     """Fails where a second thread trains in it."""
 
-    def _work(self, *given) -> None:
-        mine = [thread for thread in running if thread.session is self]
-        self.doubled = bool(mine)
+    def _train(self, *given) -> None:
         thread = threading.current_thread()
+        self.doubled = getattr(self, "doubled", False) or any(other.session is self for other in list(running))
         thread.session = self
         running.add(thread)
         try:
-            super()._work(*given)
+            super()._train(*given)
         finally:
             running.discard(thread)
 
