@@ -109,8 +109,15 @@ def codes(histories: Sequence[History], ghosts: Sequence[History]) -> str:
     """The run codes of what is shown, as HTML."""
     lines = [
         f"<li>{escape(style.method_title(history.method))}{faint}: "
-        f"<code>{escape(from_config(history.config).code)}</code></li>"
+        f"{_code(history)}</li>"
         for group, faint in ((histories, ""), (ghosts, " (before, faint)"))
         for history in group
     ]
     return f"<details><summary>Run codes of these curves</summary><ul>{''.join(lines)}</ul></details>" if lines else ""
+
+
+def _code(history: History) -> str:
+    try:
+        return f"<code>{escape(from_config(history.config).code)}</code>"
+    except ValueError:  # it used objects of the user's own
+        return "no code, since it used a data set, a model or a method of your own"

@@ -11,17 +11,17 @@ import torch
 from torch.nn.modules.batchnorm import _NormBase
 
 from gdw.networks.classifiers import MODELS
+from gdw.training.engine import EXACT_PRECISIONS, resolve_device
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
 from gdw.training.many import ManySeeds
-from gdw.training.run import Training, resolve_device
+from gdw.training.run import Training
 
 Event = BatchDone | EpochDone
 IDLE, RUNNING, PAUSED, FINISHED, STOPPED, FAILED = "idle", "running", "paused", "finished", "stopped", "failed"
 ALL_RUNS = -1  # the place, in ``errors``, of what concerns every run
 END_SECONDS = 2.0  # how long an interpreter that ends waits for the present batch
-EXACT_CAPTURE = ("float32", "float64")  # precisions in which a replayed step gives the same bits on the CPU
 
 
 class Busy(RuntimeError):
@@ -216,7 +216,7 @@ def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> 
     with torch.device("meta"):  # shapes only
         model = MODELS[experiment.model]((3, 32, 32), 10) if experiment.model in MODELS else None
     plain = not (experiment.compile or experiment.save_memory or own.keys() & {"model", "method"})
-    exact = experiment.derivative == "auto" and experiment.precision in EXACT_CAPTURE and experiment.max_prob is None
+    exact = experiment.derivative == "auto" and experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None
     no_sums = model is not None and not any(isinstance(module, _NormBase) for module in model.modules())
     return plain and exact and no_sums and resolve_device(experiment.device).type == "cpu"
 
@@ -227,7 +227,6 @@ class _Run:
     def __init__(self, experiment: Experiment, seeds: int, own: dict, training: Callable, many: Callable):
         if seeds == 1:
             source = training(experiment.with_(capture=True) if can_capture(experiment, own) else experiment, **own)
-            source.history.config = experiment.config()  # the capture changes no number: it is no part of the run
             self.trainings, self.at_once = [source], False
         else:
             source = many(experiment, range(experiment.seed, experiment.seed + seeds), **own)

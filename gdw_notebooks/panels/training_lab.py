@@ -229,8 +229,9 @@ class TrainingLab(Panel):
     def _clear(self, experiments: Sequence[Experiment]) -> None:
         """Make room for runs of these experiments; those before on the same data stay as ghosts."""
         before = self._recorded or self.session.histories
+        same = "dataset" in self._own or "task" in self._own
         data = experiments[0].dataset if experiments else None
-        self.ghosts = [history for history in before if len(history) and history.config["dataset"] == data]
+        self.ghosts = [run for run in before if len(run) and (same or run.config["dataset"] == data)]
         self._asked, self._weights, self._planes = list(experiments), {}, []
         self._next_picture, self._drawn = 0.0, None
         self.trace.value = ""
