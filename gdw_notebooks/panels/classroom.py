@@ -31,6 +31,21 @@ class Classroom(Tab):
         questions = (HTML(f"<p class='gdw-question'>{question}</p>") for question in TABS.values())
         super().__init__([VBox(pair) for pair in zip(questions, panels, strict=True)], titles=list(TABS))
         self.add_class("gdw-classroom")
+        self._enlarging = False
+        for panel in (self.lab, self.stepper, self.ledger):
+            panel.large.observe(self._enlarge_all, names="value")
+
+    def _enlarge_all(self, change: dict) -> None:
+        """Large type is one choice for all tabs: a projector stays a projector."""
+        if self._enlarging:
+            return
+        self._enlarging = True
+        try:
+            self.microscope.large = change["new"]
+            for panel in (self.lab, self.stepper, self.ledger):
+                panel.large.value = change["new"]
+        finally:
+            self._enlarging = False
 
     def __repr__(self) -> str:
         return "Classroom()"

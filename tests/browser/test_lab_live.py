@@ -29,6 +29,12 @@ def slow(self, state):
     set_state(self, state)
 Widget.set_state = slow
 """
+FIRST = """
+first = TrainingLab("uniform 60", beside="mwnet").run()
+state = first.session.state
+first
+"""
+ENDED = "print(state, [len(history) for history in first.histories])"
 STATE = "(len(labs), [each.session.state for each in labs], [h.config['epochs'] for h in labs[-1]._histories()])"
 LOST = ("ERR_CONNECTION", "WebSocket", "Failed to fetch", "NetworkError")  # what the browser itself says of it
 PRESS_MS, GONE_SECONDS = 40, 5
@@ -42,19 +48,31 @@ RUN_CELL = """async (number) => {
 }"""
 
 
+CLEAR_CELL = """(number) => {
+  window.jupyterapp.shell.currentWidget.model.sharedModel.cells[number].clearOutputs();
+}"""
+
+
 @pytest.fixture(scope="module")
 def page(browser, lab_server):
-    cells = [nbformat.v4.new_code_cell(source) for source in (LAB, SLOW, f"print({STATE})")]
+    sources = (LAB, SLOW, f"print({STATE})", FIRST, ENDED)
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab_server.root / NOTEBOOK)
     with lab_window(browser, lab_server) as page:
         open_notebook(page, NOTEBOOK)
         run_all(page)
+        page.evaluate(CLEAR_CELL, 3)  # one lab in the page is enough for the other tests
         yield page
 
 
 def status(page: Page):
     return page.get_by_role("status").filter(visible=True).first
+
+
+def test_a_cell_that_runs_a_lab_shows_it_at_once_and_the_next_cell_waits_for_its_end(page):
+    """All cells have run by now: the one that made the lab was over long before its training."""
+    assert page.evaluate(RUN_CELL, 4).strip() == "running [60, 60]"
 
 
 def test_what_the_page_shows_when_train_is_pressed_is_what_trains(page):

@@ -2,13 +2,11 @@
 
 import threading
 import time
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from gdw.data.datasets import load_dataset
 from gdw.training.experiment import Experiment
 from gdw.training.run import run
 from gdw_notebooks.panels import lab_words
@@ -310,12 +308,13 @@ def test_steps_are_not_replayed_where_it_might_change_one(changes, own):
     assert not can_capture(START.with_(**{"device": "cpu"} | changes), own)
 
 
-def test_a_record_of_ones_own_data_is_shown_without_a_code():
-    lab = TrainingLab(START, dataset=replace(load_dataset("clouds"), name="mine"))
-    lab.run()
+def test_a_run_of_ones_own_model_is_shown_without_a_code():
+    lab = TrainingLab(START.with_(method="cross-entropy"), beside="", model=torch.nn.Linear(2, 3))
     lab.run()
     assert "no code" in lab.codes.value
-    assert len(lab.ghosts) == 2
+    assert lab.notice.value == ""
+    lab.run()
+    assert len(lab.ghosts) == 1
 
 
 def test_a_moved_control_is_said_beside_the_old_picture(lab):
