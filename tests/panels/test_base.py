@@ -78,12 +78,14 @@ def test_its_alt_text_is_in_the_notebook_and_in_its_html(panel):
     import nbformat
     from IPython.core.formatters import DisplayFormatter
     from nbconvert import HTMLExporter
+    from traitlets.config import Config
 
     data, metadata = DisplayFormatter().format(panel)
     output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
     cell = nbformat.v4.new_code_cell("panel", outputs=[output])
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    html, _ = HTMLExporter(display_data_priority=["image/png"]).from_notebook_node(notebook)
+    config = Config({"NbConvertBase": {"display_data_priority": ["image/png"]}})
+    html, _ = HTMLExporter(config=config).from_notebook_node(notebook)
     assert 'alt="The level is 0.5"' in html
 
 
