@@ -85,7 +85,7 @@ def test_its_alt_text_is_in_the_notebook_and_in_its_html(panel):
     cell = nbformat.v4.new_code_cell("panel", outputs=[output])
     notebook = nbformat.v4.new_notebook(cells=[cell])
     config = Config({"NbConvertBase": {"display_data_priority": ["image/png"]}})
-    html, _ = HTMLExporter(config=config).from_notebook_node(notebook)
+    html, _ = HTMLExporter(config=config, template_name="classic").from_notebook_node(notebook)
     assert 'alt="The level is 0.5"' in html
 
 
