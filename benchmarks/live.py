@@ -1,7 +1,8 @@
 """What a student feels, in seconds: ``python -m benchmarks.live --json FILE``.
 
 Import time over torch's own; from Train to the first curve, in a fresh process and the second time; a whole digits run;
-how long Stop takes; a picture. Each figure is a median of several measurements, with their range beside it.
+how long Stop takes; a picture; a live run over a bare one. Each figure is a median of several measurements, with their
+range beside it.
 """
 
 import argparse
@@ -64,6 +65,17 @@ class Lab:
         _wait_for(lambda: not self.lab.session.busy)
         return (len(self.pictures) - 1) / (self.pictures[-1] - self.pictures[0])
 
+    def live_over_bare(self) -> float:
+        """A live run of two methods, drawn while it trains, over the same two in a session that draws nothing."""
+        from gdw_notebooks.panels.session import Session
+
+        experiments = self.lab.controls.experiments()
+        bare = _timed(lambda: Session().run(experiments))
+        begun = time.perf_counter()
+        self.lab.train.click()
+        self.lab.session.join()
+        return (time.perf_counter() - begun) / bare
+
     def seconds_to_redraw(self) -> float:
         begun = time.perf_counter()
         self.lab.redraw()
@@ -94,6 +106,7 @@ def measure() -> dict[str, dict]:
         "first_curve_warm": [lab.seconds_to_first_curve() for _ in range(WARM_STARTS)],
         "stop": [lab.seconds_to_stop(after=0.1 * turn) for turn in range(STOPS)],
         "redraw": [lab.seconds_to_redraw() for _ in range(PICTURES)],
+        "live_over_bare": [lab.live_over_bare() for _ in range(RUNS)],
         "pictures_per_second": [lab.pictures_per_second()],
         **{f"digits_{method.replace('-', '_')}": digits_run(method) for method in METHODS},
         "digits_gdw_captured": digits_run("gdw", capture=True),

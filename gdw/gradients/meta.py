@@ -13,6 +13,7 @@ Source: GDW (Chen et al., NeurIPS 2021), meta gradient with respect to the class
 """
 
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -34,6 +35,7 @@ Named = dict[str, Tensor]
 
 # Forward mode's dual level belongs to the process, not to the thread: two runs side by side take turns.
 FORWARD_AD_LOCK = threading.Lock()
+LEVEL_SECONDS, LEVEL_PAUSE = 60.0, 0.001  # how long to wait for a level that other code holds, and between two tries
 
 
 class NoMetaGradient(RuntimeError):
@@ -101,17 +103,52 @@ def logit_tangent(
 
 @contextmanager
 def dual_numbers() -> Iterator[None]:
-    """Within: forward mode. One thread of the process at a time."""
+    """Within: forward mode. One thread of the process at a time.
+
+    ``torch.func.jvp`` elsewhere in the process takes the level without our lock: then this waits for its turn.
+
+    Raises:
+        RuntimeError: the level was not free for ``LEVEL_SECONDS``.
+    """
     with FORWARD_AD_LOCK:
-        _load_forward_rules()
-        with forward_ad.dual_level():
+        _enter_level()
+        try:
+            _load_forward_rules()
             yield
+        finally:
+            _leave_level()
+
+
+def _enter_level() -> None:
+    """Take the process's one level of forward mode, as soon as it is free."""
+    deadline = time.monotonic() + LEVEL_SECONDS
+    while True:
+        try:
+            forward_ad.enter_dual_level()
+            return
+        except RuntimeError as error:
+            if "current level is not valid" in str(error):  # another thread is leaving it just now: step back
+                torch._C._exit_dual_level(level=0)
+            elif "Nested forward mode AD" not in str(error):
+                raise
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"forward mode was in use elsewhere in this process for {LEVEL_SECONDS:g} s: end the other "
+                    "torch.func.jvp or dual level, or take derivative='double-backward'"
+                ) from error
+        time.sleep(LEVEL_PAUSE)
+
+
+def _leave_level() -> None:
+    """As ``forward_ad.exit_dual_level``, in an order in which a thread that enters meanwhile is refused cleanly."""
+    forward_ad._current_level = -1
+    torch._C._exit_dual_level(level=0)
 
 
 @cache
 def _load_forward_rules() -> None:
     """Make the first dual tensor quietly: torch compiles some of its rules then, and warns of its own compiler."""
-    with warnings.catch_warnings(), forward_ad.dual_level():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its kind differs between versions
         forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
 

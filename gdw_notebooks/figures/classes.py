@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.seeds import grouped, last
+from gdw_notebooks.figures.seeds import grouped, last, window_note
 
 GROUP_WIDTH = 0.8  # of the distance between two classes
 MANY_CLASSES = 20
 
 
 def class_accuracy(histories: Sequence[History], *, title: str | None = None, large: bool = False) -> Figure:
-    """Test accuracy of each class: the mean of the last five epochs, over seeds with an error bar of one sd.
+    """Test accuracy of each class: the mean of the last five epochs, or of all where there are fewer.
 
-    Under each class stands how many training images have it as their true class.
+    An error bar is one sd over the seeds. Under each class is the number of training images of that true class.
     """
     figure, axes = style.new_figure(large=large)
     groups = grouped(histories)
@@ -55,4 +55,5 @@ def _finding(groups: dict[str, list[History]]) -> str:
         mean, _ = last(runs, "class_accuracy", SCORE_EPOCHS)
         worst = int(mean.argmin())
         parts.append(f"{style.method_title(method)}: “{runs[0].class_names[worst]}” with {mean[worst]:.0f} %")
-    return "The class that fares worst: " + "; ".join(parts)
+    note = window_note([run for runs in groups.values() for run in runs])
+    return f"The class with the lowest accuracy ({note}): " + "; ".join(parts)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd, spread_note
+from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd, spread_note, window_note
 
 AXES = {  # name in the History: axis label with unit
     "test_accuracy": "test accuracy (%)",
@@ -19,6 +19,12 @@ AXES = {  # name in the History: axis label with unit
 }
 LABEL_GAP = 0.055  # of the axis between two names at the lines' ends
 ROOM = 1.02  # of the axis, where the names begin
+GHOST, GHOST_NAME = 0.3, 0.75  # opacity of an earlier run's line, and of its name, which must be readable
+SETTINGS = {  # of an experiment, with the word for a label
+    "noise": "noise", "rate": "rate", "imbalance": "imbalance", "seed": "seed", "epochs": "epochs", "lr": "lr",
+    "batch_size": "batch",
+}  # fmt: skip
+MOST_NOTES = 2  # differences in a ghost's name: more do not fit beside the picture
 
 
 def learning_curves(
@@ -26,6 +32,7 @@ def learning_curves(
     *,
     name: str = "test_accuracy",
     ghosts: Sequence[History] = (),
+    ghost_word: str = "before",
     epochs: int | None = None,
     marked: int | None = None,
     top: float = 100.0,
@@ -37,7 +44,8 @@ def learning_curves(
     Args:
         histories: runs; those of one method are shown as their mean with a band of one standard deviation.
         name: of the quantity in the History.
-        ghosts: earlier runs, drawn faintly behind.
+        ghosts: earlier runs, drawn faintly behind, with what they differ in.
+        ghost_word: what a ghost is called.
         epochs: length of the axis; by default as far as the longest run has come.
         marked: an epoch (from 1) to mark with a vertical line.
         top: of the axis of an accuracy, in percent.
@@ -45,10 +53,11 @@ def learning_curves(
     """
     figure, axes = style.new_figure(large=large)
     groups = grouped(histories)
-    for ghost in filter(len, ghosts):
-        look = style.method_look(ghost.method)
-        axes.plot(_epochs(ghost[name]), ghost[name], color=look.color, linestyle=look.linestyle, alpha=0.3,
-                  linewidth=1, label=f"before: {ghost.method}")  # fmt: skip
+    ghost_groups = grouped(ghosts)
+    for method, runs in ghost_groups.items():
+        look, mean = style.method_look(method), mean_and_sd(runs, name)[0]
+        axes.plot(_epochs(mean), mean, color=look.color, linestyle=look.linestyle, alpha=GHOST,
+                  linewidth=1, label=f"{ghost_word}: {method}")  # fmt: skip
     for method, runs in groups.items():
         _line(axes, method, runs, name)
     longest = max([epochs or 1, *map(len, histories), *map(len, ghosts)])
@@ -60,7 +69,11 @@ def learning_curves(
     axes.set_ylabel(AXES.get(name, name.replace("_", " ")))
     if marked:
         axes.axvline(marked, color=style.INK, linewidth=1, linestyle=style.DOTTED)
-    _names_at_ends(axes, groups, name)
+    notes = {method: _what_differs(runs[0], histories) for method, runs in ghost_groups.items()}
+    labels = [(style.method_title(m), m, mean_and_sd(runs, name)[0][-1], 1.0) for m, runs in groups.items()]
+    labels += [(f"{ghost_word}: {style.method_title(m)}{notes[m]}", m, mean_and_sd(runs, name)[0][-1], GHOST_NAME)
+               for m, runs in ghost_groups.items()]  # fmt: skip
+    _names_at_ends(axes, labels)
     style.finding(figure, title or _finding(groups, name))
     return figure
 
@@ -77,16 +90,31 @@ def _line(axes: Axes, method: str, runs: Sequence[History], name: str) -> None:
         axes.fill_between(x, mean - sd, mean + sd, color=look.color, alpha=0.18, linewidth=0)
 
 
-def _names_at_ends(axes: Axes, groups: dict[str, list[History]], name: str) -> None:
-    """Each method's name beside its line's end, moved apart where two would touch."""
-    ends = {method: mean_and_sd(runs, name)[0][-1] for method, runs in groups.items()}
+def _names_at_ends(axes: Axes, labels: Sequence[tuple[str, str, float, float]]) -> None:
+    """A name beside each line's end, moved apart where two would touch.
+
+    Args:
+        labels: of each line its name, its method, its last value, and the name's opacity.
+    """
     low, high = axes.get_ylim()
     gap = LABEL_GAP * (high - low) * (style.HEIGHT / axes.figure.get_figheight())
-    places = style.spread(np.nan_to_num(list(ends.values()), nan=low), gap, low, high)
-    for method, place in zip(groups, places, strict=True):
-        axes.annotate(style.method_title(method), (ROOM, place), xycoords=("axes fraction", "data"),
-                      va="center", fontsize=style.SMALL, color=style.method_look(method).color,
-                      fontweight="bold", annotation_clip=False)  # fmt: skip
+    places = style.spread(np.nan_to_num([end for _, _, end, _ in labels], nan=low), gap, low, high)
+    for (text, method, _, opacity), place in zip(labels, places, strict=True):
+        axes.annotate(text, (ROOM, place), xycoords=("axes fraction", "data"), va="center",
+                      fontsize=style.SMALL if opacity == 1 else style.SMALL - 1, alpha=opacity,
+                      color=style.method_look(method).color,
+                      fontweight="bold" if opacity == 1 else "normal", annotation_clip=False)  # fmt: skip
+
+
+def _what_differs(ghost: History, histories: Sequence[History]) -> str:
+    """The settings of an earlier run that are not those of the run now of its method, or of the first one."""
+    now = next((run for run in histories if run.method == ghost.method), histories[0] if histories else None)
+    if now is None:
+        return ""
+    parts = [f"{word} {ghost.config[key]}" for key, word in SETTINGS.items()
+             if key in ghost.config and ghost.config[key] != now.config.get(key)
+             and isinstance(ghost.config[key], str | int | float)]  # fmt: skip
+    return "".join(f", {part}" for part in parts[:MOST_NOTES])
 
 
 def _finding(groups: dict[str, list[History]], name: str) -> str:
@@ -97,7 +125,7 @@ def _finding(groups: dict[str, list[History]], name: str) -> str:
     best_first = sorted(ends.items(), key=lambda item: -item[1])
     shown = ", ".join(f"{method} ≈ {value:.1f}{unit}" for method, value in best_first[:3])
     epochs = max(len(run) for runs in groups.values() for run in runs)
-    notes = [spread_note(next(iter(groups.values())))]
-    if epochs > 1:
-        notes.insert(0, f"mean of the last {min(epochs, SCORE_EPOCHS)} epochs")
-    return f"After {epochs} epoch{'s' * (epochs > 1)}: {shown} ({'; '.join(notes)})"
+    seeds = spread_note(next(iter(groups.values())))
+    window = window_note([run for runs in groups.values() for run in runs])
+    notes = seeds if epochs == 1 else f"{window}; {seeds}"
+    return f"After {epochs} epoch{'s' * (epochs > 1)}: {shown} ({notes})"

@@ -1,8 +1,9 @@
-"""Scores of many runs: a dot for each seed, a stroke for the mean; one row per setting, one look per method."""
+"""Scores of many runs: a line for each method, with a dot for each seed and a stroke for their mean."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -17,34 +18,42 @@ def scores(
     """Test accuracies in percent.
 
     Args:
-        rows: for each setting the accuracies of each method's seeds; settings without a method leave a gap.
+        rows: for each setting the accuracies of each method's seeds.
         title: the finding.
         chance: where guessing stands, in percent.
     """
-    methods = list(dict.fromkeys(method for by_method in rows.values() for method in by_method))
     lines = sum(len(by_method) for by_method in rows.values())
-    figure, axes = style.new_figure(height=FOOT + ROW * (lines + 0.5 * len(rows)), large=large)
-    y, places = 0.0, []
-    for by_method in rows.values():
-        first = y
+    figure, axes = style.new_figure(height=FOOT + ROW * (lines + len(rows)), large=large)
+    y, names = 0.0, []
+    for setting, by_method in rows.items():
+        if setting and len(rows) > 1:
+            _heading(axes, y, setting)
+            y += 1
         for method, values in by_method.items():
             _line(axes, y, np.asarray(values, dtype=float), style.method_look(method))
+            names.append((y, style.method_title(method)))
             y += 1
-        places.append((first + y - 1) / 2)
         y += 0.5
-    axes.set(yticks=places, yticklabels=list(rows), xlabel="test accuracy (%, mean of the last five epochs)")
+    axes.set_yticks([place for place, _ in names], [name for _, name in names])
+    single = next(iter(rows)) + ": " if len(rows) == 1 and next(iter(rows)) else ""
+    axes.set_xlabel(f"{single}test accuracy (%, mean of the last five epochs)")
     axes.set_ylim(y, -1)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     if chance is not None:
         axes.axvline(chance, color=style.INK, linewidth=0.8, linestyle=style.DOTTED)
-    if len(methods) > 1:
-        _legend(figure, methods)
+    _legend(figure, chance)
     style.finding(figure, title)
     return figure
 
 
-def _line(axes, y: float, values: np.ndarray, look: style.Look) -> None:
+def _heading(axes: Axes, y: float, setting: str) -> None:
+    """The setting's name over its lines."""
+    axes.annotate(setting, (0, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+                  va="center", fontsize=style.SMALL, fontweight="bold", color=style.INK)  # fmt: skip
+
+
+def _line(axes: Axes, y: float, values: np.ndarray, look: style.Look) -> None:
     dots = {"linestyle": "", "marker": look.marker, "alpha": 0.55, "markersize": 5}
     axes.plot(values, np.full(len(values), y), color=look.color, **dots)
     axes.plot([values.mean()] * 2, [y - 0.32, y + 0.32], color=look.color, linewidth=3, solid_capstyle="butt")
@@ -54,10 +63,10 @@ def _line(axes, y: float, values: np.ndarray, look: style.Look) -> None:
     )  # fmt: skip
 
 
-def _legend(figure: Figure, methods: Sequence[str]) -> None:
-    handles = [
-        Line2D([], [], linestyle="", marker=look.marker, color=look.color, label=style.method_title(method))
-        for method in methods
-        for look in [style.method_look(method)]
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=style.SMALL)
+def _legend(figure: Figure, chance: float | None) -> None:
+    dot = Line2D([], [], linestyle="", marker="o", color=style.INK, alpha=0.55, label="one seed")
+    mean = Line2D([], [], linestyle="", marker="|", markersize=13, markeredgewidth=3, color=style.INK,
+                  label="mean of the seeds, with its number")  # fmt: skip
+    line = Line2D([], [], color=style.INK, linewidth=0.8, linestyle=style.DOTTED, label="chance")
+    handles = [dot, mean, *([line] if chance is not None else [])]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=style.SMALL)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gdw.training.history import History
+from gdw.training.history import SCORE_EPOCHS, History
 
 
 def grouped(histories: Sequence[History]) -> dict[str, list[History]]:
@@ -31,6 +31,12 @@ def last(runs: Sequence[History], name: str, epochs: int) -> tuple[np.ndarray, n
     """Mean and standard deviation over seeds of each run's mean over its last ``epochs``."""
     values = np.stack([run[name][-epochs:].mean(0) for run in runs])
     return values.mean(0), values.std(0, ddof=1) if len(runs) > 1 else np.zeros_like(values[0])
+
+
+def window_note(runs: Sequence[History]) -> str:
+    """What ``last`` takes the mean of, in words, for runs as far as they have come."""
+    epochs = min(SCORE_EPOCHS, max(map(len, runs), default=0))
+    return "after one epoch" if epochs == 1 else f"mean of the last {epochs} epochs"
 
 
 def spread_note(runs: Sequence[History]) -> str:

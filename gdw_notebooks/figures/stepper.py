@@ -44,7 +44,7 @@ def stepper(walk: Walk, number: int, large: bool = False) -> Figure:
     instance: its gradient (in class mode: each flow's) beside the clean gradient; the shaded side is where ``g < 0``.
     """
     stage = walk.stages[number]
-    figure, axes = style.new_figure(width=WIDTH, height=HEIGHT, large=large)
+    figure, axes = style.new_figure(width=WIDTH, height=HEIGHT, large=large, formulas=True)
     figure.set_layout_engine("none")
     axes.set_position(MATRICES)
     size = LARGE_TYPE if large else TYPE

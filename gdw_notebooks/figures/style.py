@@ -9,12 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from gdw_notebooks.figures.lettering import PlainFigure
+
 PIXELS_PER_INCH = 144  # twice CSS's 72: sharp on a fine screen and at 200 % zoom
 LARGE = 1.45  # how much larger type and lines are for a projector, in a picture of the same size
 WIDTH, HEIGHT = 7.2, 4.0  # inches of a usual figure
 TEXT, SMALL, TITLE = 10, 8.5, 11.5  # points
 FASTEST = 1  # of PNG's compression levels: a sixth larger than the usual 6, in a third of the time
 LETTER = 0.66  # mean width of a bold letter, of its height
+ROUNDING = 1e-12  # below it a number of a table is what float64 leaves of a 0
 INK, FAINT = "#1a1a1a", "#d9d9d9"
 
 
@@ -89,7 +92,14 @@ def class_colors(names: Sequence[str]) -> list[str]:
 
 
 def new_figure(
-    rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = HEIGHT, large: bool = False, **subplots
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    large: bool = False,
+    formulas: bool = False,
+    **subplots,
 ) -> tuple[Figure, Axes]:
     """A figure on Agg, in no global list, with its axes.
 
@@ -97,13 +107,16 @@ def new_figure(
         rows, columns: of axes; with more than one of either, the axes come as an array.
         width, height: inches, at 144 pixels each.
         large: for a projector: as many pixels, all type and lines 1.45 times as large.
+        formulas: whether text between two "$" is a formula; by default every text is shown as it is written, since
+            names of classes and methods come from outside.
         subplots: as for ``Figure.subplots``.
 
     Returns:
         The figure and its axes; its layout keeps labels and titles from overlapping.
     """
     zoom = LARGE if large else 1
-    figure = Figure((width / zoom, height / zoom), dpi=PIXELS_PER_INCH * zoom, layout="constrained", facecolor="white")
+    kind = Figure if formulas else PlainFigure
+    figure = kind((width / zoom, height / zoom), dpi=PIXELS_PER_INCH * zoom, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, **subplots)
     for each in figure.axes:
@@ -125,6 +138,16 @@ def finding(figure: Figure, text: str) -> None:
     letters = int(figure.get_figwidth() * 72 / (TITLE * LETTER))
     lines = textwrap.fill(text, letters, break_on_hyphens=False)
     figure.suptitle(lines, x=0.01, ha="left", fontsize=TITLE, fontweight="bold", color=INK)
+
+
+def words(figure: Figure) -> str:
+    """The figure's title in one line."""
+    return figure.get_suptitle().replace("\n", " ")
+
+
+def number(value: float) -> str:
+    """A number as people read it: four digits, and what only rounding has left over is 0."""
+    return "0" if abs(value) < ROUNDING else f"{value:.4g}"
 
 
 def picture(figure: Figure) -> bytes:

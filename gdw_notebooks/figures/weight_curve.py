@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gdw.methods.weight_net import CURVE_LOSSES
@@ -12,26 +13,44 @@ from gdw_notebooks.figures import style
 
 EARLY_TO_LATE = colormaps["cividis"]  # even for colour-blind eyes; its yellow end is left out
 SHOWN = 5  # epochs by default: more lines cannot be told apart
+SMALL_LOSS, LARGE_LOSS = 0.25, 5  # nats: of a label that the network believes, and of one that it does not
+CLOSE = 0.05  # of a weight in [0, 1]: a smaller difference decides little
 
 
 def weight_curve(
-    history: History, epochs: Sequence[int] | None = None, *, title: str | None = None, large: bool = False
+    history: History | Sequence[History],
+    epochs: Sequence[int] | None = None,
+    *,
+    title: str | None = None,
+    large: bool = False,
 ) -> Figure:
     """V(loss) at some epochs.
 
     Args:
-        history: of a method that learns a weight network.
+        history: of a method that learns a weight network; or several, for pictures side by side.
         epochs: which, from 1; by default five, evenly spaced from the first to the last.
 
     Raises:
-        ValueError: the method has no weight network, or no epoch is over.
+        ValueError: a method has no weight network, or no epoch is over.
     """
-    if "weight_curve" not in history.epochs:
-        raise ValueError(f"{history.method} has no weight network, or no epoch is over: there is no curve to show")
-    curves, losses = history["weight_curve"], CURVE_LOSSES.numpy()
-    if epochs is None:
-        epochs = sorted({round(e) for e in np.linspace(1, len(curves), min(SHOWN, len(curves)))})
-    figure, axes = style.new_figure(large=large)
+    histories = [history] if isinstance(history, History) else list(history)
+    for each in histories:
+        if "weight_curve" not in each.epochs:
+            raise ValueError(f"{each.method} has no weight network, or no epoch is over: there is no curve to show")
+    figure, axes = style.new_figure(1, len(histories), large=large, squeeze=False, sharey=True)
+    for each, run in zip(axes.flat, histories, strict=True):
+        _lines(each, run["weight_curve"], epochs)
+        if len(histories) > 1:
+            each.set_title(f"{style.method_title(run.method)}, seed {run.seed}", fontsize=style.TEXT, loc="left")
+    axes[0, 0].set_ylabel("weight V(loss)")
+    axes[0, -1].legend(frameon=False, fontsize=style.SMALL)
+    style.finding(figure, title or "; ".join(_finding(run, epochs) for run in histories))
+    return figure
+
+
+def _lines(axes: Axes, curves: np.ndarray, epochs: Sequence[int] | None) -> None:
+    losses = CURVE_LOSSES.numpy()
+    epochs = epochs or sorted({round(e) for e in np.linspace(1, len(curves), min(SHOWN, len(curves)))})
     lines = ["-", style.LONG, style.DASHED, style.DASHDOT, style.DOTTED]
     for place, epoch in enumerate(epochs):
         shade = EARLY_TO_LATE(0.85 * (1 - place / max(len(epochs) - 1, 1)))
@@ -40,13 +59,16 @@ def weight_curve(
     axes.set_xlim(losses[0], losses[-1])
     axes.set_ylim(0, 1)
     axes.set_xlabel("loss of the instance (nats)")
-    axes.set_ylabel("weight V(loss)")
-    axes.legend(frameon=False, fontsize=style.SMALL)
-    style.finding(figure, title or _finding(history.method, curves[epochs[-1] - 1], losses, epochs[-1]))
-    return figure
 
 
-def _finding(method: str, curve: np.ndarray, losses: np.ndarray, epoch: int) -> str:
-    low, high = np.interp([0.25, 5], losses, curve)
-    verdict = "trusts small losses more than large ones" if low > high else "does not tell small losses from large ones"
-    return f"At epoch {epoch} V {verdict}: {low:.2f} at 0.25 nats, {high:.2f} at 5 ({style.method_title(method)})"
+def _finding(history: History, epochs: Sequence[int] | None) -> str:
+    epoch = epochs[-1] if epochs else len(history)
+    low, high = np.interp([SMALL_LOSS, LARGE_LOSS], CURVE_LOSSES.numpy(), history["weight_curve"][epoch - 1])
+    if abs(low - high) < CLOSE:
+        verdict = "gives small and large losses nearly the same weight"
+    else:
+        verdict = f"gives {'small' if low > high else 'large'} losses more weight"
+    return (
+        f"{style.method_title(history.method)}, epoch {epoch}: V {verdict}, {low:.2f} at {SMALL_LOSS} nats "
+        f"and {high:.2f} at {LARGE_LOSS}"
+    )

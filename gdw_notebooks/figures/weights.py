@@ -85,7 +85,9 @@ def _finding(groups: dict[str, list[History]], name: str) -> str:
     observed, _, other = mean_and_sd(runs, name)[0][-1][1]
     who = style.method_title(method)
     if np.isnan(observed):
-        return f"{who}: no label is wrong here, so that there are only clean instances"
+        if runs[0].wrong_label_rate == 0:
+            return f"{who}: no label is wrong here, so there are only clean instances"
+        return f"{who} trained on no mislabelled instance in epoch {min(map(len, runs))}"
     what = "share" if name == "flow_mass" else "weight"
     return (
         f"{who}, on wrong labels, epoch {min(map(len, runs))}: {what} {observed:.2f} for the observed label’s flow, "

@@ -1,6 +1,5 @@
 """A panel: controls beside one picture, live with a kernel and a picture without one. It does the plumbing once."""
 
-import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 from ipywidgets import HTML, Button, HBox, Layout, ToggleButton, VBox, Widget
 from matplotlib.figure import Figure
 
-from gdw_notebooks.panels.picture import Picture
+from gdw_notebooks.figures import style
+from gdw_notebooks.panels.picture import Picture, with_picture
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -64,6 +64,7 @@ class Panel(HBox):
         self.add_class("gdw-panel")
         for control in self._watched:
             control.observe(self._changed, names="value")
+        self.picture.watched = [control.model_id for control in self._watched]
         self.large.observe(self._resize, names="value")
         self.show_table.observe(lambda change: self._tabulate(), names="value")
         self.reset.on_click(lambda button: self.on_reset())
@@ -87,7 +88,7 @@ class Panel(HBox):
             if self._quiet:
                 return
             figure = self.draw()
-            self.picture.show(figure, self.describe() or figure.get_suptitle().replace("\n", " "))
+            self.picture.show(figure, self.describe() or style.words(figure))
             self._tabulate()
 
     def stack(self) -> None:
@@ -128,9 +129,9 @@ class Panel(HBox):
 
     def _tabulate(self) -> None:
         frame = self.table() if self.show_table.value else None
-        text = "" if frame is None else frame.to_html(border=0, float_format="{:.4g}".format, na_rep="")
+        text = "" if frame is None else frame.to_html(border=0, float_format=style.number, na_rep="")
         if self.show_table.value and frame is None:
-            text = "No numbers stand behind this picture yet."
+            text = "This picture has no numbers to show yet."
         self.data.value = text if frame is None else text.replace(
             "<thead>", f"<caption>{escape(frame.attrs.get('caption', 'Data of the picture'))}</caption><thead>", 1
         )
@@ -138,9 +139,8 @@ class Panel(HBox):
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        data = super()._repr_mimebundle_(**kwargs)
-        return data | {"image/png": base64.b64encode(self.picture.value).decode()}
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        return with_picture(super()._repr_mimebundle_(**kwargs), self.picture)
 
 
 def _with_value(widgets: Sequence[Widget]) -> Iterator[Widget]:

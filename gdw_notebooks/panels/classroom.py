@@ -7,6 +7,7 @@ from gdw_notebooks.examples.instances import cat_dog_bird, instances_of
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
+from gdw_notebooks.panels.picture import with_picture
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.training_lab import TrainingLab
 from gdw_notebooks.recorded.histories import load
@@ -30,13 +31,27 @@ class Classroom(Tab):
         questions = (HTML(f"<p class='gdw-question'>{question}</p>") for question in TABS.values())
         super().__init__([VBox(pair) for pair in zip(questions, panels, strict=True)], titles=list(TABS))
         self.add_class("gdw-classroom")
+        self._enlarging = False
+        for panel in (self.lab, self.stepper, self.ledger):
+            panel.large.observe(self._enlarge_all, names="value")
+
+    def _enlarge_all(self, change: dict) -> None:
+        """Large type is one choice for all tabs: a projector stays a projector."""
+        if self._enlarging:
+            return
+        self._enlarging = True
+        try:
+            self.microscope.large = change["new"]
+            for panel in (self.lab, self.stepper, self.ledger):
+                panel.large.value = change["new"]
+        finally:
+            self._enlarging = False
 
     def __repr__(self) -> str:
         return "Classroom()"
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        picture = self.lab._repr_mimebundle_(**kwargs).get("image/png")
-        return super()._repr_mimebundle_(**kwargs) | ({"image/png": picture} if picture else {})
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        return with_picture(super()._repr_mimebundle_(**kwargs), self.lab.picture)
 
 
 def _instances() -> list:

@@ -8,7 +8,8 @@ from gdw.training.experiment import Experiment
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict
 from gdw_notebooks.panels.base import Panel
-from gdw_notebooks.panels.session import Session
+from gdw_notebooks.panels.rerun import one_per_cell
+from gdw_notebooks.panels.session import END_SECONDS, Session
 from gdw_notebooks.recorded import standing
 
 RIVALS = ("gdw-tied", "mwnet", "l2rw", "fine-tune", "cross-entropy", "only-clean")
@@ -53,6 +54,11 @@ class EffectMap(Panel):
         super().__init__([self.rival, self.rate, self.imbalance, self.seeds])
         self.left.children = [*self.left.children, HBox([self.compute, self.stop]), self.progress, self.words]
         self._say(RECORDED)
+        one_per_cell(self.leave)
+
+    def leave(self) -> None:
+        """End a computation, since the cell that has made this map makes another one now."""
+        self.session.stop(END_SECONDS)
 
     def cells(self) -> dict[tuple[float, float], Difference]:
         """The difference of each (rate, imbalance), recorded or computed anew."""

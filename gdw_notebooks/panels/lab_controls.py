@@ -1,15 +1,15 @@
-"""The lab's controls: what to train, as widgets, and back from a run code to where they stood."""
+"""The lab's controls: what to train, as widgets, and from a run code back to the same settings."""
 
 from collections.abc import Sequence
+from threading import RLock
 
 import torch
-from ipywidgets import HTML, BoundedIntText, Combobox, Dropdown, FloatSlider, Layout, Textarea, VBox
+from ipywidgets import HTML, BoundedIntText, Combobox, Dropdown, FloatSlider, FloatText, Layout, Textarea, VBox
 
 from gdw.data.corruption import NOISES, transition_matrix
 from gdw.data.datasets import DATASETS
 from gdw.methods import METHODS
 from gdw.training.experiment import Experiment
-from gdw.training.presets import preset_for
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 
 IMBALANCES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
@@ -18,7 +18,7 @@ CLASSES = {
     "digits": 10, "clouds": 3, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar10-folder": 10, "cifar100": 100,
 }  # fmt: skip
 OWN = "– my own settings –"
-MOST_EPOCHS, HIGHEST_SEED = 10_000, 1_000_000
+MOST_EPOCHS, HIGHEST_SEED, LARGEST_BATCH = 10_000, 1_000_000, 10_000
 MOST_SEEDS = 20  # at once: more shows no finer band
 
 
@@ -28,18 +28,18 @@ def _wide() -> Layout:
 
 def imbalance_label(imbalance: float) -> str:
     """Both ways to write it: smallest class over largest, and largest to smallest."""
-    return "1 (all classes alike)" if imbalance == 1 else f"{imbalance:g} ({1 / imbalance:g} : 1)"
+    return "1 (all classes equal)" if imbalance == 1 else f"{imbalance:g} ({1 / imbalance:g} : 1)"
 
 
 class LabControls(VBox):
     """One or two experiments on the same data and seed, as widgets.
 
     Attributes:
-        scenario, dataset, noise, rate, imbalance, method, beside, seed, epochs, device: the widgets; set their
-            ``value``.
+        scenario, dataset, noise, rate, imbalance, method, beside, seed, epochs, lr, batch_size, device: the widgets;
+            set their ``value``.
         seeds: how many seeds of each, from ``seed`` on; no part of an experiment, so in no run code.
         code: text field with the run code of what the widgets say; a code put into it moves all of them there.
-        problem: what was wrong with the last code, in words; empty where nothing was.
+        problem: what is wrong with the code or the settings, in words; empty where nothing is.
     """
 
     def __init__(self, experiments: Sequence[Experiment]):
@@ -58,17 +58,21 @@ class LabControls(VBox):
         self.seeds = BoundedIntText(value=1, min=1, max=MOST_SEEDS, description="Seeds, in all", layout=_wide(),
                                     tooltip="this seed and the next ones; the curves then have bands")  # fmt: skip
         self.epochs = BoundedIntText(value=1, min=1, max=MOST_EPOCHS, description="Epochs", layout=_wide())
+        self.lr = FloatText(description="Learning rate", step=0.01, layout=_wide(),
+                            tooltip="of SGD at the start; it falls as a cosine")  # fmt: skip
+        self.batch_size = BoundedIntText(value=1, min=1, max=LARGEST_BATCH, description="Batch size", layout=_wide())
         self.device = _menu("Device", [name for name, here in _devices().items() if here])
         self.code = Textarea(description="Run code", rows=5, continuous_update=False, layout=_wide(),
                              tooltip="stands for this run; paste one here to have that run again")  # fmt: skip
-        self.problem, self._moving = "", False
+        self.problem, self._moving, self._lock = "", False, RLock()  # values may come through two threads
         self._fields = {
             "dataset": self.dataset, "noise": self.noise, "rate": self.rate, "imbalance": self.imbalance,
-            "seed": self.seed, "epochs": self.epochs, "device": self.device,
+            "seed": self.seed, "epochs": self.epochs, "lr": self.lr, "batch_size": self.batch_size,
+            "device": self.device,
         }  # fmt: skip
         super().__init__([
             self.scenario, self.dataset, self.noise, self.rate, self.hint, self.imbalance, self.method, self.beside,
-            self.seed, self.seeds, self.epochs, self.device, self.code,
+            self.seed, self.seeds, self.epochs, self.lr, self.batch_size, self.device, self.code,
         ])  # fmt: skip
         self.restore(experiments)
         self.scenario.observe(self._choose_scenario, names="value")
@@ -81,13 +85,17 @@ class LabControls(VBox):
         """What the widgets say: one experiment, or two that differ in their method alone.
 
         Raises:
-            ValueError: a data set that nobody knows, or a device that is none.
+            ValueError: settings that are no experiment; the message says which, and what is wanted.
         """
         methods = [self.method.value, *([self.beside.value] if self.beside.value else [])]
         return [self._experiment(base, method) for base, method in zip(self._bases, methods, strict=False)]
 
     def restore(self, experiments: Sequence[Experiment]) -> None:
-        """Move every widget to where these one or two experiments stand; what has no widget is kept as well."""
+        """Set every widget to these one or two experiments; what has no widget is kept as well."""
+        with self._lock:
+            self._restore(experiments)
+
+    def _restore(self, experiments: Sequence[Experiment]) -> None:
         first, second = experiments[0], experiments[1] if len(experiments) > 1 else None
         self._bases = (first, second or first)
         self._moving = True
@@ -96,7 +104,7 @@ class LabControls(VBox):
                 _allow(control, value := getattr(first, name))
                 control.value = value
             self.method.value, self.beside.value = first.method, second.method if second else ""
-            self.scenario.value = _scenario_of(first)
+            self.scenario.value = scenario_of(first)
         finally:
             self._moving = False
         self._show()
@@ -109,8 +117,9 @@ class LabControls(VBox):
         return base.with_(**changes)
 
     def _on_change(self, change: dict) -> None:
-        if not self._moving:
-            self._show()
+        with self._lock:
+            if not self._moving:
+                self._show()
 
     def _show(self) -> None:
         """The code, the scenario's name and the hint follow the other widgets."""
@@ -119,7 +128,7 @@ class LabControls(VBox):
             experiments = self.experiments()
             self.problem = ""
             self.code.value = "\n".join(experiment.code for experiment in experiments)
-            self.scenario.value = _scenario_of(experiments[0])
+            self.scenario.value = scenario_of(experiments[0])
         except ValueError as error:
             self.problem = str(error)
         finally:
@@ -127,24 +136,40 @@ class LabControls(VBox):
         self.hint.value = _wrong_labels(self.noise.value, self.rate.value, CLASSES.get(self.dataset.value))
 
     def _choose_scenario(self, change: dict) -> None:
-        if not self._moving and change["new"] != OWN:
-            chosen, beside = SCENARIOS[change["new"]], self.beside.value
-            self.restore([chosen, *([chosen.with_(method=beside)] if beside else [])])
+        with self._lock:
+            if not self._moving and change["new"] != OWN:
+                chosen, beside = SCENARIOS[change["new"]], self.beside.value
+                self._restore([chosen, *([chosen.with_(method=beside)] if beside else [])])
 
     def _choose_dataset(self, change: dict) -> None:
-        """Another data set brings its own number of epochs, and its own preset for all that has no widget."""
-        if not self._moving:
-            plain = Experiment(dataset=change["new"])
-            self._bases = (plain, plain)
-            self.epochs.value = preset_for(change["new"]).epochs
+        """Another data set brings its own preset: epochs, learning rate and batch size, and what has no widget."""
+        with self._lock:
+            if self._moving:
+                return
+            self._moving = True
+            try:
+                plain = Experiment(dataset=change["new"])
+                self._bases = (plain, plain)
+                for name in ("epochs", "lr", "batch_size"):
+                    self._fields[name].value = getattr(plain, name)
+            except ValueError as error:
+                self.problem = str(error)
+                return
+            finally:
+                self._moving = False
+            self._show()
 
     def _read_code(self, change: dict) -> None:
-        if self._moving or not change["new"].split():
-            return
-        try:
-            self.restore(read_codes(change["new"]))
-        except ValueError as error:
-            self.problem = str(error)
+        with self._lock:
+            if self._moving:
+                return
+            if not change["new"].split():
+                self._show()  # an empty field is no wish: it shows the code again
+                return
+            try:
+                self._restore(read_codes(change["new"]))
+            except ValueError as error:
+                self.problem = str(error)
 
 
 def read_codes(text: str) -> list[Experiment]:
@@ -155,10 +180,10 @@ def read_codes(text: str) -> list[Experiment]:
     """
     experiments = [Experiment.from_code(code) for code in text.split()]
     if not 1 <= len(experiments) <= 2:
-        raise ValueError(f"one run code is asked for, or two to stand side by side; these are {len(experiments)}")
-    for name in ("dataset", "noise", "rate", "imbalance", "seed", "epochs"):
+        raise ValueError(f"one run code is wanted, or two to compare side by side; got {len(experiments)}")
+    for name in ("dataset", "noise", "rate", "imbalance", "seed", "epochs", "lr", "batch_size"):
         if len({getattr(experiment, name) for experiment in experiments}) > 1:
-            raise ValueError(f"side by side means the same data and seed, but these two codes differ in {name}")
+            raise ValueError(f"two runs side by side need the same data and plan, but these two codes differ in {name}")
     return experiments
 
 
@@ -169,10 +194,12 @@ def _menu(description: str, options: Sequence) -> Dropdown:
 
 
 def _allow(control, value) -> None:
-    """A menu takes a value of its own that a run code brings."""
+    """A menu or a field takes a value from a run code that it did not offer so far."""
     if isinstance(control, Dropdown) and value not in [known for _, known in control.options]:
         label = {float: imbalance_label, tuple: lambda matrix: "a matrix of its own"}.get(type(value), str)(value)
         control.options = [*control.options, (label, value)]
+    elif isinstance(control, BoundedIntText) and value > control.max:
+        control.max = value
 
 
 def _devices() -> dict[str, bool]:
@@ -181,8 +208,8 @@ def _devices() -> dict[str, bool]:
     }  # fmt: skip
 
 
-def _scenario_of(experiment: Experiment) -> str:
-    """Whatever the method, the seed and the device are."""
+def scenario_of(experiment: Experiment) -> str:
+    """The scenario's name, for any method, seed and device; ``OWN`` for settings that have no name."""
     for name, scenario in SCENARIOS.items():
         same = experiment.with_(method=scenario.method, seed=scenario.seed, device=scenario.device)
         if same == scenario:

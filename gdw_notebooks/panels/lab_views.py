@@ -1,4 +1,4 @@
-"""What the lab can show of its runs: each view is a figure, the same numbers as a table, and a word on what it is."""
+"""What the lab can show of its runs: each view has a figure, the same numbers as a table, and a sentence on both."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +15,9 @@ from gdw.training.run import Training
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.classes import class_accuracy
 from gdw_notebooks.figures.curves import learning_curves
+from gdw_notebooks.figures.mislabelled import mislabelled_indices, mislabelled_pictures
 from gdw_notebooks.figures.regions import Regions, decision_regions, regions_of
-from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd
+from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd, window_note
 from gdw_notebooks.figures.weight_curve import weight_curve
 from gdw_notebooks.figures.weights import weights_by_group
 
@@ -46,7 +47,10 @@ class Shown:
 
     Args:
         histories: of the latest runs.
-        ghosts: of the runs before.
+        ghosts: of the runs before, or recorded ones.
+        ghost_word: what a ghost is called.
+        task: of the latest runs, and what a method weighs of it; None before the first and for recorded runs.
+        weights: ``[N]`` of the first method, as it saw each training instance last.
         epochs: length of the axis.
         marked: the epoch to read, from 1; None reads the latest.
         planes: of the latest runs, where their data are points.
@@ -59,13 +63,16 @@ class Shown:
     marked: int | None = None
     planes: Sequence[Plane | None] = field(default=())
     large: bool = False
+    ghost_word: str = "before"
+    task: Task | None = None
+    weights: np.ndarray | None = None
 
     def firsts(self) -> list[History]:
-        """Each method's first seed: what a picture of one network shows."""
+        """Of each method the first seed, for a picture of one network."""
         return [runs[0] for runs in grouped(self.histories).values()]
 
     def read(self) -> list[History]:
-        """The histories as far as the epoch that is marked."""
+        """The histories up to the epoch that is marked."""
         if self.marked is None:
             return list(self.histories)
         return [cut(history, self.marked) for history in self.histories]
@@ -81,7 +88,7 @@ class View:
 
 
 def cut(history: History, epochs: int) -> History:
-    """The history as it stood after that many epochs."""
+    """The history after that many epochs."""
     rows = {name: values[:epochs] for name, values in history.epochs.items()}
     return History(history.config, history.class_names, history.wrong_label_rate, history.class_counts, rows)
 
@@ -89,12 +96,8 @@ def cut(history: History, epochs: int) -> History:
 def _curves(shown: Shown) -> Figure:
     return learning_curves(
         shown.histories, ghosts=shown.ghosts, epochs=shown.epochs, marked=shown.marked, large=shown.large,
-        title=None if shown.marked is None else _title(learning_curves(shown.read())),
+        title=None if shown.marked is None else style.words(learning_curves(shown.read())), ghost_word=shown.ghost_word,
     )  # fmt: skip
-
-
-def _title(figure: Figure) -> str:
-    return figure.get_suptitle().replace("\n", " ")
 
 
 def _by_epoch(shown: Shown) -> "DataFrame":
@@ -118,7 +121,7 @@ def _by_class(shown: Shown) -> "DataFrame":
     }
     index = pd.Index(shown.histories[0].class_names if shown.histories else [], name="class")
     frame = pd.DataFrame(columns, index=index)
-    return _captioned(frame, "Test accuracy (%) of each class, mean of the last five epochs")
+    return _captioned(frame, f"Test accuracy (%) of each class, {window_note(shown.read())}")
 
 
 def _by_group(name: str, caption: str) -> Callable[[Shown], "DataFrame"]:
@@ -140,7 +143,7 @@ def _by_group(name: str, caption: str) -> Callable[[Shown], "DataFrame"]:
 
 def _weights(name: str) -> Callable[[Shown], Figure]:
     def figure(shown: Shown) -> Figure:
-        title = None if shown.marked is None else _title(weights_by_group(shown.read(), name=name))
+        title = None if shown.marked is None else style.words(weights_by_group(shown.read(), name=name))
         return weights_by_group(
             shown.histories, name=name, epochs=shown.epochs, marked=shown.marked, title=title, large=shown.large
         )
@@ -148,11 +151,17 @@ def _weights(name: str) -> Callable[[Shown], Figure]:
     return figure
 
 
+def _with_curve(shown: Shown) -> list[History]:
+    """Of each method that learns a weight network the first seed, as far as it is read."""
+    runs = [cut(h, shown.marked) if shown.marked else h for h in shown.firsts()]
+    return [run for run in runs if "weight_curve" in run.epochs and len(run)]
+
+
 def _weight_net(shown: Shown) -> Figure:
-    found = [history for history in shown.read() if "weight_curve" in history.epochs and len(history)]
+    found = _with_curve(shown)
     if not found:
         return _note("None of these methods has a weight network, or no epoch is over yet", shown)
-    return weight_curve(found[0], large=shown.large)
+    return weight_curve(found, large=shown.large)
 
 
 def _weight_net_table(shown: Shown) -> "DataFrame | None":
@@ -160,11 +169,12 @@ def _weight_net_table(shown: Shown) -> "DataFrame | None":
 
     from gdw.methods.weight_net import CURVE_LOSSES
 
-    found = [history for history in shown.read() if "weight_curve" in history.epochs and len(history)]
+    found = _with_curve(shown)
     if not found:
         return None
-    curve = pd.Series(found[0]["weight_curve"][-1], index=pd.Index(CURVE_LOSSES.tolist(), name="loss (nats)"))
-    return _captioned(curve.to_frame(style.method_title(found[0].method)), "Weight of each loss, latest epoch")
+    index = pd.Index(CURVE_LOSSES.tolist(), name="loss (nats)")
+    columns = {f"{style.method_title(run.method)}, seed {run.seed}": run["weight_curve"][-1] for run in found}
+    return _captioned(pd.DataFrame(columns, index=index), "Weight of each loss, latest epoch")
 
 
 def _regions(shown: Shown) -> Figure:
@@ -174,9 +184,33 @@ def _regions(shown: Shown) -> Figure:
     task = pairs[0][0].task
     return decision_regions(
         [plane.regions for plane, _ in pairs], task.train.images, task.train.labels, task.clean_labels,
-        task.class_names, [plane.weights for plane, _ in pairs], [style.method_title(h.method) for _, h in pairs],
-        large=shown.large,
+        task.class_names, [plane.weights for plane, _ in pairs],
+        [f"{style.method_title(h.method)}, seed {h.seed}" for _, h in pairs], large=shown.large,
     )  # fmt: skip
+
+
+def _labels(shown: Shown) -> Figure:
+    if shown.task is None:
+        return _note("Press Train: the pictures with a wrong label are shown here, with what the label says", shown)
+    if len(shown.task.input_shape) != 3:
+        return _note("These data are points, not pictures: Regions shows their labels", shown)
+    firsts = shown.firsts()
+    who = style.method_title(firsts[0].method) if firsts else ""
+    return mislabelled_pictures(shown.task, shown.weights if who else None, weights_of=who, large=shown.large)
+
+
+def _labels_table(shown: Shown) -> "DataFrame | None":
+    import pandas as pd
+
+    if shown.task is None:
+        return None
+    wrong, names = mislabelled_indices(shown.task), np.array(shown.task.class_names)
+    labels, clean = shown.task.train.labels.cpu()[wrong], shown.task.clean_labels.cpu()[wrong]
+    columns = {"label says": names[labels], "true class": names[clean]}
+    if shown.weights is not None and shown.firsts():
+        columns[f"weight, {style.method_title(shown.firsts()[0].method)}"] = shown.weights[wrong]
+    frame = pd.DataFrame(columns, index=pd.Index(wrong, name="training image"))
+    return _captioned(frame, "Training instances with a wrong label")
 
 
 def _points(shown: Shown) -> "DataFrame | None":
@@ -220,5 +254,6 @@ VIEWS: Mapping[str, View] = MappingProxyType({
         _weights("flow_mass"), _by_group("flow_mass", "Share of the gradient's absolute mass"),
     ),
     "V’s curve": View("Curves: the weight that the weight network gives to each loss.", _weight_net, _weight_net_table),
+    "Labels": View("Pictures: training pictures with a wrong label, and what the label says.", _labels, _labels_table),
     "Regions": View("Points in the plane over the regions that each network has learnt.", _regions, _points),
 })  # fmt: skip

@@ -1,12 +1,17 @@
 """What the lab says of its runs, in words."""
 
+import logging
+import os
 from collections.abc import Sequence
 from html import escape
+from traceback import format_exception
 
-from gdw.training.experiment import from_config
+import torch
+
+from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.seeds import grouped, last
+from gdw_notebooks.figures.seeds import grouped, last, window_note
 from gdw_notebooks.panels.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, Session
 
 READY = "Ready: press Train."
@@ -18,10 +23,13 @@ NOTHING_TRAINED = "Nothing has been trained here yet: press Train, then look clo
 NOTHING_RUNS = "Nothing is running: press Train."
 
 
+REPLACED = "The cell was run again and made a new lab; the run here has ended."
+
+
 def of(session: Session) -> str:
-    """Where the session stands."""
+    """The state of the session, in a sentence."""
     if not session.histories:
-        return f"This could not be trained: {session.errors[ALL_RUNS]}" if session.errors else LOADING
+        return f"This could not be trained: {_said(session.errors[ALL_RUNS])}" if session.errors else LOADING
     if session.state == FAILED:
         return _failed(session)
     if session.state == FINISHED:
@@ -31,16 +39,47 @@ def of(session: Session) -> str:
 
 def _place(session: Session) -> str:
     done, epochs = max(map(len, session.histories)), session.trainings[0].experiment.epochs
+    words = f": {done} of {epochs} epochs are over"
+    latest = max(session.latest.values(), key=lambda event: (event.epoch, event.batch), default=None)
+    if session.state in (PAUSED, STOPPED) and latest is not None and latest.epoch >= done:
+        words += f", and {latest.batch + 1} of {latest.batches} batches of the next"
     kept = " What has been learnt so far is kept." if session.state == STOPPED else ""
-    return f": {done} of {epochs} epochs are over.{kept}"
+    return f"{words}.{kept}"
 
 
 def _failed(session: Session) -> str:
     parts = []
     for place, error in sorted(session.errors.items()):
         who = "The run" if place == ALL_RUNS else style.method_title(session.trainings[place].experiment.method)
-        parts.append(f"{who} broke off: {error}.")
-    return f"{' '.join(parts)} The epochs before are kept."
+        parts.append(f"{who} stopped: {_said(error, session)}.")
+    kept = " The epochs before are kept." if any(map(len, session.histories)) else ""
+    return f"{' '.join(parts)}{kept}"
+
+
+def _said(error: Exception, session: Session | None = None) -> str:
+    """The error in words; of another kind than our own messages, with its kind."""
+    text = str(error).strip().rstrip(".")
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in text:
+        batch = session.trainings[0].experiment.batch_size if session and session.trainings else None
+        smaller = f"a batch size below {batch}" if batch else "a smaller batch size"
+        return f"the memory was not enough: try {smaller}, or a smaller model"
+    if isinstance(error, ValueError | TypeError | OSError | ArithmeticError) and text:
+        return text
+    return f"{type(error).__name__}: {text or 'it says no more'}"
+
+
+def traceback_of(session: Session) -> str:
+    """The tracebacks of what failed as HTML, folded; empty where nothing did.
+
+    A page for visitors shows none: there the traceback goes to the server's log.
+    """
+    if not session.errors:
+        return ""
+    texts = ["".join(format_exception(error)) for _, error in sorted(session.errors.items())]
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
+        logging.getLogger(__name__).error("\n".join(texts))
+        return ""
+    return f"<details><summary>Traceback</summary><pre>{escape(chr(10).join(texts))}</pre></details>"
 
 
 def _scores(histories: Sequence[History]) -> str:
@@ -50,14 +89,35 @@ def _scores(histories: Sequence[History]) -> str:
         scores.append(f"{style.method_title(method)} {mean:.1f}{f' ± {sd:.1f}' if len(runs) > 1 else ''} %")
     seeds = len({history.seed for history in histories})
     note = "One seed proves little: try others." if seeds == 1 else f"Mean ± sd of {seeds} seeds."
-    return f"Test accuracy, mean of the last five epochs: {', '.join(scores)}. {note}"
+    return f"Test accuracy, {window_note(histories)}: {', '.join(scores)}. {note}"
+
+
+def other_run(shown: Sequence[Experiment], asked: Sequence[Experiment]) -> str:
+    """A warning where the picture is of other settings than the controls show; else empty."""
+    if not shown or list(shown) == list(asked):
+        return ""
+    first = shown[0]
+    noise = first.noise if isinstance(first.noise, str) else "a matrix"
+    titles = " and ".join(style.method_title(experiment.method) for experiment in shown)
+    return (
+        f"The picture shows other settings than the controls: {first.dataset}, {noise} noise {first.rate:g}, "
+        f"imbalance {first.imbalance:g}, seed {first.seed}, {titles}. Press Train for what the controls say."
+    )
 
 
 def codes(histories: Sequence[History], ghosts: Sequence[History]) -> str:
     """The run codes of what is shown, as HTML."""
     lines = [
-        f"<li>{style.method_title(history.method)}{faint}: <code>{escape(from_config(history.config).code)}</code></li>"
+        f"<li>{escape(style.method_title(history.method))}{faint}: "
+        f"{_code(history)}</li>"
         for group, faint in ((histories, ""), (ghosts, " (before, faint)"))
         for history in group
     ]
     return f"<details><summary>Run codes of these curves</summary><ul>{''.join(lines)}</ul></details>" if lines else ""
+
+
+def _code(history: History) -> str:
+    try:
+        return f"<code>{escape(from_config(history.config).code)}</code>"
+    except ValueError:  # it used objects of the user's own
+        return "no code, since it used a data set, a model or a method of your own"

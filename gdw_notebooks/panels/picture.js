@@ -1,4 +1,5 @@
 // A PNG with its alternative text; says where it was clicked, as shares of its width and height.
+// It looks after the panel around it too: names for screen readers, keys, presses after values, a lost server.
 
 // Screen readers find no name on ipywidgets' slider handles and play buttons: give them the ones that are seen.
 const PLAY = { "fa-play": "Play", "fa-pause": "Pause", "fa-stop": "Back to the start", "fa-retweet": "Repeat" };
@@ -17,8 +18,64 @@ const nameControls = (panel) => {
 // In JupyterLab a key belongs to the notebook, where an arrow leaves the cell and "x" cuts it: in here it is ours.
 const keepKey = (event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); };
 
+// JupyterLab may send a control's value and a button's press through different threads of the kernel, so the press may
+// come first. So hold a press back until the kernel has answered every value: what the page shows is what it acts on.
+const PATIENCE_MS = 10_000, POLL_MS = 10;
+const controlsOf = async (model) => {
+  const controls = [];
+  for (const id of model.get("watched")) {
+    try { controls.push(await model.widget_manager.get_model(id)); } catch { /* a control that is gone */ }
+  }
+  return controls;
+};
+const pressAfterValues = (panel, model) => {
+  let controls = [];
+  const find = async () => { controls = await controlsOf(model); };
+  const unanswered = () => controls.some((control) => control._pending_msgs > 0 || control._msg_buffer);
+  const passed = new WeakSet();
+  const hold = (event) => {
+    const button = event.target.closest?.("button");
+    if (!button || passed.delete(button) || !unanswered()) return;
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    const deadline = performance.now() + PATIENCE_MS;
+    const wait = setInterval(() => {
+      if (unanswered() && performance.now() < deadline) return;
+      clearInterval(wait);
+      passed.add(button);
+      button.click();
+    }, POLL_MS);
+  };
+  find();
+  model.on("change:watched", find);
+  panel.addEventListener("click", hold, true);
+  return () => { model.off("change:watched", find); panel.removeEventListener("click", hold, true); };
+};
+
+// A page that stays open when its server has ended looks alive: say that it is not.
+const CHECK_MS = 1000, SILENT_MS = 2500; // a short break of the network heals itself
+const GONE = "The server behind this page is gone, so the buttons do nothing. Start it again, then reload this page.";
+const watchServer = (model, el) => {
+  const kernel = model.widget_manager?.kernel ?? model.widget_manager?.context?.sessionContext?.session?.kernel;
+  if (!kernel?.connectionStatus) return () => {}; // another kind of page, which shows this by itself
+  const words = document.createElement("div");
+  words.className = "gdw-gone";
+  words.setAttribute("role", "alert");
+  el.prepend(words);
+  let lost = null;
+  const check = () => {
+    if (kernel.connectionStatus === "connected") lost = null;
+    else lost ??= performance.now();
+    const text = lost !== null && performance.now() - lost >= SILENT_MS ? GONE : "";
+    if (words.textContent !== text) words.textContent = text;
+  };
+  const timer = setInterval(check, CHECK_MS);
+  return () => clearInterval(timer);
+};
+
 // The panel is built around the picture after it: wait for it, then for whatever it shows later.
-const nameWhatAppears = (element) => {
+const lookAfterPanel = (element, model) => {
+  let letGo = () => {};
   const observer = new MutationObserver(() => {
     const panel = element.closest(".gdw-panel");
     if (panel) nameControls(panel);
@@ -27,10 +84,11 @@ const nameWhatAppears = (element) => {
     const panel = element.closest(".gdw-panel");
     if (!panel) return;
     panel.addEventListener("keydown", keepKey);
+    letGo = pressAfterValues(panel, model);
     nameControls(panel);
     observer.observe(panel, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
   });
-  return () => observer.disconnect();
+  return () => { observer.disconnect(); letGo(); };
 };
 
 export default {
@@ -59,9 +117,11 @@ export default {
     size();
     show();
     el.appendChild(image);
-    const stopNaming = nameWhatAppears(el);
+    const leavePanel = lookAfterPanel(el, model);
+    const stopWatching = watchServer(model, el);
     return () => {
-      stopNaming();
+      leavePanel();
+      stopWatching();
       model.off("change:value", show);
       model.off("change:alt", describe);
       model.off("change:width", size);

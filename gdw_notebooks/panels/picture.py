@@ -1,5 +1,6 @@
 """Picture: a figure as PNG in the page, with alternative text for those who cannot see it."""
 
+import base64
 from pathlib import Path
 
 import anywidget
@@ -14,11 +15,16 @@ HERE = Path(__file__).parent
 class Picture(anywidget.AnyWidget):
     """An image whose bytes and whose alternative text may change at any time, from any thread.
 
+    Its script also looks after the panel around it: names for screen readers, keys that stay in the panel, presses
+    after values, and a word when the server is gone (picture.js).
+
     Attributes:
         value: PNG.
         alt: what is to be seen, in words.
         width: in CSS pixels; 0 takes the PNG's own.
         clicked: where it was last clicked, shares of width and height from the top left corner.
+        watched: model ids of the panel's controls. A press of a button of the panel waits until the kernel has all
+            their values: JupyterLab may send values and presses through different threads of the kernel.
     """
 
     _esm = HERE / "picture.js"
@@ -27,6 +33,7 @@ class Picture(anywidget.AnyWidget):
     alt = traitlets.Unicode("").tag(sync=True)
     width = traitlets.Int(0).tag(sync=True)
     clicked = traitlets.List([]).tag(sync=True)
+    watched = traitlets.List([]).tag(sync=True)
 
     def show(self, figure: Figure, alt: str) -> None:
         """Draw the figure here; the words first, so that no picture ever stands without its own."""
@@ -36,3 +43,15 @@ class Picture(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"Picture({self.alt!r})"
+
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        return with_picture(super()._repr_mimebundle_(**kwargs), self)
+
+
+def with_picture(bundle: dict | tuple[dict, dict], picture: Picture) -> tuple[dict, dict]:
+    """A widget's data for a notebook, with the PNG and its alt text for readers without a kernel."""
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    if not picture.value:
+        return data, metadata
+    data = data | {"image/png": base64.b64encode(picture.value).decode()}
+    return data, metadata | {"image/png": {"alt": picture.alt}}

@@ -2,10 +2,16 @@
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread, current_thread
+from types import MappingProxyType
 
+import torch
+from torch.nn.modules.batchnorm import _NormBase
+
+from gdw.networks.classifiers import MODELS
+from gdw.training.engine import EXACT_PRECISIONS, resolve_device
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
@@ -15,7 +21,7 @@ from gdw.training.run import Training
 Event = BatchDone | EpochDone
 IDLE, RUNNING, PAUSED, FINISHED, STOPPED, FAILED = "idle", "running", "paused", "finished", "stopped", "failed"
 ALL_RUNS = -1  # the place, in ``errors``, of what concerns every run
-END_SECONDS = 2.0  # how long an interpreter that is going away waits for the batch in hand
+END_SECONDS = 2.0  # how long an interpreter that ends waits for the present batch
 
 
 class Busy(RuntimeError):
@@ -27,23 +33,29 @@ class Session:
 
     Args:
         on_event: called with a run's place and its event after each batch and each epoch, in the training's own
-            thread, while its model stands still; not after a stop. What it raises ends the session.
-        on_end: called with the session when it has ended, however it did.
+            thread, while nothing trains; not after a stop. An exception in it ends the session.
+        on_end: called with the session when it has ended, for whatever reason.
+        training, many: what makes a run of one seed, and of several; as ``gdw.Training`` and ``ManySeeds``.
 
     Attributes:
-        errors: the exception of each run that broke off, by its place; ``ALL_RUNS`` for what concerns them all.
+        errors: the exception of each run that failed, by its place; ``ALL_RUNS`` for one that concerns them all.
+        latest: of each run the batch that was done last, by its place.
     """
 
     def __init__(
         self,
         on_event: Callable[[int, Event], None] | None = None,
         on_end: Callable[["Session"], None] | None = None,
+        *,
+        training: Callable[..., Training] = Training,
+        many: Callable[..., ManySeeds] = ManySeeds,
     ):
-        self._on_event, self._on_end = on_event, on_end
-        self._gate, self._thread, self._ended = _Gate(), None, IDLE
+        self._on_event, self._on_end, self._make = on_event, on_end, (training, many)
+        self._gate, self._thread, self._ended, self._beginning = _Gate(), None, IDLE, Lock()
         self._shares: list[float] = []
         self._runs: list[_Run] = []
         self.errors: dict[int, Exception] = {}
+        self.latest: dict[int, BatchDone] = {}
 
     @property
     def state(self) -> str:
@@ -82,10 +94,12 @@ class Session:
             Busy: a run is going on.
             ValueError: several seeds of what there is but one of.
         """
-        self._begin(experiments, seeds, paused, own)
-        self._thread = Thread(target=self._work, args=(list(experiments), seeds, own), name="training", daemon=True)
-        weakref.finalize(self, _leave, self._gate, self._thread)
-        self._thread.start()
+        with self._beginning:  # two presses may come from two threads
+            previous = self._begin(experiments, seeds, paused, own)
+            given = (list(experiments), seeds, own, previous)
+            self._thread = Thread(target=self._work, args=given, name="training", daemon=True)
+            weakref.finalize(self, _leave, self._gate, self._thread)
+            self._thread.start()
 
     def run(self, experiments: Sequence[Experiment], *, seeds: int = 1, **own) -> list[History]:
         """Train here and now, and return the histories. An interrupt (Ctrl-C, the square button) keeps them.
@@ -93,9 +107,10 @@ class Session:
         Raises:
             Busy, ValueError: as ``start``.
         """
-        self._begin(experiments, seeds, False, own)
+        with self._beginning:
+            previous = self._begin(experiments, seeds, False, own)
         try:
-            self._work(list(experiments), seeds, own)
+            self._work(list(experiments), seeds, own, previous)
         except KeyboardInterrupt:
             self._end(STOPPED)
         return self.histories
@@ -119,32 +134,47 @@ class Session:
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the end, at most ``timeout`` seconds; whether it has come."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        with self._beginning:
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
         return not self.busy
 
-    def _begin(self, experiments: Sequence[Experiment], seeds: int, paused: bool, own: dict) -> None:
+    def _begin(self, experiments: Sequence[Experiment], seeds: int, paused: bool, own: dict) -> Thread | None:
+        """Returns the thread of the run before, which may still be telling its owner that it has ended."""
         if self.busy:
             raise Busy("a run is going on already: stop it first, or wait for its end")
         if not experiments:
             raise ValueError("there is nothing to train: give at least one experiment")
         if seeds > 1 and own.keys() - {"dataset"}:
             raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
-        self._gate, self._ended = _Gate(closed=paused), ""
-        self._runs, self.errors, self._shares = [], {}, [0.0] * len(experiments)
+        previous, self._thread = self._thread, None
+        self._gate, self._runs = _Gate(closed=paused), []
+        self.errors, self.latest, self._shares = {}, {}, [0.0] * len(experiments)
+        self._ended = ""
+        return previous
 
-    def _work(self, experiments: list[Experiment], seeds: int, own: dict) -> None:
+    def _work(self, experiments: list[Experiment], seeds: int, own: dict, previous: Thread | None) -> None:
+        if previous is not None and previous is not current_thread():
+            previous.join()
+        self._train(experiments, seeds, own)
+        self._end(FAILED if self.errors else STOPPED if self._gate.stopping else FINISHED)
+
+    def _train(self, experiments: list[Experiment], seeds: int, own: dict) -> None:
         try:
             for experiment in experiments:
-                self._runs.append(_Run(experiment, seeds, own))
+                if self._gate.stopping:
+                    break
+                self._runs.append(_Run(experiment, seeds, own, *self._make))
             with _short_collections():
                 for place, event in self._turns():
                     self._shares[place] = self._runs[place].share(event)
-                    if self._on_event and not self._gate.stopping:  # whoever pressed Stop waits for no picture
+                    if isinstance(event, BatchDone):
+                        self.latest[place] = event
+                    if self._on_event and not self._gate.stopping:  # after Stop nobody waits for a picture
                         self._on_event(place, event)
-        except Exception as error:  # kept for whoever owns the session, rather than lost in a thread
+        except Exception as error:  # kept for the session's owner: in a thread it would be lost
             self.errors[ALL_RUNS] = error
-        self._end(FAILED if self.errors else STOPPED if self._gate.stopping else FINISHED)
 
     def _end(self, state: str) -> None:
         self._ended = state
@@ -177,15 +207,29 @@ class Session:
             del runs[place]
 
 
+def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> bool:
+    """Whether its steps may be recorded and replayed (training/stepping.py) with the same numbers to the last bit.
+
+    That is so on the CPU, for the package's own models without BatchNorm. A method whose steps differ is taken step by
+    step all the same.
+    """
+    with torch.device("meta"):  # shapes only
+        model = MODELS[experiment.model]((3, 32, 32), 10) if experiment.model in MODELS else None
+    plain = not (experiment.compile or experiment.save_memory or own.keys() & {"model", "method"})
+    exact = experiment.derivative == "auto" and experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None
+    no_sums = model is not None and not any(isinstance(module, _NormBase) for module in model.modules())
+    return plain and exact and no_sums and resolve_device(experiment.device).type == "cpu"
+
+
 class _Run:
     """One experiment with one or several seeds."""
 
-    def __init__(self, experiment: Experiment, seeds: int, own: dict):
+    def __init__(self, experiment: Experiment, seeds: int, own: dict, training: Callable, many: Callable):
         if seeds == 1:
-            source = Training(experiment, **own)
+            source = training(experiment.with_(capture=True) if can_capture(experiment, own) else experiment, **own)
             self.trainings, self.at_once = [source], False
         else:
-            source = ManySeeds(experiment, range(experiment.seed, experiment.seed + seeds), **own)
+            source = many(experiment, range(experiment.seed, experiment.seed + seeds), **own)
             self.trainings, self.at_once = source.trainings, source.at_once
         self.events, self._epochs = source.events, experiment.epochs
 
@@ -239,7 +283,9 @@ class _Gate:
         self._set(stopping=True)
 
     def let_one_pass(self) -> None:
-        self._set(closed=True, _passes=self._passes + 1)
+        with self._changed:
+            self.closed, self._passes = True, self._passes + 1
+            self._changed.notify_all()
 
     def _set(self, **values) -> None:
         with self._changed:

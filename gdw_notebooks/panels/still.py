@@ -1,6 +1,5 @@
 """A figure that stands still in a notebook, with alt text: a picture on GitHub, and no code cell's business."""
 
-import base64
 import io
 
 from matplotlib.figure import Figure
@@ -27,10 +26,9 @@ class Still(Picture):
     def __repr__(self) -> str:
         return f"Still({self.alt!r})"
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        data = super()._repr_mimebundle_(**kwargs)
-        data = data[0] if isinstance(data, tuple) else data
-        return data | {"text/plain": repr(self), "image/png": base64.b64encode(self.value).decode()}
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        return data | {"text/plain": repr(self)}, metadata
 
 
 def _small(png: bytes) -> bytes:

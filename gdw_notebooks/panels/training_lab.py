@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from html import escape
+from threading import Lock
 
 from ipywidgets import HTML, Button, FloatProgress, HBox, IntSlider, Layout, Play, ToggleButtons, jslink
 from matplotlib.figure import Figure
@@ -11,18 +12,20 @@ from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
 from gdw.training.loop import EpochDone
 from gdw.training.run import Training
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.film import Film
 from gdw_notebooks.figures.regions import point_at
 from gdw_notebooks.panels import lab_words
 from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.closer_look import CloserLook
-from gdw_notebooks.panels.lab_controls import LabControls, read_codes
+from gdw_notebooks.panels.lab_controls import LabControls, read_codes, scenario_of
 from gdw_notebooks.panels.lab_views import VIEWS, Plane, Shown
-from gdw_notebooks.panels.session import RUNNING, Session
+from gdw_notebooks.panels.rerun import current_cell, one_per_cell
+from gdw_notebooks.panels.session import IDLE, PAUSED, RUNNING, Busy, Session
 from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
 
 REST = 0.1  # seconds at least between two pictures
-REST_SHARE, PATIENT_SHARE = 1, 4  # and so many times what the last one took: live, and within a cell
+REST_SHARE = 4  # and so many times what the last one took: drawing takes at most a fifth of the time
 LEFT, LARGE_LEFT, RIGHT = "346px", "490px", "440px"  # in JupyterLab on a screen of 1280 x 800 side by side
 RESET_SECONDS = 2.0  # how long Reset waits for the batch in hand
 
@@ -30,10 +33,13 @@ RESET_SECONDS = 2.0  # how long Reset waits for the batch in hand
 class TrainingLab(Panel):
     """Trains one or two methods on the same data and seed, in the background, and draws their curves meanwhile.
 
+    A cell that makes a lab and is run again ends the run of the lab that it made before (rerun.py).
+
     Args:
         start: a scenario's name, a run code (or two, with a space between), or an Experiment.
-        beside: the second method, where ``start`` names but one run; ``""`` for none.
-        histories: recorded runs to play, of one or two methods; the controls then stand where they were made.
+        beside: the second method, if ``start`` names one run only; ``""`` for none.
+        histories: recorded runs to play, of one or two methods; the controls then show their settings. A new run does
+            not replace them: they stay in the picture, faint, and Reset brings them back.
         own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``gdw.Training``.
 
     Attributes:
@@ -43,7 +49,7 @@ class TrainingLab(Panel):
         closer: the CloserLook, which opens one training instance in the microscope; a click on a point does it too.
         epoch: slider to look back, or to play a recorded run.
         session: the Session behind it.
-        histories, ghosts: of the latest runs and of the ones before.
+        histories, ghosts: of the latest runs and of the ones before. ``histories`` waits for the end of ``run``.
     """
 
     def __init__(
@@ -55,16 +61,17 @@ class TrainingLab(Panel):
     ):
         self._first = [from_config(h.config) for h in histories[:2]] or _experiments(start, beside)
         self._own, self._recorded = own, list(histories)
+        self._asked: list[Experiment] = []  # what the latest run was asked to train
         self.ghosts, self._weights, self._planes = [], {}, []
-        self._next_picture, self._drawn, self._rest_share = 0.0, None, REST_SHARE
-        self._film, self._figure = Film(), None
-        self.session = Session(self._on_event, self._on_end)
+        self._next_picture, self._drawn, self._awaited = 0.0, None, False
+        self._film, self._figure, self._presses = Film(), None, Lock()
+        self.session, self._problem = self.new_session(), ""
         self.controls = LabControls(self._first)
         self.train, self.pause, self.step, self.stop = (
             _button(name, tip, action)
             for name, tip, action in (
                 ("Train", "train both methods from the start", self._press_train),
-                ("Pause", "stand still after this batch, or go on", self._press_pause),
+                ("Pause", "pause after this batch, or go on", self._press_pause),
                 ("Step", "one batch of each method", self._press_step),
                 ("Stop", "end now and keep what has been learnt", self._press_stop),
             )
@@ -74,14 +81,14 @@ class TrainingLab(Panel):
         self.view = ToggleButtons(options=list(VIEWS), style={"button_width": "auto"})
         self.epoch = IntSlider(value=1, min=1, max=1, description="Epoch", layout=Layout(width="60%"), disabled=True)
         self.player = Play(value=1, min=1, max=1, interval=200, show_repeat=False, disabled=True)
-        self.status, self.outcome, self.codes = HTML(), HTML(), HTML()
+        self.status, self.notice, self.trace, self.outcome, self.codes = (HTML() for _ in range(5))
         self.closer = CloserLook(self._still_trainings, self._why_no_closer_look)
         jslink((self.player, "value"), (self.epoch, "value"))
         super().__init__([self.controls])
         buttons = HBox([self.train, self.pause, self.step, self.stop], layout=Layout(flex_flow="row wrap"))
         self.right.children = [
-            buttons, self.progress, self.status, self.outcome, self.view, self.picture,
-            HBox([self.player, self.epoch]), self.closer, self.codes, self.data,
+            buttons, self.progress, self.status, self.notice, self.trace, self.view, self.picture,
+            HBox([self.player, self.epoch]), self.outcome, self.closer, self.codes, self.data,
         ]  # fmt: skip
         self._size_columns()
         self.right.layout.flex = f"1 1 {RIGHT}"
@@ -91,28 +98,52 @@ class TrainingLab(Panel):
         self._say(lab_words.READY)
         self._show_outcome()
         self._look_back()
+        self._cell = one_per_cell(self.leave)
 
     @property
     def histories(self) -> list[History]:
-        return self._recorded or self.session.histories
+        if self._awaited:
+            self.session.join()
+        return self._histories()
+
+    def _histories(self) -> list[History]:
+        return self.session.histories or self._recorded
+
+    def _in_picture(self) -> list[Experiment]:
+        """What the picture shows; empty before the first run."""
+        return self._asked if self.session.histories else self._first if self._recorded else []
 
     def run(self) -> "TrainingLab":
-        """Train within the cell, and return the lab. An interrupt (the square button) keeps what has been learnt.
+        """Train, and return the lab with what has been learnt. An interrupt (the square button) keeps it too.
+
+        In a cell of JupyterLab it returns at once, so that the page shows the lab while it trains; ``histories`` then
+        waits for the end.
 
         Raises:
             Busy: a run is going on in the background.
-            ValueError: what the controls say is no experiment.
+            ValueError: the controls' settings are no experiment.
         """
         experiments = self.controls.experiments()
-        if not self.session.busy:
-            self._clear()
-            self._rest_share = PATIENT_SHARE
-        self.session.run(experiments, seeds=self.controls.seeds.value, **self._own)
+        if self.session.busy:
+            raise Busy(lab_words.BUSY)
+        self._clear(experiments)
+        seeds = self.controls.seeds.value
+        cell = current_cell()
+        self._awaited = cell is not None and cell.watched
+        if self._awaited:
+            self._say(lab_words.LOADING)
+            self.session.start(experiments, seeds=seeds, **self._own)
+        else:
+            self.session.run(experiments, seeds=seeds, **self._own)
         return self
+
+    def new_session(self) -> Session:
+        """The session behind the lab; a new one after each Reset."""
+        return Session(self._on_event, self._on_end)
 
     def draw(self) -> Figure:
         figure = VIEWS[self.view.value].figure(self._shown())
-        self._finding = figure.get_suptitle().replace("\n", " ")
+        self._finding = style.words(figure)
         self._figure = self._film.settle(figure) if self.session.state == RUNNING else figure
         return figure
 
@@ -130,39 +161,45 @@ class TrainingLab(Panel):
             super().redraw()
 
     def on_reset(self) -> None:
-        """End a run, forget all runs, and bring every control back to where it stood."""
-        self.session.stop(RESET_SECONDS)
-        self.session = Session(self._on_event, self._on_end)
-        self._clear()
-        self.ghosts, self.progress.value = [], 0
-        self.controls.restore(self._first)
-        self.controls.seeds.value = 1
-        self.codes.value = ""
-        self.closer.close_microscope()
-        self._say(lab_words.READY)
+        """End a run, forget all runs but recorded ones, and bring every control back to its first value."""
+        with self._presses:
+            self.session.stop(RESET_SECONDS)
+            self.session, self._awaited = self.new_session(), False
+            self._clear([])
+            self.ghosts, self.progress.value = [], 0
+            self.controls.restore(self._first)
+            self.controls.seeds.value = 1
+            self._look_back()
+            self._say(lab_words.READY)
+            self._show_outcome()
         self.redraw()
 
     def close(self) -> None:
-        """Take the lab off the page; a run ends with it."""
+        """Remove the lab from the page; a run ends with it."""
         self.session.stop(RESET_SECONDS)
         super().close()
 
-    def _press_train(self, paused: bool = False) -> None:
+    def leave(self) -> None:
+        """End a run, since the cell that has made this lab makes another one now."""
         if self.session.busy:
-            self._say(lab_words.BUSY)
-            return
-        try:
-            experiments = self.controls.experiments()
-        except ValueError as error:
-            self._say(str(error))
-            return
-        self._clear()
-        self._rest_share = REST_SHARE
-        self._say(lab_words.LOADING)
-        try:
-            self.session.start(experiments, seeds=self.controls.seeds.value, paused=paused, **self._own)
-        except ValueError as error:
-            self._say(str(error))
+            self.session.stop(RESET_SECONDS)
+            self._say(lab_words.REPLACED)
+
+    def _press_train(self, paused: bool = False) -> None:
+        with self._presses:
+            if self.session.busy:
+                self._say(lab_words.BUSY)
+                return
+            if self.controls.problem:
+                self._say(self.controls.problem)
+                return
+            try:
+                experiments = self.controls.experiments()
+                self._clear(experiments)
+                self._say(lab_words.LOADING)
+                self.session.start(experiments, seeds=self.controls.seeds.value, paused=paused, **self._own)
+            except ValueError as error:
+                self._say(str(error))
 
     def _press_pause(self) -> None:
         if not self.session.busy:
@@ -177,8 +214,9 @@ class TrainingLab(Panel):
     def _press_step(self) -> None:
         if not self.session.busy:
             self._press_train(paused=True)
-        self.session.step()
-        self._show_state()
+        if self.session.busy:
+            self.session.step()
+            self._show_state()
 
     def _press_stop(self) -> None:
         if not self.session.busy:
@@ -188,22 +226,28 @@ class TrainingLab(Panel):
             if not self.session.busy:  # it said so before these words
                 self._show_state()
 
-    def _clear(self) -> None:
-        """Make room for new runs; those before stay as ghosts."""
-        self.ghosts = [history for history in self.histories if len(history)]
-        self._recorded, self._weights, self._planes = [], {}, []
+    def _clear(self, experiments: Sequence[Experiment]) -> None:
+        """Make room for runs of these experiments; those before on the same data stay as ghosts."""
+        before = self._recorded or self.session.histories
+        same = "dataset" in self._own or "task" in self._own
+        data = experiments[0].dataset if experiments else None
+        self.ghosts = [run for run in before if len(run) and (same or run.config["dataset"] == data)]
+        self._asked, self._weights, self._planes = list(experiments), {}, []
         self._next_picture, self._drawn = 0.0, None
+        self.trace.value = ""
+        self.closer.close_microscope()
         self._look_back()
+        self._show_outcome()
 
     def _on_event(self, place: int, event) -> None:
         if isinstance(event, EpochDone) and event.history is self.session.trainings[place].history:
             self._weights[place] = event.instance_weights
-        if time.perf_counter() >= self._next_picture:
+        if self.session.state == PAUSED or time.perf_counter() >= self._next_picture:  # each Step is shown
             begun = time.perf_counter()
             self._show_state()
             self._draw_what_is_new()
             now = time.perf_counter()
-            self._next_picture = now + max(REST, self._rest_share * (now - begun))
+            self._next_picture = now + max(REST, REST_SHARE * (now - begun))
 
     def _draw_what_is_new(self) -> None:
         epochs = [len(history) for history in self.session.histories]
@@ -216,14 +260,16 @@ class TrainingLab(Panel):
     def _on_end(self, session: Session) -> None:
         if session is not self.session:  # one that a Reset has left behind
             return
-        self._show_state()  # first: whoever pressed Stop waits for this
+        self._show_state()  # first: after Stop somebody waits for this
+        self.trace.value = lab_words.traceback_of(session)
         self._take_planes()
         self._look_back()
         self.closer.refresh()
+        self._show_outcome()
         super().redraw()
 
     def _still_trainings(self) -> list[Training]:
-        """The latest runs, where nobody is training them now."""
+        """The latest runs, if they are not being trained now."""
         return [] if self.session.state == RUNNING else self.session.trainings
 
     def _why_no_closer_look(self) -> str:
@@ -243,31 +289,41 @@ class TrainingLab(Panel):
 
     def _shown(self) -> Shown:
         marked = None if self.epoch.value == self.epoch.max else self.epoch.value
-        epochs = self.histories[0].config["epochs"] if self.histories else self.controls.epochs.value
-        return Shown(self.histories, self.ghosts, epochs, marked, self._planes, self.large.value)
+        histories = self._histories()
+        epochs = histories[0].config["epochs"] if histories else self.controls.epochs.value
+        ghosts = self.ghosts if self.session.histories else []  # until the new run is there, the picture is the old one
+        trainings, first = self.session.trainings, self._weights.get(0)
+        return Shown(
+            histories, ghosts, epochs, marked, self._planes, self.large.value,
+            "recorded" if self._recorded else "before", trainings[0].task if trainings else None,
+            None if first is None else first.cpu().numpy(),
+        )  # fmt: skip
 
     def _look_back(self) -> None:
         """The epoch slider reaches as far as the runs that have ended."""
-        longest = 1 if self.session.busy else max([1, *map(len, self.histories)])
+        longest = 1 if self.session.busy else max([1, *map(len, self._histories())])
         with self._lock, self.no_redraw():
             for widget in (self.player, self.epoch):
                 widget.max = longest
                 widget.value = longest
                 widget.disabled = longest == 1
-        self.codes.value = lab_words.codes(self.histories, self.ghosts)
+        self.codes.value = lab_words.codes(self._histories(), self.ghosts)
 
     def _show_state(self) -> None:
         self.progress.value = self.session.progress
-        self.pause.description = "Resume" if self.session.state == "paused" else "Pause"
-        self._say(lab_words.of(self.session))
+        self.pause.description = "Resume" if self.session.state == PAUSED else "Pause"
+        self._say(lab_words.READY if self.session.state == IDLE else lab_words.of(self.session))
 
     def _say(self, words: str) -> None:
         self.status.value = f'<div role="status" aria-live="polite">{escape(words)}</div>'
 
     def _changed(self, change: dict) -> None:
-        """A control moved: nothing is redrawn, what was wrong with it is said."""
-        if self.controls.problem:
-            self._say(self.controls.problem)
+        """A control moved: nothing is redrawn; what is wrong with it is said, and what the picture shows instead."""
+        was_wrong, self._problem = self._problem, self.controls.problem
+        if self._problem:
+            self._say(self._problem)
+        elif was_wrong:
+            self._show_state()
         self._show_outcome()
 
     def _resize(self, change: dict) -> None:
@@ -280,10 +336,18 @@ class TrainingLab(Panel):
         self.left.layout.flex, self.left.layout.width = f"0 0 {width}", width
 
     def _show_outcome(self) -> None:
-        name = self.controls.scenario.value
+        """What eight seeds say of the settings in the picture, or of the controls before the first run."""
+        try:
+            asked = self.controls.experiments()
+        except ValueError:
+            asked = []
+        shown = self._in_picture()
+        name = scenario_of((shown or asked or self._first)[0])
         words = sentence(name) if name in SCENARIOS else ""
         lines = escape(words).replace("; ", ";<br>")
         self.outcome.value = f"<div><b>{escape(name)}</b>. {lines}</div>" if words else ""
+        notice = lab_words.other_run(shown, asked)
+        self.notice.value = f'<div class="gdw-notice">{escape(notice)}</div>' if notice else ""
 
 
 def _experiments(start: str | Experiment, beside: str) -> list[Experiment]:

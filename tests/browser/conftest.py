@@ -114,7 +114,8 @@ def notebook_window(browser: Browser, lab_server: Server, path: str) -> Iterator
 
 
 @contextmanager
-def watched_page(browser: Browser, server: Server) -> Iterator[Page]:
+def watched_page(browser: Browser, server: Server, allowed: tuple[str, ...] = ()) -> Iterator[Page]:
+    """A page at the server; an error on its console fails the test, but for ``ALLOWED`` and ``allowed``."""
     context = browser.new_context(base_url=server.url, viewport=SCREEN)
     errors: list[str] = []
 
@@ -131,5 +132,5 @@ def watched_page(browser: Browser, server: Server) -> Iterator[Page]:
         yield page
     finally:
         context.close()
-    unexpected = [error for error in errors if not any(known in error for known in ALLOWED)]
+    unexpected = [error for error in errors if not any(known in error for known in (*ALLOWED, *allowed))]
     assert not unexpected, "\n".join(unexpected)

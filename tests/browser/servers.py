@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,13 @@ QUIET_LAB = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode":
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; `root` is the folder it serves, where a test may write notebooks of its own."""
+    """A running server; `root` is the folder it serves, where a test may write notebooks; `stop` ends it."""
 
     url: str
     token: str
     root: Path
     log: Path
+    stop: Callable[[], None] = lambda: None
 
 
 def copy_course(notebooks: Path, root: Path) -> None:
@@ -87,8 +88,13 @@ def _serving(
             cwd=REPOSITORY,  # where voila.json lies
             env=_environment(scratch),
         )
+
+    def stop() -> None:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
     try:
-        server = Server(f"http://127.0.0.1:{port}", token, root, log)
+        server = Server(f"http://127.0.0.1:{port}", token, root, log, stop)
         _wait(process, server, ready)
         yield server
     finally:

@@ -42,9 +42,20 @@ def test_a_ghost_is_faint_and_behind():
 def test_the_title_says_who_ends_where():
     # the last five of 40, 50, ..., 90 have the mean 70
     figure = learning_curves([history("mwnet", offset=-5), history("gdw")])
-    assert figure.get_suptitle().replace("\n", " ") == (
-        "After 6 epochs: GDW ≈ 70.0 %, MWNet ≈ 65.0 % (mean of the last 5 epochs; one seed)"
-    )
+    scores = "After 6 epochs: GDW ≈ 70.0 %, MWNet ≈ 65.0 %"
+    assert style.words(figure) == f"{scores} (mean of the last 5 epochs; one seed)"
+    assert style.words(learning_curves([history("gdw", epochs=1)])) == "After 1 epoch: GDW ≈ 40.0 % (one seed)"
+    assert "(mean of the last 2 epochs; one seed)" in style.words(learning_curves([history("gdw", epochs=2)]))
+
+
+def test_a_ghost_has_a_name_that_says_what_it_differs_in():
+    ghost = history("gdw", seed=0, epochs=3)
+    ghost.config |= {"rate": 0.8, "batch_size": 50}
+    now = history("gdw", seed=1)
+    now.config |= {"rate": 0.6, "batch_size": 50}
+    for word in ("before", "recorded"):
+        names = [text.get_text() for text in learning_curves([now], ghosts=[ghost], ghost_word=word).axes[0].texts]
+        assert names == ["GDW", f"{word}: GDW, rate 0.8, seed 0"]
 
 
 def test_before_the_first_epoch_there_is_an_empty_frame():

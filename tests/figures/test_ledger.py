@@ -54,6 +54,10 @@ def test_scores_show_every_seed_and_the_mean():
     strokes = [line.get_xdata()[0] for line in axes.lines[1::2]]
     assert dots == [[90, 92], [91, 91], [50, 60]]
     assert strokes == [91, 91, 55]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["GDW", "tied GDW", "GDW"]
+    assert [text.get_text() for text in axes.texts if text.get_fontweight() == "bold"] == ["a", "b"]
+    (legend,) = axes.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["one seed", "mean of the seeds, with its number"]
 
 
 def test_followed_draws_the_three_kinds():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gdw.methods.weight_net import CURVE_LOSSES
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.weight_curve import weight_curve
 from gdw_notebooks.figures.weights import weights_by_group
 from tests.figures.histories import history
@@ -63,3 +64,28 @@ def test_the_curve_shows_five_epochs_of_many():
 def test_a_method_without_a_weight_network_is_told_so():
     with pytest.raises(ValueError, match="cross-entropy has no weight network"):
         weight_curve(history("cross-entropy"))
+
+
+def test_without_a_mislabelled_instance_in_the_epoch_the_title_does_not_claim_right_labels():
+    """As in the second stage of fine-tune, which trains on clean pictures alone."""
+    tuned = history("fine-tune", wrong=False)
+    tuned.wrong_label_rate = 0.54
+    title = weights_by_group([tuned]).get_suptitle().replace("\n", " ")
+    assert title == "fine-tune trained on no mislabelled instance in epoch 6"
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [((0.78, 1.0), "large losses more"), ((1.0, 0.2), "small losses more"), ((0.9, 0.91), "nearly the same")],
+)
+def test_the_verdict_on_v_follows_its_curve(ends, verdict):
+    run = history(curve=True)
+    run.epochs["weight_curve"] = np.repeat(np.linspace(*ends, 33)[None], 6, axis=0)
+    assert verdict in style.words(weight_curve(run))
+
+
+def test_the_curves_of_both_methods_are_shown():
+    figure = weight_curve([history(curve=True), history("mwnet", seed=3, curve=True)])
+    assert [axes.get_title("left") for axes in figure.axes] == ["GDW, seed 0", "MWNet, seed 3"]
+    assert "GDW, epoch 6" in style.words(figure)
+    assert "MWNet, epoch 6" in style.words(figure)

@@ -156,3 +156,31 @@ def test_two_threads_at_once():
         thread.join()
     assert len(results) == 60
     assert all(torch.equal(result, expected) for result in results)
+
+
+def test_forward_mode_waits_while_other_code_in_the_process_uses_it():
+    """As torch.func.jvp in another cell does while a run trains: the numbers are the same, a little later."""
+    model = build_model("mlp", (1, 8, 8), CLASSES, generator(0, "model")).double()
+    weights, taken, found = some_weights(), threading.Event(), []
+    expected = step_of(model, (1, 8, 8), "forward").meta_gradient(weights)
+    worker = threading.Thread(
+        target=lambda: (taken.wait(), found.append(step_of(model, (1, 8, 8), "forward").meta_gradient(weights)))
+    )
+    worker.start()
+
+    def slow(x):
+        taken.set()
+        worker.join(0.3)  # long enough for the other thread to come to the level
+        return x**2
+
+    _, tangent = torch.func.jvp(slow, (torch.tensor(3.0),), (torch.tensor(1.0),))
+    worker.join(60)
+    assert tangent == 6
+    torch.testing.assert_close(found[0], expected, atol=0, rtol=0)
+
+
+def test_forward_mode_does_not_wait_for_ever(monkeypatch):
+    monkeypatch.setattr("gdw.gradients.meta.LEVEL_SECONDS", 0.05)
+    with torch.autograd.forward_ad.dual_level(), pytest.raises(RuntimeError, match="in use elsewhere"):
+        model = build_model("mlp", (1, 8, 8), CLASSES, generator(0, "model")).double()
+        step_of(model, (1, 8, 8), "forward").meta_gradient(some_weights())

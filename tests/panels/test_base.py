@@ -68,6 +68,33 @@ def test_large_type_in_picture_and_controls(panel):
 
 
 def test_without_a_kernel_it_is_a_picture_with_a_name(panel):
-    bundle = panel._repr_mimebundle_()
-    assert bundle["text/plain"] == "Level()"
-    assert bundle["image/png"].startswith("iVBOR")  # PNG in base64
+    data, metadata = panel._repr_mimebundle_()
+    assert data["text/plain"] == "Level()"
+    assert data["image/png"].startswith("iVBOR")  # PNG in base64
+    assert metadata["image/png"]["alt"] == panel.picture.alt == "The level is 0.5"
+
+
+def test_its_alt_text_is_in_the_notebook_and_in_its_html(panel):
+    import nbformat
+    from IPython.core.formatters import DisplayFormatter
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    data, metadata = DisplayFormatter().format(panel)
+    output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+    cell = nbformat.v4.new_code_cell("panel", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    config = Config({"NbConvertBase": {"display_data_priority": ["image/png"]}})
+    html, _ = HTMLExporter(config=config, template_name="classic").from_notebook_node(notebook)
+    assert 'alt="The level is 0.5"' in html
+
+
+def test_the_table_has_numbers_that_people_read(panel):
+    panel.level.value = 1.388e-17
+    panel.show_table.value = True
+    assert "<td>0</td>" in panel.data.value
+    assert "e-17" not in panel.data.value
+
+
+def test_the_picture_knows_which_values_a_press_waits_for(panel):
+    assert panel.picture.watched == [panel.level.model_id]

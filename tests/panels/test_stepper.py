@@ -81,7 +81,8 @@ def test_a_run_without_the_record_is_refused():
 def test_a_still_carries_its_picture_and_its_words():
     figure, _ = new_figure()
     still = Still(figure, "an empty frame")
-    bundle = still._repr_mimebundle_()
+    bundle, metadata = still._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == "an empty frame"
     assert bundle["text/plain"] == "Still('an empty frame')"
     assert bundle["image/png"].startswith("iVBOR")
     assert still.alt == "an empty frame"

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from gdw.training.run import run
 from gdw_notebooks.panels import lab_words
 from gdw_notebooks.panels.lab_controls import imbalance_label
 from gdw_notebooks.panels.lab_views import VIEWS
-from gdw_notebooks.panels.session import Busy
+from gdw_notebooks.panels.session import Busy, can_capture
 from gdw_notebooks.panels.training_lab import TrainingLab
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 
@@ -202,7 +203,7 @@ def test_a_scenario_sets_the_controls(lab):
     assert lab.controls.scenario.value.startswith("–")  # one's own settings now
 
 
-@pytest.mark.parametrize(("imbalance", "label"), [(1.0, "1 (all classes alike)"), (0.01, "0.01 (100 : 1)")])
+@pytest.mark.parametrize(("imbalance", "label"), [(1.0, "1 (all classes equal)"), (0.01, "0.01 (100 : 1)")])
 def test_imbalance_is_written_both_ways(imbalance, label):
     assert imbalance_label(imbalance) == label
 
@@ -289,3 +290,208 @@ def test_any_instance_of_any_run_can_be_looked_at_but_not_while_it_moves(lab):
     assert lab.closer.microscope.large
     lab.closer.look.click()  # the next one too
     assert lab.closer.microscope.large
+
+
+def test_steps_are_replayed_where_that_changes_no_bit(lab):
+    lab.run()
+    assert [training.history.metadata["captured"] for training in lab.session.trainings] == [True, True]
+    assert lab.histories == [run(START), run(START.with_(method="mwnet"))]  # those are taken step by step
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"),
+    [({"compile": True}, {}), ({"precision": "bfloat16"}, {}), ({"derivative": "double-backward"}, {}),
+     ({"model": "cnn", "dataset": "digits"}, {}), ({}, {"model": object()}), ({}, {"method": object()})],
+)  # fmt: skip
+def test_steps_are_not_replayed_where_it_might_change_one(changes, own):
+    assert can_capture(START.with_(device="cpu"))
+    assert not can_capture(START.with_(**{"device": "cpu"} | changes), own)
+
+
+def test_a_run_of_ones_own_model_is_shown_without_a_code():
+    lab = TrainingLab(START.with_(method="cross-entropy"), beside="", model=torch.nn.Linear(2, 3))
+    lab.run()
+    assert "no code" in lab.codes.value
+    assert lab.notice.value == ""
+    lab.run()
+    assert len(lab.ghosts) == 1
+
+
+def test_a_moved_control_is_said_beside_the_old_picture(lab):
+    lab.controls.rate.value = 0.9
+    assert lab.notice.value == ""  # nothing is in the picture yet
+    lab.controls.rate.value = 0.4
+    lab.run()
+    assert lab.notice.value == ""
+    lab.controls.rate.value = 0.9
+    assert "shows other settings than the controls: clouds, uniform noise 0.4" in lab.notice.value
+    lab.controls.rate.value = 0.4
+    assert lab.notice.value == ""
+
+
+def test_the_sentence_on_eight_seeds_belongs_to_the_picture():
+    lab = TrainingLab("uniform 60", beside="")
+    assert "uniform 60" in lab.outcome.value
+    lab.controls.epochs.value = 1
+    lab.controls.scenario.value = "clean"
+    assert "<b>clean</b>" in lab.outcome.value  # nothing is in the picture yet
+    lab.controls.epochs.value = 1
+    lab.run()
+    lab.controls.scenario.value = "uniform 60"
+    assert lab.outcome.value == ""  # one epoch has no sentence, and that of another scenario is not for this picture
+
+
+def test_a_ghost_of_another_data_set_is_not_drawn(lab):
+    lab.run()
+    lab.controls.dataset.value, lab.controls.epochs.value = "digits", 1
+    lab.run()
+    assert lab.ghosts == []
+    lab.controls.seed.value = 1
+    lab.run()
+    names = [text.get_text() for text in lab.draw().axes[0].texts]
+    assert "before: GDW, seed 0" in names
+
+
+def test_look_closer_does_not_keep_the_run_before(lab):
+    lab.run()
+    lab.closer.look.click()
+    assert lab.closer.microscope is not None
+    lab.run()
+    assert lab.closer.microscope is None
+
+
+def test_train_does_not_ignore_a_bad_code_and_a_good_one_clears_its_message(lab):
+    lab.controls.code.value = "gdw1:nonsense"
+    lab.train.click()
+    assert not lab.session.busy
+    assert "not a run code" in lab.status.value
+    lab.controls.code.value = START.with_(seed=3).code
+    assert lab.status.value == TrainingLab(START).status.value
+    lab.controls.code.value = "gdw1:nonsense"
+    lab.controls.code.value = ""
+    assert lab.controls.code.value.startswith(START.with_(seed=3).code)
+    assert "not a run code" not in lab.status.value
+
+
+def test_words_on_the_mean_follow_the_number_of_epochs(lab):
+    lab.controls.epochs.value = 1
+    lab.run()
+    assert "Test accuracy, after one epoch:" in lab.status.value
+    lab.controls.epochs.value = 6
+    lab.run()
+    assert "Test accuracy, mean of the last 5 epochs:" in lab.status.value
+
+
+def test_learning_rate_and_batch_size_are_controls_and_follow_the_data(lab):
+    lab.controls.lr.value, lab.controls.batch_size.value = 0.02, 30
+    experiment = lab.controls.experiments()[0]
+    assert (experiment.lr, experiment.batch_size) == (0.02, 30)
+    assert experiment == Experiment.from_code(lab.controls.code.value.split()[0])
+    lab.controls.dataset.value = "cifar10"
+    assert lab.controls.batch_size.value == Experiment(dataset="cifar10").batch_size
+    assert lab.controls.epochs.value == Experiment(dataset="cifar10").epochs
+
+
+def test_a_code_with_numbers_beyond_the_fields_is_read_to_the_last_digit(lab):
+    far = START.with_(epochs=20_000, seed=5_000_000)
+    lab.controls.code.value = far.code
+    assert lab.controls.experiments()[0] == far
+
+
+def test_step_counts_the_batches(lab):
+    for taken in (1, 2):
+        lab.step.click()
+        wait_until(lambda taken=taken: f"{taken} of" in lab.status.value and "batches of the next" in lab.status.value)
+    assert "Paused: 0 of 3 epochs are over, and 2 of" in lab.status.value
+
+
+def test_labels_shows_the_wrong_ones_beside_their_pictures():
+    lab = TrainingLab(Experiment(rate=0.6, epochs=1), beside="")
+    lab.view.value = "Labels"
+    assert "Press Train" in lab.picture.alt
+    lab.run()
+    task, table = lab.session.trainings[0].task, lab.table()
+    wrong = (task.train.labels != task.clean_labels).nonzero()[:, 0]
+    assert table.index.tolist() == wrong.tolist()
+    assert (table["label says"] != table["true class"]).all()
+    axes = lab.draw().axes[0]
+    assert len(axes.images) == len(axes.texts) == 24
+    first = int(wrong[0])
+    says, true = (task.class_names[int(labels[first])] for labels in (task.train.labels, task.clean_labels))
+    assert axes.texts[0].get_text().startswith(f"says {says}\nis {true}, w ")
+    assert f"{len(wrong)} of {len(task.train)} labels are wrong" in lab.picture.alt
+
+
+def test_regions_say_whose_seed_they_show(lab):
+    lab.view.value, lab.controls.seed.value = "Regions", 4
+    lab.run()
+    assert [axes.get_title("left") for axes in lab.draw().axes] == ["GDW, seed 4", "MWNet, seed 4"]
+
+
+def test_a_recorded_run_is_not_wiped_by_train_and_reset_brings_it_back():
+    recorded = run(START)
+    lab = TrainingLab(histories=[recorded])
+    words = lab.picture.alt
+    lab.controls.batch_size.value = 5000  # more than there are
+    lab.train.click()
+    lab.session.join(WAIT)
+    assert "batch_size must not exceed" in lab.status.value
+    assert lab.histories == [recorded]
+    lab.controls.batch_size.value, lab.controls.seed.value = START.batch_size, 1
+    for _ in range(2):
+        lab.run()
+        assert line(lab, "recorded: gdw").tolist() == recorded["test_accuracy"].tolist()
+    lab.reset.click()
+    assert lab.histories == [recorded]
+    assert (lab.picture.alt, lab.epoch.max) == (words, 3)
+
+
+def test_drawing_takes_at_most_a_fifth_of_the_time(lab, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("gdw_notebooks.panels.training_lab.time.perf_counter", lambda: now[0])
+
+    def draw_slowly():
+        now[0] += 1.0
+        drawn.append(now[0])
+
+    drawn: list[float] = []
+    monkeypatch.setattr(lab, "_draw_what_is_new", draw_slowly)
+    session = lab.session
+    lab.session = SimpleNamespace(state="running", trainings=[], histories=[], progress=0.0, errors={}, busy=False)
+    for _ in range(200):
+        now[0] += 0.1  # a batch
+        lab._on_event(0, SimpleNamespace())
+    lab.session = session
+    assert len(drawn) * 1.0 / now[0] <= 0.2 + 0.05
+
+
+def test_values_from_two_threads_end_in_one_code(lab):
+    """As JupyterLab sends them: some through the main thread, some through a subshell's."""
+    def move(name, values):
+        for value in values:
+            getattr(lab.controls, name).value = value
+
+    threads = [
+        threading.Thread(target=move, args=("rate", [0.1, 0.2, 0.3, 0.7] * 10)),
+        threading.Thread(target=move, args=("seed", list(range(40)))),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    experiment = lab.controls.experiments()[0]
+    assert (experiment.rate, experiment.seed) == (0.7, 39)
+    assert lab.controls.code.value.split()[0] == experiment.code
+
+
+def test_a_run_goes_on_while_another_cell_uses_forward_mode(lab):
+    lab.train.click()
+    square, refused = torch.tensor(3.0), []
+    while lab.session.busy:
+        try:
+            torch.func.jvp(lambda x: (time.sleep(0.002), x**2)[1], (square,), (torch.ones(()),))
+        except RuntimeError as error:
+            refused.append(str(error))
+    assert all("Nested forward mode AD" in text for text in refused)  # that cell has to wait for its turn as well
+    assert "Done." in lab.status.value
+    assert lab.histories == [run(START), run(START.with_(method="mwnet"))]

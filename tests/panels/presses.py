@@ -1,0 +1,182 @@
+"""Random presses of a lab's buttons and moves of its controls, from two threads, with a trainer that takes no time.
+
+``press_at_random(presses)`` runs hypothesis' stateful machine; a long check calls it with 10,000 and more.
+"""
+
+import logging
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import traitlets.log
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from gdw.training.experiment import Experiment
+from gdw.training.history import History
+from gdw.training.loop import BatchDone, EpochDone
+from gdw_notebooks.panels.session import Session
+from gdw_notebooks.panels.training_lab import TrainingLab
+
+START = Experiment(dataset="clouds", rate=0.4, epochs=3)
+BATCHES, CLASSES, INSTANCES = 3, ("a", "b"), 4
+WAIT_SECONDS = 20  # for a thread to end: far more than it takes
+STEPS_PER_EXAMPLE = 50
+BUTTONS = ("train", "pause", "step", "stop", "reset")
+running: set[threading.Thread] = set()  # threads that train now: never two for one session
+problems: list[str] = []  # what a button's or a control's function raised: ipywidgets only logs it
+
+
+class Listener(logging.Handler):
+    """Keeps what traitlets and ipywidgets log of failed functions."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            problems.append(self.format(record))
+
+
+class InstantTraining:
+    """A run of the right shape without any training; a seed of 13 fails, of 14 is a number that is not finite."""
+
+    def __init__(self, experiment, **own):
+        self.experiment = experiment
+        self.history = History(experiment.config(), CLASSES, 0.4, (2, 2))
+        self.task = SimpleNamespace(input_shape=(5,), train=[None] * INSTANCES, class_names=CLASSES)
+        self.model = self.method = None
+
+    def events(self):
+        for epoch in range(self.experiment.epochs):
+            for batch in range(BATCHES):
+                if self.experiment.seed == 13:
+                    raise KeyError("a model of one's own")
+                yield BatchDone(epoch, batch, BATCHES, None, None)
+            self.history.append({"test_accuracy": 50.0 + epoch, "class_accuracy": np.array([40.0, 60.0])})
+            yield EpochDone(epoch, self.experiment.epochs, self.history, None)
+
+
+class InstantLab(TrainingLab):
+    """A lab with that trainer, which counts its threads, and draws nothing: drawing is slow and has its own tests."""
+
+    def new_session(self) -> Session:
+        return CountingSession(self._on_event, self._on_end, training=InstantTraining, many=None)
+
+    def redraw(self) -> None:
+        pass
+
+    def _draw_what_is_new(self) -> None:
+        pass
+
+
+class CountingSession(Session):
+    """Fails where a second thread trains in it."""
+
+    def _train(self, *given) -> None:
+        thread = threading.current_thread()
+        self.doubled = getattr(self, "doubled", False) or any(other.session is self for other in list(running))
+        thread.session = self
+        running.add(thread)
+        try:
+            super()._train(*given)
+        finally:
+            running.discard(thread)
+
+
+class Presses(RuleBasedStateMachine):
+    """Buttons and controls in any order, some from a second thread at the same time, as JupyterLab's kernel does it."""
+
+    def __init__(self):
+        super().__init__()
+        self.lab = InstantLab(START)
+
+    @rule(name=st.sampled_from(BUTTONS))
+    def press(self, name):
+        getattr(self.lab, name).click()
+
+    @rule(names=st.lists(st.sampled_from(BUTTONS), min_size=2, max_size=4))
+    def press_from_two_threads(self, names):
+        other = threading.Thread(target=lambda: [getattr(self.lab, name).click() for name in names[::2]])
+        other.start()
+        for name in names[1::2]:
+            getattr(self.lab, name).click()
+        other.join(WAIT_SECONDS)
+        assert not other.is_alive()
+
+    @rule(epochs=st.integers(1, 5), seed=st.integers(0, 14), rate=st.sampled_from([0.0, 0.5, 1.0]))
+    def move_controls_while_a_button_is_pressed(self, epochs, seed, rate):
+        def move():
+            self.lab.controls.epochs.value, self.lab.controls.seed.value = epochs, seed
+            self.lab.controls.rate.value = rate
+
+        other = threading.Thread(target=move)
+        other.start()
+        self.lab.train.click()
+        other.join(WAIT_SECONDS)
+        assert not other.is_alive()
+        asked = self.lab.controls.experiments()[0]
+        assert (asked.epochs, asked.seed, asked.rate) == (epochs, seed, rate)
+
+    @rule(text=st.sampled_from(["", "nonsense", "gdw1:x~0", START.code, START.with_(method="mwnet").code]))
+    def paste_a_code(self, text):
+        self.lab.controls.code.value = text
+
+    @rule(epoch=st.integers(1, 5), view=st.sampled_from(["Accuracy", "Labels"]))
+    def look_around(self, epoch, view):
+        self.lab.view.value = view
+        self.lab.epoch.value = epoch
+
+    @invariant()
+    def one_run_at_most(self):
+        sessions = [thread.session for thread in list(running)]
+        assert len(sessions) == len(set(sessions))
+        assert not getattr(self.lab.session, "doubled", False)
+
+    @invariant()
+    def nothing_failed(self):
+        assert not problems, problems[0]
+
+    @invariant()
+    def every_control_is_alive(self):
+        buttons = [getattr(self.lab, name) for name in BUTTONS]
+        assert not any(button.disabled for button in buttons)
+
+    def teardown(self):
+        """Whatever was pressed: Stop ends it, a new run starts clean and ends well, and no thread is left."""
+        lab = self.lab
+        lab.stop.click()
+        assert lab.session.join(WAIT_SECONDS)
+        lab.reset.click()
+        lab.train.click()
+        assert lab.session.join(WAIT_SECONDS)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while "Done." not in lab.status.value and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert lab.session.state == "finished", lab.status.value
+        assert [len(history) for history in lab.histories] == [START.epochs] * 2
+        assert lab.trace.value == ""
+        lab.close()
+        assert not [thread for thread in running if thread.session is lab.session]
+
+
+def press_at_random(presses: int) -> None:
+    """About so many random presses, in examples of 50; raises AssertionError with the shortest failing sequence."""
+    log, listener = traitlets.log.get_logger(), Listener()
+    log.addHandler(listener)
+    try:
+        _press(presses)
+    finally:
+        log.removeHandler(listener)
+        problems.clear()
+    assert not running
+
+
+def _press(presses: int) -> None:
+    examples = max(1, presses // STEPS_PER_EXAMPLE)
+    run_state_machine_as_test(
+        Presses,
+        settings=settings(
+            max_examples=examples, stateful_step_count=STEPS_PER_EXAMPLE, deadline=None, derandomize=True,
+            suppress_health_check=list(HealthCheck), database=None,
+        ),
+    )  # fmt: skip

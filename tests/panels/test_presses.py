@@ -1,0 +1,81 @@
+"""Random presses, and runs that fail: never two runs in a session, never a dead control, never a thread left behind."""
+
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from gdw.training.experiment import Experiment
+from gdw.training.run import run
+from gdw_notebooks.panels.training_lab import TrainingLab
+from tests.panels.presses import press_at_random
+
+SHORT_FORM = 300  # presses; the long form is 10,000
+START = Experiment(dataset="clouds", rate=0.4, epochs=2, device="cpu")
+
+
+class Faulty(nn.Module):
+    """A model of one's own that fails in its third batch, for as long as it is told to."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.layers, self.error, self.left = nn.Linear(2, 3), error, 2
+
+    def forward(self, points):
+        self.left -= 1
+        if self.left < 0 and self.error is not None:
+            raise self.error
+        return self.layers(points)
+
+
+def test_presses_in_any_order_from_two_threads():
+    press_at_random(SHORT_FORM)
+    assert not [thread for thread in threading.enumerate() if thread.name == "training"]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (KeyError("weight"), "The run stopped: KeyError: 'weight'."),
+        (RuntimeError("mat1 and mat2"), "The run stopped: RuntimeError: mat1 and mat2."),
+        (torch.OutOfMemoryError("CUDA out of memory"), "try a batch size below 100"),
+        (MemoryError(), "try a batch size below 100"),
+        (RuntimeError(), "The run stopped: RuntimeError: it says no more."),
+    ],
+)
+def test_a_model_that_fails_ends_in_a_sentence_with_its_traceback_on_demand(error, sentence):
+    model = Faulty(error)
+    lab = TrainingLab(START.with_(method="cross-entropy"), beside="", model=model)
+    lab.train.click()
+    assert lab.session.join(60)
+    assert sentence in lab.status.value.replace("&#x27;", "'")
+    assert "The epochs before" not in lab.status.value  # there are none
+    assert lab.trace.value.startswith("<details><summary>Traceback")
+    assert type(error).__name__ in lab.trace.value
+    model.error = None
+    lab.train.click()
+    assert lab.session.join(60)
+    assert "Done." in lab.status.value
+    assert lab.trace.value == ""
+    lab.close()
+
+
+def test_on_a_page_for_visitors_the_traceback_goes_to_the_log(monkeypatch, caplog):
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
+    lab = TrainingLab(START.with_(method="cross-entropy"), beside="", model=Faulty(KeyError("weight")))
+    lab.run()
+    assert "The run stopped" in lab.status.value
+    assert lab.trace.value == ""
+    assert "KeyError" in caplog.text
+
+
+def test_after_a_run_that_diverges_the_next_one_is_what_it_always_is():
+    lab = TrainingLab(START, beside="")
+    lab.controls.lr.value = 1e30
+    lab.run()
+    assert "stopped being finite" in lab.status.value
+    assert "TrainingDiverged" in lab.trace.value
+    lab.controls.lr.value = START.lr
+    assert lab.run().histories == [run(START)]
+    assert lab.trace.value == ""
