@@ -16,6 +16,7 @@ from gdw.comparison.tables import means, table
 from gdw.data.corruption import IMBALANCES, NOISES
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import DATASETS
+from gdw.errors import MissingPackage
 from gdw.gradients.step import DERIVATIVES
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
@@ -71,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.plugin = load_plugins(options.plugin)
         return options.command(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPackage) as error:
         print(f"gdw: {error}", file=sys.stderr)
         return 2
 
@@ -85,7 +86,7 @@ def run_command(options: argparse.Namespace) -> int:
     for group in sweep.grouped(experiments, options.seeds_at_once):
         histories += _run_with_progress(group, dataset)
         if options.json:
-            options.json.write_text(json.dumps([sweep.record(h) for h in histories], indent=1) + "\n")
+            options.json.write_text(json.dumps([sweep.record(h) for h in histories], indent=1) + "\n", "utf-8")
     print(_scenario(experiments[0], histories[0]))
     if any(not h.error for h in histories):
         print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))

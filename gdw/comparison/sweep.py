@@ -245,7 +245,7 @@ def read(path: str | Path) -> list[dict]:
     """
     if not Path(path).exists():
         return []
-    *lines, _torn = Path(path).read_text().split("\n")
+    *lines, _torn = Path(path).read_text("utf-8").split("\n")
     records: dict[str, dict] = {}
     for number, line in enumerate(lines, start=1):
         try:
@@ -265,7 +265,7 @@ def key(config: dict) -> str:
 
 @contextmanager
 def _sole_writer(path: Path):
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

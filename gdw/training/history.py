@@ -128,12 +128,12 @@ class History:
 
     def save(self, path: str | Path) -> None:
         """Write one JSON object."""
-        Path(path).write_text(json.dumps(self.to_record(), allow_nan=False))
+        Path(path).write_text(json.dumps(self.to_record(), allow_nan=False), "utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> "History":
         """Read what ``save`` wrote."""
-        return cls.from_record(json.loads(Path(path).read_text()))
+        return cls.from_record(json.loads(Path(path).read_text("utf-8")))
 
 
 def _to_json(value):
