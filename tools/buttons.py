@@ -37,7 +37,8 @@ def buttons(urls: Mapping[str, str], notebook: str = FIRST, badges: bool = False
     if "Repository" in urls:
         found = GITHUB.fullmatch(urls["Repository"])
         if not found:
-            raise ValueError(f"project.urls: Repository wants https://github.com/OWNER/NAME, got {urls['Repository']!r}")
+            given = urls["Repository"]
+            raise ValueError(f"project.urls: Repository wants https://github.com/OWNER/NAME, got {given!r}")
         name, path = found["name"], quote(notebook)
         tests = f"https://github.com/{name}/actions/workflows/tests.yml"
         shown += [f"[![Tests]({tests}/badge.svg)]({tests})"] if badges else []
