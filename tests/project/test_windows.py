@@ -27,7 +27,7 @@ NOT_OURS = {".venv", "notebooks", "build"}
 
 def windows_shaped(code: str, *arguments: str) -> subprocess.CompletedProcess:
     """A Python without the modules that Windows lacks, in the repository's folder."""
-    code = f"import runpy, sys\nimport tests.project.windows\n{code}"
+    code = f"import runpy, sys\nfrom tests.project.windows import hide\nhide()\n{code}"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},

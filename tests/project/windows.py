@@ -1,4 +1,4 @@
-"""Importing this (or ``pytest -p tests.project.windows``) hides the modules that Python lacks on Windows."""
+"""``pytest -p tests.project.windows`` hides the modules that Python lacks on Windows, from this process alone."""
 
 import sys
 
@@ -13,6 +13,13 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {name!r} on Windows", name=name)
 
 
-for loaded in MISSING:
-    sys.modules.pop(loaded, None)
-sys.meta_path.insert(0, Missing())
+def hide() -> None:
+    """From now on an import of one of them fails."""
+    for loaded in MISSING:
+        sys.modules.pop(loaded, None)
+    sys.meta_path.insert(0, Missing())
+
+
+def pytest_configure(config) -> None:
+    """Called where this is a plugin, not where a test imports it."""
+    hide()
