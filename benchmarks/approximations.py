@@ -151,7 +151,7 @@ def main() -> None:
         print("| " + " | ".join([row["way"], *beside, f"{row['cost']:.2f}", *scores]) + " |")
     if options.json:
         record = {"command": COMMAND, "seeds": options.seeds, "scenarios": list(SCENARIOS), "rows": table, **machine()}
-        options.json.write_text(json.dumps(record, indent=1) + "\n")
+        options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

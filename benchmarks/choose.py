@@ -61,13 +61,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    spec, found = tomllib.loads(options.spec.read_text()), {}
+    spec, found = tomllib.loads(options.spec.read_text("utf-8")), {}
     for method in options.method or spec["grid"]:
         found[method] = choose(spec, method, options.workers)
         for row in found[method]:
             print(f"{method:12} {row['validation']:6.2f} %  {row['settings']}")
         if options.json:
-            options.json.write_text(json.dumps({"spec": spec, "scores": found}, indent=1) + "\n")
+            options.json.write_text(json.dumps({"spec": spec, "scores": found}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def main() -> None:
         low, high = row["range"]
         print(f"{name:22} {row['median']:7.3f}   [{low:.3f}, {high:.3f}] of {row['count']}")
     if options.json:
-        options.json.write_text(json.dumps({"rows": rows, **machine()}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"rows": rows, **machine()}, indent=1) + "\n", "utf-8")
 
 
 def _fresh(code: str) -> float:

@@ -56,7 +56,7 @@ def _resident_rise(step) -> int:
 
 
 def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * PAGE
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def main() -> None:
     for name, peak in peaks.items():
         print(f"{name:18} {peak / 2**20:9.0f} MiB   {peak / peaks['plain']:5.2f} x plain")
     if options.json:
-        options.json.write_text(json.dumps({"bytes": peaks, **machine(options.device)}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"bytes": peaks, **machine(options.device)}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

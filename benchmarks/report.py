@@ -162,7 +162,7 @@ def main() -> None:
         _keep(read(options.records), options.table)
     if options.no_page:
         return
-    options.out.write_text(page(load(options.table)))
+    options.out.write_text(page(load(options.table)), "utf-8")
 
 
 def load(path: Path = TABLE) -> "DataFrame":

@@ -56,7 +56,7 @@ def main() -> None:
     if options.json:
         ratios = {f"{name}_at_once_over_one_by_one": row[AT_ONCE]["ratio"] for name, row in rows.items()}
         described = {"seeds": options.seeds, "epochs": options.epochs, "rows": rows, **machine()}
-        options.json.write_text(json.dumps({**ratios, **described}, indent=1) + "\n")
+        options.json.write_text(json.dumps({**ratios, **described}, indent=1) + "\n", "utf-8")
 
 
 def _options() -> argparse.Namespace:

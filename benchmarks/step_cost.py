@@ -162,7 +162,7 @@ def main() -> None:
             print(f"{title}: {result['rows'][part]['ratio'] / result['rows'][whole]['ratio']:.2f}")
     ratios = {f"{name}_over_plain": row["ratio"] for name, row in result["rows"].items() if name != "plain"}
     if options.json:
-        options.json.write_text(json.dumps({**ratios, **result, **machine(options.device)}, indent=1) + "\n")
+        options.json.write_text(json.dumps({**ratios, **result, **machine(options.device)}, indent=1) + "\n", "utf-8")
 
 
 def _options() -> argparse.Namespace:

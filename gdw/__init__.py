@@ -14,7 +14,7 @@ from gdw.training.run import Training, run
 
 methods.check = check  # it trains: written in a later wing than the methods that it checks
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "BatchDone", "EpochDone", "Experiment", "History", "ManySeeds", "Step", "Training", "TrainingDiverged",
     "class_gradients", "load_dataset", "make_task", "methods", "run", "run_seeds", "train", "zero_mean",

@@ -21,6 +21,7 @@ from gdw.comparison.tables import means, table
 from gdw.data.corruption import IMBALANCES, NOISES
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import DATASETS
+from gdw.errors import MissingPackage
 from gdw.gradients.step import DERIVATIVES
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
@@ -82,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.plugin = load_plugins(options.plugin)
         return options.command(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPackage) as error:
         print(f"gdw: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:

@@ -3,7 +3,24 @@
 import math
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 from numbers import Integral, Real
+
+
+class MissingPackage(ImportError):
+    """Something optional is not installed; the message names the pip command that brings it."""
+
+
+def require_package(module: str, extra: str, what: str) -> None:
+    """Raise ``MissingPackage`` unless ``module`` can be imported; imports nothing.
+
+    Args:
+        module: a top-level module, such as ``"timm"``.
+        extra: the part of the package that brings it, a name in pyproject.toml's optional dependencies.
+        what: what needs it, as the sentence's subject: ``"a sweep on Dask"``.
+    """
+    if find_spec(module) is None:
+        raise MissingPackage(f"{what} needs the package {module}: pip install 'gdw[{extra}]'")
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:

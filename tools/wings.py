@@ -30,6 +30,7 @@ WINGS = {
     "gdw_notebooks.panels": "controls beside figures",
     "gdw_notebooks.checks": "feedback on exercises",
     "gdw_notebooks.course": "commands for the course",
+    "gdw_notebooks.__main__": "gdw-course",
 }
 HIDDEN = ("gdw.errors", "gdw.files", "gdw")  # everybody uses the messages; the public names only pass on
 

@@ -1,20 +1,13 @@
 """Room check: before a class begins, does everything here work? Versions, a widget, the device, one short run."""
 
-import platform
-from collections.abc import Sequence
 from html import escape
-from importlib.metadata import version
 
 from ipywidgets import HTML, Button, VBox
 
-from gdw.training.engine import resolve_device
 from gdw.training.experiment import Experiment
-from gdw.training.run import run
+from gdw_notebooks.course import machine
+from gdw_notebooks.course.machine import DONE, FAILED, TRIAL, WAITING
 
-PACKAGES = ("torch", "ipywidgets", "anywidget", "matplotlib", "jupyterlab")
-TRIAL = Experiment(noise="uniform", rate=0.6, method="gdw", epochs=3)
-SLOW_SECONDS = 5.0  # a trial that takes longer makes the course's longer runs tiresome
-DONE, WAITING, FAILED = "✓", "○", "✗"
 COLORS = {DONE: "#00803c", WAITING: "#767676", FAILED: "#d03030"}  # on a light page and on a dark one
 
 
@@ -27,7 +20,7 @@ class RoomCheck(VBox):
     """
 
     def __init__(self, trial: Experiment = TRIAL):
-        self.checks = [*_software(), _trial(trial)]
+        self.checks = [*machine.software(), machine.trial(trial)]
         self.answer = Button(description="Press me", tooltip="shows that this page and its kernel talk to each other")
         self.answer.on_click(lambda button: self._answered())
         self._list = HTML()
@@ -50,26 +43,6 @@ class RoomCheck(VBox):
 
     def __repr__(self) -> str:
         return f"RoomCheck: {'ready' if self.ready else 'look at what failed'}"
-
-
-def _software() -> Sequence[tuple[str, str]]:
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    device = resolve_device("auto")
-    return (
-        (DONE, f"Python {platform.python_version()} on {platform.system()} ({platform.machine()})"),
-        (DONE, f"Packages: {versions}"),
-        (DONE, f"Device: {device}" + ("" if device.type != "cpu" else ", which is enough for the whole course")),
-    )
-
-
-def _trial(trial: Experiment) -> tuple[str, str]:
-    try:
-        history = run(trial)
-    except Exception as error:  # shown in the list, whatever it is
-        return FAILED, f"A short run failed: {error}"
-    seconds = history.metadata["seconds"]  # of training: the libraries it reads the first time are not counted
-    slow = "" if seconds < SLOW_SECONDS else " That is slow: close other programs, and do not worry about the minutes."
-    return DONE, f"A short run of GDW: {len(history)} epochs in {seconds:.1f} s.{slow}"
 
 
 def _line(mark: str, words: str) -> str:

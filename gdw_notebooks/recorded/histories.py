@@ -18,8 +18,9 @@ from gdw.data import Dataset
 from gdw.data.corruption import corrupt_labels, transition_matrix
 from gdw.data.randomness import generator
 from gdw.data.task import Split, Task
+from gdw_notebooks.recorded import places
 
-HISTORIES = Path(__file__).parents[2] / "notebooks" / "histories"
+HISTORIES = places.notebooks() / "histories"
 DIGITS = 4  # significant ones, of every stored number
 FLOWS = ("flow_weight", "flow_weight_plain", "flow_mass")
 CLASSES = ("class_weight", "class_mass", "class_push", "weight_curve")  # large: of the first seed alone

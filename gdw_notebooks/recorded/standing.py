@@ -1,18 +1,18 @@
 """The standing comparison's runs, as the notebooks read them: one row for each run; docs/results.md is made of them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gdw.comparison.report import Difference, paired_difference
 from gdw.comparison.tables import scenario_name
+from gdw_notebooks.recorded import places
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "standing"
+FOLDER = places.standing()
 FILES = ("results.csv", "map.csv")  # the comparison, and the map's other cells; reduced.csv has fresh seeds
 SCENARIOS = (
     "clean", "uniform 20", "uniform 40", "uniform 60", "uniform 80", "flip 20", "flip 40", "long tail 0.1",

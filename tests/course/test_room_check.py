@@ -1,9 +1,10 @@
 """The room check: ticks come from what really ran, and a failure is said."""
 
-from gdw_notebooks.course import room_check
-from gdw_notebooks.course.room_check import DONE, FAILED, PACKAGES, RoomCheck
+from gdw_notebooks.course import machine
+from gdw_notebooks.course.machine import DONE, FAILED, PACKAGES
+from gdw_notebooks.course.room_check import RoomCheck
 
-TRIAL = room_check.TRIAL.with_(epochs=1)
+TRIAL = machine.TRIAL.with_(epochs=1)
 
 
 def test_all_is_well_here():
@@ -29,7 +30,7 @@ def test_a_trial_that_fails_is_said_and_escaped(monkeypatch):
     def broken(experiment):
         raise RuntimeError("no <disk>")
 
-    monkeypatch.setattr(room_check, "run", broken)
+    monkeypatch.setattr(machine, "run", broken)
     check = RoomCheck(TRIAL)
     assert not check.ready
     assert check.checks[-1] == (FAILED, "A short run failed: no <disk>")
@@ -38,5 +39,5 @@ def test_a_trial_that_fails_is_said_and_escaped(monkeypatch):
 
 
 def test_a_slow_machine_is_told_not_to_worry(monkeypatch):
-    monkeypatch.setattr(room_check, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(machine, "SLOW_SECONDS", 0.0)
     assert "That is slow" in RoomCheck(TRIAL).checks[-1][1]

@@ -1,0 +1,22 @@
+"""Where the course's files are: in the repository beside the code, in an installed package inside it."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]  # gdw_notebooks
+REPOSITORY = PACKAGE.parent
+
+
+def notebooks() -> Path:
+    """The folder of the notebooks; the recorded runs are in its ``histories``."""
+    return _found("notebooks", "notebooks")
+
+
+def standing() -> Path:
+    """The folder of the standing comparison's results."""
+    return _found("standing", "benchmarks/standing")
+
+
+def _found(installed: str, in_repository: str) -> Path:
+    """A wheel brings the folder inside the package (see ``package-dir`` in pyproject.toml)."""
+    inside = PACKAGE / installed
+    return inside if inside.is_dir() else REPOSITORY / in_repository

@@ -1,0 +1,119 @@
+"""gdw-course demo and doctor, and what happens where the course's packages are not installed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from gdw.errors import MissingPackage, require_package
+from gdw_notebooks.__main__ import COMMANDS, main
+from gdw_notebooks.course import demo, machine
+from gdw_notebooks.recorded import places
+
+# A Python without the packages of gdw[course].
+BARE = """
+import sys
+for name in ("matplotlib", "ipywidgets", "anywidget", "jupyterlab", "voila", "timm", "cleanlab", "distributed"):
+    sys.modules[name] = None
+"""
+
+
+def bare(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", BARE + code], cwd=places.REPOSITORY, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_says_what_it_does(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert "usage: gdw-course" in capsys.readouterr().out
+
+
+def test_the_page_answers_to_this_machine_alone(monkeypatch):
+    called = []
+    monkeypatch.setattr(demo.subprocess, "call", lambda command: called.append(command) or 0)
+    assert main(["demo", "--no-browser", "--port", "8870"]) == 0
+    (command,) = called
+    assert command[1:3] == ["-m", "voila"]
+    assert command[3] == str(places.notebooks() / "demo" / "classroom.ipynb")
+    assert {"--Voila.ip=127.0.0.1", "--Voila.port=8870", "--no-browser"} <= set(command)
+
+
+def test_the_doctor_says_what_is_here(capsys):
+    assert main(["doctor", "--no-run"]) == 0
+    told = capsys.readouterr().out
+    for words in (
+        "Python ",
+        "torch ",
+        "gdw[course]: matplotlib",
+        "Processor cores",
+        "Free disk space",
+        "On disk: torch",
+    ):
+        assert words in told
+    assert told.endswith("Ready.\n")
+
+
+def test_the_doctor_names_what_is_missing_and_how_to_get_it(monkeypatch, capsys):
+    installed = machine.installed
+    monkeypatch.setattr(machine, "installed", lambda name: None if name == "voila" else installed(name))
+    assert main(["doctor", "--no-run"]) == 0  # the method itself is here
+    assert "gdw[course]: not installed: voila. To install: pip install 'gdw[course]'" in capsys.readouterr().out
+
+
+def test_the_doctor_ends_with_status_1_where_the_run_fails(monkeypatch, capsys):
+    def broken(experiment):
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(machine, "run", broken)
+    assert main(["doctor"]) == 1
+    assert "A short run failed: no room" in capsys.readouterr().out
+
+
+def test_sizes_are_those_of_the_files():
+    assert machine.size_gb("torch") > 0.1
+    assert machine.memory_gb() > 0.5
+
+
+def test_the_parts_are_those_of_the_project():
+    import tomllib
+
+    project = tomllib.loads((places.REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = project["optional-dependencies"]
+    assert set(machine.EXTRAS) == set(asked) - {"test"}
+    for extra, names in machine.EXTRAS.items():
+        listed = {line.partition(">")[0] for line in asked[extra]}
+        assert set(names) <= listed
+
+
+@pytest.mark.parametrize(
+    "module", ["gdw", "gdw.__main__", "gdw_notebooks.recorded.histories", "gdw_notebooks.__main__"]
+)
+def test_the_method_needs_nothing_of_the_course(module):
+    assert bare(f"import {module}").returncode == 0
+
+
+@pytest.mark.parametrize("module", ["gdw_notebooks.figures.curves", "gdw_notebooks.panels.training_lab"])
+def test_figures_and_panels_name_the_command_that_brings_them(module):
+    done = bare(f"import {module}")
+    assert done.returncode == 1
+    assert "pip install 'gdw[course]'" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", [["start"], ["demo"]])
+def test_commands_name_it_too(command):
+    done = bare(f"from gdw_notebooks.__main__ import main; sys.exit(main({command}))")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("gdw-course: ")
+    assert line.endswith("pip install 'gdw[course]'")
+
+
+def test_a_missing_package_is_an_import_error():
+    require_package("torch", "course", "a run")
+    with pytest.raises(MissingPackage, match="pip install 'gdw\\[audit\\]'"):
+        require_package("no_such_module", "audit", "the label audit")
+    assert issubclass(MissingPackage, ImportError)

@@ -1,0 +1,176 @@
+"""start.py: what each command runs, on every system; an old Python gets a sentence; make calls the same file."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import start
+
+ROOT = Path(__file__).parents[2]
+OLD_PYTHON = (3, 8)  # what start.py can be read by
+
+
+@pytest.fixture
+def called(monkeypatch, tmp_path):
+    """The commands that would run, without the environment's Python, and what they find in the environment."""
+    commands = []
+
+    def call(command, **options):
+        commands.append((command[1:], options.get("env", {})))
+        return 0
+
+    monkeypatch.setattr(start.subprocess, "call", call)
+    monkeypatch.setattr(start, "is_ready", lambda: True)
+    return commands
+
+
+def test_test_runs_all_four_parts(called):
+    assert start.main(["test"]) == 0
+    lines = [" ".join(command) for command, _ in called]
+    assert lines == [
+        "-m pytest -n 2 --dist loadscope -m not browser",
+        "-m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 --dist loadscope notebooks",
+        "-m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/00_start_here.ipynb",
+        "-m pytest -m browser",
+    ]
+    assert [environment.get("ATEN_CPU_CAPABILITY") for _, environment in called] == [None, None, "default", None]
+
+
+def test_files_that_it_names_exist(called):
+    for name in (start.FIRST, start.PORTABLE, *start.ASKED_FOR, "tests/nbval_sanitize.cfg", "notebooks"):
+        assert (ROOT / name).exists()
+
+
+def test_a_failure_ends_it_with_its_status(monkeypatch):
+    monkeypatch.setattr(start, "is_ready", lambda: True)
+    monkeypatch.setattr(start.subprocess, "call", lambda *command, **options: 3)
+    with pytest.raises(SystemExit) as ended:
+        start.main(["test"])
+    assert ended.value.code == 3
+
+
+def test_other_commands(called):
+    for words, line in {
+        "lint": "-m ruff check",
+        "notebooks": "-m tools.build_notebooks",
+        "notebooks 01 03": "-m tools.build_notebooks 01 03",
+        "demo --port 8870": "-m gdw_notebooks demo --port 8870",
+    }.items():
+        assert start.main(words.split()) == 0
+        assert " ".join(called[-1][0]) == line
+
+
+def test_lab_opens_the_first_notebook(called, monkeypatch):
+    monkeypatch.setattr(start.os, "geteuid", lambda: 0, raising=False)
+    start.main(["lab"])
+    monkeypatch.setattr(start.os, "geteuid", lambda: 1000, raising=False)
+    start.main(["lab"])
+    monkeypatch.delattr(start.os, "geteuid")  # as on Windows
+    start.main(["lab"])
+    lines = [" ".join(command) for command, _ in called]
+    assert lines == [f"-m jupyterlab --allow-root {start.FIRST}", *2 * [f"-m jupyterlab {start.FIRST}"]]
+
+
+def test_what_takes_no_names_says_so(called, capsys):
+    with pytest.raises(SystemExit):
+        start.main(["lint", "gdw"])
+    assert "lint takes nothing after it, got gdw" in capsys.readouterr().err
+    assert not called
+
+
+def test_setup_makes_the_environment_once(called, monkeypatch, tmp_path):
+    monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(start, "READY", tmp_path / ".ready")
+    monkeypatch.setattr(start, "is_ready", lambda: start.READY.exists())
+    for _ in range(2):
+        assert start.main(["setup"]) == 0
+    made, installed = (" ".join(command) for command, _ in called)
+    assert made == f"-m venv --clear {tmp_path / '.venv'}"
+    assert installed.startswith("-m pip install")
+    assert installed.endswith("--constraint constraints.txt --editable .[course,features,audit,dask,test]")
+
+
+def test_setup_is_done_again_when_the_project_asks_for_something_else(monkeypatch, tmp_path):
+    monkeypatch.setattr(start, "ROOT", tmp_path)
+    monkeypatch.setattr(start, "READY", tmp_path / ".ready")
+    for age, name in enumerate((*start.ASKED_FOR, ".ready")):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000 + age, 1000 + age))
+    assert start.is_ready()
+    os.utime(tmp_path / "constraints.txt", (2000, 2000))
+    assert not start.is_ready()
+
+
+@pytest.mark.parametrize(("system", "ending"), [("nt", ("Scripts", "python.exe")), ("posix", ("bin", "python"))])
+def test_the_environments_python_is_where_the_system_puts_it(monkeypatch, system, ending):
+    folder = start.VENV
+    monkeypatch.setattr(start.os, "name", system)
+    assert start.venv_python() == folder.joinpath(*ending)
+
+
+def test_an_old_python_looks_for_another(monkeypatch):
+    monkeypatch.setattr(start, "supported", lambda version: version == (3, 12))
+    monkeypatch.setattr(start.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(start, "_version_of", lambda command: (3, 12) if command == ["python3.12"] else (3, 9))
+    assert start.find_python() == ["python3.12"]
+
+
+def test_without_a_fitting_python_it_says_which_it_needs(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(start, "VENV", tmp_path / "none")
+    monkeypatch.setattr(start, "is_ready", lambda: False)
+    monkeypatch.setattr(start, "supported", lambda version: False)
+    assert start.main(["setup"]) == 2
+    assert capsys.readouterr().err.startswith("start.py: gdw needs Python 3.11 to 3.14; this is Python 3.")
+
+
+def test_old_pythons_can_read_the_file():
+    ast.parse((ROOT / "start.py").read_text("utf-8"), feature_version=OLD_PYTHON)
+
+
+def test_it_needs_the_standard_library_alone():
+    tree = ast.parse((ROOT / "start.py").read_text("utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert names <= sys.stdlib_module_names
+
+
+def test_clean_removes_what_setup_and_builds_leave_and_no_more(monkeypatch, tmp_path):
+    monkeypatch.setattr(start, "ROOT", tmp_path)
+    monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
+    for name in (".venv/bin", "build/lib", "dist", "gdw.egg-info", "notebooks", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ".ruff_cache").symlink_to(tmp_path / "elsewhere")
+    assert start.main(["clean"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "notebooks"]
+
+
+def test_it_does_not_remove_the_python_that_runs_it(monkeypatch, capsys):
+    monkeypatch.setattr(start, "VENV", Path(sys.prefix))
+    assert start.main(["clean"]) == 2
+    assert "use another" in capsys.readouterr().err
+    assert Path(sys.prefix).exists()
+
+
+def test_every_command_is_described_where_it_is_explained():
+    explained = set(re.findall(r"python start\.py (\w+)", start.__doc__))
+    assert explained == set(start.COMMANDS)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("target", start.COMMANDS)
+def test_make_calls_the_same_file(target):
+    done = subprocess.run(
+        ["make", "--dry-run", "PYTHON=python3", "NOTEBOOK=01", target],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words = done.stdout.replace('"', "").split()
+    assert words == ["python3", "start.py", target, *(["01"] if target == "notebooks" else [])]

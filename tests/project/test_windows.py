@@ -1,0 +1,110 @@
+"""What Windows lacks is not needed: modules of Unix alone, its paths, its encoding."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gdw.data.human_labels import parse
+from tests.project.windows import MISSING
+from tools.wings import ROOT, files
+
+# Windows's own encoding for text files, on most machines of Europe and America, cannot read what we write.
+TEXT_METHODS = {"read_text": 0, "write_text": 1}  # and the place of `encoding` among the arguments
+IMPORT_EACH = """
+import importlib
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        print(name, error)
+"""
+NOT_OURS = {".venv", "notebooks", "build"}
+
+
+def windows_shaped(code: str, *arguments: str) -> subprocess.CompletedProcess:
+    """A Python without the modules that Windows lacks, in the repository's folder."""
+    code = f"import runpy, sys\nfrom tests.project.windows import hide\nhide()\n{code}"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="they are missing there anyway")
+@pytest.mark.parametrize("module", MISSING)
+def test_they_are_missing_in_these_tests(module):
+    done = windows_shaped(f"import {module}")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"ModuleNotFoundError: No module named '{module}' on Windows"
+
+
+@pytest.mark.parametrize("package", ["gdw", "gdw_notebooks"])
+def test_every_module_is_imported_without_them(package):
+    names = [name for name in files() if name.split(".")[0] == package and not name.endswith("__main__")]
+    done = windows_shaped(IMPORT_EACH, *names)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize(("module", "arguments", "said"), [
+    ("gdw", ["methods"], "Generalized Data Weighting"),
+    ("gdw", ["run", "--epochs", "1"], "test accuracy"),
+    ("gdw_notebooks", ["doctor"], "Ready."),
+])  # fmt: skip
+def test_commands_work_without_them(module, arguments, said):
+    done = windows_shaped(f"sys.argv[0] = {module!r}; runpy.run_module({module!r}, run_name='__main__')", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
+
+
+@pytest.mark.parametrize("tests", ["tests/comparison/test_tables.py", "tests/training/test_history.py"])
+def test_unit_tests_pass_without_them(tests):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.project.windows", "-p", "no:cacheprovider", tests]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize(("noise", "path", "key"), [
+    (r"human:C:\data\labels.csv", r"C:\data\labels.csv", None),
+    (r"human:C:\data\labels.csv:worse_label", r"C:\data\labels.csv", "worse_label"),
+    (r"human:C:\labels", r"C:\labels", None),
+    ("human:C:/labels.pt:worse_label", "C:/labels.pt", "worse_label"),
+    ("human:C:/labels", "C:/labels", None),
+    ("human:labels.pt:worse_label", "labels.pt", "worse_label"),
+])  # fmt: skip
+def test_paths_with_a_drive_letter(noise, path, key):
+    assert parse(noise) == (Path(path), key)
+
+
+def our_files() -> list[Path]:
+    return [file for file in sorted(ROOT.rglob("*.py")) if not NOT_OURS & set(file.relative_to(ROOT).parts)]
+
+
+def without_encoding(source: str) -> list[int]:
+    """Lines that read or write a text file in the machine's own encoding."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or any(keyword.arg == "encoding" for keyword in node.keywords):
+            continue
+        name = getattr(node.func, "attr", None)
+        if name in TEXT_METHODS and len(node.args) <= TEXT_METHODS[name]:
+            found.append(node.lineno)
+    return found
+
+
+def test_the_search_for_encodings_finds_them():
+    assert without_encoding(
+        'p.read_text()\np.read_text("utf-8")\np.write_text(x)\np.write_text(x, encoding="utf-8")'
+    ) == [1, 3]
+
+
+@pytest.mark.parametrize("package", ["gdw", "gdw_notebooks", "tools", "benchmarks", "start.py"])
+def test_text_files_are_read_and_written_as_utf_8(package):
+    """Beside ruff's rule, which knows a Path only where it is made."""
+    chosen = [file for file in our_files() if file.relative_to(ROOT).parts[0] == package]
+    assert chosen
+    found = {str(file.relative_to(ROOT)): without_encoding(file.read_text("utf-8")) for file in chosen}
+    assert not {name: lines for name, lines in found.items() if lines}
