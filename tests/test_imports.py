@@ -9,7 +9,7 @@ import pytest
 
 from tools.wings import PICTURE, ROOT, WINGS, files, imports, svg, wing
 
-LATE = ("PIL", "cleanlab", "matplotlib", "pandas", "scipy", "sklearn", "timm", "torchvision")  # imported where they are used
+LATE = ("PIL", "cleanlab", "matplotlib", "pandas", "scipy", "sklearn", "timm", "torchvision")  # imported when used
 FOREIGN = ("matplotlib", "ipywidgets", "IPython", "anywidget", "gdw_notebooks")  # what the method's side never imports
 
 FILES = files()
