@@ -2,11 +2,16 @@
 
 ``python -m benchmarks.choose --json FILE``: every method of ``choose.toml`` is run with every setting of its grid on
 every scenario and seed; a setting's score is its mean validation accuracy. No test accuracy is read.
+
+``python -m benchmarks.choose --spec benchmarks/choose_features.toml --dataset FOLDER --labels TABLE --json FILE`` does
+so on features of pictures, where learning rate, weight decay and epochs are searched too: each method has the same
+number of settings drawn at random from its grid.
 """
 
 import argparse
 import itertools
 import json
+import random
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +23,8 @@ from gdw.comparison.sweep import run_all
 from gdw.training.experiment import Experiment
 
 SPEC = Path(__file__).with_name("choose.toml")
+OWN_KEYS = ("seeds", "scenario", "grid", "common", "draws")
+DRAW_SEED = 0
 
 
 def settings_of(grid: dict[str, Sequence]) -> Iterator[dict]:
@@ -26,12 +33,33 @@ def settings_of(grid: dict[str, Sequence]) -> Iterator[dict]:
         yield dict(zip(grid, values, strict=True))
 
 
+def tries_of(spec: dict, method: str) -> list[tuple[dict, dict]]:
+    """What is tried for a method: fields of Experiment that every method searches, and its own settings.
+
+    Without ``draws`` in the spec the whole grid; with it, so many points of the grid ``common`` x own, drawn without
+    repetition from a stream that all methods share, so that they search the same learning rates.
+    """
+    common, own = spec.get("common", {}), spec["grid"][method]
+    if "draws" not in spec:
+        return [(fields, settings) for fields in settings_of(common) for settings in settings_of(own)]
+    fields, settings = (random.Random(f"{DRAW_SEED}/{part}") for part in ("common", method))
+    tries: list[tuple[dict, dict]] = []
+    while len(tries) < spec["draws"]:
+        drawn = (
+            {name: fields.choice(values) for name, values in common.items()},
+            {name: settings.choice(values) for name, values in own.items()},
+        )
+        if drawn not in tries:
+            tries.append(drawn)
+    return tries
+
+
 def experiments_of(spec: dict, method: str) -> list[Experiment]:
     """Every setting x scenario x seed of one method, with a validation set held out."""
-    shared = {"dataset": spec["dataset"], "validation_per_class": spec["validation_per_class"], "device": "cpu"}
+    shared = {name: value for name, value in spec.items() if name not in OWN_KEYS} | {"device": "cpu"}
     return [
-        Experiment(**shared, **scenario, method=method, settings=settings, seed=seed)
-        for settings in settings_of(spec["grid"][method])
+        Experiment(**(shared | scenario | fields), method=method, settings=settings, seed=seed)
+        for fields, settings in tries_of(spec, method)
         for scenario in spec["scenario"]
         for seed in spec["seeds"]
     ]
@@ -46,11 +74,19 @@ def scores(records: Sequence[tuple[dict, float]]) -> list[dict]:
     return sorted(rows, key=lambda row: -row["validation"])
 
 
+def searched(spec: dict, config: dict) -> dict:
+    """Of a run's config what was searched."""
+    return {name: config[name] for name in spec.get("common", {})} | config["settings"]
+
+
 def choose(spec: dict, method: str, workers: int | None = None) -> list[dict]:
     """Run one method's grid; its settings with their scores, the best first."""
     experiments = experiments_of(spec, method)
     histories = tqdm(run_all(experiments, workers=workers), total=len(experiments), desc=method, unit="run")
-    return scores([(history.config["settings"], history.validation_accuracy) for history in histories])
+    return scores([
+        (searched(spec, history.config), float("-inf") if history.error else history.validation_accuracy)
+        for history in histories
+    ])
 
 
 def main() -> None:
@@ -59,9 +95,12 @@ def main() -> None:
     parser.add_argument("--spec", type=Path, default=SPEC)
     parser.add_argument("--method", action="append", help="only these (default: every grid of the spec)")
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--dataset", help="a folder of pictures, in place of the spec's data set")
+    parser.add_argument("--labels", default="", help="a table of human labels: {labels} in the spec")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    spec, found = tomllib.loads(options.spec.read_text("utf-8")), {}
+    spec, found = tomllib.loads(options.spec.read_text("utf-8").replace("{labels}", options.labels)), {}
+    spec |= {"dataset": options.dataset} if options.dataset else {}
     for method in options.method or spec["grid"]:
         found[method] = choose(spec, method, options.workers)
         for row in found[method]:

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import choose
 from gdw.training.history import History
 
-SPEC = tomllib.loads(choose.SPEC.read_text())
+SPEC = tomllib.loads(choose.SPEC.read_text("utf-8"))
 
 
 def test_every_method_is_given_the_same_number_of_tries():
@@ -36,3 +36,18 @@ def test_the_best_setting_is_that_of_the_best_validation_accuracy_and_no_test_ac
     rows = choose.choose(SPEC, "mwnet")
     assert rows[0] == {"settings": {"weight_net_lr": 0.01}, "validation": pytest.approx(91.0)}
     assert len(rows) == 9
+
+
+FEATURES = tomllib.loads(choose.SPEC.with_name("choose_features.toml").read_text("utf-8").replace("{labels}", "a.csv"))
+
+
+def test_on_features_every_method_searches_the_same_learning_rates_with_as_many_tries():
+    tries = {method: choose.tries_of(FEATURES, method) for method in FEATURES["grid"]}
+    assert {len(found) for found in tries.values()} == {FEATURES["draws"]}
+    assert all(choose.tries_of(FEATURES, method) == found for method, found in tries.items())  # the same every time
+    for method, found in tries.items():
+        assert all(set(fields) == set(FEATURES["common"]) for fields, _ in found)
+        assert len({str(pair) for pair in found}) == len(found), method
+    runs = choose.experiments_of(FEATURES, "gdw")
+    assert len(runs) == FEATURES["draws"] * len(FEATURES["scenario"]) * len(FEATURES["seeds"])
+    assert all(run.features and run.validation_per_class == 100 and run.seed >= 1000 for run in runs)
