@@ -5,7 +5,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process
@@ -15,7 +15,9 @@ from threading import Thread
 import torch
 
 from gdw import files
+from gdw.comparison.reach import plugins_for, without_main
 from gdw.data.dataset import Dataset
+from gdw.methods.plugins import load_plugins
 from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw.training.inputs import dataset_of, source_of
@@ -42,16 +44,23 @@ def run_all(
 
     Args:
         executor: any ``concurrent.futures.Executor``; by default fresh local processes with one thread each.
-        workers: how many of these processes; by default one per core.
+        workers: how many of these processes; by default one per core; 0 runs in this process. Methods of your own are
+            known in the others if they are in a module of their own (reach.py).
         on_done: called with each History before it is yielded.
         seeds_at_once: up to so many seeds of an experiment in one vectorised training (many.py) where that can be;
             their Histories come together. A run then equals one by itself up to rounding, not bit for bit.
 
     Raises:
-        ValueError: ``seeds_at_once`` below 1.
+        ValueError: ``seeds_at_once`` below 1; a method that other processes cannot find.
     """
     groups = grouped(experiments, seeds_at_once)
-    for history in _on(executor, groups) if executor else _on_processes(groups, workers):
+    here = (workers == 0 and executor is None) or isinstance(executor, ThreadPoolExecutor)
+    plugins = () if here else plugins_for(e.method for e in experiments)
+    if executor:
+        histories = _on(executor, groups, plugins)
+    else:
+        histories = _in_this_process(groups) if here else _on_processes(groups, workers, plugins)
+    for history in histories:
         if on_done:
             on_done(history)
         yield history
@@ -78,9 +87,14 @@ def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group
     ]
 
 
-def _on(executor: Executor, groups: Sequence[Group]) -> Iterator[History]:
+def _in_this_process(groups: Sequence[Group]) -> Iterator[History]:
+    for group in groups:
+        yield from map(History.from_record, _run_group(_configs(group)))
+
+
+def _on(executor: Executor, groups: Sequence[Group], plugins: Sequence[str]) -> Iterator[History]:
     """Everything is handed over at once: the executor knows best how many run side by side."""
-    futures = {executor.submit(_run_group, _configs(group)): group for group in groups}
+    futures = {executor.submit(_run_group, _configs(group), plugins): group for group in groups}
     try:
         while futures:
             done, _ = wait(futures, return_when=FIRST_COMPLETED)
@@ -91,7 +105,7 @@ def _on(executor: Executor, groups: Sequence[Group]) -> Iterator[History]:
             future.cancel()
 
 
-def _on_processes(groups: Sequence[Group], workers: int | None) -> Iterator[History]:
+def _on_processes(groups: Sequence[Group], workers: int | None, plugins: Sequence[str]) -> Iterator[History]:
     """Never more runs handed over than there are workers; a pool that a dying process broke is replaced."""
     workers = workers or os.cpu_count() or 1
     waiting, attempts = list(reversed(groups)), Counter()
@@ -101,8 +115,8 @@ def _on_processes(groups: Sequence[Group], workers: int | None) -> Iterator[Hist
             while waiting or running:
                 try:
                     while waiting and len(running) < workers:
-                        with _ctrl_c_held_back():
-                            running[pool.submit(_run_group, _configs(waiting[-1]))] = waiting[-1]
+                        with _ctrl_c_held_back(), without_main():
+                            running[pool.submit(_run_group, _configs(waiting[-1]), plugins)] = waiting[-1]
                         waiting.pop()
                 except BrokenProcessPool:
                     pass
@@ -155,8 +169,9 @@ def _histories_of(future: Future, group: Group) -> list[History]:
     return [History(e.config(), error=f"{type(error).__name__}: {error}") for e in group]
 
 
-def _run_group(configs: list[dict]) -> list[dict]:
+def _run_group(configs: list[dict], plugins: Sequence[str] = ()) -> list[dict]:
     """In the worker, plain values in and out: seeds at once, or one by one where there is one or that fails."""
+    load_plugins(plugins)
     if len(configs) > 1:
         experiment = from_config(configs[0])
         with suppress(Exception):  # whatever it is, each run tells it for itself below

@@ -1,0 +1,60 @@
+"""Sweeps with methods of your own, from scripts as people write them: they work, or are refused at once."""
+
+import subprocess
+import sys
+
+import pytest
+
+METHOD = """
+import gdw
+
+@gdw.methods.register
+class Half(gdw.methods.Method):
+    name, title, source = "half", "half", "a test"
+
+    def logit_gradient(self, step):
+        return 0.5 * step.flows / len(step)
+"""
+SWEEP = """
+from gdw.comparison.sweep import run_all
+runs = [gdw.Experiment(method=name, epochs=1, device="cpu") for name in ("{method}", "cross-entropy")]
+for history in run_all(runs, workers={workers}):
+    print(history.method, history.error)
+"""
+SECONDS = 300  # a busy machine takes a minute to start a process that imports torch
+
+
+def python(folder, *command, text=None):
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, input=text, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+
+@pytest.fixture
+def halved(tmp_path):
+    (tmp_path / "halved.py").write_text(METHOD, "utf-8")
+    return tmp_path
+
+
+def test_a_script_without_a_guard_and_a_method_in_a_file_of_its_own(halved):
+    script = halved / "script.py"
+    script.write_text("import gdw\nimport halved\n" + SWEEP.format(method="half", workers=1), "utf-8")
+    done = python(halved, str(script))
+    assert sorted(done.stdout.split("\n")[:2]) == ["cross-entropy None", "half None"], done.stderr
+
+
+def test_from_standard_input(halved):
+    done = python(halved, "-", text="import gdw\nimport halved\n" + SWEEP.format(method="half", workers=1))
+    assert sorted(done.stdout.split("\n")[:2]) == ["cross-entropy None", "half None"], done.stderr
+
+
+def test_a_method_typed_into_the_script_is_refused_before_a_process_starts(tmp_path):
+    done = python(tmp_path, "-", text=METHOD + SWEEP.format(method="half", workers=1))
+    assert done.returncode != 0
+    assert "write its class to a file of its own and import that, or run in this process with workers=0" in done.stderr
+    assert "None" not in done.stdout
+
+
+def test_and_runs_in_this_process(tmp_path):
+    done = python(tmp_path, "-", text=METHOD + SWEEP.format(method="half", workers=0))
+    assert done.stdout.split("\n")[:2] == ["half None", "cross-entropy None"], done.stderr
