@@ -25,8 +25,8 @@ def _plugin(module: str, method: str) -> str:
     file = getattr(found, "__file__", None)
     if module == "__main__" or found is None or file is None:
         raise ValueError(
-            f"the method {method!r} is defined in a notebook or in the script itself, and other processes cannot find it "
-            "there: write its class to a file of its own and import that, or run in this process with workers=0"
+            f"the method {method!r} is defined in a notebook or in the script itself, where no other process finds it: "
+            "write its class to a file of its own and import that, or run in this process with workers=0"
         )
     return file if module.startswith(PLUGIN_PREFIX) else module
 

@@ -10,7 +10,7 @@ from gdw.errors import unknown, whole_number
 from gdw.methods import method_class
 from gdw.training.experiment import Experiment
 
-SCENARIO_FIELDS = ("noise", "rate", "imbalance", "imbalance_kind")
+SCENARIO_FIELDS = ("noise", "rate", "imbalance", "imbalance_kind", "meta_per_class")
 OWN_KEYS = ("methods", "scenarios", "seeds", "settings")
 COMMON_FIELDS = tuple(field.name for field in fields(Experiment) if field.name not in ("method", "seed", "settings"))
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gdw.comparison.report import Difference, paired_difference
+from gdw.data.human_labels import PREFIX as HUMAN
+from gdw.training.presets import preset_for
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -14,16 +16,27 @@ SIGNIFICANCE = 0.05
 
 
 def scenario_name(config: dict) -> str:
-    """Noise and imbalance in words, as ``"uniform 40 + long tail 0.1"``; ``"clean"`` where there is neither."""
+    """Noise and imbalance in words, as ``"uniform 40 + long tail 0.1"``; ``"clean"`` where there is neither.
+
+    Labels that people gave go by the name of their column; a clean set of another size than the preset's is named.
+    """
     parts = []
     if not isinstance(config["noise"], str):
         parts.append("own matrix")
-    elif config["rate"] > 0 or ":" in config["noise"]:
-        parts.append(config["noise"] + (f" {100 * config['rate']:g}" if config["rate"] > 0 else ""))
+    elif config["noise"].startswith(HUMAN):
+        parts.append(f"human {config['noise'].rpartition(':')[2]}")
+    elif config["rate"] > 0:
+        parts.append(f"{config['noise']} {100 * config['rate']:g}")
     if config["imbalance"] < 1:
         kind = "long tail" if config["imbalance_kind"] == "exponential" else "step"
         parts.append(f"{kind} {config['imbalance']:g}")
-    return " + ".join(parts) or "clean"
+    return (" + ".join(parts) or "clean") + _clean_set(config)
+
+
+def _clean_set(config: dict) -> str:
+    usual = preset_for(config.get("dataset", ""), config.get("features")).meta_per_class
+    size = config.get("meta_per_class", usual)
+    return "" if size == usual else f" ({size} clean a class)"
 
 
 def table(records: Sequence[dict]) -> "DataFrame":

@@ -43,6 +43,9 @@ def records(seeds=4):
         ({"rate": 0.4, "imbalance": 0.1}, "uniform 40 + long tail 0.1"),
         ({"imbalance": 0.5, "imbalance_kind": "step"}, "step 0.5"),
         ({"noise": ((0.5, 0.5), (0.0, 1.0))}, "own matrix"),
+        ({"noise": "human:C:\\folder\\labels.csv:worse_label"}, "human worse_label"),
+        ({"noise": "human:labels.csv:worse_label", "imbalance": 0.1}, "human worse_label + long tail 0.1"),
+        ({"rate": 0.6, "meta_per_class": 100}, "uniform 60 (100 clean a class)"),
     ],
 )
 def test_a_scenario_in_words(scenario, words):
