@@ -3,7 +3,7 @@
 ``python -m benchmarks.choose --json FILE``: every method of ``choose.toml`` is run with every setting of its grid on
 every scenario and seed; a setting's score is its mean validation accuracy. No test accuracy is read.
 
-``python -m benchmarks.choose --spec benchmarks/choose_features.toml --dataset FOLDER --labels TABLE --json FILE`` does
+``GDW_DATA=FOLDER python -m benchmarks.choose --spec benchmarks/choose_features.toml --labels TABLE --json FILE`` does
 so on features of pictures, where learning rate, weight decay and epochs are searched too: each method has the same
 number of settings drawn at random from its grid.
 """
@@ -21,10 +21,12 @@ from tqdm import tqdm
 
 from gdw.comparison.sweep import run_all
 from gdw.training.experiment import Experiment
+from gdw.training.history import History
 
 SPEC = Path(__file__).with_name("choose.toml")
 OWN_KEYS = ("seeds", "scenario", "grid", "common", "draws")
 DRAW_SEED = 0
+DIVERGED = "stopped being finite"  # in the error of a run whose loss did
 
 
 def settings_of(grid: dict[str, Sequence]) -> Iterator[dict]:
@@ -83,10 +85,16 @@ def choose(spec: dict, method: str, workers: int | None = None) -> list[dict]:
     """Run one method's grid; its settings with their scores, the best first."""
     experiments = experiments_of(spec, method)
     histories = tqdm(run_all(experiments, workers=workers), total=len(experiments), desc=method, unit="run")
-    return scores([
-        (searched(spec, history.config), float("-inf") if history.error else history.validation_accuracy)
-        for history in histories
-    ])
+    return scores([(searched(spec, history.config), _validation_accuracy(history)) for history in histories])
+
+
+def _validation_accuracy(history: History) -> float:
+    """In percent; 0 for a run that diverged. Any other error ends the search: scores without that run would mislead."""
+    if history.error is None:
+        return history.validation_accuracy
+    if DIVERGED in history.error:
+        return 0.0
+    raise RuntimeError(f"{history.method}, seed {history.seed}: {history.error}")
 
 
 def main() -> None:
