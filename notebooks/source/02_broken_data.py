@@ -176,28 +176,28 @@ assert people[4, 7] > 2 * people[7, 4]  # deer → horse far above horse → dee
 #
 # Digits, uniform noise at rate 0.6 (about 54 % wrong labels), trained on all labels as if they were right. Three seeds.
 #
-# **Predict first.** Does the test accuracy keep rising for 40 epochs? And the loss on the *wrong* labels: it starts at
-# about 2.3 nats, which is guessing. Is it higher or lower than that at epoch 10? And at epoch 40?
+# **Predict first.** Does the test accuracy keep rising for 60 epochs? And the loss on the *wrong* labels: it starts at
+# about 2.3 nats, which is guessing. Is it higher or lower than that at epoch 10? And at epoch 60?
 
 # %%
-asked = {"test accuracy keeps rising": None, "loss at epoch 10": None, "loss at epoch 40": None}
+asked = {"test accuracy keeps rising": None, "loss at epoch 10": None, "loss at epoch 60": None}
 guess = Prediction(asked, choices=("yes", "no", "higher", "lower"))
 guess
 
 # %% tags=["reveals"]
-experiment = gdw.Experiment(dataset="digits", noise="uniform", rate=0.6, method="cross-entropy", epochs=40)
+experiment = gdw.Experiment(dataset="digits", noise="uniform", rate=0.6, method="cross-entropy", epochs=60)
 runs = gdw.run_seeds(experiment, range(3))
 accuracy = np.mean([run["test_accuracy"] for run in runs], axis=0)
 loss = np.mean([run["group_loss"][:, 1] for run in runs], axis=0)  # on wrong labels
-print(f"test accuracy: epoch 10 ≈ {accuracy[9]:.0f} %, epoch 40 ≈ {accuracy[39]:.0f} %")
-print(f"loss on wrong labels: epoch 10 ≈ {loss[9]:.2f} nats, epoch 40 ≈ {loss[39]:.2f} nats")
+print(f"test accuracy: epoch 10 ≈ {accuracy[9]:.0f} %, epoch 60 ≈ {accuracy[-1]:.0f} %")
+print(f"loss on wrong labels: epoch 10 ≈ {loss[9]:.2f} nats, epoch 60 ≈ {loss[-1]:.2f} nats")
 
 # %% tags=["reveals"]
 guessing = np.log(10)
 for run in runs:
-    assert run["test_accuracy"][7:12].mean() > run["test_accuracy"][-5:].mean() + 2
-    assert run["group_loss"][9, 1] > guessing > run["group_loss"][39, 1]
-came = {"test accuracy keeps rising": "no", "loss at epoch 10": "higher", "loss at epoch 40": "lower"}
+    assert run["test_accuracy"][7:12].mean() > run["test_accuracy"][-5:].mean() + 4
+    assert run["group_loss"][9, 1] > guessing > run["group_loss"][-1, 1]
+came = {"test accuracy keeps rising": "no", "loss at epoch 10": "higher", "loss at epoch 60": "lower"}
 guess.reveal(came, look="at which epoch does the loss on wrong labels begin to fall?")
 
 # %% tags=["reveals"]
