@@ -1,6 +1,7 @@
 """gdw: learning from wrong labels and unbalanced classes by weighting every class-level gradient flow."""
 
 from gdw import methods
+from gdw.comparison.audit.run import audit
 from gdw.data.datasets import load_dataset
 from gdw.data.task import make_task
 from gdw.gradients.flows import class_gradients, zero_mean
@@ -17,5 +18,5 @@ methods.check = check  # it trains: written in a later wing than the methods tha
 __version__ = "0.2.0"
 __all__ = [
     "BatchDone", "EpochDone", "Experiment", "History", "ManySeeds", "Step", "Training", "TrainingDiverged",
-    "class_gradients", "load_dataset", "make_task", "methods", "run", "run_seeds", "train", "zero_mean",
+    "audit", "class_gradients", "load_dataset", "make_task", "methods", "run", "run_seeds", "train", "zero_mean",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: ``python -m gdw run | sweep | methods``. A thin skin over experiment.py, sweep.py and report.py."""
+"""The command line: ``python -m gdw run | sweep | audit | methods``. It parses, and prints what the wings find."""
 
 import argparse
 import signal
@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from gdw import files
 from gdw.comparison import sweep
+from gdw.comparison.audit import command as audit
 from gdw.comparison.report import summary
 from gdw.comparison.run_records import RunRecords
 from gdw.comparison.sweep_spec import load_spec
@@ -190,6 +191,12 @@ def sweep_command(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def audit_command(options: argparse.Namespace) -> int:
+    """Which labels of a folder are probably wrong."""
+    print(audit.audit_folder(options))
+    return 0
+
+
 def methods_command(options: argparse.Namespace) -> int:
     """Every method with its title and source."""
     width = max(map(len, METHODS))
@@ -307,9 +314,11 @@ def parser() -> argparse.ArgumentParser:
     sweeping.add_argument("--seeds-at-once", type=int, default=1, metavar="N", help=AT_ONCE)
     sweeping.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
     sweeping.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler (tcp://host:port), or local")
+    auditing = audit.add_command(commands)
+    auditing.set_defaults(command=audit_command)
     listing = commands.add_parser("methods", help="list the methods and their sources")
     listing.set_defaults(command=methods_command)
-    for command in (running, sweeping, listing):
+    for command in (running, sweeping, auditing, listing):
         command.add_argument("--plugin", action="append", default=[], metavar="MODULE", help=PLUGIN)
     return parser
 

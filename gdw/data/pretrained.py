@@ -83,6 +83,27 @@ def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | N
     return LITE0_SMALL_SIZE if max(picture_size) <= SMALL_PICTURE else LITE0_SIZE
 
 
+def own_size(network: str) -> int:
+    """Height and width in pixels that a network was trained for.
+
+    Raises:
+        ValueError: timm knows no such network; the message names the nearest.
+    """
+    if network == LITE0:
+        return LITE0_SIZE  # without timm, whose import takes seconds
+    import timm
+
+    if not NAME.fullmatch(str(network)) or not timm.is_model(network):
+        raise _unknown(network)
+    try:
+        config = timm.get_pretrained_cfg(network)
+    except RuntimeError as error:  # a tag that timm does not have
+        raise _unknown(network) from error
+    if config is None or not config.has_weights:
+        raise ValueError(f"timm has no pretrained weights of {network}; timm.list_pretrained() names what it has")
+    return config.input_size[-1]
+
+
 def packaged_weights(network: str) -> tuple[Path, str] | None:
     """Weights that were installed with a package, and their hash; None where timm's own download is needed.
 

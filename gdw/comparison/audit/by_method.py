@@ -1,0 +1,113 @@
+"""Rankings by a method of this package: the weights it gives in training, and what its classifier says at the end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gdw.comparison.audit.heads import LogProbs
+from gdw.data.pixels import Pixels
+from gdw.data.task import Split, Task
+from gdw.methods.base import method_class
+from gdw.training.experiment import Experiment
+from gdw.training.loop import EpochDone
+from gdw.training.run import Training
+
+UPSIDE_DOWN = (
+    "the weights of {method} are upside down: they are larger where the label is less likely (rank correlation "
+    "{correlation:+.2f} with the held-out probability of the observed label); do not use this ranking, or train for "
+    "more epochs, with another seed or with more confirmed pictures"
+)
+
+
+@dataclass(frozen=True)
+class MethodRun:
+    """What one run leaves for each picture.
+
+    Attributes:
+        weights: mean over epochs of the weight of its loss's gradient, as the History defines it.
+        log_probs: of each class, by the classifier after the last epoch, which was trained on these pictures.
+    """
+
+    weights: Float[np.ndarray, "pictures"]
+    log_probs: LogProbs
+
+
+def run_method(
+    features: Float[Tensor, "pictures *shape"],
+    labels: Int[Tensor, "pictures"],
+    confirmed: tuple[Float[Tensor, "confirmed *shape"], Int[Tensor, "confirmed"]],
+    class_names: tuple[str, ...],
+    pixels: Pixels,
+    experiment: Experiment,
+    progress: Callable[[int, int], None] | None = None,
+) -> MethodRun:
+    """Train on the observed labels, with the confirmed pictures as the clean set.
+
+    Args:
+        features: as a Dataset stores them.
+        experiment: names the method, its settings, the model and the seed.
+        progress: called with (epochs done, epochs in all).
+
+    Raises:
+        ValueError: fewer pictures than a batch.
+    """
+    judged, clean = Split(features, labels), Split(*confirmed)
+    # The truth is unknown: the observed labels are in its place, and neither History nor test score is looked at.
+    task = Task(
+        judged, labels, clean, Split(features[:0], labels[:0]), clean, class_names, pixels,
+        torch.eye(len(class_names), dtype=torch.float64), {},
+    )  # fmt: skip
+    training = Training(experiment, task=task)
+    weights = []
+    for event in training.events():
+        if isinstance(event, EpochDone):
+            weights.append(event.instance_weights.cpu().double().numpy())
+            if progress is not None:
+                progress(event.epoch + 1, event.epochs)
+    return MethodRun(_mean_of_seen(np.stack(weights)), _log_probs(training))
+
+
+def upside_down(weights: np.ndarray, held_out: np.ndarray, method: str) -> str | None:
+    """A warning where the weights and the held-out predictions disagree in their order; None where they agree.
+
+    A weight network starts at random: in about half of all seeds it gives a larger weight to a larger loss, until it
+    has learnt better from the clean set.
+
+    Args:
+        weights: one for each picture.
+        held_out: log-probability of each observed label, by a classifier that was not trained on the picture.
+    """
+    from scipy.stats import spearmanr
+
+    if np.ptp(weights) == 0 or np.ptp(held_out) == 0:
+        return None
+    correlation = float(spearmanr(weights, held_out).statistic)
+    return UPSIDE_DOWN.format(method=method, correlation=correlation) if correlation < 0 else None
+
+
+def check_method(name: str) -> str:
+    """The name of a method that weights pictures with the help of a clean set.
+
+    Raises:
+        ValueError: unknown (with the nearest name).
+    """
+    return method_class(name).name
+
+
+def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> Float[np.ndarray, "pictures"]:
+    """An epoch leaves out the pictures that fill no whole batch; one that no epoch had gets the mean of all."""
+    seen = np.isfinite(weights)
+    total = np.where(seen, weights, 0.0).sum(0)
+    return np.where(seen.any(0), total / np.maximum(seen.sum(0), 1), total.sum() / max(seen.sum(), 1))
+
+
+@torch.no_grad()
+def _log_probs(training: Training) -> LogProbs:
+    task, model = training.task, training.model.eval()
+    dtype = next(model.parameters()).dtype
+    batches = [model(task.pixels.normalise(batch, dtype)) for batch in task.train.images.split(1000)]
+    return torch.cat(batches).double().log_softmax(1).cpu().numpy()

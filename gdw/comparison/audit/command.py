@@ -1,0 +1,93 @@
+"""``gdw audit FOLDER``: which labels of a folder of pictures are probably wrong? Its options, and what it prints."""
+
+import argparse
+import warnings
+from pathlib import Path
+
+from tqdm import tqdm
+
+from gdw.comparison.audit.by_method import check_method
+from gdw.comparison.audit.heads import FOLDS
+from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures, picture_size, read_confirmed
+from gdw.comparison.audit.output import check_outputs
+from gdw.comparison.audit.rank import RANKINGS
+from gdw.comparison.audit.run import SHOWN, Audit, audit
+from gdw.data.pretrained import LITE0
+from gdw.errors import require_package, whole_number
+
+PIXELS = "pixels"  # in place of a network's name: the pictures themselves
+PRINTED = 10  # suspects and class pairs
+
+
+def add_command(commands) -> argparse.ArgumentParser:
+    """Add ``audit`` to the commands of the command line."""
+    found = commands.add_parser("audit", help="which labels of a folder of pictures are probably wrong?")
+    found.add_argument("folder", type=Path, metavar="FOLDER", help="a class in each subfolder; or see --labels")
+    found.add_argument("--labels", type=Path, metavar="FILE", help="CSV or TSV path,label in place of class folders")
+    found.add_argument("--column", metavar="NAME", help="the column of labels, where --labels has several")
+    found.add_argument("--confirmed", type=Path, metavar="FILE", help="CSV or TSV path,label that you have checked")
+    found.add_argument("--csv", type=Path, metavar="FILE", help="the table goes there, most suspicious first")
+    found.add_argument("--html", type=Path, metavar="FILE", help="a page with the pictures, to look through")
+    found.add_argument("--top", type=int, default=SHOWN, metavar="N", help=f"pictures on the page (default: {SHOWN})")
+    networks, rankings = f"a network of timm, or {PIXELS} (default: {LITE0})", f"{', '.join(RANKINGS)} (default: the first)"
+    found.add_argument("--features", default=LITE0, metavar="NAME", help=networks)
+    found.add_argument("--features-size", type=int, metavar="PIXELS", help="at which the network sees the pictures")
+    found.add_argument("--ranking", default=RANKINGS[0], metavar="NAME", help=rankings)
+    found.add_argument("--method", default="gdw", metavar="NAME", help="whose weights --ranking weights takes")
+    found.add_argument("--folds", type=int, default=FOLDS, metavar="N", help=f"(default: {FOLDS})")
+    found.add_argument("--seed", type=int, default=0, metavar="N", help="draws the folds (default: 0)")
+    return found
+
+
+def audit_folder(options: argparse.Namespace) -> str:
+    """Check everything that can be checked before a picture is decoded, then audit and write; what to print."""
+    network = None if options.features == PIXELS else options.features
+    require_package("cleanlab", "audit", "an audit")
+    if network is not None:
+        require_package("timm", "features", "an audit on features")
+    check_outputs((options.csv, "csv"), (options.html, "html"))
+    whole_number("--top", options.top, 1)
+    whole_number("--folds", options.folds, 2)
+    check_method(options.method)
+    listing = list_folder(options.folder, options.labels, options.column)
+    confirmed = {} if options.confirmed is None else read_confirmed(options.confirmed, listing)
+    check_counts(listing.labels, confirmed, listing.class_names, options.folds)
+    size = picture_size(listing, network, options.features_size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
+        dataset = load_pictures(options.folder, options.labels, options.column, size)
+    found = audit(
+        dataset, confirmed, features=network, features_size=options.features_size, ranking=options.ranking,
+        method=options.method, folds=options.folds, seed=options.seed, progress=_Bars(),
+    )  # fmt: skip
+    if options.csv is not None:
+        found.save_csv(options.csv)
+    if options.html is not None:
+        found.save_html(options.html, options.top)
+    return _text(found, options)
+
+
+class _Bars:
+    """A progress bar for each thing that is counted."""
+
+    def __init__(self):
+        self.bars: dict[str, tqdm] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        bar = self.bars.setdefault(what, tqdm(desc=what, total=total, delay=1))
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+
+def _text(found: Audit, options: argparse.Namespace) -> str:
+    """What was found in a few lines, and where all of it is."""
+    parts = [f"{found.name}: {sentence}" if place == 0 else f"note: {sentence}"
+             for place, sentence in enumerate(found.sentences())]  # fmt: skip
+    if len(found.pairs):
+        parts += ["probably wrong, by class pair:", found.pairs.head(PRINTED).to_string(index=False)]
+    first = found.table.head(PRINTED)[["rank", "path", "observed", "proposed", "score", "reason"]]
+    parts += ["the most suspicious:", first.to_string(index=False)]
+    written = [str(path) for path in (options.csv, options.html) if path is not None]
+    parts.append(f"written: {', '.join(written)}" if written else "nothing is written: --csv FILE keeps the table")
+    return "\n".join(parts)

@@ -1,0 +1,106 @@
+"""The file of a label review: one row ``path,label`` for each decision, on the disk as soon as it is made."""
+
+import csv
+import io
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from gdw import files
+from gdw.data.label_table import class_numbers, match, read_table
+
+HEADER = ("path", "label")
+PATIENCE, PAUSE = 2.0, 0.02  # seconds: how long another panel may hold the file, and between two tries
+
+
+class ReviewFile:
+    """Confirmed labels of the pictures of one data set, in the order in which they were decided.
+
+    The file is what counts: each change reads it, changes one row and writes it all at once. So a killed process loses
+    nothing, and two panels on one file do not undo each other.
+
+    Args:
+        path: a CSV file with the columns ``path,label``; it need not exist yet.
+        paths: of the data set's pictures.
+        class_names: of the data set.
+
+    Raises:
+        ValueError: the file is no such table, or names an unknown picture or class.
+        OSError: it cannot be read, or a new one cannot be written.
+    """
+
+    def __init__(self, path: str | Path, paths: Sequence[str], class_names: Sequence[str]):
+        self.path = Path(path).expanduser()
+        self.paths, self.class_names = list(paths), list(class_names)
+        if self.path.suffix.lower() != ".csv":
+            raise ValueError(f"the confirmed labels go into a file that ends in .csv, got {self.path.name}")
+        files.check_writable(self.path)
+        self.labels = self._read()
+
+    def decide(self, picture: int, label: int) -> None:
+        """Put one decision last in the file; an earlier one about the same picture goes.
+
+        Raises:
+            OSError: it cannot be written: the decision is not made.
+            ValueError: another process holds the file for more than two seconds.
+        """
+        with self._held():
+            labels = {other: known for other, known in self._read().items() if other != picture}
+            self._write({**labels, picture: label})
+
+    def forget(self, picture: int) -> None:
+        """Take one decision out of the file.
+
+        Raises:
+            OSError, ValueError: as for ``decide``; the decision is still there.
+        """
+        with self._held():
+            self._write({other: label for other, label in self._read().items() if other != picture})
+
+    def _read(self) -> dict[int, int]:
+        """Picture → label, both as numbers."""
+        if not self.path.exists():
+            return {}
+        lines = files.read_text(self.path).strip().splitlines()
+        if not lines or lines == [",".join(HEADER)]:  # all decisions were undone
+            return {}
+        table = read_table(self.path)
+        if "label" not in table.columns:
+            raise ValueError(f"{self.path} needs the columns path and label, got path, {', '.join(table.columns)}")
+        rows = match(table, self.paths)
+        place = {row: picture for picture, row in enumerate(rows) if row is not None}
+        numbers = class_numbers(table.columns["label"], self.class_names, self.path)
+        return {place[row]: number for row, number in enumerate(numbers)}
+
+    def _write(self, labels: dict[int, int]) -> None:
+        rows = [(self.paths[picture], self.class_names[label]) for picture, label in labels.items()]
+        files.write(self.path, as_csv(HEADER, rows))
+        self.labels = labels
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """The file is held by this panel alone; waits a moment for another one."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            lock = files.sole_writer(self.path)
+            try:
+                lock.__enter__()
+                break
+            except ValueError:
+                if time.monotonic() > until:
+                    raise ValueError(f"another program is writing to {self.path}: try again") from None
+                time.sleep(PAUSE)
+        try:
+            yield
+        finally:
+            lock.__exit__(None, None, None)
+
+
+def as_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The table as text; what holds commas, quotes or line ends is quoted."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

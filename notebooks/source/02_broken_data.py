@@ -1,0 +1,264 @@
+# %% [markdown]
+# # 02 · How do labels go wrong, and what does a network make of them?
+#
+# "40 % noise" can mean many things: labels drawn at random, every cat called a dog, a few classes with hardly any
+# images. Here you break a data set by hand, read the matrices that papers use, and see what people really do.
+#
+# **You will**
+# - edit a transition matrix and class sizes, and read the share of wrong labels;
+# - see why "40 %" of uniform noise is 36 % of wrong labels;
+# - compare the mistakes of people with uniform noise;
+# - watch a network learn wrong labels by heart.
+#
+# **Time** about 25 minutes (all cells together run in half a minute). **You need** to have trained a network once. You
+# need no other notebook. New words are in the [glossary](../docs/glossary.md).
+
+# %%
+import numpy as np
+import torch
+
+import gdw
+from gdw.data.corruption import corrupt_labels, transition_matrix, wrong_label_rate
+from gdw_notebooks.checks.broken_data import ThirtyPercent, UniformForty
+from gdw_notebooks.checks.prediction import Prediction
+from gdw_notebooks.figures.memorising import memorising
+from gdw_notebooks.figures.transition import transition_figure, wrong_share
+from gdw_notebooks.panels.broken_data import BrokenData
+from gdw_notebooks.panels.still import Still
+from gdw_notebooks.recorded import human_noise
+
+# %% [markdown]
+# ## One table says how labels go wrong
+#
+# Take three classes. For each *true* class (a row) write down how often it gets each *observed* label (a column). This
+# is the [transition matrix](../docs/glossary.md#transition-matrix)
+#
+# $$T_{ij} = P(\text{observed label } j \mid \text{true class } i).$$
+#
+# Each row sums to 1. The diagonal is what is right.
+
+# %%
+names = ("cat", "dog", "bird")
+broken = BrokenData([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], names, counts=(300, 300, 300))
+broken
+
+# %% [markdown]
+# *Move a slider: the other two of its row change in proportion, so that the row still sums to 1. The right picture
+# counts by **observed** label, since this is all that you can see in a data set. The black line is the number of images
+# of the true class.*
+#
+# **What you see.** Half of the cats are called dogs. Every image with the label *cat* shows a cat. Of those with the
+# label *dog*, a third show something else. So a wrong row damages another *column*.
+#
+# ## Class sizes count too
+#
+# **Predict first.** As above, half of the cats are called dogs, and all other labels are right. With 300 images of each
+# class, one label in six is wrong. Now there are 900 cats, 90 dogs and 90 birds. What share of *all* labels is wrong?
+# What share of the label *dog* is wrong?
+
+# %%
+guess = Prediction({"all labels": None, "label dog": None})  # in %
+guess
+
+# %% tags=["reveals"]
+for size, count in zip(broken.sizes, (900, 90, 90), strict=True):
+    size.value = count
+observed = np.array(broken.counts) @ broken.matrix
+came = {"all labels": 100 * broken.wrong_share, "label dog": 100 * (1 - 90 / observed[1])}
+guess.reveal(came, close=2, unit="%", look="the bar above dog: how much of it shows a dog?")
+
+# %% tags=["reveals"]
+counts, matrix = np.array([900, 90, 90]), np.array([[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]])
+wrong = (counts * (1 - matrix.diagonal())).sum() / counts.sum()
+assert np.isclose(broken.wrong_share, wrong)
+broken
+
+# %% [markdown]
+# **What you see.** The matrix is the same as before. But now five of six images labelled *dog* are no dogs. When a
+# large class leaks into a small one, the small one is lost. The [imbalance](../docs/glossary.md#imbalance) of a data
+# set is the size of its smallest class divided by that of its largest, here 0.1.
+#
+# ## The 40 % that is 36 %
+#
+# [Uniform noise](../docs/glossary.md#uniform-noise) draws some labels again, from *all* classes. The share that is
+# drawn again is the [mixing rate](../docs/glossary.md#mixing-rate) $r$. The matrix is
+# $T = (1 - r)\,I + \tfrac{r}{C}\,\mathbf 1$: everywhere $r/C$, and on the diagonal $1 - r$ more.
+#
+# **Predict first.** Ten classes, $r = 0.4$, 100,000 labels. How many of 100 are wrong?
+
+# %%
+guess = Prediction({"wrong labels": None})  # of 100
+guess
+
+# %% tags=["reveals"]
+random = torch.Generator().manual_seed(0)
+uniform = transition_matrix("uniform", 0.4, 10, random)
+clean_labels = torch.arange(10).repeat_interleave(10_000)
+labels = corrupt_labels(clean_labels, uniform, random)
+counted = 100 * wrong_label_rate(clean_labels, labels)
+print(f"expected {100 * wrong_share(uniform.numpy()):.1f} %, counted {counted:.1f} %")
+assert abs(counted - 36) < 0.5
+guess.reveal({"wrong labels": round(counted)}, close=1, look="which of the new labels are right?")
+
+# %% [markdown]
+# **What you see.** 36, not 40: one new label in ten is the true one, by chance. Papers differ in what their "40 %"
+# means. In `gdw` the `rate` of `"uniform"` is the mixing rate, and each run prints the share that *is* wrong. (The
+# noise that draws from the *other* classes only is called `"symmetric"`.)
+#
+# ## Ten classes: the same rate, another structure
+#
+# [Flip noise](../docs/glossary.md#flip-noise) sends each class to *one* other class.
+
+# %%
+flip = transition_matrix("flip", 0.4, 10, torch.Generator().manual_seed(0)).numpy()
+digits = tuple("0123456789")
+shares = [100 * wrong_share(each) for each in (uniform.numpy(), flip)]
+title = f"Uniform at rate 0.4: {shares[0]:.0f} % wrong, spread over all classes. "
+title += f"Flip at rate 0.4: {shares[1]:.0f} % wrong, in one class each"
+Still(transition_figure({"uniform": uniform.numpy(), "flip": flip}, digits, title=title), alt=title)
+
+# %% [markdown]
+# **What you see.** Read a row: for a true 3, how often is each label given? Read a column: which true classes hide
+# behind a label? Under flip noise, 40 % of a class agree on *one* wrong label. This is almost as many as the 60 % that
+# are right.
+#
+# ## What people do
+#
+# For the 50,000 training images of CIFAR-10, people were asked for labels (CIFAR-10N). If you take the worst of three
+# answers for each image, 40 % are wrong. The matrix below is measured. *Source: Wei et al., ICLR 2022,
+# [noisylabels.com](http://noisylabels.com). The labels themselves are published for non-commercial use and are not
+# part of this course; with a copy of your own,
+# `python -m gdw_notebooks.recorded.human_noise CIFAR-10_human.pt` computes the same matrix.*
+#
+# **Predict first.** Which label does a mislabelled **cat** get most often? And a mislabelled **truck**? What is larger:
+# the share of wrong labels among horses, or among deer?
+
+# %%
+people, classes = human_noise.load()
+asked = {"a wrong cat is called": None, "a wrong truck is called": None, "more wrong labels": None}
+guess = Prediction(asked, choices=classes)
+guess
+
+# %% tags=["reveals"]
+errors = people * (1 - np.eye(10))
+most = {name: classes[errors[classes.index(name)].argmax()] for name in ("cat", "truck")}
+wrong_of = dict(zip(classes, 100 * errors.sum(1), strict=True))
+more = max("horse", "deer", key=wrong_of.get)
+came = {"a wrong cat is called": most["cat"], "a wrong truck is called": most["truck"], "more wrong labels": more}
+print(f"wrong labels: horse {wrong_of['horse']:.0f} %, deer {wrong_of['deer']:.0f} %, all {100 * wrong_share(people):.0f} %")
+guess.reveal(came, look="where in the matrix are the darkest cells off the diagonal?")
+
+# %% tags=["reveals"]
+rate = wrong_share(people) / 0.9  # the mixing rate that gives as many wrong labels
+synthetic = transition_matrix("uniform", rate, 10, random).numpy()
+assert np.isclose(wrong_share(synthetic), wrong_share(people))
+largest, usual = 100 * errors.max(), 100 * synthetic[0, 1]
+title = f"{100 * wrong_share(people):.0f} % wrong in both, but people mix up similar classes: "
+title += f"up to {largest:.0f} % in one cell, where uniform noise has {usual:.0f} % in each"
+Still(transition_figure({"people": people, "uniform": synthetic}, classes, title=title), alt=title)
+
+# %% tags=["reveals"]
+pairs = [("automobile", "truck"), ("cat", "dog"), ("deer", "horse")]
+for one, other in pairs:
+    i, j = classes.index(one), classes.index(other)
+    print(f"{one} called {other}: {100 * people[i, j]:.0f} %; {other} called {one}: {100 * people[j, i]:.0f} %")
+assert people[4, 7] > 2 * people[7, 4]  # deer → horse far above horse → deer
+
+# %% [markdown]
+# **What you see.** People mix up classes that look similar: cat and dog, automobile and truck. And not both ways to the
+# same degree: many deer are called horses, but few horses are called deer. Uniform noise has none of this.
+#
+# One more difference is not in any matrix. A matrix says that every cat is equally hard. For people some pictures are
+# hard (small, dark, seen from behind) and others are never mislabelled. So drawing labels from the *measured* matrix is
+# still easier than the real labels. Notebook 08 trains on real ones.
+#
+# ## What a network makes of them
+#
+# Digits, uniform noise at rate 0.6 (about 54 % wrong labels), trained on all labels as if they were right. Three seeds.
+#
+# **Predict first.** Does the test accuracy keep rising for 60 epochs? And the loss on the *wrong* labels: it starts at
+# about 2.3 nats, which is guessing. Is it higher or lower than that at epoch 10? And at epoch 60?
+
+# %%
+asked = {"test accuracy keeps rising": None, "loss at epoch 10": None, "loss at epoch 60": None}
+guess = Prediction(asked, choices=("yes", "no", "higher", "lower"))
+guess
+
+# %% tags=["reveals"]
+experiment = gdw.Experiment(dataset="digits", noise="uniform", rate=0.6, method="cross-entropy", epochs=60)
+runs = gdw.run_seeds(experiment, range(3))
+accuracy = np.mean([run["test_accuracy"] for run in runs], axis=0)
+loss = np.mean([run["group_loss"][:, 1] for run in runs], axis=0)  # on wrong labels
+print(f"test accuracy: epoch 10 ≈ {accuracy[9]:.0f} %, epoch 60 ≈ {accuracy[-1]:.0f} %")
+print(f"loss on wrong labels: epoch 10 ≈ {loss[9]:.2f} nats, epoch 60 ≈ {loss[-1]:.2f} nats")
+
+# %% tags=["reveals"]
+guessing = np.log(10)
+for run in runs:
+    assert run["test_accuracy"][7:12].mean() > run["test_accuracy"][-5:].mean() + 4
+    assert run["group_loss"][9, 1] > guessing > run["group_loss"][-1, 1]
+came = {"test accuracy keeps rising": "no", "loss at epoch 10": "higher", "loss at epoch 60": "lower"}
+guess.reveal(came, look="at which epoch does the loss on wrong labels begin to fall?")
+
+# %% tags=["reveals"]
+best = int(accuracy.argmax()) + 1
+title = f"Accuracy is best near epoch ≈ {best} and falls while the wrong labels are learnt by heart"
+Still(memorising(runs, title=title, marked=best), alt=title + ". Above test accuracy, below the training losses.")
+
+# %% [markdown]
+# *Means of three seeds, ± one standard deviation. The dotted line marks the epoch of the best mean accuracy.*
+#
+# **What you see.** First the network learns what most labels agree on. The loss on wrong labels *rises* above guessing:
+# the network gets surer of the true class. Then it learns the wrong labels one by one, and the test accuracy falls.
+# This second part is [memorisation](../docs/glossary.md#memorisation). All methods of this course try to prevent it.
+#
+# ## Exercise 1: exactly 30 %
+#
+# 600 cats, 300 dogs, 100 birds. Write a transition matrix (rows: cat, dog, bird) so that **exactly 30 %** of all 1,000
+# labels are wrong and all labels of **birds** are right.
+
+# %%
+thirty_percent = ThirtyPercent()
+# BEGIN SOLUTION
+my_matrix = [[0.5, 0.3, 0.2], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # 600 · 0.5 = 300 wrong labels
+# STUB: my_matrix = [[..., ..., ...], [..., ..., ...], [..., ..., ...]]
+# END SOLUTION
+thirty_percent(my_matrix)
+
+# %% [markdown]
+# ## Exercise 2: what uniform 40 % comes to
+#
+# Uniform noise with mixing rate 0.4. What share of the labels is wrong with 2, with 10 and with 100 classes?
+
+# %%
+uniform_forty = UniformForty()
+# BEGIN SOLUTION
+answer = [100 * 0.4 * (classes - 1) / classes for classes in (2, 10, 100)]
+# STUB: answer = [..., ..., ...]  # in %, for 2, 10 and 100 classes
+# END SOLUTION
+uniform_forty(answer)
+
+# %% [markdown]
+# ## Recap
+#
+# - A transition matrix has a row for each true class; the share of wrong labels is the mean of 1 − diagonal over the
+#   *images*, so class sizes count.
+# - Uniform noise at mixing rate $r$ gives $r\,(C-1)/C$ wrong labels: 36 % for $r = 0.4$ and ten classes.
+# - The same share of wrong labels can be spread evenly (uniform), sit in one class (flip) or follow similarity
+#   (people). People's mistakes also depend on the picture, which no matrix says.
+# - A network learns first what is common, then the wrong labels by heart. Its test accuracy rises and falls again.
+#
+# ## Quiz
+#
+# 1. Two classes, uniform noise, mixing rate 1. What share of the labels is wrong?
+#    <details><summary>Answer</summary>Half of them: every label is drawn again, and one in two is right.</details>
+# 2. Under flip noise at rate 0.6 with ten classes, what does plain training learn?
+#    <details><summary>Answer</summary>The wrong class: 60 % of each class agree on one wrong label, and 40 % have the
+#    right one.</details>
+# 3. The training loss on wrong labels is above $\ln 10$. Is this bad?
+#    <details><summary>Answer</summary>No: the network believes in the true class more than in the wrong label. It gets
+#    bad when this loss falls.</details>
+#
+# **Take-away:** a noise rate alone says little: ask which labels go where, and how many images each class has.
+#
+# **Next:** [03 · How can 50 clean images weight a thousand others?](03_learning_from_a_clean_set.ipynb)

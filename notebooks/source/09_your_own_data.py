@@ -1,0 +1,300 @@
+# %% [markdown]
+# # 09 · Your own data: which labels are wrong?
+#
+# You have a folder of pictures, some of them in the wrong class, and no list of the mistakes. In this notebook you go
+# from the folder to a table of corrected labels. It takes about twenty minutes, most of it looking at pictures.
+#
+# **You will**
+# - confirm ten pictures of each class by keyboard;
+# - rank all labels by how suspicious they are, and look at the suspects in order;
+# - choose a threshold on pictures that you checked;
+# - compare the ranking with cleanlab's, with the plain loss and with GDW's weights.
+#
+# **Time** about 30 minutes (all cells together run in half a minute). **You need** notebook 03. New words are in the
+# [glossary](../docs/glossary.md).
+
+# %%
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+import gdw
+from gdw_notebooks.checks.own_data import PrecisionThreshold
+from gdw_notebooks.checks.prediction import Prediction
+from gdw_notebooks.examples.digit_folder import write_digits
+from gdw_notebooks.examples.own_data import suspicion
+
+# %%
+from gdw_notebooks.figures.picture_sheet import picture_of, picture_sheet
+from gdw_notebooks.figures.ranking import found_curves
+from gdw_notebooks.panels.label_review import LabelReview
+from gdw_notebooks.panels.still import Still
+
+# %% [markdown]
+# ## The folder
+#
+# One folder of pictures for each class is enough. Let `own` name yours. Without one, we write 600 small pictures of
+# digits, a fifth of them in the wrong folder. The list `truth` says what each picture really shows. **You will not have
+# such a list**: here it plays the person who presses the keys, and at the end it tells us how good the result is.
+
+# %%
+own = None  # such as "~/pictures", with cats/..., dogs/..., at least 30 pictures of each
+work = Path(tempfile.mkdtemp())  # with a folder of your own, better one that stays: the decisions are kept there
+truth = {} if own else write_digits(work / "digits")
+folder = Path(own).expanduser() if own else work / "digits"
+dataset = gdw.load_dataset(str(folder))
+print(f"{len(dataset.paths)} pictures in {len(dataset.class_names)} folders")
+
+# %%
+some = range(0, len(dataset.paths), max(1, len(dataset.paths) // 16))[:16]
+pictures = [picture_of(dataset, index) for index in some]
+captions = [f"label {dataset.class_names[dataset.labels[index]]}" for index in some]
+title = "16 pictures with their labels: some labels are wrong"
+Still(picture_sheet(pictures, captions, title=title), alt=title)
+
+# %% [markdown]
+# ## Confirm ten pictures of each class
+#
+# Click on the panel and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with
+# other names 1 to 9, then letters): this is the right class. **Right arrow**: leave it out. **Backspace**: undo.
+#
+# Each decision is written to `confirmed.csv` at once. If the kernel stops, run the cell again and go on where you were.
+# The pictures and their folders are never changed.
+
+# %%
+review = LabelReview(dataset, work / "confirmed.csv", per_class=10)
+review
+
+# %% [markdown]
+# For the digits, the next cell presses the keys for you. (With a folder of your own it does nothing: use the panel.)
+
+# %%
+while truth and review.path:
+    review.correct(truth[review.path])
+clean = review.meta_set()  # places and labels of the confirmed pictures
+first_confirmed = dict(review.confirmed)
+corrected = sum(label != path.split("/")[-2] for path, label in first_confirmed.items())
+print(f"{len(first_confirmed)} confirmed, {corrected} of them had a wrong label")
+
+# %% [markdown]
+# You have already learnt something: the share of wrong labels among these is an estimate for all pictures.
+#
+# ## The audit
+#
+# An [audit](../docs/glossary.md#audit) asks of each picture: how probable is its label, according to a classifier that
+# was **not** trained on this picture? The prediction is [out-of-fold](../docs/glossary.md#out-of-fold). Without this a
+# classifier could learn the wrong label by heart and believe it (notebook 02). The confirmed pictures are used too.
+# (`features=None` takes the pixels, which is fine for digits. For photographs leave it out: then a pretrained network
+# sees them first.)
+#
+# **Predict first.** 600 pictures, a fifth of them in the wrong folder. Take the 20 most suspicious ones that you have
+# not confirmed yet. How many of them really have a wrong label?
+
+# %%
+guess = Prediction({"wrong among the first 20": None})
+guess
+
+# %% tags=["reveals"]
+audit = gdw.audit(dataset, confirmed=review.confirmed_path, **({} if own else {"features": None}))
+open_cases = audit.table[~audit.table["path"].isin(list(first_confirmed))]  # the confirmed ones need no second look
+print(f"probably {audit.probably_wrong} of the other {len(open_cases)} labels are wrong (an estimate)")
+print(open_cases[["observed", "proposed", "reason"]].head(5).to_string(index=False))
+
+# %% tags=["reveals"]
+wrong = np.array([truth.get(path, label) != label for path, label in zip(open_cases.path, open_cases.observed)])
+if truth:
+    first = int(wrong[:20].sum())
+    assert first >= 18
+    print(f"really wrong among the other {len(wrong)}: {wrong.sum()}")
+guess.reveal({"wrong among the first 20": first if truth else 0}, close=1, look="the reasons in the table above")
+
+# %% [markdown]
+# ## Look at the suspects
+#
+# The same panel, now with the suspects in order, and with what the classifier proposes. **Enter** accepts the proposal;
+# the other keys are as before. The decisions go into the same file. (Without a kernel you see the first sixteen.)
+
+# %% tags=["reveals"]
+suspects = LabelReview(dataset, review.confirmed_path, suspects=open_cases)
+suspects
+
+# %% [markdown]
+# *"says 3, proposed 8": the folder says 3, the classifier 8. You decide.*
+#
+# ## How far down the list?
+#
+# Two numbers say how good the first $k$ suspects are. The **precision** is the share of them that are really wrong. The
+# **recall** is the share of all wrong labels that are among them
+# ([more](../docs/glossary.md#precision-and-recall)).
+#
+# **Predict first.** There are about 100 wrong labels among the pictures that you have not confirmed. You look at the
+# first 50 suspects, or at the first 200. What are precision and recall, in %?
+
+# %%
+asked = {"precision at 50": None, "recall at 50": None, "precision at 200": None, "recall at 200": None}
+guess = Prediction(asked)  # in %
+guess
+
+# %% tags=["reveals"]
+came = {}
+for k in (50, 200) if truth else ():
+    came |= {f"precision at {k}": 100 * wrong[:k].mean(), f"recall at {k}": 100 * wrong[:k].sum() / wrong.sum()}
+if truth:
+    assert came["precision at 50"] > 90 > 60 > came["precision at 200"]
+    assert came["recall at 200"] > 95
+guess.reveal(came, close=5, unit="%", look="which of the four cannot be better than it is?")
+
+# %% [markdown]
+# **What you see.** At 50 nearly every suspect is wrong, but half of the wrong labels are still to come. At 200 nearly
+# all are found, and about half of what you looked at was right. No ranking can have a precision above 50 % at 200 if
+# only 100 labels are wrong. So how far you go depends on what a look costs you, and what a wrong label costs you.
+#
+# ## Exercise: a threshold with precision 0.8
+#
+# With your own data you have no `truth`. So check a random sample of the pictures that are not confirmed, and measure
+# on *them*. Here are 150 checked ones, with the audit's `scores` (1 is most suspicious) and whether the label is
+# `mislabelled`. Find the **lowest threshold** at which at least 80 % of the checked pictures with
+# `score >= threshold` are mislabelled.
+
+# %%
+sample = open_cases.sample(150, random_state=0)
+checking = LabelReview(dataset, work / "checked.csv", suspects=sample)
+while truth and checking.path:  # with a folder of your own: show `checking` and use the keys
+    checking.correct(truth[checking.path])
+sample = sample[sample["path"].isin(list(checking.confirmed))]
+scores = sample["score"].to_numpy()
+mislabelled = (sample["observed"] != sample["path"].map(checking.confirmed)).to_numpy()
+print(f"{len(sample)} checked, {mislabelled.sum()} of them mislabelled")
+
+# %%
+precision_threshold = PrecisionThreshold(scores, mislabelled)
+# BEGIN SOLUTION
+precision = {score: mislabelled[scores >= score].mean() for score in sorted(scores)}
+threshold = min(score for score, share in precision.items() if share >= 0.8)
+# STUB: threshold = ...
+# END SOLUTION
+precision_threshold(threshold)
+
+# %% [markdown]
+# Why a *random* sample, and not the first suspects? Among the first suspects nearly all are wrong, so they say nothing
+# about the pictures further down.
+#
+# ## The corrected labels
+#
+# Now look at the suspects in order until you have seen 150 of them (here: the cell presses the keys) and write the
+# table. `corrected.csv` has a row `path,label` for every picture: the confirmed label if there is one, otherwise the
+# folder's.
+
+# %%
+for _ in range(150 if truth else 0):
+    if suspects.path:
+        suspects.correct(truth[suspects.path])
+changed = suspects.save_corrected(work / "corrected.csv")
+print((work / "corrected.csv").read_text(encoding="utf-8").splitlines()[:3])
+print(f"{changed} of {len(dataset.paths)} labels are corrected; {len(suspects.confirmed)} pictures were looked at")
+
+# %%
+after = [dataset.class_names[label] for label in suspects.corrected_labels()]
+left = sum(truth.get(path, label) != label for path, label in zip(dataset.paths, after, strict=True))
+before = sum(truth.get(path, path.split("/")[-2]) != path.split("/")[-2] for path in dataset.paths)
+print(f"wrong labels: {before} before, {left} after")
+if truth:
+    assert before == 120
+    assert left < 12
+
+# %% [markdown]
+# Almost all wrong labels are gone after looking at less than half of the pictures. To train on the corrected labels:
+# `gdw.Experiment(dataset=FOLDER, noise="human:corrected.csv")`. The whole audit is on the command line too, with a page
+# that you can send to somebody: `python -m gdw audit FOLDER --confirmed confirmed.csv --csv suspects.csv --html
+# suspects.html`.
+#
+# ## Are GDW's weights a good ranking?
+#
+# GDW gives small weights to bad labels. Are its weights good enough to *find* them? Four rankings of the pictures that
+# were not confirmed before the audit:
+# - the **audit** of above;
+# - **cleanlab**: the out-of-fold probability of the label, without the confirmed pictures;
+# - the **plain loss**: train on everything with cross-entropy, and take each picture's mean loss over the epochs;
+# - **GDW's weights**, and those of MWNet after few epochs: each picture's mean weight over the epochs.
+#
+# The measure is [average precision](../docs/glossary.md#average-precision): 1 is perfect, and a random order has about
+# 0.2. Three seeds each.
+#
+# **Predict first.** What is the average precision of the plain loss? And of GDW's weights?
+
+# %%
+guess = Prediction({"plain loss": None, "GDW's weights": None})
+guess
+
+# %% tags=["reveals"]
+seeds, options = range(3), {} if own else {"features": None}
+places = np.sort(open_cases.index.to_numpy())
+wrong_of_places = np.array([truth.get(dataset.paths[p]) != dataset.class_names[dataset.labels[p]] for p in places])
+rankings = {name: [] for name in ("audit", "cleanlab", "plain loss", "GDW's weights", "MWNet's weights, early")}
+for seed in seeds:
+    for name, ranking in {"audit": "combined", "cleanlab": "self-confidence"}.items():
+        ranked = gdw.audit(dataset, first_confirmed, ranking=ranking, seed=seed, **options)
+        rankings[name].append(ranked.table["score"].loc[places].to_numpy())
+
+# %% tags=["reveals"]
+kinds = {"plain loss": ("cross-entropy", 40), "GDW's weights": ("gdw", 40), "MWNet's weights, early": ("mwnet", 10)}
+for name, (method, epochs) in kinds.items():
+    for seed in seeds:
+        run = gdw.Experiment(dataset="digits", method=method, epochs=epochs, seed=seed)
+        found = suspicion(dataset, *clean, run)
+        rankings[name].append(found.loss if method == "cross-entropy" else -found.weight)
+
+# %% tags=["reveals"]
+precision = {name: [average_precision_score(wrong_of_places, row) for row in rows] for name, rows in rankings.items()}
+for name, values in precision.items():
+    print(f"{name:24} " + "  ".join(f"≈ {value:.2f}" for value in values))
+mean = {name: np.mean(values) for name, values in precision.items()}
+assert min(precision["audit"]) > 0.95
+assert min(precision["plain loss"]) > 0.9 > 0.85 > max(precision["GDW's weights"])
+assert max(precision["MWNet's weights, early"]) < 0.5
+guess.reveal({name: mean[name] for name in guess.guesses}, close=0.05, look="what was each ranking made for?")
+
+# %% tags=["reveals"]
+gdw_mean = mean["GDW's weights"]
+title = f"The audit, cleanlab and the plain loss find almost all wrong labels early (≈ {mean['plain loss']:.2f} and more); "
+title += f"GDW's weights do not (≈ {gdw_mean:.2f})"
+curves = {name: np.array(rows) for name, rows in rankings.items()}
+Still(found_curves(curves, wrong_of_places, title=title), alt=title + ". Share of wrong labels found, by pictures seen.")
+
+# %% [markdown]
+# *Lines are means of three seeds; the bands go from the worst to the best seed.*
+#
+# **What you see, and it has to be said.** GDW's weights are a poor list of suspects. Its weights are made to help this
+# step of training, not to sort labels: a right label that the clean set has no more use for gets a small weight too.
+# The plain loss, which costs nothing, is far better, and the out-of-fold rankings are at least as good. On digits the
+# audit's use of the confirmed pictures adds little to cleanlab.
+#
+# **Weights after few epochs can be upside down.** The weight network starts at random. In about half of all starts it
+# gives a *larger* weight to a larger loss, and the clean set needs many steps to turn it round. A ranking by such
+# weights puts the right labels first: worse than chance. `gdw.audit(..., ranking="weights")` warns of it.
+#
+# ## Recap
+#
+# - Confirm some pictures of each class: this is a clean set, and a first estimate of the wrong label rate.
+# - An audit ranks labels by out-of-fold predictions. Look at the suspects in order, with the proposal beside them.
+# - Measure the precision of a threshold on a *random* sample that you checked.
+# - The result is a table. The pictures stay as they are, and every decision can be undone.
+# - For finding wrong labels use out-of-fold predictions, not GDW's weights. For *training* with wrong labels, notebooks
+#   04 to 06 compare the methods.
+#
+# ## Quiz
+#
+# 1. Why must the classifier not have been trained on the picture that it judges?
+#    <details><summary>Answer</summary>It may have learnt the wrong label by heart and then finds it probable.</details>
+# 2. Your first 50 suspects are all mislabelled. What does this say about the next 500?
+#    <details><summary>Answer</summary>Little. Check a random sample.</details>
+# 3. Half of a class has the same wrong label, in the same way. Does an audit without confirmed pictures find it?
+#    <details><summary>Answer</summary>Not surely: for the classifier this label is as good as the right one. Confirmed
+#    pictures can show it.</details>
+#
+# **Take-away:** let out-of-fold predictions choose which pictures you look at, and let a person decide.
+#
+# **Next:** your own folder; or back to the map of [06 · When does it help, and when
+# not?](06_when_does_it_help.ipynb)
