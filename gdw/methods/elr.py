@@ -7,6 +7,7 @@ import torch
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.keeping import KeepsInstances
+from gdw.methods.preparing import count_classes
 from gdw.methods.settings import Number
 
 SMALLEST_ROOM = 1e-4  # 1 - <t, p> is divided by: at least this, about as in the published code, which clamps p
@@ -46,7 +47,7 @@ class ELR(KeepsInstances):
 
     def __init__(self, *args, strength: float = 3.0, momentum: float = 0.7, **kwargs):
         super().__init__(*args, **kwargs)
-        self.require_classes()
+        self.num_classes = count_classes(self.name, self.num_classes)
         self.strength, self.momentum = strength, momentum
         self.register_buffer("targets", torch.zeros(self.num_instances, self.num_classes))
 

@@ -49,11 +49,6 @@ class KeepsInstances(KeepsTensors):
         if self.num_instances is None:
             raise ValueError(f"{self.title} keeps numbers for each training instance: give num_instances=...")
 
-    def require_classes(self) -> None:
-        """For methods that keep a number for each instance and class."""
-        if self.num_classes is None:
-            raise ValueError(f"{self.title} keeps numbers for each class: give num_classes=...")
-
     def of_batch(self, name: str, step: Step) -> Tensor:
         """The batch's rows of a kept tensor, without a graph: ``[B]`` or ``[B, C]``."""
         if step.indices is None:

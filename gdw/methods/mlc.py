@@ -46,7 +46,7 @@ class MLC(Method):
 
     def __init__(self, *args, label_net_lr: float = 1e-3, **kwargs):
         super().__init__(*args, **kwargs)
-        self.num_classes = count_classes(self.name, self.num_classes, None, "num_classes")
+        self.num_classes = count_classes(self.name, self.num_classes)
         made = LabelNet(self.num_classes) if self.generator is None else new_label_net(self.num_classes, self.generator)
         self.label_net = made
         self.optimizer = torch.optim.Adam(self.label_net.parameters(), lr=label_net_lr, fused=True)

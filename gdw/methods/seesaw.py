@@ -47,7 +47,7 @@ class SeesawLoss(KeepsTensors):
 
     def __init__(self, *args, p: float = 0.8, q: float = 2.0, **kwargs):
         super().__init__(*args, **kwargs)
-        self.num_classes = count_classes(self.name, self.num_classes, None, "num_classes")
+        self.num_classes = count_classes(self.name, self.num_classes)
         self.p, self.q = p, q
         self.register_buffer("seen", torch.zeros(self.num_classes, dtype=torch.long))
 

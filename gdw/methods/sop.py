@@ -9,6 +9,7 @@ from gdw.gradients.flows import one_hot
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.keeping import KeepsInstances
+from gdw.methods.preparing import count_classes
 from gdw.methods.settings import Number
 
 START = 1e-8  # standard deviation of u and v at the start, as published: so small that only lasting errors grow them
@@ -47,7 +48,7 @@ class SOP(KeepsInstances):
 
     def __init__(self, *args, u_lr: float = 10.0, v_lr: float = 10.0, **kwargs):
         super().__init__(*args, **kwargs)
-        self.require_classes()
+        self.num_classes = count_classes(self.name, self.num_classes)
         self.u_lr, self.v_lr = u_lr, v_lr
         self.u = nn.Parameter(START * torch.randn(self.num_instances, generator=self.generator))
         self.v = nn.Parameter(START * torch.randn(self.num_instances, self.num_classes, generator=self.generator))

@@ -138,10 +138,10 @@ def test_methods_with_a_row_for_each_instance_ask_for_indices_and_for_how_many(n
         METHODS[name](CLASSES)
 
 
-def test_seesaw_and_mlc_ask_how_many_classes_there_are():
-    for name in ("seesaw", "mlc"):
-        with pytest.raises(ValueError, match=f"{name} needs to know how many classes there are"):
-            METHODS[name]()
+def test_methods_with_a_number_for_each_class_ask_how_many_there_are():
+    for name in ("seesaw", "mlc", "elr", "sop"):
+        with pytest.raises(ValueError, match=rf"^{name} needs .* classes there are: give num_classes=\.\.\.$"):
+            METHODS[name](num_instances=BATCH)
 
 
 def weight_norm(style):
