@@ -1,6 +1,9 @@
-"""A run to its end, with what it has learnt still in one's hands."""
+"""What several tests share: a run to its end with what it has learnt, and what the standing comparison lacks."""
 
 import gdw
+
+NOT_YET_COMPARED = {"gce", "seesaw", "loss-mixture", "elr", "sop", "cmw-net", "mlc"}
+"""Methods added after the standing comparison's runs (benchmarks/standing)."""
 
 
 def trained(experiment: gdw.Experiment, **own) -> gdw.Training:

@@ -61,13 +61,24 @@ class DistributedStep(Step):
         self._own_images = images
 
     def meta_gradient(self, weights: Matrix) -> Matrix:
-        """``d L_meta / d weights`` of the whole batch: gradients are summed over ranks, the tangents gathered."""
+        """``d L_meta / d weights`` of the whole batch."""
+        return -self.flows * self._tangent_after(weights.detach() * self.flows) / len(self)
+
+    def target_gradient(self, targets: Matrix) -> Matrix:
+        """``d L_meta / d targets`` of the whole batch."""
+        return self._tangent_after(self.probs - targets.detach()) / len(self)
+
+    def _tangent_after(self, matrix: Matrix) -> Matrix:
+        """How the logits move up the clean loss, after a virtual step that sends ``matrix / B`` back.
+
+        Gradients are summed over ranks, the tangents gathered.
+        """
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         own = trainable(self.model)
         rates = rates_of(own, self.lr, self.virtual)
         parameters = {name: p for name, p in own.items() if name in rates}
-        sent_back = (weights.detach() * self.flows / len(self))[self.own_rows].to(self._own_logits.dtype)
+        sent_back = (matrix / len(self))[self.own_rows].to(self._own_logits.dtype)
         gradients = torch.autograd.grad(
             self._own_logits, list(parameters.values()), sent_back,
             retain_graph=True, allow_unused=True, materialize_grads=True,
@@ -80,7 +91,7 @@ class DistributedStep(Step):
         with self._random.replay(), torch.autocast(self._own_logits.device.type, enabled=False):
             first = self._own_logits.detach() if is_due(self.model, self._own_images.device) else None
             tangent = logit_tangent(self.model, self._own_images, direction, first)
-        return -self.flows * gather(tangent.to(self.flows.dtype)) / len(self)
+        return gather(tangent.to(self.flows.dtype))
 
 
 class _Gather(torch.autograd.Function):

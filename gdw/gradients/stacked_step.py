@@ -62,10 +62,10 @@ class StackedStep(Step):
         with _one_sentence():
             super().__init__(model, images, labels, **given)
 
-    def meta_gradient(self, weights: SeedsMatrix) -> SeedsMatrix:
-        """As ``Step.meta_gradient``, for each seed its own."""
+    def _derivative(self, problem: Problem, weights: SeedsMatrix) -> SeedsMatrix:
+        """For each seed its own."""
         with _one_sentence():
-            return super().meta_gradient(weights)
+            return super()._derivative(problem, weights)
 
     @cached_property
     def losses(self) -> Float[Tensor, "seeds batch"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import ClassVar
 
@@ -205,9 +206,28 @@ class Step:
             NoMetaGradient: the model cannot be differentiated this way; the message names the operation and a way.
             PassesDiffer: the model's second forward pass does not repeat its first (agreement.py).
         """
-        problem = self.problem
+        return self._derivative(self.problem, weights.detach())
+
+    def target_gradient(self, targets: Matrix) -> Matrix:
+        """``d L_meta / d targets``: the clean loss after a virtual step on soft targets.
+
+        That step sends ``(probs - targets) / B`` back. In ``meta_gradient`` it is ``weights * flows / B``: with flows
+        of 1 a weight is the number sent back itself, and ``d / d targets = - d / d (probs - targets)``. Where a flow is
+        not 0, this is ``- meta_gradient / flows`` for the weights that send back the same.
+
+        Args:
+            targets: a distribution over the classes for each instance, ``[B, C]``.
+
+        Raises:
+            NoMetaGradient, PassesDiffer: as for ``meta_gradient``.
+        """
+        problem = replace(self.problem, flows=torch.ones_like(self.flows))
+        return -self._derivative(problem, (self.probs - targets).detach())
+
+    def _derivative(self, problem: Problem, weights: Matrix) -> Matrix:
+        """By the derivative that was asked for."""
         try:
-            return DERIVATIVES[self.derivative](problem, weights.detach())
+            return DERIVATIVES[self.derivative](problem, weights)
         except (NotImplementedError, RuntimeError) as error:
             if not lacks_rule(error):
                 raise

@@ -6,25 +6,33 @@ from gdw.methods.base import METHODS, Method, Stage, method_class, register
 from gdw.methods.plain import CrossEntropy, FineTune, OnlyClean, Pooled
 from gdw.methods.label_smoothing import LabelSmoothing
 from gdw.methods.focal import FocalLoss
+from gdw.methods.gce import GCE
 from gdw.methods.class_balanced import ClassBalanced
 from gdw.methods.ldam import LDAM
 from gdw.methods.balanced_softmax import BalancedSoftmax
+from gdw.methods.seesaw import SeesawLoss
 from gdw.methods.importance import ImportanceReweighting
 from gdw.methods.noise_layer import NoiseLayer
 from gdw.methods.glc import GLC
 from gdw.methods.co_teaching import CoTeaching
+from gdw.methods.loss_mixture import LossMixture
+from gdw.methods.elr import ELR
+from gdw.methods.sop import SOP
 from gdw.methods.l2rw import L2RW
 from gdw.methods.insw import INSW
 from gdw.methods.mwnet import MWNet
 from gdw.methods.approximate_mwnet import FiniteDifferenceMWNet, FirstOrderMWNet
+from gdw.methods.cmw_net import CMWNet
+from gdw.methods.mlc import MLC
 from gdw.methods.gdw import GDW, TiedGDW
 from gdw.methods.gdw_reduced import ReducedGDW
 # isort: on
 
 __all__ = [
-    "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "BalancedSoftmax", "ClassBalanced", "CoTeaching", "CrossEntropy",
-    "FineTune", "FiniteDifferenceMWNet", "FirstOrderMWNet", "FocalLoss", "ImportanceReweighting", "LabelSmoothing",
-    "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled", "ReducedGDW", "Stage", "TiedGDW",
+    "ELR", "GCE", "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "MLC", "SOP", "BalancedSoftmax", "CMWNet",
+    "ClassBalanced", "CoTeaching", "CrossEntropy", "FineTune", "FiniteDifferenceMWNet", "FirstOrderMWNet", "FocalLoss",
+    "ImportanceReweighting", "LabelSmoothing", "LossMixture", "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled",
+    "ReducedGDW", "SeesawLoss", "Stage", "TiedGDW",
     "method_class", "register",
 ]  # fmt: skip
 # gdw/__init__.py adds `check`: it trains, so it is written in a later wing (gdw/training/check.py).

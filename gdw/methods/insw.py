@@ -1,19 +1,18 @@
 """INSW: one free parameter per training instance, kept through training and moved by its meta gradient."""
 
-from collections.abc import Sequence
-from copy import deepcopy
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, register
+from gdw.methods.base import Matrix, register
+from gdw.methods.keeping import KeepsInstances
 from gdw.methods.settings import Number
 
 
 @register
-class INSW(Method):
+class INSW(KeepsInstances):
     """``w = softmax(phi[batch])``; ``phi`` takes a gradient step on the clean loss, then the batch is used with it.
 
     Args:
@@ -32,44 +31,20 @@ class INSW(Method):
     supports_many_seeds = all_steps_identical = True
     source = "Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019"
     rules: ClassVar = {"weight_lr": Number(0)}
+    kept = ("phi",)
 
     def __init__(self, *args, weight_lr: float = 0.05, **kwargs):
         super().__init__(*args, **kwargs)
-        if self.num_instances is None:
-            raise ValueError("INSW keeps one parameter per training instance: give num_instances=...")
         self.weight_lr = weight_lr
         self.phi = nn.Parameter(torch.zeros(self.num_instances))
 
     def logit_gradient(self, step: Step) -> Matrix:
-        if step.indices is None:
-            raise ValueError("INSW needs to know which instances these are: give the Step indices=...")
-        phi = self._of_batch(step).requires_grad_()
+        phi = self.of_batch("phi", step).requires_grad_()
         weights = phi.softmax(dim=-1)[..., None]
         meta_gradient = step.meta_gradient((len(step) * weights).expand_as(step.flows)) * len(step)
         (phi_gradient,) = torch.autograd.grad(weights, phi, meta_gradient.sum(dim=-1, keepdim=True))
         scale = phi_gradient.abs().mean(dim=-1, keepdim=True).clamp_min(torch.finfo(phi.dtype).tiny)
         with torch.no_grad():
             moved = phi - self.weight_lr * phi_gradient / scale
-            self.phi.scatter_(-1, step.indices, moved)
+        self.write("phi", step, moved)
         return moved.softmax(dim=-1)[..., None] * step.flows
-
-    def _of_batch(self, step: Step) -> Tensor:
-        try:
-            return self.phi.detach().gather(-1, step.indices)
-        except (IndexError, RuntimeError) as error:  # checked by torch: reading indices here would stall a GPU
-            raise ValueError(
-                f"INSW has parameters for {self.phi.shape[-1]} training instances: the Step's indices must be whole "
-                f"numbers in 0 ... {self.phi.shape[-1] - 1} (torch says: {str(error).splitlines()[0]})"
-            ) from error
-
-    @classmethod
-    def stack(cls, methods: Sequence["INSW"]) -> "INSW":
-        """``phi`` of S seeds, ``[S, N]``."""
-        stacked = deepcopy(methods[0])
-        stacked.phi = nn.Parameter(torch.stack([method.phi.detach() for method in methods]))
-        return stacked
-
-    @torch.no_grad()
-    def copy_to(self, methods: Sequence["INSW"]) -> None:
-        for method, phi in zip(methods, self.phi, strict=True):
-            method.phi.copy_(phi)

@@ -50,7 +50,7 @@ class NeedsPreparing(Method):
         self.prepared = state.get("prepared", 1)
 
 
-def count_classes(name: str, num_classes: int | None, given: object, argument: str) -> int:
+def count_classes(name: str, num_classes: int | None, given: object = None, argument: str = "") -> int:
     """The number of classes: said directly, or the length of an argument with one entry for each class.
 
     Raises:
@@ -58,7 +58,8 @@ def count_classes(name: str, num_classes: int | None, given: object, argument: s
     """
     found = num_classes if given is None else len(plain(given))
     if found is None:
-        raise ValueError(f"{name} needs to know how many classes there are: give num_classes=... or {argument}=...")
+        other = f" or {argument}=..." if argument else ""
+        raise ValueError(f"{name} needs to know how many classes there are: give num_classes=...{other}")
     if num_classes not in (None, found):
         raise ValueError(f"{argument} must have one entry for each of the {num_classes} classes, got {found}")
     return found

@@ -1,7 +1,9 @@
 """V, the weight network: one weight for an instance from its loss."""
 
+from collections.abc import Callable
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gdw.networks.start import started
@@ -30,6 +32,30 @@ class WeightNet(nn.Module):
         return self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
 
 
-def new_weight_net(generator: torch.Generator) -> WeightNet:
+class FamilyWeightNet(nn.Module):
+    """As ``WeightNet``, with one output for each family of classes: Linear(width, families), sigmoid.
+
+    Args:
+        families: how many.
+        width: hidden units, shared by all families.
+
+    Source: CMW-Net (Shu et al., TPAMI 2023).
+    """
+
+    def __init__(self, families: int, width: int = WEIGHT_NET_WIDTH):
+        super().__init__()
+        self.linear1 = nn.Linear(1, width)
+        self.linear2 = nn.Linear(width, families)
+
+    def forward(self, losses: Float[Tensor, "batch"], family: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1"]:
+        """Weights in (0, 1) from losses, each by the output of its family."""
+        return self.of_all_families(losses).gather(-1, family[:, None])
+
+    def of_all_families(self, losses: Float[Tensor, "batch"]) -> Float[Tensor, "batch families"]:
+        """What every family makes of each loss."""
+        return self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
+
+
+def new_weight_net(generator: torch.Generator, build: Callable[[], nn.Module] = WeightNet) -> nn.Module:
     """A weight network whose start depends on the generator alone; torch's global random state stays as it is."""
-    return started(WeightNet, generator, torch.get_default_dtype())
+    return started(build, generator, torch.get_default_dtype())

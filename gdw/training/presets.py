@@ -51,6 +51,7 @@ _DIGITS_METHODS = _SMALL_METHODS | {  # the best of nine each, on validation ima
     "fine-tune": {"train_share": 0.75, "lr_scale": 0.1},
     "label-smoothing": {"smoothing": 0.4},
     "focal": {"gamma": 0.1},
+    "gce": {"q": 0.4},
     "class-balanced": {"beta": 0.999},
     "ldam-drw": {"max_margin": 0.2, "deferred": 0.5},
     "balanced-softmax": {"tau": 2.0},

@@ -54,6 +54,16 @@ METHODS = {
     "fine-tune": Look("#56B4E9", "-", "<", "||"),
     "pooled": Look("#E69F00", DASHED, ">", "oo"),
 }
+# Rivals; Tol's muted colours, each with another line or marker than its neighbours.
+METHODS |= {
+    "gce": Look("#117733", "-", "d", "|-"),
+    "seesaw": Look("#AA4499", DASHED, "*", "//"),
+    "loss-mixture": Look("#999933", DASHDOT, "h", "\\\\"),
+    "elr": Look("#117733", DASHED, "p", ".."),
+    "sop": Look("#661100", LONG, "d", "xx"),
+    "cmw-net": Look("#44AA99", DASHDOT, "v", "oo"),
+    "mlc": Look("#661100", DOTTED, "X", "++"),
+}
 # For all other methods, and for those of one's own: Tol's muted colours that are not taken above.
 OTHER_COLORS = ("#332288", "#117733", "#999933", "#AA4499", "#661100")
 OTHER_LINES = ((DASHED, "*", "//"), (DASHDOT, "h", "\\\\"), (LONG, "p", "xx"), ("-", "d", "|-"))

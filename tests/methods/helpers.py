@@ -42,3 +42,13 @@ def autograd_of(loss, step):
     logits = step.logits.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(logits), logits)
     return gradient
+
+
+def sure_step(right=True):
+    """Eight instances in float32; the model is sure beyond float32's digits: of the observed label, or of another."""
+    model = small_model().float()
+    with torch.no_grad():
+        model[2].weight *= 1e4
+    images = torch.ones(8, FEATURES) * torch.arange(-4, 4)[:, None]
+    labels = model(images).argmax(-1)
+    return Step(model, images, labels if right else (labels + 1) % CLASSES, indices=torch.arange(8))

@@ -6,7 +6,8 @@ from torch import nn
 
 import gdw
 from gdw.data.task import Split
-from gdw.methods import GLC, INSW, LDAM, METHODS, CoTeaching, ImportanceReweighting, NoiseLayer
+from gdw.methods import GLC, LDAM, METHODS, CoTeaching, ImportanceReweighting, NoiseLayer
+from gdw.methods.keeping import KeepsInstances
 from gdw.methods.transition import transition_from_clean
 from gdw.training.stepping import take_step
 from tests.methods.helpers import BATCH, CLASSES, batch, labels_task, make_step, small_model
@@ -22,8 +23,11 @@ GIVEN = {  # what makes each of these work in a loop of one's own
     "noise-layer": {"transition": MATRIX},
     "glc": {"transition": MATRIX},
     "co-teaching": {"forget": 0.4},
+    "cmw-net": {"class_counts": COUNTS},
 }
+STARTS_AS_CROSS_ENTROPY = ("sop", "loss-mixture")  # these learn about each instance first
 BY_STAGES = ("only-clean", "pooled", "fine-tune", "ldam-drw")  # these ask which epochs or batches there are
+PER_INSTANCE = [name for name, method in METHODS.items() if issubclass(method, KeepsInstances)]
 
 
 def new(name, **settings):
@@ -40,7 +44,16 @@ def test_a_method_either_differs_from_cross_entropy_or_says_what_is_missing(name
             new(name).logit_gradient(step)
         return
     differs = (new(name).logit_gradient(step) - step.flows / len(step)).abs().max() > 1e-6
-    assert differs == (name != "cross-entropy")
+    assert differs == (name not in ("cross-entropy", *STARTS_AS_CROSS_ENTROPY))
+
+
+@pytest.mark.parametrize("name", STARTS_AS_CROSS_ENTROPY)
+def test_methods_that_start_as_cross_entropy_differ_later(name):
+    method = new(name)
+    for epoch in range(60):
+        step = make_step(epoch=epoch)
+        gradient = method.logit_gradient(step)
+    assert (gradient - step.flows / len(step)).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("name", GIVEN)
@@ -52,7 +65,7 @@ def test_what_the_message_asks_for_is_enough(name):
     assert (gradient - step.flows / len(step)).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["class-balanced", "balanced-softmax", "ldam-drw"])
+@pytest.mark.parametrize("name", ["class-balanced", "balanced-softmax", "ldam-drw", "cmw-net"])
 def test_given_counts_are_what_prepare_counts(name):
     given, counted = new(name, **GIVEN[name]), new(name)
     counted.prepare(labels_task(LABELS), None)
@@ -110,10 +123,25 @@ def three_classes():
     return gdw.Step(small_model(classes=3), images, labels, meta_batch=batch(5, classes=3), lr=0.5)
 
 
+@pytest.mark.parametrize("name", PER_INSTANCE)
 @pytest.mark.parametrize("indices", [torch.arange(BATCH) + 1, torch.arange(BATCH) - 1, torch.arange(BATCH) / 2])
-def test_insw_refuses_instances_that_it_does_not_know(indices):
+def test_instances_that_a_method_does_not_know_are_refused(name, indices):
     with pytest.raises(ValueError, match=f"indices must be whole numbers in 0 ... {BATCH - 1}"):
-        INSW(CLASSES, BATCH).double().logit_gradient(make_step(indices=indices))
+        new(name).logit_gradient(make_step(indices=indices))
+
+
+@pytest.mark.parametrize("name", PER_INSTANCE)
+def test_methods_with_a_row_for_each_instance_ask_for_indices_and_for_how_many(name):
+    with pytest.raises(ValueError, match=r"give the Step indices=\.\.\."):
+        new(name).logit_gradient(make_step(indices=None))
+    with pytest.raises(ValueError, match=r"give num_instances=\.\.\."):
+        METHODS[name](CLASSES)
+
+
+def test_methods_with_a_number_for_each_class_ask_how_many_there_are():
+    for name in ("seesaw", "mlc", "elr", "sop"):
+        with pytest.raises(ValueError, match=rf"^{name} needs .* classes there are: give num_classes=\.\.\.$"):
+            METHODS[name](num_instances=BATCH)
 
 
 def weight_norm(style):

@@ -21,6 +21,8 @@ def test_every_method_keeps_its_promises(name):
         ("co-teaching", {"forget": 0.3}),
         ("class-balanced", {"class_counts": [5, 4, 3, 2]}),
         ("importance", {"transition": torch.eye(4).tolist()}),
+        ("loss-mixture", {"warm_up": 1}),
+        ("cmw-net", {"class_counts": [5, 4, 3, 2], "meta_every": 2}),
     ],
 )
 def test_so_do_other_settings(name, settings):

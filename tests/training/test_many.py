@@ -16,7 +16,7 @@ SEEDS = (3, 0, 7)
 SHORT = gdw.Experiment(rate=0.6, epochs=5, precision="float64", device="cpu")
 AT_ONCE = (
     "cross-entropy", "only-clean", "pooled", "fine-tune", "label-smoothing", "focal", "l2rw", "insw", "mwnet", "gdw",
-    "gdw-tied", "gdw-reduced",
+    "gdw-tied", "gdw-reduced", "gce", "seesaw", "elr", "sop",
 )  # fmt: skip
 
 

@@ -1,0 +1,75 @@
+"""What methods share that keep tensors through training: something for each class, or for each training instance."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from gdw.gradients.step import Step
+from gdw.methods.base import Method
+
+
+class KeepsTensors(Method):
+    """Base of methods that keep parameters or buffers of their own. Seeds at once have them with a leading seed axis.
+
+    Attributes:
+        kept: the names of these tensors.
+    """
+
+    kept: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def stack(cls, methods: Sequence[Self]) -> Self:
+        """One method whose kept tensors are ``[S, ...]``."""
+        stacked = deepcopy(methods[0])
+        for name in cls.kept:
+            together = torch.stack([getattr(method, name).detach() for method in methods])
+            is_parameter = name in dict(stacked.named_parameters(recurse=False))
+            setattr(stacked, name, nn.Parameter(together) if is_parameter else together)
+        return stacked
+
+    @torch.no_grad()
+    def copy_to(self, methods: Sequence[Self]) -> None:
+        for name in self.kept:
+            for method, value in zip(methods, getattr(self, name), strict=True):
+                getattr(method, name).copy_(value)
+
+
+class KeepsInstances(KeepsTensors):
+    """Base of methods whose kept tensors have one row for each training instance, ``[N]`` or ``[N, C]``.
+
+    Raises:
+        ValueError: ``num_instances`` was not given; the Step has no indices, or one that is out of range.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.num_instances is None:
+            raise ValueError(f"{self.title} keeps numbers for each training instance: give num_instances=...")
+
+    def of_batch(self, name: str, step: Step) -> Tensor:
+        """The batch's rows of a kept tensor, without a graph: ``[B]`` or ``[B, C]``."""
+        if step.indices is None:
+            raise ValueError(f"{self.title} needs to know which instances these are: give the Step indices=...")
+        kept, axis = getattr(self, name).detach(), step.indices.ndim - 1
+        try:
+            return kept.gather(axis, _rows(kept, step.indices)).to(step.flows.dtype)
+        except (IndexError, RuntimeError) as error:  # checked by torch: reading indices here would stall a GPU
+            last = kept.shape[axis] - 1
+            raise ValueError(
+                f"{self.title} has parameters for {last + 1} training instances: the Step's indices must be whole "
+                f"numbers in 0 ... {last} (torch says: {str(error).splitlines()[0]})"
+            ) from error
+
+    @torch.no_grad()
+    def write(self, name: str, step: Step, values: Tensor) -> None:
+        """Put the batch's rows back, in place."""
+        kept = getattr(self, name)
+        kept.scatter_(step.indices.ndim - 1, _rows(kept, step.indices), values.to(kept.dtype))
+
+
+def _rows(kept: Tensor, indices: Tensor) -> Tensor:
+    """The indices, repeated along the classes if there are any."""
+    return indices if kept.ndim == indices.ndim else indices[..., None].expand(*indices.shape, kept.shape[-1])
