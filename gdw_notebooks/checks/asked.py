@@ -91,8 +91,8 @@ def _predicted_cost() -> PredictedCost:
             for n in (batch, clean)
         )
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-        step = Step(network, images, labels, meta_batch=meta_batch, lr=optimizer)
-        return operations(lambda: take_step(step, METHODS[method](10), optimizer))
+        rule, how = METHODS[method](10), {"meta_batch": meta_batch, "lr": optimizer}
+        return operations(lambda: take_step(Step(network, images, labels, **how), rule, optimizer))
 
     return PredictedCost(counted("gdw", clean=2) / counted("cross-entropy", clean=4))
 

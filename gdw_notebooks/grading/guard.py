@@ -75,10 +75,10 @@ def watch(folder: Path, told: Callable[[str], None]) -> None:
         if isinstance(path, int):  # a file that is open already
             return True
         path = os.fsdecode(path)
-        if isinstance(directory, int) and directory >= 0 and not os.path.isabs(path):
+        if isinstance(directory, int) and directory >= 0 and not Path(path).is_absolute():
             path = os.path.join(os.readlink(f"/proc/self/fd/{directory}"), path)  # noqa: PTH118, PTH115
         path = os.path.realpath(path)
-        return path == null or path == root or path.startswith(root + os.sep)
+        return path in (null, root) or path.startswith(root + os.sep)
 
     def allowed(event: str, arguments: tuple) -> bool:
         if event == "open":

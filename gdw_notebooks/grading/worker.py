@@ -123,8 +123,9 @@ def _shell():
     from IPython.core.history import HistoryManager
     from IPython.core.interactiveshell import InteractiveShell
 
-    import gdw  # noqa: F401
+    from gdw.training.metadata import commit
 
+    commit()  # asks git once, which the guard would refuse
     HistoryManager.enabled = False
     import matplotlib as mpl
 
