@@ -29,6 +29,7 @@ WINGS = {
     "gdw_notebooks.figures": "numbers in, figure out",
     "gdw_notebooks.panels": "controls beside figures",
     "gdw_notebooks.checks": "feedback on exercises",
+    "gdw_notebooks.grading": "students' notebooks, run and checked",
     "gdw_notebooks.course": "commands for the course",
     "gdw_notebooks.__main__": "gdw-course",
 }

@@ -88,10 +88,14 @@ class Exercise:
             return self._look_again(str(problem))
         except Exception as error:  # whatever an answer may be: it is explained, not raised
             return self._look_again(f"This answer cannot be read: {explain(error)}.")
-        return Feedback(self.title, RIGHT, self.praise)
+        return Feedback(self.title, RIGHT, self.praise + self._after())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    def _after(self) -> str:
+        """How many wrong tries came first, where there were any."""
+        return f" (Right after {self.tries} wrong {'try' if self.tries == 1 else 'tries'}.)" if self.tries else ""
 
     def _look_again(self, problem: str) -> Feedback:
         _tries[self._name()] += 1

@@ -1,0 +1,86 @@
+"""Plain values between two processes, as one line of JSON each: numbers, words, lists, tables. Never a pickle."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+LONGEST = 4_000_000  # characters of a message; the longest right answer has some hundreds
+KIND = "kind"  # of what JSON does not know
+DTYPES = {str(dtype): dtype for dtype in (torch.float64, torch.float32, torch.int64, torch.bool)}
+
+
+class BadMessage(ValueError):
+    """What came is too long, no JSON, or not built as it must be."""
+
+
+def pack(value: object) -> object:
+    """A value as JSON can hold it; a function becomes a note that there is one."""
+    if value is None or value is Ellipsis:
+        return {KIND: "empty"}
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Tensor):
+        value = value.detach().cpu()
+        return {KIND: "tensor", "dtype": str(value.dtype), "values": value.tolist(), "shape": list(value.shape)}
+    if isinstance(value, np.ndarray | np.generic):
+        return pack(value.tolist())
+    if isinstance(value, list | tuple | range):
+        return [pack(part) for part in value]
+    if isinstance(value, dict):
+        return {KIND: "mapping", "items": [[pack(key), pack(part)] for key, part in value.items()]}
+    if hasattr(value, "to_numpy"):
+        return pack(value.to_numpy().tolist())
+    return {KIND: "function"} if callable(value) else {KIND: "other", "type": type(value).__name__}
+
+
+def unpack(packed: object, function: Callable[[], object] = lambda: None) -> object:
+    """The value that ``pack`` was given; ``function()`` is put in the place of a function.
+
+    Raises:
+        BadMessage: it was not made by ``pack``.
+    """
+    try:
+        return _unpack(packed, function)
+    except (KeyError, TypeError, ValueError, RuntimeError, RecursionError, OverflowError) as error:
+        raise BadMessage(f"a value cannot be read: {type(error).__name__}") from error
+
+
+def _unpack(packed: object, function: Callable[[], object]) -> object:
+    if isinstance(packed, list):
+        return [_unpack(part, function) for part in packed]
+    if not isinstance(packed, dict):
+        return packed
+    kind = packed[KIND]
+    if kind == "tensor":
+        values = torch.tensor(packed["values"], dtype=DTYPES.get(packed["dtype"], torch.float64))
+        return values.reshape([int(n) for n in packed["shape"]])
+    if kind == "mapping":
+        return {_unpack(key, function): _unpack(part, function) for key, part in packed["items"]}
+    if kind == "function":
+        return function()
+    return None if kind == "empty" else f"an object of type {packed['type']}"
+
+
+def line(message: dict) -> bytes:
+    """A message as it goes through a pipe."""
+    return json.dumps(message).encode("ascii") + b"\n"
+
+
+def read(text: bytes) -> dict:
+    """The message of a line.
+
+    Raises:
+        BadMessage: too long, or no JSON object.
+    """
+    if len(text) > LONGEST:
+        raise BadMessage("a message is too long")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage("a message is no JSON") from error
+    if not isinstance(message, dict):
+        raise BadMessage("a message is no JSON object")
+    return message
