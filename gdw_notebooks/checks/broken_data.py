@@ -40,7 +40,8 @@ class ThirtyPercent(Exercise):
             raise LookAgain(f"The row of {CLASSES[row]} sums to {sums[row]:.3g}, not to 1.{columns}{percent}")
         if abs(matrix[CERTAIN, CERTAIN] - 1) > CLOSE:
             raise LookAgain(
-                f"{100 * (1 - matrix[CERTAIN, CERTAIN]):.0f} % of the birds are mislabelled, but their labels are right."
+                f"{100 * (1 - matrix[CERTAIN, CERTAIN]):.0f} % of the birds are mislabelled, but "
+                "their labels are right."
             )
         self._count(1 - matrix.diagonal())
 

@@ -57,7 +57,9 @@ class PrecisionThreshold(Exercise):
             percent = " (Scores lie between 0 and 1.)" if value > 1 else ""
             raise LookAgain(f"No checked picture has a score of {value:g} or more, so nothing is flagged.{percent}")
         if precision < WANTED:
-            raise LookAgain(f"From {value:.4g} upwards {count} pictures are flagged, and only {_share(precision)} are wrong.")
+            raise LookAgain(
+                f"From {value:.4g} upwards {count} pictures are flagged, and only {_share(precision)} are wrong."
+            )
         most = precision_above(self.scores, self.wrong, self.best)[1]
         if count != most:
             raise LookAgain(

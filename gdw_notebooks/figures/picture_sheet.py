@@ -38,7 +38,8 @@ def picture_sheet(
     for place, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         row, column = divmod(place, COLUMNS)
         left, top = column * (1 + GAP), row * tall
-        axes.imshow(picture, extent=(left, left + 1, top + 1, top), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        extent = (left, left + 1, top + 1, top)
+        axes.imshow(picture, extent=extent, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         words = "\n".join(_short(line) for line in caption.split("\n"))
         axes.text(left + 0.5, top + 1.03, words, ha="center", va="top", fontsize=style.SMALL - 1.5, color=style.INK)
     axes.set(xlim=(0, COLUMNS * (1 + GAP)), ylim=(rows * tall, 0), aspect="equal")

@@ -10,9 +10,12 @@ from gdw_notebooks.figures import style
 
 BAND = 0.2  # opacity of the range over the seeds
 LOOKS = (
-    style.Look("#000000", "-", "o"), style.Look("#0072B2", style.DASHED, "s"), style.Look("#CC79A7", style.DASHDOT, "^"),
-    style.Look("#D55E00", style.DOTTED, "D"), style.Look("#009E73", style.LONG, "v"),
-)  # fmt: skip
+    style.Look("#000000", "-", "o"),
+    style.Look("#0072B2", style.DASHED, "s"),
+    style.Look("#CC79A7", style.DASHDOT, "^"),
+    style.Look("#D55E00", style.DOTTED, "D"),
+    style.Look("#009E73", style.LONG, "v"),
+)
 
 
 def found_curves(
@@ -30,13 +33,15 @@ def found_curves(
     figure, axes = style.new_figure(large=large)
     looked = np.arange(1, len(wrong) + 1)
     best = np.minimum(looked / wrong.sum(), 1)
-    axes.plot(looked, 100 * best, color=style.FAINT, linewidth=5, label="no ranking can be better", solid_capstyle="butt")
+    wide = {"color": style.FAINT, "linewidth": 5, "solid_capstyle": "butt"}
+    axes.plot(looked, 100 * best, label="no ranking can be better", **wide)
     for (name, scores), look in zip(rankings.items(), LOOKS, strict=False):
         found = np.array([100 * recall_at(row, wrong) for row in np.atleast_2d(scores)])
         axes.plot(looked, found.mean(0), **look.line(), label=name, markevery=max(1, len(wrong) // 8), markersize=4.5)
         if len(found) > 1:
             axes.fill_between(looked, found.min(0), found.max(0), color=look.color, alpha=BAND, linewidth=0)
-    axes.plot(looked, 100 * looked / len(wrong), color=style.INK, linewidth=1, linestyle=style.DOTTED, label="at random")
+    thin = {"color": style.INK, "linewidth": 1, "linestyle": style.DOTTED}
+    axes.plot(looked, 100 * looked / len(wrong), label="at random", **thin)
     axes.set(xlabel="pictures looked at, the most suspicious first", ylabel="wrong labels found (%)", ylim=(0, 102))
     axes.set_xlim(0, len(wrong))
     axes.legend(frameon=False, fontsize=style.SMALL, loc="lower right")
@@ -45,6 +50,6 @@ def found_curves(
 
 
 def recall_at(scores: Float[np.ndarray, "pictures"], wrong: Bool[np.ndarray, "pictures"]) -> np.ndarray:
-    """``[pictures]``: the share of wrong labels among the first k pictures, for k = 1, 2, ...; the highest come first."""
+    """``[pictures]``: the share of wrong labels among the first k pictures, k = 1, 2, ...; the highest come first."""
     order = np.argsort(-np.asarray(scores), kind="stable")
     return np.cumsum(np.asarray(wrong)[order]) / np.sum(wrong)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
-from ipywidgets import FloatSlider, HBox, HTML, IntSlider, Layout
+from ipywidgets import HTML, FloatSlider, IntSlider, Layout
 from matplotlib.figure import Figure
 
 from gdw.data.corruption import checked_matrix
@@ -46,7 +45,7 @@ class BrokenData(Panel):
             raise ValueError(f"counts must be {classes} whole numbers from 1 to {LARGEST}, got {counts}")
         self._balancing = False
         self.cells = [
-            [_slider(value, f"{true}: labelled {observed}") for observed, value in zip(self.class_names, row, strict=True)]
+            [_slider(value, f"{true}: labelled {seen}") for seen, value in zip(self.class_names, row, strict=True)]
             for true, row in zip(self.class_names, rows, strict=True)
         ]
         self.sizes = [

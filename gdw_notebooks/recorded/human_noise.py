@@ -70,7 +70,8 @@ def _from_published(path: Path) -> tuple[Int[np.ndarray, "images"], Int[np.ndarr
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(sets)}")
     true, observed = (np.asarray(sets[name]).astype(np.int64) for name in (TRUE, COLUMN))
-    if true.shape != observed.shape or not all(0 <= v.min() and v.max() < len(CIFAR10_CLASSES) for v in (true, observed)):
+    in_range = all(v.min() >= 0 and v.max() < len(CIFAR10_CLASSES) for v in (true, observed))
+    if true.shape != observed.shape or not in_range:
         raise ValueError(f"{path}: {TRUE} and {COLUMN} must be labels in 0 ... 9, one for each image")
     return true, observed
 

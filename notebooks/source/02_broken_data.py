@@ -145,7 +145,8 @@ most = {name: classes[errors[classes.index(name)].argmax()] for name in ("cat", 
 wrong_of = dict(zip(classes, 100 * errors.sum(1), strict=True))
 more = max("horse", "deer", key=wrong_of.get)
 came = {"a wrong cat is called": most["cat"], "a wrong truck is called": most["truck"], "more wrong labels": more}
-print(f"wrong labels: horse {wrong_of['horse']:.0f} %, deer {wrong_of['deer']:.0f} %, all {100 * wrong_share(people):.0f} %")
+shares = f"horse {wrong_of['horse']:.0f} %, deer {wrong_of['deer']:.0f} %"
+print(f"wrong labels: {shares}, all {100 * wrong_share(people):.0f} %")
 guess.reveal(came, look="where in the matrix are the darkest cells off the diagonal?")
 
 # %% tags=["reveals"]

@@ -103,7 +103,8 @@ print(f"probably {audit.probably_wrong} of the other {len(open_cases)} labels ar
 print(open_cases[["observed", "proposed", "reason"]].head(5).to_string(index=False))
 
 # %% tags=["reveals"]
-wrong = np.array([truth.get(path, label) != label for path, label in zip(open_cases.path, open_cases.observed)])
+pairs = zip(open_cases.path, open_cases.observed, strict=True)
+wrong = np.array([truth.get(path, label) != label for path, label in pairs])
 if truth:
     first = int(wrong[:20].sum())
     assert first >= 18
@@ -258,10 +259,11 @@ guess.reveal({name: mean[name] for name in guess.guesses}, close=0.05, look="wha
 
 # %% tags=["reveals"]
 gdw_mean = mean["GDW's weights"]
-title = f"The audit, cleanlab and the plain loss find almost all wrong labels early (≈ {mean['plain loss']:.2f} and more); "
+title = f"The audit, cleanlab and the plain loss find almost all early (≈ {mean['plain loss']:.2f} and more); "
 title += f"GDW's weights do not (≈ {gdw_mean:.2f})"
 curves = {name: np.array(rows) for name, rows in rankings.items()}
-Still(found_curves(curves, wrong_of_places, title=title), alt=title + ". Share of wrong labels found, by pictures seen.")
+alt = title + ". Share of wrong labels found, by pictures seen."
+Still(found_curves(curves, wrong_of_places, title=title), alt=alt)
 
 # %% [markdown]
 # *Lines are means of three seeds; the bands go from the worst to the best seed.*

@@ -70,7 +70,8 @@ def needed(notebook):
 
 
 def cell(notebook, words):
-    (found,) = [number for number, cell in enumerate(notebook.cells) if words in cell.source and "import" not in cell.source]
+    cells = enumerate(notebook.cells)
+    (found,) = [number for number, cell in cells if words in cell.source and "import" not in cell.source]
     return found
 
 

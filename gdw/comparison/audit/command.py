@@ -29,7 +29,8 @@ def add_command(commands) -> argparse.ArgumentParser:
     found.add_argument("--csv", type=Path, metavar="FILE", help="the table goes there, most suspicious first")
     found.add_argument("--html", type=Path, metavar="FILE", help="a page with the pictures, to look through")
     found.add_argument("--top", type=int, default=SHOWN, metavar="N", help=f"pictures on the page (default: {SHOWN})")
-    networks, rankings = f"a network of timm, or {PIXELS} (default: {LITE0})", f"{', '.join(RANKINGS)} (default: the first)"
+    networks = f"a network of timm, or {PIXELS} (default: {LITE0})"
+    rankings = f"{', '.join(RANKINGS)} (default: the first)"
     found.add_argument("--features", default=LITE0, metavar="NAME", help=networks)
     found.add_argument("--features-size", type=int, metavar="PIXELS", help="at which the network sees the pictures")
     found.add_argument("--ranking", default=RANKINGS[0], metavar="NAME", help=rankings)
