@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gdw.comparison.audit.by_method import check_method
+from gdw.comparison.audit.by_method import check_ranking
 from gdw.comparison.audit.heads import FOLDS
 from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures, picture_size, read_confirmed
 from gdw.comparison.audit.output import check_outputs
@@ -29,7 +29,8 @@ def add_command(commands) -> argparse.ArgumentParser:
     found.add_argument("--csv", type=Path, metavar="FILE", help="the table goes there, most suspicious first")
     found.add_argument("--html", type=Path, metavar="FILE", help="a page with the pictures, to look through")
     found.add_argument("--top", type=int, default=SHOWN, metavar="N", help=f"pictures on the page (default: {SHOWN})")
-    networks, rankings = f"a network of timm, or {PIXELS} (default: {LITE0})", f"{', '.join(RANKINGS)} (default: the first)"
+    networks = f"a network of timm, or {PIXELS} (default: {LITE0})"
+    rankings = f"{', '.join(RANKINGS)} (default: the first)"
     found.add_argument("--features", default=LITE0, metavar="NAME", help=networks)
     found.add_argument("--features-size", type=int, metavar="PIXELS", help="at which the network sees the pictures")
     found.add_argument("--ranking", default=RANKINGS[0], metavar="NAME", help=rankings)
@@ -48,9 +49,9 @@ def audit_folder(options: argparse.Namespace) -> str:
     check_outputs((options.csv, "csv"), (options.html, "html"))
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
-    check_method(options.method)
     listing = list_folder(options.folder, options.labels, options.column)
     confirmed = {} if options.confirmed is None else read_confirmed(options.confirmed, listing)
+    check_ranking(options.ranking, options.method, bool(confirmed))
     check_counts(listing.labels, confirmed, listing.class_names, options.folds)
     size = picture_size(listing, network, options.features_size)
     with warnings.catch_warnings():

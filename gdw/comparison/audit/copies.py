@@ -68,8 +68,8 @@ def notes(copies: Copies, labels: np.ndarray, names: Sequence[str]) -> list[str]
     if copies.outside:
         place, name = copies.outside[0]
         said.append(
-            f"{len(copies.outside)} copies of training pictures are in the test or validation set, so scores on it are too "
-            f"high (first: {names[place]} = {name})"
+            f"{len(copies.outside)} copies of training pictures are in the test or validation set, so scores on it are "
+            f"too high (first: {names[place]} = {name})"
         )
     return said
 
