@@ -39,6 +39,7 @@ BASE, OURS = "cleanlab self-confidence", "combined"
 PRODUCT = 0.3  # power of the classifier of the confirmed pictures, in the plain product
 TOP = 100
 METRICS = ("auroc", "average precision", f"precision at {TOP}", "precision at k")
+DIGITS = 4  # of a stored score
 METHODS = ("cross-entropy", "mwnet", "gdw")
 WEIGHTING = ("mwnet", "gdw")
 
@@ -100,7 +101,7 @@ def scores(trust: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
     order = np.argsort(trust, kind="stable")
     values = roc_auc_score(wrong, -trust), average_precision_score(wrong, -trust)
     at = [float(wrong[order[:count]].mean()) for count in (TOP, int(wrong.sum()))]
-    return dict(zip(METRICS, [*map(float, values), *at], strict=True))
+    return {name: round(float(value), DIGITS) for name, value in zip(METRICS, [*values, *at], strict=True)}
 
 
 def one_split(dataset: Dataset, features: np.ndarray, table: Path, seed: int, methods: Sequence[str]) -> dict:

@@ -33,6 +33,8 @@ NOTHING_CONFIRMED = (
     "of a class share, and nothing has checked the number of wrong labels"
 )
 
+TOO_HIGH = "an estimate, usually too high, since it takes some of the classifier's own errors for wrong labels"
+
 Progress = Callable[[str, int, int], None]
 """Called with what is counted (``"features"``, ``"epochs"``), how many are done, and how many there are."""
 
@@ -44,7 +46,8 @@ class Audit:
     Attributes:
         table: one row a picture with the columns path, observed, proposed, score, rank, reason; rank 1 is the most
             suspicious. Its index is the picture's place in the data set.
-        pairs: how many labels are probably wrong, with the columns observed, proposed, pictures: an estimate.
+        pairs: how many labels are probably wrong, with the columns observed, proposed, pictures. An estimate, and
+            usually too high (docs/audit.md).
         probably_wrong: their sum; of the pictures that nobody has confirmed.
         notes: sentences that a reader must know.
         name: of the data set.
@@ -81,7 +84,7 @@ class Audit:
 
     def sentences(self) -> list[str]:
         """The result in words, with the notes."""
-        said = f"probably {self.probably_wrong} of {len(self.table)} labels are wrong (an estimate)"
+        said = f"about {self.probably_wrong} of {len(self.table)} labels are wrong: {TOO_HIGH}"
         return [said, *self.notes]
 
 

@@ -116,7 +116,7 @@ def test_the_command_writes_both_files_and_replaces_its_own(folder, confirmed, t
     assert main(asked) == 0
     assert main(asked) == 0
     printed = capsys.readouterr().out
-    assert "labels are wrong (an estimate" in printed
+    assert "labels are wrong: an estimate, usually too high" in printed
     table = pd.read_csv(tmp_path / "s.csv", dtype=str)
     assert list(table.columns) == ["path", "observed", "proposed", "score", "rank", "reason"]
     assert precision(table, 40) > 0.85
