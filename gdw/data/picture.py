@@ -37,6 +37,19 @@ def can_open(file: Path) -> bool:
         return False
 
 
+def size_of(file: Path) -> tuple[int, int] | None:
+    """Width and height in pixels, from the file's first bytes; None for a broken picture, which reading it names."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=_formats()) as picture:
+                return picture.size
+    except Exception:  # junk may raise anything
+        return None
+
+
 @contextmanager
 def huge_pictures_refused() -> Iterator[None]:
     """Within it, a picture above Pillow's limit of pixels is an error of its own, and not only a warning."""

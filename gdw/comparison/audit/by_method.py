@@ -9,8 +9,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gdw.comparison.audit.heads import LogProbs
+from gdw.comparison.audit.rank import RANKINGS
 from gdw.data.pixels import Pixels
 from gdw.data.task import Split, Task
+from gdw.errors import one_of
 from gdw.methods.base import method_class
 from gdw.training.experiment import Experiment
 from gdw.training.loop import EpochDone
@@ -89,13 +91,16 @@ def upside_down(weights: np.ndarray, held_out: np.ndarray, method: str) -> str |
     return UPSIDE_DOWN.format(method=method, correlation=correlation) if correlation < 0 else None
 
 
-def check_method(name: str) -> str:
-    """The name of a method that weights pictures with the help of a clean set.
+def check_ranking(ranking: str, method: str, any_confirmed: bool) -> None:
+    """Refuse a ranking that cannot be made.
 
     Raises:
-        ValueError: unknown (with the nearest name).
+        ValueError: an unknown ranking or method, with the nearest name; weights without confirmed pictures.
     """
-    return method_class(name).name
+    one_of("ranking", ranking, RANKINGS)
+    name = method_class(method).name
+    if ranking == "weights" and not any_confirmed:
+        raise ValueError(f"the ranking by weights of {name} needs confirmed pictures, as its clean set")
 
 
 def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> Float[np.ndarray, "pictures"]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gdw.comparison.audit.by_method import check_method
+from gdw.comparison.audit.by_method import check_ranking
 from gdw.comparison.audit.heads import FOLDS
 from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures, picture_size, read_confirmed
 from gdw.comparison.audit.output import check_outputs
@@ -49,9 +49,9 @@ def audit_folder(options: argparse.Namespace) -> str:
     check_outputs((options.csv, "csv"), (options.html, "html"))
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
-    check_method(options.method)
     listing = list_folder(options.folder, options.labels, options.column)
     confirmed = {} if options.confirmed is None else read_confirmed(options.confirmed, listing)
+    check_ranking(options.ranking, options.method, bool(confirmed))
     check_counts(listing.labels, confirmed, listing.class_names, options.folds)
     size = picture_size(listing, network, options.features_size)
     with warnings.catch_warnings():

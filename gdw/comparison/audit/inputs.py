@@ -12,6 +12,7 @@ from gdw.data.dataset import Dataset
 from gdw.data.folder import load_folder
 from gdw.data.human_labels import chosen_column
 from gdw.data.label_table import Table, class_numbers, match, read_table
+from gdw.data.picture import size_of
 from gdw.data.pretrained import SMALL_PICTURE, own_size
 from gdw.data.scan import natural_key, pictures_below, scan
 from gdw.data.table import load_table
@@ -94,20 +95,9 @@ def picture_size(listing: Listing, network: str | None, features_size: int | Non
     if network is None:
         return None
     size = features_size or own_size(network)  # first: it refuses an unknown name
-    sizes = {_size(file) for file in listing.files[:: max(1, len(listing.files) // PEEK)]} - {None}
+    sizes = {size_of(file) for file in listing.files[:: max(1, len(listing.files) // PEEK)]} - {None}
     same = len(sizes) == 1 and max(max(sizes)) <= SMALL_PICTURE
     return None if same else size
-
-
-def _size(file: Path) -> tuple[int, int] | None:
-    """From the file's first bytes; None for a broken picture, which is named when all are read."""
-    from PIL import Image
-
-    try:
-        with Image.open(file) as picture:
-            return picture.size
-    except Exception:  # junk may raise anything
-        return None
 
 
 def read_confirmed(path: Path, listing: Listing) -> dict[int, int]:

@@ -10,18 +10,18 @@ import torch
 
 from gdw import files
 from gdw.comparison.audit import copies as copying
-from gdw.comparison.audit.by_method import check_method, run_method, upside_down
+from gdw.comparison.audit.by_method import check_ranking, run_method, upside_down
 from gdw.comparison.audit.count import confident_joint, pairs, probably_wrong
 from gdw.comparison.audit.heads import FOLDS, fold_of, standardised
 from gdw.comparison.audit.inputs import as_labels, check_counts, confirmed_of
 from gdw.comparison.audit.output import check_outputs, csv_text
 from gdw.comparison.audit.page import page
-from gdw.comparison.audit.rank import RANKINGS, Predictions, observed_log_probs, predictions, self_confidence
+from gdw.comparison.audit.rank import Predictions, observed_log_probs, predictions, self_confidence
 from gdw.comparison.audit.table import suspects
 from gdw.data.dataset import Dataset
 from gdw.data.features import thumbnails, with_features
 from gdw.data.pretrained import LITE0
-from gdw.errors import one_of, require_package, whole_number
+from gdw.errors import require_package, whole_number
 from gdw.training.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ NOTHING_CONFIRMED = (
     "no picture is confirmed: the ranking knows the observed labels alone, so it cannot see an error that most labels "
     "of a class share, and nothing has checked the number of wrong labels"
 )
+
+TOO_HIGH = "an estimate, usually too high, since it takes some of the classifier's own errors for wrong labels"
 
 Progress = Callable[[str, int, int], None]
 """Called with what is counted (``"features"``, ``"epochs"``), how many are done, and how many there are."""
@@ -44,7 +46,8 @@ class Audit:
     Attributes:
         table: one row a picture with the columns path, observed, proposed, score, rank, reason; rank 1 is the most
             suspicious. Its index is the picture's place in the data set.
-        pairs: how many labels are probably wrong, with the columns observed, proposed, pictures: an estimate.
+        pairs: how many labels are probably wrong, with the columns observed, proposed, pictures. An estimate, and
+            usually too high (docs/audit.md).
         probably_wrong: their sum; of the pictures that nobody has confirmed.
         notes: sentences that a reader must know.
         name: of the data set.
@@ -81,7 +84,7 @@ class Audit:
 
     def sentences(self) -> list[str]:
         """The result in words, with the notes."""
-        said = f"probably {self.probably_wrong} of {len(self.table)} labels are wrong (an estimate)"
+        said = f"about {self.probably_wrong} of {len(self.table)} labels are wrong: {TOO_HIGH}"
         return [said, *self.notes]
 
 
@@ -124,15 +127,13 @@ def audit(
     Source: the ranking builds on Northcutt et al., Confident Learning, JAIR 2021.
     """
     require_package("cleanlab", "audit", "an audit")
-    one_of("ranking", ranking, RANKINGS)
     folds = whole_number("folds", folds, 2)
     known = confirmed_of(confirmed, dataset)
+    check_ranking(ranking, method, bool(known))
     labels = as_labels(observed, dataset).cpu().numpy()
     check_counts(labels, known, dataset.class_names, folds)
-    if ranking == "weights" and not known:
-        raise ValueError(f"the ranking by weights of {check_method(method)} needs confirmed pictures, as its clean set")
     experiment = Experiment(features=features or LITE0, method=method, seed=seed) if ranking == "weights" else None
-    found = _copies(dataset)
+    found = copying.find_copies(dataset)
     data = _featured(dataset, features, features_size, progress)
     values = data.images[:, 0] if data.pixels.views else data.images
     values = standardised(values.cpu().numpy())
@@ -168,11 +169,6 @@ def _featured(dataset: Dataset, features: str | None, size: int | None, progress
     require_package("timm", "features", "an audit on features")
     count = None if progress is None else lambda done, total: progress("features", done, total)
     return with_features(dataset, features, image_size=size, progress=count)
-
-
-def _copies(dataset: Dataset) -> copying.Copies:
-    """Of pictures; features that are equal mean the same."""
-    return copying.find_copies(dataset)
 
 
 def _names(dataset: Dataset) -> tuple[str, ...]:

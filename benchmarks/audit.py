@@ -1,0 +1,175 @@
+"""Which ranking finds wrong labels? ``python -m benchmarks.audit --data FOLDER --labels TABLE --json FILE``.
+
+FOLDER holds CIFAR-10's pictures, train/<class>/..., whose classes are right; TABLE the labels that people gave them
+(path, worse_label, aggre_label: CIFAR-10N). Each split draws 10 confirmed pictures of each class; all others are ranked
+by every ranking, from the same features, folds and confirmed pictures. Each ranking is compared with cleanlab's,
+split by split. Each finished split is in FILE: the same command goes on from there.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmarks.measure import machine
+from gdw import files
+from gdw.comparison.audit.by_method import run_method
+from gdw.comparison.audit.count import confident_joint, probably_wrong
+from gdw.comparison.audit.heads import CONFIRMED_FREEDOM, FOLDS, fold_of, normalised, standardised, trained_log_probs
+from gdw.comparison.audit.rank import observed_log_probs, predictions, self_confidence
+from gdw.comparison.report import paired_difference
+from gdw.data.corruption import corrupt_labels, transition_matrix
+from gdw.data.dataset import Dataset
+from gdw.data.label_table import labels_by_path, read_table
+from gdw.data.pretrained import LITE0
+from gdw.data.randomness import generator
+from gdw.training.experiment import Experiment
+from gdw.training.inputs import dataset_of
+
+CONFIRMED = 10  # pictures of each class
+HUMAN = {"human worst": "worse_label", "human aggregate": "aggre_label"}
+UNIFORM, RATE = "uniform 60", 0.6
+CLEAN = "clean"  # every label right: only the estimated number is of interest
+BASE, OURS = "cleanlab self-confidence", "combined"
+PRODUCT = 0.3  # power of the classifier of the confirmed pictures, in the plain product
+TOP = 100
+METRICS = ("auroc", "average precision", f"precision at {TOP}", "precision at k")
+DIGITS = 4  # of a stored score
+METHODS = ("cross-entropy", "mwnet", "gdw")
+WEIGHTING = ("mwnet", "gdw")
+
+
+def splits(classes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the confirmed pictures and of all others."""
+    random = np.random.default_rng([seed, 1])
+    sure = [random.choice(np.flatnonzero(classes == c), CONFIRMED, replace=False) for c in np.unique(classes)]
+    sure = np.sort(np.concatenate(sure))
+    return sure, np.setdiff1d(np.arange(len(classes)), sure)
+
+
+def observed_labels(dataset: Dataset, table: Path, seed: int) -> dict[str, np.ndarray]:
+    """Label sets by name: those of people, the same in each split, and drawn ones."""
+    rows = read_table(table)
+    here = set(dataset.paths)
+    used = [row for row, path in enumerate(rows.paths) if path in here]  # the folder may hold a part of the pictures
+    columns = {name: [words[row] for row in used] for name, words in rows.columns.items()}
+    rows = replace(rows, paths=[rows.paths[row] for row in used], columns=columns)
+    found = {name: labels_by_path(rows, column, dataset).numpy() for name, column in HUMAN.items()}
+    random = generator(seed, "noise")
+    matrix = transition_matrix("uniform", RATE, len(dataset.class_names), random)
+    return found | {UNIFORM: corrupt_labels(dataset.labels, matrix, random).numpy()}
+
+
+def rankings(
+    dataset: Dataset, features: np.ndarray, observed: np.ndarray, sure: np.ndarray, rest: np.ndarray, seed: int,
+    methods: Sequence[str],
+) -> tuple[dict[str, np.ndarray], int]:
+    """Every ranking of the pictures that are not confirmed (low: suspicious), and cleanlab's number of wrong labels."""
+    labels, classes, right = observed[rest], len(dataset.class_names), dataset.labels.numpy()[sure]
+    folds = tuple(fold_of(observed, FOLDS, seed=one)[rest] for one in (2 * seed, 2 * seed + 1))
+    known = features[sure], right
+    both, alone = (predictions(features[rest], labels, folds, classes, k) for k in (known, None))
+    confirmed = trained_log_probs(*known, None, features[rest], classes, CONFIRMED_FREEDOM)
+    product = normalised(both.first + PRODUCT * confirmed)
+    found = {
+        BASE: self_confidence(both.first, labels),
+        OURS: observed_log_probs(both.combined, labels),
+        "combined, nothing confirmed": observed_log_probs(alone.combined, labels),
+        "one round, product with confirmed": observed_log_probs(product, labels),
+        "confirmed pictures alone": observed_log_probs(confirmed, labels),
+    }
+    for method in methods:
+        run = run_method(
+            dataset.images[rest], torch.from_numpy(labels), (dataset.images[sure], torch.from_numpy(right)),
+            dataset.class_names, dataset.pixels, Experiment(features=LITE0, method=method, seed=seed),
+        )  # fmt: skip
+        found[f"{method}: probability in sample"] = observed_log_probs(run.log_probs, labels)
+        if method in WEIGHTING:
+            found[f"{method}: weights"] = run.weights
+    return found, probably_wrong(confident_joint(both.first, labels))
+
+
+def scores(trust: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
+    """How well a ranking finds the wrong labels. ``k`` is how many there are."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    order = np.argsort(trust, kind="stable")
+    values = roc_auc_score(wrong, -trust), average_precision_score(wrong, -trust)
+    at = [float(wrong[order[:count]].mean()) for count in (TOP, int(wrong.sum()))]
+    return {name: round(float(value), DIGITS) for name, value in zip(METRICS, [*values, *at], strict=True)}
+
+
+def one_split(dataset: Dataset, features: np.ndarray, table: Path, seed: int, methods: Sequence[str]) -> dict:
+    """Scores of every ranking on every label set, and the estimated beside the true number of wrong labels."""
+    truth = dataset.labels.numpy()
+    sure, rest = splits(truth, seed)
+    found: dict = {"seed": seed, "scores": {}, "wrong": {}}
+    for name, observed in observed_labels(dataset, table, seed).items():
+        made, estimate = rankings(dataset, features, observed, sure, rest, seed, methods)
+        wrong = observed[rest] != truth[rest]
+        found["scores"][name] = {ranking: scores(trust, wrong) for ranking, trust in made.items()}
+        found["wrong"][name] = {"estimated": estimate, "true": int(wrong.sum())}
+    folds = (fold_of(truth, FOLDS, seed=2 * seed)[rest],) * 2
+    first = predictions(features[rest], truth[rest], folds, len(dataset.class_names)).first
+    found["wrong"][CLEAN] = {"estimated": probably_wrong(confident_joint(first, truth[rest])), "true": 0}
+    return found
+
+
+def report(found: Sequence[dict]) -> str:
+    """Means over splits as Markdown, and each ranking's difference from cleanlab's, paired by split."""
+    lines = []
+    for name in found[0]["scores"]:
+        lines += [f"### {name}", "", f"| ranking | {' | '.join(METRICS)} | average precision − cleanlab's |"]
+        lines.append("| --- " * (len(METRICS) + 2) + "|")
+        for ranking in found[0]["scores"][name]:
+            values = {m: [split["scores"][name][ranking][m] for split in found] for m in METRICS}
+            base = [split["scores"][name][BASE]["average precision"] for split in found]
+            difference = "" if ranking == BASE else _signed(values["average precision"], base)
+            cells = " | ".join(f"{np.mean(values[m]):.3f}" for m in METRICS)
+            lines.append(f"| {ranking} | {cells} | {difference} |")
+        lines.append("")
+    lines += ["| labels | estimated wrong | truly wrong |", "| --- | --- | --- |"]
+    for name in found[0]["wrong"]:
+        both = [np.mean([split["wrong"][name][kind] for split in found]) for kind in ("estimated", "true")]
+        lines.append(f"| {name} | {both[0]:.0f} | {both[1]:.0f} |")
+    return "\n".join(lines)
+
+
+def _signed(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    difference = paired_difference(ours, theirs)
+    if np.isnan(difference.low):
+        return f"{difference.mean:+.3f} (one split)"
+    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run every split that the file does not hold, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, metavar="FOLDER")
+    parser.add_argument("--labels", required=True, type=Path, metavar="TABLE")
+    parser.add_argument("--features", default=LITE0, metavar="NAME")
+    parser.add_argument("--splits", type=int, default=10, metavar="N", help="how many (default: 10)")
+    parser.add_argument("--method", action="append", help=f"only these runs (default: {', '.join(METHODS)})")
+    parser.add_argument("--json", type=Path, metavar="FILE", required=True)
+    options = parser.parse_args(arguments)
+    files.check_writable(options.json)
+    found = files.read_json(options.json)["splits"] if options.json.exists() else []
+    dataset = dataset_of(Experiment(dataset=options.data, features=options.features))
+    dataset = replace(dataset, pictures=None)
+    features = standardised(dataset.images.numpy())
+    done = {split["seed"] for split in found}
+    for seed in tqdm([seed for seed in range(options.splits) if seed not in done], unit="split"):
+        found.append(one_split(dataset, features, options.labels, seed, options.method or METHODS))
+        record = {"command": "python -m benchmarks.audit", "features": options.features, "machine": machine()}
+        record |= {"pictures": len(dataset.labels), "confirmed per class": CONFIRMED, "splits": found}
+        files.write(options.json, json.dumps(record, indent=1) + "\n")
+    print(report(found))
+
+
+if __name__ == "__main__":
+    main()

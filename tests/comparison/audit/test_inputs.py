@@ -1,0 +1,119 @@
+"""What an audit is given: every disagreement is one sentence, before a picture is decoded."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gdw.comparison.audit import inputs
+from gdw.comparison.audit.inputs import check_counts, confirmed_of, list_folder, picture_size, read_confirmed
+from gdw.data.dataset import Dataset
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for shade, name in enumerate(("cat", "dog")):
+        for place in range(6):
+            path = tmp_path / "pets" / name / f"{place}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), 40 * shade + place).save(path)
+    return tmp_path / "pets"
+
+
+def confirm(tmp_path, text):
+    file = tmp_path / "confirmed.csv"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_a_folder_is_listed_without_decoding(pets, monkeypatch):
+    monkeypatch.setattr("gdw.data.folder.read_picture", None)
+    found = list_folder(pets)
+    assert found.class_names == ("cat", "dog")
+    assert found.paths[:2] == ("cat/0.png", "cat/1.png")
+    assert found.labels == (0,) * 6 + (1,) * 6
+
+
+def test_a_flat_folder_with_a_table_is_listed(tmp_path, pets):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for file in (pets / "cat").iterdir():
+        file.rename(flat / file.name)
+    with pytest.raises(ValueError, match=r"no class folders.*or a table of labels: --labels"):
+        list_folder(flat)
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("path\tlabel\n" + "".join(f"{n}.png\t{'owl' if n % 2 else 'fox'}\n" for n in range(6)), "utf-8")
+    found = list_folder(flat, labels)
+    assert (found.class_names, found.labels) == (("fox", "owl"), (0, 1, 0, 1, 0, 1))
+    assert len(inputs.load_pictures(flat, labels, None, None).labels) == 6
+
+
+def test_confirmed_pictures_are_matched_by_path(tmp_path, pets):
+    file = confirm(tmp_path, "path,label\ncat\\1.png,dog\n./dog/2.png,dog\ndog/2.png,dog\n")
+    assert read_confirmed(file, list_folder(pets)) == {1: 1, 8: 1}
+
+
+def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
+    assert read_confirmed(confirm(tmp_path, "path,label\n"), list_folder(pets)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,label\ncat/9.png,cat\n", "no picture here is called cat/9.png; a picture here is cat/0.png"),
+        ("path,label\ncat/1.png,dgo\n", "unknown class in .*confirmed.csv 'dgo'; did you mean 'dog'"),
+        ("path,label\ncat/1.png,cat\ncat/1.png,dog\n", "confirmed twice, as cat in row 1 and as dog in row 2"),
+        ("path,label\ncat/1.png\n", "row 1 has 1 fields"),
+        ("file,colour,shape\ncat/1.png,a,b\n", "several sets of labels"),
+        ("", "empty"),
+    ],
+)  # fmt: skip
+def test_a_confirmed_file_that_disagrees_is_refused(tmp_path, pets, text, said):
+    with pytest.raises(ValueError, match=said):
+        read_confirmed(confirm(tmp_path, text), list_folder(pets))
+
+
+def test_pictures_of_the_test_set_may_be_confirmed_and_are_not_needed(tmp_path, pets):
+    (tmp_path / "split").mkdir()
+    pets.rename(tmp_path / "split" / "train")
+    for name in ("cat", "dog"):
+        (tmp_path / "split" / "test" / name).mkdir(parents=True)
+        Image.new("L", (8, 8), 200).save(tmp_path / "split" / "test" / name / "t.png")
+    file = confirm(tmp_path, "path,label\ntest/cat/t.png,cat\ncat/1.png,cat\n")
+    assert read_confirmed(file, list_folder(tmp_path / "split")) == {1: 0}
+
+
+def test_too_few_pictures_of_a_class_are_refused():
+    labels = [0] * 6 + [1] * 6
+    check_counts(labels, {}, ("cat", "dog"), 5)
+    check_counts(labels, {0: 0, 1: 1, 2: 0, 3: 1}, ("cat", "dog"), 2)
+    with pytest.raises(ValueError, match="confirm at least 2 pictures of each class, or none at all: dog has 1"):
+        check_counts(labels, {0: 0, 1: 0, 6: 1}, ("cat", "dog"), 3)
+    with pytest.raises(ValueError, match="each class needs at least 5 pictures.*: cat has 4"):
+        check_counts(labels, {0: 0, 1: 1, 6: 1, 7: 0}, ("cat", "dog"), 4 + 1)
+
+
+def test_pictures_are_read_at_the_size_of_the_network(tmp_path, pets):
+    small = list_folder(pets)
+    assert picture_size(small, None) is None
+    assert picture_size(small, "tf_efficientnet_lite0") is None  # all are 8 x 8
+    Image.new("L", (300, 200), 0).save(pets / "cat" / "large.png")
+    mixed = list_folder(pets)
+    assert picture_size(mixed, "tf_efficientnet_lite0") == 224
+    assert picture_size(mixed, "tf_efficientnet_lite0", 160) == 160
+    with pytest.raises(ValueError, match=r"unknown network 'resnet18x'; did you mean '.*resnet"):
+        picture_size(mixed, "resnet18x")
+
+
+def test_confirmed_pictures_from_python():
+    data = Dataset("own", ("cat", "dog"), np.zeros((4, 1, 2, 2), np.uint8), [0, 1, 0, 1], paths=("a", "b", "c", "d"))
+    assert confirmed_of({"b": "cat", 3: 1}, data) == {1: 0, 3: 1}
+    assert confirmed_of(None, data) == {}
+    for given, said in (
+        ({"z": "cat"}, "no picture of own is called 'z'"), ({"a": "cta"}, "did you mean 'cat'"),
+        ({9: 0}, "must be at most 3"), ({0: 5}, "must be at most 1"), ([1], "a dictionary from pictures to classes"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            confirmed_of(given, data)
+    with pytest.raises(ValueError, match="not a folder of pictures"):
+        confirmed_of("confirmed.csv", Dataset("own", ("cat", "dog"), torch.zeros(2, 3), [0, 1]))

@@ -1,0 +1,166 @@
+"""``gdw.audit`` and ``gdw audit`` on a folder of digits, a fifth of them in the wrong class."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import gdw
+from gdw.__main__ import main
+from gdw.comparison.audit import command
+from gdw.comparison.audit.by_method import _mean_of_seen, upside_down
+from gdw.data.folder import load_folder
+
+CLASSES, EACH, WRONG = 4, 60, 0.2
+CONFIRMED = 5  # of each class
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Digits 0 to 3 as PNG; the file's name tells the truth, its folder may not."""
+    digits, random = gdw.load_dataset("digits"), np.random.default_rng(0)
+    root = tmp_path_factory.mktemp("audit") / "digits"
+    for digit in range(CLASSES):
+        places = (digits.labels == digit).nonzero().flatten()[:EACH].tolist()
+        wrong = set(random.choice(places[CONFIRMED:], int(WRONG * EACH), replace=False).tolist())
+        for place in places:
+            there = (digit + random.integers(1, CLASSES)) % CLASSES if place in wrong else digit
+            file = root / str(there) / f"{digit}_{place}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((digits.images[place, 0].numpy() * 15).astype(np.uint8)).save(file)
+    return root
+
+
+def truth(path):
+    return path.split("/")[1].split("_")[0]
+
+
+@pytest.fixture(scope="module")
+def confirmed(folder):
+    found = {}
+    for digit in range(CLASSES):
+        right = sorted((folder / str(digit)).glob(f"{digit}_*.png"))[:CONFIRMED]
+        found |= {f"{digit}/{file.name}": str(digit) for file in right}
+    return found
+
+
+def precision(table, count):
+    first = table.head(count)
+    return np.mean([truth(row.path) != row.observed for row in first.itertuples()])
+
+
+def test_the_wrong_fifth_comes_first(folder, confirmed):
+    found = gdw.audit(load_folder(folder), confirmed, features=None)
+    count = int(WRONG * EACH) * CLASSES
+    assert len(found.table) == CLASSES * EACH
+    assert precision(found.table, count) > 0.85
+    wrong = [row for row in found.table.head(count).itertuples() if truth(row.path) != row.observed]
+    assert np.mean([truth(row.path) == row.proposed for row in wrong]) > 0.9
+    assert abs(found.probably_wrong - count) < 0.3 * count
+    assert found.pairs["pictures"].sum() == pytest.approx(found.probably_wrong, abs=CLASSES**2)
+    assert f"{len(confirmed)} pictures are confirmed; 0 of them had another label" in found.notes[-1]
+
+
+def test_without_confirmed_pictures_it_ranks_and_says_what_it_cannot_know(folder):
+    found = gdw.audit(load_folder(folder), features=None)
+    assert precision(found.table, 40) > 0.85
+    assert any("no picture is confirmed" in note and "cannot see" in note for note in found.notes)
+    again = gdw.audit(load_folder(folder), features=None, ranking="self-confidence")
+    assert precision(again.table, 40) > 0.85
+    assert not again.table["score"].equals(found.table["score"])
+
+
+def test_the_same_numbers_twice(folder):
+    one, two = (gdw.audit(load_folder(folder), features=None, seed=3) for _ in range(2))
+    pd.testing.assert_frame_equal(one.table, two.table)
+
+
+def test_a_confirmed_error_is_certain(folder, confirmed):
+    path = next(f"3/{file.name}" for file in sorted((folder / "3").iterdir()) if not file.name.startswith("3_"))
+    found = gdw.audit(load_folder(folder), confirmed | {path: truth(path)}, features=None)
+    assert found.table.iloc[0]["path"] == path
+    assert found.table.iloc[0]["reason"] == f"you confirmed it as {truth(path)}, not 3"
+
+
+def test_weights_rank_only_with_confirmed_pictures(folder, confirmed):
+    data = load_folder(folder)
+    counted = []
+    found = gdw.audit(data, confirmed, features=None, ranking="weights", method="mwnet",
+                      progress=lambda *done: counted.append(done))  # fmt: skip
+    assert counted[-1][0] == "epochs"
+    assert counted[-1][1] == counted[-1][2]
+    assert len(found.table) == len(data.labels)
+    with pytest.raises(ValueError, match="the ranking by weights of mwnet needs confirmed pictures"):
+        gdw.audit(data, features=None, ranking="weights", method="mwnet")
+    with pytest.raises(ValueError, match="unknown ranking 'weight'; did you mean 'weights'"):
+        gdw.audit(data, features=None, ranking="weight")
+
+
+def test_weights_that_are_upside_down_are_said():
+    likely = np.log(np.linspace(0.1, 0.9, 20))
+    assert upside_down(np.linspace(0, 1, 20), likely, "gdw") is None
+    assert upside_down(np.ones(20), likely, "gdw") is None
+    assert "the weights of mwnet are upside down" in upside_down(np.linspace(1, 0, 20), likely, "mwnet")
+
+
+def test_a_picture_that_an_epoch_left_out_has_the_mean_of_the_others():
+    weights = np.array([[1.0, np.nan, np.nan], [3.0, 2.0, np.nan]])
+    np.testing.assert_allclose(_mean_of_seen(weights), [2, 2, 2])
+
+
+def test_the_command_writes_both_files_and_replaces_its_own(folder, confirmed, tmp_path, capsys):
+    file = tmp_path / "confirmed.csv"
+    file.write_text("path,label\n" + "".join(f"{path},{label}\n" for path, label in confirmed.items()), "utf-8")
+    asked = ["audit", str(folder), "--confirmed", str(file), "--csv", str(tmp_path / "s.csv"), "--html",
+             str(tmp_path / "s.html"), "--features", "pixels", "--top", "30"]  # fmt: skip
+    assert main(asked) == 0
+    assert main(asked) == 0
+    printed = capsys.readouterr().out
+    assert "labels are wrong: an estimate, usually too high" in printed
+    table = pd.read_csv(tmp_path / "s.csv", dtype=str)
+    assert list(table.columns) == ["path", "observed", "proposed", "score", "rank", "reason"]
+    assert precision(table, 40) > 0.85
+    assert (tmp_path / "s.html").read_text("utf-8").count("<img") == 30
+
+
+def test_a_flat_folder_with_a_table(folder, tmp_path, capsys):
+    (tmp_path / "flat").mkdir()
+    rows = ["path,label"]
+    for file in sorted(folder.rglob("*.png")):
+        (tmp_path / "flat" / file.name).write_bytes(file.read_bytes())
+        rows.append(f"{file.name},class {file.parent.name}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows), "utf-8")
+    asked = ["audit", str(tmp_path / "flat"), "--labels", str(tmp_path / "labels.csv"), "--features", "pixels"]
+    assert main(asked) == 0
+    printed = capsys.readouterr().out
+    assert "no picture is confirmed" in printed
+    assert "nothing is written: --csv FILE keeps the table" in printed
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--csv", "none/s.csv"], "there is no folder none"),
+        (["--csv", "mine.csv"], "mine.csv is there already and is not an audit's CSV file"),
+        (["--confirmed", "mine.csv"], "no picture here is called a"),
+        (["--confirmed", "none.csv"], "no file none.csv"),
+        (["--features", "resnet18x"], "unknown network 'resnet18x'; did you mean"),
+        (["--ranking", "weigths"], "unknown ranking 'weigths'; did you mean 'weights'"),
+        (["--ranking", "weights"], "needs confirmed pictures"),
+        (["--method", "gwd"], "unknown method 'gwd'; did you mean 'gdw'"),
+        (["--folds", "100"], "each class needs at least 100 pictures"),
+        (["--folds", "1"], "--folds must be at least 2"),
+        (["--top", "0"], "--top must be at least 1"),
+        (["--labels", "none.csv"], "none.csv"),
+    ],
+)
+def test_what_is_wrong_is_said_before_a_picture_is_decoded(folder, more, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_text("path,label\na,b\n", "utf-8")
+    monkeypatch.setattr(command, "load_pictures", lambda *given: pytest.fail("pictures were decoded"))
+    assert main(["audit", str(folder), *more]) == 2
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert shown.startswith("gdw: ")
+    assert len(shown.splitlines()) == 1
+    assert (tmp_path / "mine.csv").read_text("utf-8") == "path,label\na,b\n"
