@@ -21,7 +21,7 @@ class Still(Picture):
     def __init__(self, figure: Figure, alt: str):
         super().__init__()
         self.show(figure, alt)
-        self.value = small(self.value)
+        self.value = _small(self.value)
 
     def __repr__(self) -> str:
         return f"Still({self.alt!r})"
@@ -31,8 +31,7 @@ class Still(Picture):
         return data | {"text/plain": repr(self)}, metadata
 
 
-def small(png: bytes) -> bytes:
-    """The picture in a palette of ``COLOURS``: a third of the bytes."""
+def _small(png: bytes) -> bytes:
     buffer = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS).save(buffer, format="png", optimize=True)
     return buffer.getvalue()

@@ -3,9 +3,12 @@
 A page that is opened from a file may not fetch another file, but it may load a script.
 """
 
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
+
+from PIL import Image
 
 import gdw
 import gdw_notebooks.panels
@@ -15,7 +18,6 @@ from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
 from gdw_notebooks.panels.stepper import BilevelStepper
-from gdw_notebooks.panels.still import small
 from gdw_notebooks.recorded.histories import load
 from tools.website.lab import lab_data
 
@@ -23,7 +25,8 @@ PANELS = Path(gdw_notebooks.panels.__file__).parent
 MICROSCOPE_EPOCHS = 5  # by then the network has a belief, and wrong labels are not yet learnt by heart
 INSTANCES = 6  # mislabelled ones, and as many clean ones
 STATE = ("instances", "index", "mode", "weights", "weight", "show", "large")  # what microscope.js asks its model for
-EVERY_EPOCH, THEN_EVERY = 10, 5  # the ledger's frames: weights change most at the beginning
+EVERY_EPOCH, THEN_EVERY = 10, 10  # the ledger's frames: weights change most at the beginning
+COLOURS = 128  # of a frame
 FRONT_END_EXPORT = "export default { render };"
 
 
@@ -79,12 +82,19 @@ def stepper_frames(folder: Path) -> dict:
 
 
 def ledger_frames(folder: Path) -> dict:
-    """The first epochs one by one, then every fifth."""
+    """The first epochs one by one, then every tenth."""
     runs = load("05-long-tail")
     panel = FlowLedger([runs["gdw"][0], runs["gdw-tied"][0]])
     last = panel.epoch.max
     epochs = [*range(1, EVERY_EPOCH + 1), *range(EVERY_EPOCH + THEN_EVERY, last + 1, THEN_EVERY)]
     return {"step": "Epoch", "menu": "", "variants": {"": frames(panel, panel.epoch, epochs, folder, "ledger")}}
+
+
+def smaller(png: bytes) -> bytes:
+    """The picture in a palette: half the bytes; the quick way, since there are many."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(buffer, format="png")
+    return buffer.getvalue()
 
 
 def frames(panel: Panel, slider, values: Iterable[int], folder: Path, name: str) -> list[dict]:
@@ -93,6 +103,6 @@ def frames(panel: Panel, slider, values: Iterable[int], folder: Path, name: str)
     for value in values:
         slider.value = value
         file = folder / f"{name}-{value:02d}.png"
-        file.write_bytes(small(panel.picture.value))
+        file.write_bytes(smaller(panel.picture.value))
         made.append({"value": value, "file": f"{folder.name}/{file.name}", "alt": panel.picture.alt})
     return made

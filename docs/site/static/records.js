@@ -93,10 +93,10 @@
 
   // ---- what is drawn ------------------------------------------------------------------------------------------
 
-  function canvas(low, high, xLabels, yLabel, words) {
+  function canvas(low, high, xLabels, words) {
     const em = parseFloat(getComputedStyle(picture).fontSize), width = Math.max(picture.clientWidth, 240);
     const height = Math.min(Math.max(0.5 * width, 17 * em), 30 * em);
-    const box = { left: 3.4 * em, right: width - em, top: 2.2 * em, bottom: height - 3.4 * em, em };
+    const box = { left: 3.4 * em, right: width - em, top: 0.8 * em, bottom: height - 2 * em, em };
     box.y = (value) => box.bottom - ((value - low) / (high - low)) * (box.bottom - box.top);
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words });
     for (let k = 0; k <= 4; k += 1) {
@@ -106,7 +106,6 @@
     }
     xLabels.forEach(([x, text]) => svg.append(
       draw("text", { x: box.left + x * (box.right - box.left), y: box.bottom + 1.4 * em, "text-anchor": "middle" }, text)));
-    svg.append(draw("text", { x: 0, y: em }, yLabel));
     return [svg, box];
   }
   const xAt = (box, e) => box.left + ((e - 1) / Math.max(epochs() - 1, 1)) * (box.right - box.left);
@@ -129,8 +128,7 @@
   const overSeeds = (values, how) => values[0].map((_, e) => how(values.map((seed) => seed[e])));
 
   function curves() {
-    const [svg, box] = canvas(0, 100, epochLabels(), "test accuracy in %; line: mean, band: lowest to highest seed",
-      `Curves of test accuracy up to epoch ${epoch}. ${said()}`);
+    const [svg, box] = canvas(0, 100, epochLabels(), `Curves of test accuracy up to epoch ${epoch}. ${said()}`);
     const rows = [];
     chosen().forEach((method, k) => {
       const values = runs(method, "accuracy"), { color } = data.methods[method];
@@ -138,12 +136,12 @@
       line(svg, box, overSeeds(values, mean), color, DASHES[k]);
       values.forEach((seed, s) => rows.push([title(method), s, seed[epoch - 1]?.toFixed(1)]));
     });
-    return [svg, ["method", "seed", `test accuracy in %, epoch ${epoch}`], rows];
+    return ["Test accuracy in %. Line: mean, band: lowest to highest seed.", svg, ["method", "seed", `test accuracy in %, epoch ${epoch}`], rows];
   }
   function classes() {
     const { class_names: names, class_counts: counts } = scenario(), wide = 1 / names.length;
     const [svg, box] = canvas(0, 100, names.map((name, c) => [(c + 0.5) * wide, name]),
-      `accuracy of each class in %, epoch ${epoch}; mean of the seeds`, `Accuracy of each class at epoch ${epoch}. ${said()}`);
+      `Accuracy of each class at epoch ${epoch}. ${said()}`);
     const rows = names.map((name, c) => [name, counts[c]]), span = (box.right - box.left) * wide;
     chosen().forEach((method, k) => {
       names.forEach((_, c) => {
@@ -153,13 +151,13 @@
         rows[c].push(value.toFixed(1));
       });
     });
-    return [svg, ["class", "training images", ...chosen().map(title)], rows];
+    return [`Accuracy of each class in % at epoch ${epoch}, mean of the seeds.`, svg, ["class", "training images", ...chosen().map(title)], rows];
   }
   function weights() {
     const all = chosen().map((method) => data.flows.map((_, f) =>
       overSeeds(runs(method, "weights"), (v) => mean(v.map((flows) => flows[f])))));
     const most = Math.max(1, ...all.flat(2).filter((value) => value !== null));
-    const [svg, box] = canvas(0, Math.ceil(most * 2) / 2, epochLabels(), "mean weight of the flows of mislabelled pictures",
+    const [svg, box] = canvas(0, Math.ceil(most * 2) / 2, epochLabels(),
       `Mean weights of the flows of mislabelled pictures up to epoch ${epoch}.`);
     const rows = [];
     chosen().forEach((method, k) => data.flows.forEach((flow, f) => {
@@ -170,7 +168,7 @@
       svg.append(draw("text", { x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2, "text-anchor": "middle" },
         "No picture is mislabelled in what these methods train on."));
     }
-    return [svg, ["method", "flow", `mean weight, epoch ${epoch}`], rows];
+    return ["Mean weight of the flows of mislabelled pictures.", svg, ["method", "flow", `mean weight, epoch ${epoch}`], rows];
   }
 
   function legend() {
@@ -192,8 +190,8 @@
     slider.setAttribute("aria-valuetext", `epoch ${epoch}`);
     where.textContent = `epoch ${epoch} of ${epochs()}`;
     if (finding.textContent !== said()) finding.textContent = said();
-    const [svg, head, rows] = { curves, classes, weights }[view.value]();
-    picture.replaceChildren(svg, legend());
+    const [caption, svg, head, rows] = { curves, classes, weights }[view.value]();
+    picture.replaceChildren(make("p", { class: "caption" }, caption), legend(), svg);
     if (!table.open) return;
     const cells = (tag, texts) => make("tr", {}, ...texts.map((text) => make(tag, {}, String(text))));
     table.lastElementChild.replaceChildren(make("table", {}, make("thead", {}, cells("th", head)),
