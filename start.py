@@ -164,7 +164,8 @@ def clean(options):
 
 # Each with what it does; names after the command go to those that take them.
 COMMANDS = {
-    "lab": lab, "demo": demo, "test": test, "notebooks": notebooks, "site": site, "lint": lint, "setup": setup, "clean": clean,
+    "lab": lab, "demo": demo, "test": test, "notebooks": notebooks, "site": site,
+    "lint": lint, "setup": setup, "clean": clean,
 }  # fmt: skip
 TAKES_NAMES = ("demo", "notebooks", "site")
 

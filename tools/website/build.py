@@ -23,7 +23,8 @@ def gather(root: Path, source: Path) -> None:
             shutil.copy(file, source / "docs")
     chapters = notebooks(root, source / "notebooks")
     index = (source / "index.md").read_text("utf-8")
-    (source / "index.md").write_text(index.replace(LISTED, "\n".join(f"notebooks/{name}" for name in chapters)), "utf-8")
+    listed = "\n".join(f"notebooks/{name}" for name in chapters)
+    (source / "index.md").write_text(index.replace(LISTED, listed), "utf-8")
     write_live_data(source / "static")
 
 
@@ -51,7 +52,8 @@ def build(target: Path, source: Path, root: Path = ROOT) -> None:
 
     gather(root, source)
     shutil.rmtree(target, ignore_errors=True)
-    status = build_main(["-q", "-W", "--keep-going", "-b", "html", "-d", str(source / ".doctrees"), str(source), str(target)])
+    options = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(source / ".doctrees")]
+    status = build_main([*options, str(source), str(target)])
     if status:
         raise RuntimeError("Sphinx did not finish the site; the lines above say why")
     (target / ".nojekyll").touch()  # hosts that would leave out folders with an underscore

@@ -1,4 +1,4 @@
-"""The lab's records: recorded runs cut down to what the browser draws, and every pair's difference with its interval."""
+"""The lab's records: recorded runs cut down to what the browser draws, and each pair's difference with its interval."""
 
 from collections.abc import Sequence
 from itertools import combinations

@@ -191,7 +191,7 @@
     where.textContent = `epoch ${epoch} of ${epochs()}`;
     if (finding.textContent !== said()) finding.textContent = said();
     const [caption, svg, head, rows] = { curves, classes, weights }[view.value]();
-    picture.replaceChildren(make("p", { class: "caption" }, caption), legend(), svg);
+    picture.replaceChildren(make("p", { class: "axis" }, caption), legend(), svg);
     if (!table.open) return;
     const cells = (tag, texts) => make("tr", {}, ...texts.map((text) => make(tag, {}, String(text))));
     table.lastElementChild.replaceChildren(make("table", {}, make("thead", {}, cells("th", head)),
