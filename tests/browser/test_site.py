@@ -125,18 +125,18 @@ def test_the_lab_says_what_the_records_say(window):
     page = window("live/lab")
     finding, data = page.locator(".finding"), lab_data()["scenarios"]
     for name, runs in by_scenario().items():
-        page.get_by_label("Scenario").select_option(name)
-        page.get_by_label("Method").select_option("gdw")
-        page.get_by_label("beside").select_option("mwnet")
+        page.get_by_label("Scenario", exact=True).select_option(name)
+        page.get_by_label("Method", exact=True).select_option("gdw")
+        page.get_by_label("beside", exact=True).select_option("mwnet")
         mean = sum(history.accuracy for history in runs["gdw"]) / len(runs["gdw"])
         expect(finding).to_contain_text(f"GDW {mean:.1f} %")
         stored = data[name]["differences"]
         turned = -1 if "mwnet|gdw" in stored else 1
         low, high = sorted(turned * bound for bound in stored["mwnet|gdw" if turned < 0 else "gdw|mwnet"][-1][1:])
         expect(finding).to_contain_text(f"[{signed(low)}, {signed(high)}], paired over {len(runs['gdw'])} seeds")
-    page.get_by_label("Seeds").select_option("1")
+    page.get_by_label("Seeds", exact=True).select_option("1")
     expect(finding).to_contain_text("one seed has no interval")
-    page.get_by_label("beside").select_option("gdw")
+    page.get_by_label("beside", exact=True).select_option("gdw")
     expect(finding).to_contain_text("Choose two different methods")
 
 
@@ -152,9 +152,9 @@ def test_the_lab_is_played_and_shows_three_views(window):
     page.get_by_role("slider", name="Epoch").press("End")
     drawing = page.locator(".drawing > svg")
     expect(drawing.locator("path")).to_have_count(2)
-    page.get_by_label("View").select_option("classes")
+    page.get_by_label("View", exact=True).select_option("classes")
     expect(drawing.locator("rect")).to_have_count(20)
-    page.get_by_label("View").select_option("weights")
+    page.get_by_label("View", exact=True).select_option("weights")
     expect(drawing.locator("path")).to_have_count(6)
     page.get_by_text("Data as a table").click()
     expect(page.locator(".gdw-records tbody tr")).to_have_count(6)

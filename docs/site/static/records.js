@@ -27,7 +27,7 @@
   // ---- what is chosen -----------------------------------------------------------------------------------------
 
   const menu = (label, entries, changed) => {
-    const select = make("select", { onchange: changed }, ...entries.map(([value, text]) => make("option", { value }, text)));
+    const select = make("select", { "aria-label": label, onchange: changed }, ...entries.map(([value, text]) => make("option", { value }, text)));
     return [select, make("label", {}, `${label} `, select)];
   };
   const [scenarios, scenarioLabel] = menu("Scenario", Object.entries(data.scenarios).map(([k, s]) => [k, s.title]), enter);
