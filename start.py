@@ -4,6 +4,7 @@
     python start.py demo                 the classroom page, without code
     python start.py test                 unit tests, all notebooks, and the pages in a real browser
     python start.py notebooks [01 ...]   build the notebooks from their sources
+    python start.py site                 the course as a static folder, build/site
     python start.py lint                 the code's style
     python start.py setup                only make .venv with everything in it
     python start.py clean                remove .venv and what builds and tests leave
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 READY = VENV / ".ready"  # as new as the last finished installation
 ASKED_FOR = ("pyproject.toml", "constraints.txt")
-EXTRAS = "course,features,audit,dask,test"
+EXTRAS = "course,features,audit,dask,site,test"
 OLDEST, NEWEST = (3, 11), (3, 14)
 
 FIRST = "notebooks/00_start_here.ipynb"
@@ -138,6 +139,12 @@ def notebooks(options):
     run("-m", "tools.build_notebooks", *options.names)
 
 
+def site(options):
+    """Build the course as a static folder, build/site, that needs no server and no network."""
+    setup(options)
+    run("-m", "tools.build_site", *options.names)
+
+
 def lint(options):
     """Check the code's style."""
     setup(options)
@@ -157,9 +164,10 @@ def clean(options):
 
 # Each with what it does; names after the command go to those that take them.
 COMMANDS = {
-    "lab": lab, "demo": demo, "test": test, "notebooks": notebooks, "lint": lint, "setup": setup, "clean": clean,
+    "lab": lab, "demo": demo, "test": test, "notebooks": notebooks, "site": site,
+    "lint": lint, "setup": setup, "clean": clean,
 }  # fmt: skip
-TAKES_NAMES = ("demo", "notebooks")
+TAKES_NAMES = ("demo", "notebooks", "site")
 
 
 def main(arguments=None):

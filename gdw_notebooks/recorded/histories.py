@@ -19,6 +19,7 @@ from gdw.data.corruption import corrupt_labels, transition_matrix
 from gdw.data.randomness import generator
 from gdw.data.task import Split, Task
 from gdw_notebooks.recorded import places
+from gdw_notebooks.recorded.scenarios import SCENARIOS
 
 HISTORIES = places.notebooks() / "histories"
 DIGITS = 4  # significant ones, of every stored number
@@ -139,6 +140,16 @@ def _real_pictures(seeds: Sequence[int]) -> Iterator[Run]:
             yield Run(f"{method}, augmented", base.with_(method=method, seed=seed, augment=True), keep=keep)
 
 
+def _lab(seeds: Sequence[int]) -> Iterator[Run]:
+    """What the static page's lab plays: three scenarios of the lab, about a minute of a core for a seed."""
+    keep = ("test_loss", "test_accuracy", "class_accuracy", "flow_weight")
+    for seed in seeds:
+        for scenario in ("uniform 60", "flip 40", "long tail 0.02"):
+            base = SCENARIOS[scenario].with_(seed=seed, precision="float64")
+            for method in ("only-clean", "cross-entropy", "l2rw", "mwnet", "gdw-tied", "gdw"):
+                yield Run(f"{scenario} / {method}", base.with_(method=method), keep=keep)
+
+
 RECORDINGS = {
     "03-clean-set": (_clean_set, 3),
     "03-same-fifty": (_same_fifty, 5),
@@ -146,6 +157,7 @@ RECORDINGS = {
     "05-noisy": (_noisy, 5),
     "05-long-tail": (_long_tail, 5),
     "08-real-pictures": (_real_pictures, 3),
+    "lab": (_lab, 5),
 }
 
 

@@ -5,6 +5,7 @@ from playwright.sync_api import Page
 
 OUTPUTS = ".jp-OutputArea-output"  # of a notebook in JupyterLab: what is ours there; its own menus and bars are not
 BARS = ("serious", "critical")  # axe's words for findings that keep people out
+NO_PRELOAD = {"preload": False}  # axe would fetch the style sheets again, which a page from a file may not
 FAR = 80  # presses of Tab that surely cross a panel
 
 
@@ -14,7 +15,7 @@ def barriers(page: Page, within: str | None = None) -> list[tuple[str, str]]:
     Args:
         within: a CSS selector; what it does not match is not ours, and is left out.
     """
-    found = Axe().run(page, context=within).response["violations"]
+    found = Axe().run(page, context=within, options=NO_PRELOAD).response["violations"]
     return [(v["id"], node["html"]) for v in found if v["impact"] in BARS for node in v["nodes"]]
 
 

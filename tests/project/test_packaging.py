@@ -64,7 +64,7 @@ def test_conda_environment_asks_for_what_the_project_asks():
 def test_every_pin_is_a_name_and_a_number():
     for pin in pinned():
         assert pin.url is None
-        assert re.fullmatch(r"==\d+(\.\d+)*(\.post\d+)?", str(pin.specifier)), pin
+        assert re.fullmatch(r"==\d+(\.\d+)*(b\d+)?(\.post\d+)?", str(pin.specifier)), pin
     names = [canonicalize_name(pin.name) for pin in pinned()]
     assert len(names) == len(set(names))
 

@@ -60,6 +60,7 @@ def test_other_commands(called):
         "lint": "-m ruff check",
         "notebooks": "-m tools.build_notebooks",
         "notebooks 01 03": "-m tools.build_notebooks 01 03",
+        "site": "-m tools.build_site",
         "demo --port 8870": "-m gdw_notebooks demo --port 8870",
     }.items():
         assert start.main(words.split()) == 0
@@ -93,7 +94,7 @@ def test_setup_makes_the_environment_once(called, monkeypatch, tmp_path):
     made, installed = (" ".join(command) for command, _ in called)
     assert made == f"-m venv --clear {tmp_path / '.venv'}"
     assert installed.startswith("-m pip install")
-    assert installed.endswith("--constraint constraints.txt --editable .[course,features,audit,dask,test]")
+    assert installed.endswith("--constraint constraints.txt --editable .[course,features,audit,dask,site,test]")
 
 
 def test_setup_is_done_again_when_the_project_asks_for_something_else(monkeypatch, tmp_path):

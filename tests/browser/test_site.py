@@ -1,0 +1,169 @@
+"""The static site in a real browser, from files, with the network off: every page, and what is alive on it."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.access import barriers
+from tests.browser.conftest import SCREEN
+from tests.browser.servers import REPOSITORY
+from tools.website.lab import by_scenario, lab_data
+
+LARGEST, FIRST_PAINT_MS = 15e6, 1000  # bytes of the whole site; and on a disk of its own machine
+PHONE = {"width": 390, "height": 844}
+FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+LIVE = ("microscope", "stepper", "ledger", "lab")
+UNSIZED = "() => [...document.querySelectorAll('article img')].filter((i) => i.complete && !i.naturalWidth).length"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A site, built once for all tests here."""
+    target = tmp_path_factory.mktemp("site") / "site"
+    command = [sys.executable, "-m", "tools.build_site", "--target", str(target)]
+    built = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr[-3000:]
+    return target
+
+
+@pytest.fixture
+def window(browser, site):
+    """Opens a page of the site without network; an error on its console or a request for the network fails the test."""
+    contexts, errors = [], []
+
+    def show(name, **options):
+        contexts.append(browser.new_context(**{"viewport": SCREEN, "offline": True} | options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: errors.append(request.url) if request.url.startswith("http") else None)
+        page.goto((site / f"{name}.html").as_uri())
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+def names(site):
+    return [path.relative_to(site).with_suffix("").as_posix() for path in sorted(site.rglob("*.html"))]
+
+
+def test_it_is_whole_and_small(site):
+    found = names(site)
+    assert {"index", "docs/glossary", "docs/results", "notebooks/README"} <= set(found)
+    assert {f"live/{name}" for name in LIVE} <= set(found)
+    assert {f"notebooks/{path.stem}" for path in (REPOSITORY / "notebooks").glob("*.ipynb")} <= set(found)
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < LARGEST
+
+
+def test_every_page_opens_without_network_and_fits_a_phone(site, window):
+    page = window("index", viewport=PHONE)
+    for name in names(site):
+        page.goto((site / f"{name}.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
+        assert page.evaluate(UNSIZED) == 0, name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_bars_anyone(site, window, scheme):
+    page = window("index", color_scheme=scheme)
+    for name in ("index", *(f"live/{name}" for name in LIVE), "notebooks/01_gradient_flows", "docs/results"):
+        page.goto((site / f"{name}.html").as_uri())
+        assert not barriers(page, within="article"), name
+
+
+def test_the_first_paint_comes_at_once(window):
+    for name in ("index", "live/lab", "notebooks/05_weights_in_motion"):
+        page = window(name)
+        page.wait_for_function(FIRST_PAINT)
+        assert page.evaluate(FIRST_PAINT) < FIRST_PAINT_MS, name
+
+
+def test_the_microscope_is_dragged(window):
+    page = window("live/microscope")
+    handle = page.get_by_role("slider", name="Weight of cat")
+    before = float(handle.get_attribute("aria-valuenow"))
+    box = handle.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 40, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    expect(handle).not_to_have_attribute("aria-valuenow", f"{before:.3f}")
+    handle.press("Home")
+    expect(handle).to_have_attribute("aria-valuenow", "0.000")
+    expect(page.get_by_role("slider", name="Weight of dog")).not_to_have_attribute("aria-valuenow", "1.000")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".where")).to_contain_text("2 of 13")
+
+
+@pytest.mark.parametrize(("name", "slider", "last"), [("stepper", "Stage", 10), ("ledger", "Epoch", 60)])
+def test_frames_move_by_keys_and_have_words(window, name, slider, last):
+    page = window(f"live/{name}")
+    picture, control = page.locator("img.frame"), page.get_by_role("slider", name=slider)
+    first = picture.get_attribute("alt")
+    control.press("ArrowRight")
+    expect(page.locator(".where")).to_have_text(f"{slider} 2 of {last}")
+    assert picture.get_attribute("alt") != first
+    control.press("End")
+    expect(page.locator(".where")).to_have_text(f"{slider} {last} of {last}")
+    expect(page.get_by_role("button", name="Forward")).to_be_disabled()
+    assert page.evaluate(UNSIZED) == 0
+
+
+def test_the_stepper_changes_its_weights(window):
+    page = window("live/stepper")
+    page.get_by_role("combobox").select_option("one weight for each class")
+    expect(page.locator(".where")).to_have_text("Stage 1 of 13")
+
+
+def test_the_lab_says_what_the_records_say(window):
+    page = window("live/lab")
+    finding, data = page.locator(".finding"), lab_data()["scenarios"]
+    for name, runs in by_scenario().items():
+        page.get_by_label("Scenario", exact=True).select_option(name)
+        page.get_by_label("Method", exact=True).select_option("gdw")
+        page.get_by_label("beside", exact=True).select_option("mwnet")
+        mean = sum(history.accuracy for history in runs["gdw"]) / len(runs["gdw"])
+        expect(finding).to_contain_text(f"GDW {mean:.1f} %")
+        stored = data[name]["differences"]
+        turned = -1 if "mwnet|gdw" in stored else 1
+        low, high = sorted(turned * bound for bound in stored["mwnet|gdw" if turned < 0 else "gdw|mwnet"][-1][1:])
+        expect(finding).to_contain_text(f"[{signed(low)}, {signed(high)}], paired over {len(runs['gdw'])} seeds")
+    page.get_by_label("Seeds", exact=True).select_option("1")
+    expect(finding).to_contain_text("one seed has no interval")
+    page.get_by_label("beside", exact=True).select_option("gdw")
+    expect(finding).to_contain_text("Choose two different methods")
+
+
+def signed(value):
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def test_the_lab_is_played_and_shows_three_views(window):
+    page = window("live/lab")
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator(".where")).to_have_text(re.compile("^epoch [2-9] "))
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("slider", name="Epoch").press("End")
+    drawing = page.locator(".drawing > svg")
+    expect(drawing.locator("path")).to_have_count(2)
+    page.get_by_label("View", exact=True).select_option("classes")
+    expect(drawing.locator("rect")).to_have_count(20)
+    page.get_by_label("View", exact=True).select_option("weights")
+    expect(drawing.locator("path")).to_have_count(6)
+    page.get_by_text("Data as a table").click()
+    expect(page.locator(".gdw-records tbody tr")).to_have_count(6)
+
+
+def test_large_type_stays_on_the_next_page(site, window):
+    page = window("index")
+    page.get_by_role("button", name="Large type").click()
+    size = page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")
+    assert size >= 22
+    page.goto((site / "live" / "lab.html").as_uri())
+    assert page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") == size

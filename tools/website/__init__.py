@@ -1,0 +1,1 @@
+"""The course as a static site: pages of the stored notebooks, and live pages that need no kernel."""

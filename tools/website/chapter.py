@@ -1,0 +1,113 @@
+"""A stored notebook as a page of the book: MyST Markdown, its pictures beside it. Nothing is run."""
+
+import ast
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+# Panels by the name at the beginning of their text: a still picture here, and the page where they move.
+PANELS = {
+    "TrainingLab": ("The training lab", "lab"),
+    "FlowMicroscope": ("The flow microscope", "microscope"),
+    "BilevelStepper": ("The bilevel stepper", "stepper"),
+    "FlowLedger": ("The flow ledger", "ledger"),
+    "EffectMap": ("The map of effects: GDW minus a rival, by noise and imbalance", None),
+}
+REVEALS = "reveals"  # the tag of a cell that answers a question above it
+IMAGE = "image/png"
+ANSWER, SOLUTION = "Your guess first. Then open the answer", "Solution"
+
+
+def page(notebook: Path, solved: Path | None, pictures: Path) -> str:
+    """The page's text; its pictures are written into a folder.
+
+    Args:
+        notebook: as students open it.
+        solved: the same with solutions and all outputs, where there is one.
+        pictures: a folder beside the page.
+    """
+    posed = nbformat.read(notebook, as_version=4)
+    shown = nbformat.read(solved, as_version=4) if solved else posed
+    if len(posed.cells) != len(shown.cells):
+        raise ValueError(f"{solved} has {len(shown.cells)} cells, {notebook} has {len(posed.cells)}: build both anew")
+    parts = []
+    for number, (question, cell) in enumerate(zip(posed.cells, shown.cells, strict=True)):
+        if cell.cell_type == "markdown":
+            parts.append(linked(cell.source))
+        else:
+            outputs = "\n\n".join(_outputs(cell, pictures, f"{notebook.stem}-{number}"))
+            parts.append(_code(question, cell, outputs))
+    return "\n\n".join(parts) + "\n"
+
+
+def linked(text: str) -> str:
+    """The text with links between notebooks, and from notebooks to docs, as links between pages."""
+    text = text.replace("](../../docs/", "](../docs/")
+    return re.sub(r"(\]\([\w./-]+)\.ipynb(#[\w-]*)?\)", r"\1.md\2)", text)
+
+
+def _code(question: NotebookNode, cell: NotebookNode, outputs: str) -> str:
+    """An exercise shows its stub, and its solution on demand; an answer is folded too."""
+    if question.source != cell.source:
+        return "\n\n".join([_fence(question.source), _folded(SOLUTION, _fence(cell.source)), outputs])
+    whole = f"{_fence(cell.source)}\n\n{outputs}"
+    return _folded(ANSWER, whole) if REVEALS in cell.metadata.get("tags", []) else whole
+
+
+def _folded(summary: str, text: str) -> str:
+    return f'<details class="answer">\n<summary>{summary}</summary>\n\n{text}\n\n</details>'
+
+
+def _fence(text: str, language: str = "python") -> str:
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks}{language}\n{text.rstrip()}\n{ticks}"
+
+
+def _outputs(cell: NotebookNode, pictures: Path, name: str) -> Iterator[str]:
+    for place, output in enumerate(cell.get("outputs", [])):
+        if output.output_type == "stream":
+            yield _text(output.text)
+        elif output.output_type == "error":
+            raise ValueError(f"the notebook of {name} stores an error: {output.ename}: {output.evalue}")
+        elif IMAGE in output.data:
+            file = pictures / f"{name}-{place}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(base64.b64decode(output.data[IMAGE]))
+            yield _picture(file, output)
+        elif "text/html" in output.data:
+            yield f'```{{raw}} html\n<div class="output">{output.data["text/html"]}</div>\n```'
+        elif "text/plain" in output.data:
+            yield _text(output.data["text/plain"])
+
+
+def _text(text: str) -> str:
+    return f'<div class="output">\n\n{_fence(text, "text")}\n\n</div>' if text.strip() else ""
+
+
+def _picture(file: Path, output: NotebookNode) -> str:
+    alt, live = described(output)
+    image = f"```{{image}} {file.parent.name}/{file.name}\n:alt: {alt}\n```"
+    return f"{image}\n\n[Move it yourself: {alt[0].lower()}{alt[1:]}](../live/{live}.md)" if live else image
+
+
+def described(output: NotebookNode) -> tuple[str, str | None]:
+    """Alternative text of a stored picture, and the live page of what it shows, if there is one.
+
+    Raises:
+        ValueError: a picture without words.
+    """
+    stored = output.get("metadata", {}).get(IMAGE, {}).get("alt")
+    text = output.data.get("text/plain", "")
+    if stored:
+        return " ".join(stored.split()), None
+    if text.startswith("Still("):
+        return " ".join(ast.literal_eval(text.removeprefix("Still")).split()), None
+    name = text.partition("(")[0]
+    if name not in PANELS:
+        raise ValueError(f"a stored picture has no alternative text: {text[:60]!r}")
+    return PANELS[name]
