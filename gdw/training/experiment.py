@@ -91,7 +91,7 @@ class Experiment(Engine):
         preset = preset_for(self.dataset, self.features)
         for name in _PRESET_FIELDS:
             if getattr(self, name) is None:
-                self._set(name, getattr(preset, name))
+                self._set(name, preset.of(self.method, name))
         if not isinstance(self.settings, Mapping):
             raise ValueError(f"settings must be a dictionary of {self.method}'s own settings, got {self.settings!r}")
         self._set("settings", _checked_settings(self.method, {**preset.methods.get(self.method, {}), **self.settings}))

@@ -22,6 +22,7 @@ class Preset:
         meta_per_class: clean images of each class.
         threads: of torch on the CPU; 1 for small models (faster, and calmer); 0 leaves torch's own choice.
         methods: each method's own settings.
+        plans: learning rate, weight decay and epochs of single methods, where they were searched for each.
     """
 
     model: str
@@ -33,6 +34,11 @@ class Preset:
     meta_per_class: int = 5
     threads: int = 0
     methods: Mapping[str, Mapping] = field(default_factory=dict)
+    plans: Mapping[str, Mapping] = field(default_factory=dict)
+
+    def of(self, method: str, name: str) -> object:
+        """The field ``name`` for this method."""
+        return self.plans.get(method, {}).get(name, getattr(self, name))
 
 
 _SMALL_GDW = {"step_size": 0.3, "clip": 1.0, "weight_net_lr": 1e-2}
