@@ -71,5 +71,7 @@ class KeepsInstances(KeepsTensors):
 
 
 def _rows(kept: Tensor, indices: Tensor) -> Tensor:
-    """The indices, repeated along the classes if there are any."""
-    return indices if kept.ndim == indices.ndim else indices[..., None].expand(*indices.shape, kept.shape[-1])
+    """The indices, repeated along the classes if there are any. Copies, since a recorded step writes to its tensors."""
+    if kept.ndim == indices.ndim:
+        return indices
+    return indices[..., None].repeat(*(1 for _ in indices.shape), kept.shape[-1])
