@@ -4,6 +4,7 @@
     python start.py demo                 the classroom page, without code
     python start.py test                 unit tests, all notebooks, and the pages in a real browser
     python start.py notebooks [01 ...]   build the notebooks from their sources
+    python start.py slides               the lecturer's slides, HTML and PDF, in build/slides
     python start.py lint                 the code's style
     python start.py setup                only make .venv with everything in it
     python start.py clean                remove .venv and what builds and tests leave
@@ -138,6 +139,12 @@ def notebooks(options):
     run("-m", "tools.build_notebooks", *options.names)
 
 
+def slides(options):
+    """Make the lecturer's slides: build/slides/slides.html, and slides.pdf where a Chromium is."""
+    setup(options)
+    run("-m", "tools.build_slides")
+
+
 def lint(options):
     """Check the code's style."""
     setup(options)
@@ -157,7 +164,8 @@ def clean(options):
 
 # Each with what it does; names after the command go to those that take them.
 COMMANDS = {
-    "lab": lab, "demo": demo, "test": test, "notebooks": notebooks, "lint": lint, "setup": setup, "clean": clean,
+    "lab": lab, "demo": demo, "test": test, "notebooks": notebooks, "slides": slides, "lint": lint, "setup": setup,
+    "clean": clean,
 }  # fmt: skip
 TAKES_NAMES = ("demo", "notebooks")
 

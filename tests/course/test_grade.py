@@ -70,7 +70,8 @@ def needed(notebook):
 
 
 def cell(notebook, words):
-    (found,) = [number for number, cell in enumerate(notebook.cells) if words in cell.source and "import" not in cell.source]
+    texts = [one.source for one in notebook.cells]
+    (found,) = [number for number, text in enumerate(texts) if words in text and "import" not in text]
     return found
 
 
