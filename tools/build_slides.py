@@ -62,7 +62,7 @@ def _simple_ways() -> Figure:
 
 
 def _microscope(weights: tuple[float, float, float], mode: str) -> Figure:
-    return microscope_figure(cat_dog_bird(cat_picture()), np.array(weights), mode, large=True)
+    return microscope_figure(cat_dog_bird(cat_picture()), np.array(weights), mode)
 
 
 def _stepper(problem: Problem, stage: int) -> Figure:
