@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from gdw_notebooks.checks.broken_data import ThirtyPercent, UniformForty
 from gdw_notebooks.checks.class_weights import EqualTies, SecondStage
 from gdw_notebooks.checks.clean_set import InnerProduct, ThreeSigns
 from gdw_notebooks.checks.comparison import ThreeCells
 from gdw_notebooks.checks.exercise import Exercise
 from gdw_notebooks.checks.gradient_flows import LabelWeight, LiftTheCat
 from gdw_notebooks.checks.motion import HighestRatio
+from gdw_notebooks.checks.own_data import PrecisionThreshold
 from gdw_notebooks.checks.price import PassOrder, PredictedCost
 from gdw_notebooks.checks.real_pictures import MemorisationStarts
 from gdw_notebooks.checks.start_here import PairedDifference
@@ -108,6 +110,8 @@ ASKED = (
     Asked(PairedDifference, "paired", ("differences", "mean"), _paired),
     Asked(LiftTheCat, "lift_the_cat", ("my_weights",), LiftTheCat),
     Asked(LabelWeight, "the_label_weight", ("label_weight",), LabelWeight),
+    Asked(ThirtyPercent, "thirty_percent", ("my_matrix",), ThirtyPercent),
+    Asked(UniformForty, "uniform_forty", ("answer",), UniformForty),
     Asked(ThreeSigns, "three_signs", ("signs",), ThreeSigns),
     Asked(InnerProduct, "inner_product", ("g_of",), InnerProduct),
     Asked(SecondStage, "second_stage", ("real_weights",), SecondStage),
@@ -118,6 +122,9 @@ ASKED = (
     Asked(PredictedCost, "predicted_cost", ("ratio",), _predicted_cost),
     Asked(MemorisationStarts, "memorisation_starts", ("answer",), _memorisation),
 )
+
+# Its right answer depends on pictures of the student's own, which a grader does not have.
+NOT_GRADED = (PrecisionThreshold,)
 
 
 def asked_in(notebook: str) -> tuple[Asked, ...]:

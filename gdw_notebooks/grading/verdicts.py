@@ -10,7 +10,7 @@ from gdw_notebooks.grading.notebook import read_notebook
 from gdw_notebooks.grading.student import Ended, OutOfTime, Student
 
 WORDS = {RIGHT: "right", LOOK_AGAIN: "wrong", NOT_ANSWERED: "not answered"}  # of the table
-LONGEST_REMARK = 400  # characters
+LONGEST_REMARK = 1000  # characters
 
 
 @dataclass
@@ -81,6 +81,6 @@ def _ask(student: Student, asked: tuple[Asked, ...], graded: Graded, seconds: in
         graded.remarks.append(f"Python ended in code cell {student.cell}")
     except BadMessage as error:
         graded.remarks.append(f"ended: {error}")
-    graded.remarks += [f"code cell {number} stops with {error}" for number, error in student.stopped]
     graded.remarks += [f"{what} was refused" for what in dict.fromkeys(student.refused)]
+    graded.remarks += [f"code cell {number} stops with {error}" for number, error in student.stopped]
 

@@ -10,6 +10,7 @@ from gdw_notebooks.panels.microscope import FlowMicroscope
 from gdw_notebooks.panels.picture import with_picture
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.training_lab import TrainingLab
+from gdw_notebooks.recorded.glossary import words_used
 from gdw_notebooks.recorded.histories import load
 
 MICROSCOPE_EPOCHS = 5  # by then the network has a belief, and wrong labels are not yet learnt by heart
@@ -18,6 +19,13 @@ TABS = {
     "Flow microscope": "One label sends one message to every class. Which of them would you turn down?",
     "Bilevel stepper": "One step of learning the weights, tensor by tensor. Which way does each weight go, and why?",
     "Flow ledger": "Where do weights and gradients go, class by class, as training runs?",
+}
+# Explained on hover, above the panel that uses them.
+WORDS = {
+    "Training lab": ("method", "weight network", "label noise", "imbalance", "MWNet", "GDW", "seed"),
+    "Flow microscope": ("flow", "pull and push", "logit", "observed label", "zero-mean constraint"),
+    "Bilevel stepper": ("weight network", "virtual step", "meta gradient", "clean set", "stage two"),
+    "Flow ledger": ("flow", "pull and push", "mass", "long tail", "tied GDW"),
 }
 
 
@@ -28,7 +36,9 @@ class Classroom(Tab):
         self.lab, self.microscope = TrainingLab(), FlowMicroscope(_instances(), mode="classes")
         self.stepper, self.ledger = BilevelStepper("class"), FlowLedger(_recorded())
         panels = (self.lab, self.microscope, self.stepper, self.ledger)
-        questions = (HTML(f"<p class='gdw-question'>{question}</p>") for question in TABS.values())
+        questions = (
+            HTML(f"<p class='gdw-question'>{question}</p>{words_used(*WORDS[tab])}") for tab, question in TABS.items()
+        )
         super().__init__([VBox(pair) for pair in zip(questions, panels, strict=True)], titles=list(TABS))
         self.add_class("gdw-classroom")
         self._enlarging = False

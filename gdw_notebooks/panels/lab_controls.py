@@ -10,6 +10,7 @@ from gdw.data.corruption import NOISES, transition_matrix
 from gdw.data.datasets import DATASETS
 from gdw.methods import METHODS
 from gdw.training.experiment import Experiment
+from gdw_notebooks.recorded.glossary import explain
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 
 IMBALANCES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
@@ -78,6 +79,12 @@ class LabControls(VBox):
         self.scenario.observe(self._choose_scenario, names="value")
         self.code.observe(self._read_code, names="value")
         self.dataset.observe(self._choose_dataset, names="value")
+        for control, word in (
+            (self.noise, "label noise"), (self.rate, "mixing rate"), (self.imbalance, "imbalance"),
+            (self.method, "method"), (self.beside, "method"), (self.seed, "seed"), (self.epochs, "epoch"),
+            (self.batch_size, "batch"),
+        ):  # fmt: skip
+            control.tooltip = explain(word)
         for control in (*self._fields.values(), self.method, self.beside):
             control.observe(self._on_change, names="value")
 

@@ -16,6 +16,11 @@ def standing() -> Path:
     return _found("standing", "benchmarks/standing")
 
 
+def glossary() -> Path:
+    """The one page that explains the words of the course."""
+    return _found("docs", "docs") / "glossary.md"
+
+
 def _found(installed: str, in_repository: str) -> Path:
     """A wheel brings the folder inside the package (see ``package-dir`` in pyproject.toml)."""
     inside = PACKAGE / installed

@@ -62,7 +62,7 @@ def test_a_right_answer_needs_no_hint_even_after_wrong_ones():
     exercise(2)
     feedback = exercise(3)
     assert feedback.right
-    assert repr(feedback) == "✓ Half of six: right. Three it is."
+    assert repr(feedback) == "✓ Half of six: right. Three it is. (Right after 1 wrong try.)"
 
 
 @pytest.mark.parametrize("answer", ["three", object(), [[1, 2], [3]], [1, 2], float("nan"), torch.ones(4), {"a": 3}])

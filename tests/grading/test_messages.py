@@ -1,0 +1,48 @@
+"""Values between the grader and a student's process: back as they were, and nothing else gets through."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from gdw_notebooks.grading.messages import LONGEST, BadMessage, line, pack, read, unpack
+
+
+@pytest.mark.parametrize("value", [1, -0.1 / 3, "cat", True, [1, [2.5]], {"wins": [0.2, 1.0]}, {1: "a"}])
+def test_plain_values_come_back(value):
+    assert unpack(read(line({"value": pack(value)}))["value"]) == value
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.int64, torch.bool])
+def test_tensors_come_back_to_the_last_bit(dtype):
+    tensor = (torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 9).to(dtype)
+    back = unpack(read(line({"value": pack(tensor)}))["value"])
+    assert back.dtype == dtype
+    assert torch.equal(back, tensor)
+
+
+def test_what_a_notebook_may_hand_in():
+    assert unpack(pack(...)) is None
+    assert unpack(pack((1, 2))) == [1, 2]
+    assert unpack(pack(np.arange(3))) == [0, 1, 2]
+    assert unpack(pack(np.float32(0.5))) == 0.5
+    assert unpack(pack(print), lambda: "stand-in") == "stand-in"
+    assert unpack(pack(object())) == "an object of type object"
+
+
+@pytest.mark.parametrize("text", [b"{", b"[1]", b"[" * 100_000, b"1" * (LONGEST + 1), b"\xff", b""])
+def test_what_is_no_message_is_refused(text):
+    with pytest.raises(BadMessage):
+        read(text)
+
+
+@pytest.mark.parametrize("packed", [
+    {}, {"kind": "tensor"}, {"kind": "tensor", "dtype": "float", "values": [1], "shape": [2]},
+    {"kind": "mapping", "items": [[[1], 2]]}, {"kind": "mapping", "items": 3}, {"kind": "gizmo"},
+    {"kind": "tensor", "dtype": "torch.float64", "values": ["a"], "shape": [1]},
+    {"kind": "tensor", "dtype": [], "values": [], "shape": [0]},
+])  # fmt: skip
+def test_what_pack_did_not_make_is_refused(packed):
+    with pytest.raises(BadMessage):
+        unpack(json.loads(json.dumps(packed)))

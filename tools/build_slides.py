@@ -1,0 +1,170 @@
+"""Makes the lecturer's slides from docs/teaching/slides.md and the package's own figures.
+
+    python -m tools.build_slides            # build/slides/slides.html, and slides.pdf where a Chromium is installed
+
+One file of HTML: pictures and style are inside, so that it shows and prints without a network. Pages are separated by
+a line of three dashes. A picture is ``![alt text](figure:name)``, with a name from ``FIGURES``.
+"""
+
+import argparse
+import base64
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import mistune
+import numpy as np
+from matplotlib.figure import Figure
+
+from gdw.methods import METHODS
+from gdw_notebooks.examples.bilevel import walk
+from gdw_notebooks.examples.instances import cat_dog_bird
+from gdw_notebooks.examples.small_problem import CLASS, Problem
+from gdw_notebooks.figures.effect_map import effect_map
+from gdw_notebooks.figures.microscope import microscope_figure
+from gdw_notebooks.figures.pictogram import cat_picture
+from gdw_notebooks.figures.scores import scores
+from gdw_notebooks.figures.stepper import stepper
+from gdw_notebooks.figures.style import picture
+from gdw_notebooks.figures.weights import weights_by_group
+from gdw_notebooks.recorded import standing
+from gdw_notebooks.recorded.histories import load
+
+ROOT = Path(__file__).parents[1]
+SOURCE, TARGET = ROOT / "docs" / "teaching" / "slides.md", ROOT / "build" / "slides"
+MOST_PAGES = 16
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(figure:(?P<name>\w+)\)")
+
+STYLE = """
+@page { size: 1280px 720px; margin: 0 }
+* { box-sizing: border-box }
+body { margin: 0; font: 28px/1.4 system-ui, sans-serif; color: #1a1a1a; background: #ddd }
+section { position: relative; width: 1280px; height: 720px; padding: 40px 60px; margin: 16px auto; background: #fff;
+  overflow: hidden; break-after: page; display: flex; flex-direction: column }
+h1 { font-size: 40px; line-height: 1.2; margin: 0 0 20px; color: #003a66 }
+img { flex: 1 1 0; min-height: 0; max-width: 100%; object-fit: contain; align-self: center }
+p { margin: 8px 0 } li { margin: 8px 0 }
+table { border-collapse: collapse } td, th { border: 1px solid #666; padding: 8px 24px; text-align: left }
+.page { position: absolute; right: 24px; bottom: 12px; font-size: 18px; color: #555 }
+@media print { body { background: #fff } section { margin: 0 } section:last-child { break-after: auto } }
+"""
+
+
+def _simple_ways() -> Figure:
+    runs = standing.load()
+    names = ("only-clean", "cross-entropy", "fine-tune", "gdw")
+    values = {name: standing.accuracies(runs, "uniform 60", name) for name in names}
+    mean = {name: found.mean() for name, found in values.items()}
+    assert mean["cross-entropy"] + 5 < mean["only-clean"] < mean["fine-tune"] < mean["gdw"] < mean["fine-tune"] + 3
+    return scores({"": values}, title="60 % uniform noise, ten seeds: a dot for each, a line at the mean", large=True)
+
+
+def _microscope(weights: tuple[float, float, float], mode: str) -> Figure:
+    return microscope_figure(cat_dog_bird(cat_picture()), np.array(weights), mode)
+
+
+def _stepper(problem: Problem, stage: int) -> Figure:
+    """The stage from 1; a negative one counts from the end."""
+    found = walk(problem)
+    return stepper(found, stage - 1 if stage > 0 else len(found) + stage)
+
+
+def _constraint() -> Figure:
+    runs = load("04-class-level")
+    names = ("GDW", "step size ×10", "step size ÷10", "constraint off")
+    values = {name: [history.accuracy for history in runs[name]] for name in names}
+    mean = {name: np.mean(found) for name, found in values.items()}
+    assert mean["constraint off"] < 50 < max(mean.values()) - 3 < min(mean[name] for name in names[:3])
+    title = "Six seeds: a dot for each, a line at the mean; the dotted line is chance"
+    return scores({name: {"gdw": found} for name, found in values.items()}, chance=10, title=title, large=True)
+
+
+def _motion() -> Figure:
+    runs = load("05-noisy")["gdw"]
+    plain = np.mean([history["flow_weight_plain"] for history in runs], axis=0)
+    assert plain[9, 1, 1] < 0.25 < 0.95 < plain[9, 1, 2]
+    assert plain[14, 1].max() < 0.1
+    title = "Mean weights by epoch, five seeds; the line marks epoch 10"
+    return weights_by_group(runs, name="flow_weight_plain", marked=10, title=title, large=True)
+
+
+def _map(rival: str) -> Figure:
+    runs = standing.load()
+    cells = [(rate, imbalance) for rate in standing.RATES for imbalance in standing.IMBALANCES]
+    found = {cell: standing.difference(runs, standing.cell_name(*cell), rival) for cell in cells}
+    return effect_map(found, standing.RATES, standing.IMBALANCES, rival=METHODS[rival].title, large=True)
+
+
+FIGURES: Mapping[str, Callable[[], Figure]] = {
+    "simple_ways": _simple_ways,
+    "one_weight": lambda: _microscope((0.3, 0.3, 0.3), "instance"),
+    "class_weights": lambda: _microscope((0, 1, 1), "classes"),
+    "meta_gradient": lambda: _stepper(Problem(), 8),
+    "class_step": lambda: _stepper(Problem(CLASS), -1),
+    "constraint": _constraint,
+    "motion": _motion,
+    "control": lambda: _map("gdw-tied"),
+    "rival": lambda: _map("l2rw"),
+}
+
+
+def pages(text: str) -> list[str]:
+    """The pages' Markdown.
+
+    Raises:
+        ValueError: more than 16 pages.
+    """
+    found = [page.strip() for page in re.split(r"(?m)^---$", text)]
+    if len(found) > MOST_PAGES:
+        raise ValueError(f"at most {MOST_PAGES} slides are wanted, and these are {len(found)}")
+    return found
+
+
+def html(text: str) -> str:
+    """The whole document, pictures inside."""
+    markdown = mistune.create_markdown(plugins=["table"], escape=False)
+    sections = []
+    for number, page in enumerate(pages(text), start=1):
+        body = PICTURE.sub(lambda found: f"\n{_image(found['name'], found['alt'])}\n", page)
+        sections.append(f"<section>{markdown(body)}<span class='page'>{number}</span></section>")
+    head = f"<meta charset='utf-8'><title>A wrong label is not wrong in every part</title><style>{STYLE}</style>"
+    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(sections)}</body></html>\n"
+
+
+def _image(name: str, alt: str) -> str:
+    data = base64.b64encode(picture(FIGURES[name]())).decode()
+    return f'<img src="data:image/png;base64,{data}" alt="{alt}">'
+
+
+def print_pdf(source: Path, target: Path) -> bool:
+    """Print with Chromium; False where none is installed."""
+    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if chromium is None:
+        return False
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(source.resolve().as_uri())
+        page.pdf(path=str(target), width="1280px", height="720px", print_background=True)
+        browser.close()
+    return True
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    TARGET.mkdir(parents=True, exist_ok=True)
+    file = TARGET / "slides.html"
+    file.write_text(html(SOURCE.read_text("utf-8")), "utf-8")
+    print(file.relative_to(ROOT))
+    if print_pdf(file, TARGET / "slides.pdf"):
+        print((TARGET / "slides.pdf").relative_to(ROOT))
+    else:
+        print("No Chromium was found, so there is no PDF: print slides.html from any browser.")
+
+
+if __name__ == "__main__":
+    main()
