@@ -67,12 +67,36 @@ _DIGITS_METHODS = _SMALL_METHODS | {  # the best of nine each, on validation ima
     "co-teaching": {"first_share": 0.5, "ramp": 20},
 }
 
-_FEATURES_GDW = {"step_size": 0.1, "clip": 0.3, "weight_net_lr": 1e-2}
+# The best of twelve each, on validation pictures (docs/settings.md).
+_FEATURES_GDW = {"clip": 0.1, "step_size": 0.1, "weight_net_lr": 0.001}
+_FEATURES_GDW_PLAN = {"epochs": 8, "lr": 0.01, "weight_decay": 0.03}
 _FEATURES_METHODS = {
     "gdw": _FEATURES_GDW,
-    "gdw-tied": _FEATURES_GDW,
+    "gdw-tied": _FEATURES_GDW,  # GDW's control, so at its settings
     "gdw-reduced": _FEATURES_GDW,
-    "mwnet": {"weight_net_lr": 0.1},
+    "balanced-softmax": {"tau": 2.0},
+    "co-teaching": {"first_share": 0.2, "ramp": 10},
+    "fine-tune": {"lr_scale": 0.1, "train_share": 0.25},
+    "glc": {"first_share": 0.2},
+    "insw": {"weight_lr": 0.02},
+    "l2rw": {"total": 0.1},
+    "label-smoothing": {"smoothing": 0.2},
+    "mwnet": {"weight_net_lr": 0.001},
+}
+_FEATURES_PLANS = {
+    "gdw": _FEATURES_GDW_PLAN,
+    "gdw-tied": _FEATURES_GDW_PLAN,
+    "gdw-reduced": _FEATURES_GDW_PLAN,
+    "balanced-softmax": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "co-teaching": {"epochs": 15, "lr": 0.002, "weight_decay": 0.03},
+    "cross-entropy": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "fine-tune": {"epochs": 8, "lr": 0.005, "weight_decay": 0.01},
+    "glc": {"epochs": 15, "lr": 0.02, "weight_decay": 0.03},
+    "insw": {"epochs": 8, "lr": 0.002, "weight_decay": 0.03},
+    "l2rw": {"epochs": 8, "lr": 0.01, "weight_decay": 0.1},
+    "label-smoothing": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "mwnet": {"epochs": 15, "lr": 0.02, "weight_decay": 0.03},
+    "only-clean": {"epochs": 8, "lr": 0.02, "weight_decay": 0.1},
 }
 
 PRESETS: dict[str, Preset] = {
@@ -87,7 +111,8 @@ PRESETS: dict[str, Preset] = {
     "folder": Preset("resnet32", epochs=80, meta_per_class=10),
     # Features of a frozen pretrained network, of pictures of any data set.
     "features": Preset(
-        "mlp", epochs=15, lr=0.01, weight_decay=0.02, meta_per_class=10, threads=1, methods=_FEATURES_METHODS
+        "linear", epochs=15, lr=0.005, weight_decay=0.03, meta_per_class=10, threads=1, methods=_FEATURES_METHODS,
+        plans=_FEATURES_PLANS,
     ),
 }
 
