@@ -41,7 +41,8 @@ def broken_data_finding(matrix: np.ndarray, counts: np.ndarray, class_names: Seq
     if share == 0:
         return words
     worst = int(kept.argmin())
-    return f"{words}; of the images labelled {class_names[worst]}, {100 * (1 - kept[worst]):.0f}\u00a0% show something else"
+    other = f"{100 * (1 - kept[worst]):.0f}\u00a0% show something else"
+    return f"{words}; of the images labelled {class_names[worst]}, {other}"
 
 
 def _bars(axes: Axes, matrix: np.ndarray, counts: np.ndarray, class_names: Sequence[str]) -> None:

@@ -65,7 +65,7 @@ def test_a_review_goes_on_where_it_stopped(dataset, file):
     for _ in range(3):
         again.undo()
     assert rows(file) == ["path,label"]
-    assert LabelReview(dataset, file).path == list(review.confirmed)[0]
+    assert LabelReview(dataset, file).path == next(iter(review.confirmed))
     again.undo()  # nothing is left to undo
     assert again.confirmed == {}
 
