@@ -359,4 +359,4 @@ guess.reveal(came, close=7, unit="%", look="what does a higher test accuracy do 
 #
 # **Take-away:** a wrong label also says true things, and only a weight for each flow can keep them.
 #
-# **Next:** [03 · How can 50 clean images weight a thousand others?](03_learning_from_a_clean_set.ipynb)
+# **Next:** [02 · How do labels go wrong, and what does a network make of them?](02_broken_data.ipynb)

@@ -271,5 +271,4 @@ else:
 # - All of this is CIFAR-10 (JPEG copy), 16 × 16, three seeds, one core. The published protocol is one command away:
 #   `python -m benchmarks.cifar`.
 #
-# **Next:** take a data set of your own, and look for your cell on the map of
-# [06 · When does it help, and when not?](06_when_does_it_help.ipynb)
+# **Next:** [09 · Your own data: which labels are wrong?](09_your_own_data.ipynb)

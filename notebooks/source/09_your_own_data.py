@@ -99,8 +99,9 @@ guess
 # %% tags=["reveals"]
 audit = gdw.audit(dataset, confirmed=review.confirmed_path, **({} if own else {"features": None}))
 open_cases = audit.table[~audit.table["path"].isin(list(first_confirmed))]  # the confirmed ones need no second look
-print(f"probably {audit.probably_wrong} of the other {len(open_cases)} labels are wrong (an estimate)")
-print(open_cases[["observed", "proposed", "reason"]].head(5).to_string(index=False))
+print(f"probably ≈ {audit.probably_wrong} of the other {len(open_cases)} labels are wrong (an estimate)")
+shown = open_cases[["observed", "proposed", "reason"]].head(5)
+print(shown.to_string(index=False).replace("(", "(≈ "))
 
 # %% tags=["reveals"]
 pairs = zip(open_cases.path, open_cases.observed, strict=True)
@@ -298,5 +299,5 @@ Still(found_curves(curves, wrong_of_places, title=title), alt=alt)
 #
 # **Take-away:** let out-of-fold predictions choose which pictures you look at, and let a person decide.
 #
-# **Next:** your own folder; or back to the map of [06 · When does it help, and when
-# not?](06_when_does_it_help.ipynb)
+# **Next:** a folder of your own. What to train on it with is the question of
+# [06 · When does it help, and when not?](06_when_does_it_help.ipynb)

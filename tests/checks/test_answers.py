@@ -13,12 +13,14 @@ from torch.nn.functional import cross_entropy
 from gdw.comparison.report import Difference
 from gdw.training.history import History
 from gdw_notebooks.checks import start_here
+from gdw_notebooks.checks.broken_data import ThirtyPercent, UniformForty
 from gdw_notebooks.checks.class_weights import EqualTies, SecondStage
 from gdw_notebooks.checks.clean_set import InnerProduct, ThreeSigns
 from gdw_notebooks.checks.comparison import ThreeCells
 from gdw_notebooks.checks.exercise import Exercise
 from gdw_notebooks.checks.gradient_flows import LabelWeight, LiftTheCat
 from gdw_notebooks.checks.motion import HighestRatio
+from gdw_notebooks.checks.own_data import PrecisionThreshold
 from gdw_notebooks.checks.price import PassOrder, PredictedCost
 from gdw_notebooks.checks.real_pictures import MemorisationStarts
 from gdw_notebooks.checks.start_here import PairedDifference
@@ -342,11 +344,78 @@ def memorisation() -> Case:
     )
 
 
+# ---- 02: 300 of 1,000 labels wrong, all of them of cats and dogs
+BIRDS = [0.0, 0.0, 1.0]
+
+
+def thirty_percent() -> Case:
+    right = [[0.5, 0.3, 0.2], [0, 1, 0], BIRDS]
+    third = 1 / 3
+    return Case(
+        ThirtyPercent,
+        [
+            right, np.array(right), torch.tensor(right), tuple(map(tuple, right)), [torch.tensor(row) for row in right],
+            pd.DataFrame(right), [[1 - third, third, 0], [0, 1 - third, third], BIRDS], [[1, 0, 0], [1, 0, 0], BIRDS],
+        ],
+        [
+            (0.3, "3 × 3 table"),
+            ([0.5, 0.3, 0.2], "3 × 3 table"),
+            ([[0.7, 0.15, 0.15], [0.15, 0.7, 0.15], [0.15, 0.15, 0.7]], "30 % of the birds"),
+            ([[0.55, 0.45, 0], [0, 0.55, 0.45], BIRDS], "if every class has the same number"),
+            ([[0.7, 0.3, 0], [0.3, 0.7, 0], BIRDS], "270 of the 1,000"),
+            ([[50, 30, 20], [0, 100, 0], [0, 0, 100]], "Write 0.5, not 50"),
+            ([[0.5, 0, 0], [0.3, 1, 0], [0.2, 0, 1]], "rows are the true classes"),
+            ([[1.5, -0.5, 0], [0, 1, 0], BIRDS], "below 0"),
+            ([[0, 0, 0]] * 3, "sums to 0"),
+            ([[1, 0, 0], [0, 1, 0], BIRDS], "0 of the 1,000"),
+        ],
+    )
+
+
+def uniform_forty() -> Case:
+    return Case(
+        UniformForty,
+        [*forms([20, 36, 39.6]), *forms([0.2, 0.36, 0.396]), [20.0, 36.0, 39.6]],
+        [
+            ((40, 40, 40), "40 % is not right for 2 classes. That is the share that is drawn again"),
+            ((0, 0, 0), "for 2 classes"),
+            ((20, 36, 40), "for 100 classes"),
+            ((20, 4, 0.4), "drawn again and comes out right"),
+            ((80, 64, 60.4), "share of right labels"),
+            ((39.6, 36, 20), "for 2 classes"),
+            ((20, 36), "3 numbers are asked for"),
+            ((-20, -36, -39.6), "for 2 classes"),
+        ],
+    )
+
+
+# ---- 09: sorted by score, right (0) and wrong (1); from 0.5 upwards 4 of 5 are wrong
+CHECKED = {0.95: 1, 0.9: 1, 0.8: 0, 0.6: 1, 0.5: 1, 0.4: 0, 0.2: 0, 0.1: 0}
+
+
+def precision_threshold() -> Case:
+    return Case(
+        lambda: PrecisionThreshold(list(CHECKED), list(CHECKED.values())),
+        [0.5, [0.5], np.float32(0.45), torch.tensor(0.41), (0.5,), np.array([0.5])],
+        [
+            (0, "8 pictures are flagged, and only 50 %"),
+            (0.8, "only 67 %"),
+            (0.9, "a lower threshold keeps it"),
+            (0.4, "only 67 %"),
+            (-0.5, "only 50 %"),
+            (1.0, "nothing is flagged"),
+            (50, "Scores lie between 0 and 1"),
+            ([0.5, 0.5], "1 number is asked for"),
+            (list(CHECKED), "1 number is asked for"),
+        ],
+    )
+
+
 CASES = {
     case().make().title: case
     for case in (
         paired, lift_the_cat, label_weight, three_signs, inner_product, second_stage, equal_ties, highest_ratio,
-        three_cells, pass_order, predicted_cost, memorisation,
+        three_cells, pass_order, predicted_cost, memorisation, thirty_percent, uniform_forty, precision_threshold,
     )
 }  # fmt: skip
 every_exercise = pytest.mark.parametrize("case", [pytest.param(make(), id=title) for title, make in CASES.items()])
