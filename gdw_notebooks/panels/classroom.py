@@ -3,17 +3,17 @@
 from ipywidgets import HTML, Tab, VBox
 
 import gdw
-from gdw_notebooks.examples.instances import cat_dog_bird, instances_of
+from gdw_notebooks.examples.instances import cat_dog_bird
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
 from gdw_notebooks.panels.picture import with_picture
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.training_lab import TrainingLab
+from gdw_notebooks.recorded import microscope
 from gdw_notebooks.recorded.glossary import words_used
 from gdw_notebooks.recorded.histories import load
 
-MICROSCOPE_EPOCHS = 5  # by then the network has a belief, and wrong labels are not yet learnt by heart
 TABS = {
     "Training lab": "Choose what is wrong with the data and two ways to learn from it. Who wins, and at what?",
     "Flow microscope": "One label sends one message to every class. Which of them would you turn down?",
@@ -65,11 +65,8 @@ class Classroom(Tab):
 
 
 def _instances() -> list:
-    """The cat that is labelled dog, then mislabelled and clean digits of a short run."""
-    training = gdw.Training(gdw.Experiment(noise="uniform", rate=0.6, epochs=MICROSCOPE_EPOCHS, device="cpu"))
-    for _ in training.events():
-        pass
-    return [cat_dog_bird(cat_picture()), *instances_of(training)]
+    """The cat that is labelled dog, then recorded mislabelled and clean digits of a short run."""
+    return [cat_dog_bird(cat_picture()), *microscope.load()]
 
 
 def _recorded() -> list[gdw.History]:

@@ -7,9 +7,9 @@ import torch
 from ipywidgets import HTML, BoundedIntText, Combobox, Dropdown, FloatSlider, FloatText, Layout, Textarea, VBox
 
 from gdw.data.corruption import NOISES, transition_matrix
-from gdw.data.datasets import DATASETS
 from gdw.methods import METHODS
 from gdw.training.experiment import Experiment
+from gdw_notebooks.panels import served
 from gdw_notebooks.recorded.glossary import explain
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 
@@ -45,7 +45,7 @@ class LabControls(VBox):
 
     def __init__(self, experiments: Sequence[Experiment]):
         self.scenario = _menu("Scenario", [OWN, *SCENARIOS])
-        self.dataset = Combobox(options=list(DATASETS), description="Data", layout=_wide(), continuous_update=False,
+        self.dataset = Combobox(options=served.choices(), description="Data", layout=_wide(), continuous_update=False,
                                 tooltip="a name, or the path of a folder of pictures")  # fmt: skip
         self.noise = _menu("Label noise", list(NOISES))
         self.rate = FloatSlider(min=0, max=1, step=0.05, description="Noise rate", layout=_wide(),
@@ -117,11 +117,14 @@ class LabControls(VBox):
         self._show()
 
     def _experiment(self, base: Experiment, method: str) -> Experiment:
+        served.check_data(self.dataset.value)
         values = {name: control.value for name, control in self._fields.items()}
         changes = {name: value for name, value in values.items() if getattr(base, name) != value}
         if method != base.method:
             changes["method"] = method
-        return base.with_(**changes)
+        experiment = base.with_(**changes)
+        served.check_experiment(experiment)
+        return experiment
 
     def _on_change(self, change: dict) -> None:
         with self._lock:
@@ -155,6 +158,7 @@ class LabControls(VBox):
                 return
             self._moving = True
             try:
+                served.check_data(change["new"])
                 plain = Experiment(dataset=change["new"])
                 self._bases = (plain, plain)
                 for name in ("epochs", "lr", "batch_size"):
@@ -186,6 +190,8 @@ def read_codes(text: str) -> list[Experiment]:
         ValueError: no code, or more than two; or the two are not on the same data and seed.
     """
     experiments = [Experiment.from_code(code) for code in text.split()]
+    for experiment in experiments:
+        served.check_experiment(experiment)
     if not 1 <= len(experiments) <= 2:
         raise ValueError(f"one run code is wanted, or two to compare side by side; got {len(experiments)}")
     for name in ("dataset", "noise", "rate", "imbalance", "seed", "epochs", "lr", "batch_size"):

@@ -1,5 +1,6 @@
 """gdw-course demo and doctor, and what happens where the course's packages are not installed."""
 
+import argparse
 import subprocess
 import sys
 
@@ -32,14 +33,36 @@ def test_each_command_says_what_it_does(name, capsys):
     assert "usage: gdw-course" in capsys.readouterr().out
 
 
-def test_the_page_answers_to_this_machine_alone(monkeypatch):
-    called = []
-    monkeypatch.setattr(demo.subprocess, "call", lambda command: called.append(command) or 0)
-    assert main(["demo", "--no-browser", "--port", "8870"]) == 0
-    (command,) = called
-    assert command[1:3] == ["-m", "voila"]
-    assert command[3] == str(places.notebooks() / "demo" / "classroom.ipynb")
-    assert {"--Voila.ip=127.0.0.1", "--Voila.port=8870", "--no-browser"} <= set(command)
+def options_of_voila(*arguments):
+    parser = argparse.ArgumentParser()
+    demo.add_options(parser)
+    return demo.voila_options(parser.parse_args(arguments))
+
+
+def test_the_page_answers_to_this_machine_alone_by_a_token():
+    options = options_of_voila("--no-browser", "--port", "8870")
+    assert options[0] == str(places.notebooks() / "demo" / "classroom.ipynb")
+    assert {"--Voila.ip=127.0.0.1", "--Voila.auto_token=True", "--Voila.port=8870", "--no-browser"} <= set(options)
+
+
+def test_a_room_needs_a_password_of_which_only_the_hash_is_kept():
+    options = options_of_voila("--lan", "--password", "eight long words")
+    assert f"--Voila.identity_provider_class={demo.PASSWORDS}" in options
+    assert "eight long words" not in " ".join(options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--lan", "--password", "short"], "at least 8 characters"),
+        (["--password", "long enough"], "--password is for --lan"),
+        (["--pages", "0"], "--pages must be at least 1"),
+        (["--data", "no/such/folder"], "--data needs a folder"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_anything_starts(arguments, words, capsys):
+    assert main(["demo", *arguments]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_the_doctor_says_what_is_here(capsys):

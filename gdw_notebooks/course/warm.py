@@ -1,0 +1,93 @@
+"""A warm parent: a process that has imported everything, and forks a kernel from itself for each page.
+
+Forked pages share the parent's memory until they write to it. The parent trains nothing and starts no thread: a fork
+copies only the thread that calls it. It listens to nothing but one socket that the server holds. Linux and macOS.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+
+PRELOADED = (
+    "ipykernel.ipkernel", "ipykernel.kernelapp", "matplotlib.backends.backend_agg", "pandas", "sklearn.datasets",
+    "gdw", "gdw_notebooks.panels.classroom",
+)  # fmt: skip
+KERNEL = 3  # in `python -m ipykernel_launcher -f FILE ...`: what comes before are Python, -m and the module
+
+
+def serve(connection: socket.socket) -> None:
+    """Answer requests, a line of JSON each, until the server is gone: start a kernel, or tell how one ended."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    _draw_once()
+    gc.collect()
+    gc.freeze()  # a collection in a child would otherwise write to, and so copy, every page of memory
+    lines = connection.makefile("rw", encoding="utf-8")
+    print(json.dumps({"ready": True}), file=lines, flush=True)
+    ended: dict[int, int] = {}
+    for line in lines:
+        request = json.loads(line)
+        if "start" in request:
+            pid = os.fork()
+            if pid == 0:
+                os.close(connection.fileno())  # its own close would wait for the reader above
+                become_kernel(request)
+            answer = pid
+        else:
+            _collect(ended)
+            answer = ended.get(request["poll"])
+        print(json.dumps({"answer": answer}), file=lines, flush=True)
+
+
+def become_kernel(request: dict) -> None:
+    """Turn this fork into the kernel of one page; never returns."""
+    status = 1
+    try:
+        os.setsid()  # a group of its own: signals to one page reach no other
+        os.environ.clear()
+        os.environ.update(request["env"], JPY_PARENT_PID=str(os.getppid()))
+        os.chdir(request["cwd"])
+        sys.argv = request["start"][KERNEL - 1 :]
+        from ipykernel.kernelapp import IPKernelApp
+
+        IPKernelApp.launch_instance(sys.argv[1:])
+        status = 0
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(status)  # nothing of the parent's may run here
+
+
+def _draw_once() -> None:
+    """Fonts and the parser of formulas are read at the first picture: for all pages here."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.text(0.5, 0.5, r"gdw $\theta' = \theta - \eta g$")
+    FigureCanvasAgg(figure).draw()
+
+
+def _collect(ended: dict[int, int]) -> None:
+    """Note every child that has ended."""
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            ended[found[0]] = os.waitstatus_to_exitcode(found[1])
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then closes the socket
+    serve(socket.socket(fileno=int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

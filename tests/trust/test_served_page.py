@@ -1,0 +1,96 @@
+"""The classroom's server with a real browser: no kernel is left behind, whatever a visitor does."""
+
+import time
+import urllib.error
+import urllib.request
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from benchmarks.classroom import kernels, open_page, serve
+from tests.browser.conftest import browser  # noqa: F401, a fixture
+from tests.browser.servers import STOP_SECONDS
+
+END_SECONDS = 5  # a kernel has so long after its page is gone
+UNSEEN_SECONDS = 20  # in place of 60, for the test's sake
+PAGES = 2
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The server's process and its address."""
+    log = tmp_path_factory.mktemp("served") / "server.log"
+    started, address = serve(log, "--pages", str(PAGES), "--unseen", str(UNSEEN_SECONDS))
+    yield psutil.Process(started.pid), address
+    started.terminate()
+    started.wait(STOP_SECONDS)
+
+
+def ends(process, seconds, left=0):
+    """Whether no more than ``left`` kernels are there within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while len(kernels(process)) > left and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return len(kernels(process)) <= left
+
+
+def visit(address):
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        return answer.read()
+
+
+def test_a_closed_page_ends_its_kernel_in_the_middle_of_a_run_too(browser, server):  # noqa: F811
+    process, address = server
+    for train in (False, True):
+        page, _ = open_page(browser, address)
+        assert len(kernels(process)) == 1
+        if train:
+            epochs = page.get_by_label("Epochs", exact=True)
+            epochs.fill("2000")
+            epochs.press("Enter")
+            page.get_by_role("button", name="Train", exact=True).locator("visible=true").click()
+            expect(page.get_by_role("status").first).to_contain_text("of 2000", timeout=60_000)
+        page.close()
+        assert ends(process, END_SECONDS)
+
+
+def test_a_reloaded_page_has_one_kernel(browser, server):  # noqa: F811
+    process, address = server
+    page, _ = open_page(browser, address)
+    page.reload()
+    page.locator(".gdw-panel img:visible").first.wait_for(timeout=60_000)
+    assert ends(process, END_SECONDS, left=1)
+    page.goto("about:blank")
+    assert ends(process, END_SECONDS)
+    page.close()
+
+
+def test_visits_that_never_connect_end_and_more_than_the_limit_are_refused(server):
+    process, address = server
+    for _ in range(PAGES):
+        visit(address)
+    assert len(kernels(process)) == PAGES
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        visit(address)
+    assert refused.value.code == 503
+    assert f"All {PAGES} pages are in use" in refused.value.read().decode()
+    assert ends(process, UNSEEN_SECONDS + END_SECONDS)  # of the last visit
+
+
+def test_without_the_token_nothing_is_served(server):
+    process, address = server
+    with urllib.request.urlopen(address.split("?")[0], timeout=60) as answer:
+        assert "/login" in answer.url
+    assert not kernels(process)
+
+
+def test_a_page_says_that_its_server_is_gone(browser, tmp_path):  # noqa: F811
+    started, address = serve(tmp_path / "server.log")
+    page, _ = open_page(browser, address)
+    started.terminate()
+    started.wait(STOP_SECONDS)
+    expect(page.get_by_text("The server behind this page is gone").first).to_be_visible(timeout=END_SECONDS * 1000)
+    page.close()
