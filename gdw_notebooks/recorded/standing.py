@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FOLDER = places.standing()
 FILES = ("results.csv", "map.csv")  # the comparison, and the map's other cells; reduced.csv has fresh seeds
+FEATURES = ("features.csv",)  # the comparison on features of real pictures
 SCENARIOS = (
     "clean", "uniform 20", "uniform 40", "uniform 60", "uniform 80", "flip 20", "flip 40", "long tail 0.1",
     "long tail 0.02", "uniform 40 + long tail 0.1",
@@ -26,6 +27,11 @@ def load(files: Sequence[str] = FILES) -> "DataFrame":
     import pandas as pd
 
     return pd.concat([pd.read_csv(FOLDER / name) for name in files], ignore_index=True)
+
+
+def methods() -> list[str]:
+    """The methods of the comparison on digits, in its order; later ones are not in it yet."""
+    return list(dict.fromkeys(load(("results.csv",))["method"]))
 
 
 def cell_name(rate: float, imbalance: float) -> str:

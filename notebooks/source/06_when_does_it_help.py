@@ -43,7 +43,7 @@ guess = Prediction(asked, choices=("rows", "cells"))
 guess
 
 # %% tags=["reveals"]
-found = portraits(list(METHODS))
+found = portraits(standing.methods())
 flows, wrong = found.gradients["cross-entropy"], found.labels != found.clean_labels
 named = {METHODS[name].title: gradient for name, gradient in found.gradients.items()}
 ratios = {title: gradient / flows for title, gradient in named.items()}
