@@ -8,6 +8,7 @@ classes, train/<class>/... and test/<class>/...; figures from such a copy are no
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -83,7 +84,8 @@ def _spread(deviation: float) -> str:
 
 def save_history(history: History, folder: Path) -> Path:
     """One run's History, rounded, under a name that says which run it is."""
-    name = f"{scenario_name(history.config)} {history.method} {history.seed}".replace(" ", "-")
+    name = f"{scenario_name(history.config)} {history.method} {history.seed}"
+    name = re.sub(r"[ ()]+", "-", name)
     path = folder / f"{name}.json"
     history.rounded(DIGITS).save(path)
     return path

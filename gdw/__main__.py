@@ -18,7 +18,7 @@ from gdw.comparison.audit import command as audit
 from gdw.comparison.report import summary
 from gdw.comparison.run_records import RunRecords
 from gdw.comparison.sweep_spec import load_spec
-from gdw.comparison.tables import means, table
+from gdw.comparison.tables import means, scenario_name, table
 from gdw.data.corruption import IMBALANCES, NOISES
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import DATASETS
@@ -266,7 +266,7 @@ def _scenario(experiment: Experiment, history: History) -> str:
     classes = ", ".join(history.class_names[:10]) + (", ..." if len(history.class_names) > 10 else "")
     labels = f"{sum(history.class_counts)} labels" if history.class_counts else "the labels"
     return (
-        f"{experiment.dataset} ({classes}): {experiment.noise} noise {experiment.rate:g}, "
+        f"{experiment.dataset} ({classes}): {scenario_name(experiment.config())}, "
         f"{100 * history.wrong_label_rate:.1f} % of {labels} wrong, imbalance "
         f"{experiment.imbalance:g}; test accuracy in %, mean of the last five epochs; "
         "differences paired by seed, with 95 % intervals"

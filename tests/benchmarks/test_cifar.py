@@ -55,11 +55,12 @@ def test_killed_and_started_again_it_goes_on_and_prints_the_table(pictures, tmp_
     assert after[: len(before)] == before
     assert len(after) == 6
     assert {json.loads(line)["config"]["dataset"] for line in after} == {"cifar10-folder"}
-    assert "gdw − gdw-tied, uniform 60: " in done.stdout
-    assert "gdw − mwnet, uniform 60: " in done.stdout
+    assert "gdw − gdw-tied, uniform 60 (2 clean a class): " in done.stdout
+    assert "gdw − mwnet, uniform 60 (2 clean a class): " in done.stdout
     assert "nan" not in done.stdout
     saved = sorted(path.name for path in (tmp_path / "histories").iterdir())
-    assert saved == sorted(f"uniform-60-{m}-{s}.json" for m in ("gdw", "gdw-tied", "mwnet") for s in range(2))
+    runs = [(m, s) for m in ("gdw", "gdw-tied", "mwnet") for s in range(2)]
+    assert saved == sorted(f"uniform-60-2-clean-a-class-{m}-{s}.json" for m, s in runs)
     for path in (tmp_path / "histories").iterdir():
         assert path.stat().st_size < LARGEST_HISTORY / 40  # two epochs of eighty
         assert len(History.load(path)) == 2

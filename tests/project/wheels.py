@@ -7,7 +7,7 @@ import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("pyproject.toml", "README.md", "LICENSE", "gdw", "gdw_notebooks", "notebooks", "benchmarks")
+NEEDED = ("pyproject.toml", "README.md", "LICENSE", "gdw", "gdw_notebooks", "notebooks", "benchmarks", "docs")
 
 
 def build(folder: Path) -> tuple[Path, Path]:

@@ -178,7 +178,7 @@ class Centred(nn.Module):
             self.centre.mul_(0.9).add_(0.1 * mean)
         else:
             self.centre = 0.9 * self.centre + 0.1 * mean
-        return self.linear(images.flatten(1) - self.centre)
+        return self.linear(images.flatten(1) - mean)  # a pass that used what it moves would not repeat itself
 
 
 def test_a_models_own_buffers_are_followed_or_refused(recorder):
