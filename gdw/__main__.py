@@ -128,7 +128,10 @@ def _stopped(options: argparse.Namespace, done: int, all_runs: int) -> str:
 
 @contextmanager
 def _stop_between_batches() -> Iterator[Event]:
-    """Within: Ctrl-C sets the event, to be asked between two batches, where a run can be saved; twice ends at once."""
+    """Within: Ctrl-C sets the event.
+
+    Check it between two batches, where a run can be saved. A second Ctrl-C ends the program immediately.
+    """
     asked = Event()
     if current_thread() is not main_thread():  # only there can a signal be handled
         yield asked
@@ -147,7 +150,7 @@ def _stop_between_batches() -> Iterator[Event]:
 
 
 def experiments_of(options: argparse.Namespace) -> list[Experiment]:
-    """The experiments that the options name, seeds outermost, so that an unbroken part of them is paired."""
+    """The experiments that the options name. Seeds are the outer loop: if it stops early, what is done is paired."""
     given = {name: getattr(options, name) for name, *_ in OPTIONS if getattr(options, name) is not None}
     if "noise" in given:
         given["noise"] = parse_field("noise", given["noise"])
@@ -232,7 +235,7 @@ def _run_with_progress(
 def _begun(
     group: sweep.Group, dataset: Dataset, options: argparse.Namespace, bar: tqdm
 ) -> tuple[ManySeeds | Training, Iterator]:
-    """The runs of a group and their events; with ``--checkpoint`` from where they were broken off."""
+    """The runs of a group and their events; with ``--checkpoint`` from where they were interrupted."""
     if options.checkpoint is None:
         many = ManySeeds(group[0], [experiment.seed for experiment in group], dataset=dataset)
         return many, many.events()

@@ -58,7 +58,7 @@ def read_json(path: str | Path) -> object:
 
 
 def parse_json(text: str, name: str) -> object:
-    """The value that a JSON text stands for; ``name`` says in the message where it comes from.
+    """The value of a JSON text; ``name`` says in the message where it comes from.
 
     Raises:
         ValueError: it is not JSON.
@@ -128,7 +128,7 @@ def refuse_read_only(path: Path) -> None:
 def sole_writer(path: str | Path) -> Iterator[None]:
     """Within: no other process that asks for it writes to this file.
 
-    The lock is an empty file beside it, ``FILE.lock``. It may stay there afterwards, and it may be deleted when no
+    The lock is an empty file next to it, ``FILE.lock``. It may stay there afterwards, and it may be deleted when no
     program is writing.
 
     Raises:

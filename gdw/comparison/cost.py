@@ -1,4 +1,4 @@
-"""What a training step costs: operations and memory counted, alike on every machine; time, as ratios in one run."""
+"""What a training step costs: operations and memory (the same on every machine), and time as ratios in one run."""
 
 import time
 import weakref
@@ -18,7 +18,7 @@ WARM_UP = 2  # rounds that are not counted
 def operations(action: Action) -> int:
     """Floating-point operations of all matrix products and convolutions in it, forward and backward.
 
-    They depend on the model, the batch and the passes alone, so that a ratio of two is the ratio of their passes.
+    They depend only on the model, the batch and the passes. So a ratio of two is the ratio of their passes.
     """
     with FlopCounterMode(display=False) as counter:
         action()
@@ -26,7 +26,7 @@ def operations(action: Action) -> int:
 
 
 def peak_bytes(action: Action) -> int:
-    """The most that is alive at once of what it allocates, in bytes of tensors; what was there before does not count.
+    """The most memory that its tensors hold at one time, in bytes; tensors that existed before do not count.
 
     Only what torch's operations give back is seen, not their scratch memory.
     """
@@ -67,7 +67,7 @@ class _Alive(TorchDispatchMode):
 def interleaved(actions: Mapping[str, Action], baseline: str, rounds: int = 15, device: str = "cpu") -> dict[str, dict]:
     """Time every action once per round, in turns, and divide by the baseline's time of the same round.
 
-    Shared machines are noisy: a slow moment slows all of a round alike, and a ratio survives it.
+    Shared machines are noisy: a slow moment slows all of a round equally, and the ratio stays the same.
 
     Args:
         actions: name to a function that takes one step, say.

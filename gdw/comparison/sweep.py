@@ -67,7 +67,7 @@ def run_all(
 
 
 def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group]:
-    """Experiments that differ in the seed alone, up to so many together where they bear it; the rest one by one.
+    """Group experiments that differ only in the seed, up to this many, if they can train together; the rest one by one.
 
     Raises:
         ValueError: ``seeds_at_once`` below 1.
@@ -93,7 +93,7 @@ def _in_this_process(groups: Sequence[Group]) -> Iterator[History]:
 
 
 def _on(executor: Executor, groups: Sequence[Group], plugins: Sequence[str]) -> Iterator[History]:
-    """Everything is handed over at once: the executor knows best how many run side by side."""
+    """Submit everything at the start: the executor knows best how many run in parallel."""
     futures = {executor.submit(_run_group, _configs(group), plugins): group for group in groups}
     try:
         while futures:
@@ -134,7 +134,7 @@ def _on_processes(groups: Sequence[Group], workers: int | None, plugins: Sequenc
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh processes; they end at once if the sweep is broken off, and are not waited for to finish their runs."""
+    """Fresh processes. If the sweep is interrupted they end immediately, in the middle of their runs."""
     context = get_context("spawn")
     end, held = context.Pipe(duplex=False)
     with end, held, ProcessPoolExecutor(workers, context, _begin_worker, (end,)) as pool:
@@ -170,7 +170,7 @@ def _histories_of(future: Future, group: Group) -> list[History]:
 
 
 def _run_group(configs: list[dict], plugins: Sequence[str] = ()) -> list[dict]:
-    """In the worker, plain values in and out: seeds at once, or one by one where there is one or that fails."""
+    """In the worker, plain values in and out: all seeds at once; one by one if there is one seed or that fails."""
     load_plugins(plugins)
     if len(configs) > 1:
         experiment = from_config(configs[0])
@@ -248,7 +248,7 @@ def record_or_reason(history: History) -> dict:
         line = files.finite(record(history))
         json.dumps(line)
         return line
-    except Exception as error:  # a method or data of one's own may put anything into a History
+    except Exception as error:  # a user's method or data may put anything into a History
         reason = f"its record cannot be written: {type(error).__name__}: {error}"
         config = json.loads(json.dumps(files.finite(history.config), default=str))
         return {"method": str(config.get("method")), "seed": config.get("seed"), "config": config, "error": reason}
@@ -366,7 +366,7 @@ def _append(path: Path, line: str) -> None:
 
 def key(config: dict) -> str:
     """What makes two runs the same: the science of a config, of this version or an earlier one."""
-    with suppress(ValueError, TypeError):  # a run on objects of its own is the same as no other
+    with suppress(ValueError, TypeError):  # a run on objects that were passed in equals no other run
         config = from_config(config).config()
     return json.dumps(files.finite(config), sort_keys=True)
 

@@ -16,7 +16,7 @@ COMMON_FIELDS = tuple(field.name for field in fields(Experiment) if field.name n
 
 
 def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str] | None = None) -> list[Experiment]:
-    """The experiments of a TOML file, seeds outermost, so that any unbroken part of them is paired.
+    """The experiments of a TOML file. Seeds are the outer loop: if it stops early, what is done is paired.
 
     ::
 
@@ -25,7 +25,7 @@ def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str]
         epochs = 60                         # any field of Experiment; what is left out comes from the preset
         [[scenarios]]
         noise = "uniform"
-        rate = [0.4, 0.6]                   # a list stands for all its values
+        rate = [0.4, 0.6]                   # a list means all its values
         imbalance = 1.0
         [settings.gdw]                      # a method's own, on top of the preset's
         step_size = 0.3
@@ -83,7 +83,7 @@ def scenarios_of(spec: dict) -> list[dict]:
 
 
 def _values(name: str, value: object) -> list:
-    """All values of one key of a scenario: a list stands for each of them, but a matrix of noise is one value."""
+    """All values of one key of a scenario: a list means each of its values, but a noise matrix is one value."""
     if not isinstance(value, list):
         return [value]
     if not value:

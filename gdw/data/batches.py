@@ -10,7 +10,7 @@ from torch import Tensor
 def index_batches(
     count: int, batch_size: int, generator: torch.Generator, device: torch.device | str | None = None
 ) -> "IndexBatches":
-    """Endless batches of indices; each pass over ``0 ... count - 1`` is shuffled anew.
+    """Endless batches of indices; each pass over ``0 ... count - 1`` is shuffled again.
 
     A pass has ``count // batch_size`` batches; what is left over at its end is dropped, so every batch
     has the same size and the mean over a batch always means the same.

@@ -27,7 +27,7 @@ class Dataset:
         test_images, test_labels: the published test set; without one a task holds out a fixed share.
         pixels: how the stored values become a network's input.
         source: the name and size that ``load_dataset`` was given; None for a data set of your own.
-        validation_images, validation_labels: a validation set of its own; without one a task takes it from training.
+        validation_images, validation_labels: a separate validation set; without one a task takes it from training.
         paths: the file of each training image, relative to the data set's folder, with forward slashes.
         test_paths, validation_paths: the same for these sets.
         notes: what reading it passed over, and what a reader should know of its labels.

@@ -157,7 +157,7 @@ def _checksum(tensor: Tensor) -> str:
 
 
 def _write(file: Path, data: bytes) -> None:
-    """To a temporary file beside it, then in one move: a file is there whole or not at all."""
+    """Write a temporary file next to it, then rename it: the file is there whole or not at all."""
     with tempfile.NamedTemporaryFile(dir=file.parent, suffix=TEMPORARY, delete=False) as temporary:
         try:
             temporary.write(data)

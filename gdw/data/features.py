@@ -23,8 +23,8 @@ from gdw.data.pretrained import (
     packaged_weights,
 )
 
-LAYOUT = 1  # of what is computed and how it is written; a new number makes all features anew
-BATCH = 16  # pictures; always so many at once, so that a picture's features do not depend on its neighbours
+LAYOUT = 1  # of what is computed and how it is written; with a new number all features are computed again
+BATCH = 16  # pictures; always this many: a picture's features then do not depend on its neighbours
 CHUNK = 256  # pictures in a file: what an interruption loses at most
 THUMBNAIL = 96  # pixels: the longer side of the pictures kept for panels
 SMALLEST_DEVIATION = 1e-6  # of a feature; one that is the same for all pictures keeps a deviation of 1
@@ -69,7 +69,7 @@ def with_features(
 
     Raises:
         ValueError: points in place of pictures; an unknown network; a size that it does not take; damaged weights.
-        OSError: the network's weights are neither on this machine nor can be downloaded.
+        OSError: the network's weights are not on this machine and cannot be downloaded.
     """
     _check(dataset)
     scale = dataset.pixels.scale
@@ -151,7 +151,7 @@ class _Extraction:
                     found |= dict(zip(chunk, rows.unbind(0), strict=True))
 
     def _forward(self, pretrained: Pretrained, pictures: Tensor, done: int, total: int) -> Float[Tensor, "pictures D"]:
-        """In batches of one size: the last is filled up, so that all go through the same arithmetic."""
+        """In batches of one size: the last is filled up, because all must go through the same arithmetic."""
         outputs = []
         for batch in pictures.split(BATCH):
             count = len(batch)

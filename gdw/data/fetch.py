@@ -24,7 +24,7 @@ def fetched(
 ) -> Iterator[tuple[Int[Tensor, "batch"], UInt8[Tensor, "batch *shape"]]]:
     """Each batch of indices with its pictures, on the device, in the order of the indices.
 
-    Pictures were decoded when the data set was read; a worker only copies. For a GPU the batch lies in pinned memory
+    Pictures were decoded when the data set was read; a worker only copies. For a GPU the batch is in pinned memory
     and goes over while the GPU computes.
 
     Args:

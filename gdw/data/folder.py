@@ -39,7 +39,7 @@ def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
     Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each
     is resized. Means and deviations of the channels are those of the training pictures; training pictures are
     flipped and shifted by up to an eighth of their size. A folder of CIFAR-10's classes in CIFAR's size takes the
-    published numbers, so that runs on it follow the published protocol.
+    published numbers. Runs on it then follow the published protocol.
 
     Args:
         folder: see :func:`gdw.data.scan.scan`; its classes are numbered in natural order (2 before 10). What is

@@ -13,7 +13,7 @@ from gdw.data.label_table import is_table, labels_by_path, read_table
 from gdw.errors import unknown
 
 PREFIX = "human:"
-# Tried in this order where none is named: CIFAR-100N's, then CIFAR-10N's worst, then what one's own are called.
+# Tried in this order where none is named: CIFAR-100N's, then CIFAR-10N's worst, then common names for your own labels.
 KEYS = ("noisy_label", "worse_label", ALONE, "labels", "observed_label")
 CLEAN_KEY = "clean_label"
 FILE_ENDINGS = (".pt", ".pth", ".npy", ".npz", ".pkl", ".pickle", ".csv", ".tsv", ".gz")
@@ -46,7 +46,7 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
 
     The published files follow CIFAR's own order, in which the classes are mixed; a folder of pictures is read class
     by class. If such a file has a ``clean_label`` with the folder's number of images in each class, its k-th row
-    of a class belongs to the folder's k-th picture of that class: right wherever the folder's names keep CIFAR's
+    of a class belongs to the folder's k-th picture of that class: this is right if the folder's names keep CIFAR's
     order within each class.
 
     Args:

@@ -12,7 +12,7 @@ SPREAD = 0.1  # standard deviation of the instances' rates, as published
 def instance_rates(count: int, rate: float, generator: torch.Generator) -> Float[Tensor, "images"]:
     """One probability of being mislabelled for each image: normal around ``rate``, cut to [0, 1].
 
-    Values outside are drawn anew (a truncated normal), by the inverse of its distribution function.
+    Values outside are drawn again (a truncated normal), by the inverse of its distribution function.
     """
     require_between("rate", rate, 0, 1)
     normal = torch.distributions.Normal(torch.tensor(rate, dtype=torch.float64), SPREAD)
@@ -32,8 +32,8 @@ def instance_dependent_labels(
 
     ``q`` is the image's own rate, a normal of mean ``rate`` and standard deviation 0.1 cut to [0, 1]. ``W_y`` is a
     matrix [pixels, classes] of standard normal numbers, one for each class. x is the flattened image, here
-    standardised pixel by pixel and divided by the square root of their number, so that the softmax neither
-    saturates nor depends on the size of the image (ours; the published code takes raw pixels).
+    standardised pixel by pixel and divided by the square root of their number. Then the softmax does not
+    saturate and does not depend on the size of the image (ours; the published code takes raw pixels).
 
     Args:
         images: as stored, before normalisation.

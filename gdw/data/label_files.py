@@ -20,7 +20,7 @@ READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 
 
 def require_file(path: Path) -> None:
-    """Raise unless there is a file with something of its own in it.
+    """Raise unless there is a file with content.
 
     Raises:
         FileNotFoundError: there is none.

@@ -94,7 +94,7 @@ def match(table: Table, paths: Sequence[str], others: dict[str, int] | None = No
     """For each path the row that names it, or None.
 
     Raises:
-        ValueError: a picture in two rows; a row whose picture is neither here nor among the others.
+        ValueError: a picture in two rows; a row whose picture is not here and not among the others.
     """
     places, others = _places(paths), others or {}
     prefix = _common_split(paths)

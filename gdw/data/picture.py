@@ -52,7 +52,7 @@ def size_of(file: Path) -> tuple[int, int] | None:
 
 @contextmanager
 def huge_pictures_refused() -> Iterator[None]:
-    """Within it, a picture above Pillow's limit of pixels is an error of its own, and not only a warning."""
+    """Within it, a picture above Pillow's limit of pixels is a separate error, and not only a warning."""
     from PIL import Image
 
     with warnings.catch_warnings():

@@ -15,7 +15,7 @@ class Pixels:
     The default leaves them as they are, which suits points.
 
     Attributes:
-        scale: stored value that stands for 1, such as 255.
+        scale: stored value that means 1, such as 255.
         mean: subtracted after scaling; one number for each channel, or one for all.
         std: divided by after that; one number for each channel, or one for all.
         pad: pixels by which a random crop may move, on each side; borders are mirrored.
@@ -65,7 +65,7 @@ class Pixels:
             generator: the only randomness; it may live on another device than the images.
 
         Raises:
-            ValueError: where ``pad`` is not smaller than the picture, so that there is nothing to mirror.
+            ValueError: ``pad`` is not smaller than the picture: there is nothing to mirror.
 
         Source: the augmentation of the published CIFAR runs (pad 4, crop, flip).
         """
@@ -106,7 +106,7 @@ CIFAR_PIXELS = Pixels(  # as in the published runs
 
 @cache
 def _constants(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """On the device once: copied anew for each batch, they would have the host wait for the device each time."""
+    """Copied to the device once: a copy for each batch would make the host wait for the device each time."""
     return torch.tensor(values, dtype=dtype, device=device)
 
 

@@ -56,7 +56,7 @@ def plain_load(content: bytes) -> Any:
     """What a pickle holds, if that is plain.
 
     Raises:
-        pickle.UnpicklingError: it names anything else, or is no pickle; the two are not told apart.
+        pickle.UnpicklingError: it names anything else, or it is not a pickle; the error is the same.
     """
     try:
         return PlainUnpickler(io.BytesIO(content)).load()

@@ -50,7 +50,7 @@ class Pretrained:
 
         Args:
             pictures: with one channel or three, in 0 ... ``scale``.
-            scale: the stored value that stands for 1.
+            scale: the stored value that means 1.
         """
         square = min(pictures.shape[2:])
         top, left = ((side - square) // 2 for side in pictures.shape[2:])
@@ -64,7 +64,7 @@ class Pretrained:
 
 
 def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | None) -> int | None:
-    """Height and width at which a network sees a picture; None stands for the network's own size.
+    """Height and width at which a network sees a picture; None means the network's own size.
 
     The default network sees pictures of up to 64 x 64 pixels at 128 x 128: they hold no finer detail, and it is 3 times
     as fast as its own 224 x 224.
@@ -189,7 +189,7 @@ def _packaged(network: str) -> nn.Module:
     own = module.state_dict()
     try:
         stored = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's errors for a file that is none of its own are of many kinds
+    except Exception as error:  # for a file that torch did not write it raises many kinds of error
         raise ValueError(f"{file} is not a file of weights: install the package {LITE0_PACKAGE} again") from error
     if [value.shape for value in stored.values()] != [value.shape for value in own.values()]:
         raise ValueError(f"{file} does not fit {network}: {len(own)} tensors of other shapes are wanted")

@@ -151,7 +151,7 @@ class _Looking:
         return tuple(directory.name for directory in folders), files, labels
 
     def pictures(self, folder: Path) -> list[Path]:
-        """Pictures at any depth; folders that links lead to come last, so that a loop ends where it began."""
+        """Pictures at any depth. Folders that links lead to come last: then a loop of links ends where it began."""
         found: list[Path] = []
         waiting, links = deque([folder]), deque()
         while waiting or links:
@@ -174,7 +174,7 @@ class _Looking:
         return sorted(found, key=lambda file: file.relative_to(folder).parts)
 
     def is_picture(self, file: Path, entry: os.DirEntry) -> bool:
-        """Whether it is to be read; if not, the reason is counted."""
+        """Whether to read it; if not, the reason is counted."""
         reason = None
         if not entry.is_file():
             reason = SPECIAL if file.exists() else DEAD_LINK

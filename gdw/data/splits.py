@@ -8,7 +8,7 @@ from gdw.data.corruption import class_counts, class_shares
 from gdw.data.dataset import Dataset
 from gdw.data.randomness import generator
 
-TEST_SHARE = 0.3  # of each class, where a data set has no test set of its own
+TEST_SHARE = 0.3  # of each class, if a data set has no test set
 TEST_SEED = 0  # of that share: every experiment is tested on the same images
 
 Indices = Int[Tensor, "images"]

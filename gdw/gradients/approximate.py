@@ -30,7 +30,7 @@ def finite_difference(problem: Problem, weights: Matrix) -> Matrix:
 
 
 def first_order(problem: Problem, weights: Matrix) -> Matrix:
-    """Neither a virtual step nor forward mode: both errors together, at little more than twice a plain step."""
+    """No virtual step and no forward mode: both errors together, at little more than twice a plain step."""
     return closed_form(problem, _difference(problem, problem.direction(problem.here)))
 
 

@@ -1,4 +1,4 @@
-"""A network compiled by torch, forward, backward and along a tangent: what lies between its products is fused."""
+"""A network compiled by torch, forward, backward and along a tangent; operations between its products are fused."""
 
 import os
 import shutil

@@ -26,7 +26,7 @@ def class_gradients(probs: Matrix, labels: Int[Tensor, "batch"]) -> Matrix:
 
 
 def one_hot(labels: Int[Tensor, "batch"], num_classes: int) -> Bool[Tensor, "batch classes"]:
-    """Where each instance's label stands. torch's own form reads the labels of a CPU, so it could not be recorded."""
+    """The position of each instance's label. torch's one_hot reads labels on a CPU, so it could not be recorded."""
     return labels[..., None] == torch.arange(num_classes, device=labels.device)
 
 
@@ -37,7 +37,7 @@ def zero_mean(weights: Matrix, logits: Matrix, labels: Int[Tensor, "batch"], max
     the model's belief among them: ``w_t = sum_{c != t} w_c softmax(logits without t)_c``.
     Equal weights stay as they are, so instance weighting is the special case.
 
-    The softmax without the label stands where the paper divides by ``1 - p_t``: the two are equal, but
+    The paper divides by ``1 - p_t``; here the softmax is taken without the label. The two are equal, but
     the division loses all digits in float32 once the model is sure of the label.
 
     Args:

@@ -41,7 +41,7 @@ def check_rate(lr: "float | torch.optim.Optimizer | None") -> None:
     """Refuse a learning rate that is no number, not finite, or negative.
 
     Raises:
-        TypeError: neither a number nor an optimiser.
+        TypeError: it is not a number and not an optimiser.
         ValueError: a number that no step can take.
     """
     if lr is None or isinstance(lr, torch.optim.Optimizer):

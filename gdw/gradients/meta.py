@@ -72,7 +72,7 @@ def gradient_at(model: nn.Module, parameters: Named, loss_of: Callable[[nn.Modul
 
 
 class _Differentiated(nn.Module):
-    """A module, so that ``functional_call`` keeps the parameters in place for the backward pass too."""
+    """A module, because ``functional_call`` then keeps the parameters in place for the backward pass too."""
 
     def __init__(self, model: nn.Module, loss_of: Callable[[nn.Module], Tensor], leaves: Named):
         super().__init__()

@@ -1,6 +1,6 @@
 """Logits whose graph is made again for each further backward pass: half the memory of a step.
 
-A graph that is kept until the real backward pass takes memory beside the clean batch's graph. Here the virtual step's
+A graph that is kept until the real backward pass takes memory on top of the clean batch's. Here the virtual step's
 backward pass uses it up. The tangent pass goes through the training batch once more anyway, and leaves a new graph for
 the real backward pass: the same eleven passes. Where there is no such tangent pass (finite differences, autocast), one
 more forward pass makes it.

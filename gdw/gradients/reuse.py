@@ -26,7 +26,7 @@ aten = torch.ops.aten
 class Tape:
     """Outputs of one forward pass, in their order, and the pass along a tangent that uses them again.
 
-    An output that was overwritten since (a ReLU in place), or that has another precision now, is computed anew.
+    An output that was overwritten since (a ReLU in place), or that has another precision now, is computed again.
     """
 
     def __init__(self) -> None:

@@ -75,9 +75,9 @@ class Step:
         max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
         tangent_pass: gives the logits' tangent, as ``gdw.gradients.meta.logit_tangent`` does; a compiled one draws
             other random numbers.
-        trusted: labels are known to lie in ``0 ... C - 1``, the model to draw no random numbers and its passes to
-            repeat each other: nothing is read on the host, so that the step can be recorded (stepping.py).
-        save_memory: the batch's graph is not kept beside the clean batch's; it is computed again for the real
+        trusted: labels are known to be in ``0 ... C - 1``, the model to draw no random numbers and its passes to
+            repeat each other: nothing is read on the host, and the step can be recorded (stepping.py).
+        save_memory: the batch's graph is not kept while the clean batch's exists; it is computed again for the real
             backward pass (reforward.py). That takes about half the memory. It needs forward mode or an approximation.
 
     Raises:
@@ -176,7 +176,7 @@ class Step:
 
     @cached_property
     def problem(self) -> Problem:
-        """Virtual step, clean gradient and tangent of this batch, for derivatives of one's own (meta.py)."""
+        """Virtual step, clean gradient and tangent of this batch, for derivatives of your own (meta.py)."""
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         if self.draws_random_numbers and self._tangent_pass is not logit_tangent:
@@ -242,7 +242,7 @@ def _replay(random: "_RandomState", tape: Tape | None) -> Iterator[None]:
 
 
 class _RandomState:
-    """Remembers the random state of the first forward pass, so that the tangent pass drops the same units."""
+    """Remembers the random state of the first forward pass: the tangent pass then drops the same units."""
 
     def __init__(self, device: torch.device):
         self._device = device

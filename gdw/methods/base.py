@@ -64,7 +64,7 @@ class Method(nn.Module):
         history = gdw.run(gdw.Experiment(method="doubtful", settings={"power": 0.3}, rate=0.4))
 
     What a method learns (a weight network, one parameter for each instance, a second network) is a parameter, buffer
-    or submodule of it, so that ``.to(device)`` and ``state_dict`` work.
+    or submodule of it. Then ``.to(device)`` and ``state_dict`` work.
 
     The last two class variables are promises. A subclass inherits a promise as long as it changes no function that
     runs in a step. If it overrides such a function (all but ``__init__``, ``stages`` and ``snapshot``), the promise is
@@ -93,7 +93,7 @@ class Method(nn.Module):
 
     all_steps_identical: ClassVar[bool] = False
     """Each step runs the same operations in the same order, whatever batch, epoch and count. The method writes what it
-    learns in place and reads no number on the host. Its optimisers are fused, each an attribute of its own. An
+    learns in place and reads no number on the host. Its optimisers are fused, and each is an attribute. An
     instance whose settings break the promise takes it back: ``self.all_steps_identical = False``."""
 
     def __init_subclass__(cls, **given) -> None:
@@ -180,7 +180,7 @@ class Method(nn.Module):
         return {}
 
 
-NOT_IN_A_STEP = {"stages", "snapshot", "settings", "check_settings", "_arguments"}  # nor names like __init__
+NOT_IN_A_STEP = {"stages", "snapshot", "settings", "check_settings", "_arguments"}  # and names like __init__
 
 
 def _changes_a_step(cls: type[Method], base: type[Method]) -> bool:

@@ -26,7 +26,7 @@ def effective_number(counts: Int[Tensor, "classes"], beta: float) -> Float[Tenso
 
 
 def class_balanced_weights(counts: Int[Tensor, "classes"], beta: float) -> Float[Tensor, "classes"]:
-    """``1 / E_n`` for each class, scaled so that their mean is 1; a class without an image gets 0."""
+    """``1 / E_n`` for each class, scaled to mean 1; a class without an image gets 0."""
     inverse = torch.where(counts > 0, 1 / effective_number(counts, beta).clamp_min(1), 0.0)
     return inverse / inverse.mean()
 

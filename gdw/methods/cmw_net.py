@@ -1,4 +1,4 @@
-"""CMW-Net: as Meta-Weight-Net, with a weight curve of its own for each family of classes of similar size."""
+"""CMW-Net: as Meta-Weight-Net, but each family of classes of similar size has its own weight curve."""
 
 from functools import partial
 from typing import ClassVar

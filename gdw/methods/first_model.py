@@ -17,7 +17,7 @@ class UsesTransition(NeedsPreparing):
     """Base of methods that need the noise matrix T.
 
     In the training loop a first model learns from the observed labels and gives T on the clean set; the second model
-    starts anew and uses T. In a loop of your own, give ``transition``
+    starts afresh and uses T. In a loop of your own, give ``transition``
     (``gdw.methods.transition.transition_from_clean`` estimates it), or train a first model and call ``prepare``.
 
     Args:

@@ -1,4 +1,4 @@
-"""GDW whose second stage follows the meta gradient through the zero-mean constraint, not beside it."""
+"""GDW whose second stage takes the meta gradient through the zero-mean constraint."""
 
 import torch
 

@@ -17,7 +17,7 @@ class ImportanceReweighting(UsesTransition):
     """``w_i = p(true = label_i | x_i) / p(observed = label_i | x_i)``, with ``p(observed | x) = p T``.
 
     With these weights the expected loss on noisy labels is the expected loss on clean labels. A first model, trained
-    on the observed labels, gives T on the clean set; the second starts anew and takes weights from its own posterior.
+    on the observed labels, gives T on the clean set; the second starts afresh and takes weights from its own posterior.
 
     Args:
         first_share: share of the epochs, in (0, 1), for the first model.

@@ -16,7 +16,7 @@ class INSW(KeepsInstances):
     """``w = softmax(phi[batch])``; ``phi`` takes a gradient step on the clean loss, then the batch is used with it.
 
     Args:
-        weight_lr: step on ``phi``, in units of the batch's mean absolute meta gradient, so that it does not
+        weight_lr: step on ``phi``, in units of the batch's mean absolute meta gradient, so it does not
             depend on batch size or learning rate; ``phi`` moves by this much per visit on average. Chosen on
             digits' validation images (docs/settings.md); from 0.2 on a few instances get all the weight of a batch.
 

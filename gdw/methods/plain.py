@@ -39,7 +39,7 @@ class OtherBatches(EqualWeights):
     def logit_gradient(self, step: Step) -> Matrix:
         if not self.planned:
             raise ValueError(
-                f"{self.name} is cross-entropy on batches of its own choice: call method.stages(None, epochs) before "
+                f"{self.name} is cross-entropy on batches that it chooses: call method.stages(None, epochs) before "
                 "training and draw the batches from the source of each stage"
             )
         return super().logit_gradient(step)

@@ -23,7 +23,7 @@ class SeesawLoss(KeepsTensors):
 
         gradient = (softmax(z + [j != y] log S_yj) - onehot(labels)) / B.
 
-    So each cell of the B x C matrix has a weight of its own, and nothing is learnt from a clean set. The rows still
+    So each cell of the B x C matrix has its own weight, and nothing is learnt from a clean set. The rows still
     sum to 0.
 
     Left out: the paper's normalised last layer and its objectness branch, which belong to detection, and the published

@@ -1,4 +1,4 @@
-"""SOP: each instance has parameters of its own that explain a wrong label, so that the network need not."""
+"""SOP: each instance has its own parameters. They explain a wrong label, and the network need not learn it."""
 
 from typing import ClassVar
 

@@ -19,7 +19,7 @@ WRN28_10_WIDTHS, WRN28_10_BLOCKS = (160, 320, 640), 4  # 6 * 4 + 4 = 28 layers, 
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut without parameters (option A: every second pixel, zero channels).
+    """Two 3 x 3 convolutions and a shortcut without parameters (option A: every second pixel, zero channels).
 
     Source: ResNet (He et al., CVPR 2016), the CIFAR form.
     """

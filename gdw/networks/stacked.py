@@ -95,7 +95,7 @@ def _elementwise(layer: nn.Module, inputs: Tensor) -> Tensor:
     return layer(inputs)
 
 
-#: what may stand in a chain, each on inputs with a leading seed axis
+#: the modules that a chain may contain, each for inputs with a leading seed axis
 CHAIN: dict[type[nn.Module], Callable[[nn.Module, Tensor], Tensor]] = {
     nn.Sequential: _sequential,
     WeightNet: _weight_net,

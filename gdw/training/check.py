@@ -67,7 +67,7 @@ class Trial:
 
     @cached_property
     def task(self) -> Task:
-        """Four clouds of points; 4 labels in 10 are drawn anew."""
+        """Four clouds of points; 4 labels in 10 are drawn again."""
         random = torch.Generator().manual_seed(0)
         labels = torch.arange(CLASSES).repeat_interleave(IMAGES_OF_A_CLASS)
         centres = 2 * torch.randn(CLASSES, FEATURES, generator=random)

@@ -1,4 +1,4 @@
-"""The file format of a saved run: one safetensors file, tensors beside a JSON text, and a digest of both. No pickle.
+"""The file format of a saved run: one safetensors file with tensors, a JSON text and a digest of both. No pickle.
 
 A value is packed as JSON, with each tensor replaced by its name; the JSON text is part of the file's metadata. The
 digest says whether the file is whole and as it was written. It is no signature: who can write the file can write it.
@@ -98,7 +98,7 @@ def _put(tensor: Tensor, tensors: dict[str, Tensor]) -> str:
 
 
 def _metadata(content: bytes) -> dict:
-    """What stands in a safetensors file's header: 8 bytes with its length, then JSON."""
+    """The header of a safetensors file: 8 bytes with its length, then JSON."""
     length = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + length])["__metadata__"]
 

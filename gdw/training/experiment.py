@@ -23,7 +23,7 @@ OWN = "own"  # key of a record's config whose data set, task, model or method wa
 
 @dataclass(frozen=True, eq=False)
 class Experiment(Engine):
-    """Everything that decides a run's numbers, and beside it the engine that computes them.
+    """Everything that decides a run's numbers, and the engine that computes them.
 
     Two experiments are equal, and have the same run code, if the same numbers come out up to rounding: the fields of
     :class:`gdw.training.engine.Engine` (device, threads, capture, ...) do not count.
@@ -56,7 +56,7 @@ class Experiment(Engine):
         engine fields: see :class:`gdw.training.engine.Engine`.
 
     Raises:
-        ValueError: an unknown name (with the nearest known one), a wrong type or a number out of range, at once.
+        ValueError: an unknown name (with the nearest known one), a wrong type or a number out of range.
     """
 
     dataset: str = "digits"
@@ -322,7 +322,7 @@ def from_config(config: Mapping) -> Experiment:
         raise ValueError(f"a config must be a dictionary of an Experiment's fields, got {config!r}")
     if config.get(OWN):
         own = ", ".join(f"{kind} {name}" for kind, name in config[OWN].items())
-        raise ValueError(f"this run cannot be made again from its record: it used objects of its own ({own})")
+        raise ValueError(f"this run cannot be made again from its record: it used objects that were passed in ({own})")
     strange = [name for name in config if name not in {f.name for f in fields(Experiment)}]
     if strange:
         raise unknown("field of an experiment", strange[0], [f.name for f in fields(Experiment)])

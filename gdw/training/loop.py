@@ -44,7 +44,7 @@ class BatchDone:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch is over and its row stands in the history.
+    """An epoch is over and its row is in the history.
 
     ``instance_weights`` [N] is each training instance's weight when it was last seen in this epoch, as the History
     defines it for a group of flows; NaN for one not seen.
@@ -111,7 +111,7 @@ class Loop:
         self.optimizer: torch.optim.SGD | None = None
         self.take: OneByOne | None = None
         self.recorder: EpochRecorder | None = None
-        self.whole = True  # no step was broken off in the middle
+        self.whole = True  # no step was interrupted in the middle
 
     @property
     def finished(self) -> bool:
@@ -122,7 +122,7 @@ class Loop:
         """Train from here on, one event at a time.
 
         Raises:
-            RuntimeError: a step was interrupted in the middle, so that model and record no longer fit each other.
+            RuntimeError: a step was interrupted in the middle; model and record no longer match.
         """
         started = time.perf_counter() - self.history.metadata.get("seconds", 0.0)
         while not self.finished:
@@ -204,10 +204,10 @@ class Loop:
     def load_state_dict(self, state: dict) -> None:
         """Go on from a saved position. The stages so far are prepared again, for what a method makes there.
 
-        Model and method are to be loaded after this: it may change them.
+        Load model and method after this: it may change them.
 
         Raises:
-            ValueError: it is no position of this run.
+            ValueError: the position is not one of this run.
         """
         position = [state[name] for name in _POSITION]
         if [type(value) for value in position] != [int, int, int, int, bool] or not self._is_possible(*position):

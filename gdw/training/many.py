@@ -29,7 +29,7 @@ SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on
 class ManySeeds:
     """Runs of one experiment that differ only in the seed, trained side by side; you control them event by event.
 
-    Each seed has the data, noise, start and batches of its own run, and ends where that run ends, up to rounding.
+    Each seed has the data, noise, start and batches of its own run. It ends with the same numbers, up to rounding.
     If the method or the model does not support a seed axis (``at_once`` is False), they run one after another.
 
     Args:

@@ -15,7 +15,7 @@ def recorded_config(
     model: object | None = None,
     method: Method | None = None,
 ) -> dict:
-    """``experiment.config()``; the names of objects given in place of what it names stand under ``"own"``.
+    """``experiment.config()``; names of objects passed in instead of what it names are under ``"own"``.
 
     Such a config cannot be turned into the run again: ``from_config`` refuses it.
 
@@ -46,6 +46,6 @@ def experiment_of(history: History) -> Experiment:
     """The experiment that a History records, with the engine that computed it.
 
     Raises:
-        ValueError: a run on objects of its own.
+        ValueError: the run used objects that were passed in.
     """
     return from_config({**history.metadata.get("engine", {}), **history.config})

@@ -111,7 +111,7 @@ class EpochRecorder:
         }
 
     def state_dict(self) -> dict:
-        """All that was added, so that a recorder that loads it ends with the same row, bit for bit."""
+        """All that was added. A recorder that loads it ends with the same row, bit for bit."""
         parts = [torch.cat(part) for part in zip(*self.held, strict=True)]
         return {
             **{name: getattr(self, name) for name in (*_SUMS, "instances", "pooled")},

@@ -45,7 +45,7 @@ class Recorder:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def warm_up(self, function: Function) -> tuple[Tensor, ...]:
-        """Run it; on a GPU on a stream of its own, as torch's documentation asks for before a recording.
+        """Run it. On a GPU it runs on a separate stream; torch's documentation requires this before a recording.
 
         Raises:
             ValueError: it draws random numbers, and a replay would draw others.
@@ -182,7 +182,7 @@ class _Recording(TorchDispatchMode):
 
 
 class _NoDrawing(TorchDispatchMode):
-    """Within: nothing is drawn but by a generator of one's own (the batches)."""
+    """Within: only an explicit generator may draw random numbers (the batches do)."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         if RANDOM in function.tags and (kwargs or {}).get("generator") is None:

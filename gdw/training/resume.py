@@ -11,7 +11,7 @@ from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone, EpochDone
 from gdw.training.run import Training
 
-SECONDS = 30.0  # between two checkpoints: what a kill costs at most, and long beside the time that writing takes
+SECONDS = 30.0  # between two checkpoints: a kill loses no more than this; writing takes far less time
 
 
 class Checkpoints:
@@ -75,7 +75,7 @@ class Checkpoints:
         self.save(training)
 
     def save(self, training: Training) -> None:
-        """One more checkpoint; the one before stays beside it.
+        """One more checkpoint; the one before is kept.
 
         Raises:
             OSError: it cannot be written; the message names it, and the ones before are still there.

@@ -61,7 +61,7 @@ class Sources:
         return self.task.pixels.normalise(images, self.dtype)
 
     def ready(self, images: Tensor) -> Tensor:
-        """Stored images as the model takes them: augmented anew each time they are drawn."""
+        """Stored images as the model takes them: augmented again each time they are drawn."""
         return images if self.once else self.normalised(self.task.pixels.augment(images, self.augmentation))
 
     def meta_batch(self) -> tuple[Tensor, Tensor]:

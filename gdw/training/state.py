@@ -11,8 +11,8 @@ Plain = (bool, int, float, str, type(None))
 def method_state(method: Method) -> dict:
     """All that a method learnt and counted.
 
-    That is its ``state_dict`` and, of its own attributes, numbers, texts, tensors, lists and dictionaries of these,
-    optimisers and generators. Other attributes are left out: the constructor makes them.
+    That is its ``state_dict`` and those of its own attributes that are numbers, texts, tensors, lists and
+    dictionaries of these, optimisers and generators. Other attributes are left out: the constructor makes them.
     """
     own = _own(method)
     return {

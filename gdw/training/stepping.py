@@ -86,7 +86,7 @@ class Captured(OneByOne):
         return outputs
 
     def _places(self) -> dict[str, int]:
-        """Where each of the model's and the method's tensors lies."""
+        """The memory address of each of the model's and the method's tensors."""
         state = {**self.sources.model.state_dict(keep_vars=True), **dict(self.method.named_buffers(prefix="method"))}
         return {name: tensor.data_ptr() for name, tensor in state.items() if isinstance(tensor, Tensor)}
 

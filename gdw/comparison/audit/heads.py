@@ -50,7 +50,7 @@ def trained_log_probs(
 
     Args:
         weights: of the training pictures; those with weight 0 are left out.
-        freedom: the penalty is ``D / (2 freedom) * |W|^2`` beside the sum of the losses.
+        freedom: the penalty is ``D / (2 freedom) * |W|^2``, added to the sum of the losses.
     """
     from sklearn.linear_model import LogisticRegression
 

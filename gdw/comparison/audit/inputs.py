@@ -225,7 +225,7 @@ def _relative(pictures: Sequence[Path], folder: Path) -> tuple[str, ...]:
 
 
 def as_labels(observed: object, dataset: Dataset) -> torch.Tensor:
-    """Observed labels that are given beside the data set, checked by it."""
+    """Observed labels that are given with the data set, checked against it."""
     return dataset.labels if observed is None else replace(
         dataset, labels=observed, test_images=None, test_labels=None, test_paths=None, test_pictures=None,
         validation_images=None, validation_labels=None, validation_paths=None, validation_pictures=None,

@@ -2,7 +2,7 @@
 
 * ``self-confidence``: cleanlab's. The probability of the observed label by a classifier trained on other pictures.
 * ``combined``: the geometric mean of two rounds. The second round trains only on pictures whose label the first round
-  finds the most likely one, so that wrong labels teach less. Confirmed pictures are trained on too, and a classifier of
+  finds the most likely one. Wrong labels then teach less. Confirmed pictures are trained on too, and a classifier of
   the confirmed pictures alone has a small say.
 * ``weights`` (by_method.py): the mean weight that a method of this package gives a picture while it trains.
 

@@ -71,7 +71,7 @@ class Audit:
         files.write(path, csv_text(self.table))
 
     def save_html(self, path: str | Path, top: int = SHOWN) -> None:
-        """Write a page that stands alone, with the ``top`` most suspicious pictures.
+        """Write a page that needs no other file, with the ``top`` most suspicious pictures.
 
         Raises:
             OSError, ValueError: as for ``save_csv``; or the data set has no pictures.
