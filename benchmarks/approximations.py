@@ -71,7 +71,7 @@ def errors() -> dict[str, dict[str, float]]:
 
 
 def _meta_gradient(seen: gdw.Step, how: dict, weights: torch.Tensor) -> torch.Tensor:
-    """On that step's batches, with the model as it stands now."""
+    """On that step's batches, with the model as it is now."""
     model = Autocast(seen.model) if how.get("precision") == "bfloat16" else seen.model
     given = {"meta_batch": seen.meta_batch, "lr": seen.lr, "derivative": how.get("derivative", "forward")}
     return gdw.Step(model, seen.images, seen.labels, **given).meta_gradient(weights)

@@ -1,6 +1,6 @@
 """The passes of the reference implementation's step, to measure against: not its code, only what it does in what order.
 
-Each step builds two networks anew and runs four forward and four backward
+Each step builds two new networks and runs four forward and four backward
 passes, one of each for nothing. The second stage's arithmetic is this package's.
 """
 

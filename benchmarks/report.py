@@ -2,7 +2,7 @@
 
 The page is made from ``standing/results.csv`` (digits) and ``standing/features.csv`` (real pictures), a line for each
 run; the same tables give the same page, byte for byte. ``--records FILE.jsonl --table TABLE`` first makes one of the
-tables anew from a sweep's records.
+tables from a sweep's records.
 """
 
 import argparse
@@ -110,7 +110,7 @@ def _accuracy(runs: "DataFrame") -> str:
     for scenario in mean.columns:
         best = mean[scenario].idxmax()
         cells[best, scenario] = f"**{cells[best, scenario]}**"
-    note = "Mean ± standard deviation over seeds; the best mean of each scenario is bold, which is no test."
+    note = "Mean ± standard deviation over seeds; the best mean of each scenario is bold; this is not a test."
     return f"## Test accuracy\n\n{note}\n\n" + _markdown(mean.index, mean.columns, cells)
 
 
@@ -135,8 +135,8 @@ def _ranks(runs: "DataFrame") -> str:
     rows = "\n".join(f"| {METHODS[m].title} | {rank:.2f} |" for m, rank in found.mean.items())
     return (
         "## Ranks over scenarios\n\n"
-        f"Friedman's test over {found.scenarios} scenarios: χ² = {found.statistic:.1f}, p = {found.p_value:.2g}. Mean "
-        f"ranks that differ by less than {found.critical_difference:.2f} are not told apart at 5 % (Nemenyi). The "
+        f"Friedman's test over {found.scenarios} scenarios: χ² = {found.statistic:.1f}, p = {found.p_value:.2g}. The "
+        f"difference of two mean ranks below {found.critical_difference:.2f} is not significant at 5 % (Nemenyi). The "
         "scenarios share data and some differ in the noise rate alone, so they are no independent sample: "
         "the test is a guide.\n\n"
         f"| method | mean rank (1 is best) |\n| --- | --- |\n{rows}"
@@ -174,9 +174,9 @@ def _markdown(methods: Sequence[str], scenarios: Sequence[str], cells: dict[tupl
 
 
 def main() -> None:
-    """Make the table anew where records are given, then the page."""
+    """Make the table if records are given, then the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--records", type=Path, help="a sweep's records, from which to make the table anew")
+    parser.add_argument("--records", type=Path, help="a sweep's records, from which to make the table")
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--no-page", action="store_true", help="the table alone")
     parser.add_argument("--out", type=Path, default=PAGE)

@@ -15,11 +15,17 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_the_first_example(capsys):
-    """Its experiment with two epochs in place of sixty; everything else as it stands."""
+    """Its experiment with two epochs instead of sixty; nothing else is changed."""
     shown = BLOCKS[0].replace("seed=0)", "seed=0, epochs=2)")
     assert shown != BLOCKS[0]
     exec(compile(shown, "README.md", "exec"), {})
     assert float(capsys.readouterr().out.split()[0]) > 20
+
+
+def test_the_number_of_methods():
+    counts = re.findall(r"the (\\d+) methods", README)
+    assert counts
+    assert set(counts) == {str(len(gdw.methods.METHODS))}
 
 
 def test_the_loop_of_ones_own():
