@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.approximations --json FILE``
 
-Error: of g beside the exact one, on the batches of epoch 10 of a digits run by exact GDW under uniform 60 %. Cost:
+Error: of g against the exact one, on the batches of epoch 10 of a digits run by exact GDW under uniform 60 %. Cost:
 operations of a ResNet-32 step, in plain steps, counted and not timed. Accuracy: GDW on digits with g taken that way,
 and its difference from exact GDW, paired by seed.
 """
@@ -53,7 +53,7 @@ COUNTED_STEPS = 10  # whole rounds of every second and every fifth batch
 
 
 def errors() -> dict[str, dict[str, float]]:
-    """Relative error and cosine of each g beside the exact one: means over an epoch's batches."""
+    """Relative error and cosine of each g against the exact one: means over an epoch's batches."""
     training = Training(Experiment(rate=0.6, epochs=60))
     names = [name for name, how in WAYS.items() if how and "settings" not in how]  # another g at the same batch
     found = {name: {"relative": [], "cosine": []} for name in names}

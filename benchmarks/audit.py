@@ -105,7 +105,7 @@ def scores(trust: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
 
 
 def one_split(dataset: Dataset, features: np.ndarray, table: Path, seed: int, methods: Sequence[str]) -> dict:
-    """Scores of every ranking on every label set, and the estimated beside the true number of wrong labels."""
+    """Scores of every ranking on every label set, and the estimated and the true number of wrong labels."""
     truth = dataset.labels.numpy()
     sure, rest = splits(truth, seed)
     found: dict = {"seed": seed, "scores": {}, "wrong": {}}

@@ -1,8 +1,8 @@
 """The published CIFAR-10 protocol end to end: ``python -m benchmarks.cifar --data PATH --json FILE``.
 
 ResNet-32, 80 epochs, batch 100, 1,000 clean images disjoint from the training images, the published settings: five
-methods, four scenarios, three seeds. Each finished run is a line of FILE: the same command, started again after it was
-broken off, goes on from there. PATH is torchvision's folder (cifar-10-batches-py) or an image folder with CIFAR-10's
+methods, four scenarios, three seeds. Each finished run is a line of FILE: after an interruption the
+same command continues from there. PATH is torchvision's folder (cifar-10-batches-py) or an image folder with CIFAR-10's
 classes, train/<class>/... and test/<class>/...; figures from such a copy are not figures on CIFAR-10.
 """
 
@@ -48,7 +48,7 @@ CHANGES = (
 def experiments_of(
     dataset: str, methods: Sequence[str], scenarios: Sequence[str], seeds: int, changes: Mapping
 ) -> list[Experiment]:
-    """Seeds outermost, so that whatever has been done is paired.
+    """Seeds are the outer loop: whatever has been done is then paired.
 
     Raises:
         ValueError: an unknown method, scenario or value.

@@ -83,7 +83,7 @@ class Lab:
 
 
 def import_over_torch() -> list[float]:
-    """Ratios of ``import gdw`` to ``import torch``, in turns, each in a process of its own."""
+    """Ratios of ``import gdw`` to ``import torch``, in turns, each in its own process."""
     return [_fresh("import gdw") / _fresh("import torch") for _ in range(IMPORTS)]
 
 

@@ -1,6 +1,6 @@
 """Peak memory of one training step over that of a plain one: ``python -m benchmarks.memory --json FILE``.
 
-Each row is a process of its own: the model and its batches are made, one plain step is taken so that gradients and
+Each row is a separate process: the model and its batches are made, one plain step is taken so that gradients and
 momentum are there, then the peak of resident memory over what is resident before the step is read (Linux). On CUDA
 it is ``torch.cuda.max_memory_allocated`` in the same way.
 """
@@ -60,7 +60,7 @@ def _resident() -> int:
 
 
 def main() -> None:
-    """Measure every row in a process of its own, print the table, write the record."""
+    """Measure every row in its own process, print the table, write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="resnet32")
     parser.add_argument("--batch-size", type=int, default=100)

@@ -2,8 +2,8 @@
 
 Counted in forward passes (a backward pass is two), an exact GDW step needs 1 forward, 2 virtual backward, 3 on the meta
 batch, 3 for the tangent and 2 real backward: 11 against a plain step's 3, so 3.67; 3.33 where the tangent pass
-reuses the first forward's activations. Operations counted in the same steps (gdw.comparison.cost) stand
-beside their time.
+reuses the first forward's activations. Operations counted in the same steps (gdw.comparison.cost) are
+next to their time.
 
 A row's name ends in ``_captured`` where one step was recorded and is replayed, as a CUDA graph on a GPU, and in
 ``_compiled`` where the network goes through torch.compile (those only by ``--row``: they compile for minutes).
@@ -62,7 +62,7 @@ COMPILED = tuple(
 )
 DEFAULT_ROWS = (*METHODS, REFERENCE, *CAPTURED)
 ROWS = (*DEFAULT_ROWS, *COMPILED)
-QUOTIENTS = (  # what is asked of GDW beside others than the plain step
+QUOTIENTS = (  # what to compare GDW with, except the plain step
     ("GDW / MWNet", "gdw", "mwnet"),
     ("the same, reusing the first pass", "gdw_reuse", "mwnet_reuse"),
     ("reference structure / GDW", REFERENCE, "gdw"),
@@ -173,7 +173,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--row", action="append", choices=ROWS[1:], help="beside the plain step; again for more")
+    parser.add_argument("--row", action="append", choices=ROWS[1:], help="next to the plain step; repeat it for more")
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args()
 

@@ -3,7 +3,7 @@
 Generalized Data Weighting via Class-level Gradient Manipulation (Chen et al., NeurIPS 2021). Nothing is imported from
 the package; tests/gradients/test_one_file.py runs some steps of both in float64 and compares them.
 
-Task      scikit-learn's digits, 8 x 8; 60 % of the training labels are drawn anew from all classes (54 % are wrong);
+Task      scikit-learn's digits, 8 x 8; 60 % of the training labels are drawn again from all classes (54 % are wrong);
           50 clean images (5 a class); 30 % of the data are the test set
 Result    93.1 ± 1.6 % test accuracy (mean of the last five epochs; mean ± sd over 8 seeds), 13 s a run on one busy
           x86-64 core, torch 2.15, Python 3.11, 2026-11-25; the package's own runs: README.md

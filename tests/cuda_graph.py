@@ -28,7 +28,7 @@ def understudy(monkeypatch):
 
 
 class Stream:
-    """In place of ``torch.cuda.Stream``: whoever works on another one waits for it before and after."""
+    """In place of ``torch.cuda.Stream``: code that works on another one waits for it before and after."""
 
     current = ()
 

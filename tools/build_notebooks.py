@@ -116,7 +116,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            # A view whose model is gone shows an error; the picture and the text beside it show the panel.
+            # A view whose model is gone shows an error; the picture and its text show the panel.
             output.get("data", {}).pop(WIDGET_VIEW, None)
     return notebook
 

@@ -52,7 +52,7 @@ def buttons(urls: Mapping[str, str], notebook: str = FIRST, badges: bool = False
 
 
 def with_buttons(page: str, urls: Mapping[str, str]) -> str:
-    """The page with what stands between its two marks written anew."""
+    """The page with new text between its two marks."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

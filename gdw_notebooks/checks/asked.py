@@ -1,4 +1,4 @@
-"""Every exercise of the course: where it is asked, the names in its cell, and how its check is made anew.
+"""Every exercise of the course: where it is asked, the names in its cell, and how to make its check.
 
 A grader makes the checks itself, from the course's own data: nothing in a student's notebook takes part in it. A test
 compares this list with the notebooks' sources.

@@ -18,7 +18,7 @@ from gdw_notebooks.examples.small_problem import (
 SWAPPED = (1, 0, 2)  # the clean set's labels of cat and dog, exchanged: a dirty meta set
 TOLERANCE = 1e-6  # a finite difference in float64 has about nine digits here
 SEED = 3
-# Learning rate and number of pictures both change, so that a formula without one of them is found out.
+# Learning rate and number of pictures both change, so a formula without one of them fails the check.
 CASES = (
     Problem(), Problem(meta_labels=SWAPPED), Problem(rate=0.5), Problem(rate=0.2, count=2),
     Problem(meta_labels=SWAPPED, rate=2.0, count=2),

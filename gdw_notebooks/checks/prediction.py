@@ -1,4 +1,4 @@
-"""Predict, then reveal: the student writes a guess before the run, and sees it beside the result.
+"""Predict, then reveal: the student writes a guess before the run, and then sees guess and result together.
 
     guess = Prediction({"GDW": None, "MWNet": None})      # the student replaces None by a number
     guess.reveal({"GDW": 93.2, "MWNet": 89.4}, close=3, unit="%", look="Which one is still falling at the end?")
@@ -73,7 +73,7 @@ class Prediction:
         return not all(is_placeholder(guess) for guess in self.guesses.values())
 
     def reveal(self, outcome: Mapping[str, Answer], *, look: str, close: float = 0.0, unit: str = "") -> Revealed:
-        """Show the guesses beside the results.
+        """Show the guesses next to the results.
 
         Args:
             outcome: what is asked for → the result. A float counts as trained and is shown as ``≈ 93.2``, an int as

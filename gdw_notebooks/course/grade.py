@@ -1,6 +1,6 @@
 """Grades students' notebooks without a screen: a CSV with a line for each file and a column for each exercise.
 
-Each notebook runs in a process of its own, with a copy of the file in a temporary folder that is its home too, limits
+Each notebook runs in its own process, with a copy of the file in a temporary folder that is its home too, limits
 on time and memory, and no network. Nothing that a notebook shows is looked at or drawn. Its answers leave that process
 as plain numbers, lists and words, and are checked in this one; of a function only what it returns for the grader's
 arguments comes back. So a notebook that replaces the checks, or prints "right", gains nothing.
@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=int, default=SECONDS, help=f"limit for a notebook (default: {SECONDS})")
     parser.add_argument(
         "--memory", type=int, default=MEMORY_MB, metavar="MB",
-        help=f"limit for a notebook, beside what Python and torch take (default: {MEMORY_MB})",
+        help=f"limit for a notebook, not counting what Python and torch take (default: {MEMORY_MB})",
     )  # fmt: skip
 
 
@@ -42,13 +42,13 @@ def main(options: argparse.Namespace) -> int:
             raise ValueError(f"{name} must be 1 or more, got {value}")
     files = list(find(options.notebooks))
     check_writable(options.csv)
-    print("Network: taken away." if isolation() else "Network: guarded by Python alone; this system allows no more.")
+    print("Network: switched off." if isolation() else "Network: blocked only in Python; this system allows no more.")
     graded = []
     for file in files:
         graded.append(one := grade(file, options.seconds, options.memory))
         count = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
         print(f"{printable(file)}: {count}" + (f" ({one.remark})" if one.remark else ""), flush=True)
-        write(options.csv, table(graded))  # so that what is done is kept
+        write(options.csv, table(graded))  # keeps what is done
     print(f"{len(graded)} notebooks; the table is in {options.csv}")
     return 0
 
@@ -74,7 +74,7 @@ def find(paths: Sequence[Path]) -> Iterable[Path]:
 def table(graded: Sequence) -> str:
     """The CSV: file, notebook, exercises right, exercises asked, a verdict and the tries for each exercise, remarks.
 
-    A notebook has entries in the columns of its own exercises alone.
+    A notebook has entries only in the columns of its own exercises.
     """
     from gdw_notebooks.grading.verdicts import printable
 

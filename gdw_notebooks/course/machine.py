@@ -94,7 +94,7 @@ def size_gb(name: str) -> float:
 
 
 def memory_gb() -> float | None:
-    """The machine's memory in GB; None where neither the system nor psutil tells it."""
+    """The machine's memory in GB; None if the system and psutil do not tell it."""
     if sys.platform != "win32" and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GB
     try:

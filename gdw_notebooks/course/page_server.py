@@ -55,7 +55,7 @@ class PageKernels(AsyncMappingKernelManager):
         await self._end_unless_connected(kernel_id)
 
     async def _end_unseen(self, kernel_id: str) -> None:
-        """Counted from the last thing that the kernel did: where a class arrives at once, a page opens slowly."""
+        """Counted from the last thing that the kernel did: if a whole class arrives at once, a page opens slowly."""
         while kernel_id in self:
             kernel = self.get_kernel(kernel_id)
             rested = (datetime.now(UTC) - kernel.last_activity).total_seconds()
@@ -78,7 +78,7 @@ class PageKernels(AsyncMappingKernelManager):
 class Leaving(VoilaShutdownKernelHandler):
     """A page says that it closes. It ends nothing, so it needs no protection: the lost connection ends the kernel.
 
-    Voilà's own page cannot send the token against forged requests here, so that its call would be refused.
+    Voilà's own page cannot send the token against forged requests here, so its call would be refused.
     """
 
     def check_xsrf_cookie(self) -> None:

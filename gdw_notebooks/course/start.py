@@ -15,7 +15,7 @@ from gdw_notebooks.recorded import places
 HELP = "copy the notebooks to a folder and open JupyterLab there"
 FOLDER = Path("gdw-course")
 FIRST = "00_start_here.ipynb"
-NOTES = ".gdw-course.json"  # in the user's folder: what was copied, by its hash, so that a later copy sees what changed
+NOTES = ".gdw-course.json"  # in the user's folder: the hash of each copied file: a later copy sees what changed
 COPIED = ("*.ipynb", "*.md", "demo/*.ipynb", "solutions/*.ipynb")
 
 

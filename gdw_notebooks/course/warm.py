@@ -48,7 +48,7 @@ def become_kernel(request: dict) -> None:
     """Turn this fork into the kernel of one page; never returns."""
     status = 1
     try:
-        os.setsid()  # a group of its own: signals to one page reach no other
+        os.setsid()  # its own group: signals to one page reach no other
         os.environ.clear()
         os.environ.update(request["env"], JPY_PARENT_PID=str(os.getppid()))
         os.chdir(request["cwd"])

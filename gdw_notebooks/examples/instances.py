@@ -97,7 +97,7 @@ class Instance:
 
     @cached_property
     def rival(self) -> int:
-        """The class, neither true nor observed, in which the network believes most."""
+        """The most probable class that is not the true and not the observed one."""
         others = [c for c in range(len(self.class_names)) if c not in (self.label, self.clean_label)]
         return max(others or [self.label], key=lambda c: self.probs[c])
 
@@ -125,7 +125,7 @@ def cat_dog_bird(picture: np.ndarray | None = None) -> Instance:
 def instances_of(training: Training, count: int = 12) -> list[Instance]:
     """The first ``count`` mislabelled and the first ``count`` clean training instances, with the method's weights.
 
-    The training is left as it is (it must stand still): its method looks at one batch that holds these instances, and
+    The training does not change (it must be paused): its method sees one batch with these instances, and
     forgets it again.
     """
     wrong = training.task.clean_labels != training.task.train.labels
@@ -146,7 +146,7 @@ def instances_at(training: Training, chosen: Int[Tensor, "chosen"]) -> list[Inst
 
 
 def _seen_by_method(training: Training, chosen: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits and weights ``[chosen, C]``; a weight is gradient · B / flow, so that it is defined for every method."""
+    """Logits and weights ``[chosen, C]``; a weight is gradient · B / flow, so it is defined for every method."""
     task, model, method = training.task, training.model, training.method
     rest = torch.ones(len(task.train), dtype=torch.bool, device=chosen.device)
     rest[chosen] = False

@@ -17,7 +17,7 @@ OWN_EPOCHS = 20  # of each method's own run, in which its V, matrix or peer netw
 
 @dataclass(frozen=True)
 class Portraits:
-    """Logit gradients times B of one batch, so that cross-entropy's are the flows themselves.
+    """Logit gradients times B of one batch; cross-entropy's are then the flows themselves.
 
     Attributes:
         gradients: by method, ``[B, C]``.
@@ -32,8 +32,8 @@ class Portraits:
 def portraits(methods: Sequence[str], shared: Experiment = SHARED, own_epochs: int = OWN_EPOCHS) -> Portraits:
     """Let every method look at the first batch through the same network.
 
-    The network is cross-entropy's after ``shared.epochs`` epochs. Each method comes from a run of its own on the same
-    data, ``own_epochs`` long, so that whatever it learns or estimates is there; then it sees the shared network's Step.
+    The network is cross-entropy's after ``shared.epochs`` epochs. Each method first has its own run on the same data
+    for ``own_epochs`` epochs, where it learns or estimates what it needs; then it sees the shared network's Step.
     """
     training = _trained(shared)
     task, model = training.task, training.model

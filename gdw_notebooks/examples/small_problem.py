@@ -73,7 +73,7 @@ class Problem:
         return Step(model, images, labels, meta_batch=self.meta_batch(), lr=self.rate)
 
     def method(self, **changes) -> methods.GDW:
-        """GDW; in instance mode tied and without V, so that every weight starts at 1."""
+        """GDW; in instance mode tied and without V: every weight then starts at 1."""
         instance = self.mode == INSTANCE
         settings = {"step_size": STEP_SIZE, "clip": CLIP, "tied": instance, "stage_one": not instance}
         settings |= {"weight_net_lr": WEIGHT_NET_RATE, "zero_mean": self.zero_mean, **changes}

@@ -24,7 +24,7 @@ SETTINGS = {  # of an experiment, with the word for a label
     "noise": "noise", "rate": "rate", "imbalance": "imbalance", "seed": "seed", "epochs": "epochs", "lr": "lr",
     "batch_size": "batch",
 }  # fmt: skip
-MOST_NOTES = 2  # differences in a ghost's name: more do not fit beside the picture
+MOST_NOTES = 2  # differences in a ghost's name: more do not fit next to the picture
 
 
 def learning_curves(
@@ -49,7 +49,7 @@ def learning_curves(
         epochs: length of the axis; by default as far as the longest run has come.
         marked: an epoch (from 1) to mark with a vertical line.
         top: of the axis of an accuracy, in percent.
-        title: the finding; by default where each method stands at the end.
+        title: the finding; by default each method's last accuracy.
     """
     figure, axes = style.new_figure(large=large)
     groups = grouped(histories)
@@ -91,7 +91,7 @@ def _line(axes: Axes, method: str, runs: Sequence[History], name: str) -> None:
 
 
 def _names_at_ends(axes: Axes, labels: Sequence[tuple[str, str, float, float]]) -> None:
-    """A name beside each line's end, moved apart where two would touch.
+    """A name at each line's end, moved apart where two would touch.
 
     Args:
         labels: of each line its name, its method, its last value, and the name's opacity.

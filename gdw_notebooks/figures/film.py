@@ -6,15 +6,15 @@ from matplotlib.figure import Figure
 class Film:
     """Finds the places of a figure's axes once for each kind of figure: that is half of what a picture costs.
 
-    Two figures are of one kind when all that needs room is alike: size, titles, labels, legends, notes, and how many
-    letters the vertical axis's numbers have (not which numbers: an axis that grows with its lines changes them all).
+    Two figures are of one kind if everything that takes up room is the same: size, titles, labels, legends, notes, and
+    how many letters the vertical axis's numbers have (not which numbers: these change as an axis grows with its lines).
     """
 
     def __init__(self):
         self._places: dict[tuple, list] = {}
 
     def settle(self, figure: Figure) -> Figure:
-        """The figure, its axes where they belong, its layout done."""
+        """The figure with its axes in place and its layout fixed."""
         kind = _kind(figure)
         if kind not in self._places:
             figure.draw_without_rendering()
@@ -32,7 +32,7 @@ def _kind(figure: Figure) -> tuple:
 
 
 def _room(axes) -> tuple:
-    """What stands around the axes; the finding in a title may change, its number of lines may not."""
+    """What is around the axes; the finding in a title may change, its number of lines may not."""
     texts = tuple(text.get_text() for text in axes.texts)
     return axes.get_title("left").count("\n"), axes.get_xlabel(), axes.get_ylabel(), _letters(axes.yaxis), texts
 

@@ -15,7 +15,7 @@ from gdw_notebooks.figures import style
 MOST_NUMBERS = 8  # rows; with more of them the cells are too low for a number
 ROW, LOW_ROW = 0.5, 0.24  # inches, with numbers and without
 FRAME, MOST_HEIGHT = 1.8, 6.5  # inches
-BELOW = 0.22  # of a cell: its marks stand below its number
+BELOW = 0.22  # of a cell: its marks are below its number
 MANY_CLASSES = 20  # above this, names no longer fit under the columns
 
 

@@ -1,4 +1,4 @@
-"""The flow ledger: mean weights and mass by true class and flow class, and each class's pull beside its push."""
+"""The flow ledger: mean weights and mass by true class and flow class, and each class's pull and push."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A cat in a few lines: the picture of the cat, dog, bird example, drawn here so that no photograph is needed."""
+"""A cat in a few lines: the picture of the cat, dog, bird example, drawn here, so no photograph is needed."""
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg

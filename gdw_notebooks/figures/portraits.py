@@ -15,7 +15,7 @@ def flow_portraits(found: Portraits, *, title: str, large: bool = False) -> Figu
     """One matrix for each method: instances by flows, mislabelled ones above the line, clean ones below.
 
     The columns of a row are ordered: the observed label, the true class (where it is another one), then all others.
-    Colour is the gradient's sign and the square root of its size, so that small flows are seen too.
+    Colour is the gradient's sign and the square root of its size: small flows are then visible too.
     """
     lines = -(-len(found.gradients) // COLUMNS)
     figure, axes = style.new_figure(

@@ -76,7 +76,7 @@ def decision_regions(
 
     Args:
         regions: of each network to show side by side.
-        weights: of each network's method; None, or left out: all points alike.
+        weights: of each network's method; None, or left out: all points look the same.
         names: of each network.
     """
     figure, axes = style.new_figure(1, len(regions), height=4.6, large=large, squeeze=False, sharex=True, sharey=True)
@@ -95,7 +95,7 @@ def decision_regions(
 
 
 def point_at(figure: Figure, points: Float[Tensor, "points 2"], place: Sequence[float]) -> tuple[int, int] | None:
-    """Which picture of ``decision_regions``, and which of its points, lies where somebody clicked.
+    """Which picture of ``decision_regions``, and which of its points, somebody clicked.
 
     Args:
         figure: as drawn.
@@ -119,7 +119,7 @@ def _background(axes: Axes, region: Regions, colors: np.ndarray) -> None:
                 origin="lower", alpha=PALE, aspect="equal", interpolation="nearest")  # fmt: skip
     columns = np.linspace(region.left, region.right, best.shape[1])
     rows = np.linspace(region.bottom, region.top, best.shape[0])
-    for label in range(len(colors)):  # borders, so that regions are told apart without colour
+    for label in range(len(colors)):  # borders: regions are then visible without colour
         axes.contour(columns, rows, best == label, levels=[0.5], colors=style.INK, linewidths=0.6)
     axes.grid(False)
 

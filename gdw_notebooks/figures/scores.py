@@ -20,7 +20,7 @@ def scores(
     Args:
         rows: for each setting the accuracies of each method's seeds.
         title: the finding.
-        chance: where guessing stands, in percent.
+        chance: the accuracy of guessing, in percent.
     """
     lines = sum(len(by_method) for by_method in rows.values())
     figure, axes = style.new_figure(height=FOOT + ROW * (lines + len(rows)), large=large)

@@ -41,7 +41,7 @@ def stepper(walk: Walk, number: int, large: bool = False) -> Figure:
     """Stage ``number`` (from 0) of a walk.
 
     Changed cells have a thick outline and hatching; what is not known yet is dotted and empty. On the right, for each
-    instance: its gradient (in class mode: each flow's) beside the clean gradient; the shaded side is where ``g < 0``.
+    instance: its gradient (in class mode: each flow's) next to the clean gradient; the shaded side is where ``g < 0``.
     """
     stage = walk.stages[number]
     figure, axes = style.new_figure(width=WIDTH, height=HEIGHT, large=large, formulas=True)
@@ -160,7 +160,7 @@ def _arrow(axes: Axes, tip, colour: str, label: str, size: float, width: float =
 
 
 def _derivatives(axes: Axes, walk: Walk, i: int, size: float) -> None:
-    """``g`` and its finite difference, as numbers beside the plane."""
+    """``g`` and its finite difference, as numbers next to the plane."""
     lines = ["           g   diff."]
     for c, (exact, difference) in enumerate(zip(walk.meta_gradient[i], walk.finite_difference[i], strict=True)):
         name = CLASSES[c] if walk.mode == CLASS else ""

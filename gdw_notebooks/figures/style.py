@@ -23,7 +23,7 @@ INK, FAINT = "#1a1a1a", "#d9d9d9"
 
 @dataclass(frozen=True)
 class Look:
-    """How one thing is drawn everywhere: never told apart by colour alone."""
+    """How one thing is drawn everywhere: colour is never the only difference."""
 
     color: str
     linestyle: str | tuple = "-"
@@ -64,7 +64,7 @@ METHODS |= {
     "cmw-net": Look("#44AA99", DASHDOT, "v", "oo"),
     "mlc": Look("#661100", DOTTED, "X", "++"),
 }
-# For all other methods, and for those of one's own: Tol's muted colours that are not taken above.
+# For all other methods, and for users' methods: Tol's muted colours that are not taken above.
 OTHER_COLORS = ("#332288", "#117733", "#999933", "#AA4499", "#661100")
 OTHER_LINES = ((DASHED, "*", "//"), (DASHDOT, "h", "\\\\"), (LONG, "p", "xx"), ("-", "d", "|-"))
 
@@ -144,7 +144,7 @@ def plain(axes: Axes) -> Axes:
 
 
 def finding(figure: Figure, text: str) -> None:
-    """The figure's title: what is to be seen in it, wrapped to its width, over its left edge."""
+    """The figure's title: what it shows, wrapped to its width, over its left edge."""
     letters = int(figure.get_figwidth() * 72 / (TITLE * LETTER))
     lines = textwrap.fill(text, letters, break_on_hyphens=False)
     figure.suptitle(lines, x=0.01, ha="left", fontsize=TITLE, fontweight="bold", color=INK)

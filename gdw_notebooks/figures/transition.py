@@ -26,7 +26,7 @@ def transition_figure(
     """Each matrix as a table in colours; a row is a true class, and its numbers sum to 100 %.
 
     Args:
-        matrices: what stands above a matrix → its probabilities, rows: true, columns: observed.
+        matrices: title of a matrix → its probabilities, rows: true, columns: observed.
         title: the finding.
     """
     classes = len(class_names)
@@ -43,7 +43,7 @@ def transition_figure(
 
 
 def draw_matrix(axes: Axes, percent: np.ndarray, class_names: Sequence[str], name: str) -> None:
-    """One matrix of percentages; zeros are left empty, so that the others are seen."""
+    """One matrix of percentages; zeros are left empty, so the others are easy to see."""
     axes.grid(False)
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="equal")
     for (row, column), value in np.ndenumerate(percent):

@@ -12,7 +12,7 @@ from gdw.training.history import History
 from gdw_notebooks.figures import style
 
 EARLY_TO_LATE = colormaps["cividis"]  # even for colour-blind eyes; its yellow end is left out
-SHOWN = 5  # epochs by default: more lines cannot be told apart
+SHOWN = 5  # epochs by default: with more, the lines are hard to distinguish
 SMALL_LOSS, LARGE_LOSS = 0.25, 5  # nats: of a label that the network believes, and of one that it does not
 CLOSE = 0.05  # of a weight in [0, 1]: a smaller difference decides little
 

@@ -15,7 +15,7 @@ from pathlib import Path
 MEGABYTE = 2**20
 SPARE_SECONDS = 10  # of processor time: the grader's own clock ends a notebook first, and can then say where
 LARGEST_FILE_MB = 200
-PROCESSES = 64  # and threads, beside those that the user has already; for root the system does not count
+PROCESSES = 64  # and threads, added to those that the user has already; for root the system does not count
 # What starts a program, uses the network, or reaches around Python. The names are those of Python's audit events.
 REFUSED = (
     "subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile",

@@ -1,4 +1,4 @@
-"""The grader's side of a student's process: starts it in a folder of its own, asks it, and ends it in time."""
+"""The grader's side of a student's process: starts it in its own folder, sends it questions, and ends it in time."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def isolation() -> tuple[str, ...]:
 
 
 class Student:
-    """One notebook in a process of its own; a context manager that ends it and removes its folder.
+    """One notebook in its own process; a context manager that ends it and removes its folder.
 
     Args:
         notebook: the whole file.
@@ -179,7 +179,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _font_list(home: Path) -> Path:
-    """Matplotlib's list of fonts, copied: to make it anew takes seconds."""
+    """Matplotlib's list of fonts, copied: making it again takes seconds."""
     folder = home / "matplotlib"
     folder.mkdir()
     with suppress(ImportError, OSError):

@@ -42,13 +42,13 @@ class Graded:
 
 
 def printable(text: object) -> str:
-    """One line that neither a terminal nor a spreadsheet takes for a command."""
+    """One line that no terminal and no spreadsheet reads as a command."""
     text = "".join(letter if letter.isprintable() else " " for letter in str(text))
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def grade(path: Path, seconds: int, memory_mb: int) -> Graded:
-    """Run one file in a process of its own and check its answers; never raises for what a student wrote."""
+    """Run one file in its own process and check its answers; never raises for what a student wrote."""
     graded = Graded(path)
     try:
         notebook = read_notebook(path)

@@ -118,7 +118,7 @@ def called(request: dict, answers: dict[str, tuple]) -> dict:
 
 
 def _shell():
-    """IPython without a kernel: it needs no network, and knows what notebooks may hold beside Python."""
+    """IPython without a kernel: it needs no network and understands what is not plain Python in notebooks."""
     import torch  # noqa: F401  (before the limits: its libraries take much address space)
     from IPython.core.history import HistoryManager
     from IPython.core.interactiveshell import InteractiveShell

@@ -1,4 +1,4 @@
-"""Panels: controls beside a picture, live with a kernel and a picture without one."""
+"""Panels: controls next to a picture; without a kernel a panel is a picture only."""
 
 from gdw.errors import require_package
 

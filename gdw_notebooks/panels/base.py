@@ -1,4 +1,4 @@
-"""A panel: controls beside one picture, live with a kernel and a picture without one. It does the plumbing once."""
+"""A panel: controls next to one picture; without a kernel it is a picture only. All panels share this code."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ CONTROLS_WIDTH = "340px"
 class Panel(HBox):
     """Redraws whenever one of its controls changes.
 
-    A panel of one's own makes its controls, calls ``super().__init__(controls)`` last, and writes ``draw`` and
+    A panel of your own makes its controls, calls ``super().__init__(controls)`` last, and writes ``draw`` and
     ``describe``, and ``table`` where its picture has data to read::
 
         class Loudness(Panel):
@@ -36,7 +36,7 @@ class Panel(HBox):
                 return f"Bars at weight {self.weight.value}"
 
     Args:
-        controls: shown one below the other; those with a ``value`` are watched and go back to where they stood
+        controls: shown one below the other; those with a ``value`` are watched and go back to their first value
             at a press of Reset. A row or column of controls is watched too.
 
     Attributes:
@@ -51,7 +51,7 @@ class Panel(HBox):
         self.picture, self.data = Picture(), HTML()
         self.large = ToggleButton(value=False, description="Large type", tooltip="larger type, for a projector")
         self.show_table = ToggleButton(value=False, description="Show as table", tooltip="the picture in numbers")
-        self.reset = Button(description="Reset", tooltip="every control back to where it stood")
+        self.reset = Button(description="Reset", tooltip="set every control back to its first value")
         self._lock, self._quiet = RLock(), False
         self._watched = list(_with_value(controls))
         self._start = [control.value for control in self._watched]
@@ -83,7 +83,7 @@ class Panel(HBox):
         return None
 
     def redraw(self) -> None:
-        """Draw the picture anew, and its table where that is shown."""
+        """Draw the picture again, and its table if it is shown."""
         with self._lock:
             if self._quiet:
                 return
@@ -97,7 +97,7 @@ class Panel(HBox):
         self.left.layout.flex_flow, self.left.layout.align_items = "row wrap", "center"
 
     def on_reset(self) -> None:
-        """Bring every control back to where it stood, then draw once."""
+        """Set every control back to its first value, then draw once."""
         with self.one_redraw():
             for control, value in zip(self._watched, self._start, strict=True):
                 control.value = value

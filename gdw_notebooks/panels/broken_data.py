@@ -14,14 +14,14 @@ from gdw_notebooks.panels.base import Panel
 
 STEP = 0.01  # of a probability
 LARGEST = 1000  # images of a class
-MOST_CLASSES = 4  # more rows of sliders do not fit beside a picture
+MOST_CLASSES = 4  # more rows of sliders do not fit next to a picture
 CLOSE = 1e-9  # a slider that differs by less was set by us
 
 
 class BrokenData(Panel):
     """A slider for each probability and each class size.
 
-    If one probability of a row moves, the others of the row change in proportion, so that the row sums to 1.
+    If one probability of a row moves, the others of the row change in proportion: the row still sums to 1.
 
     Args:
         matrix: row-stochastic, of 2 to 4 classes; rows: true, columns: observed.

@@ -70,6 +70,6 @@ def _instances() -> list:
 
 
 def _recorded() -> list[gdw.History]:
-    """GDW beside tied GDW on the long tail, first seed."""
+    """GDW and tied GDW on the long tail, first seed."""
     runs = load("05-long-tail")
     return [runs["gdw"][0], runs["gdw-tied"][0]]

@@ -1,4 +1,4 @@
-"""EffectMap: where GDW wins, loses or stays undecided against a rival, over noise and imbalance; any cell anew."""
+"""EffectMap: where GDW wins, loses or is undecided against a rival, over noise and imbalance; can redo any cell."""
 
 from ipywidgets import HTML, Button, Dropdown, FloatProgress, HBox, IntSlider, Layout
 from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ BUSY = "A cell is being computed: let it end, or press Stop."
 
 
 class EffectMap(Panel):
-    """A rival, a cell, a number of seeds, and a button that computes the cell anew.
+    """A rival, a cell, a number of seeds, and a button that computes the cell again.
 
     Args:
         rival: whom GDW meets first; a name in ``RIVALS``.
@@ -28,7 +28,7 @@ class EffectMap(Panel):
         rival, rate, imbalance, seeds: the choices.
         compute, stop: the buttons.
         session: the Session behind them.
-        fresh: the Difference of each cell computed anew, by (rival, rate, imbalance).
+        fresh: the Difference of each cell computed again, by (rival, rate, imbalance).
     """
 
     def __init__(self, rival: str = "gdw-tied", runs=None):
@@ -61,7 +61,7 @@ class EffectMap(Panel):
         self.session.stop(END_SECONDS)
 
     def cells(self) -> dict[tuple[float, float], Difference]:
-        """The difference of each (rate, imbalance), recorded or computed anew."""
+        """The difference of each (rate, imbalance), recorded or computed again."""
         rival = self.rival.value
         return {
             (rate, imbalance): self.fresh.get((rival, rate, imbalance))

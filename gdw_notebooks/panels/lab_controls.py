@@ -20,7 +20,7 @@ CLASSES = {
 }  # fmt: skip
 OWN = "– my own settings –"
 MOST_EPOCHS, HIGHEST_SEED, LARGEST_BATCH = 10_000, 1_000_000, 10_000
-MOST_SEEDS = 20  # at once: more shows no finer band
+MOST_SEEDS = 20  # at once: more seeds do not make a better band
 
 
 def _wide() -> Layout:
@@ -64,7 +64,7 @@ class LabControls(VBox):
         self.batch_size = BoundedIntText(value=1, min=1, max=LARGEST_BATCH, description="Batch size", layout=_wide())
         self.device = _menu("Device", [name for name, here in _devices().items() if here])
         self.code = Textarea(description="Run code", rows=5, continuous_update=False, layout=_wide(),
-                             tooltip="stands for this run; paste one here to have that run again")  # fmt: skip
+                             tooltip="the code of this run; paste another one to repeat that run")  # fmt: skip
         self.problem, self._moving, self._lock = "", False, RLock()  # values may come through two threads
         self._fields = {
             "dataset": self.dataset, "noise": self.noise, "rate": self.rate, "imbalance": self.imbalance,

@@ -246,11 +246,11 @@ VIEWS: Mapping[str, View] = MappingProxyType({
         lambda shown: class_accuracy(shown.read(), large=shown.large), _by_class,
     ),
     "Weights": View(
-        "Lines: mean weight of the flows by epoch, clean instances beside mislabelled ones.",
+        "Lines: mean weight of the flows by epoch, for clean and for mislabelled instances.",
         _weights("flow_weight"), _by_group("flow_weight", "Mean weight, counted by |p − y|"),
     ),
     "Gradient": View(
-        "Lines: share of the gradient by epoch, clean instances beside mislabelled ones.",
+        "Lines: share of the gradient by epoch, for clean and for mislabelled instances.",
         _weights("flow_mass"), _by_group("flow_mass", "Share of the gradient's absolute mass"),
     ),
     "V’s curve": View("Curves: the weight that the weight network gives to each loss.", _weight_net, _weight_net_table),

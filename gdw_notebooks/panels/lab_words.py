@@ -1,4 +1,4 @@
-"""What the lab says of its runs, in words."""
+"""What the lab says about its runs."""
 
 import logging
 import os
@@ -17,8 +17,8 @@ from gdw_notebooks.panels.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STO
 READY = "Ready: press Train."
 LOADING = "Reading the data …"
 STOPPING = "Stopping: nothing more is trained."
-BUSY = "A run is going on. Let it end, or press Stop first; then Train begins anew."
-WAIT = "The run is going on: press Pause or Stop, then look closer."
+BUSY = "A run is in progress. Wait for its end, or press Stop; then press Train again."
+WAIT = "The run is in progress: press Pause or Stop, then look closer."
 NOTHING_TRAINED = "Nothing has been trained here yet: press Train, then look closer."
 NOTHING_RUNS = "Nothing is running: press Train."
 

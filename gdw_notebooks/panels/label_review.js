@@ -94,7 +94,7 @@ class View {
     this.model.off("change:answered", this.reply);
   }
 
-  /** A click leaves the focus on the review, so that the next space is not a second press of this button.
+  /** A click leaves the focus on the review: the next space is then not a second press of this button.
    * @param {MouseEvent} event */
   keepFocus(event) { event.preventDefault(); }
 

@@ -21,7 +21,7 @@ SECONDS_PER_MINUTE = 60
 class LiveRun(VBox):
     """A TrainingLab on CIFAR-10, with the time of one step; without a GPU or without pictures a sentence.
 
-    Its text is the same on every machine; what this machine has to say stands in the widget.
+    Its text is the same on every machine; what depends on this machine is in the widget.
 
     Args:
         pictures: torchvision's folder of CIFAR-10, or an image folder of it; None has none.

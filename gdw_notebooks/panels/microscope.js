@@ -153,7 +153,7 @@ class View {
     this.change({ index, weights: [...weights], weight });
   }
 
-  /** A mode starts from the weights that are on show, so that nothing jumps. */
+  /** A mode starts from the weights that are shown, so nothing jumps. */
   enter(mode) {
     this.change(this.model.get("mode") === "instance" ? { mode } : { mode, weights: [...read(this.model).weights] });
   }

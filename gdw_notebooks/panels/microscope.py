@@ -1,6 +1,6 @@
 """The flow microscope: one instance, C signed bars, and weights to move by hand.
 
-Python sends each instance's linear maps once (instances.py); the browser multiplies (microscope.js), so that dragging
+Python sends each instance's linear maps once (instances.py); the browser multiplies (microscope.js), so dragging
 is smooth on a busy or distant kernel too.
 """
 

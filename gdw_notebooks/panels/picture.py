@@ -20,7 +20,7 @@ class Picture(anywidget.AnyWidget):
 
     Attributes:
         value: PNG.
-        alt: what is to be seen, in words.
+        alt: what the picture shows, in words.
         width: in CSS pixels; 0 takes the PNG's own.
         clicked: where it was last clicked, shares of width and height from the top left corner.
         watched: model ids of the panel's controls. A press of a button of the panel waits until the kernel has all
@@ -36,7 +36,7 @@ class Picture(anywidget.AnyWidget):
     watched = traitlets.List([]).tag(sync=True)
 
     def show(self, figure: Figure, alt: str) -> None:
-        """Draw the figure here; the words first, so that no picture ever stands without its own."""
+        """Draw the figure here. The words come first: no picture is ever shown without its words."""
         png = style.picture(figure)
         with self.hold_sync():
             self.alt, self.width, self.value = alt, style.css_width(figure), png

@@ -17,7 +17,7 @@ def is_served() -> bool:
 
 
 def named_folders() -> list[str]:
-    """The folders that whoever started the page allows, as absolute paths."""
+    """The folders allowed by the person who started the page, as absolute paths."""
     return [folder for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
 
 
@@ -32,7 +32,7 @@ def check_data(dataset: str) -> None:
     A path is compared letter by letter: ``..`` and links lead nowhere.
 
     Raises:
-        ValueError: neither a name in ``DATASETS`` nor a named folder.
+        ValueError: it is not a name in ``DATASETS`` and not a named folder.
     """
     if is_served() and str(dataset) not in choices():
         raise ValueError(f"{ONLY}, got {str(dataset)!r}")

@@ -82,7 +82,7 @@ class Session:
         return sum(self._shares) / len(self._shares) if self._shares else 0.0
 
     def start(self, experiments: Sequence[Experiment], *, seeds: int = 1, paused: bool = False, **own) -> None:
-        """Begin in the background, and return at once.
+        """Begin in the background, and return immediately.
 
         Args:
             seeds: how many of each, from the experiment's own on; trained at once where that can be (training/many.py).
@@ -102,7 +102,7 @@ class Session:
             self._thread.start()
 
     def run(self, experiments: Sequence[Experiment], *, seeds: int = 1, **own) -> list[History]:
-        """Train here and now, and return the histories. An interrupt (Ctrl-C, the square button) keeps them.
+        """Train in this thread, and return the histories. An interrupt (Ctrl-C, the square button) keeps them.
 
         Raises:
             Busy, ValueError: as ``start``.
@@ -116,7 +116,7 @@ class Session:
         return self.histories
 
     def pause(self) -> None:
-        """Stand still after the batch in hand."""
+        """Pause after the current batch."""
         self._gate.close()
 
     def resume(self) -> None:
@@ -124,11 +124,11 @@ class Session:
         self._gate.open()
 
     def step(self) -> None:
-        """One batch of every run, then stand still."""
+        """Train one batch of every run, then pause."""
         self._gate.let_one_pass()
 
     def stop(self, timeout: float | None = None) -> bool:
-        """End after the batch in hand and keep the histories; as ``join``."""
+        """End after the current batch and keep the histories; as ``join``."""
         self._gate.stop()
         return self.join(timeout)
 

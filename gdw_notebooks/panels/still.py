@@ -1,4 +1,4 @@
-"""A figure that stands still in a notebook, with alt text: a picture on GitHub, and no code cell's business."""
+"""A figure that does not change in a notebook, with alt text; GitHub shows it as a picture."""
 
 import io
 
@@ -15,7 +15,7 @@ class Still(Picture):
 
     Args:
         figure: drawn once, now.
-        alt: what is to be seen, in words.
+        alt: what the picture shows, in words.
     """
 
     def __init__(self, figure: Figure, alt: str):

@@ -27,7 +27,7 @@ from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
 REST = 0.1  # seconds at least between two pictures
 REST_SHARE = 4  # and so many times what the last one took: drawing takes at most a fifth of the time
 LEFT, LARGE_LEFT, RIGHT = "346px", "490px", "440px"  # in JupyterLab on a screen of 1280 x 800 side by side
-RESET_SECONDS = 2.0  # how long Reset waits for the batch in hand
+RESET_SECONDS = 2.0  # how long Reset waits for the current batch
 
 
 class TrainingLab(Panel):
@@ -116,7 +116,7 @@ class TrainingLab(Panel):
     def run(self) -> "TrainingLab":
         """Train, and return the lab with what has been learnt. An interrupt (the square button) keeps it too.
 
-        In a cell of JupyterLab it returns at once, so that the page shows the lab while it trains; ``histories`` then
+        In a cell of JupyterLab it returns immediately, and the page shows the lab while it trains; ``histories`` then
         waits for the end.
 
         Raises:
@@ -154,7 +154,7 @@ class TrainingLab(Panel):
         return VIEWS[self.view.value].table(self._shown())
 
     def redraw(self) -> None:
-        """Draw now; while a run is going on, its own thread does so after the batch in hand."""
+        """Draw now; while a run is going on, its own thread does so after the current batch."""
         if self.session.state == RUNNING:
             self._next_picture, self._drawn = 0.0, None
         else:

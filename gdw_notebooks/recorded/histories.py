@@ -162,7 +162,7 @@ RECORDINGS = {
 
 
 def recipes(name: str, seeds: int | None = None) -> list[Run]:
-    """All runs of a recording; ``seeds`` of them in place of its own number."""
+    """All runs of a recording; ``seeds`` replaces its own number of seeds."""
     plan, count = RECORDINGS[name]
     return list(plan(range(seeds or count)))
 
@@ -170,13 +170,13 @@ def recipes(name: str, seeds: int | None = None) -> list[Run]:
 def record(name: str, path: Path, seeds: int | None = None) -> None:
     """Make every run of a recording and write them as one JSON file.
 
-    Until all are made, those that are stand in a file beside it, a line each: a recording that was broken off goes on
+    Until all are made, the finished ones are in a file next to it, one per line. An interrupted recording continues
     from there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     begun = path.with_suffix(".jsonl")
     lines = begun.read_text("utf-8").splitlines(keepends=True) if begun.exists() else []
-    lines = [line.rstrip("\n") for line in lines if line.endswith("\n")]  # one torn by a kill is made anew
+    lines = [line.rstrip("\n") for line in lines if line.endswith("\n")]  # a line cut off by a kill is made again
     begun.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     made = {_identity(json.loads(line)): line for line in lines}
     with begun.open("a", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Where the course's files are: in the repository beside the code, in an installed package inside it."""
+"""Where the course's files are: in the repository next to the code, in an installed package inside it."""
 
 from pathlib import Path
 

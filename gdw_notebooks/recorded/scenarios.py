@@ -1,6 +1,6 @@
 """Named scenarios for the lab, each an Experiment, with what became of it over eight seeds (scenarios.json).
 
-python -m gdw_notebooks.recorded.scenarios        # makes scenarios.json anew: 6 scenarios x 8 methods x 8 seeds
+python -m gdw_notebooks.recorded.scenarios        # makes scenarios.json again: 6 scenarios x 8 methods x 8 seeds
 """
 
 import argparse
@@ -32,7 +32,7 @@ SEEDS, LEAST_SEEDS, WORKERS = 8, 8, 2
 
 
 def sentence(name: str, path: Path = OUTCOMES) -> str:
-    """How the scenario ended over all seeds, losses included; empty where that has not been measured as it stands."""
+    """How the scenario ended over all seeds, losses included; empty if the current scenario has not been measured."""
     outcome = json.loads(path.read_text("utf-8")).get(name) if path.exists() else None
     if outcome is None or outcome["code"] != SCENARIOS[name].code or outcome["seeds"] < LEAST_SEEDS:
         return ""
@@ -40,7 +40,7 @@ def sentence(name: str, path: Path = OUTCOMES) -> str:
     parts = [f"Over {outcome['seeds']} seeds GDW reaches {gdw['mean']:.1f} ± {gdw['sd']:.1f} %"]
     for words, belongs in (
         ("ahead of", lambda low, high: low > 0),
-        ("not told apart from", lambda low, high: low <= 0 <= high),
+        ("not significantly different from", lambda low, high: low <= 0 <= high),
         ("behind", lambda low, high: high < 0),
     ):
         found = [_difference(method, *d) for method, d in outcome["gdw minus"].items() if belongs(*d[1:])]

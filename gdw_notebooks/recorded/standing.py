@@ -1,4 +1,4 @@
-"""The standing comparison's runs, as the notebooks read them: one row for each run; docs/results.md is made of them."""
+"""The standing comparison's runs, as the notebooks read them: one row for each run. The source of docs/results.md."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

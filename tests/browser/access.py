@@ -20,7 +20,7 @@ def barriers(page: Page, within: str | None = None) -> list[tuple[str, str]]:
 
 
 def tab_to(page: Page, name: str) -> None:
-    """Press Tab until the focus stands on what is called so."""
+    """Press Tab until the element with this name has the focus."""
     for _ in range(FAR):
         if page.evaluate(NAME_IN_FOCUS) == name:
             return

@@ -46,7 +46,7 @@ ALLOWED = ("cdn.jsdelivr.net/npm/@fortawesome",)  # Voilà fetches its icons the
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever lies in this folder is a browser test, for -m and for -k."""
+    """Every test in this folder is a browser test, for -m and for -k."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)

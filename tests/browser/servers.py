@@ -37,7 +37,7 @@ class Server:
 
 
 def copy_course(notebooks: Path, root: Path) -> None:
-    """The notebooks and what lies beside them, without outputs: what a test then sees, it has made itself."""
+    """The notebooks and the files next to them, without outputs: a test then sees only what it made itself."""
     shutil.copytree(notebooks, root, ignore=shutil.ignore_patterns(".*", "source", "__pycache__"))
     for path in root.rglob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
@@ -85,7 +85,7 @@ def _serving(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=REPOSITORY,  # where voila.json lies
+            cwd=REPOSITORY,  # where voila.json is
             env=_environment(scratch),
         )
 
@@ -107,7 +107,7 @@ def _serving(
 
 
 def _environment(scratch: Path) -> dict[str, str]:
-    """Nothing is read from, or left in, the home folder of whoever runs the tests."""
+    """Nothing is read from, or left in, the home folder of the user who runs the tests."""
     folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",

@@ -20,7 +20,7 @@ def hear(change):
     heard.value = f"python has {microscope.mode} {(microscope.numbers + 0.0).round(3).tolist()}"
 microscope.observe(hear, names=["mode", "weight", "weights"])
 VBox([microscope, heard])"""
-# Counts for a second how many frames the browser made, and in how many of them the dragged bar stood at a new place.
+# Counts for a second how many frames the browser made, and in how many of them the dragged bar was at a new place.
 COUNT_REDRAWS = """(bar) => new Promise((resolve) => {
   const began = performance.now();
   let frames = 0, redraws = 0, last = bar.style.width;
@@ -84,7 +84,7 @@ def weight_of(microscope: Locator, name: str) -> Locator:
 
 
 def drag(page: Page, handle: Locator, dx: float) -> None:
-    handle.hover()  # once it stands still: a page that has just been scrolled to may yet move
+    handle.hover()  # once it does not move: a page that has just scrolled may still move
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)

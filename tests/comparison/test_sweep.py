@@ -32,7 +32,7 @@ def spec(tmp_path):
 
 
 def numbers(path):
-    """Everything but when and how fast, in an order of its own."""
+    """Everything except time and speed, in a fixed order."""
     lines = [{k: v for k, v in line.items() if k not in ("seconds", "date")} for line in sweep.read(path)]
     return sorted(lines, key=lambda line: line["code"])
 
@@ -262,7 +262,7 @@ def test_a_group_whose_seeds_fail_tells_each_ones_error():
 
 
 def test_after_a_death_the_seeds_of_a_group_are_tried_one_by_one(monkeypatch, tmp_path):
-    """A group that needs more than its process bears: none of its runs is lost."""
+    """A group that needs more memory than its process has: none of its runs is lost."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, gdw.training.many\ngdw.many.ManySeeds.__init__ = lambda *a, **k: os._exit(9)\n"
     )

@@ -1,4 +1,4 @@
-"""A Dataset of one's own arrays: what is taken, as what, and what is said of the rest."""
+"""A Dataset of your own arrays: what is accepted, how it is read, and the messages for the rest."""
 
 import numpy as np
 import pytest

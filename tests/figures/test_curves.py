@@ -1,4 +1,4 @@
-"""Learning curves and accuracies per class: what stands on the axes is what stands in the histories."""
+"""Learning curves and accuracies per class: the axes show what the histories contain."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Memorisation: the means of the seeds stand on both axes, with their bands."""
+"""Memorisation: both axes show the means of the seeds, with their bands."""
 
 import numpy as np
 

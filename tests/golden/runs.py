@@ -1,6 +1,6 @@
 """The golden runs: five epochs of every method in float64, and what they ended with.
 
-python -m tests.golden.runs        # makes runs.json anew; only where a change of the numbers is meant
+python -m tests.golden.runs        # makes runs.json again; only if a change of the numbers is intended
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A compiled network ends where the network as written ends, whichever way the meta gradient is taken."""
+"""A compiled network ends with the same numbers as the network as written, for each kind of meta gradient."""
 
 import shutil
 

@@ -1,7 +1,7 @@
-"""A step away from the CPU: everything lies on one device, and the host reads no number of it.
+"""A step away from the CPU: everything is on one device, and the host reads no number of it.
 
 Tensors on torch's meta device have shapes and no numbers: to read one is an error, and so is an operation between
-two devices. What runs there never waits for a GPU within a step, and names no device of its own.
+two devices. What runs there never waits for a GPU within a step, and names no device itself.
 """
 
 from contextlib import nullcontext

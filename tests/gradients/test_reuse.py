@@ -1,4 +1,4 @@
-"""The tangent pass that takes up the first forward pass: beside the one that computes everything anew."""
+"""The tangent pass that reuses the first forward pass, compared with the one that computes everything again."""
 
 import copy
 

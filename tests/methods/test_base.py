@@ -1,4 +1,4 @@
-"""What a subclass inherits, what it has to promise again, and the recipe for a method of one's own."""
+"""What a subclass inherits, what it has to promise again, and the recipe for your own method."""
 
 import inspect
 import textwrap

@@ -1,4 +1,4 @@
-"""CMW-Net beside a slow loop by double backward; its families; one family is Meta-Weight-Net."""
+"""CMW-Net against a slow loop by double backward; its families; one family is Meta-Weight-Net."""
 
 from copy import deepcopy
 

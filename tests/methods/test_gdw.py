@@ -1,4 +1,4 @@
-"""GDW: its ties and limits, and beside a slow loop written from the paper."""
+"""GDW: its ties and limits, and a comparison with a slow loop written from the paper."""
 
 from copy import deepcopy
 from itertools import pairwise

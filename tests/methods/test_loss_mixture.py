@@ -58,7 +58,7 @@ def test_it_is_cross_entropy_until_the_warm_up_ends_and_fits_once_an_epoch():
     assert weights.min() < 0.5
     torch.testing.assert_close(method.logit_gradient(step), weights[:, None] * step.flows / BATCH)
     method.losses.fill_(1.0)
-    torch.testing.assert_close(method.logit_gradient(step), weights[:, None] * step.flows / BATCH)  # not fitted anew
+    torch.testing.assert_close(method.logit_gradient(step), weights[:, None] * step.flows / BATCH)  # not fitted again
     later = make_step(epoch=3, seed=1)
     method.losses.fill_(1.0)
     torch.testing.assert_close(method.logit_gradient(later), later.flows / BATCH)  # fitted: all losses are equal

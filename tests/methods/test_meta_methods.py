@@ -1,4 +1,4 @@
-"""L2RW, INSW and MWNet beside slow float64 loops written from their papers, by double backward."""
+"""L2RW, INSW and MWNet against slow float64 loops written from their papers, by double backward."""
 
 from copy import deepcopy
 

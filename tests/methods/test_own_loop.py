@@ -1,4 +1,4 @@
-"""Methods in a training loop of one's own: what needs preparing says so, and nothing is cross-entropy in silence."""
+"""Methods in a user's training loop: what needs preparing says so, and nothing is silently cross-entropy."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from tests.methods.helpers import BATCH, CLASSES, batch, labels_task, make_step,
 COUNTS = [50, 20, 5, 1]
 LABELS = [label for label, count in enumerate(COUNTS) for _ in range(count)]
 MATRIX = (0.6 * torch.eye(CLASSES) + 0.1).tolist()
-GIVEN = {  # what makes each of these work in a loop of one's own
+GIVEN = {  # what makes each of these work in a user's loop
     "class-balanced": {"class_counts": COUNTS},
     "balanced-softmax": {"class_counts": COUNTS},
     "ldam-drw": {"class_counts": COUNTS},

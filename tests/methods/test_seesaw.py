@@ -1,4 +1,4 @@
-"""Seesaw loss beside a slow loop from the paper's equations, differentiated by autograd."""
+"""Seesaw loss against a slow loop from the paper's equations, differentiated by autograd."""
 
 import pytest
 import torch

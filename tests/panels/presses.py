@@ -50,7 +50,7 @@ class InstantTraining:
         for epoch in range(self.experiment.epochs):
             for batch in range(BATCHES):
                 if self.experiment.seed == 13:
-                    raise KeyError("a model of one's own")
+                    raise KeyError("a user's model")
                 yield BatchDone(epoch, batch, BATCHES, None, None)
             self.history.append({"test_accuracy": 50.0 + epoch, "class_accuracy": np.array([40.0, 60.0])})
             yield EpochDone(epoch, self.experiment.epochs, self.history, None)

@@ -16,7 +16,7 @@ START = Experiment(dataset="clouds", rate=0.4, epochs=2, device="cpu")
 
 
 class Faulty(nn.Module):
-    """A model of one's own that fails in its third batch, for as long as it is told to."""
+    """A user's model that fails in its third batch, as long as it is set to fail."""
 
     def __init__(self, error):
         super().__init__()

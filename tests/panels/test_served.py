@@ -13,7 +13,7 @@ START = Experiment(dataset="clouds")
 
 @pytest.fixture
 def named(tmp_path, monkeypatch):
-    """A folder that is named, beside one that is not."""
+    """A folder that is named, next to one that is not."""
     for name in ("open", "private"):
         (tmp_path / name / "class").mkdir(parents=True)
     monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")

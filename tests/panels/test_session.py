@@ -107,7 +107,7 @@ def test_pause_stands_still_and_resume_goes_on(session):
     wait_until(lambda: session.events)
     session.pause()
     assert session.state == "paused"
-    time.sleep(0.2)  # the batch in hand ends
+    time.sleep(0.2)  # the current batch ends
     count = len(session.events)
     time.sleep(0.2)
     assert len(session.events) == count

@@ -200,7 +200,7 @@ def test_a_scenario_sets_the_controls(lab):
     assert lab.controls.experiments()[0] == SCENARIOS["long tail 0.02"]
     assert lab.controls.imbalance.label == "0.02 (50 : 1)"
     lab.controls.rate.value = 0.5
-    assert lab.controls.scenario.value.startswith("–")  # one's own settings now
+    assert lab.controls.scenario.value.startswith("–")  # the user's own settings now
 
 
 @pytest.mark.parametrize(("imbalance", "label"), [(1.0, "1 (all classes equal)"), (0.01, "0.01 (100 : 1)")])

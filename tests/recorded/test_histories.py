@@ -1,4 +1,4 @@
-"""Recordings: one run made anew, and what is stored is small and can be told from nothing else."""
+"""Recordings: one run made again gives the same, and what is stored is small."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The measured matrix of human labels: what is stored, and how it is made from a copy of one's own."""
+"""The measured matrix of human labels: what is stored, and how it is made from your own copy."""
 
 import numpy as np
 import pytest

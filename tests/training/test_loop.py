@@ -1,4 +1,4 @@
-"""The loop: its events, stages and schedule; and a loop of one's own that does the same."""
+"""The loop: its events, stages and schedule; and a user's loop that does the same."""
 
 import math
 

@@ -92,7 +92,7 @@ def test_the_first_bad_step_is_named():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_rounding_tells_no_instance_from_another(dtype):
-    """Cross-entropy weighs them all alike, so clean and mislabelled ones are tied: exactly one half."""
+    """Cross-entropy gives all the same weight, so clean and mislabelled ones are tied: exactly one half."""
     clean, _, made = steps()
     recorder = EpochRecorder(clean, CLASSES)
     for step, _ in made:

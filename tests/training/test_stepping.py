@@ -226,7 +226,7 @@ def test_two_recordings_at_a_time():
 
 
 def test_a_graph_keeps_what_it_reads(monkeypatch):
-    """It holds addresses: whoever keeps the recording alone keeps the network and its batches."""
+    """It holds addresses: code that keeps only the recording also keeps the network and its batches."""
     as_on_a_gpu(monkeypatch)
 
     def recorded():

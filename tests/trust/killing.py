@@ -35,7 +35,7 @@ def same(first: gdw.Training, second: gdw.Training) -> bool:
 
 
 def survives(experiment: gdw.Experiment, moments: int, folder: Path, seed: int = 0) -> bool:
-    """Kill the run at so many random moments; whether it ends as a run does that was never broken off.
+    """Kill the run at so many random moments; whether it ends like an uninterrupted run.
 
     Each child goes on where the one before was killed, writes a checkpoint after each batch, and is killed after a
     random time: in a step, at the end of an epoch, or while a checkpoint is written. The folder is emptied when a

@@ -17,7 +17,7 @@ from tests.trust.killing import same, tiny
 
 
 def cut(experiment, events, path, **own):
-    """The same run, broken off after so many events, saved and loaded."""
+    """The same run, interrupted after so many events, saved and loaded."""
     training = gdw.Training(experiment, **own)
     stream = training.events()
     for _ in range(events):

@@ -18,7 +18,7 @@ def as_array(values):
 
 
 def test_every_method_has_a_golden_run():
-    assert GOLDEN.keys() == METHODS.keys(), "make them anew: python -m tests.golden.runs"
+    assert GOLDEN.keys() == METHODS.keys(), "make them again: python -m tests.golden.runs"
     assert RECORD.stat().st_size < LARGEST_RECORD
 
 

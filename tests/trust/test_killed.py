@@ -1,4 +1,4 @@
-"""Killed at random moments with a real SIGKILL, a run ends with the numbers of one that was never broken off."""
+"""Killed at random moments with a real SIGKILL, a run ends with the numbers of an uninterrupted one."""
 
 import signal
 

@@ -12,7 +12,7 @@ LISTED = "@NOTEBOOKS@"  # in index.md, where the chapters are named
 
 
 def gather(root: Path, source: Path) -> None:
-    """All pages, pictures and data from the repository into ``source``, a folder of Sphinx's; it is made anew."""
+    """All pages, pictures and data from the repository into ``source``, a folder of Sphinx's; it is replaced."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(root / "docs" / "site", source)
     (source / "docs").mkdir()

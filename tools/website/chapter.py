@@ -1,4 +1,4 @@
-"""A stored notebook as a page of the book: MyST Markdown, its pictures beside it. Nothing is run."""
+"""A stored notebook as a page of the book: MyST Markdown, and its pictures. Nothing is run."""
 
 import ast
 import base64
@@ -28,12 +28,12 @@ def page(notebook: Path, solved: Path | None, pictures: Path) -> str:
     Args:
         notebook: as students open it.
         solved: the same with solutions and all outputs, where there is one.
-        pictures: a folder beside the page.
+        pictures: a folder next to the page.
     """
     posed = nbformat.read(notebook, as_version=4)
     shown = nbformat.read(solved, as_version=4) if solved else posed
     if len(posed.cells) != len(shown.cells):
-        raise ValueError(f"{solved} has {len(shown.cells)} cells, {notebook} has {len(posed.cells)}: build both anew")
+        raise ValueError(f"{solved} has {len(shown.cells)} cells, {notebook} has {len(posed.cells)}: build both again")
     parts = []
     for number, (question, cell) in enumerate(zip(posed.cells, shown.cells, strict=True)):
         if cell.cell_type == "markdown":

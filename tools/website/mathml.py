@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 
 
 def formula(latex: str, *, block: bool) -> str:
-    """One formula as MathML, with its source beside it for screen readers that read LaTeX."""
+    """One formula as MathML, with its source for screen readers that read LaTeX."""
     mathml = convert(latex.strip(), display="block" if block else "inline")
     return mathml.replace("<math ", f'<math aria-label="{escape(latex.strip(), quote=True)}" ', 1) if block else mathml
 

@@ -1,4 +1,4 @@
-"""The page: it stands alone, every text from outside is escaped, and each row has its own picture."""
+"""The page: it needs no other file, every text from outside is escaped, and each row has its own picture."""
 
 import base64
 import io
