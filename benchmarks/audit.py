@@ -3,7 +3,7 @@
 FOLDER holds CIFAR-10's pictures, train/<class>/..., whose classes are right; TABLE the labels that people gave them
 (path, worse_label, aggre_label: CIFAR-10N). Each split draws 10 confirmed pictures of each class; all others are ranked
 by every ranking, from the same features, folds and confirmed pictures. Each ranking is compared with cleanlab's,
-split by split. Each finished split is in FILE: the same command goes on from there.
+split by split. Each finished split is in FILE: the same command continues from there.
 """
 
 import argparse

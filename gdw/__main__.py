@@ -122,7 +122,7 @@ def _stopped(options: argparse.Namespace, done: int, all_runs: int) -> str:
     kept = [f"{options.json} has {done} of {all_runs} runs"] if options.json else []
     kept += [f"the broken-off run is in {options.checkpoint}"] if options.checkpoint else []
     if kept:
-        return f"stopped: {' and '.join(kept)}; the same command goes on from there"
+        return f"stopped: {' and '.join(kept)}; the same command continues from there"
     return "stopped: nothing is kept; --json FILE keeps finished runs, --checkpoint FOLDER the one under way too"
 
 
@@ -185,7 +185,7 @@ def sweep_command(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         done = sweep.count_done(experiments, options.json)
         raise KeyboardInterrupt(
-            f"stopped: {options.json} has {done} of {len(experiments)} runs; the same command goes on with the rest"
+            f"stopped: {options.json} has {done} of {len(experiments)} runs; the same command continues with the rest"
         ) from None
     wanted = {sweep.key(e.config()) for e in experiments}
     runs = table([r for r in sweep.read(options.json) if sweep.key(r["config"]) in wanted])
@@ -312,8 +312,8 @@ def parser() -> argparse.ArgumentParser:
     sweeping.set_defaults(command=sweep_command)
     sweeping.add_argument("spec", type=Path, metavar="SPEC.toml", help="what to run (see gdw/comparison/sweep_spec.py)")
     sweeping.add_argument("--json", type=Path, metavar="FILE", required=True, help="one line per finished run")
-    sweeping.add_argument("--seeds", type=int, metavar="N", help="seeds 0 ... N - 1 in place of the file's")
-    sweeping.add_argument("--method", action="append", help="this one in place of the file's; give it again for more")
+    sweeping.add_argument("--seeds", type=int, metavar="N", help="seeds 0 ... N - 1 instead of the file's")
+    sweeping.add_argument("--method", action="append", help="this one instead of the file's; give it again for more")
     sweeping.add_argument("--seeds-at-once", type=int, default=1, metavar="N", help=AT_ONCE)
     sweeping.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
     sweeping.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler (tcp://host:port), or local")

@@ -39,7 +39,7 @@ def run_all(
 ) -> Iterator[History]:
     """Run them all; yields each History as it finishes, so not in order.
 
-    A run that fails yields a History whose ``error`` says why, and the rest go on. With local processes the
+    A run that fails yields a History whose ``error`` says why, and the rest continue. With local processes the
     next run starts only when the one before has been taken from this iterator.
 
     Args:
@@ -48,7 +48,7 @@ def run_all(
             known in the others if they are in a module of their own (reach.py).
         on_done: called with each History before it is yielded.
         seeds_at_once: up to so many seeds of an experiment in one vectorised training (many.py) where that can be;
-            their Histories come together. A run then equals one by itself up to rounding, not bit for bit.
+            their Histories come together. A run then equals a single run up to rounding, not bit for bit.
 
     Raises:
         ValueError: ``seeds_at_once`` below 1; a method that other processes cannot find.
@@ -266,12 +266,12 @@ def resume(
     on_done: Callable[[History], None] | None = None,
     seeds_at_once: int = 1,
 ) -> Iterator[dict]:
-    """Run what ``path`` does not hold yet; each finished run is a line on disk before its place is given away.
+    """Run what ``path`` does not hold yet; each finished run is a line on disk before the next one takes its place.
 
     Args:
-        path: JSON Lines, one ``record`` each, in the order in which they finished. What is there stays. A last line
-            that a kill tore is moved to ``FILE.torn``, and its run is repeated; a failed run is tried again.
-        on_done: called with each History before its line is written: what it keeps is there when the line is.
+        path: JSON Lines, one ``record`` each, in the order in which they finished. Existing lines stay. A last line
+            cut off by a kill is moved to ``FILE.torn``, and its run is repeated; a failed run is tried again.
+        on_done: called with each History before its line is written: what it saves exists before the line does.
         seeds_at_once: as for ``run_all``; seeds trained at once are on disk together, before the next group starts.
 
     Yields:
@@ -304,7 +304,7 @@ def read(path: str | Path) -> list[dict]:
     """The records of a sweep, the last one of each run; a torn last line is left out.
 
     Raises:
-        ValueError: the file is not a sweep's: a line is no record of a run. The message gives its number.
+        ValueError: the file is not a sweep's: a line is not a record of a run. The message gives its number.
         OSError: the file cannot be read.
     """
     if not Path(path).exists():

@@ -31,8 +31,8 @@ def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str]
         step_size = 0.3
 
     Args:
-        seeds: this many, from 0, in place of the file's.
-        methods: these, in place of the file's.
+        seeds: this many, from 0, instead of the file's.
+        methods: these, instead of the file's.
 
     Raises:
         ValueError: an unknown key, method or value, with the nearest known one.

@@ -20,7 +20,7 @@ class Dataset:
     name: see :mod:`gdw.data.arrays`.
 
     Attributes:
-        name: what it is called in tables.
+        name: its name in tables.
         class_names: one name for each label.
         images: uint8 [images, channels, height, width], or float32 [images, coordinates] for points.
         labels: int64 [images], true, in ``0 ... classes - 1``.

@@ -32,8 +32,8 @@ def picture_keys(pictures: Shaped[Tensor, "pictures *shape"], scale: float) -> l
 class FeatureCache:
     """The features of one network at one size, in a folder of files with a few hundred pictures each.
 
-    Files are written whole or not at all, and are never changed. Whatever the disk does, the caller goes on: a damaged
-    file is removed and its pictures are missing; where nothing can be written, nothing is. Each is said once, as a
+    Files are written whole or not at all and never changed. An error of the disk does not stop the caller: a damaged
+    file is removed and its pictures are missing; if nothing can be written, nothing is. Each is reported once, as a
     warning.
 
     Args:

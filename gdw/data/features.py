@@ -43,7 +43,7 @@ def with_features(
     device: torch.device | str = "auto",
     progress: Progress | None = None,
 ) -> Dataset:
-    """The data set with a pretrained network's features in place of its pictures.
+    """The data set with a pretrained network's features instead of its pictures.
 
     Its ``images`` are float32 [images, D], before standardisation; its ``pixels`` standardise each feature by the
     mean and the deviation of the training pictures. With ``mirrored`` they are [images, 2, D], the features of the
@@ -53,7 +53,7 @@ def with_features(
     Labels, class names and file paths stay.
 
     A picture's features are kept under a hash of the picture, by network, weights and size: only new or changed
-    pictures are computed, an interrupted extraction goes on where it stopped, and data sets share what they have in
+    pictures are computed, an interrupted extraction continues where it stopped, and data sets share what they have in
     common. A cache that cannot be read or written costs time and a warning.
 
     Args:
@@ -68,7 +68,7 @@ def with_features(
         progress: called after each batch; not at all where everything is on disk.
 
     Raises:
-        ValueError: points in place of pictures; an unknown network; a size that it does not take; damaged weights.
+        ValueError: points, not pictures; an unknown network; a size that it does not take; damaged weights.
         OSError: the network's weights are not on this machine and cannot be downloaded.
     """
     _check(dataset)

@@ -43,7 +43,7 @@ def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
 
     Args:
         folder: see :func:`gdw.data.scan.scan`; its classes are numbered in natural order (2 before 10). What is
-            passed over is said in one warning and kept in the data set's ``notes``.
+            passed over is reported in one warning and kept in the data set's ``notes``.
         image_size: height and width in pixels.
 
     Raises:

@@ -44,7 +44,7 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
     array of class numbers, or a dictionary of them as published (``aggre_label``, ``worse_label``,
     ``random_label1``, ... for CIFAR-10N, ``noisy_label`` for CIFAR-100N), in the order of the training images.
 
-    The published files follow CIFAR's own order, in which the classes are mixed; a folder of pictures is read class
+    The published files follow CIFAR's own order, with mixed classes; a folder of pictures is read class
     by class. If such a file has a ``clean_label`` with the folder's number of images in each class, its k-th row
     of a class belongs to the folder's k-th picture of that class: this is right if the folder's names keep CIFAR's
     order within each class.

@@ -80,7 +80,7 @@ def _content(path: Path):
         return _numpy(path)
     if beginning.startswith(PICKLE):
         content = plain_load(path.read_bytes())
-        # before torch wrote archives, it wrote pickles in a row, of which the first is a number
+        # before torch wrote archives, it wrote pickles in a row; the first is a number
         return _torch(path) if isinstance(content, int) else content
     if path.suffix == ".npz":
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:

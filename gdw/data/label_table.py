@@ -154,7 +154,7 @@ def _common_split(paths: Sequence[str]) -> str | None:
 
 
 def _spellings(written: str, prefix: str | None) -> list[str]:
-    """The ways in which a data set may hold this path, the likeliest first."""
+    """The forms that this path may have in a data set, the likeliest first."""
     parts = [part for part in _plain(written.strip()).replace("\\", "/").split("/") if part not in ("", ".")]
     bare = parts[1:] if len(parts) > 1 and parts[0].lower() in SPLITS["train"] else parts
     ways = [parts, bare] + ([[prefix, *parts], [prefix, *bare]] if prefix else [])

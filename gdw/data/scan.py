@@ -118,7 +118,7 @@ def _listed(splits: dict[str, Path]) -> str:
 
 
 class _Looking:
-    """What one look through a folder remembers: where it has been, and what it passed over."""
+    """The state of one scan of a folder: where it has been, and what it passed over."""
 
     def __init__(self, root: Path):
         self.root = root

@@ -27,7 +27,7 @@ def split_indices(
         dataset: its own test images, where it has some, are counted on after its last training image, and its own
             validation images after these.
         per_class: images of each class for each balanced set: ``"meta"`` and ``"validation"``. A validation set of
-            the data set's own is used in place of training images; 0 takes all of it.
+            the data set's own is used instead of training images; 0 takes all of it.
         random: draws the balanced sets and which training images stay; the test images do not depend on it.
         train_per_class, test_per_class: fewer images of each class, for a smaller run; None keeps all.
 

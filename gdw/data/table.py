@@ -1,4 +1,4 @@
-"""A folder of pictures whose labels are in a table, as they come out of an annotation tool: they may be wrong."""
+"""A folder of pictures whose labels are in a table, as annotation tools write them; the labels may be wrong."""
 
 from pathlib import Path
 

@@ -114,7 +114,7 @@ def make_task(
 
     The test set is the data set's own, or a stratified 30 % that is the same for every seed. Of the rest the
     seed draws the meta set, the validation set and, last, which training images an imbalance leaves. A data set's
-    own validation set is used in place of training images. Splits, imbalance and noise have a stream of random
+    own validation set is used instead of training images. Splits, imbalance and noise have a stream of random
     numbers each: another noise leaves the splits as they are.
 
     Args:

@@ -1,4 +1,4 @@
-"""Is the second forward pass the first? Two cheap checks of what the exact meta gradient takes for granted.
+"""Is the second forward pass the first? Two cheap checks of what the exact meta gradient assumes.
 
 The gradient of the virtual step comes from the training batch's first forward pass, the tangent from a second one. Two
 facts tie them together: the logits are the same, and for any ``v`` and ``u`` the Jacobian J obeys

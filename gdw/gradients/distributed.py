@@ -31,7 +31,7 @@ class DistributedStep(Step):
         given: the rest, as for ``Step``.
 
     Raises:
-        TypeError: the model is no DistributedDataParallel.
+        TypeError: the model is not a DistributedDataParallel.
         ValueError: another ``derivative`` than forward mode, or ``save_memory``.
     """
 

@@ -18,7 +18,7 @@ VIRTUAL = ("sgd", "optimizer")
 
 
 def check_model(model: nn.Module, wrapped: bool = False) -> None:
-    """Refuse what is no module, and wrappers that split the batch.
+    """Refuse what is not a module, and wrappers that split the batch.
 
     Args:
         wrapped: the caller is ``DistributedStep``, which takes a ``DistributedDataParallel``.
@@ -38,7 +38,7 @@ def check_model(model: nn.Module, wrapped: bool = False) -> None:
 
 
 def check_rate(lr: "float | torch.optim.Optimizer | None") -> None:
-    """Refuse a learning rate that is no number, not finite, or negative.
+    """Refuse a learning rate that is not a number, not finite, or negative.
 
     Raises:
         TypeError: it is not a number and not an optimiser.
@@ -97,7 +97,7 @@ def class_numbers(labels: Tensor, name: str = "labels", shape: tuple[str, ...] =
 
 
 def check_range(labels: Tensor, classes: int, name: str = "labels") -> None:
-    """Refuse a label that is no class; it reads the labels on the host.
+    """Refuse a label that is not a class; it reads the labels on the host.
 
     Raises:
         ValueError: the message gives the range.

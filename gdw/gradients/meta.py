@@ -140,7 +140,7 @@ def _enter_level() -> None:
 
 
 def _leave_level() -> None:
-    """As ``forward_ad.exit_dual_level``, in an order in which a thread that enters meanwhile is refused cleanly."""
+    """As ``forward_ad.exit_dual_level``, in an order that cleanly refuses a thread that enters meanwhile."""
     forward_ad._current_level = -1
     torch._C._exit_dual_level(level=0)
 
@@ -254,7 +254,7 @@ def by_forward_mode(problem: Problem, weights: Float[Tensor, "batch classes"]) -
 
 
 def _checked_tangent(problem: Problem, weights: Tensor) -> Tensor:
-    """The same tangent; what the virtual step has sent back anyway is held against it."""
+    """The same tangent, checked against what the virtual step has already sent back."""
     gradients = problem.step_back(weights)
     direction = problem.direction(virtual_parameters(problem.here, gradients, problem.rates))
     if not weights.any():  # L2RW asks at weights 0, where nothing goes back: send back something to compare

@@ -81,10 +81,10 @@ class Step:
             backward pass (reforward.py). That takes about half the memory. It needs forward mode or an approximation.
 
     Raises:
-        TypeError: the model is no module, is wrapped to split the batch or returns no logits; labels that are no
-            class numbers; ``lr`` that is no number and no optimiser.
+        TypeError: the model is not a module, is wrapped to split the batch or returns no logits; labels that are no
+            class numbers; ``lr`` that is not a number and not an optimiser.
         ValueError: the model's output is not ``[B, C]``, a label is outside ``0 ... C - 1`` (read on the CPU alone),
-            ``lr`` is negative or not finite, or ``save_memory`` with a derivative that needs what it gives up.
+            ``lr`` is negative or not finite, or ``save_memory`` with a derivative that needs the graph.
     """
 
     _problem_type: ClassVar[type[Problem]] = Problem  # stacked_step.py has its own

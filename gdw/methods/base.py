@@ -92,7 +92,7 @@ class Method(nn.Module):
     ``prepare`` does nothing."""
 
     all_steps_identical: ClassVar[bool] = False
-    """Each step runs the same operations in the same order, whatever batch, epoch and count. The method writes what it
+    """Each step runs the same operations in the same order, for any batch, epoch and count. The method writes what it
     learns in place and reads no number on the host. Its optimisers are fused, and each is an attribute. An
     instance whose settings break the promise takes it back: ``self.all_steps_identical = False``."""
 

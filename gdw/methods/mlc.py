@@ -1,4 +1,4 @@
-"""MLC: targets in place of weights; a network that corrects labels learns from the clean set."""
+"""MLC: targets instead of weights; a network that corrects labels learns from the clean set."""
 
 from typing import ClassVar
 

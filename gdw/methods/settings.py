@@ -93,7 +93,7 @@ class Probabilities:
 
 
 def rule_for(default: object) -> Rule | None:
-    """The rule for a setting whose method gives none: a flag stays a flag, and a number stays a finite number."""
+    """The rule for a setting if the method gives none: a flag stays a flag, and a number stays a finite number."""
     if isinstance(default, bool):
         return Flag()
     return Number() if isinstance(default, Real) else None

@@ -39,5 +39,5 @@ class LabelNet(nn.Module):
 
 
 def new_label_net(num_classes: int, generator: torch.Generator) -> LabelNet:
-    """A network whose start depends on the generator alone; torch's global random state stays as it is."""
+    """A network whose start depends only on the generator; torch's global random state stays as it is."""
     return started(lambda: LabelNet(num_classes), generator, torch.get_default_dtype())

@@ -57,5 +57,5 @@ class FamilyWeightNet(nn.Module):
 
 
 def new_weight_net(generator: torch.Generator, build: Callable[[], nn.Module] = WeightNet) -> nn.Module:
-    """A weight network whose start depends on the generator alone; torch's global random state stays as it is."""
+    """A weight network whose start depends only on the generator; torch's global random state stays as it is."""
     return started(build, generator, torch.get_default_dtype())

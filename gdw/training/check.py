@@ -32,13 +32,13 @@ def check(method: type[Method], settings: Mapping[str, object] | None = None) ->
     - It has a name, can be built, and plans stages for the epochs that there are.
     - ``logit_gradient`` gives finite numbers ``[B, C]`` without a graph, and changes neither the step nor the model.
     - All its randomness comes from ``generator``: two runs give the same numbers.
-    - ``state_dict`` holds all that it learnt: a copy that loads it goes on with the same numbers.
+    - ``state_dict`` holds all that it learnt: a copy that loads it continues with the same numbers.
     - ``all_steps_identical``: a captured run gives the same numbers, bit for bit.
     - ``supports_many_seeds``: seeds at once give what each gives alone, to 1e-9 in float64.
 
     Args:
         method: a subclass of ``gdw.methods.Method``; it need not be registered.
-        settings: its own settings, if other than the defaults.
+        settings: its own settings, if they differ from the defaults.
 
     Raises:
         TypeError: not a method, or a setting of the wrong type.
@@ -240,7 +240,7 @@ def _check_seeds(trial: Trial) -> None:
 
 
 def _numbers(step: Step, model: nn.Module) -> dict[str, Tensor]:
-    """Copies of what a method must leave alone."""
+    """Copies of what a method must not change."""
     names = ("images", "labels", "indices", "logits", "probs", "losses", "flows")
     seen = {f"step.{name}": getattr(step, name) for name in names}
     images, labels = step.meta_batch

@@ -1,7 +1,8 @@
 """The file format of a saved run: one safetensors file with tensors, a JSON text and a digest of both. No pickle.
 
 A value is packed as JSON, with each tensor replaced by its name; the JSON text is part of the file's metadata. The
-digest says whether the file is whole and as it was written. It is no signature: who can write the file can write it.
+digest says whether the file is whole and as it was written. It is not a signature: anyone who can
+write the file can also write the digest.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ def read(path: str | Path) -> dict:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no such file, or it was cut off or changed; the message names it.
+        ValueError: it is another kind of file, or it was cut off or changed; the message names it.
     """
     content = files.read_bytes(path)
     if content.startswith(ZIP):

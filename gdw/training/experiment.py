@@ -50,7 +50,7 @@ class Experiment(Engine):
         image_size: height and width in pixels of an image folder's pictures; None as ``load_dataset`` does.
         augment: whether pictures are shifted and mirrored, if the data set says so; False leaves them as they are.
         flip: False keeps left and right apart: pictures are shifted but not mirrored.
-        features: a frozen pretrained network of timm, whose features take the place of the pictures; None: none.
+        features: a frozen pretrained network of timm, whose features replace the pictures; None: no features.
         features_size: height and width in pixels at which it sees the pictures; None takes its own.
         mirrored: with ``features``, the features of mirrored pictures are used too, as augmentation.
         engine fields: see :class:`gdw.training.engine.Engine`.
@@ -172,7 +172,7 @@ class Experiment(Engine):
         """The experiment that a run code describes. Codes of earlier versions may name the engine too.
 
         Raises:
-            ValueError: not a run code, or one from a package version whose defaults were others.
+            ValueError: not a run code, or one from a package version with other defaults.
         """
         version, _, rest = str(code).strip().partition(":")
         text, _, digest = rest.rpartition("~")

@@ -119,7 +119,7 @@ class History:
         """Undo ``to_record``, after JSON too.
 
         Raises:
-            ValueError: it is no record of a History; the message says what is missing or wrong.
+            ValueError: it is not a record of a History; the message says what is missing or wrong.
         """
         _check_record(record)
         return cls(**{

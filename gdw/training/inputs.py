@@ -20,7 +20,7 @@ def dataset_of(
     """What the experiment trains on, before any split.
 
     Args:
-        dataset: one of your own in place of the one that it names, or one that this function gave for another
+        dataset: one of your own instead of the one that it names, or one that this function gave for another
             experiment with the same ``source_of``, which is returned as it is.
         progress: called with (pictures done, pictures in all) while features are computed.
 

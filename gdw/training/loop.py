@@ -83,7 +83,7 @@ def train(
 
 
 class Loop:
-    """One training run and how far it is: between two events it can be saved, and another Loop goes on from there.
+    """One training run and how far it is: between two events it can be saved, and another Loop continues from there.
 
     Args:
         model, task, method, plan, history: as for ``train``.

@@ -1,6 +1,6 @@
 """A function's operations recorded once and replayed on the same memory, without the Python between them.
 
-On a GPU the recording is a CUDA graph: one launch in place of hundreds. Elsewhere it is the list of torch's operations
+On a GPU the recording is a CUDA graph: one launch instead of hundreds. Elsewhere it is the list of torch's operations
 in their order, without autograd's bookkeeping. What the function reads and writes must lie in the same tensors at
 every replay, and nothing of it may be read on the host: ``int(tensor)`` within is an error, not a wrong number.
 """

@@ -1,4 +1,4 @@
-"""A folder of checkpoints: a run that was killed goes on from the last good one, to the same numbers."""
+"""A folder of checkpoints: a killed run continues from the last good one and ends with the same numbers."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ class Checkpoints:
         """The run where its last good checkpoint left it, or from the start; ``own`` as for ``Training``.
 
         Raises:
-            ValueError: there are checkpoints, and none of them can be used; the message names both.
+            ValueError: there are checkpoints, but none can be used; the message names both.
         """
         self.note, reasons = None, []
         for path in (self.newest, self.previous):

@@ -33,7 +33,7 @@ class Training:
 
     Args:
         experiment: what to run.
-        dataset: a Dataset of your own, in place of the one that ``experiment.dataset`` names.
+        dataset: a Dataset of your own, instead of the one that ``experiment.dataset`` names.
         task: a Task of your own.
         model: a classifier of your own.
         method: a Method of your own.
@@ -119,7 +119,7 @@ class Training:
         """Write the whole run as it is, between any two events, to one file (checkpoint.py), all at once.
 
         It holds the experiment, the history, the model, the method with what it learnt, the optimisers, the state of
-        every generator and the position in the data. The run that ``load`` gives goes on to the same numbers, bit for
+        every generator and the position in the data. The run that ``load`` gives ends with the same numbers, bit for
         bit on the same kind of machine, as if it had never stopped.
 
         Raises:
@@ -143,7 +143,7 @@ class Training:
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is no saved run, is damaged, or belongs to other data or another model; the message names it.
+            ValueError: it is not a saved run, is damaged, or has other data or another model; the message names it.
         """
         saved = checkpoint.read(path)
         try:
@@ -182,11 +182,11 @@ class Training:
         if not self.finished and not self.history.error:
             raise ValueError(
                 f"this run has {len(self.history)} of {self.experiment.epochs} epochs from many seeds at once or from "
-                "a file of version 0.1, which do not say how to go on: run the experiment again"
+                "a file of version 0.1, which do not say how to continue: run the experiment again"
             )
 
     def _fingerprint(self) -> str:
-        """What the labels of the task are, in short: a saved run goes on with the same data or not at all."""
+        """A digest of the task's labels: a saved run continues only with the same data."""
         task, whole = self.task, hashlib.sha256()
         for labels in (task.train.labels, task.clean_labels, task.meta.labels, task.test.labels):
             whole.update(labels.cpu().numpy().tobytes() + b"|")
@@ -199,7 +199,7 @@ class Training:
         return {"cpu": torch.get_rng_state(), "gpu": gpu}
 
     def _restore_randomness(self) -> None:
-        """Once, when a loaded run goes on."""
+        """Once, when a loaded run continues."""
         state, self._randomness = self._randomness, None
         if state is None or self.finished:
             return

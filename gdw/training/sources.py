@@ -88,7 +88,7 @@ class Sources:
         return {"taken": dict(self.taken), "augmentation": self.augmentation.get_state()}
 
     def load_state_dict(self, state: dict, most: int) -> None:
-        """Go on where the saved sources were. For sources from which nothing was drawn yet.
+        """Continue where the saved sources were. Only for sources from which nothing was drawn yet.
 
         Args:
             state: by ``state_dict``, of the same task and plan.

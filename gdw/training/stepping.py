@@ -37,10 +37,10 @@ class OneByOne:
 class Captured(OneByOne):
     """The same steps from a recording of one of them (recording.py), with the same numbers.
 
-    The first steps of a stage are taken as ever; then the whole of one is recorded, from the forward pass to the
+    The first steps of a stage are taken as usual; then one whole step is recorded, from the forward pass to the
     optimiser, and every batch is copied to where the recording reads. Batches are drawn and augmented outside.
-    On the CPU it ends bit for bit where ``OneByOne`` ends, but for BatchNorm along a tangent, whose sums torch orders
-    otherwise in a recording. On a GPU the learning rate is a float32.
+    On the CPU it ends bit for bit as ``OneByOne`` does, except for BatchNorm along a tangent: torch orders
+    its sums differently in a recording. On a GPU the learning rate is a float32.
 
     Args:
         sources, source, optimizer: as for ``OneByOne``.

@@ -26,7 +26,7 @@ class LiveRun(VBox):
     Args:
         pictures: torchvision's folder of CIFAR-10, or an image folder of it; None has none.
         beside: the second method.
-        changes: fields of the Experiment in place of the published ones, whose steps are captured (``capture=False``
+        changes: fields of the Experiment instead of the published ones, whose steps are captured (``capture=False``
             takes them one by one).
 
     Attributes:

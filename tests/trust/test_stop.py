@@ -1,4 +1,4 @@
-"""Ctrl-C ends `gdw run` and `gdw sweep` in one sentence and status 130; the same command goes on from there."""
+"""Ctrl-C ends `gdw run` and `gdw sweep` in one sentence and status 130; the same command continues from there."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_a_run_that_is_stopped_keeps_its_checkpoint_and_the_runs_before(tmp_path
     wait_for(lambda: folder.exists() and any(folder.glob("*.previous.safetensors")), process)
     assert stopped(process) == (
         f"gdw: stopped: {file} has 0 of 1 runs and the broken-off run is in {folder}; "
-        "the same command goes on from there"
+        "the same command continues from there"
     )
     assert file.read_bytes() == before
     experiment = gdw.Experiment(rate=0.4, epochs=3000, train_per_class=40, device="cpu")
@@ -98,7 +98,7 @@ def test_a_sweep_that_is_stopped_ends_its_workers_and_keeps_the_runs_before(tmp_
     spec.write_text(text.format(300_000), "utf-8")
     process = started("sweep", str(spec), "--json", str(file), "--workers", "1")
     wait_for(lambda: workers_of(process.pid) >= 1, process)
-    assert stopped(process) == f"gdw: stopped: {file} has 0 of 1 runs; the same command goes on with the rest"
+    assert stopped(process) == f"gdw: stopped: {file} has 0 of 1 runs; the same command continues with the rest"
     assert file.read_bytes() == before
 
 
@@ -140,6 +140,6 @@ def test_the_second_of_two_runs_is_stopped(monkeypatch, capsys, tmp_path):
     with monkeypatch.context() as patch:
         interrupting(patch, 7)
         assert main(arguments) == 130
-    assert "out.json has 1 of 2 runs; the same command goes on from there" in capsys.readouterr().err
+    assert "out.json has 1 of 2 runs; the same command continues from there" in capsys.readouterr().err
     assert main(arguments) == 0
     assert [record["seed"] for record in json.loads((tmp_path / "out.json").read_text("utf-8"))] == [0, 1]

@@ -15,7 +15,7 @@ from gdw.comparison.audit.run import SHOWN, Audit, audit
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
 
-PIXELS = "pixels"  # in place of a network's name: the pictures themselves
+PIXELS = "pixels"  # instead of a network's name: the pictures themselves
 PRINTED = 10  # suspects and class pairs
 
 
@@ -23,7 +23,7 @@ def add_command(commands) -> argparse.ArgumentParser:
     """Add ``audit`` to the commands of the command line."""
     found = commands.add_parser("audit", help="which labels of a folder of pictures are probably wrong?")
     found.add_argument("folder", type=Path, metavar="FOLDER", help="a class in each subfolder; or see --labels")
-    found.add_argument("--labels", type=Path, metavar="FILE", help="CSV or TSV path,label in place of class folders")
+    found.add_argument("--labels", type=Path, metavar="FILE", help="CSV or TSV path,label instead of class folders")
     found.add_argument("--column", metavar="NAME", help="the column of labels, where --labels has several")
     found.add_argument("--confirmed", type=Path, metavar="FILE", help="CSV or TSV path,label that you have checked")
     found.add_argument("--csv", type=Path, metavar="FILE", help="the table goes there, most suspicious first")

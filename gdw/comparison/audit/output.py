@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 HEADER = ",".join(COLUMNS)
-READ = 2000  # bytes at the start of a file, in which our mark is
+READ = 2000  # bytes at the start of a file; our mark is in them
 
 
 def check_outputs(*given: tuple[Path | None, str]) -> None:

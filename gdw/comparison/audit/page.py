@@ -38,7 +38,7 @@ def page(
     Args:
         title: what was audited.
         table: by :func:`gdw.comparison.audit.table.suspects`, with the rows to show.
-        pictures: of the whole data set; the table's index says which is whose.
+        pictures: of the whole data set; the table's index is the picture's number.
         sentences: what a reader must know.
         pairs: by :func:`gdw.comparison.audit.count.pairs`.
     """

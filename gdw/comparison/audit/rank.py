@@ -70,7 +70,7 @@ def predictions(
 
 
 def kept(log_probs: LogProbs, labels: Labels, folds: int) -> np.ndarray:
-    """Pictures whose observed label is the most likely one; all of a class of which too few would be left."""
+    """Pictures whose observed label is the most likely one; if too few of a class would be left, all of that class."""
     agrees = log_probs.argmax(1) == labels
     counts = np.bincount(labels[agrees], minlength=log_probs.shape[1])
     return agrees | (counts[labels] < LEAST_KEPT * folds)
@@ -84,5 +84,5 @@ def self_confidence(log_probs: LogProbs, labels: Labels) -> Float[np.ndarray, "p
 
 
 def observed_log_probs(log_probs: LogProbs, labels: Labels) -> Float[np.ndarray, "pictures"]:
-    """The same as logarithms, which keep pictures apart whose probability is nearly 0 or 1."""
+    """The same as logarithms, which still differ for probabilities near 0 or 1."""
     return log_probs[np.arange(len(labels)), labels]

@@ -110,12 +110,12 @@ def audit(
         dataset: its ``labels`` are the observed ones. Of pictures; or of features already (``with_features``).
         confirmed: labels that a person has checked: a table's path (``path,label``), or a mapping from a picture (its
             path, or its place) to its class (by name or number). None: the ranking knows the observed labels alone.
-        observed: labels in place of the data set's.
+        observed: labels instead of the data set's.
         features: a pretrained network of timm; None takes the stored pixels themselves.
         features_size: height and width in pixels at which it sees the pictures.
         ranking: ``"combined"``, ``"self-confidence"`` (cleanlab's), or ``"weights"`` (of a run of ``method``).
         method: for ``"weights"``; the confirmed pictures are its clean set.
-        folds: parts in which the pictures are judged.
+        folds: the number of parts into which the pictures are divided.
         seed: draws the folds, and the run of ``method``.
         progress: called while features are computed and a method trains.
 
