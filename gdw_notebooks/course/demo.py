@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def voila_options(options: argparse.Namespace) -> list[str]:
-    """Voilà's own options. Without ``--lan`` the page answers to this machine alone, to those who have its token.
+    """Voilà's own options. Without ``--lan`` the page answers only to this machine, to users who have its token.
 
     Raises:
         ValueError: a password without ``--lan``, one that is too short, or no room for a page.
@@ -62,7 +62,7 @@ def voila_options(options: argparse.Namespace) -> list[str]:
 
 
 def _password(given: str | None) -> list[str]:
-    """Jupyter's own login page; it keeps the password's hash alone."""
+    """Jupyter's own login page; it keeps only the password's hash."""
     from jupyter_server.auth.security import passwd
 
     given = getpass.getpass("Password for the room: ") if given is None else given

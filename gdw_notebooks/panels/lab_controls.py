@@ -89,7 +89,7 @@ class LabControls(VBox):
             control.observe(self._on_change, names="value")
 
     def experiments(self) -> list[Experiment]:
-        """What the widgets say: one experiment, or two that differ in their method alone.
+        """What the widgets say: one experiment, or two that differ only in their method.
 
         Raises:
             ValueError: settings that are no experiment; the message says which, and what is wanted.

@@ -80,7 +80,7 @@ class ReviewFile:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        """The file is held by this panel alone; waits a moment for another one."""
+        """Only this panel may write the file; waits a moment for another panel."""
         until = time.monotonic() + PATIENCE
         while True:
             lock = files.sole_writer(self.path)

@@ -23,7 +23,7 @@ def test_the_first_example(capsys):
 
 
 def test_the_number_of_methods():
-    counts = re.findall(r"the (\\d+) methods", README)
+    counts = re.findall(r"the (\d+) methods", README)
     assert counts
     assert set(counts) == {str(len(gdw.methods.METHODS))}
 
