@@ -32,6 +32,11 @@ FIRST = "notebooks/00_start_here.ipynb"
 PORTABLE = FIRST  # also run with torch's plain instructions, as on another processor
 LEFT_BEHIND = ("build", "dist", ".pytest_cache", ".ruff_cache", ".hypothesis")
 NBVAL = ["-m", "pytest", "--nbval", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
+JAVASCRIPT = "gdw_notebooks/panels/*.js"
+TYPE_CHECK = [
+    "--noEmit", "--allowJs", "--checkJs", "--strict", "--target", "es2022", "--module", "es2022",
+    "--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable",
+]  # fmt: skip
 TWO_AT_ONCE = ["-n", "2", "--dist", "loadscope"]
 
 
@@ -153,9 +158,34 @@ def slides(options):
 
 
 def lint(options):
-    """Check the code's style."""
+    """Check the code's style, and the panels' JavaScript types where TypeScript is installed."""
     setup(options)
     run("-m", "ruff", "check")
+    check_javascript()
+
+
+def find_typescript():
+    """The command of TypeScript's compiler, or None; nothing is downloaded."""
+    if shutil.which("tsc"):
+        return [shutil.which("tsc")]
+    npx = shutil.which("npx")
+    if npx is None:
+        return None
+    command = [npx, "--no-install", "tsc"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return command if subprocess.call([*command, "--version"], cwd=str(ROOT), **quiet) == 0 else None
+
+
+def check_javascript():
+    """Check the types of the panels' JavaScript, or say in one line that this was skipped."""
+    typescript = find_typescript()
+    if typescript is None:
+        print("The JavaScript check was skipped: it needs TypeScript (tsc), which was not found.", flush=True)
+        return
+    files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(JAVASCRIPT))
+    status = subprocess.call([*typescript, *TYPE_CHECK, *files], cwd=str(ROOT))
+    if status:
+        sys.exit(status)
 
 
 def clean(options):

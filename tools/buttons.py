@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from gdw_notebooks.course.colab import first_cell
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BRANCH = "main"
@@ -35,11 +37,7 @@ def buttons(urls: Mapping[str, str], notebook: str = FIRST, badges: bool = False
     """
     shown = []
     if "Repository" in urls:
-        found = GITHUB.fullmatch(urls["Repository"])
-        if not found:
-            given = urls["Repository"]
-            raise ValueError(f"project.urls: Repository wants https://github.com/OWNER/NAME, got {given!r}")
-        name, path = found["name"], quote(notebook)
+        name, path = repository_name(urls), quote(notebook)
         tests = f"https://github.com/{name}/actions/workflows/tests.yml"
         shown += [f"[![Tests]({tests}/badge.svg)]({tests})"] if badges else []
         shown += [
@@ -49,6 +47,23 @@ def buttons(urls: Mapping[str, str], notebook: str = FIRST, badges: bool = False
     if "Site" in urls:
         shown.append(f"[Read the course]({urls['Site']})")
     return " · ".join(shown)
+
+
+def repository_name(urls: Mapping[str, str]) -> str:
+    """``OWNER/NAME`` of the repository on GitHub; ValueError: its address is another one."""
+    given = urls["Repository"]
+    found = GITHUB.fullmatch(given)
+    if not found:
+        raise ValueError(f"project.urls: Repository wants https://github.com/OWNER/NAME, got {given!r}")
+    return found["name"]
+
+
+def colab_cell(urls: Mapping[str, str]) -> str:
+    """The code of a notebook's first cell on Colab (gdw_notebooks/course/colab.py); empty without an address."""
+    if "Repository" not in urls:
+        return ""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return first_cell(repository_name(urls), [*project["dependencies"], *project["optional-dependencies"]["course"]])
 
 
 def with_buttons(page: str, urls: Mapping[str, str]) -> str:

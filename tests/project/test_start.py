@@ -42,6 +42,48 @@ def test_test_runs_all_four_parts(called):
     assert [environment.get("ATEN_CPU_CAPABILITY") for _, environment in called] == [None, None, "default", None]
 
 
+def test_lint_checks_every_panel_where_typescript_is(called, monkeypatch):
+    monkeypatch.setattr(start, "find_typescript", lambda: ["node", "tsc"])
+    assert start.main(["lint"]) == 0
+    (ruff, _), (typescript, _) = called
+    assert ruff == ["-m", "ruff", "check"]
+    assert typescript[0] == "tsc"
+    assert {"--noEmit", "--checkJs", "--strict"} < set(typescript)
+    names = {Path(name).name for name in typescript if name.endswith(".js")}
+    assert names == {path.name for path in (ROOT / "gdw_notebooks").rglob("*.js")}
+    assert "microscope.js" in names
+
+
+def test_lint_without_typescript_says_what_it_skipped(called, monkeypatch, capsys):
+    monkeypatch.setattr(start.shutil, "which", lambda name: None)
+    assert start.main(["lint"]) == 0
+    assert [command for command, _ in called] == [["-m", "ruff", "check"]]
+    assert capsys.readouterr().out.splitlines() == [
+        "The JavaScript check was skipped: it needs TypeScript (tsc), which was not found."
+    ]
+
+
+def test_npx_is_asked_for_what_is_installed_and_downloads_nothing(monkeypatch):
+    asked = []
+    monkeypatch.setattr(start.shutil, "which", lambda name: "npx" if name == "npx" else None)
+    monkeypatch.setattr(start.subprocess, "call", lambda command, **options: asked.append(command) or 1)
+    assert start.find_typescript() is None
+    assert asked == [["npx", "--no-install", "tsc", "--version"]]
+
+
+def test_every_panel_asks_for_the_check():
+    for path in (ROOT / "gdw_notebooks").rglob("*.js"):
+        assert path.read_text("utf-8").startswith("// @ts-check\n"), path.name
+
+
+def test_wrong_types_end_lint_with_a_failure(called, monkeypatch):
+    monkeypatch.setattr(start, "find_typescript", lambda: ["tsc"])
+    monkeypatch.setattr(start.subprocess, "call", lambda command, **options: 2 if command[0] == "tsc" else 0)
+    with pytest.raises(SystemExit) as ended:
+        start.main(["lint"])
+    assert ended.value.code == 2
+
+
 def test_files_that_it_names_exist(called):
     for name in (start.FIRST, start.PORTABLE, *start.ASKED_FOR, "tests/nbval_sanitize.cfg", "notebooks"):
         assert (ROOT / name).exists()
@@ -57,7 +99,6 @@ def test_a_failure_ends_it_with_its_status(monkeypatch):
 
 def test_other_commands(called):
     for words, line in {
-        "lint": "-m ruff check",
         "notebooks": "-m tools.build_notebooks",
         "notebooks 01 03": "-m tools.build_notebooks 01 03",
         "site": "-m tools.build_site",

@@ -5,6 +5,7 @@ A page that is opened from a file may not fetch another file, but it may load a 
 
 import io
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ STATE = ("instances", "index", "mode", "weights", "weight", "show", "large")  # 
 EVERY_EPOCH, THEN_EVERY = 10, 10  # the ledger's frames: weights change most at the beginning
 COLOURS = 128  # of a frame
 FRONT_END_EXPORT = "export default { render };"
+NAMED_EXPORT = re.compile(r"^export (?=const |function )", re.MULTILINE)  # a plain script may not export
 
 
 def write_live_data(static: Path) -> None:
@@ -54,6 +56,7 @@ def write_front_end(static: Path) -> None:
     if source.count(FRONT_END_EXPORT) != 1:
         raise ValueError(f"microscope.js should end with {FRONT_END_EXPORT!r}, once")
     body = source.replace(FRONT_END_EXPORT, "window.gdwMicroscope = { render };")
+    body = NAMED_EXPORT.sub("", body)
     (static / "microscope.js").write_text(f"(() => {{\n{body}\n}})();\n", "utf-8")
     (static / "microscope.css").write_text((PANELS / "microscope.css").read_text("utf-8"), "utf-8")
 
