@@ -57,7 +57,7 @@ def venv_python():
 def run(*arguments, **environment):
     """One command with the environment's Python, in the repository's folder; a failure ends everything."""
     command = [str(venv_python()), *arguments]
-    status = subprocess.call(command, cwd=str(ROOT), env=dict(os.environ, **environment))
+    status = subprocess.call(command, cwd=str(ROOT), env=dict(os.environ, **environment))  # noqa: S603 - no shell; names come from the user's own command line
     if status:
         sys.exit(status)
 
@@ -81,7 +81,7 @@ def find_python():
 def _version_of(command):
     asks = "import sys; print(sys.version_info[0], sys.version_info[1])"
     try:
-        answer = subprocess.check_output([*command, "-c", asks], stderr=subprocess.DEVNULL)
+        answer = subprocess.check_output([*command, "-c", asks], stderr=subprocess.DEVNULL)  # noqa: S603 - names of Pythons from find_python, no shell
         return tuple(int(number) for number in answer.decode("ascii").split())
     except (OSError, ValueError, subprocess.CalledProcessError):  # a launcher without that version
         return None
@@ -90,7 +90,7 @@ def _version_of(command):
 def _has_pip():
     return (
         venv_python().exists()
-        and subprocess.call(
+        and subprocess.call(  # noqa: S603 - fixed arguments, no shell
             [str(venv_python()), "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         == 0
@@ -106,7 +106,7 @@ def setup(options):
     """Make .venv and install the tested versions in it; nothing to do where that is done."""
     if is_ready():
         return
-    if not _has_pip() and subprocess.call([*find_python(), "-m", "venv", "--clear", str(VENV)]) != 0:
+    if not _has_pip() and subprocess.call([*find_python(), "-m", "venv", "--clear", str(VENV)]) != 0:  # noqa: S603 - a Python that find_python named, no shell
         raise Failed("Python could not make .venv. On Debian and Ubuntu the package python3-venv is needed for that.")
     print("Installing into .venv; the first time takes some minutes.", flush=True)
     run(

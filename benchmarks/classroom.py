@@ -21,7 +21,7 @@ import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PAGES = (1, 2, 4)
-TOKEN = "classroom-benchmark"
+TOKEN = "classroom-benchmark"  # noqa: S105 - of a server that ends with the benchmark
 START_SECONDS, END_SECONDS, REST_SECONDS = 120, 30, 5
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu"]
 MB = 1e6
@@ -63,7 +63,7 @@ def serve(log: Path, *options: str) -> tuple[subprocess.Popen, str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gdw_notebooks", "demo", "--no-browser", "--port", str(port), *options]
     with log.open("w", encoding="utf-8") as file:
-        server = subprocess.Popen(
+        server = subprocess.Popen(  # noqa: S603 - our own module and options, no shell
             command, stdout=file, stderr=subprocess.STDOUT, env=os.environ | {"JUPYTER_TOKEN": TOKEN}
         )
     deadline = time.monotonic() + START_SECONDS

@@ -38,7 +38,7 @@ TORCH_SAFE: list = [
 ]
 
 
-class PlainUnpickler(pickle.Unpickler):
+class PlainUnpickler(pickle.Unpickler):  # noqa: S301 - made safe here, find_class allows only plain arrays
     """Reads dictionaries, lists and arrays of numbers; refuses every other name."""
 
     def find_class(self, module: str, name: str):

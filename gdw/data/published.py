@@ -4,7 +4,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,10 +89,8 @@ def _open(source: Source, root: Path, train: bool):
     from torchvision import datasets
 
     kind = getattr(datasets, source.torchvision_name)
-    try:
+    with suppress(Exception):  # not there, not whole, or what a damaged file makes torchvision raise
         return kind(root, train=train, download=False)
-    except Exception:  # not there, not whole, or what a damaged file makes torchvision raise
-        pass
     try:
         with _patience(PATIENCE):
             return kind(root, train=train, download=True)

@@ -54,7 +54,7 @@ def voila_options(options: argparse.Namespace) -> list[str]:
         raise ValueError(f"--pages must be at least 1, got {options.pages}")
     if options.password is not None and not options.lan:
         raise ValueError("--password is for --lan; without it the page answers to this machine alone, by a token")
-    arguments = [str(places.notebooks() / PAGE), f"--Voila.ip={'0.0.0.0' if options.lan else '127.0.0.1'}"]
+    arguments = [str(places.notebooks() / PAGE), f"--Voila.ip={'0.0.0.0' if options.lan else '127.0.0.1'}"]  # noqa: S104 - only if the lecturer asks by --lan
     arguments += _password(options.password) if options.lan else ["--Voila.auto_token=True"]
     arguments += [f"--PageKernels.pages={options.pages}", f"--PageKernels.unseen_seconds={options.unseen}"]
     arguments += ["--no-browser"] if options.no_browser or options.lan else []

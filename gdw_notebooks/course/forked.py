@@ -22,7 +22,7 @@ class WarmParent:
         ours, theirs = socket.socketpair()
         env = os.environ | {"OMP_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}  # no thread, no CUDA yet
         command = [sys.executable, "-m", "gdw_notebooks.course.warm", str(theirs.fileno())]
-        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=env, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=env, stdin=subprocess.DEVNULL)  # noqa: S603 - our own module, no shell
         theirs.close()
         self._lines = ours.makefile("rw", encoding="utf-8")
         self._socket = ours

@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
     print(sentence(copied, options.folder))
     if options.copy_only:
         return 0
-    return subprocess.call(jupyterlab(options.folder, options.no_browser, options.port))
+    return subprocess.call(jupyterlab(options.folder, options.no_browser, options.port))  # noqa: S603 - the user's own command line, no shell
 
 
 def jupyterlab(folder: Path, no_browser: bool = False, port: int | None = None) -> list[str]:

@@ -41,7 +41,7 @@ def isolation() -> tuple[str, ...]:
         return ()
     for command in (ISOLATED, (*ISOLATED, "--map-root-user")):
         with suppress(OSError, subprocess.SubprocessError):
-            done = subprocess.run([*command, "true"], capture_output=True, timeout=10, check=False)
+            done = subprocess.run([*command, "true"], capture_output=True, timeout=10, check=False)  # noqa: S603 - fixed arguments, no shell
             if done.returncode == 0:
                 return command
     return ()
@@ -76,7 +76,7 @@ class Student:
         self._folder = Path(tempfile.mkdtemp(prefix="gdw-grade-"))
         (self._folder / "notebook.ipynb").write_bytes(self._notebook)
         command = [*isolation(), sys.executable, "-P", "-m", "gdw_notebooks.grading.worker"]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell; the notebook is a file
             command, cwd=self._folder, env=_environment(self._folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
