@@ -111,7 +111,11 @@ class CoTeaching(NeedsPreparing):
         super().set_extra_state(state)
         self.first_epochs = state.get("first_epochs", 0)
         self.estimates_at = state.get("estimates_at", 2)
-        self._saved_optimizer, self.peer_optimizer = state.get("peer_optimizer"), None
+        saved = state.get("peer_optimizer")
+        if self.peer_optimizer is not None and saved is not None:
+            self.peer_optimizer.load_state_dict(saved)
+        else:
+            self._saved_optimizer = saved  # it waits until there is a peer
 
     def kept_share(self, epoch: int) -> float:
         """R(t), with t counted from the second model's start."""

@@ -182,8 +182,8 @@ def test_a_record_that_cannot_be_written_costs_that_record_alone(kind, tmp_path,
     experiment = gdw.Experiment(method="cross-entropy", epochs=1, train_per_class=40)
     real = sweep._on
 
-    def spoiling(executor, groups):
-        for history in real(executor, groups):
+    def spoiling(executor, *given):
+        for history in real(executor, *given):
             if history.seed == 0:
                 history.metadata["seconds"] = float("inf") if kind == "infinite" else object()
             yield history
