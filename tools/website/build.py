@@ -8,6 +8,7 @@ from tools.website.live import write_live_data
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "docs" / "site"
+SLIDES = "slides"  # of docs/teaching: pages of another form, made by tools/build_slides.py
 LISTED = "@NOTEBOOKS@"  # in index.md, where the chapters are named
 
 
@@ -21,6 +22,11 @@ def gather(root: Path, source: Path) -> None:
             (source / "docs" / file.name).write_text(linked(file.read_text("utf-8")), "utf-8")
         elif file.suffix in (".svg", ".png"):
             shutil.copy(file, source / "docs")
+    teaching = source / "docs" / "teaching"
+    teaching.mkdir()
+    for file in sorted((root / "docs" / "teaching").glob("*.md")):
+        if file.stem != SLIDES:
+            (teaching / file.name).write_text(linked(file.read_text("utf-8")), "utf-8")
     chapters = notebooks(root, source / "notebooks")
     index = (source / "index.md").read_text("utf-8")
     listed = "\n".join(f"notebooks/{name}" for name in chapters)
