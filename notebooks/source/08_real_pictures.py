@@ -255,8 +255,8 @@ places = {"labels by people\n(40 % wrong)": "human worse_label", "uniform 60 %":
 order = ("only-clean", "cross-entropy", "fine-tune", "l2rw", "glc", "co-teaching", "mwnet", "gdw-tied", "gdw")
 rows = {name: {m: standing.accuracies(table, scenario, m) for m in order} for name, scenario in places.items()}
 best = {name: max(order, key=lambda m: rows[name][m].mean()) for name in rows}
-said = [f"{style.method_title(m)} leads under {name.split(chr(10))[0]}" for name, m in best.items()]
-title = f"CIFAR-10 (JPEG copy), features, {seeds} seeds: " + "; ".join(said)
+said = [f"{style.method_title(m)} under {name.split(chr(10))[0]}" for name, m in best.items()]
+title = f"CIFAR-10 (JPEG copy), features, {seeds} seeds: the highest means are " + " and ".join(said)
 Still(scores(rows, title=title), alt=title + ". A dot for each seed.")
 
 # %%
