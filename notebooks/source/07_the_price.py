@@ -20,6 +20,7 @@ import torch
 from torch.func import functional_call, grad, jvp, vjp
 from torch.nn.functional import cross_entropy
 
+# %%
 import gdw
 from gdw.comparison.cost import interleaved, operations, peak_bytes
 from gdw.gradients.agreement import FIRST_STEPS

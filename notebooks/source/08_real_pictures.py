@@ -22,6 +22,8 @@ import gdw
 from gdw.comparison.report import paired_difference
 from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.checks.real_pictures import MemorisationStarts
+
+# %%
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.curves import learning_curves
 from gdw_notebooks.figures.memorising import memorising
