@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from gdw.gradients.outputs import logits_of
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Stage, register
 from gdw.methods.class_counts import observed_counts
@@ -127,7 +128,7 @@ class CoTeaching(NeedsPreparing):
             return step.flows / len(step)
         if self.peer is None:
             self.make_peer(step.model)  # in a loop of your own, or after loading
-        peer_logits = self.peer(step.images)
+        peer_logits = logits_of(self.peer(step.images), self.peer)
         peer_losses = cross_entropy(peer_logits, step.labels, reduction="none")
         count = max(1, round(self.kept_share(step.epoch) * len(step)))
         ours, theirs = smallest(peer_losses.detach(), count), smallest(step.losses, count)

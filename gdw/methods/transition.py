@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from gdw.gradients.outputs import logits_of
 from gdw.methods.base import Matrix
 
 Transition = Float[Tensor, "classes classes"]
@@ -46,7 +47,7 @@ def transition_from_clean(model: nn.Module, images: Tensor, labels: Int[Tensor, 
     """
     was_training = model.training
     model.eval()
-    probs = model(images).softmax(dim=-1)
+    probs = logits_of(model(images), model).softmax(dim=-1)
     model.train(was_training)
     return mean_by_class(probs, labels)
 

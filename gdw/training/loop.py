@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gdw.data.task import Split, Task
+from gdw.gradients.outputs import logits_of
 from gdw.gradients.seen import Seen
 from gdw.gradients.step import Step
 from gdw.methods.base import Method
@@ -280,6 +281,6 @@ def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
     """Logits of a whole split; the caller puts the model in evaluation mode."""
     dtype = next(model.parameters()).dtype
     return torch.cat([
-        model(task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype))
+        logits_of(model(task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype)), model)
         for images in split.images.split(EVALUATION_BATCH)
     ])  # fmt: skip

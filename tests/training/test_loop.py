@@ -153,3 +153,22 @@ def test_every_method_records_a_full_history(name):
     masses = history["flow_mass"]
     if name not in ("only-clean",) and not torch.tensor(masses[0]).isnan().all():
         assert torch.tensor(masses[0]).nansum().item() == pytest.approx(1)
+
+
+class NamedLogits(torch.nn.Module):
+    """As Hugging Face's models answer."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = torch.nn.Linear(64, 10)
+
+    def forward(self, images):
+        return {"logits": self.linear(images.flatten(1))}
+
+
+@pytest.mark.parametrize("method", ["cross-entropy", "gdw", "co-teaching", "glc"])
+def test_a_model_that_names_its_logits_trains_and_is_evaluated(method):
+    settings = {"ramp": 1} if method == "co-teaching" else {}
+    experiment = gdw.Experiment(method=method, rate=0.4, epochs=4, settings=settings, device="cpu")
+    assert gdw.run(experiment, model=NamedLogits()).accuracy > 30
