@@ -99,7 +99,15 @@ def test_the_page_is_made_of_the_records_alone_and_says_wins_and_losses():
 
 @pytest.mark.skipif(not report.TABLE.exists(), reason="the standing comparison has not been run here")
 def test_the_committed_page_is_that_of_the_committed_records():
-    assert report.PAGE.read_text() == report.page(report.load())
+    assert report.PAGE.read_text("utf-8") == report.whole_page()
+
+
+def test_the_comparison_on_real_pictures_is_complete_and_paired():
+    runs = report.load(report.FEATURES)
+    experiments = load_spec(report.FEATURES.with_suffix(".toml"))
+    assert len(runs) == len(experiments)
+    found = set(zip(runs["method"], runs["scenario"], runs["seed"], strict=True))
+    assert found == {(e.method, scenario_name(e.config()), e.seed) for e in experiments}
 
 
 def test_the_standing_comparison_has_every_method_and_every_scenario():
