@@ -1,5 +1,6 @@
 """The label review under a real hand: every decision by key, then by mouse, and all of them on disk."""
 
+import contextlib
 from pathlib import Path
 
 import nbformat
@@ -10,6 +11,7 @@ from tests.browser.access import OUTPUTS, barriers
 from tests.browser.conftest import lab_window
 from tests.browser.pages import open_notebook, run_all
 
+CLICKS, CLICK_MS = 4, 10_000
 SOURCE = Path(__file__).parents[2] / "gdw_notebooks" / "panels" / "label_review.js"
 CELL = """\
 from pathlib import Path
@@ -33,6 +35,17 @@ def page(browser, lab_server):
         yield page
 
 
+def click_until_the_next(button, path, shown):
+    """A click during the change of a card is dropped, like a press about an old picture: a hand clicks again."""
+    for _ in range(CLICKS - 1):
+        button.click()
+        with contextlib.suppress(AssertionError):
+            expect(path).not_to_have_text(shown, timeout=CLICK_MS)
+            return
+    button.click()
+    expect(path).not_to_have_text(shown)
+
+
 def test_by_keyboard_and_by_mouse(page, lab_server):
     review = page.get_by_role("region", name="Label review")
     path, progress = review.locator(".path"), review.locator(".progress")
@@ -52,8 +65,7 @@ def test_by_keyboard_and_by_mouse(page, lab_server):
     page.keyboard.press("ArrowRight")
     expect(path).not_to_have_text(second)
     third = path.inner_text()
-    review.get_by_role("button", name="Right").click()
-    expect(path).not_to_have_text(third)
+    click_until_the_next(review.get_by_role("button", name="Right"), path, third)
     expect(review).to_be_focused()  # the next space is the next picture's, not a second press of the button
     page.keyboard.press("Space")
     expect(progress).to_contain_text("3 pictures confirmed")
