@@ -91,6 +91,11 @@ def own_size(network: str) -> int:
     """
     if network == LITE0:
         return LITE0_SIZE  # without timm, whose import takes seconds
+    return _config(network).input_size[-1]
+
+
+def _config(network: str):
+    """Timm's description of a network with pretrained weights; refuses one that it does not know."""
     import timm
 
     if not NAME.fullmatch(str(network)) or not timm.is_model(network):
@@ -101,7 +106,7 @@ def own_size(network: str) -> int:
         raise _unknown(network) from error
     if config is None or not config.has_weights:
         raise ValueError(f"timm has no pretrained weights of {network}; timm.list_pretrained() names what it has")
-    return config.input_size[-1]
+    return config
 
 
 def packaged_weights(network: str) -> tuple[Path, str] | None:
@@ -144,14 +149,7 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     """
     import timm
 
-    if not NAME.fullmatch(str(network)) or not timm.is_model(network):
-        raise _unknown(network)
-    try:
-        config = timm.get_pretrained_cfg(network)
-    except RuntimeError as error:  # a tag that timm does not have
-        raise _unknown(network) from error
-    if config is None or not config.has_weights:
-        raise ValueError(f"timm has no pretrained weights of {network}; timm.list_pretrained() names what it has")
+    config = _config(network)
     own = config.input_size[-1]
     if config.fixed_input_size and size not in (None, own):
         raise ValueError(f"{network} takes pictures of {own} x {own} pixels only, got a size of {size}")

@@ -5,16 +5,8 @@ import sys
 
 import pytest
 
-METHOD = """
-import gdw
+from tests.own_method import HALF
 
-@gdw.methods.register
-class Half(gdw.methods.Method):
-    name, title, source = "half", "half", "a test"
-
-    def logit_gradient(self, step):
-        return 0.5 * step.flows / len(step)
-"""
 SWEEP = """
 from gdw.comparison.sweep import run_all
 runs = [gdw.Experiment(method=name, epochs=1, device="cpu") for name in ("{method}", "cross-entropy")]
@@ -32,7 +24,7 @@ def python(folder, *command, text=None):
 
 @pytest.fixture
 def halved(tmp_path):
-    (tmp_path / "halved.py").write_text(METHOD, "utf-8")
+    (tmp_path / "halved.py").write_text(HALF, "utf-8")
     return tmp_path
 
 
@@ -49,12 +41,12 @@ def test_from_standard_input(halved):
 
 
 def test_a_method_typed_into_the_script_is_refused_before_a_process_starts(tmp_path):
-    done = python(tmp_path, "-", text=METHOD + SWEEP.format(method="half", workers=1))
+    done = python(tmp_path, "-", text=HALF + SWEEP.format(method="half", workers=1))
     assert done.returncode != 0
     assert "write its class to a file of its own and import that, or run in this process with workers=0" in done.stderr
     assert "None" not in done.stdout
 
 
 def test_and_runs_in_this_process(tmp_path):
-    done = python(tmp_path, "-", text=METHOD + SWEEP.format(method="half", workers=0))
+    done = python(tmp_path, "-", text=HALF + SWEEP.format(method="half", workers=0))
     assert done.stdout.split("\n")[:2] == ["half None", "cross-entropy None"], done.stderr

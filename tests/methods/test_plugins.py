@@ -7,23 +7,13 @@ import pytest
 from gdw.__main__ import main
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
-
-CODE = """
-import gdw
-
-@gdw.methods.register
-class Half(gdw.methods.Method):
-    name, title, source = "half", "half", "a test"
-
-    def logit_gradient(self, step):
-        return 0.5 * step.flows / len(step)
-"""
+from tests.own_method import HALF
 
 
 @pytest.fixture
 def plugin(tmp_path):
     file = tmp_path / "halved.py"
-    file.write_text(CODE, "utf-8")
+    file.write_text(HALF, "utf-8")
     yield file
     METHODS.pop("half", None)
 
