@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 
 import torch
 
@@ -147,15 +147,26 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _ctrl_c_held_back() -> Iterator[None]:
-    """Processes that start within never see Ctrl-C, not even while they import; this one sees it right afterwards."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    """Ctrl-C comes afterwards: a process whose start is broken off halfway ends in a traceback.
+
+    Processes that start within never see it, not even while they import: they inherit the blocked signal. In this
+    process that is not enough, since the system may hand it to another thread and Python then tells this one.
+    """
+    if current_thread() is not main_thread():  # Python tells the main thread alone
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    pressed: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    blocked = hasattr(signal, "pthread_sigmask")  # not on Windows
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocked else set()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if blocked:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler or signal.default_int_handler)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _configs(group: Group) -> list[dict]:

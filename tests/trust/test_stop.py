@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -123,6 +124,24 @@ def interrupting(monkeypatch, after):
             yield event
 
     monkeypatch.setattr(gdw.Training, "events", events)
+
+
+def test_ctrl_c_waits_for_a_worker_that_is_being_started_whatever_thread_it_reaches():
+    """The system gives a process's signal to any thread that does not block it; Python then tells the main thread."""
+    end, reached = Event(), []
+    other = Thread(target=end.wait)
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), sweep._ctrl_c_held_back():
+            signal.pthread_kill(other.ident, signal.SIGINT)
+            time.sleep(0.1)
+            reached.append("the end of the start")
+    finally:
+        end.set()
+        other.join()
+    assert reached
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_a_run_without_files_says_what_would_have_kept_it(monkeypatch, capsys):
