@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
 from gdw.data import human_labels
@@ -58,6 +59,7 @@ class Task:
             first, then its own test images, then its own validation images, where it has them.
         resident: whether the images to train and test on lie on the device, with their labels; otherwise in the
             host's memory.
+        pictures: where the images are features of pictures, the data set's training pictures, for figures.
     """
 
     train: Split
@@ -70,6 +72,7 @@ class Task:
     matrix: Float[Tensor, "classes classes"]
     source_indices: dict[str, Int[Tensor, "images"]]
     resident: bool = True
+    pictures: UInt8[Tensor, "source channels height width"] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -85,6 +88,22 @@ class Task:
     def wrong_label_rate(self) -> float:
         """Share of training labels that are wrong, in [0, 1]: counted, not expected."""
         return _wrong_label_rate(self.clean_labels, self.train.labels)
+
+    def picture(self, index: int) -> UInt8[np.ndarray, "height width ..."] | None:
+        """A training image for a figure: uint8, [height, width] if grey, else [height, width, 3]; None for points."""
+        if self.pictures is not None:
+            image, scale = self.pictures[int(self.source_indices["train"][index])], 255
+        else:
+            image, scale = self.train.images[index], self.pixels.scale
+        if image.ndim != 3:
+            return None
+        pixels = (image.double() * (255 / scale)).clamp(0, 255).byte().cpu().permute(1, 2, 0).numpy()
+        return pixels[..., 0] if pixels.shape[-1] == 1 else pixels[..., :3]
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether ``picture`` has something to show."""
+        return self.pictures is not None or self.train.images.ndim == 4
 
     def to(self, device: torch.device | str, resident: bool = True) -> "Task":
         """The same task with its images and labels on another device; matrix and indices stay on the CPU.
@@ -160,6 +179,7 @@ def make_task(
         pixels=dataset.pixels,
         matrix=matrix,
         source_indices=indices,
+        pictures=dataset.pictures,
     )
 
 

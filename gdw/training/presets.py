@@ -82,6 +82,20 @@ _FEATURES_METHODS = {
     "l2rw": {"total": 0.1},
     "label-smoothing": {"smoothing": 0.2},
     "mwnet": {"weight_net_lr": 0.001},
+    "mwnet-difference": {"weight_net_lr": 0.001},  # approximations of MWNet, so at its settings
+    "mwnet-first-order": {"weight_net_lr": 0.001},
+    "class-balanced": {"beta": 0.999},
+    "cmw-net": {"families": 3, "weight_net_lr": 0.001},
+    "elr": {"momentum": 0.7, "strength": 3.0},
+    "focal": {"gamma": 0.5},
+    "gce": {"q": 0.7},
+    "importance": {"first_share": 0.2},
+    "ldam-drw": {"deferred": 0.8, "max_margin": 1.0},
+    "loss-mixture": {"warm_up": 5},
+    "mlc": {"label_net_lr": 0.001},
+    "noise-layer": {"first_share": 0.6, "layer_lr": 0.01},
+    "seesaw": {"p": 0.4, "q": 0.5},
+    "sop": {"u_lr": 0.1, "v_lr": 1.0},
 }
 _FEATURES_PLANS = {
     "gdw": _FEATURES_GDW_PLAN,
@@ -96,7 +110,22 @@ _FEATURES_PLANS = {
     "l2rw": {"epochs": 8, "lr": 0.01, "weight_decay": 0.1},
     "label-smoothing": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
     "mwnet": {"epochs": 15, "lr": 0.02, "weight_decay": 0.03},
+    "mwnet-difference": {"epochs": 15, "lr": 0.02, "weight_decay": 0.03},
+    "mwnet-first-order": {"epochs": 15, "lr": 0.02, "weight_decay": 0.03},
     "only-clean": {"epochs": 8, "lr": 0.02, "weight_decay": 0.1},
+    "class-balanced": {"epochs": 8, "lr": 0.002, "weight_decay": 0.03},
+    "cmw-net": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "elr": {"epochs": 8, "lr": 0.01, "weight_decay": 0.1},
+    "focal": {"epochs": 8, "lr": 0.002, "weight_decay": 0.03},
+    "gce": {"epochs": 8, "lr": 0.02, "weight_decay": 0.01},
+    "importance": {"epochs": 15, "lr": 0.002, "weight_decay": 0.03},
+    "ldam-drw": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "loss-mixture": {"epochs": 15, "lr": 0.002, "weight_decay": 0.03},
+    "mlc": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "noise-layer": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "pooled": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "seesaw": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "sop": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
 }
 
 PRESETS: dict[str, Preset] = {

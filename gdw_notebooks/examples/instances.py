@@ -139,7 +139,7 @@ def instances_at(training: Training, chosen: Int[Tensor, "chosen"]) -> list[Inst
     return [
         Instance(
             logits[row], int(task.train.labels[i]), int(task.clean_labels[i]), task.class_names,
-            _picture(task.train.images[i], task.pixels.scale), weights[row], f"training image {int(i)}",
+            task.picture(int(i)), weights[row], f"training image {int(i)}",
         )
         for row, i in enumerate(chosen)
     ]  # fmt: skip
@@ -165,11 +165,3 @@ def _seen_by_method(training: Training, chosen: Tensor) -> tuple[Tensor, Tensor]
     model.train(was_training)
     weights = (gradient / step.flows).nan_to_num(1.0, 0.0, 0.0)
     return step.logits.detach()[: len(chosen)].cpu(), weights[: len(chosen)].cpu()
-
-
-def _picture(image: Tensor, scale: float) -> np.ndarray | None:
-    """uint8, grey or colour, rows first; points have none."""
-    if image.ndim != 3:
-        return None
-    pixels = (image.double() * (255 / scale)).clamp(0, 255).byte().cpu().permute(1, 2, 0).numpy()
-    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels

