@@ -5,10 +5,10 @@ PYTHON   ?= $(shell for p in python3 python; do command -v $$p >/dev/null && ech
 NOTEBOOK  =
 OPTIONS   =
 
-.PHONY: lab test notebooks site slides lint demo setup clean
+.PHONY: lab test notebooks site dist slides lint demo setup clean
 .NOTPARALLEL:
 
-lab test site slides lint setup clean:
+lab test site dist slides lint setup clean:
 	@"$(PYTHON)" start.py $@
 
 # All of them, or one: make notebooks NOTEBOOK=01

@@ -5,6 +5,7 @@
     python start.py test                 unit tests, all notebooks, and the pages in a real browser
     python start.py notebooks [01 ...]   build the notebooks from their sources
     python start.py site                 the course as a static folder, build/site
+    python start.py dist                 what pip installs: sdist and wheels, in dist
     python start.py slides               the lecturer's slides, HTML and PDF, in build/slides
     python start.py lint                 the code's style
     python start.py setup                only make .venv with everything in it
@@ -151,6 +152,12 @@ def site(options):
     run("-m", "tools.build_site", *options.names)
 
 
+def dist(options):
+    """Build what pip installs, into dist: gdw, and gdw-course, which asks for everything that the course needs."""
+    setup(options)
+    run("-m", "tools.dist")
+
+
 def slides(options):
     """Make the lecturer's slides: build/slides/slides.html, and slides.pdf where a Chromium is."""
     setup(options)
@@ -201,8 +208,8 @@ def clean(options):
 
 # Each with what it does; names after the command go to those that take them.
 COMMANDS = {
-    "lab": lab, "demo": demo, "test": test, "notebooks": notebooks, "site": site, "slides": slides, "lint": lint,
-    "setup": setup, "clean": clean,
+    "lab": lab, "demo": demo, "test": test, "notebooks": notebooks, "site": site, "dist": dist, "slides": slides,
+    "lint": lint, "setup": setup, "clean": clean,
 }  # fmt: skip
 TAKES_NAMES = ("demo", "notebooks", "site")
 

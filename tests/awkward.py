@@ -88,6 +88,10 @@ class TwoLayers(nn.Module):
         return self.out(self.between(self.inner(x).tanh()))
 
 
+# Before torch 2.12 activation checkpointing has no forward-mode rule: the meta gradient is taken by double backward.
+CHECKPOINTS_HAVE_A_FORWARD_RULE = torch.__version__ >= (2, 12)
+
+
 class Checkpointed(TwoLayers):
     def __init__(self, use_reentrant):
         super().__init__()

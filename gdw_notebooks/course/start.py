@@ -50,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
 def jupyterlab(folder: Path, no_browser: bool = False, port: int | None = None) -> list[str]:
     """The command that serves the folder, its first notebook open."""
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
-    command += ["--no-browser"] if no_browser else []
+    command += ["--no-browser", f"--LabApp.default_url=/lab/tree/{FIRST}"] if no_browser else []  # in what it prints
     command += [f"--ServerApp.port={port}"] if port else []
     return [*command, *as_root(), str(folder.resolve() / FIRST)]
 

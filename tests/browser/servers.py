@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
@@ -50,9 +50,7 @@ def copy_course(notebooks: Path, root: Path) -> None:
 @contextmanager
 def jupyterlab(root: Path, scratch: Path) -> Iterator[Server]:
     token = secrets.token_hex(16)
-    settings = scratch / "lab" / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET_LAB))
+    _quiet(scratch)
     options = [
         "--no-browser",
         "--allow-root",
@@ -67,6 +65,30 @@ def jupyterlab(root: Path, scratch: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def gdw_course(command: Path, folder: Path, scratch: Path, borrowed: dict[str, Path]) -> Iterator[Server]:
+    """`gdw-course start FOLDER --no-browser`, run beside the folder; ``borrowed`` is added to its environment.
+
+    The token is in the address that it prints.
+    """
+    port = _free_port()
+    (scratch / "config").mkdir(parents=True)
+    (scratch / "config" / "jupyter_lab_config.json").write_text('{"LabApp": {"expose_app_in_browser": true}}', "utf-8")
+    _quiet(scratch)
+    environment = _environment(scratch) | {name: str(path) for name, path in borrowed.items()}
+    environment.pop("PYTHONPATH", None)  # it may lead to the repository
+    start = [str(command), "start", folder.name, "--no-browser", "--port", str(port)]
+    server = Server(f"http://127.0.0.1:{port}", "", folder, scratch / "gdw-course.log")
+    with _running(start, server, "/login", folder.parent, environment) as running:
+        yield running
+
+
+def _quiet(scratch: Path) -> None:
+    settings = scratch / "lab" / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET_LAB))
+
+
+@contextmanager
 def voila(root: Path, scratch: Path) -> Iterator[Server]:
     # A static file tells that it is up; a visit to a page would start a kernel.
     options = [str(root), "--no-browser", "--Voila.ip=127.0.0.1", "--Voila.port_retries=0"]
@@ -78,15 +100,19 @@ def voila(root: Path, scratch: Path) -> Iterator[Server]:
 def _serving(
     module: str, options: list[str], port_option: str, ready: str, root: Path, scratch: Path, token: str
 ) -> Iterator[Server]:
-    port, log = _free_port(), scratch / f"{module}.log"
-    with log.open("w") as output:
+    port = _free_port()
+    command = [sys.executable, "-m", module, *options, f"{port_option}={port}"]
+    server = Server(f"http://127.0.0.1:{port}", token, root, scratch / f"{module}.log")
+    with _running(command, server, ready, REPOSITORY, _environment(scratch)) as running:  # voila.json is there
+        yield running
+
+
+@contextmanager
+def _running(command: list[str], server: Server, ready: str, cwd: Path, environment: dict) -> Iterator[Server]:
+    """The command, from when the page ``ready`` answers; its messages are in the server's log."""
+    with server.log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *options, f"{port_option}={port}"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=REPOSITORY,  # where voila.json is
-            env=_environment(scratch),
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, env=environment
         )
 
     def stop() -> None:
@@ -94,9 +120,8 @@ def _serving(
         process.wait(STOP_SECONDS)
 
     try:
-        server = Server(f"http://127.0.0.1:{port}", token, root, log, stop)
         _wait(process, server, ready)
-        yield server
+        yield replace(server, stop=stop)
     finally:
         process.terminate()
         try:
@@ -148,4 +173,4 @@ def _wait(process: subprocess.Popen, server: Server, ready: str) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise RuntimeError(f"{process.args[2]} did not start:\n" + server.log.read_text()[-3000:])
+    raise RuntimeError(f"{server.log.stem} did not start:\n" + server.log.read_text()[-3000:])

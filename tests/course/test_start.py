@@ -104,4 +104,5 @@ def test_jupyterlab_opens_the_first_notebook(monkeypatch, tmp_path, capsys):
     assert {"--no-browser", "--ServerApp.port=9999", f"--ServerApp.root_dir={tmp_path / 'mine'}"} <= set(command)
     assert Path(command[-1]) == tmp_path / "mine" / "00_start_here.ipynb"
     assert Path(command[-1]).exists()
+    assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in command  # the printed address leads to it too
     assert "The course is in" in capsys.readouterr().out

@@ -120,7 +120,10 @@ CASES: dict[str, Case] = {
         refused=NO_RULE,
     ),
     "spectral_norm": Case(chain(lambda: parametrizations.spectral_norm(nn.Linear(8, 8))), refused=NO_RULE),
-    "checkpointing": Case(partial(awkward.Checkpointed, use_reentrant=False)),
+    "checkpointing": Case(
+        partial(awkward.Checkpointed, use_reentrant=False),
+        refused={} if awkward.CHECKPOINTS_HAVE_A_FORWARD_RULE else NO_RULE,
+    ),
     "reentrant checkpointing": Case(
         partial(awkward.Checkpointed, use_reentrant=True),
         refused=dict.fromkeys((*FORWARD_WAYS, "double-backward"), "use_reentrant=False"),

@@ -102,6 +102,7 @@ def test_other_commands(called):
         "notebooks": "-m tools.build_notebooks",
         "notebooks 01 03": "-m tools.build_notebooks 01 03",
         "site": "-m tools.build_site",
+        "dist": "-m tools.dist",
         "demo --port 8870": "-m gdw_notebooks demo --port 8870",
     }.items():
         assert start.main(words.split()) == 0

@@ -1,14 +1,21 @@
-"""What `pip install gdw` brings works without the repository: the commands, the notebooks, the recorded runs."""
+"""What `pip install dist/*.whl` brings works without the repository: the commands, the notebooks, the recorded runs."""
 
+import email
+import itertools
 import json
 import os
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
+import gdw
 from tests.project import wheels
+from tools import dist
 
 FIRST_CELLS = """
 import sys
@@ -29,13 +36,14 @@ print(json.dumps([gdw.__file__, gdw_notebooks.__file__, str(histories.HISTORIES)
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> tuple[Path, Path]:
-    return wheels.build(tmp_path_factory.mktemp("built"))
+def built(tmp_path_factory) -> list[Path]:
+    """The sdist, its wheel, and the course's wheel."""
+    return dist.build(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
 def installed(built, tmp_path_factory) -> Path:
-    return wheels.install(built[1], tmp_path_factory.mktemp("installed") / "venv")
+    return wheels.install(tmp_path_factory.mktemp("installed") / "venv", *built[1:])
 
 
 @pytest.fixture
@@ -72,6 +80,45 @@ def test_the_sdist_holds_what_the_wheel_is_made_of(built):
     with tarfile.open(built[0]) as sdist:
         inside = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"pyproject.toml", "README.md", "LICENSE", "notebooks/00_start_here.ipynb"} <= inside
+
+
+def test_the_courses_wheel_has_no_code_and_asks_for_all_that_the_notebooks_use(built):
+    with zipfile.ZipFile(built[2]) as wheel:
+        inside = wheel.namelist()
+        (name,) = [name for name in inside if name.endswith("/METADATA")]
+        metadata = email.message_from_string(wheel.read(name).decode("utf-8"))
+    assert all(".dist-info/" in name for name in inside)
+    assert (metadata["Name"], metadata["Version"]) == ("gdw-course", gdw.__version__)
+    (asked,) = map(Requirement, metadata.get_all("Requires-Dist"))
+    assert (asked.name, str(asked.specifier)) == ("gdw", f"=={gdw.__version__}")
+    assert asked.extras == {"course", "features", "audit"}
+    assert metadata["Requires-Python"]
+    with zipfile.ZipFile(built[1]) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+        of_gdw = email.message_from_string(wheel.read(name).decode("utf-8"))
+    assert asked.extras <= set(of_gdw.get_all("Provides-Extra"))
+    assert SpecifierSet(metadata["Requires-Python"]) == SpecifierSet(of_gdw["Requires-Python"])
+
+
+def test_pip_sees_both_packages_installed(installed, elsewhere):
+    shown = wheels.run(sys.executable, "-m", "pip", "--python", installed / "python", "list", "--format=json")
+    versions = {one["name"]: one["version"] for one in json.loads(shown)}
+    assert versions["gdw"] == versions["gdw-course"] == gdw.__version__
+
+
+def test_wheels_of_an_earlier_version_are_removed_and_other_files_stay(tmp_path, monkeypatch):
+    for name in ("gdw-0.1.0.tar.gz", "gdw-0.1.0-py3-none-any.whl", "gdw_course-0.1.0-py3-none-any.whl", "notes.txt"):
+        (tmp_path / name).write_text("", "utf-8")
+    made = iter(("gdw-0.2.0.tar.gz", "gdw-0.2.0-py3-none-any.whl", "gdw_course-0.2.0-py3-none-any.whl"))
+
+    def build(source, target, *options):
+        for name in itertools.islice(made, 1 if options else 2):
+            (target / name).write_text("", "utf-8")
+
+    monkeypatch.setattr(dist, "_build", build)
+    assert [path.name.split("-")[1][:5] for path in dist.build(tmp_path)] == ["0.2.0"] * 3
+    assert len(list(tmp_path.iterdir())) == 4
+    assert (tmp_path / "notes.txt").exists()
 
 
 def test_everything_is_found_inside_the_environment(installed, elsewhere):

@@ -19,6 +19,7 @@ FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 EXTRAS = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
 BROUGHT_BY_THE_JOB = {"pip_audit"}  # by its own `pip install`; not part of the project
 GDW = {"run", "sweep", "methods"}
+MAY_WRITE = {("site.yml", "publish"): {"pages": "write", "id-token": "write"}}  # and nothing in the repository
 
 
 def jobs(file: Path) -> dict:
@@ -70,6 +71,17 @@ def test_jobs_may_only_read_and_end_by_themselves(file):
     workflow = yaml.safe_load(file.read_text("utf-8"))
     assert workflow["permissions"] == {"contents": "read"}
     assert all(job["timeout-minutes"] <= 90 for job in workflow["jobs"].values())
+    more = {(file.name, name): job["permissions"] for name, job in workflow["jobs"].items() if "permissions" in job}
+    assert set(more) <= set(MAY_WRITE)
+    assert all(MAY_WRITE[job] == permissions for job, permissions in more.items())
+
+
+def test_only_main_publishes_the_site_and_only_after_it_was_built():
+    site = jobs(ROOT / ".github" / "workflows" / "site.yml")
+    assert "github.ref == 'refs/heads/main'" in site["publish"]["if"]
+    assert site["publish"]["needs"] == "build"
+    (uploaded,) = [step["with"]["path"] for step in site["build"]["steps"] if "upload-pages" in step.get("uses", "")]
+    assert uploaded in start.site.__doc__
 
 
 @pytest.mark.parametrize("file", [form for form in FORMS if form.name != "config.yml"], ids=lambda file: file.stem)

@@ -1,53 +1,34 @@
-"""Builds the project as its users get it, and installs it into an environment of its own; nothing is downloaded."""
+"""Installs the project as its users get it, into an environment of its own; nothing is downloaded."""
 
-import shutil
+import os
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("pyproject.toml", "README.md", "LICENSE", "gdw", "gdw_notebooks", "notebooks", "benchmarks", "docs")
 
 
-def build(folder: Path) -> tuple[Path, Path]:
-    """The sdist, and the wheel built from that sdist; from a copy, so that the repository stays clean."""
-    source, out = folder / "source", folder / "dist"
-    source.mkdir()
-    for name in NEEDED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        else:
-            shutil.copy2(ROOT / name, source)
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, source)
-    return next(out.glob("*.tar.gz")), next(out.glob("*.whl"))
+def install(folder: Path, *wheels: Path) -> Path:
+    """A bare environment with these wheels in it, which finds everything else in the one that runs the tests.
 
-
-def install(wheel: Path, folder: Path) -> Path:
-    """A bare environment with the wheel in it, which finds everything else in the one that runs the tests.
+    Real users download the other packages; here the new environment borrows them, since they take gigabytes. Then pip
+    is asked once more, with requirements: it fails if the wheels ask for a package that is not there.
 
     Returns:
         The new environment's folder of commands.
     """
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     commands = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    pip = (sys.executable, "-m", "pip", "--python", commands / "python", "install", "--quiet", "--no-index")
     # Installed before it sees the rest: pip finds no other gdw that it would replace.
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        commands / "python",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-index",
-        wheel,
-    )
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # may lead to another gdw
+    run(*pip, "--no-deps", *wheels, env=alone)
     (site,) = [path for path in folder.rglob("site-packages") if path.is_dir()]
     # A line of a .pth file adds a folder at the end of the path; what .pth files in that folder say is not followed,
     # so an editable installation in it does not win over the wheel.
     (site / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
+    run(*pip, *wheels, env=alone)
     return commands
 
 
