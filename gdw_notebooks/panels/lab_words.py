@@ -21,15 +21,13 @@ BUSY = "A run is in progress. Wait for its end, or press Stop; then press Train 
 WAIT = "The run is in progress: press Pause or Stop, then look closer."
 NOTHING_TRAINED = "Nothing has been trained here yet: press Train, then look closer."
 NOTHING_RUNS = "Nothing is running: press Train."
-
-
 REPLACED = "The cell was run again and made a new lab; the run here has ended."
 
 
 def of(session: Session) -> str:
     """The state of the session, in a sentence."""
     if not session.histories:
-        return f"This could not be trained: {_said(session.errors[ALL_RUNS])}" if session.errors else LOADING
+        return f"This could not be trained: {_said(session.errors[ALL_RUNS], session)}" if session.errors else LOADING
     if session.state == FAILED:
         return _failed(session)
     if session.state == FINISHED:
@@ -56,16 +54,24 @@ def _failed(session: Session) -> str:
     return f"{' '.join(parts)}{kept}"
 
 
-def _said(error: Exception, session: Session | None = None) -> str:
+def _said(error: BaseException, session: Session) -> str:
     """The error in words; of another kind than our own messages, with its kind."""
     text = str(error).strip().rstrip(".")
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in text:
-        batch = session.trainings[0].experiment.batch_size if session and session.trainings else None
-        smaller = f"a batch size below {batch}" if batch else "a smaller batch size"
-        return f"the memory was not enough: try {smaller}, or a smaller model"
+        return _too_large(session)
     if isinstance(error, ValueError | TypeError | OSError | ArithmeticError) and text:
         return text
     return f"{type(error).__name__}: {text or 'it says no more'}"
+
+
+def _too_large(session: Session) -> str:
+    """What to set in the lab's controls if the memory is not enough: half of what it was."""
+    if not session.trainings:  # no batch was tried: the data or the model alone are too large
+        return "the memory was not enough for these data and this model: try a smaller data set, or a smaller model"
+    batch, seeds = session.trainings[0].experiment.batch_size, session.seeds
+    tries = [f"Seeds, in all {seeds // 2}"] if seeds > 1 else []
+    tries += [f"Batch size {batch // 2}"] if batch > 1 else []
+    return f"the memory was not enough for batches of {batch} images: try {' or '.join([*tries, 'a smaller model'])}"
 
 
 def traceback_of(session: Session) -> str:

@@ -39,6 +39,7 @@ class Session:
 
     Attributes:
         errors: the exception of each run that failed, by its place; ``ALL_RUNS`` for one that concerns them all.
+        seeds: how many of each experiment the latest runs have.
         latest: of each run the batch that was done last, by its place.
     """
 
@@ -54,7 +55,8 @@ class Session:
         self._gate, self._thread, self._ended, self._beginning = _Gate(), None, IDLE, Lock()
         self._shares: list[float] = []
         self._runs: list[_Run] = []
-        self.errors: dict[int, Exception] = {}
+        self.seeds = 1
+        self.errors: dict[int, BaseException] = {}
         self.latest: dict[int, BatchDone] = {}
 
     @property
@@ -149,8 +151,11 @@ class Session:
         if seeds > 1 and own.keys() - {"dataset"}:
             raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
         previous, self._thread = self._thread, None
+        failed = bool(self.errors)
         self._gate, self._runs = _Gate(closed=paused), []
-        self.errors, self.latest, self._shares = {}, {}, [0.0] * len(experiments)
+        self.errors, self.latest, self._shares, self.seeds = {}, {}, [0.0] * len(experiments), seeds
+        if failed:  # its traceback holds the tensors of its last step, and they hold each other
+            gc.collect()
         self._ended = ""
         return previous
 
@@ -173,7 +178,9 @@ class Session:
                         self.latest[place] = event
                     if self._on_event and not self._gate.stopping:  # after Stop nobody waits for a picture
                         self._on_event(place, event)
-        except Exception as error:  # kept for the session's owner: in a thread it would be lost
+        except BaseException as error:  # kept for the session's owner; SystemExit too, which would end a thread unseen
+            if isinstance(error, KeyboardInterrupt) and self._thread is None:
+                raise  # of ``run``, in the caller's own thread
             self.errors[ALL_RUNS] = error
 
     def _end(self, state: str) -> None:
