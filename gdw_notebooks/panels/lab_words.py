@@ -1,7 +1,5 @@
 """What the lab says about its runs."""
 
-import logging
-import os
 from collections.abc import Sequence
 from html import escape
 from traceback import format_exception
@@ -12,6 +10,7 @@ from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.seeds import grouped, last, window_note
+from gdw_notebooks.panels import page_errors, served
 from gdw_notebooks.panels.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, Session
 
 READY = "Ready: press Train."
@@ -81,10 +80,11 @@ def traceback_of(session: Session) -> str:
     """
     if not session.errors:
         return ""
-    texts = ["".join(format_exception(error)) for _, error in sorted(session.errors.items())]
-    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
-        logging.getLogger(__name__).error("\n".join(texts))
+    errors = [error for _, error in sorted(session.errors.items())]
+    if served.is_served():
+        page_errors.log(*errors)
         return ""
+    texts = ["".join(format_exception(error)) for error in errors]
     return f"<details><summary>Traceback</summary><pre>{escape(chr(10).join(texts))}</pre></details>"
 
 

@@ -151,11 +151,9 @@ class Session:
         if seeds > 1 and own.keys() - {"dataset"}:
             raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
         previous, self._thread = self._thread, None
-        failed = bool(self.errors)
         self._gate, self._runs = _Gate(closed=paused), []
-        self.errors, self.latest, self._shares, self.seeds = {}, {}, [0.0] * len(experiments), seeds
-        if failed:  # its traceback holds the tensors of its last step, and they hold each other
-            gc.collect()
+        self.errors, self.latest = {}, {}  # a traceback holds the tensors of a failed run's last step
+        self._shares, self.seeds = [0.0] * len(experiments), seeds
         self._ended = ""
         return previous
 
