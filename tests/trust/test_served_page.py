@@ -112,11 +112,16 @@ if "gdw_notebooks.course.warm" in sys.orig_argv:
 """
 
 
+def serve_with(changes, folder, monkeypatch):
+    """The server, whose Python runs these lines first, and its address; its log is in the folder."""
+    (folder / "sitecustomize.py").write_text(changes, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+    return serve(folder / "server.log")
+
+
 def test_an_unexpected_error_is_a_sentence_on_the_page_and_a_traceback_in_the_log(browser, tmp_path, monkeypatch):  # noqa: F811
-    (tmp_path / "sitecustomize.py").write_text(FAULT, "utf-8")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    log, received = tmp_path / "server.log", []
-    started, address = serve(log)
+    received, log = [], tmp_path / "server.log"
+    started, address = serve_with(FAULT, tmp_path, monkeypatch)
     try:
         page = browser.new_page()
         page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
@@ -130,6 +135,28 @@ def test_an_unexpected_error_is_a_sentence_on_the_page_and_a_traceback_in_the_lo
         page.get_by_role("button", name="Close", exact=True).locator("visible=true").first.click()
         expect(page.get_by_text(UNEXPECTED)).to_have_count(0)
         page.close()
+    finally:
+        started.terminate()
+        started.wait(STOP_SECONDS)
+
+
+NO_FORK = """
+import os, sys
+
+if "gdw_notebooks" in sys.orig_argv:
+    del os.fork
+"""
+
+
+def test_where_no_process_can_be_forked_the_page_works_all_the_same(browser, tmp_path, monkeypatch):  # noqa: F811
+    started, address = serve_with(NO_FORK, tmp_path, monkeypatch)
+    process = psutil.Process(started.pid)
+    try:
+        page, _ = open_page(browser, address)
+        assert "gdw_notebooks.course.warm" not in str([one.cmdline() for one in process.children(recursive=True)])
+        assert len(kernels(process)) == 1
+        page.close()
+        assert ends(process, END_SECONDS)
     finally:
         started.terminate()
         started.wait(STOP_SECONDS)
