@@ -111,6 +111,24 @@ def other_run(shown: Sequence[Experiment], asked: Sequence[Experiment]) -> str:
     )
 
 
+def kept(done: Sequence[int | None], epochs: int, seeds: int, keep: bool, notes: Sequence[str]) -> str:
+    """What Keep does at the next Train.
+
+    Args:
+        done: of each run, how many epochs of its checkpoint are over; None without one.
+        epochs: of a whole run.
+        seeds, keep: what the controls say.
+        notes: on damaged checkpoints.
+    """
+    words = " ".join(f"{note}." for note in notes)
+    if seeds > 1:
+        return f"{words} Several seeds at once are not kept.".strip() if keep else words
+    if not any(number is not None for number in done) or all((number or 0) >= epochs for number in done):
+        return words
+    at = f"goes on at epoch {min(number or 0 for number in done) + 1} of {epochs}."
+    return f"{words} {'Train' if keep else 'A run of these settings is kept: with Keep, Train'} {at}".strip()
+
+
 def codes(histories: Sequence[History], ghosts: Sequence[History]) -> str:
     """The run codes of what is shown, as HTML."""
     lines = [
