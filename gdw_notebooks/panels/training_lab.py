@@ -135,11 +135,10 @@ class TrainingLab(Panel):
             Busy: a run is going on in the background.
             ValueError: the controls' settings are no experiment.
         """
-        experiments = self.controls.experiments()
+        experiments, seeds = self.controls.asked()
         if self.session.busy:
             raise Busy(lab_words.BUSY)
         self._clear(experiments)
-        seeds = self.controls.seeds.value
         cell = current_cell()
         self._awaited = cell is not None and cell.watched
         if self._awaited:
@@ -203,14 +202,10 @@ class TrainingLab(Panel):
             if self.session.busy:
                 self._say(lab_words.BUSY)
                 return
-            if self.controls.problem:
-                self._say(self.controls.problem)
-                return
             try:
-                experiments = self.controls.experiments()
+                keep, (experiments, seeds) = self._folder(), self.controls.asked()
                 self._clear(experiments)
                 self._say(lab_words.LOADING)
-                seeds, keep = self.controls.seeds.value, self._folder()
                 self.session.start(experiments, seeds=seeds, paused=paused, keep=keep, **self._own)
             except ValueError as error:
                 self._say(str(error))
