@@ -163,7 +163,7 @@ def test_where_processes_cannot_be_forked_kernels_are_ordinary_ones(started, mon
     with monkeypatch.context() as patch:
         patch.setattr(sys, "platform", platform)
         if not fork:
-            patch.delattr(os, "fork")
+            patch.delattr(os, "fork", raising=False)
         assert importlib.reload(forked).POSSIBLE is False
         patch.setattr(forked, "WarmParent", lambda: pytest.fail("a warm parent was started"))
         server, used = started()
