@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gdw import files
+from gdw.training import checkpoint
 from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone, EpochDone
 from gdw.training.run import Training
@@ -36,9 +37,7 @@ class Checkpoints:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"no checkpoints can be kept in {folder}: {error.strerror or error}") from error
-        code = hashlib.sha256(json.dumps(experiment.everything(), sort_keys=True).encode()).hexdigest()[:12]
-        name = f"{experiment.method}-seed{experiment.seed}-{code}"
-        self.newest, self.previous = folder / f"{name}.safetensors", folder / f"{name}.previous.safetensors"
+        self.newest, self.previous = paths(folder, experiment)
         files.check_writable(self.newest)
 
     def training(self, **own) -> Training:
@@ -85,3 +84,20 @@ class Checkpoints:
         if self.newest.exists():
             self.newest.replace(self.previous)
         fresh.replace(self.newest)
+
+
+def paths(folder: Path, experiment: Experiment) -> tuple[Path, Path]:
+    """The files of an experiment's newest checkpoint and of the one before."""
+    code = hashlib.sha256(json.dumps(experiment.everything(), sort_keys=True).encode()).hexdigest()[:12]
+    name = f"{experiment.method}-seed{experiment.seed}-{code}"
+    return folder / f"{name}.safetensors", folder / f"{name}.previous.safetensors"
+
+
+def epochs_kept(folder: str | Path, experiment: Experiment) -> int | None:
+    """How many epochs of it are over in its last good checkpoint; None without one. Writes nothing, loads no data."""
+    for path in paths(Path(folder), experiment):
+        try:
+            return len(next(iter(checkpoint.read(path)["history"]["epochs"].values()), ()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return None

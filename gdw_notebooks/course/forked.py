@@ -12,7 +12,8 @@ from pathlib import Path
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
 NAME = "gdw-forked"
-POSSIBLE = hasattr(os, "fork")  # not on Windows: kernels are then started as usual
+# Not on Windows, and not on macOS, whose own libraries may crash in a fork: kernels are then started as usual.
+POSSIBLE = hasattr(os, "fork") and sys.platform != "darwin"
 
 
 class WarmParent:

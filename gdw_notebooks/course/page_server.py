@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
@@ -13,7 +14,9 @@ from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 
 from gdw_notebooks.course import forked
 
-CLOSED_SECONDS = 3.0  # a lost connection comes back within 2, or the page is closed
+CLOSED_SECONDS = 3.0  # after a page has said that it closes: a message of it may still be under way
+LOST_SECONDS = 60.0  # after a connection is lost without a word: a laptop slept, or the network was away
+GOING_AWAY = 1001  # how browsers close a connection when its page is closed or left (RFC 6455, section 7.4.1)
 UNSEEN_SECONDS = 60.0  # a visit that never connects: a search engine, a link's preview, curl
 IDLE_SECONDS = 3600  # a page that is open and that nobody touches
 CULL_INTERVAL = 60  # seconds between two looks for idle kernels
@@ -24,11 +27,16 @@ class PageKernels(AsyncMappingKernelManager):
     """One kernel for each open page."""
 
     pages = Int(PAGES, config=True, help="most pages at a time")
-    closed_seconds = Float(CLOSED_SECONDS, config=True, help="a kernel without a page ends after so long")
+    closed_seconds = Float(CLOSED_SECONDS, config=True, help="the kernel of a closed page ends after so long")
+    lost_seconds = Float(LOST_SECONDS, config=True, help="a kernel whose page is silent ends after so long")
     unseen_seconds = Float(UNSEEN_SECONDS, config=True, help="a kernel whose page never connects ends after so long")
 
     _starting = 0  # kernels asked for that are not in the list yet
     _tasks = frozenset()
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._losses: dict[str, int] = {}  # of each kernel, how often it has lost a connection
 
     async def start_kernel(self, *args, **kwargs) -> str:
         """Start one, if there is room.
@@ -46,13 +54,25 @@ class PageKernels(AsyncMappingKernelManager):
         self._later(self._end_unseen(kernel_id))
         return kernel_id
 
-    def notify_disconnect(self, kernel_id: str) -> None:
-        super().notify_disconnect(kernel_id)
+    def page_closes(self, kernel_id: str) -> None:
+        """The page says that it is closed or left. That alone ends nothing: its connection must be gone too."""
         self._later(self._end_closed(kernel_id))
+
+    def notify_disconnect(self, kernel_id: str) -> None:
+        """The connection is gone. If the page has not said that it closes, it may come back."""
+        super().notify_disconnect(kernel_id)
+        self._losses[kernel_id] = self._losses.get(kernel_id, 0) + 1
+        self._later(self._end_lost(kernel_id, self._losses[kernel_id]))
 
     async def _end_closed(self, kernel_id: str) -> None:
         await asyncio.sleep(self.closed_seconds)
         await self._end_unless_connected(kernel_id)
+
+    async def _end_lost(self, kernel_id: str, loss: int) -> None:
+        """A page that came back and was lost again has its whole time once more."""
+        await asyncio.sleep(self.lost_seconds)
+        if self._losses.get(kernel_id) == loss:
+            await self._end_unless_connected(kernel_id)
 
     async def _end_unseen(self, kernel_id: str) -> None:
         """Counted from the last thing that the kernel did: if a whole class arrives at once, a page opens slowly."""
@@ -67,6 +87,7 @@ class PageKernels(AsyncMappingKernelManager):
     async def _end_unless_connected(self, kernel_id: str) -> None:
         if kernel_id in self and not self._kernel_connections.get(kernel_id):
             self.log.info("No page is connected to kernel %s: it ends.", kernel_id)
+            self._losses.pop(kernel_id, None)
             await self.shutdown_kernel(kernel_id, now=True)
 
     def _later(self, work: Coroutine) -> None:
@@ -75,8 +96,17 @@ class PageKernels(AsyncMappingKernelManager):
         self._tasks = {task, *(old for old in self._tasks if not old.done())}
 
 
+class PageConnection(ZMQChannelsWebsocketConnection):
+    """A page's connection to its kernel, which tells a page that closes from a connection that is lost."""
+
+    def disconnect(self) -> None:
+        if getattr(self.websocket_handler, "close_code", None) == GOING_AWAY:
+            self.multi_kernel_manager.page_closes(self.kernel_id)
+        super().disconnect()
+
+
 class Leaving(VoilaShutdownKernelHandler):
-    """A page says that it closes. It ends nothing, so it needs no protection: the lost connection ends the kernel.
+    """A page says that it closes. It alone ends nothing, so it needs no protection: the connection must be gone too.
 
     Voilà's own page cannot send the token against forged requests here, so its call would be refused.
     """
@@ -85,6 +115,8 @@ class Leaving(VoilaShutdownKernelHandler):
         pass
 
     async def post(self, kernel_id: str) -> None:
+        if kernel_id in self.kernel_manager:
+            self.kernel_manager.page_closes(kernel_id)
         self.set_status(204)
         self.finish()
 
@@ -99,10 +131,18 @@ class PageServer(Voila):
         return [own, *super().init_handlers()]
 
     def start(self) -> None:
-        if forked.POSSIBLE:
-            self.warm = forked.WarmParent()
+        self.warm = self._warm_parent() if forked.POSSIBLE else None
+        if self.warm:
             forked.use(self.warm)
         super().start()
+
+    def _warm_parent(self) -> forked.WarmParent | None:
+        """None where it cannot be started: pages then have ordinary kernels, which take longer and more memory."""
+        try:
+            return forked.WarmParent()
+        except OSError as error:
+            self.log.warning("Pages share no memory, since %s.", error)
+            return None
 
     def stop(self) -> None:
         super().stop()
@@ -113,6 +153,7 @@ class PageServer(Voila):
 def configure(server: PageServer) -> None:
     """Settings that no option of the command changes."""
     server.config.VoilaConfiguration.multi_kernel_manager_class = PageKernels
+    server.kernel_websocket_connection_class = PageConnection
     kernels = server.config.MappingKernelManager
     kernels.cull_idle_timeout, kernels.cull_interval, kernels.cull_connected = IDLE_SECONDS, CULL_INTERVAL, True
     server.config.VoilaConfiguration.extension_denylist = ["jupyterlab-jupytext"]  # an editor, of no use to a page

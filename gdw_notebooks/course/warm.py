@@ -1,7 +1,7 @@
 """A warm parent: a process that has imported everything, and forks a kernel from itself for each page.
 
 Forked pages share the parent's memory until they write to it. The parent trains nothing and starts no thread: a fork
-copies only the thread that calls it. It listens to nothing but one socket that the server holds. Linux and macOS.
+copies only the thread that calls it. It listens to nothing but one socket that the server holds. Linux only.
 """
 
 import contextlib

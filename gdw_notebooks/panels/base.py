@@ -10,6 +10,7 @@ from ipywidgets import HTML, Button, HBox, Layout, ToggleButton, VBox, Widget
 from matplotlib.figure import Figure
 
 from gdw_notebooks.figures import style
+from gdw_notebooks.panels import page_errors
 from gdw_notebooks.panels.picture import Picture, with_picture
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Panel(HBox):
     """
 
     def __init__(self, controls: Sequence[Widget]):
+        page_errors.show_in_words()
         self.picture, self.data = Picture(), HTML()
         self.large = ToggleButton(value=False, description="Large type", tooltip="larger type, for a projector")
         self.show_table = ToggleButton(value=False, description="Show as table", tooltip="the picture in numbers")

@@ -97,6 +97,19 @@ class LabControls(VBox):
         methods = [self.method.value, *([self.beside.value] if self.beside.value else [])]
         return [self._experiment(base, method) for base, method in zip(self._bases, methods, strict=False)]
 
+    def asked(self) -> tuple[list[Experiment], int]:
+        """``experiments()`` and the number of seeds at one moment.
+
+        While another thread sets a scenario or a code, widget by widget, this waits until all of it is there.
+
+        Raises:
+            ValueError: as ``experiments``; a run code that is none.
+        """
+        with self._lock:
+            if self.problem:
+                raise ValueError(self.problem)
+            return self.experiments(), self.seeds.value
+
     def restore(self, experiments: Sequence[Experiment]) -> None:
         """Set every widget to these one or two experiments; what has no widget is kept as well."""
         with self._lock:

@@ -1,7 +1,5 @@
 """What the lab says about its runs."""
 
-import logging
-import os
 from collections.abc import Sequence
 from html import escape
 from traceback import format_exception
@@ -12,6 +10,7 @@ from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.seeds import grouped, last, window_note
+from gdw_notebooks.panels import page_errors, served
 from gdw_notebooks.panels.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, Session
 
 READY = "Ready: press Train."
@@ -21,15 +20,13 @@ BUSY = "A run is in progress. Wait for its end, or press Stop; then press Train 
 WAIT = "The run is in progress: press Pause or Stop, then look closer."
 NOTHING_TRAINED = "Nothing has been trained here yet: press Train, then look closer."
 NOTHING_RUNS = "Nothing is running: press Train."
-
-
 REPLACED = "The cell was run again and made a new lab; the run here has ended."
 
 
 def of(session: Session) -> str:
     """The state of the session, in a sentence."""
     if not session.histories:
-        return f"This could not be trained: {_said(session.errors[ALL_RUNS])}" if session.errors else LOADING
+        return f"This could not be trained: {_said(session.errors[ALL_RUNS], session)}" if session.errors else LOADING
     if session.state == FAILED:
         return _failed(session)
     if session.state == FINISHED:
@@ -56,16 +53,24 @@ def _failed(session: Session) -> str:
     return f"{' '.join(parts)}{kept}"
 
 
-def _said(error: Exception, session: Session | None = None) -> str:
+def _said(error: BaseException, session: Session) -> str:
     """The error in words; of another kind than our own messages, with its kind."""
     text = str(error).strip().rstrip(".")
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in text:
-        batch = session.trainings[0].experiment.batch_size if session and session.trainings else None
-        smaller = f"a batch size below {batch}" if batch else "a smaller batch size"
-        return f"the memory was not enough: try {smaller}, or a smaller model"
+        return _too_large(session)
     if isinstance(error, ValueError | TypeError | OSError | ArithmeticError) and text:
         return text
     return f"{type(error).__name__}: {text or 'it says no more'}"
+
+
+def _too_large(session: Session) -> str:
+    """What to set in the lab's controls if the memory is not enough: half of what it was."""
+    if not session.trainings:  # no batch was tried: the data or the model alone are too large
+        return "the memory was not enough for these data and this model: try a smaller data set, or a smaller model"
+    batch, seeds = session.trainings[0].experiment.batch_size, session.seeds
+    tries = [f"Seeds, in all {seeds // 2}"] if seeds > 1 else []
+    tries += [f"Batch size {batch // 2}"] if batch > 1 else []
+    return f"the memory was not enough for batches of {batch} images: try {' or '.join([*tries, 'a smaller model'])}"
 
 
 def traceback_of(session: Session) -> str:
@@ -75,10 +80,11 @@ def traceback_of(session: Session) -> str:
     """
     if not session.errors:
         return ""
-    texts = ["".join(format_exception(error)) for _, error in sorted(session.errors.items())]
-    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
-        logging.getLogger(__name__).error("\n".join(texts))
+    errors = [error for _, error in sorted(session.errors.items())]
+    if served.is_served():
+        page_errors.log(*errors)
         return ""
+    texts = ["".join(format_exception(error)) for error in errors]
     return f"<details><summary>Traceback</summary><pre>{escape(chr(10).join(texts))}</pre></details>"
 
 
@@ -103,6 +109,24 @@ def other_run(shown: Sequence[Experiment], asked: Sequence[Experiment]) -> str:
         f"The picture shows other settings than the controls: {first.dataset}, {noise} noise {first.rate:g}, "
         f"imbalance {first.imbalance:g}, seed {first.seed}, {titles}. Press Train for what the controls say."
     )
+
+
+def kept(done: Sequence[int | None], epochs: int, seeds: int, keep: bool, notes: Sequence[str]) -> str:
+    """What Keep does at the next Train.
+
+    Args:
+        done: of each run, how many epochs of its checkpoint are over; None without one.
+        epochs: of a whole run.
+        seeds, keep: what the controls say.
+        notes: on damaged checkpoints.
+    """
+    words = " ".join(f"{note}." for note in notes)
+    if seeds > 1:
+        return f"{words} Several seeds at once are not kept.".strip() if keep else words
+    if not any(number is not None for number in done) or all((number or 0) >= epochs for number in done):
+        return words
+    at = f"goes on at epoch {min(number or 0 for number in done) + 1} of {epochs}."
+    return f"{words} {'Train' if keep else 'A run of these settings is kept: with Keep, Train'} {at}".strip()
 
 
 def codes(histories: Sequence[History], ghosts: Sequence[History]) -> str:

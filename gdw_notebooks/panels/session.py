@@ -4,6 +4,8 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from threading import Condition, Lock, Thread, current_thread
 from types import MappingProxyType
 
@@ -16,6 +18,7 @@ from gdw.training.experiment import Experiment
 from gdw.training.history import History
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
 from gdw.training.many import ManySeeds
+from gdw.training.resume import Checkpoints
 from gdw.training.run import Training
 
 Event = BatchDone | EpochDone
@@ -39,6 +42,8 @@ class Session:
 
     Attributes:
         errors: the exception of each run that failed, by its place; ``ALL_RUNS`` for one that concerns them all.
+        seeds: how many of each experiment the latest runs have.
+        notes: of the latest runs, a sentence about each damaged checkpoint that was passed over.
         latest: of each run the batch that was done last, by its place.
     """
 
@@ -54,7 +59,8 @@ class Session:
         self._gate, self._thread, self._ended, self._beginning = _Gate(), None, IDLE, Lock()
         self._shares: list[float] = []
         self._runs: list[_Run] = []
-        self.errors: dict[int, Exception] = {}
+        self.seeds, self.notes = 1, []
+        self.errors: dict[int, BaseException] = {}
         self.latest: dict[int, BatchDone] = {}
 
     @property
@@ -81,12 +87,17 @@ class Session:
         """Share of all batches done, in [0, 1]."""
         return sum(self._shares) / len(self._shares) if self._shares else 0.0
 
-    def start(self, experiments: Sequence[Experiment], *, seeds: int = 1, paused: bool = False, **own) -> None:
+    def start(
+        self, experiments: Sequence[Experiment], *, seeds: int = 1, paused: bool = False, keep: Path | None = None,
+        **own,
+    ) -> None:  # fmt: skip
         """Begin in the background, and return immediately.
 
         Args:
             seeds: how many of each, from the experiment's own on; trained at once where that can be (training/many.py).
             paused: wait for ``step`` or ``resume`` before the first batch.
+            keep: a folder for checkpoints (training/resume.py). A run that it holds goes on where it was, and ends
+                with the same numbers; if all runs in it are finished, they start again. With one seed only.
             own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``gdw.Training``; with several
                 seeds a ``dataset`` alone, since each seed has its own of all the rest.
 
@@ -96,12 +107,14 @@ class Session:
         """
         with self._beginning:  # two presses may come from two threads
             previous = self._begin(experiments, seeds, paused, own)
-            given = (list(experiments), seeds, own, previous)
+            given = (list(experiments), seeds, keep, own, previous)
             self._thread = Thread(target=self._work, args=given, name="training", daemon=True)
             weakref.finalize(self, _leave, self._gate, self._thread)
             self._thread.start()
 
-    def run(self, experiments: Sequence[Experiment], *, seeds: int = 1, **own) -> list[History]:
+    def run(
+        self, experiments: Sequence[Experiment], *, seeds: int = 1, keep: Path | None = None, **own
+    ) -> list[History]:
         """Train in this thread, and return the histories. An interrupt (Ctrl-C, the square button) keeps them.
 
         Raises:
@@ -110,7 +123,7 @@ class Session:
         with self._beginning:
             previous = self._begin(experiments, seeds, False, own)
         try:
-            self._work(list(experiments), seeds, own, previous)
+            self._work(list(experiments), seeds, keep, own, previous)
         except KeyboardInterrupt:
             self._end(STOPPED)
         return self.histories
@@ -150,22 +163,22 @@ class Session:
             raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
         previous, self._thread = self._thread, None
         self._gate, self._runs = _Gate(closed=paused), []
-        self.errors, self.latest, self._shares = {}, {}, [0.0] * len(experiments)
+        self.errors, self.latest = {}, {}  # a traceback holds the tensors of a failed run's last step
+        self._shares, self.seeds, self.notes = [0.0] * len(experiments), seeds, []
         self._ended = ""
         return previous
 
-    def _work(self, experiments: list[Experiment], seeds: int, own: dict, previous: Thread | None) -> None:
+    def _work(
+        self, experiments: list[Experiment], seeds: int, keep: Path | None, own: dict, previous: Thread | None
+    ) -> None:
         if previous is not None and previous is not current_thread():
             previous.join()
-        self._train(experiments, seeds, own)
+        self._train(experiments, seeds, keep, own)
         self._end(FAILED if self.errors else STOPPED if self._gate.stopping else FINISHED)
 
-    def _train(self, experiments: list[Experiment], seeds: int, own: dict) -> None:
+    def _train(self, experiments: list[Experiment], seeds: int, keep: Path | None, own: dict) -> None:
         try:
-            for experiment in experiments:
-                if self._gate.stopping:
-                    break
-                self._runs.append(_Run(experiment, seeds, own, *self._make))
+            self._prepare(experiments, seeds, keep if seeds == 1 else None, own)
             with _short_collections():
                 for place, event in self._turns():
                     self._shares[place] = self._runs[place].share(event)
@@ -173,8 +186,23 @@ class Session:
                         self.latest[place] = event
                     if self._on_event and not self._gate.stopping:  # after Stop nobody waits for a picture
                         self._on_event(place, event)
-        except Exception as error:  # kept for the session's owner: in a thread it would be lost
+            for run in self._runs:
+                run.keep()
+        except BaseException as error:  # kept for the session's owner; SystemExit too, which would end a thread unseen
+            if isinstance(error, KeyboardInterrupt) and self._thread is None:
+                raise  # of ``run``, in the caller's own thread
             self.errors[ALL_RUNS] = error
+
+    def _prepare(self, experiments: list[Experiment], seeds: int, keep: Path | None, own: dict) -> None:
+        for experiment in experiments:
+            if self._gate.stopping:
+                return
+            self._runs.append(_Run(experiment, seeds, own, *self._make, keep))
+        self.notes = [run.note for run in self._runs if run.note]
+        if keep and all(run.finished for run in self._runs):
+            for run, experiment in zip(self._runs, experiments, strict=True):
+                run.begin(self._make[0](as_trained(experiment, own), **own))
+        self._shares = [run.done() for run in self._runs]
 
     def _end(self, state: str) -> None:
         self._ended = state
@@ -221,17 +249,46 @@ def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> 
     return plain and exact and no_sums and resolve_device(experiment.device).type == "cpu"
 
 
-class _Run:
-    """One experiment with one or several seeds."""
+def as_trained(experiment: Experiment, own: Mapping = MappingProxyType({})) -> Experiment:
+    """The experiment as a session trains one seed of it: its steps are captured where that changes no number."""
+    return experiment.with_(capture=True) if can_capture(experiment, own) else experiment
 
-    def __init__(self, experiment: Experiment, seeds: int, own: dict, training: Callable, many: Callable):
-        if seeds == 1:
-            source = training(experiment.with_(capture=True) if can_capture(experiment, own) else experiment, **own)
-            self.trainings, self.at_once = [source], False
+
+class _Run:
+    """One experiment with one or several seeds; one seed may be kept in a folder, and goes on from what is there."""
+
+    def __init__(
+        self, experiment: Experiment, seeds: int, own: dict, training: Callable, many: Callable,
+        keep: Path | None = None,
+    ):  # fmt: skip
+        self._checkpoints, self.note, self.at_once, self._epochs = None, None, False, experiment.epochs
+        if keep is not None:
+            self._checkpoints = Checkpoints(keep, as_trained(experiment, own))
+            self.begin(self._checkpoints.training(**own))
+            self.note = self._checkpoints.note
+        elif seeds == 1:
+            self.begin(training(as_trained(experiment, own), **own))
         else:
             source = many(experiment, range(experiment.seed, experiment.seed + seeds), **own)
-            self.trainings, self.at_once = source.trainings, source.at_once
-        self.events, self._epochs = source.events, experiment.epochs
+            self.trainings, self.at_once, self.events = source.trainings, source.at_once, source.events
+
+    def begin(self, training: Training) -> None:
+        """Train this one."""
+        self.trainings, checkpoints = [training], self._checkpoints
+        self.events = training.events if checkpoints is None else partial(checkpoints.events, training)
+
+    def keep(self) -> None:
+        """Write it as it is now, if it is kept."""
+        if self._checkpoints is not None:
+            self._checkpoints.save(self.trainings[0])
+
+    @property
+    def finished(self) -> bool:
+        return all(training.finished for training in self.trainings)
+
+    def done(self) -> float:
+        """Share of all epochs that are over, in [0, 1]."""
+        return sum(len(training.history) for training in self.trainings) / (len(self.trainings) * self._epochs)
 
     def ends_round(self, event: Event) -> bool:
         """Whether the next event belongs to another batch: an epoch's last one brings the epoch of every seed."""

@@ -3,30 +3,34 @@
 import time
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from threading import Lock
 
-from ipywidgets import HTML, Button, FloatProgress, HBox, IntSlider, Layout, Play, ToggleButtons, jslink
+from ipywidgets import HTML, Button, Checkbox, FloatProgress, HBox, IntSlider, Layout, Play, ToggleButtons, jslink
 from matplotlib.figure import Figure
 
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
 from gdw.training.loop import EpochDone
+from gdw.training.resume import epochs_kept
 from gdw.training.run import Training
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.film import Film
 from gdw_notebooks.figures.regions import point_at
-from gdw_notebooks.panels import lab_words
+from gdw_notebooks.panels import lab_words, served
 from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.closer_look import CloserLook
 from gdw_notebooks.panels.lab_controls import LabControls, read_codes, scenario_of
 from gdw_notebooks.panels.lab_views import VIEWS, Plane, Shown
 from gdw_notebooks.panels.rerun import current_cell, one_per_cell
-from gdw_notebooks.panels.session import IDLE, PAUSED, RUNNING, Busy, Session
+from gdw_notebooks.panels.session import IDLE, PAUSED, RUNNING, Busy, Session, as_trained
 from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
 
+KEEP_TIP = "write the run to the folder checkpoints while it trains; after a restart Train goes on where it was"
 REST = 0.1  # seconds at least between two pictures
 REST_SHARE = 4  # and so many times what the last one took: drawing takes at most a fifth of the time
 LEFT, LARGE_LEFT, RIGHT = "346px", "490px", "440px"  # in JupyterLab on a screen of 1280 x 800 side by side
+CHECKPOINTS = "checkpoints"  # a folder beside the notebook
 RESET_SECONDS = 2.0  # how long Reset waits for the current batch
 
 
@@ -40,11 +44,14 @@ class TrainingLab(Panel):
         beside: the second method, if ``start`` names one run only; ``""`` for none.
         histories: recorded runs to play, of one or two methods; the controls then show their settings. A new run does
             not replace them: they stay in the picture, faint, and Reset brings them back.
+        checkpoint: the folder for runs that are kept (see ``keep``); made when the first one is.
         own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``gdw.Training``.
 
     Attributes:
         controls: the LabControls, with a widget for every choice and for the run code.
         train, pause, step, stop, reset: the buttons.
+        keep: switch: the run is written to the folder while it trains. If the kernel ends, a new lab goes on from
+            there. None on a page for visitors, and with a task, model or method of your own.
         view: which picture; a name in ``lab_views.VIEWS``.
         closer: the CloserLook, which opens one training instance in the microscope; a click on a point does it too.
         epoch: slider to look back, or to play a recorded run.
@@ -57,6 +64,7 @@ class TrainingLab(Panel):
         start: str | Experiment = "uniform 60",
         beside: str = "mwnet",
         histories: Sequence[History] = (),
+        checkpoint: str | Path = CHECKPOINTS,
         **own,
     ):
         self._first = [from_config(h.config) for h in histories[:2]] or _experiments(start, beside)
@@ -82,9 +90,12 @@ class TrainingLab(Panel):
         self.epoch = IntSlider(value=1, min=1, max=1, description="Epoch", layout=Layout(width="60%"), disabled=True)
         self.player = Play(value=1, min=1, max=1, interval=200, show_repeat=False, disabled=True)
         self.status, self.notice, self.trace, self.outcome, self.codes = (HTML() for _ in range(5))
+        self._checkpoint, self.kept, self.keep = Path(checkpoint), HTML(), None
+        if not served.is_served() and own.keys() <= {"dataset"}:  # a model of your own has no name to find it by
+            self.keep = Checkbox(description="Keep", tooltip=KEEP_TIP, indent=False, layout=Layout(width="auto"))
         self.closer = CloserLook(self._still_trainings, self._why_no_closer_look)
         jslink((self.player, "value"), (self.epoch, "value"))
-        super().__init__([self.controls])
+        super().__init__([self.controls, *([self.keep, self.kept] if self.keep else [])])
         buttons = HBox([self.train, self.pause, self.step, self.stop], layout=Layout(flex_flow="row wrap"))
         self.right.children = [
             buttons, self.progress, self.status, self.notice, self.trace, self.view, self.picture,
@@ -98,6 +109,7 @@ class TrainingLab(Panel):
         self._say(lab_words.READY)
         self._show_outcome()
         self._look_back()
+        self._show_kept()
         self._cell = one_per_cell(self.leave)
 
     @property
@@ -123,18 +135,17 @@ class TrainingLab(Panel):
             Busy: a run is going on in the background.
             ValueError: the controls' settings are no experiment.
         """
-        experiments = self.controls.experiments()
+        experiments, seeds = self.controls.asked()
         if self.session.busy:
             raise Busy(lab_words.BUSY)
         self._clear(experiments)
-        seeds = self.controls.seeds.value
         cell = current_cell()
         self._awaited = cell is not None and cell.watched
         if self._awaited:
             self._say(lab_words.LOADING)
-            self.session.start(experiments, seeds=seeds, **self._own)
+            self.session.start(experiments, seeds=seeds, keep=self._folder(), **self._own)
         else:
-            self.session.run(experiments, seeds=seeds, **self._own)
+            self.session.run(experiments, seeds=seeds, keep=self._folder(), **self._own)
         return self
 
     def new_session(self) -> Session:
@@ -172,6 +183,7 @@ class TrainingLab(Panel):
             self._look_back()
             self._say(lab_words.READY)
             self._show_outcome()
+            self._show_kept()
         self.redraw()
 
     def close(self) -> None:
@@ -190,14 +202,11 @@ class TrainingLab(Panel):
             if self.session.busy:
                 self._say(lab_words.BUSY)
                 return
-            if self.controls.problem:
-                self._say(self.controls.problem)
-                return
             try:
-                experiments = self.controls.experiments()
+                keep, (experiments, seeds) = self._folder(), self.controls.asked()
                 self._clear(experiments)
                 self._say(lab_words.LOADING)
-                self.session.start(experiments, seeds=self.controls.seeds.value, paused=paused, **self._own)
+                self.session.start(experiments, seeds=seeds, paused=paused, keep=keep, **self._own)
             except ValueError as error:
                 self._say(str(error))
 
@@ -234,7 +243,7 @@ class TrainingLab(Panel):
         self.ghosts = [run for run in before if len(run) and (same or run.config["dataset"] == data)]
         self._asked, self._weights, self._planes = list(experiments), {}, []
         self._next_picture, self._drawn = 0.0, None
-        self.trace.value = ""
+        self.trace.value = self.kept.value = ""
         self.closer.close_microscope()
         self._look_back()
         self._show_outcome()
@@ -266,6 +275,7 @@ class TrainingLab(Panel):
         self._look_back()
         self.closer.refresh()
         self._show_outcome()
+        self._show_kept()
         super().redraw()
 
     def _still_trainings(self) -> list[Training]:
@@ -325,6 +335,27 @@ class TrainingLab(Panel):
         elif was_wrong:
             self._show_state()
         self._show_outcome()
+        self._show_kept()
+
+    def _folder(self) -> Path | None:
+        """Where the next run is kept; None if it is not."""
+        return self._checkpoint if self.keep and self.keep.value else None
+
+    def _show_kept(self) -> None:
+        """Whether Train goes on from a kept run, and what else there is to know about it."""
+        if self.keep is None or self.session.state in (RUNNING, PAUSED):
+            return
+        if not self.keep.value and not self._checkpoint.is_dir():
+            self.kept.value = ""
+            return
+        try:
+            asked = self.controls.experiments()
+        except ValueError:
+            asked = []
+        done = [epochs_kept(self._checkpoint, as_trained(experiment, self._own)) for experiment in asked]
+        epochs, seeds = self.controls.epochs.value, self.controls.seeds.value
+        words = lab_words.kept(done, epochs, seeds, self.keep.value, self.session.notes)
+        self.kept.value = f"<div>{escape(words)}</div>" if words else ""
 
     def _resize(self, change: dict) -> None:
         self._size_columns()

@@ -43,7 +43,7 @@ class InstantTraining:
     def __init__(self, experiment, **own):
         self.experiment = experiment
         self.history = History(experiment.config(), CLASSES, 0.4, (2, 2))
-        self.task = SimpleNamespace(input_shape=(5,), train=[None] * INSTANCES, class_names=CLASSES)
+        self.task = SimpleNamespace(input_shape=(5,), has_pictures=False, train=[None] * INSTANCES, class_names=CLASSES)
         self.model = self.method = None
 
     def events(self):

@@ -1,6 +1,8 @@
 """Random presses, and runs that fail: never two runs in a session, never a dead control, never a thread left behind."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from torch import nn
 
 from gdw.training.experiment import Experiment
 from gdw.training.run import run
+from gdw_notebooks.panels.session import Session
 from gdw_notebooks.panels.training_lab import TrainingLab
 from tests.panels.presses import press_at_random
 
@@ -39,8 +42,10 @@ def test_presses_in_any_order_from_two_threads():
     [
         (KeyError("weight"), "The run stopped: KeyError: 'weight'."),
         (RuntimeError("mat1 and mat2"), "The run stopped: RuntimeError: mat1 and mat2."),
-        (torch.OutOfMemoryError("CUDA out of memory"), "try a batch size below 100"),
-        (MemoryError(), "try a batch size below 100"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "not enough for batches of 100 images: try Batch size 50 or a"),
+        (MemoryError(), "not enough for batches of 100 images: try Batch size 50 or a smaller model."),
+        (SystemExit("enough"), "The run stopped: SystemExit: enough."),
+        (KeyboardInterrupt(), "The run stopped: KeyboardInterrupt: it says no more."),
         (RuntimeError(), "The run stopped: RuntimeError: it says no more."),
     ],
 )
@@ -61,13 +66,65 @@ def test_a_model_that_fails_ends_in_a_sentence_with_its_traceback_on_demand(erro
     lab.close()
 
 
-def test_on_a_page_for_visitors_the_traceback_goes_to_the_log(monkeypatch, caplog):
+def test_several_seeds_that_are_too_large_are_told_how_many_would_fit(monkeypatch):
+    def greedy(*given, **more):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("gdw.training.many._next_step", greedy)
+    lab = TrainingLab(START, beside="")
+    lab.controls.seeds.value = 4
+    lab.run()
+    assert "try Seeds, in all 2 or Batch size 50 or a smaller model." in lab.status.value
+    assert "OutOfMemoryError: CUDA out of memory." in lab.trace.value
+
+
+def test_data_that_do_not_fit_are_not_blamed_on_the_batch_size(monkeypatch):
+    def greedy(*given, **more):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("gdw_notebooks.panels.session._Run.__init__", greedy)
+    lab = TrainingLab(START, beside="")
+    lab.run()
+    assert "not enough for these data and this model: try a smaller data set, or a smaller model" in lab.status.value
+
+
+class Hungry(Faulty):
+    """Remembers, by weak references, what it took in each batch."""
+
+    def __init__(self, error):
+        super().__init__(error)
+        self.taken = []
+
+    def forward(self, points):
+        large = points.clone()
+        self.taken.append(weakref.ref(large))
+        return super().forward(points)
+
+
+def test_what_a_failed_run_took_is_free_before_the_next_one_begins():
+    model = Hungry(torch.OutOfMemoryError("CUDA out of memory"))
+    session = Session()
+    gc.disable()
+    try:
+        session.run([START.with_(method="cross-entropy")], model=model)
+        assert session.state == "failed"
+        failed, model.error = model.taken[-1], None
+        alive = []
+        session._on_event = lambda place, event: alive.append(failed() is not None)
+        session.run([START.with_(method="cross-entropy")], model=model)
+    finally:
+        gc.enable()
+    assert session.state == "finished"
+    assert not any(alive)
+
+
+def test_on_a_page_for_visitors_the_traceback_goes_to_the_log(monkeypatch, capfd):
     monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
     lab = TrainingLab(START.with_(method="cross-entropy"), beside="", model=Faulty(KeyError("weight")))
     lab.run()
     assert "The run stopped" in lab.status.value
     assert lab.trace.value == ""
-    assert "KeyError" in caplog.text
+    assert "KeyError: 'weight'" in capfd.readouterr().err
 
 
 def test_after_a_run_that_diverges_the_next_one_is_what_it_always_is():

@@ -1,5 +1,6 @@
 """The classroom's server with a real browser: no kernel is left behind, whatever a visitor does."""
 
+import os
 import time
 import urllib.error
 import urllib.request
@@ -9,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from benchmarks.classroom import kernels, open_page, serve
+from gdw_notebooks.panels.page_errors import UNEXPECTED
 from tests.browser.conftest import browser  # noqa: F401, a fixture
 from tests.browser.servers import STOP_SECONDS
 
@@ -94,3 +96,67 @@ def test_a_page_says_that_its_server_is_gone(browser, tmp_path):  # noqa: F811
     started.wait(STOP_SECONDS)
     expect(page.get_by_text("The server behind this page is gone").first).to_be_visible(timeout=END_SECONDS * 1000)
     page.close()
+
+
+# Run by Python itself when the parent of all pages starts: a press of "Look closer" then meets a fault of ours.
+FAULT = """
+import sys
+
+if "gdw_notebooks.course.warm" in sys.orig_argv:
+    from gdw_notebooks.panels.closer_look import CloserLook
+
+    def show(self, *given):
+        raise KeyError("a fault of ours")
+
+    CloserLook.show = show
+"""
+
+
+def serve_with(changes, folder, monkeypatch):
+    """The server, whose Python runs these lines first, and its address; its log is in the folder."""
+    (folder / "sitecustomize.py").write_text(changes, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+    return serve(folder / "server.log")
+
+
+def test_an_unexpected_error_is_a_sentence_on_the_page_and_a_traceback_in_the_log(browser, tmp_path, monkeypatch):  # noqa: F811
+    received, log = [], tmp_path / "server.log"
+    started, address = serve_with(FAULT, tmp_path, monkeypatch)
+    try:
+        page = browser.new_page()
+        page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
+        page.goto(address, timeout=60_000)
+        page.get_by_role("button", name="Look closer", exact=True).locator("visible=true").click(timeout=60_000)
+        expect(page.get_by_role("alert").get_by_text(UNEXPECTED)).to_be_visible(timeout=60_000)
+        assert "fault of ours" not in page.content()
+        assert received
+        assert not any("fault of ours" in frame for frame in received)
+        assert "KeyError: 'a fault of ours'" in log.read_text("utf-8")
+        page.get_by_role("button", name="Close", exact=True).locator("visible=true").first.click()
+        expect(page.get_by_text(UNEXPECTED)).to_have_count(0)
+        page.close()
+    finally:
+        started.terminate()
+        started.wait(STOP_SECONDS)
+
+
+NO_FORK = """
+import os, sys
+
+if "gdw_notebooks" in sys.orig_argv:
+    del os.fork
+"""
+
+
+def test_where_no_process_can_be_forked_the_page_works_all_the_same(browser, tmp_path, monkeypatch):  # noqa: F811
+    started, address = serve_with(NO_FORK, tmp_path, monkeypatch)
+    process = psutil.Process(started.pid)
+    try:
+        page, _ = open_page(browser, address)
+        assert "gdw_notebooks.course.warm" not in str([one.cmdline() for one in process.children(recursive=True)])
+        assert len(kernels(process)) == 1
+        page.close()
+        assert ends(process, END_SECONDS)
+    finally:
+        started.terminate()
+        started.wait(STOP_SECONDS)
