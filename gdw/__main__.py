@@ -15,7 +15,7 @@ from tqdm import tqdm
 from gdw import files
 from gdw.comparison import sweep
 from gdw.comparison.audit import command as audit
-from gdw.comparison.report import summary
+from gdw.comparison.report import summary, upside_down
 from gdw.comparison.run_records import RunRecords
 from gdw.comparison.sweep_spec import load_spec
 from gdw.comparison.tables import means, scenario_name, table
@@ -115,6 +115,8 @@ def run_command(options: argparse.Namespace) -> int:
     print(_scenario(experiments[0], histories[0]))
     if any(not h.error for h in histories):
         print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))
+        for sentence in upside_down(histories):
+            print(f"caution: {sentence}")
     return 1 if any(h.error for h in histories) else 0
 
 

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gdw.training.history import History
+from gdw.training.history import SCORE_EPOCHS, History
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 RESAMPLES = 9999  # of the bootstrap
 CONFIDENCE = 0.95
+UPSIDE_DOWN = 0.45  # AUROC of the weights; a little below 0.5 is chance
 
 
 class Difference(NamedTuple):
@@ -80,6 +81,24 @@ def summary(histories: Sequence[History], against: str | None = None) -> "DataFr
             f"{against} - it": "" if method == against else str(_difference(runs[against], by_seed)),
         })  # fmt: skip
     return pd.DataFrame(rows).set_index("method") if rows else pd.DataFrame()
+
+
+def upside_down(histories: Sequence[History]) -> list[str]:
+    """A sentence for each method whose weights end the wrong way round in some runs: wrong labels above right ones.
+
+    V starts at random, in about half of all starts with a larger weight for a larger loss, and a short run may end
+    before the clean set has turned it round.
+    """
+    found = []
+    for method, runs in by_method(histories).items():
+        scores = [float(h["auroc"][-SCORE_EPOCHS:].mean()) for h in runs.values() if "auroc" in h.epochs and len(h)]
+        low = [score for score in scores if score < UPSIDE_DOWN]
+        if low:
+            found.append(
+                f"the weights of {method} are upside down in {len(low)} of {len(scores)} runs: mislabelled instances "
+                f"have more weight than clean ones (AUROC {', '.join(f'{score:.2f}' for score in low)}; 0.5 is chance)"
+            )
+    return found
 
 
 def by_method(histories: Sequence[History]) -> dict[str, dict[int, History]]:

@@ -26,12 +26,13 @@ from gdw.methods.cmw_net import CMWNet
 from gdw.methods.mlc import MLC
 from gdw.methods.gdw import GDW, TiedGDW
 from gdw.methods.gdw_reduced import ReducedGDW
+from gdw.methods.gdw_class_net import ClassNetGDW
 # isort: on
 
 __all__ = [
     "ELR", "GCE", "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "MLC", "SOP", "BalancedSoftmax", "CMWNet",
-    "ClassBalanced", "CoTeaching", "CrossEntropy", "FineTune", "FiniteDifferenceMWNet", "FirstOrderMWNet", "FocalLoss",
-    "ImportanceReweighting", "LabelSmoothing", "LossMixture", "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled",
+    "ClassBalanced", "ClassNetGDW", "CoTeaching", "CrossEntropy", "FineTune", "FiniteDifferenceMWNet",
+    "FirstOrderMWNet", "FocalLoss", "ImportanceReweighting", "LabelSmoothing", "LossMixture", "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled",
     "ReducedGDW", "SeesawLoss", "Stage", "TiedGDW",
     "method_class", "register",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.modules.dropout import _DropoutNd
 
-from gdw.networks.weight_net import WeightNet
+from gdw.networks.weight_net import FlowWeightNet, WeightNet
 
 
 class Stacked(nn.Module):
@@ -80,6 +80,12 @@ def _weight_net(net: WeightNet, losses: Tensor) -> Tensor:
     return _linear(net.linear2, _linear(net.linear1, losses[..., None]).relu()).sigmoid()
 
 
+def _flow_weight_net(net: FlowWeightNet, inputs: Tensor) -> Tensor:
+    """[S, B, C, 3] to [S, B, C]."""
+    hidden = _linear(net.linear1, inputs.flatten(1, 2)).relu()
+    return _linear(net.linear2, hidden).sigmoid()[..., 0].unflatten(1, inputs.shape[1:3])
+
+
 def _linear(layer: nn.Linear, inputs: Tensor) -> Tensor:
     """``(W x^T)^T``: with W from the left its gradient is laid out as W is, and all that follows is half as slow."""
     if layer.bias is None:
@@ -99,6 +105,7 @@ def _elementwise(layer: nn.Module, inputs: Tensor) -> Tensor:
 CHAIN: dict[type[nn.Module], Callable[[nn.Module, Tensor], Tensor]] = {
     nn.Sequential: _sequential,
     WeightNet: _weight_net,
+    FlowWeightNet: _flow_weight_net,
     nn.Linear: _linear,
     nn.Flatten: _flatten,
     **dict.fromkeys((nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.Softplus, nn.Identity), _elementwise),

@@ -1,5 +1,6 @@
 """V, the weight network: one weight for an instance from its loss."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from gdw.networks.start import started
 
 WEIGHT_NET_WIDTH = 100
+LEVEL = 0.8  # the weight that a V which starts level gives to everything
 
 
 class WeightNet(nn.Module):
@@ -54,6 +56,29 @@ class FamilyWeightNet(nn.Module):
     def of_all_families(self, losses: Float[Tensor, "batch"]) -> Float[Tensor, "batch families"]:
         """What every family makes of each loss."""
         return self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
+
+
+class FlowWeightNet(nn.Module):
+    """One weight for each flow from what is known of it: Linear(3, width), ReLU, Linear(width, 1), sigmoid.
+
+    Args:
+        width: hidden units.
+    """
+
+    def __init__(self, width: int = WEIGHT_NET_WIDTH):
+        super().__init__()
+        self.linear1 = nn.Linear(3, width)
+        self.linear2 = nn.Linear(width, 1)
+
+    @torch.no_grad()
+    def start_level(self) -> None:
+        """The same weight for all flows: the last layer is zero, and its bias gives ``LEVEL``."""
+        self.linear2.weight.zero_()
+        self.linear2.bias.fill_(math.log(LEVEL / (1 - LEVEL)))
+
+    def forward(self, inputs: Float[Tensor, "batch classes 3"]) -> Float[Tensor, "batch classes"]:
+        """Weights in (0, 1)."""
+        return self.linear2(self.linear1(inputs).relu()).sigmoid()[..., 0]
 
 
 def new_weight_net(generator: torch.Generator, build: Callable[[], nn.Module] = WeightNet) -> nn.Module:

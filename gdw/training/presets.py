@@ -47,6 +47,7 @@ _SMALL_METHODS = {
     "gdw": _SMALL_GDW,
     "gdw-tied": _SMALL_GDW,  # GDW's control, so at its settings
     "gdw-reduced": _SMALL_GDW,  # compared with both, so at their settings
+    "gdw-class-net": _SMALL_GDW,  # likewise
     "mwnet": _SMALL_MWNET,
     "mwnet-difference": _SMALL_MWNET,  # approximations of MWNet, so at its settings
     "mwnet-first-order": _SMALL_MWNET,
@@ -74,6 +75,7 @@ _FEATURES_METHODS = {
     "gdw": _FEATURES_GDW,
     "gdw-tied": _FEATURES_GDW,  # GDW's control, so at its settings
     "gdw-reduced": _FEATURES_GDW,
+    "gdw-class-net": {"clip": 0.1, "step_size": 0.03, "weight_net_lr": 0.001},
     "balanced-softmax": {"tau": 2.0},
     "co-teaching": {"first_share": 0.2, "ramp": 10},
     "fine-tune": {"lr_scale": 0.1, "train_share": 0.25},
@@ -101,6 +103,7 @@ _FEATURES_PLANS = {
     "gdw": _FEATURES_GDW_PLAN,
     "gdw-tied": _FEATURES_GDW_PLAN,
     "gdw-reduced": _FEATURES_GDW_PLAN,
+    "gdw-class-net": {"epochs": 8, "lr": 0.01, "weight_decay": 0.03},
     "balanced-softmax": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
     "co-teaching": {"epochs": 15, "lr": 0.002, "weight_decay": 0.03},
     "cross-entropy": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},

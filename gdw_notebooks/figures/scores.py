@@ -47,6 +47,36 @@ def scores(
     return figure
 
 
+def spans(ranges: Mapping[str, Sequence[float]], *, title: str, axis: str, large: bool = False) -> Figure:
+    """A line for each method from its worst to its best setting, with a stroke at the median.
+
+    Args:
+        ranges: for each method (worst, median, best), in percent.
+        title: the finding.
+        axis: what is measured.
+    """
+    figure, axes = style.new_figure(height=FOOT + ROW * (len(ranges) + 1), large=large)
+    for y, (method, found) in enumerate(ranges.items()):
+        worst, median, best = map(float, found)
+        color = style.method_look(method).color
+        axes.plot([worst, best], [y, y], color=color, linewidth=5, alpha=0.45, solid_capstyle="butt")
+        axes.plot([median] * 2, [y - 0.32, y + 0.32], color=color, linewidth=3, solid_capstyle="butt")
+        ends = {"textcoords": "offset points", "va": "center", "fontsize": style.SMALL, "color": style.INK}
+        axes.annotate(f"{worst:.1f}", (worst, y), xytext=(-5, 0), ha="right", **ends)
+        axes.annotate(f"{best:.1f}", (best, y), xytext=(5, 0), ha="left", **ends)
+    axes.set_yticks(range(len(ranges)), [style.method_title(method) for method in ranges])
+    axes.set_ylim(len(ranges) - 0.5, -0.6)
+    axes.margins(x=0.1)
+    axes.set_xlabel(axis)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    line = Line2D([], [], color=style.INK, linewidth=5, alpha=0.45, label="from the worst setting to the best")
+    stroke = Line2D([], [], linestyle="", marker="|", markersize=13, markeredgewidth=3, color=style.INK, label="median")
+    figure.legend(handles=[line, stroke], loc="outside lower center", ncols=2, frameon=False, fontsize=style.SMALL)
+    style.finding(figure, title)
+    return figure
+
+
 def _heading(axes: Axes, y: float, setting: str) -> None:
     """The setting's name over its lines."""
     axes.annotate(setting, (0, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",

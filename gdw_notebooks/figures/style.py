@@ -46,6 +46,7 @@ METHODS = {
     "gdw": Look("#D55E00", "-", "o", ""),
     "gdw-tied": Look("#0072B2", DASHED, "s", "//"),
     "gdw-reduced": Look("#332288", LONG, "*", "++"),
+    "gdw-class-net": Look("#AA4499", DASHDOT, "p", "|-"),
     "mwnet": Look("#009E73", DASHDOT, "^", "\\\\"),
     "l2rw": Look("#CC79A7", LONG, "v", "xx"),
     "insw": Look("#882255", DOTTED, "D", ".."),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FOLDER = places.standing()
 FILES = ("results.csv", "map.csv")  # the comparison, and the map's other cells; reduced.csv has fresh seeds
 FEATURES = ("features.csv",)  # the comparison on features of real pictures
+SETTINGS = "features_settings.csv"  # what each method's twelve settings reach there, on validation pictures
 SCENARIOS = (
     "clean", "uniform 20", "uniform 40", "uniform 60", "uniform 80", "flip 20", "flip 40", "long tail 0.1",
     "long tail 0.02", "uniform 40 + long tail 0.1",
@@ -29,9 +30,21 @@ def load(files: Sequence[str] = FILES) -> "DataFrame":
     return pd.concat([pd.read_csv(FOLDER / name) for name in files], ignore_index=True)
 
 
+def settings() -> "DataFrame":
+    """Of each method searched on features: method, best, second, median and worst validation accuracy in percent."""
+    import pandas as pd
+
+    return pd.read_csv(FOLDER / SETTINGS)
+
+
+def compared(runs: "DataFrame") -> list[str]:
+    """The methods of some runs, in their order."""
+    return list(dict.fromkeys(runs["method"]))
+
+
 def methods() -> list[str]:
     """The methods of the comparison on digits, in its order; later ones are not in it yet."""
-    return list(dict.fromkeys(load(("results.csv",))["method"]))
+    return compared(load(("results.csv",)))
 
 
 def cell_name(rate: float, imbalance: float) -> str:

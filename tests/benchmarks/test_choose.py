@@ -1,11 +1,14 @@
 """Settings are chosen on validation images alone."""
 
+import csv
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from benchmarks import choose
 from gdw.training.history import History
+from gdw.training.presets import PRESETS
 
 SPEC = tomllib.loads(choose.SPEC.read_text("utf-8"))
 
@@ -51,3 +54,21 @@ def test_on_features_every_method_searches_the_same_learning_rates_with_as_many_
     runs = choose.experiments_of(FEATURES, "gdw")
     assert len(runs) == FEATURES["draws"] * len(FEATURES["scenario"]) * len(FEATURES["seeds"])
     assert all(run.features and run.validation_per_class == 100 and run.seed >= 1000 for run in runs)
+
+
+def test_the_presets_of_features_are_the_best_of_the_table_and_of_its_page():
+    """benchmarks/standing/features_settings.csv, docs/settings.md and gdw/training/presets.py say the same."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "settings.md").read_text("utf-8").split("## Features of real pictures")[1]
+    with (root / "benchmarks" / "standing" / "features_settings.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    preset = PRESETS["features"]
+    searched = tomllib.loads((root / "benchmarks" / "choose_features.toml").read_text("utf-8"))["grid"]
+    assert {row["method"] for row in rows} == set(searched)
+    for row in rows:
+        plan = dict(part.rsplit(" ", 1) for part in row["plan"].split(", "))
+        own = dict(part.rsplit(" ", 1) for part in row["own"].split(", ")) if row["own"] != "–" else {}
+        assert {name: float(value) for name, value in plan.items()} == preset.plans[row["method"]]
+        assert {name: float(value) for name, value in own.items()} == preset.methods.get(row["method"], {})
+        numbers = " · ".join(row[name] for name in ("best", "second", "median", "worst"))
+        assert f"| {row['method']} | {row['plan']} | {row['own']} | {numbers} |" in page

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gdw.comparison.report import by_method, paired_difference, summary
+from gdw.comparison.report import by_method, paired_difference, summary, upside_down
 from gdw.training.history import History
 
 
@@ -44,3 +44,19 @@ def test_the_table_pairs_by_seed_and_leaves_failed_runs_out():
     assert table.loc["a", "b - it"] == "+5.0 [+5.0, +5.0]"
     assert table.loc["b", "seeds"] == 2
     assert summary([]).empty
+
+
+def weighted(method, seed, auroc):
+    run = History({"method": method, "seed": seed})
+    for value in auroc:
+        run.append({"test_accuracy": 80.0, "auroc": value})
+    return run
+
+
+def test_weights_that_are_upside_down_at_the_end_are_told():
+    runs = [weighted("mwnet", 0, [0.1] * 8), weighted("mwnet", 1, [0.1] * 3 + [0.8] * 5)]
+    runs.append(weighted("gdw", 0, [0.48] * 8))
+    (sentence,) = upside_down(runs)
+    assert sentence.startswith("the weights of mwnet are upside down in 1 of 2 runs")
+    assert "AUROC 0.10;" in sentence
+    assert upside_down([weighted("cross-entropy", 0, [float("nan")] * 5)]) == []

@@ -1,0 +1,67 @@
+"""GDW whose first stage is class-level too: V sees each flow's own class and gives each flow its own weight."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gdw.gradients.step import Step
+from gdw.methods.base import Matrix, register
+from gdw.methods.settings import Flag
+from gdw.methods.two_stage import TwoStage
+from gdw.networks.weight_net import FlowWeightNet, new_weight_net
+
+SMALLEST_PROBABILITY = 1e-6  # below it a class counts as this improbable
+
+
+@register
+class ClassNetGDW(TwoStage):
+    """``w_ic = V(loss_i, -log p_ic, [c = label_i])``, then GDW's second stage.
+
+    GDW's V gives all flows of an instance one weight, so what is class-level comes from the second stage alone: from
+    the meta gradient of one flow, seen once, on one clean batch. That is noisy. Here V is one function of what each
+    flow looks like, learnt from all flows of all instances: it can shut the flow of a probable class that is not the
+    label ("this dog may be a cat") and leave those of improbable classes open.
+
+    V starts level, with the same weight for all flows: its last layer is zero but for its bias.
+
+    Args:
+        level: off, V starts at random, as GDW's does.
+        step_size, clip, zero_mean, stage_one, stage_two: as for ``TwoStage``.
+
+    Source: of this package; the method is GDW's (Chen et al., NeurIPS 2021) otherwise.
+    """
+
+    name, title = "gdw-class-net", "GDW, class-level V"
+    supports_many_seeds = all_steps_identical = True
+    source = "this package: GDW (Chen et al., NeurIPS 2021) with a weight network for each flow instead of each loss"
+    rules: ClassVar = {"level": Flag()}
+
+    def __init__(self, *args, level: bool = True, **kwargs):
+        super().__init__(*args, **kwargs)
+        random = self.generator
+        self.weight_net = FlowWeightNet() if random is None else new_weight_net(random, FlowWeightNet)
+        if level:
+            self.weight_net.start_level()
+        self.optimizer = self._adam(self.weight_net.parameters())
+
+    def first_stage(self, step: Step) -> Matrix:
+        """A weight for each flow, with V's graph."""
+        if not self.stage_one:
+            return super().first_stage(step)
+        return self.constrain(self.weight_net(flow_inputs(step)), step)
+
+    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:
+        return meta_gradient
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Nothing: V is no curve over the loss."""
+        return {}
+
+
+def flow_inputs(step: Step) -> Tensor:
+    """What V sees of each flow, ``[B, C, 3]``: the instance's loss and -log p_c in nats, and 1 if it is the label's."""
+    losses = step.losses[..., None].expand_as(step.flows)
+    surprise = -step.probs.clamp_min(SMALLEST_PROBABILITY).log()
+    is_label = torch.zeros_like(step.flows).scatter(-1, step.labels[..., None], 1.0)
+    return torch.stack([losses, surprise, is_label], dim=-1).detach()
