@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gdw import files
 from gdw.comparison.report import Difference
 from gdw.comparison.sweep import read
 from gdw.comparison.tables import deviations, differences, means, ranks, table
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
 TABLE = Path(__file__).parent / "standing" / "results.csv"
 FEATURES = Path(__file__).parent / "standing" / "features.csv"
+AUDIT = Path(__file__).parent / "standing" / "audit.json"
 DIGITS = "%.6g"  # of the numbers in it
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-OURS, CONTROL = "gdw", "gdw-tied"
+OURS, CONTROL, REDUCED, PLAIN = "gdw", "gdw-tied", "gdw-reduced", "cross-entropy"
 
 
 def page(runs: "DataFrame", head: Callable[["DataFrame"], str] | None = None) -> str:
@@ -39,7 +41,8 @@ def page(runs: "DataFrame", head: Callable[["DataFrame"], str] | None = None) ->
         raise ValueError("this table holds no finished run of gdw: run the sweep first")
     against = differences(runs, OURS)
     parts = [
-        (head or _head)(runs), _verdict(against), _accuracy(runs), _differences(against), _ranks(runs),
+        (head or _head)(runs), _questions(runs) if head else "", _verdict(against), _accuracy(runs),
+        _differences(against), _ranks(runs),
         _numbers(runs, "worst_class", "Worst class", "Test accuracy of the worst class in %, mean over seeds."),
         _numbers(runs, "auroc", "Clean from mislabelled", _AUROC), _seconds(runs),
     ]  # fmt: skip
@@ -81,7 +84,8 @@ def _features_head(runs: "DataFrame") -> str:
         "128 × 128; 100 clean pictures unless a scenario says otherwise. Human labels are CIFAR-10N's: `worse_label` "
         "40 % wrong, `random_label1` 17 %, `aggre_label` 9 %. Every method has the best of twelve settings over "
         "learning rate, weight decay, epochs and its own settings, chosen on validation pictures and on seeds that no "
-        "comparison uses (docs/settings.md); tied and reduced GDW take GDW's. "
+        "comparison uses (settings.md); tied and reduced GDW take GDW's. GDW with a class-level V came later: "
+        "tried.md. "
         f"{runs['method'].nunique()} methods, {runs['scenario'].nunique()} scenarios, {_span(runs)} seeds each. Test "
         "accuracy in %, mean of the last five epochs.\n\n"
         "```\nGDW_DATA=FOLDER python -m gdw sweep benchmarks/standing/features.toml --json features.jsonl\n"
@@ -92,16 +96,53 @@ def _features_head(runs: "DataFrame") -> str:
 def _verdict(against: dict[str, dict[str, Difference]]) -> str:
     lines = ["## Where GDW wins, and where not"]
     for other, by_scenario in against.items():
-        groups = {"wins": [], "loses": [], "undecided": []}
-        for scenario, d in by_scenario.items():
-            undecided = d.undecided or d.low != d.low  # a single seed has no interval
-            kind = "undecided" if undecided else "wins" if d.mean > 0 else "loses"
-            groups[kind].append(f"{scenario} ({d.mean:+.1f})" if kind != "undecided" else scenario)
-        said = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in groups.items() if names)
         note = " (the control for class-level weights)" if other == CONTROL else ""
-        lines.append(f"- against **{METHODS[other].title}**{note}: {said}.")
+        lines.append(f"- against **{METHODS[other].title}**{note}: {_said(by_scenario)}.")
     lines.insert(1, "\nA win or a loss: a 95 % interval, paired by seed, that excludes 0; in brackets the mean.\n")
     return "\n".join(lines)
+
+
+def _said(by_scenario: dict[str, Difference]) -> str:
+    """``"wins: flip 40 (+1.2); undecided: clean"``."""
+    groups = {"wins": [], "loses": [], "undecided": []}
+    for scenario, d in by_scenario.items():
+        undecided = d.undecided or d.low != d.low  # a single seed has no interval
+        kind = "undecided" if undecided else "wins" if d.mean > 0 else "loses"
+        groups[kind].append(f"{scenario} ({d.mean:+.1f})" if kind != "undecided" else scenario)
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in groups.items() if names)
+
+
+def _questions(runs: "DataFrame") -> str:
+    """What the second half was run for, answered from its table."""
+    ours, reduced = differences(runs, OURS), differences(runs, REDUCED)
+    return "\n".join(
+        [
+            "## Four questions",
+            "",
+            f"1. Do class-level weights beat tied ones? GDW − tied GDW: {_said(ours[CONTROL])}.",
+            f"2. Does the reduced gradient? Reduced − tied GDW: {_said(reduced[CONTROL])}.",
+            f"3. Is regularised cross-entropy as good? GDW − cross-entropy: {_said(ours[PLAIN])}.",
+            "4. What does the number of clean pictures change? Mean accuracy in %, and GDW − tied GDW:",
+            "",
+            *_by_clean_pictures(runs, ours[CONTROL]),
+        ]
+    )
+
+
+def _by_clean_pictures(runs: "DataFrame", tied: dict[str, Difference]) -> list[str]:
+    mean = means(runs)
+    names = ("only-clean", PLAIN, CONTROL, OURS)
+    lines = [f"| scenario | clean pictures | {' | '.join(METHODS[n].title for n in names)} | GDW − tied GDW |"]
+    lines.append("| --- " * (len(names) + 3) + "|")
+    for scenario in runs["scenario"].unique():
+        sizes = {f"{scenario} ({few} clean a class)": 10 * few for few in (5, 100)}
+        if not set(sizes) <= set(mean.columns):
+            continue
+        few, many = sizes
+        for name, size in {few: sizes[few], scenario: 100, many: sizes[many]}.items():
+            cells = " | ".join(f"{mean.loc[method, name]:.1f}" for method in names)
+            lines.append(f"| {scenario} | {size:,} | {cells} | {tied[name]} |")
+    return lines
 
 
 def _accuracy(runs: "DataFrame") -> str:
@@ -189,8 +230,23 @@ def main() -> None:
 
 
 def whole_page() -> str:
-    """docs/results.md: both halves, from the stored tables."""
-    return page(load(TABLE)) + "\n" + page(load(FEATURES), _features_head)
+    """docs/results.md: the comparison on digits and on real pictures, and the audit, from the stored results."""
+    return "\n".join((page(load(TABLE)), page(load(FEATURES), _features_head), _audit()))
+
+
+def _audit() -> str:
+    from benchmarks import audit  # it needs cleanlab; runs alone do not
+
+    stored = files.read_json(AUDIT)
+    words = (
+        "# Which labels are wrong?\n\n"
+        f"{stored['pictures']:,} pictures of CIFAR-10 (JPEG copy), features of {stored['features']}, "
+        f"{len(stored['splits'])} splits, {stored['confirmed per class']} confirmed pictures of each class. *cleanlab "
+        "self-confidence* is cleanlab's own ranking on the same out-of-fold probabilities; *combined* is what `gdw "
+        "audit` uses. Differences are paired by split (95 % bootstrap intervals). More: [audit.md](audit.md).\n\n"
+        "```\npython -m benchmarks.audit --data FOLDER --labels TABLE --json FILE\n```\n\n"
+    )
+    return words + audit.report(stored["splits"]).replace("### ", "## ") + "\n"
 
 
 def load(path: Path = TABLE) -> "DataFrame":

@@ -23,7 +23,7 @@ def mislabelled_indices(task: Task) -> np.ndarray:
 def mislabelled_pictures(
     task: Task, weights: np.ndarray | None = None, *, weights_of: str = "", large: bool = False
 ) -> Figure:
-    """The first 24 training pictures with a wrong label.
+    """24 of the training pictures with a wrong label, spread over all of them.
 
     Args:
         task: of pictures, or of their features.
@@ -36,7 +36,7 @@ def mislabelled_pictures(
     if not task.has_pictures:
         raise ValueError(f"pictures are wanted, or features of pictures; got inputs of shape {task.input_shape}")
     wrong = mislabelled_indices(task)
-    shown = wrong[: ROWS * COLUMNS]
+    shown = wrong[np.linspace(0, len(wrong) - 1, min(len(wrong), ROWS * COLUMNS)).round().astype(int)]
     rows = max(1, -(-len(shown) // COLUMNS))
     figure, axes = style.new_figure(width=WIDTH, height=HEAD + ROW_HEIGHT * rows, large=large)
     axes.set_axis_off()
@@ -45,7 +45,7 @@ def mislabelled_pictures(
     axes.set(xlim=(0, COLUMNS * (1 + GAP)), ylim=(rows * (1 + FOOT), 0), aspect="equal")
     share = 100 * len(wrong) / len(task.train)
     note = f"; w: the weight that {weights_of} gives it" if weights is not None and len(shown) else ""
-    first = f", the first {len(shown)} of them here" if len(shown) < len(wrong) else ""
+    first = f"; {len(shown)} of them here" if len(shown) < len(wrong) else ""
     style.finding(figure, f"{len(wrong)} of {len(task.train)} labels are wrong ({share:.0f} %){first}{note}")
     return figure
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FOLDER = places.standing()
 FILES = ("results.csv", "map.csv")  # the comparison, and the map's other cells; reduced.csv has fresh seeds
 FEATURES = ("features.csv",)  # the comparison on features of real pictures
+FEATURES_MAP = ("features.csv", "features_map.csv")  # with the other cells of the map
 SETTINGS = "features_settings.csv"  # what each method's twelve settings reach there, on validation pictures
 SCENARIOS = (
     "clean", "uniform 20", "uniform 40", "uniform 60", "uniform 80", "flip 20", "flip 40", "long tail 0.1",

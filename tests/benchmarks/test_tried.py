@@ -1,0 +1,31 @@
+"""docs/tried.md says of the class-level V what its stored runs say."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gdw.comparison.report import paired_difference
+
+ROOT = Path(__file__).parents[2]
+STANDING = ROOT / "benchmarks" / "standing"
+ROWS = {
+    "human worse_label": "human, 40 % wrong",
+    "human random_label1": "human, 17 % wrong",
+    "uniform 60": "uniform 60",
+    "long tail 0.1": "long tail 0.1",
+    "human worse_label + long tail 0.1": "human, 40 % + long tail 0.1",
+}
+
+
+@pytest.mark.parametrize("scenario", ROWS)
+def test_the_differences_on_fresh_seeds_are_those_of_the_stored_runs(scenario):
+    page = (ROOT / "docs" / "tried.md").read_text("utf-8").replace("−", "-").replace("**", "")
+    runs, own = (pd.read_csv(STANDING / name) for name in ("class_net.csv", "class_net_tied.csv"))
+    both = pd.concat([runs, own.assign(method="tied, own settings")])
+    by_seed = both[both["scenario"] == scenario].pivot(index="seed", columns="method", values="accuracy")
+    assert list(by_seed.index) == list(range(100, 110))
+    assert not by_seed.isna().to_numpy().any()
+    rivals = ("gdw", "gdw-tied", "tied, own settings", "gdw-reduced", "importance", "cmw-net")
+    cells = [str(paired_difference(by_seed["gdw-class-net"], by_seed[rival])) for rival in rivals]
+    assert f"| {ROWS[scenario]} | {' | '.join(cells)} |" in page
