@@ -32,8 +32,8 @@ from gdw.methods.gdw_class_net import ClassNetGDW
 __all__ = [
     "ELR", "GCE", "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "MLC", "SOP", "BalancedSoftmax", "CMWNet",
     "ClassBalanced", "ClassNetGDW", "CoTeaching", "CrossEntropy", "FineTune", "FiniteDifferenceMWNet",
-    "FirstOrderMWNet", "FocalLoss", "ImportanceReweighting", "LabelSmoothing", "LossMixture", "MWNet", "Method", "NoiseLayer", "OnlyClean", "Pooled",
-    "ReducedGDW", "SeesawLoss", "Stage", "TiedGDW",
+    "FirstOrderMWNet", "FocalLoss", "ImportanceReweighting", "LabelSmoothing", "LossMixture", "MWNet", "Method",
+    "NoiseLayer", "OnlyClean", "Pooled", "ReducedGDW", "SeesawLoss", "Stage", "TiedGDW",
     "method_class", "register",
 ]  # fmt: skip
 # gdw/__init__.py adds `check`: it trains, so it is written in a later wing (gdw/training/check.py).
