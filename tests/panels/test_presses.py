@@ -14,7 +14,7 @@ from gdw_notebooks.panels.session import Session
 from gdw_notebooks.panels.training_lab import TrainingLab
 from tests.panels.presses import press_at_random
 
-SHORT_FORM = 300  # presses; the long form is 10,000
+SHORT_FORM, REAL_SHORT_FORM = 300, 100  # presses; the long form of both together is 10,000
 START = Experiment(dataset="clouds", rate=0.4, epochs=2, device="cpu")
 
 
@@ -32,8 +32,10 @@ class Faulty(nn.Module):
         return self.layers(points)
 
 
-def test_presses_in_any_order_from_two_threads():
-    press_at_random(SHORT_FORM)
+@pytest.mark.parametrize("really", [False, True], ids=["instant", "real training"])
+def test_presses_in_any_order_from_two_threads_and_two_tabs(really):
+    wanted = REAL_SHORT_FORM if really else SHORT_FORM
+    assert press_at_random(wanted, really) >= wanted
     assert not [thread for thread in threading.enumerate() if thread.name == "training"]
 
 
