@@ -2,6 +2,7 @@
 
 import json
 import re
+from inspect import getsource
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,17 @@ def test_the_page_has_a_row_and_an_explanation_for_each_section():
     for place, explained in enumerate(SECTIONS.values()):
         assert f"**Section {place}.** {explained}" in written
     assert "took 10 minutes on" in written
+
+
+def test_the_stored_page_has_the_rows_and_the_words_of_the_command():
+    stored = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in stored.splitlines() if line[:1] == "|"]
+    rows = [Row(name, int(tried.replace(",", "")), int(survived.replace(",", "")), note)
+            for name, tried, survived, note in cells[2:]]  # fmt: skip
+    assert len(rows) == len(SECTIONS)
+    assert all(f'"{row.name}"' in getsource(section) for row, section in zip(rows, SECTIONS, strict=True))
+    meaning = "## What the rows mean"
+    assert table(rows) in stored
+    assert stored.split(meaning)[1] == page(rows, 0).split(meaning)[1]
+    assert all(row.good for row in rows)
+    assert re.search(r"Written by `python start.py soak --write docs/reliability.md` on 20\d\d-\d\d-\d\d", stored)

@@ -15,9 +15,10 @@ COMMAND = "python start.py soak"
 
 
 def machine() -> str:
-    """In words, without names."""
+    """In words, without names; the cores are those that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}, "
+        f"{cores} core{'' if cores == 1 else 's'}, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}, "
         f"gdw {package_version()}"
     )
 
