@@ -18,8 +18,8 @@ def machine() -> str:
     """In words, without names; the cores are those that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"{cores} core{'' if cores == 1 else 's'}, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}, "
-        f"gdw {package_version()}"
+        f"{cores} core{'' if cores == 1 else 's'}, {platform.system()}, Python {platform.python_version()}, "
+        f"torch {torch.__version__}, gdw {package_version()}"
     )
 
 
