@@ -217,7 +217,6 @@ def clean(options):
 COMMANDS = {
     "lab": lab, "demo": demo, "test": test, "soak": soak, "notebooks": notebooks, "site": site, "dist": dist,
     "slides": slides, "lint": lint, "setup": setup, "clean": clean,
-    "lint": lint, "setup": setup, "clean": clean,
 }  # fmt: skip
 TAKES_NAMES = ("demo", "soak", "notebooks", "site")
 

@@ -8,6 +8,8 @@ A long check (``python -m tools.soak``) calls both, with 10,000 presses in all.
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from types import SimpleNamespace
@@ -132,6 +134,7 @@ class Presses(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
+        problems.clear()  # of an example before: a failing sequence must fail in the same way when it is tried again
         self.lab = self.lab_class(START)
         self.tabs = Tab(self.lab), Tab(self.lab)
 
@@ -215,6 +218,7 @@ class Presses(RuleBasedStateMachine):
         assert lab.session.state == "finished", lab.status.value
         self.check(lab.histories)
         assert lab.trace.value == ""
+        self.nothing_failed()
         lab.close()
         assert not [thread for thread in running if thread.session is lab.session]
 
@@ -236,6 +240,18 @@ def unbroken() -> list[History]:
     return [run(START), run(START.with_(method="mwnet"))]
 
 
+@contextmanager
+def listening() -> Iterator[None]:
+    """Within: what a button's or a control's function raises is in ``problems``."""
+    log, listener = traitlets.log.get_logger(), Listener()
+    log.addHandler(listener)
+    try:
+        yield
+    finally:
+        log.removeHandler(listener)
+        problems.clear()
+
+
 def press_at_random(presses: int, really: bool = False) -> int:
     """At least so many random presses of buttons; how many there were.
 
@@ -246,16 +262,11 @@ def press_at_random(presses: int, really: bool = False) -> int:
         AssertionError: with the shortest failing sequence.
     """
     made.clear()
-    log, listener = traitlets.log.get_logger(), Listener()
-    log.addHandler(listener)
-    try:
+    with listening():
         for number in count():
             _press(seed(number)(RealPresses if really else Presses), presses - len(made))
             if len(made) >= presses:
                 break
-    finally:
-        log.removeHandler(listener)
-        problems.clear()
     assert not running
     return len(made)
 
