@@ -42,6 +42,25 @@ def test_a_section_that_raises_is_a_row_and_the_others_go_on(capsys):
     assert "| a kill | 1,000 | 1,000 | as before |" in out
 
 
+def test_with_a_file_only_what_failed_is_repeated(tmp_path, capsys):
+    calls = []
+
+    def good(short):
+        calls.append("good")
+        return GOOD
+
+    def late(short):
+        calls.append("late")
+        return BAD if calls.count("late") == 1 else Row("a press", 10, 10)
+
+    arguments = ["--json", str(tmp_path / "rows.json")]
+    assert main(arguments, [good, late]) == 1
+    assert main(arguments, [good, late]) == 0
+    assert calls == ["good", "late", "late"]
+    assert main([*arguments, "--short"], [good, late]) == 0
+    assert calls[3:] == ["good", "late"]
+
+
 def test_cases_are_counted_from_what_hypothesis_says():
     output = "  - during generate phase:\n    - 50 passing, 0 failing, and 6 invalid test cases\n"
     assert counted(output, 0) == (50, 50)
