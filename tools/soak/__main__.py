@@ -21,7 +21,7 @@ from tools.soak.sections import SECTIONS, run
 def main(arguments: Sequence[str] | None = None, sections: Sequence[Callable[[bool], Row]] = tuple(SECTIONS)) -> int:
     """Run the sections one after another; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.soak", description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too; good ones that it holds are kept")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there; good rows in it are kept")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there, as docs/reliability.md")
     parser.add_argument("--short", action="store_true", help="small counts")
     options = parser.parse_args(arguments)
