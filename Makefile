@@ -5,7 +5,7 @@ PYTHON   ?= $(shell for p in python3 python; do command -v $$p >/dev/null && ech
 NOTEBOOK  =
 OPTIONS   =
 
-.PHONY: lab test notebooks site dist slides lint demo setup clean
+.PHONY: lab test soak notebooks site dist slides lint demo setup clean
 .NOTPARALLEL:
 
 lab test site dist slides lint setup clean:
@@ -14,6 +14,9 @@ lab test site dist slides lint setup clean:
 # All of them, or one: make notebooks NOTEBOOK=01
 notebooks:
 	@"$(PYTHON)" start.py notebooks $(NOTEBOOK)
+
+soak:
+	@"$(PYTHON)" start.py soak $(OPTIONS)
 
 demo:
 	@"$(PYTHON)" start.py demo $(OPTIONS)

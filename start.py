@@ -3,6 +3,7 @@
     python start.py lab                  JupyterLab on the first notebook
     python start.py demo                 the classroom page, without code
     python start.py test                 unit tests, all notebooks, and the pages in a real browser
+    python start.py soak                 what the package survives: a long check, about 25 minutes; --short is quick
     python start.py notebooks [01 ...]   build the notebooks from their sources
     python start.py site                 the course as a static folder, build/site
     python start.py dist                 what pip installs: sdist and wheels, in dist
@@ -140,6 +141,12 @@ def test(options):
     run("-m", "pytest", "-m", "browser")
 
 
+def soak(options):
+    """Try what the package survives, and print the table; the names after it go to tools/soak."""
+    setup(options)
+    run("-m", "tools.soak", *options.names)
+
+
 def notebooks(options):
     """Build all notebooks, or those whose names start so."""
     setup(options)
@@ -208,10 +215,10 @@ def clean(options):
 
 # Each with what it does; names after the command go to those that take them.
 COMMANDS = {
-    "lab": lab, "demo": demo, "test": test, "notebooks": notebooks, "site": site, "dist": dist, "slides": slides,
-    "lint": lint, "setup": setup, "clean": clean,
+    "lab": lab, "demo": demo, "test": test, "soak": soak, "notebooks": notebooks, "site": site, "dist": dist,
+    "slides": slides, "lint": lint, "setup": setup, "clean": clean,
 }  # fmt: skip
-TAKES_NAMES = ("demo", "notebooks", "site")
+TAKES_NAMES = ("demo", "soak", "notebooks", "site")
 
 
 def main(arguments=None):

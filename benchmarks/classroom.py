@@ -108,7 +108,7 @@ def measure(log: Path, counts: tuple[int, ...] = PAGES) -> list[dict]:
                 })  # fmt: skip
             for page in opened:
                 page.close()
-            rows[-1]["kernels_left"], rows[-1]["end_s"] = _left(process)
+            rows[-1]["kernels_left"], rows[-1]["end_s"] = kernels_left(process)
             browser.close()
     finally:
         server.terminate()
@@ -116,7 +116,7 @@ def measure(log: Path, counts: tuple[int, ...] = PAGES) -> list[dict]:
     return rows
 
 
-def _left(server: psutil.Process) -> tuple[int, float]:
+def kernels_left(server: psutil.Process) -> tuple[int, float]:
     """Kernels that are left after the last page closed, and the seconds until none was."""
     started = time.perf_counter()
     while kernels(server) and time.perf_counter() - started < END_SECONDS:

@@ -6,6 +6,7 @@ from dataclasses import fields
 from itertools import product
 from pathlib import Path
 
+from gdw import files
 from gdw.errors import unknown, whole_number
 from gdw.methods import method_class
 from gdw.training.experiment import Experiment
@@ -35,12 +36,16 @@ def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str]
         methods: these, instead of the file's.
 
     Raises:
-        ValueError: an unknown key, method or value, with the nearest known one.
+        OSError: the file cannot be read.
+        ValueError: no TOML; an unknown key, method or value, with the nearest known one.
     """
+    text = files.read_text(path)
     try:
-        spec = tomllib.loads(Path(path).read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        spec = tomllib.loads(text)
+    except ValueError as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path} is not TOML for a sweep: its values are nested too deeply") from None
     try:
         return experiments_of(spec, seeds, methods)
     except ValueError as error:

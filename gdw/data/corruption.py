@@ -92,8 +92,11 @@ def transition_matrix(
     return NOISES[noise](rate, classes, generator)
 
 
-def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int) -> Matrix:
+def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int | None = None) -> Matrix:
     """A matrix given by hand, as float64 with rows that sum to exactly 1.
+
+    Args:
+        classes: how many rows and columns it must have. Default: as many as it has rows, at least 1.
 
     Raises:
         ValueError: not row-stochastic with ``classes`` rows.
@@ -102,8 +105,10 @@ def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int) -> M
         if not isinstance(noise, Tensor):
             noise = torch.from_numpy(np.array(noise, dtype=np.float64))
         matrix = noise.detach().to("cpu", torch.float64, copy=True)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError("noise must be a name or a matrix of numbers with rows of equal length") from error
+    if classes is None:
+        classes = max(1, len(matrix)) if matrix.ndim else 1
     if matrix.shape != (classes, classes):
         raise ValueError(
             f"the noise matrix must be {classes} x {classes}, one row a class, got shape {tuple(matrix.shape)}"
@@ -142,7 +147,7 @@ def corrupt_labels(
 
 def _given_matrix(matrix: Matrix | Sequence[Sequence[float]]) -> Matrix:
     """Refused unless its rows are probabilities; a tensor's own numbers stay as they are."""
-    checked = checked_matrix(matrix, len(matrix))
+    checked = checked_matrix(matrix)
     return matrix if isinstance(matrix, Tensor) and matrix.is_floating_point() else checked
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gdw.data.arrays import native
 from gdw.data.damage import damage
-from gdw.data.plain_pickle import TORCH_SAFE, plain_load
+from gdw.data.plain_pickle import TORCH_SAFE, arrays_in, plain_load
 
 ALONE = "label"  # what one array without a name is called
 NPY, ZIP, PICKLE = b"\x93NUMPY", b"PK", b"\x80"  # how such files begin
@@ -93,7 +93,7 @@ def _content(path: Path):
 def _torch(path: Path):
     with torch.serialization.safe_globals(TORCH_SAFE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pickles that torch did not write: they are refused or read
-        return torch.load(path, weights_only=True, map_location="cpu")
+        return arrays_in(torch.load(path, weights_only=True, map_location="cpu"))
 
 
 def _numpy(path: Path):

@@ -1,8 +1,10 @@
 """What a method is: it turns one Step into the gradient that goes back through the logits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from inspect import Parameter, getattr_static, signature
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -35,6 +37,13 @@ class Stage:
     def __post_init__(self) -> None:
         if self.source not in ("train", "meta", "both"):
             raise unknown("source", self.source, ("train", "meta", "both"))
+
+
+@lru_cache(maxsize=1024)
+def _keyword_only(constructor: Callable) -> Mapping[str, object]:
+    """Names and defaults of its keyword-only arguments; kept, because an Experiment asks each time it is made."""
+    arguments = signature(constructor).parameters.values()
+    return MappingProxyType({a.name: a.default for a in arguments if a.kind is Parameter.KEYWORD_ONLY})
 
 
 class Method(nn.Module):
@@ -131,8 +140,7 @@ class Method(nn.Module):
         found: dict[str, object] = {}
         for ancestor in reversed(cls.__mro__):
             if issubclass(ancestor, Method) and "__init__" in vars(ancestor):
-                arguments = signature(vars(ancestor)["__init__"]).parameters.values()
-                found |= {a.name: a.default for a in arguments if a.kind is Parameter.KEYWORD_ONLY}
+                found |= _keyword_only(vars(ancestor)["__init__"])
         return found
 
     @classmethod

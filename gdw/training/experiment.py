@@ -320,8 +320,10 @@ def from_config(config: Mapping) -> Experiment:
     """
     if not isinstance(config, Mapping):
         raise ValueError(f"a config must be a dictionary of an Experiment's fields, got {config!r}")
-    if config.get(OWN):
-        own = ", ".join(f"{kind} {name}" for kind, name in config[OWN].items())
+    if own := config.get(OWN):
+        if not isinstance(own, Mapping):
+            raise ValueError(f"{OWN!r} must be a dictionary of the objects that were passed in, got {own!r}")
+        own = ", ".join(f"{kind} {name}" for kind, name in own.items())
         raise ValueError(f"this run cannot be made again from its record: it used objects that were passed in ({own})")
     strange = [name for name in config if name not in {f.name for f in fields(Experiment)}]
     if strange:

@@ -122,6 +122,13 @@ class Panel(HBox):
         finally:
             self._quiet = before
 
+    def close(self) -> None:
+        """Take the panel off the page, with all its parts: ipywidgets keeps every widget that nobody has closed."""
+        for part in list(_parts(self, {})):
+            if part is not self:
+                part.close()
+        super().close()
+
     def _changed(self, change: dict) -> None:
         self.redraw()
 
@@ -143,6 +150,17 @@ class Panel(HBox):
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         return with_picture(super()._repr_mimebundle_(**kwargs), self.picture)
+
+
+def _parts(widget: Widget, seen: dict[int, Widget]) -> Iterator[Widget]:
+    """The widget, its children and theirs, and the layout and style of each, once; and those that it shows at times."""
+    if id(widget) not in seen:
+        seen[id(widget)] = widget
+        yield widget
+        for held in [*(getattr(widget, name) for name in widget.keys), *vars(widget).values()]:
+            for part in held if isinstance(held, (list, tuple)) else [held]:
+                if isinstance(part, Widget):
+                    yield from _parts(part, seen)
 
 
 def _with_value(widgets: Sequence[Widget]) -> Iterator[Widget]:

@@ -62,8 +62,8 @@ class LabelReview(anywidget.AnyWidget):
         OSError: the file cannot be written.
     """
 
-    _esm = Path(__file__).with_name("label_review.js")
-    _css = Path(__file__).with_name("label_review.css")
+    _esm = Path(__file__).with_name("label_review.js").read_text("utf-8")
+    _css = Path(__file__).with_name("label_review.css").read_text("utf-8")
 
     classes = traitlets.List().tag(sync=True)  # of each class its name, its key, and how many are confirmed
     card = traitlets.Dict().tag(sync=True)  # the picture on show

@@ -45,8 +45,8 @@ class FlowMicroscope(anywidget.AnyWidget):
         ValueError: no instance at all.
     """
 
-    _esm = Path(__file__).with_name("microscope.js")
-    _css = Path(__file__).with_name("microscope.css")
+    _esm = Path(__file__).with_name("microscope.js").read_text("utf-8")
+    _css = Path(__file__).with_name("microscope.css").read_text("utf-8")
 
     instances = traitlets.List().tag(sync=True, to_json=lambda value, widget: [_record(i) for i in value])
     index = traitlets.Int(0).tag(sync=True)

@@ -27,8 +27,9 @@ class Picture(anywidget.AnyWidget):
             their values: JupyterLab may send values and presses through different threads of the kernel.
     """
 
-    _esm = HERE / "picture.js"
-    _css = HERE / "panel.css"
+    # Text, not paths: of a file's path anywidget keeps every widget ever made, to load it again when the file changes.
+    _esm = (HERE / "picture.js").read_text("utf-8")
+    _css = (HERE / "panel.css").read_text("utf-8")
     value = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
     width = traitlets.Int(0).tag(sync=True)

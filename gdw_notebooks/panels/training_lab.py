@@ -94,7 +94,7 @@ class TrainingLab(Panel):
         if not served.is_served() and own.keys() <= {"dataset"}:  # a model of your own has no name to find it by
             self.keep = Checkbox(description="Keep", tooltip=KEEP_TIP, indent=False, layout=Layout(width="auto"))
         self.closer = CloserLook(self._still_trainings, self._why_no_closer_look)
-        jslink((self.player, "value"), (self.epoch, "value"))
+        self._link = jslink((self.player, "value"), (self.epoch, "value"))
         super().__init__([self.controls, *([self.keep, self.kept] if self.keep else [])])
         buttons = HBox([self.train, self.pause, self.step, self.stop], layout=Layout(flex_flow="row wrap"))
         self.right.children = [

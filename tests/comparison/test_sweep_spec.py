@@ -57,7 +57,7 @@ def test_the_file_is_named(tmp_path):
     with pytest.raises(ValueError, match="spec.toml: seeds"):
         load_spec(file)
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="spec.toml is not TOML"):
+    with pytest.raises(ValueError, match="spec.toml is not a text file in UTF-8"):
         load_spec(file)
 
 

@@ -143,6 +143,9 @@ def test_a_label_without_a_row_is_refused(labels):
         ([[1, 0, 0], [0, 1, 0], [0, 0, 0]], "row 2 sums to 0"),
         (torch.eye(3)[:2], "must be 2 x 2"),
         ([[1, 0], "ab"], "rows of equal length"),
+        (None, r"must be 1 x 1, .* got shape \(\)"),
+        ([], r"must be 1 x 1, .* got shape \(0,\)"),
+        ([[10**400]], "matrix of numbers"),
     ],
 )
 def test_labels_are_never_drawn_from_what_is_no_matrix(matrix, message):

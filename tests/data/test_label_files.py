@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -175,6 +176,32 @@ def test_nothing_runs(tmp_path, protocol):
 def test_other_names_are_refused(program):
     with pytest.raises(pickle.UnpicklingError):
         plain_load(program)
+
+
+def test_a_large_number_in_a_pickle_takes_no_memory():
+    tracemalloc.start()
+    try:
+        assert plain_load(b"\x80\x02}r\x00\x00\x00\x01.") == {}  # "remember it as number 16,777,216"
+        assert tracemalloc.get_traced_memory()[1] < 2**20  # a list of all numbers before it takes 2**28
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"i8", b"O8"), (b"i8", b"V8"), (b"i8", b"i9"), (b"<", b"x"), (b"NNNJ", b"NN(J"), (b"K\x06", b"K\x60"),
+        (b"K\x03X", b"K\x09X"), (b"ndarray", b"dtype\n\n"),
+    ],
+)  # fmt: skip
+def test_a_type_or_shape_that_does_not_fit_its_bytes_is_refused_or_read(before, after):
+    content = by_numpy_1({"label": WORSE})
+    assert before in content
+    try:
+        values = plain_load(content.replace(before, after, 1))["label"]
+    except pickle.UnpicklingError:
+        return
+    assert values.tolist() == WORSE.tolist()
 
 
 @given(content=st.binary(max_size=300), start=st.sampled_from([b"", b"\x80\x02", b"\x93NUMPY\x01\x00", b"PK\x03\x04"]))

@@ -12,9 +12,9 @@ from gdw.training.experiment import Experiment
 from gdw.training.run import run
 from gdw_notebooks.panels.session import Session
 from gdw_notebooks.panels.training_lab import TrainingLab
-from tests.panels.presses import press_at_random
+from tests.panels.presses import Presses, listening, press_at_random
 
-SHORT_FORM = 300  # presses; the long form is 10,000
+SHORT_FORM, REAL_SHORT_FORM = 200, 60  # presses; the long form of both together is 10,000
 START = Experiment(dataset="clouds", rate=0.4, epochs=2, device="cpu")
 
 
@@ -32,9 +32,26 @@ class Faulty(nn.Module):
         return self.layers(points)
 
 
-def test_presses_in_any_order_from_two_threads():
-    press_at_random(SHORT_FORM)
+@pytest.mark.parametrize("really", [False, True], ids=["instant", "real training"])
+def test_presses_in_any_order_from_two_threads_and_two_tabs(really):
+    wanted = REAL_SHORT_FORM if really else SHORT_FORM
+    assert press_at_random(wanted, really) >= wanted
     assert not [thread for thread in threading.enumerate() if thread.name == "training"]
+
+
+def test_a_button_that_fails_in_one_tab_is_noticed(monkeypatch):
+    def fail(lab):
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(TrainingLab, "_press_pause", fail)
+    with listening():
+        machine = Presses()
+        machine.tabs[1].press("stop")
+        machine.nothing_failed()
+        machine.tabs[1].press("pause")
+        with pytest.raises(AssertionError, match="a fault of ours"):
+            machine.nothing_failed()
+        machine.lab.close()
 
 
 @pytest.mark.parametrize(

@@ -347,6 +347,12 @@ def test_any_json_as_a_config_is_a_result_or_a_sentence(config):
     assert isinstance(result_or_sentence(lambda: from_config(config)), gdw.Experiment | None)
 
 
+@pytest.mark.parametrize("own", [True, 3, ["data"], "data"])
+def test_a_config_whose_own_objects_are_no_dictionary_is_refused(own):
+    with pytest.raises(ValueError, match="'own' must be a dictionary of the objects"):
+        from_config({"own": own})
+
+
 def test_codes_of_earlier_versions_name_the_engine_and_still_load():
     old = "gdw1:dataset=digits&method=only-clean&device=cpu~afbb"
     assert gdw.Experiment.from_code(old) == gdw.Experiment(method="only-clean")

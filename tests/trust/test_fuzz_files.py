@@ -14,18 +14,13 @@ from safetensors.torch import save
 import gdw
 from gdw.comparison import sweep
 from gdw.comparison.run_records import RunRecords
+from gdw.comparison.sweep_spec import load_spec
 from gdw.training import checkpoint
+from tests.fuzz import outcome, reads_or_explains, values
 from tests.trust.killing import tiny
 
 EXAMPLES = int(os.environ.get("GDW_FUZZ", "60"))
-OURS = (ValueError, TypeError, OSError)
-OTHERS_WORDS = ("Traceback", "NoneType", "object has no attribute", "codec can't decode", "Expecting value: line")
 
-plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-values = st.recursive(
-    plain, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)  # fmt: skip
 names = st.sampled_from(
     ["config", "epochs", "class_names", "class_counts", "wrong_label_rate", "metadata", "error", "method", "seed"]
 )
@@ -34,25 +29,6 @@ contents = st.binary(max_size=200) | values.map(lambda v: json.dumps(v).encode()
     lambda v: json.dumps(v).encode()
 ) | st.lists(records | values, max_size=3).map(lambda v: b"\n".join(json.dumps(one).encode() for one in v) + b"\n")
 short = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def reads_or_explains(read, content, path):
-    path.write_bytes(content)
-    result, message = outcome(lambda: read(path))
-    assert message is None or path.name in message
-    assert path.read_bytes() == content
-    return result
-
-
-def outcome(function):
-    """What it gives, and None; or None, and our sentence. Any other error ends the test."""
-    try:
-        return function(), None
-    except OURS as error:
-        message = str(error)
-    assert message
-    assert not any(words in message for words in OTHERS_WORDS)
-    return None, message
 
 
 @short
@@ -82,6 +58,13 @@ def test_a_checkpoint_is_refused_in_words(tmp_path, content):
 @given(contents)
 def test_a_sweeps_file_is_read_or_refused_in_words(tmp_path, content):
     reads_or_explains(sweep.read, content, tmp_path / "sweep.jsonl")
+
+
+@short
+@given(contents | values.map(lambda v: f"methods = {json.dumps(v)}\n[[scenarios]]\nrate = 0.4\n".encode()))
+def test_a_sweeps_description_is_read_or_refused_in_words(tmp_path, content):
+    for experiment in reads_or_explains(load_spec, content, tmp_path / "spec.toml") or ():
+        assert isinstance(experiment, gdw.Experiment)
 
 
 @short
@@ -128,6 +111,14 @@ def test_deep_and_long_json_is_refused_in_words(read, content, tmp_path):
     path.write_text(content + "\n", "utf-8")
     with pytest.raises(ValueError, match="deep.json"):
         read(path)
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "1" * 10_000], ids=["deep", "long"])
+def test_deep_and_long_toml_is_refused_in_words(value, tmp_path):
+    path = tmp_path / "deep.toml"
+    path.write_text(f"seeds = {value}\n", "utf-8")
+    with pytest.raises(ValueError, match="deep.toml is not TOML"):
+        load_spec(path)
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "gdw run 1"}, {"format": "gdw run 9", "content": "{}"}])
