@@ -29,7 +29,7 @@ _SHARED = {
     "tangent": (
         "One forward-mode product gives all cells",
         r"$t_{ic} = \langle \nabla_\theta z_{ic}, \; \eta \nabla L \rangle$",
-        "How fast each logit changes along the clean gradient: all inner products at once, no double backward.",
+        "How fast each logit changes along the clean gradient: all inner products at once.",
     ),
     "real step": (
         "The real step: θ moves, with the final weights",
@@ -48,7 +48,7 @@ _INSTANCE = {
         "g: does following this picture help the clean loss?",
         r"$g_i = \partial L / \partial w_i = -\frac{1}{B} \sum_c d_{ic} \, t_{ic}"
         r" = -\frac{\eta}{B} \langle \nabla \ell_i, \nabla L \rangle$",
-        "Below 0: more weight lowers the clean loss. The finite difference changes one weight at a time: the same.",
+        "Below 0: more weight lowers the clean loss. A finite difference gives the same number.",
     ),
     "stage two": (
         "The weights move against g",

@@ -74,6 +74,15 @@ def describe(instance: Instance) -> str:
     return f"{what}a picture of “{true}”, {'wrongly ' if instance.mislabelled else ''}labelled “{observed}”"
 
 
+def in_words(instance: Instance, weights: np.ndarray, mode: str) -> str:
+    """All that ``microscope_figure`` shows: the picture, its title, and each class's push and weight."""
+    effective, pushes = instance.effective(weights, mode), instance.pushes(weights, mode)
+    rows = zip(instance.class_names, pushes, effective, strict=True)
+    listed = "; ".join(f"{name} {signed(push)} (weight {weight:.3f})" for name, push, weight in rows)
+    what = describe(instance)
+    return f"{what[0].upper()}{what[1:]}. {finding(instance, weights, mode)} Push on each logit: {listed}."
+
+
 def microscope_figure(instance: Instance, weights: np.ndarray, mode: str = "classes", large: bool = False) -> Figure:
     """Picture, signed bars (outlined: at weight 1) and the three numbers; titled by what these weights do.
 

@@ -50,7 +50,7 @@ def stepper(walk: Walk, number: int, large: bool = False) -> Figure:
     size = LARGE_TYPE if large else TYPE
     style.finding(figure, f"{number + 1} of {len(walk)}.  {stage.title}")
     figure.text(0.012, 0.915, stage.formula, fontsize=14 * size, va="center")
-    figure.text(0.012, 0.015, stage.reading, fontsize=10.5 * size, va="bottom")
+    figure.text(0.012, 0.861, stage.reading, fontsize=10.5 * size, va="center")  # on top: seen without scrolling
     _matrices(axes, walk, stage, number, size)
     left, bottom, width, height = PLANES
     for i in range(len(INSTANCES)):

@@ -1,5 +1,6 @@
 """One look for every figure: colour, line, marker and hatch per method; sizes, and type for a projector."""
 
+import re
 import textwrap
 import zlib
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ WIDTH, HEIGHT = 7.2, 4.0  # inches of a usual figure
 TEXT, SMALL, TITLE = 10, 8.5, 11.5  # points
 FASTEST = 1  # of PNG's compression levels: a sixth larger than the usual 6, in a third of the time
 LETTER = 0.66  # mean width of a bold letter, of its height
+NUMBER = re.compile(r"(≈ )?[+−-]?\d[\d.,]*( %| points?\b| nats?\b)?|epochs? \d+|± [\d.]+( %| sd)?")  # no line ends within
 ROUNDING = 1e-12  # below it a number of a table is what float64 leaves of a 0
 INK, FAINT = "#1a1a1a", "#d9d9d9"
 
@@ -145,9 +147,10 @@ def plain(axes: Axes) -> Axes:
 
 
 def finding(figure: Figure, text: str) -> None:
-    """The figure's title: what it shows, wrapped to its width, over its left edge."""
+    """The figure's title: what it shows, wrapped to its width, over its left edge; a number stays with its unit."""
     letters = int(figure.get_figwidth() * 72 / (TITLE * LETTER))
-    lines = textwrap.fill(text, letters, break_on_hyphens=False)
+    text = NUMBER.sub(lambda number: number[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+    lines = textwrap.fill(text, letters, break_on_hyphens=False).replace("\N{NO-BREAK SPACE}", " ")
     figure.suptitle(lines, x=0.01, ha="left", fontsize=TITLE, fontweight="bold", color=INK)
 
 

@@ -13,6 +13,7 @@ CELL, NARROWEST = 0.36, 3.4  # inches: a cell of a large matrix, and a small mat
 FRAME = 1.5  # inches: title, axis names and class names
 PALE = 55  # percent; above it a number is written in white
 FEW = 4  # classes up to which a matrix is drawn in large cells
+LAYOUTS = 3  # square axes get narrower when the layout makes them lower: one pass leaves the last line outside
 LONG_NAME = 3  # letters; longer names of columns are turned
 
 
@@ -39,6 +40,8 @@ def transition_figure(
         draw_matrix(each, 100 * np.asarray(matrix), class_names, name)
         each.set_ylabel("true class" if place == 0 else "")
     style.finding(figure, title)
+    for _ in range(LAYOUTS):
+        figure.get_layout_engine().execute(figure)
     return figure
 
 

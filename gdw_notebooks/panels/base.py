@@ -95,6 +95,7 @@ class Panel(HBox):
 
     def stack(self) -> None:
         """Controls in a row above the picture, which takes the height that it needs."""
+        self.add_class("gdw-stacked")
         self.layout.flex_flow, self.right.layout.flex = "column", "0 0 auto"
         self.left.layout.flex_flow, self.left.layout.align_items = "row wrap", "center"
 
@@ -141,9 +142,11 @@ class Panel(HBox):
         text = "" if frame is None else frame.to_html(border=0, float_format=style.number, na_rep="")
         if self.show_table.value and frame is None:
             text = "This picture has no numbers to show yet."
-        self.data.value = text if frame is None else text.replace(
-            "<thead>", f"<caption>{escape(frame.attrs.get('caption', 'Data of the picture'))}</caption><thead>", 1
-        )
+        if frame is not None:
+            caption = escape(frame.attrs.get("caption", "Data of the picture"))
+            text = text.replace("<thead>", f"<caption>{caption}</caption><thead>", 1)
+            text = f'<div class="gdw-scrolls" tabindex="0" role="region" aria-label="{caption}">{text}</div>'
+        self.data.value = text
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

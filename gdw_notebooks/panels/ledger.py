@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from traitlets import link
 
 from gdw.training.history import History
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.ledger import flow_ledger, push_over_pull
 from gdw_notebooks.panels.base import Panel
 
@@ -40,6 +41,11 @@ class FlowLedger(Panel):
 
     def draw(self) -> Figure:
         return flow_ledger(self.histories, self.epoch.value, large=self.large.value)
+
+    def describe(self) -> str:
+        """The finding, and what the nine panels of the picture hold."""
+        found = style.words(flow_ledger(self.histories, self.epoch.value))
+        return f"{found}. For each method: mean weight and share of the gradient by true class and flow class, and each class’s pull and push, before and after weighting."
 
     def table(self) -> pd.DataFrame:
         """Each class's pull, push and their ratio, before and after weighting, for each method."""

@@ -17,8 +17,16 @@ from PIL import Image
 
 from gdw.training.run import Training
 from gdw_notebooks.examples.instances import MODES, Instance, cat_dog_bird, instances_of
-from gdw_notebooks.figures.microscope import NUMBER_NAMES, describe, findings, microscope_figure, number_notes
+from gdw_notebooks.figures.microscope import (
+    NUMBER_NAMES,
+    describe,
+    findings,
+    in_words,
+    microscope_figure,
+    number_notes,
+)
 from gdw_notebooks.figures.style import picture
+from gdw_notebooks.panels.picture import with_png
 
 SMALLEST_RANGE = 1.5  # weights can be moved from 0 to this, or to the largest one that the method gave
 SHORTER_SIDE = 0.4  # the axis reaches at least this much of its longer side to the other one
@@ -98,6 +106,10 @@ class FlowMicroscope(anywidget.AnyWidget):
         """The present state as a matplotlib figure."""
         return microscope_figure(self.instance, self._set_by_hand(), self.mode, self.large)
 
+    def describe(self) -> str:
+        """The present state in words: the instance, what its weights do, and every push."""
+        return in_words(self.instance, self._set_by_hand(), self.mode)
+
     def _set_by_hand(self) -> np.ndarray:
         if self.mode == "instance":
             return np.full(len(self.weights), self.weight)
@@ -118,8 +130,7 @@ class FlowMicroscope(anywidget.AnyWidget):
         return f"FlowMicroscope({count} instance{'s' * (count != 1)})"
 
     def _repr_mimebundle_(self, **kwargs):
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return data | {"image/png": base64.b64encode(picture(self.figure())).decode()}, metadata
+        return with_png(super()._repr_mimebundle_(**kwargs), picture(self.figure()), self.describe())
 
 
 def _record(instance: Instance) -> dict:

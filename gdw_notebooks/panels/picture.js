@@ -122,11 +122,15 @@ export default {
     const show = () => {
       const old = address;
       address = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
-      image.onload = () => URL.revokeObjectURL(old);
+      image.onload = () => { URL.revokeObjectURL(old); size(); };
       image.src = address;
     };
     const describe = () => { image.alt = model.get("alt"); };
-    const size = () => { image.style.width = model.get("width") ? `${model.get("width")}px` : "auto"; };
+    // As wide as it is drawn, unless it would then be higher than the style sheet allows (panel.css).
+    const size = () => {
+      const width = model.get("width"), ratio = image.naturalHeight ? image.naturalWidth / image.naturalHeight : 1;
+      image.style.width = width ? `min(${width}px, ${ratio.toFixed(4)} * var(--gdw-highest, 100000px))` : "auto";
+    };
     image.style.maxWidth = "100%";
     image.addEventListener("click", (event) => {
       const box = image.getBoundingClientRect();

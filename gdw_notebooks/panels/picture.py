@@ -51,8 +51,13 @@ class Picture(anywidget.AnyWidget):
 
 def with_picture(bundle: dict | tuple[dict, dict], picture: Picture) -> tuple[dict, dict]:
     """A widget's data for a notebook, with the PNG and its alt text for readers without a kernel."""
+    return with_png(bundle, picture.value, picture.alt)
+
+
+def with_png(bundle: dict | tuple[dict, dict], png: bytes, alt: str) -> tuple[dict, dict]:
+    """A widget's data for a notebook, with a PNG and its words; without a PNG as it is."""
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-    if not picture.value:
+    if not png:
         return data, metadata
-    data = data | {"image/png": base64.b64encode(picture.value).decode()}
-    return data, metadata | {"image/png": {"alt": picture.alt}}
+    data = data | {"image/png": base64.b64encode(png).decode()}
+    return data, metadata | {"image/png": {"alt": alt}}

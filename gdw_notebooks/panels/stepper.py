@@ -52,7 +52,8 @@ class BilevelStepper(Panel):
 
     def describe(self) -> str:
         """Title, reading, and every number that this stage wrote."""
-        parts = [f"Stage {self.stage.value} of {len(self.walk)}: {self.shown.title}.", self.shown.reading]
+        title = self.shown.title if self.shown.title.endswith("?") else f"{self.shown.title}."
+        parts = [f"Stage {self.stage.value} of {len(self.walk)}: {title}", self.shown.reading]
         for name in self.shown.changed:
             rows = ("; ".join(map(number_text, row)) for row in self.shown.tables[name])
             parts.append(f"{name}: {' | '.join(rows)}.")

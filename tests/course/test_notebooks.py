@@ -9,6 +9,7 @@ import pytest
 from tools.build_notebooks import NOTEBOOKS, REVEALS, WIDGET_VIEW, build, generate, reveals, sources, targets
 
 LONGEST_CELL = 12  # lines
+FEWEST_WORDS = 8  # of a picture's alternative text: fewer only name it
 LARGEST_FILE = 1_000_000  # bytes
 MACHINE_PATH = re.compile(r"/(home|root|Users|tmp|private/var|work)/|site-packages|\\Users\\")
 
@@ -60,6 +61,19 @@ def test_names_no_path_of_a_machine(source, target, solved):
     written = [cell.source for cell in nbformat.read(target, as_version=4).cells]
     for text in [*written, *map(text_of, outputs(target))]:
         assert not MACHINE_PATH.search(text), text
+
+
+@every_notebook
+def test_every_stored_picture_says_what_it_shows(source, target, solved):
+    for output in outputs(target):
+        kinds = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
+        for kind in kinds:
+            alt = output.metadata.get(kind, {}).get("alt", "")
+            assert len(alt.split()) >= FEWEST_WORDS, f"{output.data['text/plain'][:60]}: {alt!r}"
+            assert not re.match(r"(?i)(a |an |the )?(figure|image|plot|picture|chart)\b", alt), alt
+            assert not re.search(r"[?!.,;:][.,;]|\s[.,;]|\$|\\|\bnan\b|None", alt), alt
+        html = output.get("data", {}).get("text/html", "")
+        assert all("alt=" in image for image in re.findall(r"<img\b[^>]*>", html))
 
 
 @every_notebook

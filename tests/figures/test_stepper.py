@@ -31,6 +31,20 @@ def test_every_known_number_stands_in_the_picture_and_every_change_is_marked(mod
     assert stage.formula in [text.get_text() for text in figure.texts]
 
 
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(("mode", "number"), EVERY_STAGE)
+def test_the_explanation_is_at_the_top_and_overlaps_nothing(mode, number, large):
+    figure, stage = stepper(WALKS[mode], number, large), WALKS[mode].stages[number]
+    figure.canvas.draw()
+    written = {text.get_text(): text.get_window_extent() for text in figure.texts}
+    reading, formula = written[stage.reading], written[stage.formula]
+    assert formula.y1 < figure._suptitle.get_window_extent().y0
+    assert reading.y1 < formula.y0
+    assert reading.y0 > max(text.get_window_extent().y1 for text in figure.axes[0].texts)
+    assert reading.y0 > 0.8 * figure.bbox.height
+    assert reading.x1 < min(axes.get_tightbbox().x0 for axes in figure.axes[1:])
+
+
 @pytest.mark.parametrize("mode", WALKS)
 def test_each_g_stands_beside_its_difference(mode):
     made = WALKS[mode]

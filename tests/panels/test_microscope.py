@@ -120,3 +120,19 @@ def test_the_cat_is_a_picture():
     picture = cat_picture()
     assert picture.shape == (160, 160, 3)
     assert Image.fromarray(picture).convert("L").getextrema()[0] < 100  # something is drawn
+
+
+@pytest.mark.parametrize("mode", ["instance", "classes", "free"])
+def test_its_words_in_a_notebook_hold_every_number_of_its_picture(mode):
+    microscope = FlowMicroscope(mode=mode)
+    microscope.weights, microscope.weight = [0.0, 1.0, 1.0], 0.5
+    _, metadata = microscope._repr_mimebundle_()
+    alt = metadata["image/png"]["alt"]
+    title = microscope.figure().get_suptitle().replace("\n", " ")
+    assert title in alt
+    assert "a picture of “cat”, wrongly labelled “dog”" in alt
+    pairs = zip(("cat", "dog", "bird"), microscope.pushes, microscope.effective_weights, strict=True)
+    for name, push, weight in pairs:
+        assert f"{name} {push:+.3f} (weight {weight:.3f})".replace("-", "−").replace("+0.000", "0.000") in alt
+    microscope.weights, microscope.weight = [1.0, 1.0, 1.0], 1.0
+    assert microscope.describe() != alt

@@ -19,6 +19,19 @@ def test_forward_and_back_gives_the_very_same_picture():
     assert (panel.picture.value, panel.picture.alt) == (first, words)
 
 
+@pytest.mark.parametrize("mode", ["instance", "class"])
+def test_its_words_in_a_notebook_change_with_every_stage(mode):
+    panel, words = BilevelStepper(mode), []
+    for stage in range(1, panel.stage.max + 1):
+        panel.stage.value = stage
+        _, metadata = panel._repr_mimebundle_()
+        words.append(metadata["image/png"]["alt"])
+        assert words[-1].startswith(f"Stage {stage} of {panel.stage.max}: {panel.shown.title}")
+        assert panel.shown.reading in words[-1]
+        assert "?." not in words[-1]
+    assert len(set(words)) == panel.stage.max
+
+
 def test_the_buttons_stop_at_both_ends():
     panel = BilevelStepper("instance")
     panel.back.click()

@@ -1,6 +1,5 @@
 """A stored notebook as a page of the book: MyST Markdown, and its pictures. Nothing is run."""
 
-import ast
 import base64
 import re
 from collections.abc import Iterator
@@ -9,13 +8,12 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-# Panels by the name at the beginning of their text: a still picture here, and the page where they move.
+# Panels that are a still picture here and move on a page of their own: by the name at the beginning of their text.
 PANELS = {
-    "TrainingLab": ("The training lab", "lab"),
-    "FlowMicroscope": ("The flow microscope", "microscope"),
-    "BilevelStepper": ("The bilevel stepper", "stepper"),
-    "FlowLedger": ("The flow ledger", "ledger"),
-    "EffectMap": ("The map of effects: GDW minus a rival, by noise and imbalance", None),
+    "TrainingLab": ("the training lab", "lab"),
+    "FlowMicroscope": ("the flow microscope", "microscope"),
+    "BilevelStepper": ("the bilevel stepper", "stepper"),
+    "FlowLedger": ("the flow ledger", "ledger"),
 }
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
 IMAGE = "image/png"
@@ -90,24 +88,23 @@ def _text(text: str) -> str:
 
 
 def _picture(file: Path, output: NotebookNode) -> str:
-    alt, live = described(output)
-    image = f"```{{image}} {file.parent.name}/{file.name}\n:alt: {alt}\n```"
-    return f"{image}\n\n[Move it yourself: {alt[0].lower()}{alt[1:]}](../live/{live}.md)" if live else image
+    image = f"```{{image}} {file.parent.name}/{file.name}\n:alt: {alt_text(output)}\n```"
+    name, live = PANELS.get(_panel(output), ("", ""))
+    return f"{image}\n\n[Move it yourself: {name}](../live/{live}.md)" if live else image
 
 
-def described(output: NotebookNode) -> tuple[str, str | None]:
-    """Alternative text of a stored picture, and the live page of what it shows, if there is one.
+def alt_text(output: NotebookNode) -> str:
+    """The words that a stored picture carries, in one line.
 
     Raises:
         ValueError: a picture without words.
     """
-    stored = output.get("metadata", {}).get(IMAGE, {}).get("alt")
-    text = output.data.get("text/plain", "")
-    if stored:
-        return " ".join(stored.split()), None
-    if text.startswith("Still("):
-        return " ".join(ast.literal_eval(text.removeprefix("Still")).split()), None
-    name = text.partition("(")[0]
-    if name not in PANELS:
-        raise ValueError(f"a stored picture has no alternative text: {text[:60]!r}")
-    return PANELS[name]
+    stored = output.get("metadata", {}).get(IMAGE, {}).get("alt", "")
+    if not stored.strip():
+        raise ValueError(f"a stored picture has no alternative text: {output.data.get('text/plain', '')[:60]!r}")
+    return " ".join(stored.split())
+
+
+def _panel(output: NotebookNode) -> str:
+    """The kind of panel that left the picture."""
+    return output.data.get("text/plain", "").partition("(")[0]

@@ -1,0 +1,17 @@
+"""A title's lines: no line ends between a number and what belongs to it."""
+
+import pytest
+
+from gdw_notebooks.figures import style
+
+LONG = "At epoch 10 the weights are ≈ 0.42 (observed label), ≈ 0.21 (true class); L2RW loses ≈ 19 points with 30 % wrong"
+
+
+@pytest.mark.parametrize("width", [4.0, 5.0, 5.5, 6.0, 6.5, style.WIDTH])
+def test_a_number_stays_with_its_unit_and_its_sign(width):
+    figure, _ = style.new_figure(width=width)
+    style.finding(figure, LONG)
+    lines = figure.get_suptitle().split("\n")
+    assert len(lines) > 1
+    assert not [line for line in lines if line.endswith(("≈", "epoch")) or line.startswith(("%", "points"))]
+    assert style.words(figure) == LONG
