@@ -33,7 +33,8 @@ def page(rows: Sequence[Row], seconds: float, short: bool = False) -> str:
     return f"""# What the package survives
 
 Written by `{command}` on {datetime.now():%Y-%m-%d}; it took {seconds / 60:.0f} minutes on {machine()}. The command ends
-with an error if any row did not survive, so it is a check too. `--short` tries each row with small numbers.
+with an error if any row did not survive, so it is a check too. With `--json FILE` only rows that did not survive are
+repeated after a correction, so rows can be from several calls. `--short` tries each row with small numbers.
 
 {table(rows)}
 
