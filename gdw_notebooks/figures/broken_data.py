@@ -37,11 +37,11 @@ def broken_data_finding(matrix: np.ndarray, counts: np.ndarray, class_names: Seq
     share = 100 * wrong_share(matrix, counts)
     observed = (counts[:, None] * matrix).sum(0)
     kept = np.divide(counts * np.diagonal(matrix), observed, out=np.ones_like(observed), where=observed > 0)
-    words = f"{share:.1f}\u00a0% of the {counts.sum():.0f} labels are wrong"
+    words = f"{share:.1f} % of the {counts.sum():.0f} labels are wrong"
     if share == 0:
         return words
     worst = int(kept.argmin())
-    other = f"{100 * (1 - kept[worst]):.0f}\u00a0% show something else"
+    other = f"{100 * (1 - kept[worst]):.0f} % show something else"
     return f"{words}; of the images labelled {class_names[worst]}, {other}"
 
 
