@@ -81,6 +81,8 @@ class UniformForty(Exercise):
 def _why(value: float, classes: int) -> str:
     if abs(value - 100 * RATE) < ROUNDED:
         return " That is the share that is drawn again; some of these labels are right."
+    if abs(value - 100 * (1 - RATE)) < ROUNDED:
+        return " That is the share that is not drawn again; all of these labels are right."
     if abs(value - 100 * RATE / classes) < ROUNDED:
         return " That is the share that is drawn again and comes out right."
     if abs(value - 100 * (1 - RATE * (classes - 1) / classes)) < ROUNDED:

@@ -40,7 +40,7 @@ class ThreeSigns(Exercise):
         "Less than 90° between the two arrows: a step along the picture's gradient lowers the clean loss.",
         "More weight on a helpful picture makes L smaller: what sign does the derivative have then?",
     )
-    praise = "The angle decides the sign. The meta set decides the angle: with two wrong labels there, g follows them."
+    praise = "The angle decides the sign. The clean set decides the angle: with two wrong labels there, g follows them."
 
     def examine(self, signs) -> None:
         signs = numbers(signs, len(INSTANCES))

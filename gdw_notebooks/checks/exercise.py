@@ -18,7 +18,8 @@ makes the object again does not start from the first hint.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -136,13 +137,30 @@ def table(answer: object) -> Float[Tensor, "..."]:
     Raises:
         LookAgain: not numbers, rows of different lengths, or not finite.
     """
+    plain = _plain(answer)
+    for part in _parts(plain):
+        if isinstance(part, str | bytes):
+            raise LookAgain("Numbers are asked for here, and this has text: write them without quotes.")
+        if not isinstance(part, Real):
+            raise LookAgain(f"Numbers are asked for here, and this has a {type(part).__name__}.")
     try:
-        values = torch.tensor(_plain(answer), dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise LookAgain(f"Numbers are asked for here: {explain(error)}.") from error
+        values = torch.tensor(plain, dtype=torch.float64)
+    except OverflowError as error:
+        raise LookAgain("One of these numbers is too large.") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise LookAgain("Numbers are asked for here, in rows of the same length.") from error
     if not values.isfinite().all():
         raise LookAgain("Not all of these numbers are finite: look for a division by zero.")
     return values
+
+
+def _parts(answer: object) -> Iterator[object]:
+    """What is in a list of lists, one after another; anything else is one part."""
+    if not isinstance(answer, list):
+        yield answer
+        return
+    for part in answer:
+        yield from _parts(part)
 
 
 def _plain(answer: object) -> object:

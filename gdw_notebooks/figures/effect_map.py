@@ -12,6 +12,7 @@ from gdw_notebooks.figures import style
 LIMIT = 10.0  # points: differences beyond it have the colour of it
 DARK = 0.62  # of the limit, from where the number is written in white
 HATCH = "///"
+SHOWN_AS_0 = 0.05  # points: with one decimal these are 0
 
 
 def effect_map(
@@ -59,6 +60,13 @@ def finding(cells: Mapping[tuple[float, float], Difference], rival: str) -> str:
     return f"Against {rival}, GDW {' and '.join(counts)} of {len(said)} cells; the hatched ones are undecided"
 
 
+def interval(difference: Difference) -> str:
+    """Both ends with one decimal; with two where one would show 0 for an end that decides the cell."""
+    ends = (difference.low, difference.high)
+    digits = 2 if any(end and abs(end) < SHOWN_AS_0 for end in ends) else 1
+    return "[" + ", ".join(f"{end:+.{digits}f}" for end in ends) + "]"
+
+
 def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> None:
     corner, ink = (column - 0.5, row - 0.5), "white" if abs(difference.mean) > DARK * LIMIT else style.INK
     if difference.undecided:
@@ -68,5 +76,5 @@ def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> 
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if difference.undecided else None
     axes.text(column, row - 0.12, f"{difference.mean:+.1f}", ha="center", va="center", color=ink,
               fontsize=style.TEXT, fontweight="bold", bbox=box)  # fmt: skip
-    axes.text(column, row + 0.22, f"[{difference.low:+.1f}, {difference.high:+.1f}]", ha="center", va="center",
+    axes.text(column, row + 0.22, interval(difference), ha="center", va="center",
               color=ink, fontsize=style.SMALL - 1, bbox=box)  # fmt: skip

@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 7.2, 4.0  # inches of a usual figure
 TEXT, SMALL, TITLE = 10, 8.5, 11.5  # points
 FASTEST = 1  # of PNG's compression levels: a sixth larger than the usual 6, in a third of the time
 LETTER = 0.66  # mean width of a bold letter, of its height
-NUMBER = re.compile(r"(≈ )?[+−-]?\d[\d.,]*( %| points?\b| nats?\b)?|epochs? \d+|± [\d.]+( %| sd)?")  # no line ends within
+NUMBER = re.compile(r"((≈|±|epochs?) )?[+−-]?\d[\d.,]*( (%|points?\b|nats?\b|sd\b))?")  # no line of a title ends within
 ROUNDING = 1e-12  # below it a number of a table is what float64 leaves of a 0
 INK, FAINT = "#1a1a1a", "#d9d9d9"
 

@@ -45,7 +45,8 @@ class FlowLedger(Panel):
     def describe(self) -> str:
         """The finding, and what the nine panels of the picture hold."""
         found = style.words(flow_ledger(self.histories, self.epoch.value))
-        return f"{found}. For each method: mean weight and share of the gradient by true class and flow class, and each class’s pull and push, before and after weighting."
+        panels = "mean weight and share of the gradient by true class and flow class, and each class's pull and push"
+        return f"{found}. For each method: {panels}, before and after weighting."
 
     def table(self) -> pd.DataFrame:
         """Each class's pull, push and their ratio, before and after weighting, for each method."""

@@ -9,6 +9,14 @@ from gdw_notebooks.examples.small_problem import CLASS, INSTANCES, Problem
 from gdw_notebooks.figures.stepper import columns_of, number_text, stepper
 from gdw_notebooks.panels.base import Panel
 
+# Tensors in words, where the letter alone says too little.
+SPOKEN = {
+    "x": "pictures x", "theta": "parameters θ", "z": "logits z", "p": "probabilities p", "loss": "losses ℓ",
+    "d": "flows d", "V": "weights V(ℓ)", "w": "weights w", "theta_virtual": "virtual parameters θ′",
+    "meta_loss": "clean loss L", "clean": "clean gradient ∇L", "t": "tangent t", "g": "meta gradient g",
+    "fd": "g by finite differences", "change": "change of w", "sent": "sent back, w d / B", "sum": "row sum",
+}  # fmt: skip
+
 
 class BilevelStepper(Panel):
     """Buttons, or the slider with its arrow keys, move through the stages; going back shows exactly the same numbers.
@@ -56,7 +64,7 @@ class BilevelStepper(Panel):
         parts = [f"Stage {self.stage.value} of {len(self.walk)}: {title}", self.shown.reading]
         for name in self.shown.changed:
             rows = ("; ".join(map(number_text, row)) for row in self.shown.tables[name])
-            parts.append(f"{name}: {' | '.join(rows)}.")
+            parts.append(f"{SPOKEN.get(name, name)}: {' | '.join(rows)}.")
         return " ".join(parts)
 
     def table(self) -> pd.DataFrame:

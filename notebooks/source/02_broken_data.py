@@ -6,9 +6,9 @@
 #
 # **You will**
 # - edit a transition matrix and class sizes, and read the share of wrong labels;
-# - see why "40 %" of uniform noise is 36 % of wrong labels;
+# - compute what share of wrong labels "40 %" of uniform noise makes;
 # - compare the mistakes of people with uniform noise;
-# - watch a network learn wrong labels by heart.
+# - watch, epoch by epoch, what a network makes of wrong labels.
 #
 # **Time** about 25 minutes (all cells together run in half a minute). **You need** to have trained a network once. You
 # need no other notebook. New words are in the [glossary](../docs/glossary.md).
@@ -78,7 +78,7 @@ broken
 # large class leaks into a small one, the small one is lost. The [imbalance](../docs/glossary.md#imbalance) of a data
 # set is the size of its smallest class divided by that of its largest, here 0.1.
 #
-# ## The 40 % that is 36 %
+# ## What does "40 % noise" mean?
 #
 # [Uniform noise](../docs/glossary.md#uniform-noise) draws some labels again, from *all* classes. The share that is
 # drawn again is the [mixing rate](../docs/glossary.md#mixing-rate) $r$. The matrix is
@@ -119,8 +119,8 @@ Still(transition_figure({"uniform": uniform.numpy(), "flip": flip}, digits, titl
 
 # %% [markdown]
 # **What you see.** Read a row: for a true 3, how often is each label given? Read a column: which true classes hide
-# behind a label? Under flip noise, 40 % of a class agree on *one* wrong label. This is almost as many as the 60 % that
-# are right.
+# behind a label? Under flip noise, 40 % of a class agree on *one* wrong label. This is two for every three images
+# with the right one.
 #
 # ## What people do
 #

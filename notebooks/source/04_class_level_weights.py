@@ -7,7 +7,7 @@
 #
 # **You will**
 # - walk through GDW's two stages and its constraint, cell by cell;
-# - switch the constraint off, see training fail, and find the reason;
+# - switch the constraint off, see what the training does then, and find the reason;
 # - prove that GDW with tied weights *is* instance weighting, and measure the difference. (It may surprise you.)
 #
 # **Time** about 30 minutes (all cells together run in half a minute). **You need** notebooks 01 and 03. New words are

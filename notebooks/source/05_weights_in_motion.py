@@ -2,13 +2,12 @@
 # # 05 · Which flows get more weight, and when?
 #
 # The paper's first figure tells a story: on a mislabelled image, GDW turns down the two flows that are wrong and keeps
-# all flows that are true. Does this happen in a real run? Yes, but not for long. This notebook counts it, epoch by
-# epoch.
+# all flows that are true. Does this happen in a real run? This notebook counts it, epoch by epoch.
 #
 # **You will**
-# - see the paper's story in the first epochs, and see what ends it;
+# - compare the paper's story with a real run, and find which part of GDW does what;
 # - follow one wrong label through a whole training run;
-# - read a table of all flows by true class and flow class, on a long tail, where GDW loses.
+# - read a table of all flows by true class and flow class, on a long tail.
 #
 # **Time** about 30 minutes (all cells together run in half a minute). **You need** notebooks 01, 03 and 04. New words
 # are in the [glossary](../docs/glossary.md).

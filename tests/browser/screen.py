@@ -21,12 +21,13 @@ CUT_OFF = """(root, slack) => {
         return at.matches('.gdw-scrolls, pre');
     return false;
   };
-  const named = (el) => `${el.tagName.toLowerCase()}.${el.className} “${(el.value ?? el.textContent ?? '').trim().slice(0, 40)}”`;
+  const textOf = (el) => (el.value ?? el.textContent ?? '').trim().slice(0, 40);
+  const named = (el) => `${el.tagName.toLowerCase()}.${el.className} “${textOf(el)}”`;
   for (const el of root.querySelectorAll('*')) {
     if (el.closest('svg') || !seen(el)) continue;
     const box = el.getBoundingClientRect();
     if (!box.width || !box.height || scrolls(el)) continue;
-    if (box.right > width + slack || box.left < -slack) found.push(`over the side: ${named(el)} ${box.left}-${box.right}`);
+    if (box.right > width + slack || box.left < -slack) found.push(`over the side: ${named(el)}`);
     const style = getComputedStyle(el), field = el.matches('input:not([type=range]):not([type=checkbox])');
     if (el.matches('select') && textWidth(el) > el.clientWidth - ARROW) found.push(`cut: ${named(el)}`);
     const hides = ['hidden', 'clip', 'auto', 'scroll'].includes(style.overflowX) || field;
@@ -50,4 +51,11 @@ def bottom(element: Locator) -> float:
 
 def to_the_top(page: Page) -> None:
     """Scroll the page back to its beginning."""
-    page.evaluate("() => { for (const el of [document.scrollingElement, ...document.querySelectorAll('*')]) el.scrollTop = 0; }")
+    page.evaluate(
+        "() => { for (const el of [document.scrollingElement, ...document.querySelectorAll('*')]) el.scrollTop = 0; }"
+    )
+
+
+def top(element: Locator) -> float:
+    """Where the element begins, in pixels from the top of the screen."""
+    return element.bounding_box()["y"]

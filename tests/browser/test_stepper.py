@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.access import OUTPUTS, barriers, tab_to
-from tests.browser.conftest import notebook_window
+from tests.browser.conftest import SCREEN, notebook_window
+from tests.browser.screen import bottom, top
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,17 @@ def test_keyboard_steps_forward_and_back(page):
     page.keyboard.press("ArrowLeft")
     expect(stage(page, 8)).to_be_visible()
     assert stage(page, 8).get_attribute("alt") == words
+
+
+def test_with_large_type_all_of_it_is_on_a_small_screen(page):
+    switch = page.get_by_role("button", name="Large type").first
+    switch.click()
+    page.wait_for_timeout(1000)
+    picture, first = stage(page, 8).first, page.get_by_role("button", name="◀ Back").first
+    first.evaluate("(button) => button.scrollIntoView({ block: 'start' })")
+    assert bottom(picture) <= SCREEN["height"]
+    assert top(picture) > 0
+    switch.click()
 
 
 def test_nothing_in_its_outputs_bars_anyone(page):

@@ -96,6 +96,9 @@ def lift_the_cat() -> Case:
             ([0, 1, 1], "sum to +0.600"),
             ([0, 0.1, 1], "sum to"),
             ([1, 0.1 / 0.7, 0], "cat − bird is -0.600"),
+            ("0, 0.14, 1", "this has text: write them without quotes"),
+            ([0, "0.14", 1], "this has text: write them without quotes"),
+            ([[0], [1 / 7, 1]], "rows of the same length"),
             ([0, 1 / 7], "3 numbers are asked for here, and this has 2"),
             (1 / 7, "3 numbers are asked for here, and this has 1"),
             (lambda weights, probs, label: 1.0, "Numbers are asked for"),
@@ -383,6 +386,7 @@ def uniform_forty() -> Case:
             ((20, 4, 0.4), "drawn again and comes out right"),
             ((80, 64, 60.4), "share of right labels"),
             ((39.6, 36, 20), "for 2 classes"),
+            ((60, 60, 60), "share that is not drawn again"),
             ((20, 36), "3 numbers are asked for"),
             ((-20, -36, -39.6), "for 2 classes"),
         ],
@@ -443,6 +447,8 @@ def test_wrong_answers_are_refused_and_told_why(case):
         feedback = case.ask(answer)
         assert feedback.verdict == "look again", answer
         assert words in feedback.text, (answer, feedback.text)
+        if "The function stops with" not in feedback.text:  # the student's own error
+            assert "Error" not in feedback.text, "Python's words in place of ours"
 
 
 @every_exercise

@@ -118,6 +118,20 @@ def test_every_cell_between_a_guess_and_its_answer_is_marked(source):
 
 
 @every_lesson
+def test_no_text_before_a_question_has_its_number(source):
+    """Such as a heading "40 % is 36 %" above the question what 40 % comes to."""
+    solved = next(target for target, solved in targets(source) if solved)
+    read = ""
+    for cell in nbformat.read(solved, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            read += cell.source
+        for output in cell.get("outputs", []):
+            for number in re.findall(r"you said no guess; it is ≈? ?(-?[\d.]+)", text_of(output)):
+                wordings = {f"{number} %", f"{float(number):.0f} %", number if "." in number else f"{number} %"}
+                assert not [each for each in wordings if re.search(rf"(?<![\d.,−-]){re.escape(each)}", read)], number
+
+
+@every_lesson
 def test_a_question_has_a_cell_to_write_in(source):
     """'Predict first' is followed by a cell that makes a Prediction, before any cell that shows something."""
     cells = generate(source, solved=True).cells

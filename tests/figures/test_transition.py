@@ -5,7 +5,11 @@ import pytest
 
 from gdw_notebooks.figures.transition import transition_figure
 
-NAMES = {"digits": tuple("0123456789"), "words": ("airplane", "automobile", *"abcdefgh"), "three": ("cat", "dog", "bird")}
+NAMES = {
+    "digits": tuple("0123456789"),
+    "words": ("airplane", "automobile", *"abcdefgh"),
+    "three": ("cat", "dog", "bird"),
+}
 TITLES = ("Short", "A long finding, " * 7)
 
 
