@@ -24,7 +24,7 @@ _SHARED = {
     "clean loss": (
         "The clean pictures judge the try",
         r"$L = \frac{1}{M} \sum_m \ell(x_m, y_m; \theta'), \quad \nabla L = \partial L / \partial \theta'$",
-        "Only here are the clean labels used. They show which way θ′ should have gone; they never move θ.",
+        "Only here are the clean labels used. They show where θ′ should have gone; they never move θ.",
     ),
     "tangent": (
         "One forward-mode product gives all cells",

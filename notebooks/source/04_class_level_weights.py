@@ -101,8 +101,8 @@ print((usual - weights).numpy().round(3))
 # Real digits, 60 % uniform noise (about 54 % wrong labels), 60 epochs. Six seeds of every variant were recorded with
 # `python -m gdw_notebooks.recorded.histories 04-class-level`.
 #
-# **Predict first.** GDW reaches about 93 %. What does it reach without the constraint? With a step size ten times as
-# large? Ten times as small?
+# **Predict first.** GDW reaches more than 90 %. What does it reach without the constraint? With a step size ten times
+# as large? Ten times as small?
 
 # %%
 guess = Prediction({"constraint off": None, "step size ×10": None, "step size ÷10": None})  # in %

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score
 
+# %%
 import gdw
 from gdw.networks.weight_net import new_weight_net
 from gdw_notebooks.checks.own_data import PrecisionThreshold
