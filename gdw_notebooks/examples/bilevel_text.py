@@ -24,7 +24,7 @@ _SHARED = {
     "clean loss": (
         "The clean pictures judge the try",
         r"$L = \frac{1}{M} \sum_m \ell(x_m, y_m; \theta'), \quad \nabla L = \partial L / \partial \theta'$",
-        "Only here are the clean labels used. They show where θ′ should have gone; they never move θ.",
+        "The clean labels are used only here: they say which way θ′ should have gone, and never move θ.",
     ),
     "tangent": (
         "One forward-mode product gives all cells",
@@ -71,7 +71,7 @@ _CLASS = {
     "meta gradient": (
         "g: does following this flow help the clean loss?",
         r"$g_{ic} = \partial L / \partial w_{ic} = -\frac{1}{B} \, d_{ic} \, t_{ic}$",
-        "A number for every cell: the flows of one picture may disagree. The finite difference says the same.",
+        "A number for every cell: the flows of one picture may disagree. Finite differences say the same.",
     ),
     "V learns": (
         "V learns from g; its new weights wait for the next batch",

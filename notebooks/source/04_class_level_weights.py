@@ -146,7 +146,7 @@ assert at_chance == 3
 
 # %% [markdown]
 # **What you see.** Every run without the constraint falls to chance (10 %) at some epoch. Three of the six stay there;
-# the other three climb again, but none of them comes near 93 %. A step size ten times larger or smaller changes the
+# the other three climb again, but none comes near GDW's mean. A step size ten times larger or smaller changes the
 # mean by about a point. And *stage one alone* (only $V$, no change by $g$) loses several points: here the second stage
 # brings most of the gain.
 #

@@ -28,8 +28,6 @@ from gdw_notebooks.checks.own_data import PrecisionThreshold
 from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.examples.digit_folder import write_digits
 from gdw_notebooks.examples.own_data import suspicion
-
-# %%
 from gdw_notebooks.figures.picture_sheet import picture_of, picture_sheet
 from gdw_notebooks.figures.ranking import found_curves
 from gdw_notebooks.panels.label_review import LabelReview

@@ -101,6 +101,19 @@ def test_the_microscope_is_dragged(window):
     expect(page.locator(".where")).to_contain_text("2 of 13")
 
 
+@pytest.mark.parametrize(
+    ("chapter", "name"),
+    [("00_start_here", "lab"), ("01_gradient_flows", "microscope"), ("03_learning_from_a_clean_set", "stepper"),
+     ("05_weights_in_motion", "ledger")],
+)  # fmt: skip
+def test_a_still_panel_of_a_chapter_has_words_and_leads_to_where_it_moves(window, chapter, name):
+    page = window(f"notebooks/{chapter}")
+    assert page.locator(f'a[href$="live/{name}.html"]', has_text="Move it yourself").count() >= 1
+    words = page.locator('img[src*="_images"]').evaluate_all("(images) => images.map((image) => image.alt)")
+    assert words
+    assert min(len(each.split()) for each in words) >= 8
+
+
 @pytest.mark.parametrize(("name", "slider", "last"), [("stepper", "Stage", 10), ("ledger", "Epoch", 60)])
 def test_frames_move_by_keys_and_have_words(window, name, slider, last):
     page = window(f"live/{name}")
