@@ -49,7 +49,8 @@ def test_the_slides_fit_and_carry_their_pictures():
     document = html(text)
     assert document.count("<section>") == len(pages(text)) <= MOST_PAGES
     assert document.count('src="data:image/png') == len(FIGURES)
-    assert "http" not in document.replace("https://creativecommons.org", "")
+    words = re.sub(r"base64,[\w+/=]+", "", document)  # the pictures' letters may spell anything
+    assert "http" not in words.replace("https://creativecommons.org", "")
     with pytest.raises(ValueError, match="at most 16 slides"):
         pages("\n---\n".join("# page" for _ in range(17)))
 
