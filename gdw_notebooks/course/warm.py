@@ -44,6 +44,15 @@ def serve(connection: socket.socket) -> None:
         print(json.dumps({"answer": answer}), file=lines, flush=True)
 
 
+def load() -> None:
+    """Whatever pages need, as far as a fork can take it over."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    _open_once()
+    gc.collect()
+    gc.freeze()  # a collection in a child would otherwise write to, and so copy, every page of memory
+
+
 def become_kernel(request: dict) -> None:
     """Turn this fork into the kernel of one page; never returns."""
     status = 1

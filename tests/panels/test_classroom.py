@@ -1,6 +1,6 @@
-"""The classroom: Large type is one choice for all tabs, and its picture has its words."""
+"""The classroom: a panel is made when its tab is shown, Large type is one choice for all tabs, and it has a picture."""
 
-from gdw_notebooks.panels.classroom import Classroom
+from gdw_notebooks.panels.classroom import PANELS, Classroom
 
 
 def test_large_type_is_one_switch_for_all_tabs():
@@ -13,4 +13,32 @@ def test_large_type_is_one_switch_for_all_tabs():
     data, metadata = room._repr_mimebundle_()
     assert data["image/png"].startswith("iVBOR")
     assert metadata["image/png"]["alt"] == room.lab.picture.alt
+    room.lab.close()
+
+
+def made(room):
+    return {name for name in PANELS.values() if name in vars(room)}
+
+
+def test_a_panel_is_made_when_its_tab_is_first_shown_and_once():
+    room = Classroom()
+    assert made(room) == {"lab"}
+    ledger = list(PANELS.values()).index("ledger")
+    for shown in (ledger, 0, ledger, None):
+        room.selected_index = shown
+        assert made(room) == {"lab", "ledger"}
+        assert room.children[ledger].children[1:] == (room.ledger,)
+        assert room.children[0].children[1:] == (room.lab,)
+    assert room.ledger.picture.alt.startswith("Epoch 1")
+    room.lab.close()
+
+
+def test_a_tab_that_is_first_shown_in_large_type_has_large_type():
+    room = Classroom()
+    room.lab.large.value = True
+    for shown in range(len(PANELS)):
+        room.selected_index = shown
+    assert room.stepper.large.value and room.ledger.large.value and room.microscope.large
+    room.ledger.large.value = False
+    assert not (room.lab.large.value or room.stepper.large.value or room.microscope.large)
     room.lab.close()

@@ -70,6 +70,18 @@ def test_a_reloaded_page_has_one_kernel(browser, server):  # noqa: F811
     page.close()
 
 
+def test_a_page_gets_all_its_widgets_in_one_message(browser, server):  # noqa: F811
+    sent = []
+    page = browser.new_page()
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    page.goto(server[1], timeout=60_000)
+    page.locator(".gdw-panel img:visible").first.wait_for(timeout=60_000)
+    assert sum('"request_states"' in frame for frame in sent) == 1
+    assert not any('"request_state"' in frame for frame in sent)
+    page.close()
+    assert ends(server[0], END_SECONDS)
+
+
 def test_visits_that_never_connect_end_and_more_than_the_limit_are_refused(server):
     process, address = server
     for _ in range(PAGES):
