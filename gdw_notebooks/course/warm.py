@@ -24,7 +24,7 @@ def serve(connection: socket.socket) -> None:
     """Answer requests, a line of JSON each, until the server is gone: start a kernel, or tell how one ended."""
     for name in PRELOADED:
         importlib.import_module(name)
-    _draw_once()
+    _open_once()
     gc.collect()
     gc.freeze()  # a collection in a child would otherwise write to, and so copy, every page of memory
     lines = connection.makefile("rw", encoding="utf-8")
@@ -76,14 +76,19 @@ def become_kernel(request: dict) -> None:
         os._exit(status)  # nothing of the parent's may run here
 
 
-def _draw_once() -> None:
-    """Fonts and the parser of formulas are read at the first picture: for all pages here."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def _open_once() -> None:
+    """Open each tab of the classroom and throw it away: fonts, formulas and late imports are then there for all pages.
 
-    figure = Figure()
-    figure.text(0.5, 0.5, r"gdw $\theta' = \theta - \eta g$")
-    FigureCanvasAgg(figure).draw()
+    Torch's optimizers import its compiler when the first of them is made: alone 1.3 s and 80 MB a page.
+    """
+    from ipywidgets import Widget
+
+    from gdw_notebooks.panels.classroom import Classroom
+
+    room = Classroom()
+    for tab in range(len(room.children)):
+        room.selected_index = tab
+    Widget.close_all()
 
 
 def _collect(ended: dict[int, int]) -> None:

@@ -46,8 +46,18 @@ def flow_ledger(histories: Sequence[History], epoch: int, *, title: str | None =
     _same_scale(axes[:, 2])
     figure.legend(*axes[0, 2].get_legend_handles_labels(), loc="outside lower right", ncols=4, frameon=False,
                   fontsize=style.SMALL)  # fmt: skip
-    style.finding(figure, title or _finding(histories, epoch))
+    style.finding(figure, title or finding(histories, epoch))
     return figure
+
+
+def finding(histories: Sequence[History], epoch: int) -> str:
+    """What the ledger shows of one epoch: the rarest class's push over pull, before and after weighting."""
+    parts = []
+    for history in histories:
+        before, after = push_over_pull(history)[epoch - 1, :, tail_class(history)]
+        parts.append(f"{before:.1f} → {after:.1f} ({style.method_title(history.method)})")
+    tail = histories[0].class_names[tail_class(histories[0])]
+    return f"Epoch {epoch}. Push over pull of the rarest class, {tail}, before → after weighting: {', '.join(parts)}"
 
 
 def tail_class(history: History) -> int:
@@ -137,12 +147,3 @@ def _same_scale(axes: Sequence[Axes]) -> None:
     high = max(each.get_ylim()[1] for each in axes)
     for each in axes:
         each.set_ylim(max(low, LEAST / 2), high)
-
-
-def _finding(histories: Sequence[History], epoch: int) -> str:
-    parts = []
-    for history in histories:
-        before, after = push_over_pull(history)[epoch - 1, :, tail_class(history)]
-        parts.append(f"{before:.1f} → {after:.1f} ({style.method_title(history.method)})")
-    tail = histories[0].class_names[tail_class(histories[0])]
-    return f"Epoch {epoch}. Push over pull of the rarest class, {tail}, before → after weighting: {', '.join(parts)}"

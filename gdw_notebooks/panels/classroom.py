@@ -1,10 +1,13 @@
 """Classroom: everything there is to touch, one tab each, on a page without code."""
 
+from functools import cached_property
+
 from ipywidgets import HTML, Tab, VBox
 
 import gdw
 from gdw_notebooks.examples.instances import cat_dog_bird
 from gdw_notebooks.figures.pictogram import cat_picture
+from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
 from gdw_notebooks.panels.picture import with_picture
@@ -29,31 +32,65 @@ WORDS = {
 }
 
 
+PANELS = {"Training lab": "lab", "Flow microscope": "microscope", "Bilevel stepper": "stepper", "Flow ledger": "ledger"}
+
+
 class Classroom(Tab):
-    """Training lab, microscope, stepper and ledger; each as in the notebooks, with its question above it."""
+    """Training lab, microscope, stepper and ledger; each as in the notebooks, with its question above it.
+
+    A panel is made when its tab is first shown: a page needs time and memory for what its visitor opens, no more.
+    """
 
     def __init__(self):
-        self.lab, self.microscope = TrainingLab(), FlowMicroscope(_instances(), mode="classes")
-        self.stepper, self.ledger = BilevelStepper("class"), FlowLedger(_recorded())
-        panels = (self.lab, self.microscope, self.stepper, self.ledger)
-        questions = (
-            HTML(f"<p class='gdw-question'>{question}</p>{words_used(*WORDS[tab])}") for tab, question in TABS.items()
-        )
-        super().__init__([VBox(pair) for pair in zip(questions, panels, strict=True)], titles=list(TABS))
+        self._large = self._enlarging = False
+        super().__init__([VBox([_question(tab)]) for tab in TABS], titles=list(TABS), selected_index=0)
         self.add_class("gdw-classroom")
-        self._enlarging = False
-        for panel in (self.lab, self.stepper, self.ledger):
-            panel.large.observe(self._enlarge_all, names="value")
+        self._show_panel()
+        self.observe(lambda change: self._show_panel(), names="selected_index")
+
+    @cached_property
+    def lab(self) -> TrainingLab:
+        return self._sized(TrainingLab())
+
+    @cached_property
+    def microscope(self) -> FlowMicroscope:
+        return FlowMicroscope(_instances(), mode="classes", large=self._large)
+
+    @cached_property
+    def stepper(self) -> BilevelStepper:
+        return self._sized(BilevelStepper("class"))
+
+    @cached_property
+    def ledger(self) -> FlowLedger:
+        return self._sized(FlowLedger(_recorded()))
+
+    def _show_panel(self) -> None:
+        """The panel of the tab that is shown, below its question."""
+        if self.selected_index is None:
+            return
+        tab = self.children[self.selected_index]
+        panel = getattr(self, PANELS[self.titles[self.selected_index]])
+        if panel not in tab.children:
+            tab.children = (*tab.children, panel)
+
+    def _sized(self, panel: Panel) -> Panel:
+        """The panel, in the size of all others, now and later."""
+        panel.large.value = self._large
+        panel.large.observe(self._enlarge_all, names="value")
+        return panel
 
     def _enlarge_all(self, change: dict) -> None:
         """Large type is one choice for all tabs: a projector stays a projector."""
         if self._enlarging:
             return
-        self._enlarging = True
+        self._enlarging, self._large = True, change["new"]
+        made = vars(self)
         try:
-            self.microscope.large = change["new"]
-            for panel in (self.lab, self.stepper, self.ledger):
-                panel.large.value = change["new"]
+            if "microscope" in made:
+                self.microscope.large = self._large
+            for name in ("lab", "stepper", "ledger"):
+                if name in made:
+                    made[name].large.value = self._large
         finally:
             self._enlarging = False
 
@@ -62,6 +99,10 @@ class Classroom(Tab):
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         return with_picture(super()._repr_mimebundle_(**kwargs), self.lab.picture)
+
+
+def _question(tab: str) -> HTML:
+    return HTML(f"<p class='gdw-question'>{TABS[tab]}</p>{words_used(*WORDS[tab])}")
 
 
 def _instances() -> list:

@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from traitlets import link
 
 from gdw.training.history import History
-from gdw_notebooks.figures import style
-from gdw_notebooks.figures.ledger import flow_ledger, push_over_pull
+from gdw_notebooks.figures.ledger import finding, flow_ledger, push_over_pull
 from gdw_notebooks.panels.base import Panel
 
 PLAY_MS = 900  # between two epochs: longer than a picture takes to draw
@@ -44,9 +43,8 @@ class FlowLedger(Panel):
 
     def describe(self) -> str:
         """The finding, and what the nine panels of the picture hold."""
-        found = style.words(flow_ledger(self.histories, self.epoch.value))
         panels = "mean weight and share of the gradient by true class and flow class, and each class's pull and push"
-        return f"{found}. For each method: {panels}, before and after weighting."
+        return f"{finding(self.histories, self.epoch.value)}. For each method: {panels}, before and after weighting."
 
     def table(self) -> pd.DataFrame:
         """Each class's pull, push and their ratio, before and after weighting, for each method."""
