@@ -81,7 +81,7 @@ def _open_once() -> None:
 
     Torch's optimizers import its compiler when the first of them is made: alone 1.3 s and 80 MB a page.
     """
-    from ipywidgets import Widget
+    from ipywidgets import Widget, register_comm_target
 
     from gdw_notebooks.panels.classroom import Classroom
 
@@ -89,6 +89,7 @@ def _open_once() -> None:
     for tab in range(len(room.children)):
         room.selected_index = tab
     Widget.close_all()
+    register_comm_target()  # ipywidgets does it if a kernel imports it; without it a page asks for each widget by itself
 
 
 def _collect(ended: dict[int, int]) -> None:
