@@ -12,7 +12,7 @@ HELP = "serve the classroom page, without code, to this machine or to a room"
 PAGE = "demo/classroom.ipynb"
 PAGES = 40
 SHORTEST_PASSWORD = 8  # characters
-PAGE_MB, PARENT_MB = 250, 850  # a page, and the server with its warm parent, rounded up: benchmarks/classroom.py
+PAGE_MB, PARENT_MB = 250, 1300  # a page, and the server with its warm parent, rounded up: benchmarks/classroom.py
 PASSWORDS = "jupyter_server.auth.identity.PasswordIdentityProvider"
 
 

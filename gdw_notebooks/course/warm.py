@@ -22,11 +22,7 @@ KERNEL = 3  # in `python -m ipykernel_launcher -f FILE ...`: what comes before a
 
 def serve(connection: socket.socket) -> None:
     """Answer requests, a line of JSON each, until the server is gone: start a kernel, or tell how one ended."""
-    for name in PRELOADED:
-        importlib.import_module(name)
-    _open_once()
-    gc.collect()
-    gc.freeze()  # a collection in a child would otherwise write to, and so copy, every page of memory
+    load()
     lines = connection.makefile("rw", encoding="utf-8")
     print(json.dumps({"ready": True}), file=lines, flush=True)
     ended: dict[int, int] = {}
@@ -89,7 +85,7 @@ def _open_once() -> None:
     for tab in range(len(room.children)):
         room.selected_index = tab
     Widget.close_all()
-    register_comm_target()  # ipywidgets does it if a kernel imports it; without it a page asks for each widget by itself
+    register_comm_target()  # ipywidgets does it only in a kernel; without it a page asks for each widget by itself
 
 
 def _collect(ended: dict[int, int]) -> None:

@@ -38,7 +38,11 @@ def test_a_tab_that_is_first_shown_in_large_type_has_large_type():
     room.lab.large.value = True
     for shown in range(len(PANELS)):
         room.selected_index = shown
-    assert room.stepper.large.value and room.ledger.large.value and room.microscope.large
+    assert room.stepper.large.value
+    assert room.ledger.large.value
+    assert room.microscope.large
     room.ledger.large.value = False
-    assert not (room.lab.large.value or room.stepper.large.value or room.microscope.large)
+    assert not (room.lab.large.value)
+    assert not (room.stepper.large.value)
+    assert not (room.microscope.large)
     room.lab.close()

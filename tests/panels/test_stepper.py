@@ -3,7 +3,7 @@
 import pytest
 
 import gdw
-from gdw_notebooks.figures.style import new_figure
+from gdw_notebooks.figures.style import new_figure, words
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.still import Still
@@ -77,6 +77,7 @@ def test_the_ledger_follows_its_slider_and_its_play_button(runs):
     panel.play.value = 3
     assert panel.epoch.value == 3
     assert panel.picture.alt.startswith("Epoch 3.")
+    assert panel.describe().startswith(words(panel.draw()))
     panel.reset.click()
     assert panel.play.value == 2
     assert panel.picture.value == second
