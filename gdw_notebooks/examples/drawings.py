@@ -1,4 +1,4 @@
-"""Six kinds of drawn pictures in three pairs that look alike, and the labels of somebody who looked too quickly.
+"""Six kinds of drawn pictures in three similar pairs, and the labels of somebody who looked too quickly.
 
 They stand in for photographs where none may be downloaded: a pretrained network sees in them what it knows, and the
 wrong labels depend on the picture, as people's do.
@@ -57,12 +57,12 @@ def write_drawings(
     for part, size in sizes.items():
         for kind, name in enumerate(CLASSES):
             for place in range(size):
-                alike = min(abs(random.normal(0, SPREAD)), NEAREST)
+                similarity = min(abs(random.normal(0, SPREAD)), NEAREST)
                 path = pictures / part / name / f"{place:04d}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                drawing(kind, alike, random).save(path)
+                drawing(kind, similarity, random).save(path)
                 if part == "train":
-                    looks.append(alike)
+                    looks.append(similarity)
                     paths.append((path.relative_to(pictures).as_posix(), kind))
     doubt = np.array(looks) + random.gumbel(0, SPREAD, len(looks))  # a quick look is noisy too
     mistaken = set(np.argsort(-doubt)[: round(wrong * len(paths))].tolist())
@@ -75,8 +75,8 @@ def write_drawings(
     return pictures, table
 
 
-def drawing(kind: int, alike: float, random: np.random.Generator) -> Image.Image:
-    """One picture of class ``kind``; ``alike`` from 0 (typical) to 1 (as the other class of its pair)."""
+def drawing(kind: int, similarity: float, random: np.random.Generator) -> Image.Image:
+    """One picture of class ``kind``; ``similarity`` from 0 (typical) to 1 (as the other class of its pair)."""
     ground, colour = _colours(random)
     side = SIDE * FINER
     picture = Image.new("RGB", (side, side), ground)
@@ -86,7 +86,7 @@ def drawing(kind: int, alike: float, random: np.random.Generator) -> Image.Image
         shade = tuple(int(value) for value in np.clip(ground + random.normal(0, 45, 3), 0, 255))
         shape = draw.ellipse if random.random() < 1 / 2 else draw.rectangle
         shape((left, top, left + width, top + height), fill=shade)
-    second = alike if kind % 2 == 0 else 1 - alike  # 0: the first class of the pair, 1: the second
+    second = similarity if kind % 2 == 0 else 1 - similarity  # 0: the first class of the pair, 1: the second
     _PAIRS[kind // 2](draw, second, colour, ground)
     return _moved(picture, ground, random).resize((SIDE, SIDE), Image.Resampling.BOX)
 

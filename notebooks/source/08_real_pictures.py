@@ -69,8 +69,8 @@ assert off.max() > 4 * wrong / 900  # uniform noise has wrong / 9 % in each plac
 Still(transition_figure({"CIFAR-10N, worst labels": matrix}, names, title=title), alt=title)
 
 # %% [markdown]
-# **What you see.** People confuse what looks alike. A row's mistakes sit in two or three places instead of nine, and in
-# such a place the wrong label can be nearly as common as the right one. And within a class it is the unusual picture
+# **What you see.** People confuse what looks similar. A row's mistakes sit in two or three places instead of nine, and
+# in such a place the wrong label can be nearly as common as the right one. And within a class it is the unusual picture
 # that gets a wrong label, which no matrix says.
 #
 # ## What was run
@@ -235,9 +235,9 @@ guess
 came = {"only the 12 clean": "only-clean", "cross-entropy on all": "cross-entropy"}
 came = {name: np.mean([gdw.run(drawn(m, seed)).accuracy for seed in range(3)]) for name, m in came.items()}
 assert came["only the 12 clean"] > came["cross-entropy on all"] + 3
-for name in ("gdw-tied", "gdw", "co-teaching"):
-    accuracy = np.mean([gdw.run(drawn(name, seed)).accuracy for seed in range(3)])
-    print(f"{style.method_title(name):12} ≈ {accuracy:.0f} %")
+others = {m: [gdw.run(drawn(m, seed)) for seed in range(3)] for m in ("gdw-tied", "gdw", "co-teaching")}
+for name, found in others.items():
+    print(f"{style.method_title(name):12} ≈ {np.mean([history.accuracy for history in found]):.0f} %")
 guess.reveal(came, close=4, unit="%", look="how many wrong labels can a linear layer learn by heart here?")
 
 # %% [markdown]
@@ -250,7 +250,7 @@ lab.view.value = "Labels"
 lab.run()
 
 # %% tags=["reveals"]
-right, wrong = np.mean([gdw.run(drawn("gdw", s))["flow_weight_plain"][-1][:, 0] for s in range(3)], axis=0)
+right, wrong = np.mean([history["flow_weight_plain"][-1][:, 0] for history in others["gdw"]], axis=0)
 print(f"GDW's mean weight on the label's flow, three seeds: right labels ≈ {right:.2f}, wrong ones ≈ {wrong:.2f}")
 assert abs(right - wrong) < 0.1
 
@@ -464,7 +464,7 @@ else:
 # %% [markdown]
 # ## Recap
 #
-# - People confuse what looks alike, and which picture is mislabelled depends on the picture. It is not uniform noise.
+# - People confuse what looks similar, and which picture is mislabelled depends on the picture. It is not uniform noise.
 # - On features of a pretrained network, and with labels that people gave, GDW is above cross-entropy and cannot be told
 #   from tied GDW. Some methods without a weight for anything are as good or better. Compare intervals, not bars.
 # - Settings, above all weight decay, move cross-entropy further than the choice of the method does. A comparison must

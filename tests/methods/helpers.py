@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from gdw import Step
 from gdw.data.pixels import Pixels
 from gdw.data.task import Split
+from gdw.gradients.meta import forward, trainable, virtual_parameters
 
 CLASSES, FEATURES, BATCH = 4, 6, 12
 POINTS = Pixels(scale=1.0, mean=(0.0,), std=(1.0,))
@@ -28,6 +30,18 @@ def make_step(model=None, seed=0, **given):
     images, labels = batch(seed=seed)
     given = {"indices": torch.arange(len(labels)), "meta_batch": batch(5, seed=seed + 100), "lr": 0.5} | given
     return Step(model or small_model(), images, labels, **given)
+
+
+def clean_loss_after(step, weights):
+    """The clean loss after the virtual step with these weights, as the textbook computes it."""
+    parameters = trainable(step.model)
+    gradients = torch.autograd.grad(
+        step.logits, list(parameters.values()), weights * step.flows / len(step), retain_graph=True
+    )
+    frozen = {name: value.detach() for name, value in parameters.items()}
+    ahead = virtual_parameters(frozen, dict(zip(frozen, gradients, strict=True)), dict.fromkeys(frozen, step.lr))
+    images, labels = step.meta_batch
+    return cross_entropy(forward(step.model, ahead, images), labels).item()
 
 
 def labels_task(labels, classes=CLASSES, images=None, meta=None):

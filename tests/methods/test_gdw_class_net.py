@@ -1,13 +1,11 @@
 """GDW with a class-level first stage: V gives each flow a weight, learnt through the exact meta gradient."""
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from gdw.gradients.flows import zero_mean
-from gdw.gradients.meta import forward, trainable, virtual_parameters
 from gdw.methods import GDW, ClassNetGDW
 from gdw.methods.gdw_class_net import flow_inputs
-from tests.methods.helpers import CLASSES, make_step
+from tests.methods.helpers import CLASSES, clean_loss_after, make_step
 
 NUDGE = 1e-6
 
@@ -31,14 +29,7 @@ def clean_loss(step, own):
     hidden = (inputs @ net.linear1.weight.T + net.linear1.bias).relu()
     raw = torch.sigmoid(hidden @ net.linear2.weight.T + net.linear2.bias)[..., 0]
     weights = zero_mean(raw, step.logits.detach(), step.labels).detach()
-    parameters = trainable(step.model)
-    gradients = torch.autograd.grad(
-        step.logits, list(parameters.values()), weights * step.flows / len(step), retain_graph=True
-    )
-    frozen = {name: value.detach() for name, value in parameters.items()}
-    ahead = virtual_parameters(frozen, dict(zip(frozen, gradients, strict=True)), dict.fromkeys(frozen, step.lr))
-    images, labels = step.meta_batch
-    return cross_entropy(forward(step.model, ahead, images), labels).item()
+    return clean_loss_after(step, weights)
 
 
 def test_v_learns_along_the_finite_difference_of_the_clean_loss():

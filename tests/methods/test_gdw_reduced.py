@@ -1,12 +1,10 @@
 """The reduced gradient is the clean loss's derivative with respect to the weights that the constraint leaves free."""
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from gdw.gradients.flows import zero_mean
-from gdw.gradients.meta import forward, trainable, virtual_parameters
 from gdw.methods import GDW, ReducedGDW, TiedGDW
-from tests.methods.helpers import CLASSES, make_step
+from tests.methods.helpers import CLASSES, clean_loss_after, make_step
 
 LR, NUDGE = 0.5, 1e-5
 
@@ -18,14 +16,7 @@ def method(kind):
 def clean_loss(step, free):
     """After a virtual step whose weights satisfy the constraint, whatever the label's own weight says."""
     weights = zero_mean(free, step.logits.detach(), step.labels)
-    parameters = trainable(step.model)
-    gradients = torch.autograd.grad(
-        step.logits, list(parameters.values()), weights * step.flows / len(step), retain_graph=True
-    )
-    frozen = {name: value.detach() for name, value in parameters.items()}
-    ahead = virtual_parameters(frozen, dict(zip(frozen, gradients, strict=True)), dict.fromkeys(frozen, step.lr))
-    images, labels = step.meta_batch
-    return cross_entropy(forward(step.model, ahead, images), labels).item()
+    return clean_loss_after(step, weights)
 
 
 def test_it_is_the_finite_difference_over_the_free_weights():
