@@ -4,8 +4,8 @@
 every scenario and seed; a setting's score is its mean validation accuracy. No test accuracy is read.
 
 ``GDW_DATA=FOLDER python -m benchmarks.choose --spec benchmarks/choose_features.toml --labels TABLE --json FILE`` does
-so on features of pictures, where learning rate, weight decay and epochs are searched too: each method has the same
-number of settings drawn at random from its grid.
+so on features of pictures, and ``--spec benchmarks/choose_digits.toml`` on digits, where learning rate, weight decay
+and epochs are searched too: each method has the same number of settings drawn at random from its grid.
 """
 
 import argparse
@@ -24,9 +24,18 @@ from gdw.training.experiment import Experiment
 from gdw.training.history import History
 
 SPEC = Path(__file__).with_name("choose.toml")
-OWN_KEYS = ("seeds", "scenario", "grid", "common", "draws")
+OWN_KEYS = ("seeds", "scenario", "grid", "grids_of", "common", "draws")
 DRAW_SEED = 0
 DIVERGED = "stopped being finite"  # in the error of a run whose loss did
+
+
+def load_spec(path: Path, labels: str = "") -> dict:
+    """A search's description; ``grids_of`` names a file beside it whose grids it takes too."""
+    spec = tomllib.loads(path.read_text("utf-8").replace("{labels}", labels))
+    if "grids_of" in spec:
+        others = tomllib.loads((path.parent / spec["grids_of"]).read_text("utf-8"))
+        spec["grid"] = spec["grid"] | others["grid"]
+    return spec
 
 
 def settings_of(grid: dict[str, Sequence]) -> Iterator[dict]:
@@ -84,7 +93,8 @@ def searched(spec: dict, config: dict) -> dict:
 def choose(spec: dict, method: str, workers: int | None = None) -> list[dict]:
     """Run one method's grid; its settings with their scores, the best first."""
     experiments = experiments_of(spec, method)
-    histories = tqdm(run_all(experiments, workers=workers), total=len(experiments), desc=method, unit="run")
+    running = run_all(experiments, workers=workers, seeds_at_once=len(spec["seeds"]))
+    histories = tqdm(running, total=len(experiments), desc=method, unit="run")
     return scores([(searched(spec, history.config), _validation_accuracy(history)) for history in histories])
 
 
@@ -107,7 +117,7 @@ def main() -> None:
     parser.add_argument("--labels", default="", help="a table of human labels: {labels} in the spec")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    spec, found = tomllib.loads(options.spec.read_text("utf-8").replace("{labels}", options.labels)), {}
+    spec, found = load_spec(options.spec, options.labels), {}
     spec |= {"dataset": options.dataset} if options.dataset else {}
     for method in options.method or spec["grid"]:
         found[method] = choose(spec, method, options.workers)

@@ -177,13 +177,21 @@ class Step:
     @cached_property
     def problem(self) -> Problem:
         """Virtual step, clean gradient and tangent of this batch, for derivatives of your own (meta.py)."""
+        return self.problem_with(self.meta_batch)
+
+    def problem_with(self, meta_batch: tuple[Tensor, Tensor]) -> Problem:
+        """The same with other labelled images in place of the clean set, which is then not asked.
+
+        Raises:
+            ValueError: the Step has no learning rate; the model drops units and has a compiled tangent pass.
+        """
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         if self.draws_random_numbers and self._tangent_pass is not logit_tangent:
             raise ValueError("the model draws random numbers (dropout), and a compiled tangent pass draws others")
         is_checked = not self._trusted and is_due(self.model, self.images.device)
         return self._problem_type(
-            self.model, self.images, self.logits, self.flows, self.meta_batch, self.lr,
+            self.model, self.images, self.logits, self.flows, meta_batch, self.lr,
             partial(_replay, self._random, self._tape), tangent_pass=self._compared_pass(is_checked),
             virtual=self.virtual, is_checked=is_checked, keeps_graph=self._passes is None,
         )  # fmt: skip
@@ -196,17 +204,18 @@ class Step:
             return own
         return partial(own, first=self.logits.detach())
 
-    def meta_gradient(self, weights: Matrix) -> Matrix:
+    def meta_gradient(self, weights: Matrix, problem: Problem | None = None) -> Matrix:
         """``d L_meta / d weights``: the clean loss after a virtual step with these weights (meta.py).
 
         Args:
             weights: one weight per flow; the virtual step sends ``weights * flows / B`` back through the logits.
+            problem: this step's with other images than the clean ones (``problem_with``).
 
         Raises:
             NoMetaGradient: the model cannot be differentiated this way; the message names the operation and a way.
             PassesDiffer: the model's second forward pass does not repeat its first (agreement.py).
         """
-        return self._derivative(self.problem, weights.detach())
+        return self._derivative(problem or self.problem, weights.detach())
 
     def target_gradient(self, targets: Matrix) -> Matrix:
         """``d L_meta / d targets``: the clean loss after a virtual step on soft targets.

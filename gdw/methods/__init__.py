@@ -19,6 +19,7 @@ from gdw.methods.loss_mixture import LossMixture
 from gdw.methods.elr import ELR
 from gdw.methods.sop import SOP
 from gdw.methods.l2rw import L2RW
+from gdw.methods.fsr import FSR
 from gdw.methods.insw import INSW
 from gdw.methods.mwnet import MWNet
 from gdw.methods.approximate_mwnet import FiniteDifferenceMWNet, FirstOrderMWNet
@@ -30,7 +31,7 @@ from gdw.methods.gdw_class_net import ClassNetGDW
 # isort: on
 
 __all__ = [
-    "ELR", "GCE", "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "MLC", "SOP", "BalancedSoftmax", "CMWNet",
+    "ELR", "FSR", "GCE", "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "MLC", "SOP", "BalancedSoftmax", "CMWNet",
     "ClassBalanced", "ClassNetGDW", "CoTeaching", "CrossEntropy", "FineTune", "FiniteDifferenceMWNet",
     "FirstOrderMWNet", "FocalLoss", "ImportanceReweighting", "LabelSmoothing", "LossMixture", "MWNet", "Method",
     "NoiseLayer", "OnlyClean", "Pooled", "ReducedGDW", "SeesawLoss", "Stage", "TiedGDW",

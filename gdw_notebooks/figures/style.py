@@ -66,6 +66,7 @@ METHODS |= {
     "sop": Look("#661100", LONG, "d", "xx"),
     "cmw-net": Look("#44AA99", DASHDOT, "v", "oo"),
     "mlc": Look("#661100", DOTTED, "X", "++"),
+    "fsr": Look("#999933", LONG, "D", ".."),
 }
 # For all other methods, and for users' methods: Tol's muted colours that are not taken above.
 OTHER_COLORS = ("#332288", "#117733", "#999933", "#AA4499", "#661100")

@@ -28,7 +28,7 @@ def test_every_run_holds_validation_images_out_and_uses_seeds_of_its_own():
 def test_the_best_setting_is_that_of_the_best_validation_accuracy_and_no_test_accuracy_is_read(monkeypatch):
     monkeypatch.setattr(History, "accuracy", property(lambda self: pytest.fail("test accuracy was read")))
 
-    def fake_runs(experiments, workers):
+    def fake_runs(experiments, workers, seeds_at_once):
         for experiment in experiments:
             history = History(experiment.config())
             good = experiment.settings["weight_net_lr"] == 0.01

@@ -1,0 +1,128 @@
+"""FSR: a clean set made of the training set's own instances, those whose loss a virtual step lowers most."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from gdw.gradients.meta import Problem, forward
+from gdw.gradients.step import Step
+from gdw.methods.base import Matrix, register
+from gdw.methods.keeping import KeepsInstances
+from gdw.methods.l2rw import TINY
+from gdw.methods.preparing import count_classes
+from gdw.methods.settings import Number
+
+
+@register
+class FSR(KeepsInstances):
+    """L2RW's weights, but the clean batch is a dictionary: for each class the ``per_class`` best training instances.
+
+    Each batch takes a virtual step with equal weights, ``theta' = theta - lr * mean gradient``. It gives two things:
+
+    - the weights ``w_i = max(0, - d L_dictionary / d w_i)`` at ``theta'``, divided by their sum over the batch;
+    - each instance's margin, ``loss_i(theta) - loss_i(theta')``: how much a step with all others lowers its own loss.
+      A wrong label is contradicted by the rest of the batch, so its margin is small.
+
+    A running mean of the margins is kept for each training instance. Each epoch begins by choosing the dictionary anew:
+    the instances of each observed class with the largest. The labels are the observed ones, and the clean set is never
+    asked. Before ``warm_up`` epochs all weights are equal.
+
+    Feature sharing, the paper's other half, is a choice of derivative here: ``derivative="last-layer"`` moves the last
+    layer alone. On a linear head it changes nothing.
+
+    Left out: momentum in the virtual step, mixup, the pseudo loss and weights averaged by class. The whole dictionary
+    is one batch; the published code draws 200 of its instances for each step. A class with too few instances repeats
+    them.
+
+    Args:
+        per_class: size of the dictionary for each class.
+        warm_up: epochs of equal weights.
+        momentum: of the running mean of margins, in [0, 1]; 0 keeps the last one.
+        total: the sum of a batch's weights, as in L2RW; 1 in the published code.
+
+    Raises:
+        ValueError: ``num_classes`` or ``num_instances`` was not given; ``prepare`` was not called, also after loading
+            a state; the Step's indices are missing or wrong.
+
+    Source: Zhang and Pfister, Learning Fast Sample Re-weighting Without Reward Data, ICCV 2021, and its published code.
+    """
+
+    name, title = "fsr", "FSR"
+    source = "Zhang and Pfister, Learning Fast Sample Re-weighting Without Reward Data, ICCV 2021"
+    rules: ClassVar = {
+        "per_class": Number(1, whole=True), "warm_up": Number(0, whole=True), "momentum": Number(0, 1),
+        "total": Number(0, above_low=True),
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        *args,
+        per_class: int = 20,
+        warm_up: int = 1,
+        momentum: float = 0.9,
+        total: float = 1.0,
+        **kwargs,
+    ):
+        super().__init__(*args, **kwargs)
+        self.num_classes = count_classes(self.name, self.num_classes)
+        self.per_class, self.warm_up, self.momentum, self.total = per_class, warm_up, momentum, total
+        self.task = None
+        self.dictionary: tuple[Tensor, Tensor] | None = None  # images as the model takes them, observed labels
+        self.chosen_for = -1  # the epoch that the dictionary is for
+        self.register_buffer("margins", torch.zeros(self.num_instances))
+
+    def prepare(self, task, model: nn.Module) -> None:
+        self.task = task
+
+    def logit_gradient(self, step: Step) -> Matrix:
+        before = self.of_batch("margins", step)
+        if step.epoch != self.chosen_for:
+            self.dictionary, self.chosen_for = self.choose(step.images), step.epoch
+        equal, problem = torch.ones_like(step.flows), step.problem_with(self.dictionary)
+        gradient = step.meta_gradient(equal, problem).sum(dim=-1, keepdim=True)
+        margins = step.losses - losses_ahead(step, problem, equal)
+        self.write("margins", step, torch.lerp(margins, before, self.momentum))
+        if step.epoch < self.warm_up:
+            return step.flows / len(step)
+        weights = (-gradient).clamp_min(0)
+        return self.total * weights / weights.sum().clamp_min(TINY) * step.flows
+
+    def choose(self, like: Tensor) -> tuple[Tensor, Int[Tensor, "chosen"]]:
+        """A new dictionary, in the precision and on the device of ``like``."""
+        if self.task is None:
+            raise ValueError("fsr chooses its dictionary from the training set: call method.prepare(task, model) first")
+        train = self.task.train
+        margins = self.margins.to(train.labels.device)
+        rows = largest_by_class(margins, train.labels, self.num_classes, self.per_class)
+        images = train.images[rows].to(like.device)
+        return self.task.pixels.normalise(images, like.dtype), train.labels[rows].to(like.device)
+
+    def get_extra_state(self) -> dict:
+        return {"chosen_for": self.chosen_for, "dictionary": self.dictionary}
+
+    def set_extra_state(self, state: dict) -> None:
+        self.chosen_for, self.dictionary = state["chosen_for"], state["dictionary"]
+
+
+def losses_ahead(step: Step, problem: Problem, weights: Matrix) -> Float[Tensor, "batch"]:
+    """The batch's losses after a virtual step with these weights."""
+    ahead = problem.ahead(weights)
+    with torch.no_grad(), problem.replay():
+        logits = forward(step.model, ahead, step.images)
+    return cross_entropy(logits.to(step.losses.dtype), step.labels, reduction="none")
+
+
+def largest_by_class(
+    values: Float[Tensor, "instances"], labels: Int[Tensor, "instances"], num_classes: int, count: int
+) -> Int[Tensor, "chosen"]:
+    """For each class the ``count`` instances with the largest values, the earlier one of equals.
+
+    Returns:
+        Class by class. A class with too few instances repeats them; one with none is left out.
+    """
+    order = values.argsort(descending=True, stable=True)
+    by_class = [order[labels[order] == label] for label in range(num_classes)]
+    return torch.cat([own[torch.arange(count, device=own.device) % len(own)] for own in by_class if len(own)])
