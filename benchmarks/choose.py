@@ -9,13 +9,14 @@ and epochs are searched too: each method has the same number of settings drawn a
 """
 
 import argparse
+import csv
 import itertools
 import json
 import random
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 from tqdm import tqdm
 
@@ -98,6 +99,27 @@ def choose(spec: dict, method: str, workers: int | None = None) -> list[dict]:
     return scores([(searched(spec, history.config), _validation_accuracy(history)) for history in histories])
 
 
+def table_row(spec: dict, method: str, rows: Sequence[dict]) -> dict[str, str]:
+    """A method's line in a table of settings: the best setting, and what the search's scores are."""
+    best, common = rows[0]["settings"], spec.get("common", {})
+    parts = {"plan": {name: best[name] for name in common}, "own": {n: v for n, v in best.items() if n not in common}}
+    scores = [row["validation"] for row in rows]
+    numbers = {"best": scores[0], "second": scores[1], "median": median(scores), "worst": scores[-1]}
+    return (
+        {"method": method}
+        | {name: ", ".join(f"{key} {value:g}" for key, value in part.items()) or "–" for name, part in parts.items()}
+        | {name: f"{value:.2f}" for name, value in numbers.items()}
+    )
+
+
+def write_table(path: Path, rows: Sequence[dict[str, str]]) -> None:
+    """As CSV, in the order of the rows."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def _validation_accuracy(history: History) -> float:
     """In percent; 0 for a run that diverged. Any other error ends the search: scores without that run would mislead."""
     if history.error is None:
@@ -116,6 +138,7 @@ def main() -> None:
     parser.add_argument("--dataset", help="a folder of pictures, in place of the spec's data set")
     parser.add_argument("--labels", default="", help="a table of human labels: {labels} in the spec")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="a line for each method: the best setting, and scores")
     options = parser.parse_args()
     spec, found = load_spec(options.spec, options.labels), {}
     spec |= {"dataset": options.dataset} if options.dataset else {}
@@ -125,6 +148,8 @@ def main() -> None:
             print(f"{method:12} {row['validation']:6.2f} %  {row['settings']}")
         if options.json:
             options.json.write_text(json.dumps({"spec": spec, "scores": found}, indent=1) + "\n", "utf-8")
+        if options.csv:
+            write_table(options.csv, [table_row(spec, name, rows) for name, rows in found.items()])
 
 
 if __name__ == "__main__":

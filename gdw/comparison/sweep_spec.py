@@ -12,7 +12,8 @@ from gdw.methods import method_class
 from gdw.training.experiment import Experiment
 
 SCENARIO_FIELDS = ("noise", "rate", "imbalance", "imbalance_kind", "meta_per_class")
-OWN_KEYS = ("methods", "scenarios", "seeds", "settings")
+OWN_KEYS = ("methods", "scenarios", "seeds", "settings", "plans")
+PLAN_FIELDS = ("lr", "weight_decay", "momentum", "epochs", "batch_size")
 COMMON_FIELDS = tuple(field.name for field in fields(Experiment) if field.name not in ("method", "seed", "settings"))
 
 
@@ -30,6 +31,8 @@ def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str]
         imbalance = 1.0
         [settings.gdw]                      # a method's own, on top of the preset's
         step_size = 0.3
+        [plans.cross-entropy]               # learning rate, weight decay, epochs ... of one method, where they differ
+        lr = 0.02
 
     Args:
         seeds: this many, from 0, instead of the file's.
@@ -59,15 +62,18 @@ def experiments_of(
     _check_names("key of a sweep", spec, [*COMMON_FIELDS, *OWN_KEYS])
     common = {name: value for name, value in spec.items() if name not in OWN_KEYS}
     settings = _table("settings", spec.get("settings", {}))
+    plans = _table("plans", spec.get("plans", {}))
     names = list(methods or _list_of("methods", spec.get("methods", []), "names of methods"))
-    for name in [*names, *settings]:
+    for name in [*names, *settings, *plans]:
         method_class(name)
     for name, own in settings.items():
         _table(f"settings.{name}", own)
+    for name, own in plans.items():
+        _check_names(f"key of plans.{name}", _table(f"plans.{name}", own), PLAN_FIELDS)
     if not names:
         raise ValueError('the sweep names no method: give it methods = ["gdw", ...]')
     experiments = [
-        Experiment(**{**common, **scenario, "method": name, "seed": seed, "settings": settings.get(name, {})})
+        Experiment(**(common | plans.get(name, {}) | scenario), method=name, seed=seed, settings=settings.get(name, {}))
         for seed in _seeds(spec.get("seeds", 1) if seeds is None else seeds)
         for scenario in scenarios_of(spec)
         for name in dict.fromkeys(names)

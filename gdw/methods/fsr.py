@@ -40,7 +40,7 @@ class FSR(KeepsInstances):
     Args:
         per_class: size of the dictionary for each class.
         warm_up: epochs of equal weights.
-        momentum: of the running mean of margins, in [0, 1]; 0 keeps the last one.
+        momentum: of the running mean of margins, in [0, 1]; 0, as in the published code, keeps the last one.
         total: the sum of a batch's weights, as in L2RW; 1 in the published code.
 
     Raises:
@@ -62,7 +62,7 @@ class FSR(KeepsInstances):
         *args,
         per_class: int = 20,
         warm_up: int = 1,
-        momentum: float = 0.9,
+        momentum: float = 0.0,
         total: float = 1.0,
         **kwargs,
     ):

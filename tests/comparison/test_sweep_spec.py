@@ -37,6 +37,11 @@ GOOD = {"methods": ["cross-entropy"], "epochs": 1}
         ({"settings": 3}, "settings must be a table"),
         ({"settings": {"gdw": 3}}, "settings.gdw must be a table"),
         ({"settings": {"gwd": {}}}, "did you mean 'gdw'"),
+        ({"plans": 3}, "plans must be a table"),
+        ({"plans": {"gdw": 3}}, "plans.gdw must be a table"),
+        ({"plans": {"gwd": {}}}, "did you mean 'gdw'"),
+        ({"plans": {"gdw": {"epoch": 3}}}, "unknown key of plans.gdw 'epoch'; did you mean 'epochs'"),
+        ({"plans": {"gdw": {"noise": "flip"}}}, "unknown key of plans.gdw 'noise'"),
         ({"epochs": [3]}, "epochs must be a whole number"),
         ({"dataset": {}}, "dataset must be a name"),
     ],
@@ -44,6 +49,13 @@ GOOD = {"methods": ["cross-entropy"], "epochs": 1}
 def test_a_wrong_spec_is_refused_in_a_sentence(change, message):
     with pytest.raises(ValueError, match=message):
         experiments_of(GOOD | change)
+
+
+def test_a_plan_is_of_one_method_and_comes_before_what_all_share():
+    spec = {"methods": ["gdw", "mwnet"], "epochs": 1, "plans": {"mwnet": {"lr": 0.02, "epochs": 3}}}
+    ours, theirs = experiments_of(spec)
+    assert (ours.lr, ours.epochs) == (gdw.Experiment(epochs=1).lr, 1)
+    assert (theirs.lr, theirs.epochs) == (0.02, 3)
 
 
 def test_equal_scenarios_run_once():
@@ -66,7 +78,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = st.sampled_from(["methods", "seeds", "scenarios", "settings", "rate", "capture", "dataset", "epochs"])
+KEYS = st.sampled_from(["methods", "seeds", "scenarios", "settings", "plans", "rate", "capture", "dataset", "epochs"])
 
 
 @given(st.dictionaries(KEYS, JSON, max_size=4))
