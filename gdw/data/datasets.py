@@ -54,7 +54,7 @@ def _published(name: str) -> Callable[[Path | None], Dataset]:
     return load
 
 
-def _cifar10_folder(root: Path | None, image_size: int | None = None) -> Dataset:
+def _cifar10_folder(root: Path | None, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
     """CIFAR-10's pictures as an image folder: whatever was done to them on the way, they are not called CIFAR-10."""
     from gdw.data.folder import load_folder
     from gdw.data.published import data_root
@@ -63,7 +63,7 @@ def _cifar10_folder(root: Path | None, image_size: int | None = None) -> Dataset
     folder = data_root(root)
     if not (folder.is_dir() and "train" in split_folders(folder)):
         raise FileNotFoundError(f"no train/<class>/... in {folder}: let GDW_DATA name the folder that holds it")
-    return replace(load_folder(folder, image_size), name="cifar10-folder")
+    return replace(load_folder(folder, image_size, seen_at), name="cifar10-folder")
 
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
@@ -94,7 +94,10 @@ def check_dataset_name(name: "str | os.PathLike[str]") -> str:
 
 
 def load_dataset(
-    name_or_path: str | Path, root: str | Path | None = None, image_size: int | None = None
+    name_or_path: str | Path,
+    root: str | Path | None = None,
+    image_size: int | None = None,
+    seen_at: int | None = None,
 ) -> Dataset:
     """A data set by name, or an image folder by path.
 
@@ -106,6 +109,8 @@ def load_dataset(
             variable ``GDW_DATA`` names, else ``~/.cache/gdw``.
         image_size: height and width of a folder's pictures in pixels; default their own if all are of one
             size, else 32.
+        seen_at: of a network that will see a folder's pictures: they are then read no smaller than it sees them, and
+            no larger (:func:`gdw.data.folder.decode`). Pictures of a published set have a size of their own.
 
     Raises:
         ValueError: an unknown name; a folder that is empty, has one class or holds broken pictures; a size for
@@ -113,22 +118,24 @@ def load_dataset(
         FileNotFoundError: no such folder; or a published set that is not on disk and cannot be downloaded.
     """
     source = (str(name_or_path), image_size)
-    return replace(_load(name_or_path, root, image_size), source=source)
+    return replace(_load(name_or_path, root, image_size, seen_at), source=source)
 
 
-def _load(name_or_path: str | Path, root: str | Path | None, image_size: int | None) -> Dataset:
+def _load(
+    name_or_path: str | Path, root: str | Path | None, image_size: int | None, seen_at: int | None
+) -> Dataset:
     if str(name_or_path) in DATASETS:
         load, root = DATASETS[str(name_or_path)], None if root is None else Path(root).expanduser()
-        if image_size is None:
-            return load(root)
-        if load is not _cifar10_folder:
+        if load is _cifar10_folder:
+            return load(root, image_size, seen_at)
+        if image_size is not None:
             raise ValueError(f"image_size is for folders of pictures; {name_or_path} has a size of its own")
-        return load(root, image_size)
+        return load(root)
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
         from gdw.data.folder import load_folder
 
-        return load_folder(folder, image_size)
+        return load_folder(folder, image_size, seen_at)
     if folder.exists():
         raise ValueError(f"{folder} is a file: a data set is read from a folder of pictures")
     if isinstance(name_or_path, Path) or any(mark in str(name_or_path) for mark in PATH_MARKS):

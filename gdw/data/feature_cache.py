@@ -1,7 +1,6 @@
 """Features on disk: each picture's are found again by the hash of the picture; a failing disk never costs an answer."""
 
 import hashlib
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,10 +11,11 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from gdw.data.kept import TEMPORARY, checksum, put
+
 KEY_BYTES = 16  # of a picture's hash: two different pictures of a billion share one with a chance of 1 in 10^21
 LOCK_SECONDS = 600  # how long another process may take for one chunk; after that both compute
 ENDING = ".safetensors"
-TEMPORARY = ".partial"
 
 
 def picture_keys(pictures: Shaped[Tensor, "pictures *shape"], scale: float) -> list[bytes]:
@@ -77,12 +77,12 @@ class FeatureCache:
             return
         table = torch.from_numpy(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES).copy())
         tensors = {"keys": table, "features": features}
-        checksums = {f"{name} checksum": _checksum(tensor) for name, tensor in tensors.items()}
+        checksums = {f"{name} checksum": checksum(tensor) for name, tensor in tensors.items()}
         data = save(tensors, checksums | {"weights": weights})
         name = hashlib.blake2b(b"".join(keys) + weights.encode(), digest_size=KEY_BYTES).hexdigest()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write(self.folder / f"{name}{ENDING}", data)
+            put(self.folder / f"{name}{ENDING}", lambda temporary: temporary.write_bytes(data))
         except OSError as error:
             self._warn("write", f"features cannot be kept in {self.folder} ({error.strerror or error}); the next start "
                        "computes them again")  # fmt: skip
@@ -129,7 +129,7 @@ class FeatureCache:
             with safe_open(file, "pt") as stored:
                 said = stored.metadata() or {}
                 read = {name: stored.get_tensor(name) for name in names}
-            if any(_checksum(tensor) != said[f"{name} checksum"] for name, tensor in read.items()):
+            if any(checksum(tensor) != said[f"{name} checksum"] for name, tensor in read.items()):
                 raise ValueError("other bytes than were written")
             return read | {"weights": said["weights"]}
         except FileNotFoundError:  # another process removed it
@@ -147,24 +147,3 @@ class FeatureCache:
         if kind not in self._warned:
             self._warned.add(kind)
             warnings.warn(message, stacklevel=2)
-
-
-def _checksum(tensor: Tensor) -> str:
-    """Of shape, type and bytes: safetensors itself has none."""
-    total = hashlib.blake2b(f"{tuple(tensor.shape)} {tensor.dtype}".encode(), digest_size=16)
-    total.update(tensor.contiguous().numpy())
-    return total.hexdigest()
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Write a temporary file next to it, then rename it: the file is there whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=TEMPORARY, delete=False) as temporary:
-        try:
-            temporary.write(data)
-            temporary.close()
-            Path(temporary.name).replace(file)
-        except BaseException:
-            temporary.close()
-            with suppress(OSError):
-                Path(temporary.name).unlink()
-            raise

@@ -1,6 +1,5 @@
 """Frozen features: each picture becomes the output of a pretrained network, computed once and kept on disk."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.feature_cache import FeatureCache, picture_keys
+from gdw.data.kept import cache_folder
 from gdw.data.pixels import Pixels
 from gdw.data.pretrained import (
     LITE0,
@@ -79,7 +79,7 @@ def with_features(
     views = {(part, 0): images for part, images in stored.items()}
     if mirrored:
         views |= {(part, 1): images.flip(-1) for part, images in stored.items()}
-    extraction = _Extraction(network, size, scale, _cache_folder(cache), device, progress)
+    extraction = _Extraction(network, size, scale, cache_folder(cache), device, progress)
     found = dict(zip(views, extraction.run(list(views.values())), strict=True))
     changed = {}
     for part, pictures in stored.items():
@@ -180,17 +180,6 @@ def _check(dataset: Dataset) -> None:
             f"{dataset.name}: pictures must lie in 0 ... {scale:g}, the scale of their pixels, got {low:g} to "
             f"{high:g}; give the data set its own, such as Pixels(scale=255)"
         )
-
-
-def _cache_folder(cache: Path | None) -> Path | None:
-    """Where features are kept; None where this user has no home."""
-    if cache is not None:
-        return Path(cache).expanduser()
-    named = os.environ.get("GDW_CACHE")
-    try:
-        return Path(named).expanduser() if named else Path.home() / ".cache" / "gdw" / "features"
-    except RuntimeError:
-        return None
 
 
 def _resolved(device: torch.device | str) -> torch.device:

@@ -12,8 +12,10 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from gdw.data.dataset import Dataset
-from gdw.data.picture import BrokenPictureError, huge_pictures_refused, read_picture
+from gdw.data.picture import BrokenPictureError, huge_pictures_refused, read_picture, size_of
+from gdw.data.picture_cache import kept
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
+from gdw.data.pretrained import SMALL_PICTURE
 from gdw.data.scan import scan
 
 COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
@@ -33,18 +35,19 @@ class SeveralSizesError(Exception):
     """A picture is not of the size that the others are."""
 
 
-def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
+def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
     """The data set in ``class/...``, or in ``train/class/...`` with ``val/...`` and ``test/...``; in colour.
 
     Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each
-    is resized. Means and deviations of the channels are those of the training pictures; training pictures are
-    flipped and shifted by up to an eighth of their size. A folder of CIFAR-10's classes in CIFAR's size takes the
-    published numbers. Runs on it then follow the published protocol.
+    is resized (``decode``). Means and deviations of the channels are those of the training pictures; training
+    pictures are flipped and shifted by up to an eighth of their size. A folder of CIFAR-10's classes in CIFAR's size
+    takes the published numbers. Runs on it then follow the published protocol.
 
     Args:
         folder: see :func:`gdw.data.scan.scan`; its classes are numbered in natural order (2 before 10). What is
             passed over is reported in one warning and kept in the data set's ``notes``.
         image_size: height and width in pixels.
+        seen_at: see ``decode``.
 
     Raises:
         ValueError: an empty folder, one class, a class without a picture, broken pictures, splits whose classes
@@ -52,8 +55,10 @@ def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
     """
     require_size(image_size)
     found = scan(folder)
-    say(folder, found.notes)
-    images = decode([file for files, _ in found.splits.values() for file in files], image_size)
+    files = [file for theirs, _ in found.splits.values() for file in theirs]
+    images = decode(files, image_size, seen_at)
+    notes = found.notes + (reduced(files, images) if image_size is None and seen_at is None else ())
+    say(folder, notes)
     parts = images.split([len(labels) for _, labels in found.splits.values()])
     fields = {}
     for split, part, (files, labels) in zip(found.splits, parts, found.splits.values(), strict=True):
@@ -65,8 +70,22 @@ def load_folder(folder: Path, image_size: int | None = None) -> Dataset:
         found.class_names,
         **fields,
         pixels=_published_pixels(found.class_names, images) or channel_statistics(parts[0]),
-        notes=found.notes,
+        notes=notes,
     )
+
+
+def reduced(files: list[Path], images: UInt8[Tensor, "images 3 height width"]) -> tuple[str, ...]:
+    """A note where the pictures of several sizes were larger than they are now: nobody asked for that."""
+    height, width = images.shape[2:]
+    largest = max((max(size) for size in map(size_of, _sample(files)) if size is not None), default=0)
+    if (height, width) != (COMMON_SIZE, COMMON_SIZE) or largest <= COMMON_SIZE:
+        return ()
+    return (f"pictures of several sizes, up to {largest} pixels, are read at {height} x {width}: image_size=... keeps "
+            "more of them",)  # fmt: skip
+
+
+def _sample(files: list[Path]) -> list[Path]:
+    return files[:: max(1, len(files) // PEEK)]
 
 
 def say(folder: Path, notes: tuple[str, ...], stacklevel: int = 5) -> None:
@@ -81,28 +100,46 @@ def require_size(image_size: int | None) -> None:
         raise ValueError(f"image_size must be at least 1 pixel, got {image_size}")
 
 
-def decode(files: list[Path], image_size: int | None) -> UInt8[Tensor, "images 3 height width"]:
+def decode(
+    files: list[Path], image_size: int | None, seen_at: int | None = None
+) -> UInt8[Tensor, "images 3 height width"]:
     """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
+
+    Args:
+        seen_at: height and width in pixels at which a network will see the pictures. Without ``image_size``, pictures
+            of several sizes and pictures larger than 64 pixels are read in this size: no detail that the network could
+            see is lost, and no larger copy is held.
 
     Raises:
         ValueError: broken pictures; names the first ten and counts the others.
     """
+    import PIL
+
+    rule = f"{image_size} {seen_at} Pillow {PIL.__version__}"
+    return kept(files, rule, lambda: _decoded(files, image_size, seen_at))
+
+
+def _decoded(
+    files: list[Path], image_size: int | None, seen_at: int | None
+) -> UInt8[Tensor, "images 3 height width"]:
     with huge_pictures_refused():
         if image_size is None:
-            size = _one_size(files)
+            size = _one_size(files, None if seen_at is None else SMALL_PICTURE)
             if size is not None:
                 try:
                     return _decode_all(files, size, resize=False)
                 except SeveralSizesError:
                     pass
-            image_size = COMMON_SIZE
+            image_size = seen_at or COMMON_SIZE
         return _decode_all(files, (image_size, image_size), resize=True)
 
 
-def _one_size(files: list[Path]) -> tuple[int, int] | None:
-    """Height and width that a sample of the pictures shares; None where they differ."""
-    sizes = set()
-    for file in files[:: max(1, len(files) // PEEK)]:
+def _one_size(files: list[Path], largest: int | None) -> tuple[int, int] | None:
+    """Height and width that a sample of the pictures shares; None where they differ, or one is above ``largest``."""
+    sample, sizes = _sample(files), set()
+    if largest is not None and any(max(size) > largest for size in map(size_of, sample) if size is not None):
+        return None  # without reading a large picture
+    for file in sample:
         with suppress(BrokenPictureError):  # named later, with all the others
             sizes.add(read_picture(file).shape[:2])
     return sizes.pop() if len(sizes) == 1 else None

@@ -5,14 +5,18 @@ from pathlib import Path
 import torch
 
 from gdw.data.dataset import Dataset
-from gdw.data.folder import channel_statistics, decode, require_size, say
+from gdw.data.folder import channel_statistics, decode, reduced, require_size, say
 from gdw.data.human_labels import chosen_column
 from gdw.data.label_table import match, read_table
 from gdw.data.scan import natural_key, pictures_below
 
 
 def load_table(
-    folder: str | Path, table: str | Path, column: str | None = None, image_size: int | None = None
+    folder: str | Path,
+    table: str | Path,
+    column: str | None = None,
+    image_size: int | None = None,
+    seen_at: int | None = None,
 ) -> Dataset:
     """Pictures in a folder, at any depth, with the labels that a table gives them.
 
@@ -25,6 +29,7 @@ def load_table(
             classes are the words in the column, in natural order (2 before 10).
         column: which column; by default as for ``human:PATH`` (:mod:`gdw.data.human_labels`).
         image_size: height and width in pixels; default the pictures' own if all are of one size, else 32.
+        seen_at: of a network that will see the pictures (:func:`gdw.data.folder.decode`).
 
     Raises:
         ValueError: see :func:`gdw.data.label_table.read_table`; a path of no picture or twice; an empty label; fewer
@@ -44,14 +49,16 @@ def load_table(
     if without := len(paths) - len(known):
         first = next(path for path, row in zip(paths, chosen, strict=True) if row is None)
         notes += (f"passed over {without} as not in {rows.path.name} (first: {first})",)
-    say(folder, notes, stacklevel=3)
     words = [rows.columns[column][chosen[place]] for place in known]
     if "" in words:
         raise ValueError(f"{rows.path}: {paths[known[words.index('')]]} has no label in column {column}")
     names = tuple(sorted(set(words), key=natural_key))
     if len(names) < 2:
         raise ValueError(f"{rows.path}: column {column} needs at least 2 classes, got {', '.join(names) or 'none'}")
-    images = decode([files[place] for place in known], image_size)
+    images = decode([files[place] for place in known], image_size, seen_at)
+    if image_size is None and seen_at is None:
+        notes += reduced([files[place] for place in known], images)
+    say(folder, notes, stacklevel=3)
     return Dataset(
         folder.resolve().name,
         names,

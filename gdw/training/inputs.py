@@ -30,11 +30,13 @@ def dataset_of(
     e = experiment
     if dataset is not None and dataset.source == source_of(e):
         return dataset
-    found = dataset or load_dataset(e.dataset, image_size=e.image_size)
     if e.features is None:
-        return found
+        return dataset or load_dataset(e.dataset, image_size=e.image_size)
     from gdw.data.features import with_features
+    from gdw.data.pretrained import own_size
 
+    seen_at = e.features_size or own_size(e.features)
+    found = dataset or load_dataset(e.dataset, image_size=e.image_size, seen_at=seen_at)
     made = with_features(
         found, e.features, image_size=e.features_size, mirrored=e.mirrored, device=e.device, progress=progress
     )

@@ -45,7 +45,7 @@ own = None  # such as "~/pictures", with cats/..., dogs/..., at least 30 picture
 work = Path(tempfile.mkdtemp())  # with a folder of your own, better one that stays: the decisions are kept there
 truth = {} if own else write_digits(work / "digits")
 folder = Path(own).expanduser() if own else work / "digits"
-dataset = gdw.load_dataset(str(folder))
+dataset = gdw.load_dataset(str(folder), seen_at=224)  # photos are read at the size in which the network sees them
 print(f"{len(dataset.paths)} pictures in {len(dataset.class_names)} folders")
 
 # %%

@@ -7,7 +7,10 @@ from PIL import Image
 
 from gdw.data import folder as folder_module
 from gdw.data.datasets import load_dataset
+from gdw.data.pretrained import LITE0
 from gdw.data.task import make_task
+from gdw.training.experiment import Experiment
+from gdw.training.inputs import dataset_of
 
 
 def picture(path, shade=0, size=(16, 16), mode="RGB"):
@@ -75,7 +78,8 @@ def test_every_kind_becomes_colour(pets, ending, mode):
 
 def test_several_sizes_become_one(pets):
     picture(pets / "dog" / "wide.png", 50, size=(64, 16))
-    assert load_dataset(pets).images.shape == (9, 3, 32, 32)
+    with pytest.warns(UserWarning, match="several sizes, up to 64 pixels, are read at 32 x 32: image_size"):
+        assert load_dataset(pets).images.shape == (9, 3, 32, 32)
     assert load_dataset(pets, image_size=8).images.shape == (9, 3, 8, 8)
 
 
@@ -222,3 +226,38 @@ def test_val_is_the_validation_set_of_a_task(tmp_path):
         assert torch.equal(whole.source_indices[name], some.source_indices[name])
     with pytest.raises(ValueError, match="class cat has only 5 validation images: too few for validation_per_class 6"):
         make_task(data, validation_per_class=6)
+
+
+def test_pictures_for_a_network_are_read_at_the_size_in_which_it_sees_them(pets):
+    assert load_dataset(pets, seen_at=48).images.shape[2:] == (16, 16)  # small and of one size: as they are
+    picture(pets / "cat" / "wide.png", size=(90, 60))
+    assert load_dataset(pets, seen_at=48).images.shape[2:] == (48, 48)
+    assert load_dataset(pets, seen_at=48, image_size=20).images.shape[2:] == (20, 20)
+    for name in ("cat", "dog"):
+        for file in (pets / name).iterdir():
+            picture(file, size=(100, 100))
+    assert load_dataset(pets, seen_at=48).images.shape[2:] == (48, 48)  # of one size, but larger than it sees
+
+
+def test_features_of_large_pictures_are_not_those_of_small_copies(pets, monkeypatch):
+    seen = []
+
+    def looked_at(data, *_, **__):
+        seen.append(data.images.shape)
+        return data
+
+    monkeypatch.setattr("gdw.data.features.with_features", looked_at)
+    picture(pets / "cat" / "wide.png", size=(300, 260))
+    dataset_of(Experiment(dataset=str(pets), features=LITE0))
+    dataset_of(Experiment(dataset=str(pets), features=LITE0, features_size=96))
+    dataset_of(Experiment(dataset=str(pets), features=LITE0, image_size=40))
+    assert [tuple(shape[2:]) for shape in seen] == [(224, 224), (96, 96), (40, 40)]
+
+
+def test_a_reduction_that_nobody_asked_for_is_said(pets):
+    picture(pets / "cat" / "wide.png", size=(90, 60))
+    with pytest.warns(UserWarning, match="several sizes, up to 90 pixels, are read at 32 x 32: image_size"):
+        data = load_dataset(pets)
+    assert len(data.notes) == 1
+    assert load_dataset(pets, image_size=32).notes == ()
+    assert load_dataset(pets, seen_at=32).notes == ()

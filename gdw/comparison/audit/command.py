@@ -8,11 +8,11 @@ from tqdm import tqdm
 
 from gdw.comparison.audit.by_method import check_ranking
 from gdw.comparison.audit.heads import FOLDS
-from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures, picture_size, read_confirmed
+from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures, read_confirmed
 from gdw.comparison.audit.output import check_outputs
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.audit.run import SHOWN, Audit, audit
-from gdw.data.pretrained import LITE0
+from gdw.data.pretrained import LITE0, own_size
 from gdw.errors import require_package, whole_number
 
 PIXELS = "pixels"  # instead of a network's name: the pictures themselves
@@ -53,10 +53,10 @@ def audit_folder(options: argparse.Namespace) -> str:
     confirmed = {} if options.confirmed is None else read_confirmed(options.confirmed, listing)
     check_ranking(options.ranking, options.method, bool(confirmed))
     check_counts(listing.labels, confirmed, listing.class_names, options.folds)
-    size = picture_size(listing, network, options.features_size)
+    seen_at = None if network is None else options.features_size or own_size(network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
-        dataset = load_pictures(options.folder, options.labels, options.column, size)
+        dataset = load_pictures(options.folder, options.labels, options.column, seen_at)
     found = audit(
         dataset, confirmed, features=network, features_size=options.features_size, ranking=options.ranking,
         method=options.method, folds=options.folds, seed=options.seed, progress=_Bars(),

@@ -12,15 +12,12 @@ from gdw.data.dataset import Dataset
 from gdw.data.folder import load_folder
 from gdw.data.human_labels import chosen_column
 from gdw.data.label_table import Table, class_numbers, match, read_table
-from gdw.data.picture import size_of
-from gdw.data.pretrained import SMALL_PICTURE, own_size
 from gdw.data.scan import natural_key, pictures_below, scan
 from gdw.data.table import load_table
 from gdw.errors import unknown, whole_number
 
 LEAST_CONFIRMED = 2  # pictures of each class, if any are confirmed
 CONFIRMED_COLUMNS = ("label", "confirmed", "confirmed_label")  # tried in this order
-PEEK = 100  # pictures whose size is looked at
 
 
 @dataclass(frozen=True)
@@ -77,27 +74,15 @@ def _list_table(folder: Path, path: Path, column: str | None) -> Listing:
     return Listing(tuple(listed), _relative(listed, folder), labels, names)
 
 
-def load_pictures(folder: Path, table: Path | None, column: str | None, size: int | None) -> Dataset:
-    """The data set: its labels are the observed ones."""
-    if table is None:
-        return load_folder(folder, size)
-    return load_table(folder, table, column, size)
+def load_pictures(folder: Path, table: Path | None, column: str | None, seen_at: int | None) -> Dataset:
+    """The data set: its labels are the observed ones.
 
-
-def picture_size(listing: Listing, network: str | None, features_size: int | None = None) -> int | None:
-    """Height and width in pixels at which pictures are read: no larger than the network sees them.
-
-    None keeps small pictures as they are, if all are of one size.
-
-    Raises:
-        ValueError: an unknown network, with the nearest name.
+    Args:
+        seen_at: height and width in pixels at which a network will see the pictures; None if none will.
     """
-    if network is None:
-        return None
-    size = features_size or own_size(network)  # first: it refuses an unknown name
-    sizes = {size_of(file) for file in listing.files[:: max(1, len(listing.files) // PEEK)]} - {None}
-    same = len(sizes) == 1 and max(max(sizes)) <= SMALL_PICTURE
-    return None if same else size
+    if table is None:
+        return load_folder(folder, seen_at=seen_at)
+    return load_table(folder, table, column, seen_at=seen_at)
 
 
 def read_confirmed(path: Path, listing: Listing) -> dict[int, int]:

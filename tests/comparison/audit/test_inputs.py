@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from gdw.comparison.audit import inputs
-from gdw.comparison.audit.inputs import check_counts, confirmed_of, list_folder, picture_size, read_confirmed
+from gdw.comparison.audit.inputs import check_counts, confirmed_of, list_folder, read_confirmed
 from gdw.data.dataset import Dataset
 
 
@@ -93,16 +93,10 @@ def test_too_few_pictures_of_a_class_are_refused():
         check_counts(labels, {0: 0, 1: 1, 6: 1, 7: 0}, ("cat", "dog"), 4 + 1)
 
 
-def test_pictures_are_read_at_the_size_of_the_network(tmp_path, pets):
-    small = list_folder(pets)
-    assert picture_size(small, None) is None
-    assert picture_size(small, "tf_efficientnet_lite0") is None  # all are 8 x 8
+def test_pictures_are_read_at_the_size_of_the_network(pets):
+    assert inputs.load_pictures(pets, None, None, 224).images.shape[2:] == (8, 8)  # small, and of one size
     Image.new("L", (300, 200), 0).save(pets / "cat" / "large.png")
-    mixed = list_folder(pets)
-    assert picture_size(mixed, "tf_efficientnet_lite0") == 224
-    assert picture_size(mixed, "tf_efficientnet_lite0", 160) == 160
-    with pytest.raises(ValueError, match=r"unknown network 'resnet18x'; did you mean '.*resnet"):
-        picture_size(mixed, "resnet18x")
+    assert inputs.load_pictures(pets, None, None, 224).images.shape[2:] == (224, 224)
 
 
 def test_confirmed_pictures_from_python():

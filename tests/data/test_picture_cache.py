@@ -1,0 +1,144 @@
+"""Decoded pictures on disk: found again, decoded again when a file has changed, whatever the disk does."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from gdw.data import folder, kept, picture_cache
+from gdw.data.datasets import load_dataset
+
+COUNT = 6
+
+
+@pytest.fixture
+def decoded(monkeypatch, tmp_path):
+    """How many pictures were decoded; small and fresh folders are kept too."""
+    monkeypatch.setattr(picture_cache, "FEWEST", COUNT)
+    monkeypatch.setattr(picture_cache, "SETTLED", -60.0)
+    monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
+    counted, own = [], folder._decode_all
+
+    def counting(files, *given, **named):
+        counted.append(len(files))
+        return own(files, *given, **named)
+
+    monkeypatch.setattr(folder, "_decode_all", counting)
+    return counted
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for place in range(COUNT):
+        file = tmp_path / "pets" / ("cat", "dog")[place % 2] / f"{place}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (10 * place, 0, 0)).save(file)
+    return tmp_path / "pets"
+
+
+def shades(data):
+    return sorted(data.images[:, 0, 0, 0].tolist())
+
+
+def kept_file(tmp_path):
+    (file,) = (tmp_path / "cache" / "pictures").iterdir()
+    return file
+
+
+def test_a_second_start_decodes_nothing(pets, decoded):
+    first, second = load_dataset(pets), load_dataset(pets)
+    assert decoded == [COUNT]
+    assert torch.equal(first.images, second.images)
+    assert second.images.dtype == torch.uint8
+    assert first.paths == second.paths
+
+
+def test_a_changed_picture_is_seen_even_with_its_old_time_and_size(pets, decoded):
+    load_dataset(pets)
+    file = pets / "cat" / "0.png"
+    before = file.stat()
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(file)
+    content = file.read_bytes() + b"\0" * max(0, before.st_size - file.stat().st_size)
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert shades(load_dataset(pets)) == [10, 20, 30, 40, 50, 200]
+
+
+def test_a_new_a_lost_and_a_renamed_picture_are_seen(pets, decoded):
+    load_dataset(pets)
+    Image.new("RGB", (8, 8), (240, 0, 0)).save(pets / "cat" / "new.png")
+    assert shades(load_dataset(pets))[-1] == 240
+    (pets / "cat" / "0.png").unlink()
+    assert shades(load_dataset(pets)) == [10, 20, 30, 40, 50, 240]
+    (pets / "cat" / "2.png").rename(pets / "dog" / "2.png")
+    assert load_dataset(pets).labels.tolist() == [0, 0, 1, 1, 1, 1]
+    assert decoded == [COUNT, COUNT + 1, COUNT, COUNT]
+
+
+def test_each_size_is_kept_by_itself_and_a_folder_has_one_file_for_it(pets, decoded, tmp_path):
+    assert load_dataset(pets, image_size=4).images.shape[2:] == (4, 4)
+    assert load_dataset(pets).images.shape[2:] == (8, 8)
+    assert load_dataset(pets, image_size=4).images.shape[2:] == (4, 4)
+    assert decoded == [COUNT, COUNT]
+    Image.new("RGB", (8, 8), (240, 0, 0)).save(pets / "cat" / "0.png")
+    load_dataset(pets), load_dataset(pets, image_size=4)
+    assert len(list((tmp_path / "cache" / "pictures").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-5], lambda content: content[:-1] + b"\x07", lambda content: b"junk"]
+)
+def test_a_damaged_file_costs_time_and_a_warning(pets, decoded, tmp_path, damage):
+    first = load_dataset(pets)
+    file = kept_file(tmp_path)
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.warns(UserWarning, match="is damaged; it is removed"):
+        second = load_dataset(pets)
+    assert torch.equal(first.images, second.images)
+    load_dataset(pets)
+    assert decoded == [COUNT, COUNT]
+
+
+def test_a_full_disk_costs_time_and_a_warning(pets, decoded, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.warns(UserWarning, match=r"cannot be kept .*No space left"):
+        assert shades(load_dataset(pets)) == [0, 10, 20, 30, 40, 50]
+    assert not list((tmp_path / "cache" / "pictures").iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a folder that its user cannot write to")
+def test_a_folder_that_cannot_be_written_costs_time_and_a_warning(pets, decoded, tmp_path):
+    (tmp_path / "cache").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.warns(UserWarning, match="cannot be kept"):
+        load_dataset(pets)
+
+
+def test_few_pictures_and_pictures_that_just_changed_are_not_kept(pets, decoded, tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_cache, "SETTLED", 60.0)
+    load_dataset(pets)
+    monkeypatch.setattr(picture_cache, "FEWEST", COUNT + 1)
+    monkeypatch.setattr(picture_cache, "SETTLED", -60.0)
+    load_dataset(pets)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_user_without_a_home_keeps_nothing(pets, decoded, monkeypatch):
+    monkeypatch.setattr(picture_cache, "cache_folder", lambda: None)
+    load_dataset(pets), load_dataset(pets)
+    assert decoded == [COUNT, COUNT]
+
+
+def test_where_things_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("GDW_CACHE", str(tmp_path))
+    assert kept.cache_folder() == tmp_path
+    assert kept.cache_folder(tmp_path / "given") == tmp_path / "given"
+    monkeypatch.delenv("GDW_CACHE")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    assert kept.cache_folder() == tmp_path / "home" / ".cache" / "gdw" / "features"
