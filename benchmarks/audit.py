@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from benchmarks.measure import machine
 from gdw import files
-from gdw.comparison.audit.by_method import run_method
+from gdw.comparison.audit.by_method import out_of_fold_by_method, run_method
 from gdw.comparison.audit.count import confident_joint, probably_wrong
 from gdw.comparison.audit.heads import CONFIRMED_FREEDOM, FOLDS, fold_of, normalised, standardised, trained_log_probs
 from gdw.comparison.audit.rank import observed_log_probs, predictions, self_confidence
@@ -40,8 +40,8 @@ PRODUCT = 0.3  # power of the classifier of the confirmed pictures, in the plain
 TOP = 100
 METRICS = ("auroc", "average precision", f"precision at {TOP}", "precision at k")
 DIGITS = 4  # of a stored score
-METHODS = ("cross-entropy", "mwnet", "gdw")
-WEIGHTING = ("mwnet", "gdw")
+METHODS = ("cross-entropy", "mwnet", "importance", "gdw-tied", "gdw")
+WEIGHTING = ("mwnet", "gdw-tied", "gdw")
 
 
 def splits(classes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -83,11 +83,16 @@ def rankings(
         "one round, product with confirmed": observed_log_probs(product, labels),
         "confirmed pictures alone": observed_log_probs(confirmed, labels),
     }
+    given = (
+        dataset.images[rest], torch.from_numpy(labels), (dataset.images[sure], torch.from_numpy(right)),
+        dataset.class_names, dataset.pixels,
+    )  # fmt: skip
     for method in methods:
-        run = run_method(
-            dataset.images[rest], torch.from_numpy(labels), (dataset.images[sure], torch.from_numpy(right)),
-            dataset.class_names, dataset.pixels, Experiment(features=LITE0, method=method, seed=seed),
-        )  # fmt: skip
+        experiment = Experiment(features=LITE0, method=method, seed=seed)
+        held_out = out_of_fold_by_method(*given, experiment, folds[1])
+        found[f"{method}: probability out of fold"] = observed_log_probs(held_out, labels)
+        found[f"combined and {method} out of fold"] = observed_log_probs(normalised(both.combined + held_out), labels)
+        run = run_method(*given, experiment)
         found[f"{method}: probability in sample"] = observed_log_probs(run.log_probs, labels)
         if method in WEIGHTING:
             found[f"{method}: weights"] = run.weights

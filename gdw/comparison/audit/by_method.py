@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gdw.comparison.audit.heads import LogProbs
+from gdw.comparison.audit.heads import Labels, LogProbs
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.data.pixels import Pixels
 from gdw.data.task import Split, Task
@@ -57,20 +57,39 @@ def run_method(
     Raises:
         ValueError: fewer pictures than a batch.
     """
-    judged, clean = Split(features, labels), Split(*confirmed)
-    # The truth is unknown: the observed labels are in its place, and neither History nor test score is looked at.
-    task = Task(
-        judged, labels, clean, Split(features[:0], labels[:0]), clean, class_names, pixels,
-        torch.eye(len(class_names), dtype=torch.float64), {},
-    )  # fmt: skip
-    training = Training(experiment, task=task)
+    training = Training(experiment, task=_task(Split(features, labels), Split(*confirmed), class_names, pixels))
     weights = []
     for event in training.events():
         if isinstance(event, EpochDone):
             weights.append(event.instance_weights.cpu().double().numpy())
             if progress is not None:
                 progress(event.epoch + 1, event.epochs)
-    return MethodRun(_mean_of_seen(np.stack(weights)), _log_probs(training))
+    return MethodRun(_mean_of_seen(np.stack(weights)), _log_probs(training, features))
+
+
+def out_of_fold_by_method(
+    features: Float[Tensor, "pictures *shape"],
+    labels: Int[Tensor, "pictures"],
+    confirmed: tuple[Float[Tensor, "confirmed *shape"], Int[Tensor, "confirmed"]],
+    class_names: tuple[str, ...],
+    pixels: Pixels,
+    experiment: Experiment,
+    fold: Labels,
+) -> LogProbs:
+    """What each picture's class is, by a classifier that a method trained on the other folds.
+
+    Args:
+        fold: of each picture, by :func:`gdw.comparison.audit.heads.fold_of`; the other arguments as for ``run_method``.
+    """
+    found = np.empty((len(labels), len(class_names)))
+    for one in np.unique(fold):
+        asked = torch.from_numpy(fold == one)
+        others = Split(features[~asked], labels[~asked])
+        training = Training(experiment, task=_task(others, Split(*confirmed), class_names, pixels))
+        for _ in training.events():
+            pass
+        found[fold == one] = _log_probs(training, features[asked])
+    return found
 
 
 def upside_down(weights: np.ndarray, held_out: np.ndarray, method: str) -> str | None:
@@ -110,9 +129,15 @@ def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> Float[np.nda
     return np.where(seen.any(0), total / np.maximum(seen.sum(0), 1), total.sum() / max(seen.sum(), 1))
 
 
+def _task(judged: Split, clean: Split, class_names: tuple[str, ...], pixels: Pixels) -> Task:
+    """The truth is unknown: the observed labels are in its place, and neither History nor test score is looked at."""
+    nothing, matrix = Split(judged.images[:0], judged.labels[:0]), torch.eye(len(class_names), dtype=torch.float64)
+    return Task(judged, judged.labels, clean, nothing, clean, class_names, pixels, matrix, {})
+
+
 @torch.no_grad()
-def _log_probs(training: Training) -> LogProbs:
-    task, model = training.task, training.model.eval()
+def _log_probs(training: Training, images: Float[Tensor, "asked *shape"]) -> LogProbs:
+    model = training.model.eval()
     dtype = next(model.parameters()).dtype
-    batches = [model(task.pixels.normalise(batch, dtype)) for batch in task.train.images.split(1000)]
+    batches = [model(training.task.pixels.normalise(batch, dtype)) for batch in images.split(1000)]
     return torch.cat(batches).double().log_softmax(1).cpu().numpy()
