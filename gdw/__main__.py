@@ -1,6 +1,7 @@
 """The command line: ``python -m gdw run | sweep | audit | methods``. It parses, and prints what the wings find."""
 
 import argparse
+import math
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -59,6 +60,7 @@ OPTIONS = (
     ("features", str, "train on features of this frozen pretrained network of timm: tf_efficientnet_lite0, ..."),
     ("features_size", int, "height and width at which that network sees the pictures"),
     ("mirrored", bool, "with features: those of the mirrored pictures too"),
+    ("confirmed", str, "a table path,label of pictures you have checked; all other labels may be wrong as they are"),
     ("max_prob", float, "the reference code's clamp on probabilities, such as 0.999 (docs/quirks.md)"),
     ("threads", int, "of torch on the CPU; 0 leaves torch's own choice"),
     ("device", str, ", ".join(DEVICES)),
@@ -117,6 +119,9 @@ def run_command(options: argparse.Namespace) -> int:
         print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))
         for sentence in upside_down(histories):
             print(f"caution: {sentence}")
+        if all(math.isnan(h.accuracy) for h in histories if not h.error):
+            held = experiments[0].meta_per_class + experiments[0].validation_per_class
+            print(f"no test score: that needs more than {held} confirmed pictures of each class")
     return 1 if any(h.error for h in histories) else 0
 
 
@@ -270,11 +275,13 @@ def _dataset(experiment: Experiment) -> Dataset:
 def _scenario(experiment: Experiment, history: History) -> str:
     classes = ", ".join(history.class_names[:10]) + (", ..." if len(history.class_names) > 10 else "")
     labels = f"{sum(history.class_counts)} labels" if history.class_counts else "the labels"
+    if experiment.confirmed is None:
+        wrong = f"{100 * history.wrong_label_rate:.1f} % of {labels} wrong, imbalance {experiment.imbalance:g}"
+    else:
+        wrong = f"nobody knows which of {labels} are wrong, and all scores are of confirmed pictures"
     return (
-        f"{experiment.dataset} ({classes}): {scenario_name(experiment.config())}, "
-        f"{100 * history.wrong_label_rate:.1f} % of {labels} wrong, imbalance "
-        f"{experiment.imbalance:g}; test accuracy in %, mean of the last five epochs; "
-        "differences paired by seed, with 95 % intervals"
+        f"{experiment.dataset} ({classes}): {scenario_name(experiment.config())}, {wrong}; test accuracy in %, mean of "
+        "the last five epochs; differences paired by seed, with 95 % intervals"
     )
 
 

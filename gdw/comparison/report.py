@@ -114,4 +114,7 @@ def _difference(ours: dict[int, History], theirs: dict[int, History]) -> Differe
     shared = sorted(ours.keys() & theirs.keys())
     if not shared:
         return "no shared seed"
-    return paired_difference([ours[s].accuracy for s in shared], [theirs[s].accuracy for s in shared])
+    pairs = [(ours[s].accuracy, theirs[s].accuracy) for s in shared]
+    if np.isnan(pairs).any():
+        return "no test score"
+    return paired_difference(*zip(*pairs, strict=True))

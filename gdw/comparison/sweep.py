@@ -243,7 +243,7 @@ def record(history: History) -> dict:
         "worst_class": _finite(history.worst_class),
         "validation_accuracy": _finite(history.validation_accuracy if len(history) else float("nan")),
         "auroc": _finite(float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan")),
-        "wrong_label_rate": history.wrong_label_rate,
+        "wrong_label_rate": _finite(history.wrong_label_rate),
         "seconds": history.metadata.get("seconds"),
         **({"seeds_at_once": at_once} if at_once else {}),
         "date": history.metadata.get("date"),

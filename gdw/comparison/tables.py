@@ -20,6 +20,8 @@ def scenario_name(config: dict) -> str:
 
     Labels that people gave go by the name of their column; a clean set of another size than the preset's is named.
     """
+    if config.get("confirmed"):
+        return "as labelled" + _clean_set(config)
     parts = []
     if not isinstance(config["noise"], str):
         parts.append("own matrix")

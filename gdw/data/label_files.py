@@ -27,7 +27,7 @@ def require_file(path: Path) -> None:
         ValueError: a folder or a pipe; an empty file, a web page, a pointer of Git LFS.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file of human labels")
+        raise FileNotFoundError(f"{path}: no such file of labels")
     if not path.is_file():
         raise ValueError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}, not a file of labels")
     if cause := damage(path):

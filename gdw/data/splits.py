@@ -1,5 +1,7 @@
 """Which image goes where: a fixed test share, disjoint balanced sets for meta and validation, the rest to train on."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -55,6 +57,56 @@ def split_indices(
         indices["validation"] = own
     end = None if train_per_class is None else start + train_per_class
     return indices | {"train": _joined([pool[start:end] for pool in pools])}
+
+
+def split_around_confirmed(
+    labels: Int[Tensor, "pool"],
+    confirmed: Mapping[int, int],
+    class_names: tuple[str, ...],
+    per_class: dict[str, int],
+    random: torch.Generator,
+    train_per_class: int | None = None,
+    test_per_class: int | None = None,
+) -> dict[str, Indices]:
+    """Disjoint sets where only the labels of ``confirmed`` images are known: the others are to train on.
+
+    The test set is made of what each class has beyond the counts, the same for every seed; it is empty where a class
+    has nothing left for it.
+
+    Args:
+        labels: observed.
+        confirmed: an image's place to its right class.
+        per_class: confirmed images of each class for each balanced set: ``"meta"`` and ``"validation"``.
+        random: draws which images stay, and which confirmed image goes into which balanced set.
+        train_per_class, test_per_class: as for ``split_indices``; to train on, by observed class.
+
+    Raises:
+        ValueError: a class with too few confirmed images, or with none to train on.
+    """
+    _check_counts(per_class)
+    places = torch.tensor(sorted(confirmed), dtype=torch.long)
+    right = torch.tensor([confirmed[int(place)] for place in places], dtype=torch.long)
+    held, sizes = sum(per_class.values()), ", ".join(f"{name}_per_class {n}" for name, n in per_class.items() if n)
+    pools = [places[right == label] for label in range(len(class_names))]
+    for pool, name in zip(pools, class_names, strict=True):
+        if len(pool) < held:
+            raise ValueError(f"class {name} has {len(pool)} confirmed images: too few for {sizes}")
+    fixed = generator(TEST_SEED, "test")
+    pools = [_shuffled(pool, fixed) for pool in pools]
+    spare = [pool[held:][:test_per_class] for pool in pools]
+    indices = {"test": _joined(spare) if all(map(len, spare)) else places[:0]}
+    pools, start = [_shuffled(pool[:held], random) for pool in pools], 0
+    for name, count in per_class.items():
+        indices[name] = _joined([pool[start : start + count] for pool in pools])
+        start += count
+    others = torch.ones(len(labels), dtype=torch.bool)
+    others[places] = False
+    train = [_shuffled((others & (labels == label)).nonzero().flatten(), random) for label in range(len(class_names))]
+    least = train_per_class or 1
+    for pool, name in zip(train, class_names, strict=True):
+        if len(pool) < least:
+            raise ValueError(f"class {name} has {len(pool)} images that are not confirmed: too few to train on {least}")
+    return indices | {"train": _joined([pool[:train_per_class] for pool in train])}
 
 
 def thinned(

@@ -1,6 +1,6 @@
 """A task: disjoint training, meta, validation and test sets, with what was done to the training labels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from gdw.data.dataset import PARTS, Dataset
 from gdw.data.instance_noise import counted_matrix, instance_dependent_labels
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
-from gdw.data.splits import split_indices, thinned
+from gdw.data.splits import split_around_confirmed, split_indices, thinned
 from gdw.errors import require_between, unknown
 
 INSTANCE_NOISE = "instance-dependent"
@@ -47,19 +47,21 @@ class Task:
 
     Attributes:
         train: images with their observed labels, which may be wrong.
-        clean_labels: int64 [train], the true ones: for figures and reports, never for a method.
+        clean_labels: int64 [train], the true ones: for figures and reports, never for a method. The observed ones in
+            their place where ``truth_known`` is False.
         meta: the small clean set, balanced.
         validation: clean, for choosing settings; balanced, or all of a data set's own validation set; may be empty.
         test: clean; scores are measured on it and nothing is chosen on it.
         class_names: one for each label.
         pixels: normalisation and augmentation.
         matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it, or, for
-            noise that no matrix describes, came to it.
+            noise that no matrix describes, came to it. NaN where ``truth_known`` is False.
         source_indices: for each split, which image of the data set each of its images is: its training images
             first, then its own test images, then its own validation images, where it has them.
         resident: whether the images to train and test on lie on the device, with their labels; otherwise in the
             host's memory.
         pictures: where the images are features of pictures, the data set's training pictures, for figures.
+        truth_known: False for pictures whose labels may be wrong as they are, and nobody has looked.
     """
 
     train: Split
@@ -73,6 +75,7 @@ class Task:
     source_indices: dict[str, Int[Tensor, "images"]]
     resident: bool = True
     pictures: UInt8[Tensor, "source channels height width"] | None = None
+    truth_known: bool = True
 
     @property
     def num_classes(self) -> int:
@@ -86,7 +89,9 @@ class Task:
 
     @property
     def wrong_label_rate(self) -> float:
-        """Share of training labels that are wrong, in [0, 1]: counted, not expected."""
+        """Share of training labels that are wrong, in [0, 1]: counted, not expected. NaN where nobody knows."""
+        if not self.truth_known:
+            return float("nan")
         return _wrong_label_rate(self.clean_labels, self.train.labels)
 
     def picture(self, index: int) -> UInt8[np.ndarray, "height width ..."] | None:
@@ -127,6 +132,7 @@ def make_task(
     validation_per_class: int = 0,
     train_per_class: int | None = None,
     test_per_class: int | None = None,
+    confirmed: Mapping[int, int] | None = None,
     seed: int = 0,
 ) -> Task:
     """Split a data set, thin out its classes and make some of its training labels wrong; in this order.
@@ -146,12 +152,22 @@ def make_task(
         meta_per_class: clean images of each class, at least 1.
         validation_per_class: clean images of each class, 0 or more. Of a data set's own validation set 0 takes all.
         train_per_class, test_per_class: a smaller run: so many of each class, before any imbalance; None: all.
+        confirmed: the labels of the data set may be wrong as they are; of these pictures a person knows the right one:
+            place in the data set to class number. The clean set, the validation set and the test set are made of them
+            alone, and all others are trained on (:func:`gdw.data.splits.split_around_confirmed`).
         seed: draws everything but a held-out test set.
 
     Raises:
-        ValueError: as those functions do; and where a class is too small for its meta and validation images
-            and one more to train on.
+        ValueError: as those functions do; noise or an imbalance where pictures are confirmed; and where a class is too
+            small for its meta and validation images and one more to train on.
     """
+    if confirmed is not None:
+        if noise != "uniform" or rate or imbalance != 1:
+            raise ValueError("with confirmed pictures all labels stay as they are: leave out noise, rate and imbalance")
+        return _as_labelled(
+            dataset, confirmed, {"meta": meta_per_class, "validation": validation_per_class}, train_per_class,
+            test_per_class, seed,
+        )  # fmt: skip
     classes = len(dataset.class_names)
     noise = _by_class_number(noise, dataset.class_names)
     human = _check_noise(dataset, noise, rate, seed)
@@ -181,6 +197,27 @@ def make_task(
         source_indices=indices,
         pictures=dataset.pictures,
     )
+
+
+def _as_labelled(
+    dataset: Dataset, confirmed: Mapping[int, int], counts: dict[str, int], train_per_class: int | None,
+    test_per_class: int | None, seed: int,
+) -> Task:  # fmt: skip
+    """Observed labels and confirmed pictures, as they come."""
+    if not confirmed:
+        raise ValueError(f"no picture of {dataset.name} is confirmed: a run needs some as its clean set")
+    indices = split_around_confirmed(
+        dataset.labels, confirmed, dataset.class_names, counts, generator(seed, "split"), train_per_class,
+        test_per_class,
+    )  # fmt: skip
+    known = dataset.labels.clone()
+    known[list(confirmed)] = torch.tensor(list(confirmed.values()))
+    splits = {name: Split(dataset.images[index], known[index]) for name, index in indices.items()}
+    return Task(
+        **splits, clean_labels=splits["train"].labels, class_names=dataset.class_names, pixels=dataset.pixels,
+        matrix=torch.full((len(dataset.class_names),) * 2, float("nan"), dtype=torch.float64), source_indices=indices,
+        pictures=dataset.pictures, truth_known=False,
+    )  # fmt: skip
 
 
 def _by_class_number(noise: str | Matrix, class_names: tuple[str, ...]) -> str | Matrix:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from urllib.parse import parse_qsl, urlencode
@@ -53,6 +54,8 @@ class Experiment(Engine):
         features: a frozen pretrained network of timm, whose features replace the pictures; None: no features.
         features_size: height and width in pixels at which it sees the pictures; None takes its own.
         mirrored: with ``features``, the features of mirrored pictures are used too, as augmentation.
+        confirmed: a table (``path,label``) of the folder's pictures whose right label a person knows. All other labels
+            may be wrong as they are: clean, validation and test set are made of confirmed pictures alone.
         engine fields: see :class:`gdw.training.engine.Engine`.
 
     Raises:
@@ -84,6 +87,7 @@ class Experiment(Engine):
     features: str | None = None
     features_size: int | None = None
     mirrored: bool = False
+    confirmed: str | None = None
 
     def __post_init__(self) -> None:
         self._set("dataset", check_dataset_name(self.dataset))
@@ -104,6 +108,8 @@ class Experiment(Engine):
             raise ValueError(f"features must be the name of a network that timm knows, got {self.features!r}")
         if self.mirrored and self.features is None:
             raise ValueError("mirrored is for features; pictures are mirrored anyway (flip=False leaves that out)")
+        if self.confirmed is not None:
+            self._set("confirmed", _checked_confirmed(self))
         self.check_engine()
 
     def _set(self, name: str, value: object) -> None:
@@ -208,11 +214,12 @@ class Experiment(Engine):
 _PRESET_FIELDS = ("model", "epochs", "batch_size", "lr", "momentum", "weight_decay", "meta_per_class", "threads")
 _LATER_FIELDS = {
     "train_per_class": None, "test_per_class": None, "image_size": None, "augment": True, "flip": True,
-    "features": None, "features_size": None, "mirrored": False,
+    "features": None, "features_size": None, "mirrored": False, "confirmed": None,
     "save_memory": False, "channels_last": False, "capture": False, "compile": False,
 }  # fmt: skip
 _TEXT_FIELDS = (
-    "dataset", "noise", "imbalance_kind", "method", "model", "features", "device", "precision", "derivative",
+    "dataset", "noise", "imbalance_kind", "method", "model", "features", "confirmed", "device", "precision",
+    "derivative",
 )  # fmt: skip
 _OPTIONAL = ("max_prob", "train_per_class", "test_per_class", "image_size", "features_size")
 LARGEST_PICTURE = 4096  # pixels, height and width
@@ -267,6 +274,16 @@ def _checked_noise(noise: object) -> str | tuple:
         raise ValueError(f"a noise matrix needs at least 2 classes, got {classes}")
     checked_matrix(noise, classes)
     return tuple(tuple(number("noise", float(value)) for value in row) for row in noise)
+
+
+def _checked_confirmed(experiment: Experiment) -> str:
+    """The table's path as text; noise and imbalance are not added to labels that may be wrong as they are."""
+    path, e = experiment.confirmed, experiment
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        raise ValueError(f"confirmed must be the path of a table path,label, got {path!r}")
+    if e.noise != "uniform" or e.rate or e.imbalance != 1:
+        raise ValueError("with confirmed pictures all labels stay as they are: leave out noise, rate and imbalance")
+    return os.fspath(path)
 
 
 def _checked_settings(method: str, settings: Mapping) -> dict:

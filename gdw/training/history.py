@@ -49,7 +49,7 @@ class History:
     Args:
         config: the Experiment, as a plain dictionary.
         class_names: C names.
-        wrong_label_rate: share of training labels that are wrong, in [0, 1].
+        wrong_label_rate: share of training labels that are wrong, in [0, 1]; NaN where nobody knows.
         class_counts: training images of each true class.
         epochs: the table above.
         metadata: seconds, host, date, versions: never part of equality.
@@ -122,8 +122,10 @@ class History:
             ValueError: it is not a record of a History; the message says what is missing or wrong.
         """
         _check_record(record)
+        rate = record.get("wrong_label_rate", 0.0)
         return cls(**{
-            **record, "epochs": {name: _to_array(name, values) for name, values in record["epochs"].items()},
+            **record, "wrong_label_rate": float("nan") if rate is None else rate,
+            "epochs": {name: _to_array(name, values) for name, values in record["epochs"].items()},
             "class_names": tuple(record.get("class_names", ())), "class_counts": tuple(record.get("class_counts", ())),
         })  # fmt: skip
 
@@ -156,13 +158,13 @@ class History:
 
 
 _KINDS = {
-    "config": dict, "class_names": (list, tuple), "wrong_label_rate": (int, float), "class_counts": (list, tuple),
-    "epochs": dict, "metadata": dict, "error": (str, type(None)),
+    "config": dict, "class_names": (list, tuple), "wrong_label_rate": (int, float, type(None)),
+    "class_counts": (list, tuple), "epochs": dict, "metadata": dict, "error": (str, type(None)),
 }  # fmt: skip
 _PARTS = {"class_names": str, "class_counts": int}
 _WORDS = {
-    dict: "an object", (list, tuple): "a list", (int, float): "a number", (str, type(None)): "a text or null",
-    str: "texts", int: "whole numbers",
+    dict: "an object", (list, tuple): "a list", (int, float, type(None)): "a number or null",
+    (str, type(None)): "a text or null", str: "texts", int: "whole numbers",
 }  # fmt: skip
 
 

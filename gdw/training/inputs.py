@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+from gdw.data.confirmed import confirmed_of
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import load_dataset
+from gdw.data.label_table import read_table
 from gdw.training.experiment import Experiment
 
 
@@ -12,6 +15,15 @@ def source_of(experiment: Experiment) -> tuple:
     """``Dataset.source`` of the data set that the experiment names: the fields that decide which one it is."""
     e = experiment
     return (e.dataset, e.image_size, *((e.features, e.features_size, e.mirrored) if e.features else ()))
+
+
+def confirmed_in(experiment: Experiment, dataset: Dataset) -> dict[int, int] | None:
+    """The pictures that the experiment's table confirms: place in the data set to class number; None without a table.
+
+    Raises:
+        ValueError, FileNotFoundError: as :func:`gdw.data.confirmed.read_confirmed` does.
+    """
+    return None if experiment.confirmed is None else confirmed_of(experiment.confirmed, dataset)
 
 
 def dataset_of(
@@ -30,6 +42,8 @@ def dataset_of(
     e = experiment
     if dataset is not None and dataset.source == source_of(e):
         return dataset
+    if e.confirmed is not None:
+        read_table(Path(e.confirmed).expanduser())  # a wrong one is named before any work
     if e.features is None:
         return dataset or load_dataset(e.dataset, image_size=e.image_size)
     from gdw.data.features import with_features
@@ -37,6 +51,7 @@ def dataset_of(
 
     seen_at = e.features_size or own_size(e.features)
     found = dataset or load_dataset(e.dataset, image_size=e.image_size, seen_at=seen_at)
+    confirmed_in(e, found)  # likewise: features take minutes
     made = with_features(
         found, e.features, image_size=e.features_size, mirrored=e.mirrored, device=e.device, progress=progress
     )

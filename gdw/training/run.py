@@ -21,11 +21,21 @@ from gdw.training import checkpoint
 from gdw.training.engine import PRECISIONS, resolve_device
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
-from gdw.training.inputs import dataset_of
+from gdw.training.inputs import confirmed_in, dataset_of
 from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
 from gdw.training.metadata import how_made
 from gdw.training.provenance import recorded_config
 from gdw.training.state import load_method, method_state
+
+
+def _task_of(experiment: Experiment, dataset: Dataset) -> Task:
+    e = experiment
+    return make_task(
+        dataset, noise=e.noise, rate=e.rate, imbalance=e.imbalance, imbalance_kind=e.imbalance_kind,
+        meta_per_class=e.meta_per_class, validation_per_class=e.validation_per_class,
+        train_per_class=e.train_per_class, test_per_class=e.test_per_class, confirmed=confirmed_in(e, dataset),
+        seed=e.seed,
+    )  # fmt: skip
 
 
 class Training:
@@ -54,11 +64,7 @@ class Training:
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
         config = recorded_config(e, dataset, task, model, method)
-        task = task or make_task(
-            dataset_of(e, dataset), noise=e.noise, rate=e.rate, imbalance=e.imbalance, imbalance_kind=e.imbalance_kind,
-            meta_per_class=e.meta_per_class, validation_per_class=e.validation_per_class,
-            train_per_class=e.train_per_class, test_per_class=e.test_per_class, seed=e.seed,
-        )  # fmt: skip
+        task = task or _task_of(e, dataset_of(e, dataset))
         if not (e.augment and e.flip):
             pixels = replace(task.pixels, flip=False)
             task = replace(task, pixels=pixels if e.augment else replace(pixels, pad=0))

@@ -28,7 +28,7 @@ from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
 
 KEEP_TIP = "write the run to the folder checkpoints while it trains; after a restart Train goes on where it was"
 REST = 0.1  # seconds at least between two pictures
-REST_SHARE = 4  # and so many times what the last one took: drawing takes at most a fifth of the time
+REST_SHARE = 7  # and so many times what the last one took: drawing takes at most an eighth of the time
 LEFT, LARGE_LEFT, RIGHT = "346px", "490px", "440px"  # in JupyterLab on a screen of 1280 x 800 side by side
 CHECKPOINTS = "checkpoints"  # a folder beside the notebook
 RESET_SECONDS = 2.0  # how long Reset waits for the current batch

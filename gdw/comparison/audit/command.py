@@ -8,10 +8,11 @@ from tqdm import tqdm
 
 from gdw.comparison.audit.by_method import check_ranking
 from gdw.comparison.audit.heads import FOLDS
-from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures, read_confirmed
+from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures
 from gdw.comparison.audit.output import check_outputs
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.audit.run import SHOWN, Audit, audit
+from gdw.data.confirmed import read_confirmed
 from gdw.data.pretrained import LITE0, own_size
 from gdw.errors import require_package, whole_number
 
@@ -50,7 +51,9 @@ def audit_folder(options: argparse.Namespace) -> str:
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
     listing = list_folder(options.folder, options.labels, options.column)
-    confirmed = {} if options.confirmed is None else read_confirmed(options.confirmed, listing)
+    confirmed = {}
+    if options.confirmed is not None:
+        confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
     check_ranking(options.ranking, options.method, bool(confirmed))
     check_counts(listing.labels, confirmed, listing.class_names, options.folds)
     seen_at = None if network is None else options.features_size or own_size(network)

@@ -13,11 +13,12 @@ from gdw.comparison.audit import copies as copying
 from gdw.comparison.audit.by_method import check_ranking, run_method, upside_down
 from gdw.comparison.audit.count import confident_joint, pairs, probably_wrong
 from gdw.comparison.audit.heads import FOLDS, fold_of, standardised
-from gdw.comparison.audit.inputs import as_labels, check_counts, confirmed_of
+from gdw.comparison.audit.inputs import as_labels, check_counts
 from gdw.comparison.audit.output import check_outputs, csv_text
 from gdw.comparison.audit.page import page
 from gdw.comparison.audit.rank import Predictions, observed_log_probs, predictions, self_confidence
 from gdw.comparison.audit.table import suspects
+from gdw.data.confirmed import confirmed_of
 from gdw.data.dataset import Dataset
 from gdw.data.features import thumbnails, with_features
 from gdw.data.pretrained import LITE0

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from gdw.comparison.audit import inputs
-from gdw.comparison.audit.inputs import check_counts, confirmed_of, list_folder, read_confirmed
+from gdw.comparison.audit.inputs import check_counts, list_folder
+from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 
 
@@ -18,6 +19,10 @@ def pets(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", (8, 8), 40 * shade + place).save(path)
     return tmp_path / "pets"
+
+
+def read(file, listing):
+    return read_confirmed(file, listing.paths, listing.class_names, listing.others)
 
 
 def confirm(tmp_path, text):
@@ -50,11 +55,11 @@ def test_a_flat_folder_with_a_table_is_listed(tmp_path, pets):
 
 def test_confirmed_pictures_are_matched_by_path(tmp_path, pets):
     file = confirm(tmp_path, "path,label\ncat\\1.png,dog\n./dog/2.png,dog\ndog/2.png,dog\n")
-    assert read_confirmed(file, list_folder(pets)) == {1: 1, 8: 1}
+    assert read(file, list_folder(pets)) == {1: 1, 8: 1}
 
 
 def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
-    assert read_confirmed(confirm(tmp_path, "path,label\n"), list_folder(pets)) == {}
+    assert read(confirm(tmp_path, "path,label\n"), list_folder(pets)) == {}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +75,7 @@ def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
 )  # fmt: skip
 def test_a_confirmed_file_that_disagrees_is_refused(tmp_path, pets, text, said):
     with pytest.raises(ValueError, match=said):
-        read_confirmed(confirm(tmp_path, text), list_folder(pets))
+        read(confirm(tmp_path, text), list_folder(pets))
 
 
 def test_pictures_of_the_test_set_may_be_confirmed_and_are_not_needed(tmp_path, pets):
@@ -80,7 +85,7 @@ def test_pictures_of_the_test_set_may_be_confirmed_and_are_not_needed(tmp_path, 
         (tmp_path / "split" / "test" / name).mkdir(parents=True)
         Image.new("L", (8, 8), 200).save(tmp_path / "split" / "test" / name / "t.png")
     file = confirm(tmp_path, "path,label\ntest/cat/t.png,cat\ncat/1.png,cat\n")
-    assert read_confirmed(file, list_folder(tmp_path / "split")) == {1: 0}
+    assert read(file, list_folder(tmp_path / "split")) == {1: 0}
 
 
 def test_too_few_pictures_of_a_class_are_refused():

@@ -1,0 +1,194 @@
+"""Labels that may be wrong as they are: what is trained on, what is scored, and what nobody can say."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import gdw
+from gdw.__main__ import main
+from gdw.comparison.report import summary
+from gdw.comparison.sweep import record
+from gdw.data.dataset import Dataset
+from gdw.data.task import make_task
+from gdw.training.history import History
+from tests.runs import trained
+
+CLASSES, EACH, SURE = ("cat", "dog", "owl"), 40, 12
+
+
+def dataset(seed=0):
+    """Points of three classes; a third of the labels is wrong."""
+    random = torch.Generator().manual_seed(seed)
+    right = torch.arange(len(CLASSES) * EACH) % len(CLASSES)
+    points = torch.randn(len(right), 2, generator=random) + 4 * torch.eye(3)[right][:, :2]
+    wrong = torch.rand(len(right), generator=random) < 1 / 3
+    return Dataset("points", CLASSES, points, torch.where(wrong, (right + 1) % 3, right)), right
+
+
+def confirmed(right, each=SURE):
+    return {int(place): label for label in range(3) for place in (right == label).nonzero()[:each, 0]}
+
+
+def folder(tmp_path, sure=SURE):
+    """Grey pictures in folders, one in four in a wrong one, and a table of confirmed ones."""
+    rows, random = ["path,label"], np.random.default_rng(0)
+    for label, name in enumerate(CLASSES):
+        for place in range(EACH):
+            other = CLASSES[(label + (place % 4 == 0)) % 3]
+            path = tmp_path / "pets" / other / f"{name}{place:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(80 * label, 80 * label + 70, (8, 8), dtype=np.uint8)).save(path)
+            if place < sure:
+                rows.append(f"{other}/{path.name},{name}")
+    table = tmp_path / "confirmed.csv"
+    table.write_text("\n".join(rows) + "\n", "utf-8")
+    return tmp_path / "pets", table
+
+
+@pytest.mark.parametrize("counts", [{"meta_per_class": 3}, {"meta_per_class": 3, "validation_per_class": 4}])
+def test_clean_validation_and_test_pictures_are_confirmed_ones_and_all_others_are_trained_on(counts):
+    data, right = dataset()
+    sure = confirmed(right)
+    task = make_task(data, confirmed=sure, **counts)
+    parts = {name: set(places.tolist()) for name, places in task.source_indices.items()}
+    assert parts["train"] == set(range(len(data.labels))) - set(sure)
+    assert parts["meta"] | parts["validation"] | parts["test"] == set(sure)
+    assert sum(map(len, parts.values())) == len(data.labels)
+    assert torch.equal(task.train.labels, data.labels[task.source_indices["train"]])
+    for name, per_class in (("meta", 3), ("validation", counts.get("validation_per_class", 0))):
+        split = getattr(task, name)
+        assert torch.bincount(split.labels, minlength=3).tolist() == [per_class] * 3
+        assert torch.equal(split.labels, right[task.source_indices[name]])
+    assert torch.equal(task.test.labels, right[task.source_indices["test"]])
+    assert torch.equal(task.test.images, data.images[task.source_indices["test"]])
+
+
+def test_the_test_set_is_the_same_for_each_seed():
+    data, right = dataset()
+    tasks = [make_task(data, confirmed=confirmed(right), meta_per_class=3, seed=seed) for seed in (0, 1)]
+    assert torch.equal(*(task.source_indices["test"] for task in tasks))
+    fewer = make_task(data, confirmed=confirmed(right), meta_per_class=3, test_per_class=2, train_per_class=10)
+    assert torch.bincount(fewer.test.labels).tolist() == [2, 2, 2]
+    assert torch.bincount(fewer.train.labels).tolist() == [10, 10, 10]
+
+
+def test_nobody_can_say_which_labels_are_wrong():
+    data, right = dataset()
+    task = make_task(data, confirmed=confirmed(right), meta_per_class=3)
+    assert not task.truth_known
+    assert math.isnan(task.wrong_label_rate)
+    assert task.matrix.isnan().all()
+    history = trained(gdw.Experiment(dataset="clouds", epochs=3, batch_size=20), task=task).history
+    assert math.isnan(history.wrong_label_rate)
+    assert np.isnan(history["auroc"]).all()
+    assert history.accuracy > 50
+    again = History.from_record(json.loads(json.dumps(gdw.files.finite(history.to_record()), allow_nan=False)))
+    assert math.isnan(again.wrong_label_rate)
+    assert json.dumps(record(history), allow_nan=False)
+
+
+def test_without_a_confirmed_picture_to_spare_there_is_no_test_score():
+    data, right = dataset()
+    task = make_task(data, confirmed=confirmed(right, each=3), meta_per_class=3)
+    assert len(task.test) == 0
+    runs = [
+        trained(gdw.Experiment(dataset="clouds", epochs=2, batch_size=20, method=name), task=task).history
+        for name in ("gdw", "cross-entropy")
+    ]
+    assert all(math.isnan(run.accuracy) for run in runs)
+    assert runs[0].error is None
+    assert "no test score" in summary(runs).to_string()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"confirmed": {}}, "no picture of points is confirmed: a run needs some as its clean set"),
+        ({"confirmed": {0: 0}}, "class cat has 1 confirmed images: too few for meta_per_class 3"),
+        ({"meta_per_class": 9, "validation_per_class": 4}, "too few for meta_per_class 9, validation_per_class 4"),
+        ({"train_per_class": 60}, "images that are not confirmed: too few to train on 60"),
+        ({"rate": 0.2}, "leave out noise, rate and imbalance"),
+        ({"imbalance": 0.5}, "leave out noise, rate and imbalance"),
+    ],
+)
+def test_what_cannot_be_is_refused(change, said):
+    data, right = dataset()
+    with pytest.raises(ValueError, match=said):
+        make_task(data, **{"confirmed": confirmed(right), "meta_per_class": 3, **change})
+
+
+def test_the_experiment_keeps_the_table_in_its_run_code():
+    experiment = gdw.Experiment(dataset="./pets", confirmed="confirmed.csv")
+    assert gdw.Experiment.from_code(experiment.code) == experiment
+    assert experiment != gdw.Experiment(dataset="./pets")
+    assert "confirmed" not in gdw.Experiment().config()
+    for wrong in ({"rate": 0.2}, {"noise": "human:labels.csv"}, {"imbalance": 0.1}):
+        with pytest.raises(ValueError, match="leave out noise, rate and imbalance"):
+            gdw.Experiment(dataset="./pets", confirmed="confirmed.csv", **wrong)
+    with pytest.raises(ValueError, match="confirmed must be the path of a table"):
+        gdw.Experiment(dataset="./pets", confirmed="")
+
+
+def run(folder, table, *more):
+    return main([
+        "run", "--dataset", str(folder), "--confirmed", str(table), "--meta-per-class", "5", "--epochs", "4", "--model",
+        "mlp", "--batch-size", "20", "--method", "only-clean", "--method", "gdw", *more,
+    ])  # fmt: skip
+
+
+def test_the_command_line_says_what_is_not_known(tmp_path, capsys):
+    pets, table = folder(tmp_path)
+    assert run(pets, table, "--seeds", "2", "--json", str(tmp_path / "runs.json")) == 0
+    said = capsys.readouterr().out
+    assert "as labelled (5 clean a class), nobody knows which of 84 labels are wrong" in said
+    assert "all scores are of confirmed pictures" in said
+    assert "0.0 % of" not in said
+    entries = json.loads((tmp_path / "runs.json").read_text("utf-8"))
+    assert [entry["wrong_label_rate"] for entry in entries] == [None] * 4
+    assert run(pets, table, "--seeds", "2", "--json", str(tmp_path / "runs.json")) == 0  # nothing left to do
+    assert "nobody knows which" in capsys.readouterr().out
+
+
+def test_the_command_line_says_why_there_is_no_score(tmp_path, capsys):
+    pets, table = folder(tmp_path, sure=5)
+    assert run(pets, table) == 0
+    assert "no test score: that needs more than 5 confirmed pictures of each class" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,label\ncat/none.png,cat\n", "no picture here is called cat/none.png"),
+        ("path,label\ncat/cat01.png,cta\n", "did you mean 'cat'"),
+        ("nonsense", "confirmed.csv"),
+        (None, "confirmed.csv: no such file of labels"),
+    ],
+)
+def test_a_wrong_table_is_named_before_features_are_computed(tmp_path, monkeypatch, capsys, text, said):
+    pets, table = folder(tmp_path)
+    table.unlink() if text is None else table.write_text(text, "utf-8")
+    monkeypatch.setattr("gdw.data.features.with_features", lambda *_, **__: pytest.fail("features were computed"))
+    assert run(pets, table, "--features", "tf_efficientnet_lite0") != 0
+    assert said in capsys.readouterr().err
+
+
+def test_a_saved_run_goes_on_to_the_same_numbers(tmp_path):
+    pets, table = folder(tmp_path)
+    experiment = gdw.Experiment(
+        dataset=str(pets), confirmed=str(table), meta_per_class=5, epochs=4, model="mlp", batch_size=20
+    )
+    whole, half = gdw.Training(experiment), gdw.Training(experiment)
+    for _ in whole.events():
+        pass
+    for _, _ in zip(range(7), half.events(), strict=False):
+        pass
+    half.save(tmp_path / "run")
+    rest = gdw.Training.load(tmp_path / "run")
+    for _ in rest.events():
+        pass
+    assert rest.history.accuracy == whole.history.accuracy
+    assert math.isnan(rest.history.wrong_label_rate)
