@@ -100,10 +100,8 @@ def _changes(searched: "DataFrame") -> str:
     both = after.index.intersection(before.index)
     order = after[both].sort_values(ascending=False).index
     place = {name: values[both].rank(ascending=False) for name, values in (("before", before), ("after", after))}
-    rows = "\n".join(
-        f"| {METHODS[m].title} | {before[m]:.1f} ({place['before'][m]:.0f}) | {after[m]:.1f} ({place['after'][m]:.0f}) |"
-        for m in order
-    )
+    cells = {m: [f"{v[m]:.1f} ({place[n][m]:.0f})" for n, v in (("before", before), ("after", after))] for m in order}
+    rows = "\n".join(f"| {METHODS[m].title} | {' | '.join(cells[m])} |" for m in order)
     return (
         "## What the search changes\n\nMean test accuracy over the scenarios, and in brackets the place among the "
         f"{len(both)} methods that both comparisons have.\n\n"

@@ -127,7 +127,12 @@ def instances_of(training: Training, count: int = 12) -> list[Instance]:
 
     The training does not change (it must be paused): its method sees one batch with these instances, and
     forgets it again.
+
+    Raises:
+        ValueError: nobody knows which labels are wrong.
     """
+    if not training.task.truth_known:
+        raise ValueError("nobody knows which of these labels are wrong: there is no mislabelled instance to show")
     wrong = training.task.clean_labels != training.task.train.labels
     return instances_at(training, torch.cat([wrong.nonzero()[:count, 0], (~wrong).nonzero()[:count, 0]]))
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.seeds import grouped, last, window_note
+from gdw_notebooks.figures.seeds import NO_SCORE, grouped, last, window_note
 
 GROUP_WIDTH = 0.8  # of the distance between two classes
 MANY_CLASSES = 20
@@ -53,6 +53,8 @@ def _finding(groups: dict[str, list[History]]) -> str:
     parts = []
     for method, runs in groups.items():
         mean, _ = last(runs, "class_accuracy", SCORE_EPOCHS)
+        if np.isnan(mean).all():
+            return NO_SCORE
         worst = int(mean.argmin())
         parts.append(f"{style.method_title(method)}: “{runs[0].class_names[worst]}” with {mean[worst]:.0f} %")
     note = window_note([run for runs in groups.values() for run in runs])

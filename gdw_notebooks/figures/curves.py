@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd, spread_note, window_note
+from gdw_notebooks.figures.seeds import NO_SCORE, grouped, last, mean_and_sd, spread_note, window_note
 
 AXES = {  # name in the History: axis label with unit
     "test_accuracy": "test accuracy (%)",
@@ -121,6 +121,8 @@ def _finding(groups: dict[str, list[History]], name: str) -> str:
     if not groups:
         return "No epoch is over yet"
     ends = {style.method_title(m): float(last(runs, name, SCORE_EPOCHS)[0]) for m, runs in groups.items()}
+    if np.isnan(list(ends.values())).all():
+        return NO_SCORE if name == "test_accuracy" else f"No number here for: {AXES.get(name, name)}"
     unit = " %" if "accuracy" in name else ""
     best_first = sorted(ends.items(), key=lambda item: -item[1])
     shown = ", ".join(f"{method} ≈ {value:.1f}{unit}" for method, value in best_first[:3])

@@ -6,6 +6,8 @@ import numpy as np
 
 from gdw.training.history import SCORE_EPOCHS, History
 
+NO_SCORE = "No test score: every confirmed picture is in the clean set"
+
 
 def grouped(histories: Sequence[History]) -> dict[str, list[History]]:
     """Runs of at least one epoch by method, in the order of appearance; one that broke off keeps its epochs."""

@@ -44,7 +44,7 @@ def weights_by_group(
         mean, sd = mean_and_sd(runs, name)
         for column, group in enumerate(GROUPS):
             _lines(axes[row, column], mean[:, column], sd[:, column])
-            head = f"{style.method_title(method)}: {group} instances"
+            head = f"{style.method_title(method)}: {_shown_there(group, runs)}"
             axes[row, column].set_title(head, fontsize=style.TEXT, loc="left", y=1)  # y: else each picture looks for it
         axes[row, 0].set_ylabel(QUANTITIES[name], fontsize=style.SMALL)
     _frame(axes, max([epochs or 1, *map(len, histories)]), marked)
@@ -55,6 +55,13 @@ def weights_by_group(
                       ncols=3, frameon=False, fontsize=style.SMALL, title_fontsize=style.SMALL)  # fmt: skip
     style.finding(figure, title or _finding(groups, name))
     return figure
+
+
+def _shown_there(group: str, runs: Sequence[History]) -> str:
+    """Which instances a picture shows: all of them on the left, where nobody knows which labels are wrong."""
+    if not np.isnan(runs[0].wrong_label_rate):
+        return f"{group} instances"
+    return "all instances" if group == GROUPS[0] else "none"
 
 
 def _lines(axes: Axes, mean: np.ndarray, sd: np.ndarray) -> None:
@@ -87,6 +94,8 @@ def _finding(groups: dict[str, list[History]], name: str) -> str:
     if np.isnan(observed):
         if runs[0].wrong_label_rate == 0:
             return f"{who}: no label is wrong here, so there are only clean instances"
+        if np.isnan(runs[0].wrong_label_rate):
+            return f"{who}: nobody knows which labels are wrong, so all instances are together"
         return f"{who} trained on no mislabelled instance in epoch {min(map(len, runs))}"
     what = "share" if name == "flow_mass" else "weight"
     return (

@@ -14,6 +14,7 @@ from gdw_notebooks.panels.microscope import FlowMicroscope
 METHOD_WIDTH, NUMBER_WIDTH = (
     f"calc(var(--jp-widgets-inline-label-width) + {letters} * var(--jp-widgets-font-size))" for letters in (11, 6)
 )
+TRUTH_UNKNOWN = "The microscope compares a label with the true class, and nobody knows it for these pictures."
 TIP = "the flows of this training instance, with the weights that the run's method gives it now"
 
 
@@ -58,6 +59,9 @@ class CloserLook(VBox):
         trainings = self._trainings()
         if not trainings:
             self.words.value = self._why_not()
+            return
+        if not trainings[run].task.truth_known:
+            self.words.value = TRUTH_UNKNOWN
             return
         self.refresh()
         self.method.value, self.instance.value, self.words.value = run, instance, ""

@@ -185,7 +185,8 @@ def _regions(shown: Shown) -> Figure:
     return decision_regions(
         [plane.regions for plane, _ in pairs], task.train.images, task.train.labels, task.clean_labels,
         task.class_names, [plane.weights for plane, _ in pairs],
-        [f"{style.method_title(h.method)}, seed {h.seed}" for _, h in pairs], large=shown.large,
+        [f"{style.method_title(h.method)}, seed {h.seed}" for _, h in pairs],
+        title=None if task.truth_known else "Nobody knows which of these labels are wrong", large=shown.large,
     )  # fmt: skip
 
 
@@ -202,7 +203,7 @@ def _labels(shown: Shown) -> Figure:
 def _labels_table(shown: Shown) -> "DataFrame | None":
     import pandas as pd
 
-    if shown.task is None:
+    if shown.task is None or not shown.task.truth_known:
         return None
     wrong, names = mislabelled_indices(shown.task), np.array(shown.task.class_names)
     labels, clean = shown.task.train.labels.cpu()[wrong], shown.task.clean_labels.cpu()[wrong]
@@ -221,7 +222,9 @@ def _points(shown: Shown) -> "DataFrame | None":
         return None
     task, names = planes[0].task, np.array(planes[0].task.class_names)
     x, y = task.train.images.cpu().numpy().T
-    columns = {"x": x, "y": y, "observed": names[task.train.labels.cpu()], "true": names[task.clean_labels.cpu()]}
+    columns = {"x": x, "y": y, "observed": names[task.train.labels.cpu()]}
+    if task.truth_known:
+        columns["true"] = names[task.clean_labels.cpu()]
     for plane, history in zip(planes, shown.firsts(), strict=False):
         columns[f"weight, {style.method_title(history.method)}"] = plane.weights
     return _captioned(pd.DataFrame(columns), "Training points")

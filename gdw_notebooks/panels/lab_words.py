@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from math import isnan
 from traceback import format_exception
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.seeds import grouped, last, window_note
+from gdw_notebooks.figures.seeds import NO_SCORE, grouped, last, window_note
 from gdw_notebooks.panels import page_errors, served
 from gdw_notebooks.panels.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, Session
 
@@ -89,6 +90,8 @@ def traceback_of(session: Session) -> str:
 
 
 def _scores(histories: Sequence[History]) -> str:
+    if all(isnan(history.accuracy) for history in histories):
+        return f"{NO_SCORE}."
     scores = []
     for method, runs in grouped(histories).items():
         mean, sd = last(runs, "test_accuracy", SCORE_EPOCHS)
