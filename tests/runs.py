@@ -2,7 +2,7 @@
 
 import gdw
 
-NOT_YET_COMPARED = {"gce", "seesaw", "loss-mixture", "elr", "sop", "cmw-net", "mlc", "gdw-class-net"}
+NOT_YET_COMPARED = {"gce", "seesaw", "loss-mixture", "elr", "sop", "cmw-net", "mlc", "fsr", "gdw-class-net"}
 """Methods added after the standing comparison's runs (benchmarks/standing)."""
 
 

@@ -1,5 +1,6 @@
 """From a sweep's records to tables: means by scenario, differences paired by seed, ranks over scenarios."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +22,8 @@ def scenario_name(config: dict) -> str:
     Labels that people gave go by the name of their column; a clean set of another size than the preset's is named.
     """
     if config.get("confirmed"):
-        return "as labelled" + _clean_set(config)
+        table = "" if config["noise"] == "uniform" else f" in {re.split(r'[/:]', config['noise'])[-1]}"
+        return f"as labelled{table}{_clean_set(config)}"
     parts = []
     if not isinstance(config["noise"], str):
         parts.append("own matrix")

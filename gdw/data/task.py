@@ -154,7 +154,8 @@ def make_task(
         train_per_class, test_per_class: a smaller run: so many of each class, before any imbalance; None: all.
         confirmed: the labels of the data set may be wrong as they are; of these pictures a person knows the right one:
             place in the data set to class number. The clean set, the validation set and the test set are made of them
-            alone, and all others are trained on (:func:`gdw.data.splits.split_around_confirmed`).
+            alone, and all others are trained on (:func:`gdw.data.splits.split_around_confirmed`), with the data set's
+            labels or those of a table (``noise="human:PATH"``).
         seed: draws everything but a held-out test set.
 
     Raises:
@@ -162,8 +163,9 @@ def make_task(
             small for its meta and validation images and one more to train on.
     """
     if confirmed is not None:
-        if noise != "uniform" or rate or imbalance != 1:
-            raise ValueError("with confirmed pictures all labels stay as they are: leave out noise, rate and imbalance")
+        check_as_labelled(noise, rate, imbalance)
+        if noise != "uniform":
+            dataset = replace(dataset, labels=human_labels.human_labels(noise, dataset))
         return _as_labelled(
             dataset, confirmed, {"meta": meta_per_class, "validation": validation_per_class}, train_per_class,
             test_per_class, seed,
@@ -197,6 +199,13 @@ def make_task(
         source_indices=indices,
         pictures=dataset.pictures,
     )
+
+
+def check_as_labelled(noise: str | Matrix, rate: float, imbalance: float) -> None:
+    """Refuse to change labels that may be wrong as they are."""
+    table = isinstance(noise, str) and noise.startswith(human_labels.PREFIX)
+    if not (table or (isinstance(noise, str) and noise == "uniform")) or rate or imbalance != 1:
+        raise ValueError("with confirmed pictures all labels stay as they are: leave out noise, rate and imbalance")
 
 
 def _as_labelled(

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from gdw.data.corruption import IMBALANCES, NOISES, checked_matrix
 from gdw.data.datasets import check_dataset_name
 from gdw.data.human_labels import PREFIX as HUMAN
-from gdw.data.task import INSTANCE_NOISE
+from gdw.data.task import INSTANCE_NOISE, check_as_labelled
 from gdw.errors import number, one_of, truth, unknown, whole_number
 from gdw.methods.base import method_class
 from gdw.networks.classifiers import MODELS
@@ -55,7 +55,8 @@ class Experiment(Engine):
         features_size: height and width in pixels at which it sees the pictures; None takes its own.
         mirrored: with ``features``, the features of mirrored pictures are used too, as augmentation.
         confirmed: a table (``path,label``) of the folder's pictures whose right label a person knows. All other labels
-            may be wrong as they are: clean, validation and test set are made of confirmed pictures alone.
+            may be wrong as they are: clean, validation and test set are made of confirmed pictures alone. Labels of
+            a table of your own: ``noise="human:PATH"``.
         engine fields: see :class:`gdw.training.engine.Engine`.
 
     Raises:
@@ -277,12 +278,11 @@ def _checked_noise(noise: object) -> str | tuple:
 
 
 def _checked_confirmed(experiment: Experiment) -> str:
-    """The table's path as text; noise and imbalance are not added to labels that may be wrong as they are."""
+    """The table's path as text."""
     path, e = experiment.confirmed, experiment
     if not isinstance(path, (str, os.PathLike)) or not str(path):
         raise ValueError(f"confirmed must be the path of a table path,label, got {path!r}")
-    if e.noise != "uniform" or e.rate or e.imbalance != 1:
-        raise ValueError("with confirmed pictures all labels stay as they are: leave out noise, rate and imbalance")
+    check_as_labelled(e.noise, e.rate, e.imbalance)
     return os.fspath(path)
 
 

@@ -210,9 +210,10 @@ if truth:
 
 # %% [markdown]
 # Almost all wrong labels are gone after looking at less than half of the pictures. To train on the corrected labels:
-# `gdw.Experiment(dataset=FOLDER, noise="human:corrected.csv")`. The whole audit is on the command line too, with a page
-# that you can send to somebody: `python -m gdw audit FOLDER --confirmed confirmed.csv --csv suspects.csv --html
-# suspects.html`.
+# `gdw.Experiment(dataset=FOLDER, noise="human:corrected.csv", confirmed="confirmed.csv")`. Some labels may still be
+# wrong. So the clean set and the test set are made of confirmed pictures alone. The whole audit is on the command
+# line too, with a page that you can send to somebody: `python -m gdw audit FOLDER --confirmed confirmed.csv --csv
+# suspects.csv --html suspects.html`.
 #
 # ## Are GDW's weights a good ranking?
 #

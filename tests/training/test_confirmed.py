@@ -126,7 +126,7 @@ def test_the_experiment_keeps_the_table_in_its_run_code():
     assert gdw.Experiment.from_code(experiment.code) == experiment
     assert experiment != gdw.Experiment(dataset="./pets")
     assert "confirmed" not in gdw.Experiment().config()
-    for wrong in ({"rate": 0.2}, {"noise": "human:labels.csv"}, {"imbalance": 0.1}):
+    for wrong in ({"rate": 0.2}, {"noise": "flip"}, {"imbalance": 0.1}, {"noise": [[0.9, 0.1], [0.2, 0.8]]}):
         with pytest.raises(ValueError, match="leave out noise, rate and imbalance"):
             gdw.Experiment(dataset="./pets", confirmed="confirmed.csv", **wrong)
     with pytest.raises(ValueError, match="confirmed must be the path of a table"):
@@ -151,6 +151,24 @@ def test_the_command_line_says_what_is_not_known(tmp_path, capsys):
     assert [entry["wrong_label_rate"] for entry in entries] == [None] * 4
     assert run(pets, table, "--seeds", "2", "--json", str(tmp_path / "runs.json")) == 0  # nothing left to do
     assert "nobody knows which" in capsys.readouterr().out
+
+
+def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
+    pets, table = folder(tmp_path)
+    named = {path: path.name.rstrip("0123456789.png") for path in pets.rglob("*.png")}
+    lines = [f"{path.relative_to(pets).as_posix()},{label}" for path, label in named.items()]
+    (tmp_path / "corrected.csv").write_text("\n".join(["path,label", *lines]) + "\n", "utf-8")
+    given = {"meta_per_class": 5, "epochs": 1, "model": "mlp", "batch_size": 20}
+    experiment = gdw.Experiment(dataset=str(pets), noise=f"human:{tmp_path}/corrected.csv", confirmed=str(table), **given)
+    task, plain = (gdw.Training(e).task for e in (experiment, experiment.with_(noise="uniform")))
+    paths = gdw.load_dataset(str(pets)).paths
+    right = [CLASSES.index(named[pets / paths[place]]) for place in task.source_indices["train"]]
+    assert task.train.labels.tolist() == right
+    assert (plain.train.labels != task.train.labels).float().mean() > 0.2
+    assert torch.equal(plain.test.labels, task.test.labels)
+    assert not task.truth_known
+    assert run(pets, table, "--noise", f"human:{tmp_path}/corrected.csv") == 0
+    assert "as labelled in corrected.csv (5 clean a class)" in capsys.readouterr().out
 
 
 def test_the_command_line_says_why_there_is_no_score(tmp_path, capsys):
