@@ -40,8 +40,8 @@ PRODUCT = 0.3  # power of the classifier of the confirmed pictures, in the plain
 TOP = 100
 METRICS = ("auroc", "average precision", f"precision at {TOP}", "precision at k")
 DIGITS = 4  # of a stored score
-METHODS = ("cross-entropy", "mwnet", "importance", "gdw-tied", "gdw")
-WEIGHTING = ("mwnet", "gdw-tied", "gdw")
+METHODS = ("cross-entropy", "mwnet", "gdw")
+WEIGHTING = ("mwnet", "gdw")
 
 
 def splits(classes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,8 @@ from benchmarks import choose
 from gdw.training.history import History
 from gdw.training.presets import PRESETS
 
+ROOT = Path(__file__).parents[2]
+STANDING = ROOT / "benchmarks" / "standing"
 SPEC = tomllib.loads(choose.SPEC.read_text("utf-8"))
 
 
@@ -56,19 +58,60 @@ def test_on_features_every_method_searches_the_same_learning_rates_with_as_many_
     assert all(run.features and run.validation_per_class == 100 and run.seed >= 1000 for run in runs)
 
 
+def settings_table(name):
+    with (STANDING / f"{name}_settings.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def said(part):
+    """``"lr 0.1, epochs 30"`` as a dictionary."""
+    return {} if part == "–" else {name: float(value) for name, value in (p.rsplit(" ", 1) for p in part.split(", "))}
+
+
+def line(row):
+    numbers = " · ".join(row[name] for name in ("best", "second", "median", "worst"))
+    return f"| {row['method']} | {row['plan']} | {row['own']} | {numbers} |"
+
+
+def test_the_searched_comparison_of_digits_takes_the_best_of_the_table_and_of_its_page():
+    """benchmarks/standing/digits_settings.csv, docs/settings.md and digits_searched.toml say the same."""
+    spec = tomllib.loads((STANDING / "digits_searched.toml").read_text("utf-8"))
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8").split("## Digits, with the training searched too")[1]
+    rows = settings_table("digits")
+    assert {row["method"] for row in rows} | {"gdw-reduced"} == set(spec["methods"])
+    for row in rows:
+        assert line(row) in page
+        assert said(row["plan"]) == spec["plans"][row["method"]]
+        assert said(row["own"]) == spec["settings"].get(row["method"], {})
+    for part in ("plans", "settings"):
+        assert spec[part]["gdw-reduced"] == spec[part]["gdw-tied"] == spec[part]["gdw"]
+
+
+def test_a_search_takes_the_grids_of_another_file_and_has_the_same_budget_for_all():
+    spec = choose.load_spec(ROOT / "benchmarks" / "choose_digits.toml")
+    assert spec["grid"]["l2rw"] == SPEC["grid"]["l2rw"]
+    for method in spec["grid"]:
+        tries = choose.tries_of(spec, method)
+        assert len({str(one) for one in tries}) == len(tries) == spec["draws"]
+
+
+def test_a_row_of_the_table_has_the_best_setting_and_the_scores():
+    spec = {"common": {"lr": [0.1]}}
+    rows = [{"settings": {"lr": 0.1, "q": 0.5}, "validation": v} for v in (90.0, 80.0, 70.0, 10.0)]
+    found = choose.table_row(spec, "gce", rows)
+    assert found == {
+        "method": "gce", "plan": "lr 0.1", "own": "q 0.5", "best": "90.00", "second": "80.00", "median": "75.00",
+        "worst": "10.00",
+    }  # fmt: skip
+
+
 def test_the_presets_of_features_are_the_best_of_the_table_and_of_its_page():
     """benchmarks/standing/features_settings.csv, docs/settings.md and gdw/training/presets.py say the same."""
-    root = Path(__file__).parents[2]
-    page = (root / "docs" / "settings.md").read_text("utf-8").split("## Features of real pictures")[1]
-    with (root / "benchmarks" / "standing" / "features_settings.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    preset = PRESETS["features"]
-    searched = tomllib.loads((root / "benchmarks" / "choose_features.toml").read_text("utf-8"))["grid"]
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8").split("## Features of real pictures")[1]
+    preset, rows = PRESETS["features"], settings_table("features")
+    searched = tomllib.loads((ROOT / "benchmarks" / "choose_features.toml").read_text("utf-8"))["grid"]
     assert {row["method"] for row in rows} == set(searched)
     for row in rows:
-        plan = dict(part.rsplit(" ", 1) for part in row["plan"].split(", "))
-        own = dict(part.rsplit(" ", 1) for part in row["own"].split(", ")) if row["own"] != "–" else {}
-        assert {name: float(value) for name, value in plan.items()} == preset.plans[row["method"]]
-        assert {name: float(value) for name, value in own.items()} == preset.methods.get(row["method"], {})
-        numbers = " · ".join(row[name] for name in ("best", "second", "median", "worst"))
-        assert f"| {row['method']} | {row['plan']} | {row['own']} | {numbers} |" in page
+        assert said(row["plan"]) == preset.plans[row["method"]]
+        assert said(row["own"]) == preset.methods.get(row["method"], {})
+        assert line(row) in page

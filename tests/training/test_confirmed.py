@@ -159,7 +159,8 @@ def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
     lines = [f"{path.relative_to(pets).as_posix()},{label}" for path, label in named.items()]
     (tmp_path / "corrected.csv").write_text("\n".join(["path,label", *lines]) + "\n", "utf-8")
     given = {"meta_per_class": 5, "epochs": 1, "model": "mlp", "batch_size": 20}
-    experiment = gdw.Experiment(dataset=str(pets), noise=f"human:{tmp_path}/corrected.csv", confirmed=str(table), **given)
+    noise = f"human:{tmp_path}/corrected.csv"
+    experiment = gdw.Experiment(dataset=str(pets), noise=noise, confirmed=str(table), **given)
     task, plain = (gdw.Training(e).task for e in (experiment, experiment.with_(noise="uniform")))
     paths = gdw.load_dataset(str(pets)).paths
     right = [CLASSES.index(named[pets / paths[place]]) for place in task.source_indices["train"]]
@@ -167,7 +168,7 @@ def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
     assert (plain.train.labels != task.train.labels).float().mean() > 0.2
     assert torch.equal(plain.test.labels, task.test.labels)
     assert not task.truth_known
-    assert run(pets, table, "--noise", f"human:{tmp_path}/corrected.csv") == 0
+    assert run(pets, table, "--noise", noise) == 0
     assert "as labelled in corrected.csv (5 clean a class)" in capsys.readouterr().out
 
 
