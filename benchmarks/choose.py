@@ -35,7 +35,7 @@ def load_spec(path: Path, labels: str = "") -> dict:
     spec = tomllib.loads(path.read_text("utf-8").replace("{labels}", labels))
     if "grids_of" in spec:
         others = tomllib.loads((path.parent / spec["grids_of"]).read_text("utf-8"))
-        spec["grid"] = spec["grid"] | others["grid"]
+        spec["grid"] = others["grid"] | spec["grid"]
     return spec
 
 
@@ -104,7 +104,8 @@ def table_row(spec: dict, method: str, rows: Sequence[dict]) -> dict[str, str]:
     best, common = rows[0]["settings"], spec.get("common", {})
     parts = {"plan": {name: best[name] for name in common}, "own": {n: v for n, v in best.items() if n not in common}}
     scores = [row["validation"] for row in rows]
-    numbers = {"best": scores[0], "second": scores[1], "median": median(scores), "worst": scores[-1]}
+    second = (scores[1:] or scores)[0]
+    numbers = {"best": scores[0], "second": second, "median": median(scores), "worst": scores[-1]}
     return (
         {"method": method}
         | {name: ", ".join(f"{key} {value:g}" for key, value in part.items()) or "–" for name, part in parts.items()}

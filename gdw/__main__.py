@@ -73,6 +73,7 @@ OPTIONS = (
 )
 PLUGIN = "a module, or a .py file, that registers methods of your own (gdw.methods.register); give it again for more"
 
+NO_SCORE = "that needs more confirmed pictures than the clean set and the validation set take"
 STOPPED = 130  # exit status after Ctrl-C, as shells have it
 AT_ONCE = "train up to so many seeds in one vectorised step if the method and the model support it (default: 1)"
 
@@ -121,7 +122,7 @@ def run_command(options: argparse.Namespace) -> int:
             print(f"caution: {sentence}")
         if all(math.isnan(h.accuracy) for h in histories if not h.error):
             held = experiments[0].meta_per_class + experiments[0].validation_per_class
-            print(f"no test score: that needs more than {held} confirmed pictures of each class")
+            print(f"no test score: {NO_SCORE}, here {held} of each class")
     return 1 if any(h.error for h in histories) else 0
 
 
@@ -198,6 +199,8 @@ def sweep_command(options: argparse.Namespace) -> int:
     runs = table([r for r in sweep.read(options.json) if sweep.key(r["config"]) in wanted])
     print("mean test accuracy in %, last five epochs")
     print(means(runs).to_string(float_format=lambda value: f"{value:.1f}"))
+    if runs["accuracy"].isna().any():
+        print(f"no test score where it says NaN: {NO_SCORE}")
     return 1 if failed else 0
 
 
@@ -226,7 +229,8 @@ def _run_with_progress(
             for event in events:
                 if isinstance(event, EpochDone):
                     bar.update()
-                    bar.set_postfix_str(f"test {event.history['test_accuracy'][-1]:.1f} %")
+                    score = event.history["test_accuracy"][-1]
+                    bar.set_postfix_str("" if math.isnan(score) else f"test {score:.1f} %")
                 if asked.is_set():
                     _save_before_stop(training, one, options)
                     raise KeyboardInterrupt

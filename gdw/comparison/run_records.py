@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gdw import files
-from gdw.comparison.sweep import is_record, key, record_or_reason
+from gdw.comparison.sweep import is_record, key, record_or_reason, same_table
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
 
@@ -58,7 +58,8 @@ class RunRecords:
     def finished(self, experiment: Experiment, class_names: Sequence[str] = ()) -> History | None:
         """What the file says of a run that ended without an error: its scores, as a History of one epoch."""
         entry = self.records.get(key(experiment.config()))
-        return history_of(entry, class_names) if entry and entry["error"] is None else None
+        done = entry is not None and entry["error"] is None and same_table(entry, experiment)
+        return history_of(entry, class_names) if done else None
 
     def add(self, histories: Sequence[History]) -> None:
         """Keep these runs too, on the disk when this returns."""

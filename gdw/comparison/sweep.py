@@ -20,7 +20,7 @@ from gdw.data.dataset import Dataset
 from gdw.methods.plugins import load_plugins
 from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.history import SCORE_EPOCHS, History
-from gdw.training.inputs import dataset_of, source_of
+from gdw.training.inputs import confirmed_digest, dataset_of, source_of
 from gdw.training.loop import TrainingDiverged
 from gdw.training.many import run_seeds, supports_many_seeds
 from gdw.training.run import run
@@ -297,8 +297,8 @@ def resume(
     with files.sole_writer(path):
         records = read(path)  # refuses a file that is not a sweep's, before anything is written
         _set_torn_line_aside(path)
-        done = {key(r["config"]) for r in records if r["error"] is None}
-        left = [e for e in experiments if key(e.config()) not in done]
+        done = {key(r["config"]): r for r in records if r["error"] is None}
+        left = [e for e in experiments if not _is_done(e, done)]
         for history in run_all(left, executor, workers, on_done, seeds_at_once):
             line = record_or_reason(history)
             _append(path, json.dumps(line, allow_nan=False))
@@ -307,8 +307,21 @@ def resume(
 
 def count_done(experiments: Sequence[Experiment], path: str | Path) -> int:
     """How many of them the file holds without an error."""
-    done = {key(r["config"]) for r in read(path) if r["error"] is None}
-    return sum(key(e.config()) in done for e in experiments)
+    done = {key(r["config"]): r for r in read(path) if r["error"] is None}
+    return sum(_is_done(e, done) for e in experiments)
+
+
+def _is_done(experiment: Experiment, done: dict[str, dict]) -> bool:
+    record = done.get(key(experiment.config()))
+    return record is not None and same_table(record, experiment)
+
+
+def same_table(record: dict, experiment: Experiment) -> bool:
+    """Whether the run had the confirmed pictures that the experiment's table holds now."""
+    if experiment.confirmed is None:
+        return True
+    made = record.get("made")
+    return isinstance(made, dict) and made.get("confirmed") == confirmed_digest(experiment)
 
 
 def read(path: str | Path) -> list[dict]:

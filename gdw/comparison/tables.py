@@ -1,6 +1,5 @@
 """From a sweep's records to tables: means by scenario, differences paired by seed, ranks over scenarios."""
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from gdw.comparison.report import Difference, paired_difference
 from gdw.data.human_labels import PREFIX as HUMAN
+from gdw.data.human_labels import parse
 from gdw.training.presets import preset_for
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def scenario_name(config: dict) -> str:
     Labels that people gave go by the name of their column; a clean set of another size than the preset's is named.
     """
     if config.get("confirmed"):
-        table = "" if config["noise"] == "uniform" else f" in {re.split(r'[/:]', config['noise'])[-1]}"
+        path, column = (None, None) if config["noise"] == "uniform" else parse(config["noise"])
+        table = f" in {' '.join(filter(None, (str(path), column)))}" if path else ""
         return f"as labelled{table}{_clean_set(config)}"
     parts = []
     if not isinstance(config["noise"], str):

@@ -101,11 +101,12 @@ def require_size(image_size: int | None) -> None:
 
 
 def decode(
-    files: list[Path], image_size: int | None, seen_at: int | None = None
+    files: list[Path], image_size: int | None, seen_at: int | None = None, table: Path | None = None
 ) -> UInt8[Tensor, "images 3 height width"]:
     """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
 
     Args:
+        table: that chose the files; what is kept on disk for it is kept beside that of the whole folder.
         seen_at: height and width in pixels at which a network will see the pictures. Without ``image_size``, pictures
             of several sizes and pictures larger than 64 pixels are read in this size: no detail that the network could
             see is lost, and no larger copy is held.
@@ -115,7 +116,7 @@ def decode(
     """
     import PIL
 
-    rule = f"{image_size} {seen_at} Pillow {PIL.__version__}"
+    rule = f"{image_size} {seen_at} {table} Pillow {PIL.__version__}"
     return kept(files, rule, lambda: _decoded(files, image_size, seen_at))
 
 

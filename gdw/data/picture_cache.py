@@ -29,22 +29,23 @@ def kept(files: Sequence[Path], rule: str, decode: Callable[[], Pictures]) -> Pi
 
     Args:
         files: the pictures, in order.
-        rule: how they are decoded: the size, and the version of the library.
+        rule: how they are decoded: the size, the version of the library, and the table that chose them.
     """
     folder = cache_folder()
     if folder is None or len(files) < FEWEST:
         return decode()
+    now = time.time()
     try:
         stamp, newest = _stamp(files, rule)
     except OSError:  # a file that is gone: decoding names it
         return decode()
     base = os.path.commonpath([file.parent.absolute() for file in files])
-    file = folder / "pictures" / f"{_hash(f'{base} {rule}'.encode())}.safetensors"
+    file = folder / "pictures" / f"{_hash(os.fsencode(f'{base} {rule}'))}.safetensors"
     found = _read(file, stamp)
     if found is not None:
         return found
     images = decode()
-    if images.numel() <= MOST and newest < time.time() - SETTLED:
+    if images.numel() <= MOST and newest < now - SETTLED:
         _write(file, images, stamp)
     return images
 
@@ -54,7 +55,7 @@ def _stamp(files: Sequence[Path], rule: str) -> tuple[str, float]:
     total, newest = hashlib.blake2b(f"{LAYOUT} {rule}".encode(), digest_size=16), 0
     for file in files:
         said = file.stat()
-        total.update(f"{file.absolute()}\0{said.st_size} {said.st_mtime_ns} {said.st_ctime_ns}\0".encode())
+        total.update(os.fsencode(f"{file.absolute()}\0{said.st_size} {said.st_mtime_ns} {said.st_ctime_ns}\0"))
         newest = max(newest, said.st_mtime_ns, said.st_ctime_ns)
     return total.hexdigest(), newest / 1e9
 
@@ -72,7 +73,7 @@ def _read(file: Path, stamp: str) -> Pictures | None:
             said = stored.metadata() or {}
             if said["stamp"] != stamp:
                 return None
-            images = stored.get_tensor("pictures")
+            images = stored.get_tensor("pictures").clone()  # not a map of the file, which another process may replace
         if checksum(images) != said["checksum"]:
             raise ValueError("other bytes than were written")
     except OSError:  # not there, or not readable

@@ -9,6 +9,7 @@ from torch import Tensor
 from gdw.data.corruption import class_counts, class_shares
 from gdw.data.dataset import Dataset
 from gdw.data.randomness import generator
+from gdw.errors import whole_number
 
 TEST_SHARE = 0.3  # of each class, if a data set has no test set
 TEST_SEED = 0  # of that share: every experiment is tested on the same images
@@ -84,6 +85,12 @@ def split_around_confirmed(
         ValueError: a class with too few confirmed images, or with none to train on.
     """
     _check_counts(per_class)
+    for name, count in (("train_per_class", train_per_class), ("test_per_class", test_per_class)):
+        if count is not None and count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+    for place, label in confirmed.items():
+        whole_number("the place of a confirmed image", place, 0, len(labels) - 1)
+        whole_number("the class of a confirmed image", label, 0, len(class_names) - 1)
     places = torch.tensor(sorted(confirmed), dtype=torch.long)
     right = torch.tensor([confirmed[int(place)] for place in places], dtype=torch.long)
     held, sizes = sum(per_class.values()), ", ".join(f"{name}_per_class {n}" for name, n in per_class.items() if n)
@@ -94,6 +101,11 @@ def split_around_confirmed(
     fixed = generator(TEST_SEED, "test")
     pools = [_shuffled(pool, fixed) for pool in pools]
     spare = [pool[held:][:test_per_class] for pool in pools]
+    for pool, name in zip(spare, class_names, strict=True):
+        if len(pool) < (test_per_class or 0):
+            raise ValueError(
+                f"class {name} has {len(pool)} confirmed images to test on: too few for test_per_class {test_per_class}"
+            )
     indices = {"test": _joined(spare) if all(map(len, spare)) else places[:0]}
     pools, start = [_shuffled(pool[:held], random) for pool in pools], 0
     for name, count in per_class.items():

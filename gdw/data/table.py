@@ -55,7 +55,7 @@ def load_table(
     names = tuple(sorted(set(words), key=natural_key))
     if len(names) < 2:
         raise ValueError(f"{rows.path}: column {column} needs at least 2 classes, got {', '.join(names) or 'none'}")
-    images = decode([files[place] for place in known], image_size, seen_at)
+    images = decode([files[place] for place in known], image_size, seen_at, rows.path.absolute())
     if image_size is None and seen_at is None:
         notes += reduced([files[place] for place in known], images)
     say(folder, notes, stacklevel=3)

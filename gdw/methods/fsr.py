@@ -1,5 +1,6 @@
 """FSR: a clean set made of the training set's own instances, those whose loss a virtual step lowers most."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -70,8 +71,7 @@ class FSR(KeepsInstances):
         self.num_classes = count_classes(self.name, self.num_classes)
         self.per_class, self.warm_up, self.momentum, self.total = per_class, warm_up, momentum, total
         self.task = None
-        self.dictionary: tuple[Tensor, Tensor] | None = None  # images as the model takes them, observed labels
-        self.chosen_for = -1  # the epoch that the dictionary is for
+        self.dictionary: Dictionary | None = None
         self.register_buffer("margins", torch.zeros(self.num_instances))
 
     def prepare(self, task, model: nn.Module) -> None:
@@ -79,9 +79,9 @@ class FSR(KeepsInstances):
 
     def logit_gradient(self, step: Step) -> Matrix:
         before = self.of_batch("margins", step)
-        if step.epoch != self.chosen_for:
-            self.dictionary, self.chosen_for = self.choose(step.images), step.epoch
-        equal, problem = torch.ones_like(step.flows), step.problem_with(self.dictionary)
+        if self.dictionary is None or self.dictionary.epoch != step.epoch:
+            self.dictionary = self.choose(step)
+        equal, problem = torch.ones_like(step.flows), step.problem_with(self.dictionary.on(step.images.device))
         gradient = step.meta_gradient(equal, problem).sum(dim=-1, keepdim=True)
         margins = step.losses - losses_ahead(step, problem, equal)
         self.write("margins", step, torch.lerp(margins, before, self.momentum))
@@ -90,21 +90,40 @@ class FSR(KeepsInstances):
         weights = (-gradient).clamp_min(0)
         return self.total * weights / weights.sum().clamp_min(TINY) * step.flows
 
-    def choose(self, like: Tensor) -> tuple[Tensor, Int[Tensor, "chosen"]]:
-        """A new dictionary, in the precision and on the device of ``like``."""
+    def choose(self, step: Step) -> "Dictionary":
+        """The dictionary of the step's epoch."""
         if self.task is None:
             raise ValueError("fsr chooses its dictionary from the training set: call method.prepare(task, model) first")
         train = self.task.train
         margins = self.margins.to(train.labels.device)
         rows = largest_by_class(margins, train.labels, self.num_classes, self.per_class)
-        images = train.images[rows].to(like.device)
-        return self.task.pixels.normalise(images, like.dtype), train.labels[rows].to(like.device)
+        images = train.images[rows.to(train.images.device)].to(step.images.device)
+        return Dictionary(step.epoch, self.task.pixels.normalise(images, step.images.dtype), train.labels[rows])
 
     def get_extra_state(self) -> dict:
-        return {"chosen_for": self.chosen_for, "dictionary": self.dictionary}
+        return {} if self.dictionary is None else vars(self.dictionary)
 
     def set_extra_state(self, state: dict) -> None:
-        self.chosen_for, self.dictionary = state["chosen_for"], state["dictionary"]
+        self.dictionary = Dictionary(**state) if state else None
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """Chosen training instances.
+
+    Attributes:
+        epoch: that it is for.
+        images: as the model takes them.
+        labels: observed.
+    """
+
+    epoch: int
+    images: Float[Tensor, "chosen *shape"]
+    labels: Int[Tensor, "chosen"]
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Images and labels there: a loaded state is on the host."""
+        return self.images.to(device), self.labels.to(device)
 
 
 def losses_ahead(step: Step, problem: Problem, weights: Matrix) -> Float[Tensor, "batch"]:

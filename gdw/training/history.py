@@ -112,7 +112,8 @@ class History:
     def to_record(self) -> dict:
         """As plain JSON values; NaN becomes null."""
         epochs = {name: _to_json(values.tolist()) for name, values in self.epochs.items()}
-        return {**{k: v for k, v in vars(self).items() if k != "epochs"}, "epochs": epochs}
+        others = {k: v for k, v in vars(self).items() if k != "epochs"}
+        return others | {"wrong_label_rate": _to_json(self.wrong_label_rate), "epochs": epochs}
 
     @classmethod
     def from_record(cls, record: dict) -> "History":

@@ -1,13 +1,18 @@
 """The data set that an experiment names: loaded, and turned into features if it asks for them."""
 
+import hashlib
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from gdw import files
 from gdw.data.confirmed import confirmed_of
-from gdw.data.dataset import Dataset
+from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
 from gdw.data.label_table import read_table
+from gdw.data.pretrained import own_size
+from gdw.data.task import INSTANCE_NOISE, Task, make_task
 from gdw.training.experiment import Experiment
 
 
@@ -44,15 +49,56 @@ def dataset_of(
         return dataset
     if e.confirmed is not None:
         read_table(Path(e.confirmed).expanduser())  # a wrong one is named before any work
-    if e.features is None:
-        return dataset or load_dataset(e.dataset, image_size=e.image_size)
-    from gdw.data.features import with_features
-    from gdw.data.pretrained import own_size
-
-    seen_at = e.features_size or own_size(e.features)
+    seen_at = None if e.features is None else e.features_size or own_size(e.features)
     found = dataset or load_dataset(e.dataset, image_size=e.image_size, seen_at=seen_at)
-    confirmed_in(e, found)  # likewise: features take minutes
+    if e.confirmed is not None:
+        _say_what_is_not_used(found)
+    if e.features is None:
+        return found
+    if e.noise != INSTANCE_NOISE:  # which depends on the pictures
+        task_of(e, _without_pictures(found))  # what cannot be split is named too, before minutes of features
+    from gdw.data.features import with_features
+
     made = with_features(
         found, e.features, image_size=e.features_size, mirrored=e.mirrored, device=e.device, progress=progress
     )
     return made if found.source is None else replace(made, source=source_of(e))
+
+
+def task_of(experiment: Experiment, dataset: Dataset) -> Task:
+    """The data set as the experiment splits it and changes its labels.
+
+    Raises:
+        ValueError: as ``make_task`` and ``confirmed_in`` do.
+    """
+    e = experiment
+    return make_task(
+        dataset, noise=e.noise, rate=e.rate, imbalance=e.imbalance, imbalance_kind=e.imbalance_kind,
+        meta_per_class=e.meta_per_class, validation_per_class=e.validation_per_class,
+        train_per_class=e.train_per_class, test_per_class=e.test_per_class, confirmed=confirmed_in(e, dataset),
+        seed=e.seed,
+    )  # fmt: skip
+
+
+def _without_pictures(dataset: Dataset) -> Dataset:
+    """The same labels, each with one number for its picture."""
+    parts = {f"{part}images": getattr(dataset, f"{part}labels") for part in PARTS.values()}
+    return replace(dataset, **{n: labels[:, None].float() for n, labels in parts.items() if labels is not None})
+
+
+def _say_what_is_not_used(dataset: Dataset) -> None:
+    """Test and validation pictures of a folder whose labels may be wrong as they are."""
+    unused = sum(len(paths) for paths in (dataset.test_paths, dataset.validation_paths) if paths is not None)
+    if unused:
+        warnings.warn(
+            f"{dataset.name}: its {unused} test and validation pictures are not used: with confirmed pictures all "
+            "scores are of confirmed training pictures",
+            stacklevel=4,
+        )
+
+
+def confirmed_digest(experiment: Experiment) -> str | None:
+    """Of the table of confirmed pictures as it is now: it grows, and its runs are then others. None without a table."""
+    if experiment.confirmed is None:
+        return None
+    return hashlib.sha256(files.read_bytes(Path(experiment.confirmed).expanduser())).hexdigest()[:16]

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from gdw.data.dataset import Dataset
-from gdw.data.datasets import load_dataset
 from gdw.gradients.stacked_step import StackedStep
 from gdw.methods.base import method_class
 from gdw.networks.classifiers import MODELS
 from gdw.networks.stacked import Stacked, can_stack
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
+from gdw.training.inputs import dataset_of
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, epoch_row, smaller_batch_named
 from gdw.training.plan import cosine, sgd, with_rate
 from gdw.training.recorder import EpochRecorder
@@ -45,7 +45,7 @@ class ManySeeds:
         seeds = list(seeds)
         if not seeds or len(set(seeds)) < len(seeds):
             raise ValueError(f"seeds must be at least one, each once, got {seeds}")
-        dataset = dataset or load_dataset(experiment.dataset, image_size=experiment.image_size)  # decoded once for all
+        dataset = dataset or dataset_of(experiment)  # decoded once for all, and its features computed once
         self.trainings = [Training(experiment.with_(seed=seed), dataset=dataset) for seed in seeds]
         sizes = {(len(t.task.train), len(t.task.meta)) for t in self.trainings}
         self.at_once = len(seeds) > 1 and len(sizes) == 1 and supports_many_seeds(experiment)

@@ -12,7 +12,7 @@ from torch import nn
 from gdw.data.dataset import Dataset
 from gdw.data.fetch import fit
 from gdw.data.randomness import generator
-from gdw.data.task import Task, make_task
+from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
 from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
@@ -21,21 +21,11 @@ from gdw.training import checkpoint
 from gdw.training.engine import PRECISIONS, resolve_device
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
-from gdw.training.inputs import confirmed_in, dataset_of
+from gdw.training.inputs import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
 from gdw.training.metadata import how_made
 from gdw.training.provenance import recorded_config
 from gdw.training.state import load_method, method_state
-
-
-def _task_of(experiment: Experiment, dataset: Dataset) -> Task:
-    e = experiment
-    return make_task(
-        dataset, noise=e.noise, rate=e.rate, imbalance=e.imbalance, imbalance_kind=e.imbalance_kind,
-        meta_per_class=e.meta_per_class, validation_per_class=e.validation_per_class,
-        train_per_class=e.train_per_class, test_per_class=e.test_per_class, confirmed=confirmed_in(e, dataset),
-        seed=e.seed,
-    )  # fmt: skip
 
 
 class Training:
@@ -64,7 +54,7 @@ class Training:
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
         config = recorded_config(e, dataset, task, model, method)
-        task = task or _task_of(e, dataset_of(e, dataset))
+        task = task or task_of(e, dataset_of(e, dataset))
         if not (e.augment and e.flip):
             pixels = replace(task.pixels, flip=False)
             task = replace(task, pixels=pixels if e.augment else replace(pixels, pad=0))
@@ -194,6 +184,9 @@ class Training:
     def _fingerprint(self) -> str:
         """A digest of the task's labels: a saved run continues only with the same data."""
         task, whole = self.task, hashlib.sha256()
+        if not task.truth_known:  # other pictures may be confirmed now
+            for places in task.source_indices.values():
+                whole.update(places.cpu().numpy().tobytes() + b"|")
         for labels in (task.train.labels, task.clean_labels, task.meta.labels, task.test.labels):
             whole.update(labels.cpu().numpy().tobytes() + b"|")
         return whole.hexdigest()

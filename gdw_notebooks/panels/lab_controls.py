@@ -156,7 +156,9 @@ class LabControls(VBox):
             self.problem = str(error)
         finally:
             self._moving = False
-        self.hint.value = _wrong_labels(self.noise.value, self.rate.value, CLASSES.get(self.dataset.value))
+        as_labelled = any(base.confirmed for base in self._bases)
+        hint = _wrong_labels(self.noise.value, self.rate.value, CLASSES.get(self.dataset.value))
+        self.hint.value = "The labels stay as they are, right or wrong." if as_labelled else hint
 
     def _choose_scenario(self, change: dict) -> None:
         with self._lock:

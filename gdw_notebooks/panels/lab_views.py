@@ -131,7 +131,8 @@ def _by_group(name: str, caption: str) -> Callable[[Shown], "DataFrame"]:
         columns = {}
         for method, runs in grouped(shown.histories).items():
             mean, _ = mean_and_sd(runs, name)
-            for row, group in enumerate(GROUPS):
+            known = not np.isnan(runs[0].wrong_label_rate)
+            for row, group in enumerate(GROUPS if known else ("all instances",)):
                 for column, flow in enumerate(FLOWS):
                     columns[style.method_title(method), group, flow] = pd.Series(mean[:, row, column])
         frame = pd.DataFrame(columns)
@@ -249,14 +250,14 @@ VIEWS: Mapping[str, View] = MappingProxyType({
         lambda shown: class_accuracy(shown.read(), large=shown.large), _by_class,
     ),
     "Weights": View(
-        "Lines: mean weight of the flows by epoch, for clean and for mislabelled instances.",
+        "Lines: mean weight of the flows by epoch, for clean and for mislabelled instances where they are known.",
         _weights("flow_weight"), _by_group("flow_weight", "Mean weight, counted by |p − y|"),
     ),
     "Gradient": View(
-        "Lines: share of the gradient by epoch, for clean and for mislabelled instances.",
+        "Lines: share of the gradient by epoch, for clean and for mislabelled instances where they are known.",
         _weights("flow_mass"), _by_group("flow_mass", "Share of the gradient's absolute mass"),
     ),
     "V’s curve": View("Curves: the weight that the weight network gives to each loss.", _weight_net, _weight_net_table),
-    "Labels": View("Pictures: training pictures with a wrong label, and what the label says.", _labels, _labels_table),
+    "Labels": View("Pictures with a wrong label, where it is known, and what the label says.", _labels, _labels_table),
     "Regions": View("Points in the plane over the regions that each network has learnt.", _regions, _points),
 })  # fmt: skip

@@ -47,6 +47,8 @@ def check_experiment(experiment: Experiment) -> None:
     check_data(experiment.dataset)
     if is_served() and isinstance(experiment.noise, str) and experiment.noise.startswith(HUMAN):
         raise ValueError(f"{ONLY}; labels from a file are not among them, got noise {experiment.noise!r}")
+    if is_served() and experiment.confirmed is not None:
+        raise ValueError(f"{ONLY}; tables of confirmed pictures are not among them, got {experiment.confirmed!r}")
     if is_served() and experiment.features is not None:
         raise ValueError(f"{ONLY}; features of a pretrained network are not among them, got {experiment.features!r}")
 

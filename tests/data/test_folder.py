@@ -248,9 +248,9 @@ def test_features_of_large_pictures_are_not_those_of_small_copies(pets, monkeypa
 
     monkeypatch.setattr("gdw.data.features.with_features", looked_at)
     picture(pets / "cat" / "wide.png", size=(300, 260))
-    dataset_of(Experiment(dataset=str(pets), features=LITE0))
-    dataset_of(Experiment(dataset=str(pets), features=LITE0, features_size=96))
-    dataset_of(Experiment(dataset=str(pets), features=LITE0, image_size=40))
+    dataset_of(Experiment(dataset=str(pets), meta_per_class=1, features=LITE0))
+    dataset_of(Experiment(dataset=str(pets), meta_per_class=1, features=LITE0, features_size=96))
+    dataset_of(Experiment(dataset=str(pets), meta_per_class=1, features=LITE0, image_size=40))
     assert [tuple(shape[2:]) for shape in seen] == [(224, 224), (96, 96), (40, 40)]
 
 

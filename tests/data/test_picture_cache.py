@@ -11,6 +11,7 @@ from PIL import Image
 
 from gdw.data import folder, kept, picture_cache
 from gdw.data.datasets import load_dataset
+from gdw.data.table import load_table
 
 COUNT = 6
 
@@ -132,6 +133,34 @@ def test_few_pictures_and_pictures_that_just_changed_are_not_kept(pets, decoded,
 def test_a_user_without_a_home_keeps_nothing(pets, decoded, monkeypatch):
     monkeypatch.setattr(picture_cache, "cache_folder", lambda: None)
     load_dataset(pets), load_dataset(pets)
+    assert decoded == [COUNT, COUNT]
+
+
+def test_any_file_name_is_kept(pets, decoded):
+    name = os.fsdecode(b"\xff\xe9.png")
+    try:
+        (pets / "cat" / "0.png").rename(pets / "cat" / name)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    load_dataset(pets), load_dataset(pets)
+    assert decoded == [COUNT]
+
+
+def test_what_was_read_outlives_the_file(pets, decoded, tmp_path):
+    load_dataset(pets)
+    second = load_dataset(pets)
+    file = kept_file(tmp_path)
+    with file.open("r+b") as content:
+        content.truncate(10)
+    assert shades(second) == [0, 10, 20, 30, 40, 50]
+
+
+def test_a_table_and_its_folder_are_kept_side_by_side(pets, decoded, tmp_path):
+    table = tmp_path / "labels.csv"
+    lines = [f"{('cat', 'dog')[place % 2]}/{place}.png,{place % 2}" for place in range(COUNT)]
+    table.write_text("\n".join(["path,label", *lines]) + "\n", "utf-8")
+    for _ in range(2):
+        load_dataset(pets), load_table(pets, table)
     assert decoded == [COUNT, COUNT]
 
 

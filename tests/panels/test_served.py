@@ -40,7 +40,7 @@ def test_a_missing_folder_and_one_that_is_there_get_the_same_words(named):
 def test_a_run_code_opens_no_other_way_in(named, monkeypatch):
     strange = [
         START.with_(dataset=str(named / "private")), START.with_(noise="human:/etc/passwd"),
-        Experiment(dataset=str(named / "open"), features="resnet18"),
+        Experiment(dataset=str(named / "open"), features="resnet18"), START.with_(confirmed="/etc/passwd"),
     ]  # fmt: skip
     for experiment in strange:
         with pytest.raises(ValueError, match=served.ONLY):

@@ -111,6 +111,12 @@ def test_without_a_confirmed_picture_to_spare_there_is_no_test_score():
         ({"confirmed": {0: 0}}, "class cat has 1 confirmed images: too few for meta_per_class 3"),
         ({"meta_per_class": 9, "validation_per_class": 4}, "too few for meta_per_class 9, validation_per_class 4"),
         ({"train_per_class": 60}, "images that are not confirmed: too few to train on 60"),
+        ({"train_per_class": 0}, "train_per_class must be at least 1, got 0"),
+        ({"test_per_class": 50}, "class cat has 9 confirmed images to test on: too few for test_per_class 50"),
+        ({"test_per_class": -2}, "test_per_class must be at least 1, got -2"),
+        ({"confirmed": {0: 7}}, "the class of a confirmed image must be .*2, got 7"),
+        ({"confirmed": {-1: 0}}, "the place of a confirmed image must be .*, got -1"),
+        ({"confirmed": {5000: 0}}, "the place of a confirmed image must be .*, got 5000"),
         ({"rate": 0.2}, "leave out noise, rate and imbalance"),
         ({"imbalance": 0.5}, "leave out noise, rate and imbalance"),
     ],
@@ -155,7 +161,7 @@ def test_the_command_line_says_what_is_not_known(tmp_path, capsys):
 
 def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
     pets, table = folder(tmp_path)
-    named = {path: path.name.rstrip("0123456789.png") for path in pets.rglob("*.png")}
+    named = {path: path.stem[:-2] for path in pets.rglob("*.png")}
     lines = [f"{path.relative_to(pets).as_posix()},{label}" for path, label in named.items()]
     (tmp_path / "corrected.csv").write_text("\n".join(["path,label", *lines]) + "\n", "utf-8")
     given = {"meta_per_class": 5, "epochs": 1, "model": "mlp", "batch_size": 20}
@@ -169,13 +175,15 @@ def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
     assert torch.equal(plain.test.labels, task.test.labels)
     assert not task.truth_known
     assert run(pets, table, "--noise", noise) == 0
-    assert "as labelled in corrected.csv (5 clean a class)" in capsys.readouterr().out
+    assert f"as labelled in {tmp_path}/corrected.csv (5 clean a class)" in capsys.readouterr().out
 
 
 def test_the_command_line_says_why_there_is_no_score(tmp_path, capsys):
     pets, table = folder(tmp_path, sure=5)
     assert run(pets, table) == 0
-    assert "no test score: that needs more than 5 confirmed pictures of each class" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "no test score: that needs more confirmed pictures than the clean set and the validation set take, " in said
+    assert "here 5 of each class" in said
 
 
 @pytest.mark.parametrize(
@@ -185,6 +193,7 @@ def test_the_command_line_says_why_there_is_no_score(tmp_path, capsys):
         ("path,label\ncat/cat01.png,cta\n", "did you mean 'cat'"),
         ("nonsense", "confirmed.csv"),
         (None, "confirmed.csv: no such file of labels"),
+        ("path,label\ncat/cat01.png,cat\n", "class cat has 1 confirmed images: too few for meta_per_class 5"),
     ],
 )
 def test_a_wrong_table_is_named_before_features_are_computed(tmp_path, monkeypatch, capsys, text, said):
@@ -193,6 +202,78 @@ def test_a_wrong_table_is_named_before_features_are_computed(tmp_path, monkeypat
     monkeypatch.setattr("gdw.data.features.with_features", lambda *_, **__: pytest.fail("features were computed"))
     assert run(pets, table, "--features", "tf_efficientnet_lite0") != 0
     assert said in capsys.readouterr().err
+
+
+def test_a_wrong_table_of_labels_is_named_before_features_are_computed(tmp_path, monkeypatch, capsys):
+    pets, table = folder(tmp_path)
+    monkeypatch.setattr("gdw.data.features.with_features", lambda *_, **__: pytest.fail("features were computed"))
+    assert run(pets, table, "--features", "tf_efficientnet_lite0", "--noise", "human:none.csv") != 0
+    assert "none.csv" in capsys.readouterr().err
+
+
+def test_a_table_that_has_grown_makes_other_runs(tmp_path, capsys):
+    pets, table = folder(tmp_path, sure=6)
+    records = tmp_path / "runs.json"
+    assert run(pets, table, "--json", str(records)) == 0
+    before = records.read_text("utf-8")
+    assert run(pets, table, "--json", str(records)) == 0
+    assert records.read_text("utf-8") == before
+    folder(tmp_path, sure=12)
+    assert run(pets, table, "--json", str(records)) == 0
+    entries = json.loads(records.read_text("utf-8"))
+    assert len(entries) == 2
+    assert {entry["training_images"] for entry in entries} == {84}
+    assert "labels are wrong" in capsys.readouterr().out
+
+
+def test_a_saved_run_does_not_go_on_with_other_confirmed_pictures(tmp_path):
+    pets, table = folder(tmp_path)
+    experiment = gdw.Experiment(
+        dataset=str(pets), confirmed=str(table), meta_per_class=5, epochs=2, model="mlp", batch_size=20
+    )
+    training = gdw.Training(experiment)
+    next(training.events())
+    training.save(tmp_path / "run")
+    lines = table.read_text("utf-8").splitlines()
+    others = [line.replace("00.png", "20.png") for line in lines]  # as many of each class, of the same labels
+    table.write_text("\n".join(others) + "\n", "utf-8")
+    with pytest.raises(ValueError, match="other data"):
+        gdw.Training.load(tmp_path / "run")
+
+
+def test_pictures_of_a_test_folder_are_said_to_be_unused(tmp_path):
+    pets, table = folder(tmp_path)
+    (tmp_path / "set").mkdir()
+    pets.rename(tmp_path / "set" / "train")
+    for name in CLASSES:
+        (tmp_path / "set" / "test" / name).mkdir(parents=True)
+        Image.new("L", (8, 8), 200).save(tmp_path / "set" / "test" / name / "t.png")
+    experiment = gdw.Experiment(
+        dataset=str(tmp_path / "set"), confirmed=str(table), meta_per_class=5, epochs=1, model="mlp", batch_size=20
+    )
+    with pytest.warns(UserWarning, match="3 test and validation pictures are not used"):
+        training = gdw.Training(experiment)
+    assert len(training.task.test) == 21
+
+
+def test_many_seeds_see_the_same_pictures(tmp_path, monkeypatch):
+    pets, table = folder(tmp_path)
+    Image.new("L", (90, 60), 100).save(pets / "cat" / "wide.png")
+    seen = []
+
+    def looked_at(data, *_, **__):
+        seen.append(tuple(data.images.shape[2:]))
+        return data
+
+    monkeypatch.setattr("gdw.data.features.with_features", looked_at)
+    experiment = gdw.Experiment(
+        dataset=str(pets), confirmed=str(table), meta_per_class=5, features="tf_efficientnet_lite0", model="mlp",
+        batch_size=20,
+    )  # fmt: skip
+    one, many = gdw.Training(experiment), gdw.training.many.ManySeeds(experiment, [0, 1])
+    assert seen == [(224, 224)] * 2
+    assert torch.equal(one.task.train.images, many.trainings[0].task.train.images)
+    assert "own" not in many.trainings[1].history.config
 
 
 def test_a_saved_run_goes_on_to_the_same_numbers(tmp_path):

@@ -132,7 +132,7 @@ def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> Float[np.nda
 def _task(judged: Split, clean: Split, class_names: tuple[str, ...], pixels: Pixels) -> Task:
     """The truth is unknown: the observed labels are in its place, and neither History nor test score is looked at."""
     nothing, matrix = Split(judged.images[:0], judged.labels[:0]), torch.eye(len(class_names), dtype=torch.float64)
-    return Task(judged, judged.labels, clean, nothing, clean, class_names, pixels, matrix, {})
+    return Task(judged, judged.labels, clean, nothing, clean, class_names, pixels, matrix, {}, truth_known=False)
 
 
 @torch.no_grad()
