@@ -165,7 +165,7 @@ def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
     lines = [f"{path.relative_to(pets).as_posix()},{label}" for path, label in named.items()]
     (tmp_path / "corrected.csv").write_text("\n".join(["path,label", *lines]) + "\n", "utf-8")
     given = {"meta_per_class": 5, "epochs": 1, "model": "mlp", "batch_size": 20}
-    noise = f"human:{tmp_path}/corrected.csv"
+    noise = f"human:{tmp_path / 'corrected.csv'}"
     experiment = gdw.Experiment(dataset=str(pets), noise=noise, confirmed=str(table), **given)
     task, plain = (gdw.Training(e).task for e in (experiment, experiment.with_(noise="uniform")))
     paths = gdw.load_dataset(str(pets)).paths
@@ -175,7 +175,7 @@ def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
     assert torch.equal(plain.test.labels, task.test.labels)
     assert not task.truth_known
     assert run(pets, table, "--noise", noise) == 0
-    assert f"as labelled in {tmp_path}/corrected.csv (5 clean a class)" in capsys.readouterr().out
+    assert f"as labelled in {tmp_path / 'corrected.csv'} (5 clean a class)" in capsys.readouterr().out
 
 
 def test_the_command_line_says_why_there_is_no_score(tmp_path, capsys):
