@@ -26,7 +26,7 @@ FEATURES = Path(__file__).parent / "standing" / "features.csv"
 AUDIT = Path(__file__).parent / "standing" / "audit.json"
 DIGITS = "%.6g"  # of the numbers in it
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-OURS, CONTROL, REDUCED, PLAIN = "gdw", "gdw-tied", "gdw-reduced", "cross-entropy"
+OURS, CONTROL, REDUCED, CLASS_NET, PLAIN = "gdw", "gdw-tied", "gdw-reduced", "gdw-class-net", "cross-entropy"
 
 
 def page(runs: "DataFrame", head: Callable[["DataFrame"], str] | None = None) -> str:
@@ -151,14 +151,15 @@ def _said(by_scenario: dict[str, Difference]) -> str:
 
 def _questions(runs: "DataFrame") -> str:
     """What a searched comparison was run for, answered from its table."""
-    ours, reduced = differences(runs, OURS), differences(runs, REDUCED)
+    ours, reduced, class_net = (differences(runs, name) for name in (OURS, REDUCED, CLASS_NET))
     lines = [
         f"1. Do class-level weights beat tied ones? GDW − tied GDW: {_said(ours[CONTROL])}.",
         f"2. Does the reduced gradient? Reduced − tied GDW: {_said(reduced[CONTROL])}.",
-        f"3. Is regularised cross-entropy as good? GDW − cross-entropy: {_said(ours[PLAIN])}.",
+        f"3. Does a class-level V? GDW with one − tied GDW: {_said(class_net[CONTROL])}.",
+        f"4. Is regularised cross-entropy as good? GDW − cross-entropy: {_said(ours[PLAIN])}.",
     ]
     if rows := _by_clean_pictures(runs, ours[CONTROL]):
-        what = "4. What does the number of clean pictures change? Mean accuracy in %, and GDW − tied GDW:"
+        what = "5. What does the number of clean pictures change? Mean accuracy in %, and GDW − tied GDW:"
         lines += [what, "", *rows]
     return "\n".join(["## Questions", "", *lines])
 
