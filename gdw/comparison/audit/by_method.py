@@ -18,6 +18,7 @@ from gdw.training.experiment import Experiment
 from gdw.training.loop import EpochDone
 from gdw.training.run import Training
 
+BY_METHOD = ("with-method", "weights")  # rankings that train a method
 UPSIDE_DOWN = (
     "the weights of {method} are upside down: they are larger where the label is less likely (rank correlation "
     "{correlation:+.2f} with the held-out probability of the observed label); do not use this ranking, or train for "
@@ -75,20 +76,27 @@ def out_of_fold_by_method(
     pixels: Pixels,
     experiment: Experiment,
     fold: Labels,
+    progress: Callable[[int, int], None] | None = None,
 ) -> LogProbs:
     """What each picture's class is, by a classifier that a method trained on the other folds.
 
     Args:
         fold: of each picture, by :func:`gdw.comparison.audit.heads.fold_of`; the other arguments as for ``run_method``.
+        progress: called with (folds done, folds in all).
+
+    Raises:
+        ValueError: fewer pictures outside a fold than a batch.
     """
-    found = np.empty((len(labels), len(class_names)))
-    for one in np.unique(fold):
+    found, folds = np.empty((len(labels), len(class_names))), np.unique(fold)
+    for done, one in enumerate(folds, 1):
         asked = torch.from_numpy(fold == one)
         others = Split(features[~asked], labels[~asked])
         training = Training(experiment, task=_task(others, Split(*confirmed), class_names, pixels))
         for _ in training.events():
             pass
         found[fold == one] = _log_probs(training, features[asked])
+        if progress is not None:
+            progress(done, len(folds))
     return found
 
 
@@ -118,8 +126,8 @@ def check_ranking(ranking: str, method: str, any_confirmed: bool) -> None:
     """
     one_of("ranking", ranking, RANKINGS)
     name = method_class(method).name
-    if ranking == "weights" and not any_confirmed:
-        raise ValueError(f"the ranking by weights of {name} needs confirmed pictures, as its clean set")
+    if ranking in BY_METHOD and not any_confirmed:
+        raise ValueError(f"the ranking {ranking} of {name} needs confirmed pictures, as its clean set")
 
 
 def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> Float[np.ndarray, "pictures"]:

@@ -35,7 +35,7 @@ def add_command(commands) -> argparse.ArgumentParser:
     found.add_argument("--features", default=LITE0, metavar="NAME", help=networks)
     found.add_argument("--features-size", type=int, metavar="PIXELS", help="at which the network sees the pictures")
     found.add_argument("--ranking", default=RANKINGS[0], metavar="NAME", help=rankings)
-    found.add_argument("--method", default="gdw", metavar="NAME", help="whose weights --ranking weights takes")
+    found.add_argument("--method", default="gdw", metavar="NAME", help="for --ranking with-method or weights: whose")
     found.add_argument("--folds", type=int, default=FOLDS, metavar="N", help=f"(default: {FOLDS})")
     found.add_argument("--seed", type=int, default=0, metavar="N", help="draws the folds (default: 0)")
     return found

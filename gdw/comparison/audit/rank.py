@@ -4,6 +4,8 @@
 * ``combined``: the geometric mean of two rounds. The second round trains only on pictures whose label the first round
   finds the most likely one. Wrong labels then teach less. Confirmed pictures are trained on too, and a classifier of
   the confirmed pictures alone has a small say.
+* ``with-method`` (by_method.py): the product of ``combined`` and of the same probability by classifiers that a method
+  of this package trained on other pictures, with the confirmed ones as its clean set.
 * ``weights`` (by_method.py): the mean weight that a method of this package gives a picture while it trains.
 
 Source: Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021.
@@ -24,7 +26,7 @@ from gdw.comparison.audit.heads import (
     trained_log_probs,
 )
 
-RANKINGS = ("combined", "self-confidence", "weights")
+RANKINGS = ("combined", "self-confidence", "with-method", "weights")
 CONFIRMED_WEIGHT = 3.0  # of a confirmed picture among the others in a training set
 CONFIRMED_POWER = 0.1  # of the classifier of the confirmed pictures alone, in the product
 # The constants were chosen on splits that benchmarks/audit.py does not report.

@@ -10,9 +10,9 @@ import torch
 
 from gdw import files
 from gdw.comparison.audit import copies as copying
-from gdw.comparison.audit.by_method import check_ranking, run_method, upside_down
+from gdw.comparison.audit.by_method import BY_METHOD, check_ranking, out_of_fold_by_method, run_method, upside_down
 from gdw.comparison.audit.count import confident_joint, pairs, probably_wrong
-from gdw.comparison.audit.heads import FOLDS, fold_of, standardised
+from gdw.comparison.audit.heads import FOLDS, fold_of, normalised, standardised
 from gdw.comparison.audit.inputs import as_labels, check_counts
 from gdw.comparison.audit.output import check_outputs, csv_text
 from gdw.comparison.audit.page import page
@@ -114,8 +114,9 @@ def audit(
         observed: labels instead of the data set's.
         features: a pretrained network of timm; None takes the stored pixels themselves.
         features_size: height and width in pixels at which it sees the pictures.
-        ranking: ``"combined"``, ``"self-confidence"`` (cleanlab's), or ``"weights"`` (of a run of ``method``).
-        method: for ``"weights"``; the confirmed pictures are its clean set.
+        ranking: ``"combined"``, ``"self-confidence"`` (cleanlab's), ``"with-method"`` (combined, times what classifiers
+            trained by ``method`` say), or ``"weights"`` (of a run of ``method``).
+        method: for ``"with-method"`` and ``"weights"``; the confirmed pictures are its clean set.
         folds: the number of parts into which the pictures are divided.
         seed: draws the folds, and the run of ``method``.
         progress: called while features are computed and a method trains.
@@ -133,7 +134,7 @@ def audit(
     check_ranking(ranking, method, bool(known))
     labels = as_labels(observed, dataset).cpu().numpy()
     check_counts(labels, known, dataset.class_names, folds)
-    experiment = Experiment(features=features or LITE0, method=method, seed=seed) if ranking == "weights" else None
+    experiment = Experiment(features=features or LITE0, method=method, seed=seed) if ranking in BY_METHOD else None
     found = copying.find_copies(dataset)
     data = _featured(dataset, features, features_size, progress)
     values = data.images[:, 0] if data.pixels.views else data.images
@@ -151,6 +152,11 @@ def audit(
         trust = np.exp(observed_log_probs(spoken.combined, labels[judged]))
     elif ranking == "self-confidence":
         log_probs, trust = spoken.first, self_confidence(spoken.first, labels[judged])
+    elif ranking == "with-method":
+        count = None if progress is None else lambda done, total: progress("folds", done, total)
+        held_out = out_of_fold_by_method(*_given(data, labels, judged, (sure, right)), experiment, fold[1], count)
+        log_probs = normalised(spoken.combined + held_out)
+        trust = np.exp(observed_log_probs(log_probs, labels[judged]))
     else:
         log_probs, trust, said = _by_weights(data, labels, judged, (sure, right), spoken, experiment, progress)
         notes += said
@@ -195,16 +201,21 @@ def _confirmed_notes(known: Mapping[int, int], labels: np.ndarray, dataset: Data
     ]
 
 
+def _given(
+    data: Dataset, labels: np.ndarray, judged: np.ndarray, confirmed: tuple[np.ndarray, np.ndarray]
+) -> tuple:
+    """What a method trains on: pictures, observed labels, the confirmed pictures, and what belongs to the data."""
+    sure, right = confirmed
+    clean = data.images[sure], torch.from_numpy(right)
+    return data.images[judged], torch.from_numpy(labels[judged]), clean, data.class_names, data.pixels
+
+
 def _by_weights(
     data: Dataset, labels: np.ndarray, judged: np.ndarray, confirmed: tuple[np.ndarray, np.ndarray],
     spoken: Predictions, experiment: Experiment, progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Log-probabilities, weights and, where these are upside down, a warning."""
-    sure, right = confirmed
     count = None if progress is None else lambda done, total: progress("epochs", done, total)
-    made = run_method(
-        data.images[judged], torch.from_numpy(labels[judged]), (data.images[sure], torch.from_numpy(right)),
-        data.class_names, data.pixels, experiment, count,
-    )  # fmt: skip
+    made = run_method(*_given(data, labels, judged, confirmed), experiment, count)
     warning = upside_down(made.weights, observed_log_probs(spoken.first, labels[judged]), experiment.method)
     return spoken.combined, made.weights, [warning] if warning else []

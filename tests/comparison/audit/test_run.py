@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit import command
-from gdw.comparison.audit.by_method import _mean_of_seen, upside_down
+from gdw.comparison.audit.by_method import _mean_of_seen, out_of_fold_by_method, upside_down
 from gdw.data.folder import load_folder
+from gdw.data.pixels import Pixels
 
 CLASSES, EACH, WRONG = 4, 60, 0.2
 CONFIRMED = 5  # of each class
@@ -90,10 +92,38 @@ def test_weights_rank_only_with_confirmed_pictures(folder, confirmed):
     assert counted[-1][0] == "epochs"
     assert counted[-1][1] == counted[-1][2]
     assert len(found.table) == len(data.labels)
-    with pytest.raises(ValueError, match="the ranking by weights of mwnet needs confirmed pictures"):
+    with pytest.raises(ValueError, match="the ranking weights of mwnet needs confirmed pictures"):
         gdw.audit(data, features=None, ranking="weights", method="mwnet")
     with pytest.raises(ValueError, match="unknown ranking 'weight'; did you mean 'weights'"):
         gdw.audit(data, features=None, ranking="weight")
+
+
+def test_with_a_method_the_ranking_is_the_product_of_both_probabilities(folder, confirmed):
+    data, counted = load_folder(folder), []
+    given = {"features": None, "ranking": "with-method", "method": "gdw"}
+    found = gdw.audit(data, confirmed, **given, progress=lambda *done: counted.append(done))
+    assert counted[-1] == ("folds", 5, 5)
+    combined = gdw.audit(data, confirmed, features=None)
+    assert set(found.table["path"]) == set(combined.table["path"])
+    assert not found.table["path"].equals(combined.table["path"])
+    assert precision(found.table, int(WRONG * EACH) * CLASSES) > 0.85
+    with pytest.raises(ValueError, match="the ranking with-method of gdw needs confirmed pictures"):
+        gdw.audit(data, **given)
+
+
+def test_classifiers_of_a_method_judge_pictures_that_they_were_not_trained_on():
+    """A picture's own label, changed, changes nothing of what is said of it."""
+    random = torch.Generator().manual_seed(0)
+    points, labels = torch.randn(300, 2, generator=random), torch.arange(300) % 3
+    clean, names = (torch.randn(9, 2, generator=random), torch.arange(9) % 3), ("a", "b", "c")
+    fold = np.arange(300) % 2
+    experiment = gdw.Experiment(dataset="clouds", method="gdw", epochs=2, batch_size=50)
+    other = labels.clone()
+    other[0] = 2
+    given = (clean, names, Pixels(scale=1.0, mean=(0.0, 0.0), std=(1.0, 1.0)), experiment, fold)
+    before, after = (out_of_fold_by_method(points, each, *given) for each in (labels, other))
+    np.testing.assert_array_equal(before[fold == 0], after[fold == 0])
+    assert (before[fold == 1] != after[fold == 1]).any()
 
 
 def test_weights_that_are_upside_down_are_said():
