@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FOLDER = places.standing()
 FILES = ("results.csv", "map.csv")  # the comparison, and the map's other cells; reduced.csv has fresh seeds
+SEARCHED = ("digits_searched.csv",)  # the comparison on digits, each method with a training plan of its own
 FEATURES = ("features.csv",)  # the comparison on features of real pictures
 FEATURES_MAP = ("features.csv", "features_map.csv")  # with the other cells of the map
 SETTINGS = "features_settings.csv"  # what each method's twelve settings reach there, on validation pictures
