@@ -29,7 +29,7 @@ class FSR(KeepsInstances):
 
     A running mean of the margins is kept for each training instance. Each epoch begins by choosing the dictionary anew:
     the instances of each observed class with the largest. The labels are the observed ones, and the clean set is never
-    asked. Before ``warm_up`` epochs all weights are equal.
+    asked. The first dictionary are the first instances of each class. Before ``warm_up`` epochs all weights are equal.
 
     Feature sharing, the paper's other half, is a choice of derivative here: ``derivative="last-layer"`` moves the last
     layer alone. On a linear head it changes nothing.
@@ -76,11 +76,12 @@ class FSR(KeepsInstances):
 
     def prepare(self, task, model: nn.Module) -> None:
         self.task = task
+        self.dictionary = self.choose(0, next(model.parameters()))
 
     def logit_gradient(self, step: Step) -> Matrix:
         before = self.of_batch("margins", step)
         if self.dictionary is None or self.dictionary.epoch != step.epoch:
-            self.dictionary = self.choose(step)
+            self.dictionary = self.choose(step.epoch, step.images)
         equal, problem = torch.ones_like(step.flows), step.problem_with(self.dictionary.on(step.images.device))
         gradient = step.meta_gradient(equal, problem).sum(dim=-1, keepdim=True)
         margins = step.losses - losses_ahead(step, problem, equal)
@@ -90,15 +91,15 @@ class FSR(KeepsInstances):
         weights = (-gradient).clamp_min(0)
         return self.total * weights / weights.sum().clamp_min(TINY) * step.flows
 
-    def choose(self, step: Step) -> "Dictionary":
-        """The dictionary of the step's epoch."""
+    def choose(self, epoch: int, like: Tensor) -> "Dictionary":
+        """The dictionary of an epoch, in the precision and on the device of ``like``."""
         if self.task is None:
             raise ValueError("fsr chooses its dictionary from the training set: call method.prepare(task, model) first")
         train = self.task.train
         margins = self.margins.to(train.labels.device)
         rows = largest_by_class(margins, train.labels, self.num_classes, self.per_class)
-        images = train.images[rows.to(train.images.device)].to(step.images.device)
-        return Dictionary(step.epoch, self.task.pixels.normalise(images, step.images.dtype), train.labels[rows])
+        images = train.images[rows.to(train.images.device)].to(like.device)
+        return Dictionary(epoch, self.task.pixels.normalise(images, like.dtype), train.labels[rows])
 
     def get_extra_state(self) -> dict:
         return {} if self.dictionary is None else vars(self.dictionary)

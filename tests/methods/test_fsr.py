@@ -21,7 +21,7 @@ def task(seed=3):
 
 def method(own_task=None, **settings):
     made = FSR(CLASSES, TRAIN, **{"per_class": 3, "warm_up": 0, **settings}).double()
-    made.prepare(own_task or task(), None)
+    made.prepare(own_task or task(), small_model())
     return made
 
 
@@ -42,7 +42,7 @@ def test_weights_and_margins_are_those_of_the_textbook():
     step, own_task = make_step(), task()
     own = method(own_task, total=0.7, momentum=0.25)
     own.margins.copy_(torch.linspace(-1, 1, TRAIN, dtype=torch.float64))
-    before = own.margins.clone()
+    own.dictionary, before = None, own.margins.clone()
     found = own.logit_gradient(step)
     chosen = largest_by_class(before, own_task.train.labels, CLASSES, 3)
     gradient, after = by_double_backward(step, own_task.train.images[chosen], own_task.train.labels[chosen])
