@@ -274,9 +274,11 @@ def _audit() -> str:
     from benchmarks import audit  # it needs cleanlab; runs alone do not
 
     stored = files.read_json(AUDIT)
+    which = stored.get("pictures of each class", "")  # written into the record by hand: the command sees a folder
+    which = which and f", of each class the {which} training picture"
     words = (
         "# Which labels are wrong?\n\n"
-        f"{stored['pictures']:,} pictures of CIFAR-10 (JPEG copy), features of {stored['features']}, "
+        f"{stored['pictures']:,} pictures of CIFAR-10 (JPEG copy){which}, features of {stored['features']}, "
         f"{len(stored['splits'])} splits, {stored['confirmed per class']} confirmed pictures of each class. *cleanlab "
         "self-confidence* is cleanlab's own ranking on the same out-of-fold probabilities; *combined* is what `gdw "
         "audit` uses. Differences are paired by split (95 % bootstrap intervals). More: [audit.md](audit.md).\n\n"
