@@ -13,12 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from benchmarks.measure import machine
 from gdw import files
-from gdw.comparison.audit.by_method import out_of_fold_by_method, run_method
+from gdw.comparison.audit.by_method import out_of_fold_by_method, run_method, task_of_observed
 from gdw.comparison.audit.count import confident_joint, probably_wrong
 from gdw.comparison.audit.heads import CONFIRMED_FREEDOM, FOLDS, fold_of, normalised, standardised, trained_log_probs
 from gdw.comparison.audit.rank import observed_log_probs, predictions, self_confidence
@@ -83,16 +82,13 @@ def rankings(
         "one round, product with confirmed": observed_log_probs(product, labels),
         "confirmed pictures alone": observed_log_probs(confirmed, labels),
     }
-    given = (
-        dataset.images[rest], torch.from_numpy(labels), (dataset.images[sure], torch.from_numpy(right)),
-        dataset.class_names, dataset.pixels,
-    )  # fmt: skip
+    task = task_of_observed(dataset, observed, rest, (sure, right))
     for method in methods:
         experiment = Experiment(features=LITE0, method=method, seed=seed)
-        held_out = out_of_fold_by_method(*given, experiment, folds[1])
+        held_out = out_of_fold_by_method(task, experiment, folds[1])
         found[f"{method}: probability out of fold"] = observed_log_probs(held_out, labels)
         found[f"combined and {method} out of fold"] = observed_log_probs(normalised(both.combined + held_out), labels)
-        run = run_method(*given, experiment)
+        run = run_method(task, experiment)
         found[f"{method}: probability in sample"] = observed_log_probs(run.log_probs, labels)
         if method in WEIGHTING:
             found[f"{method}: weights"] = run.weights

@@ -38,7 +38,7 @@ def split_indices(
         ValueError: a negative count, an empty training, test or meta set, or a class too small for these counts
             (one training image is the least).
     """
-    _check_counts(per_class)
+    _check_counts(per_class, train_per_class, test_per_class)
     own = None
     if dataset.validation_labels is not None:
         own = _own_validation(dataset, per_class.get("validation", 0))
@@ -84,10 +84,7 @@ def split_around_confirmed(
     Raises:
         ValueError: a class with too few confirmed images, or with none to train on.
     """
-    _check_counts(per_class)
-    for name, count in (("train_per_class", train_per_class), ("test_per_class", test_per_class)):
-        if count is not None and count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
+    _check_counts(per_class, train_per_class, test_per_class)
     for place, label in confirmed.items():
         whole_number("the place of a confirmed image", place, 0, len(labels) - 1)
         whole_number("the class of a confirmed image", label, 0, len(class_names) - 1)
@@ -168,8 +165,6 @@ def _own_validation(dataset: Dataset, count: int) -> Indices:
 
 def _fewer_test_images(dataset: Dataset, test: Indices, count: int) -> Indices:
     """``count`` of each class, the same for every experiment."""
-    if count < 1:
-        raise ValueError(f"test_per_class must be at least 1, got {count}")
     labels = dataset.labels if dataset.test_labels is None else torch.cat([dataset.labels, dataset.test_labels])
     pools = [test[labels[test] == label] for label in range(len(dataset.class_names))]
     for pool, name in zip(pools, dataset.class_names, strict=True):
@@ -179,9 +174,10 @@ def _fewer_test_images(dataset: Dataset, test: Indices, count: int) -> Indices:
     return _joined([_shuffled(pool, random)[:count] for pool in pools])
 
 
-def _check_counts(per_class: dict[str, int]) -> None:
-    for name, count in per_class.items():
-        least = 1 if name == "meta" else 0
+def _check_counts(per_class: dict[str, int], train: int | None, test: int | None) -> None:
+    limits = {name: count for name, count in (("train", train), ("test", test)) if count is not None}
+    for name, count in (per_class | limits).items():
+        least = 0 if name == "validation" else 1
         if count < least:
             raise ValueError(f"{name}_per_class must be at least {least}, got {count}")
 
@@ -189,8 +185,6 @@ def _check_counts(per_class: dict[str, int]) -> None:
 def _check_sizes(
     pools: list[Indices], per_class: dict[str, int], class_names: tuple[str, ...], train: int | None
 ) -> None:
-    if train is not None and train < 1:
-        raise ValueError(f"train_per_class must be at least 1, got {train}")
     wanted = ", ".join(f"{name}_per_class {count}" for name, count in per_class.items())
     rest = "at least one more" if train is None else f"{train} more"
     for pool, name in zip(pools, class_names, strict=True):

@@ -1,16 +1,16 @@
 """Rankings by a method of this package: the weights it gives in training, and what its classifier says at the end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from gdw.comparison.audit.heads import Labels, LogProbs
 from gdw.comparison.audit.rank import RANKINGS
-from gdw.data.pixels import Pixels
+from gdw.data.dataset import Dataset
 from gdw.data.task import Split, Task
 from gdw.errors import one_of
 from gdw.methods.base import method_class
@@ -39,62 +39,74 @@ class MethodRun:
     log_probs: LogProbs
 
 
-def run_method(
-    features: Float[Tensor, "pictures *shape"],
-    labels: Int[Tensor, "pictures"],
-    confirmed: tuple[Float[Tensor, "confirmed *shape"], Int[Tensor, "confirmed"]],
-    class_names: tuple[str, ...],
-    pixels: Pixels,
-    experiment: Experiment,
-    progress: Callable[[int, int], None] | None = None,
-) -> MethodRun:
-    """Train on the observed labels, with the confirmed pictures as the clean set.
+def task_of_observed(
+    dataset: Dataset, labels: Labels, judged: Labels, confirmed: tuple[Labels, Labels]
+) -> Task:
+    """What a method trains on in an audit: observed labels, with the confirmed pictures as the clean set.
+
+    The truth is unknown: the observed labels are in its place, and neither History nor test score is looked at.
 
     Args:
-        features: as a Dataset stores them.
+        dataset: of features.
+        labels: observed, of the whole data set.
+        judged: places of the pictures that are trained on.
+        confirmed: places of the confirmed pictures, and their classes.
+    """
+    sure, right = confirmed
+    images, observed = dataset.images[judged], torch.from_numpy(labels[judged])
+    clean, nothing = Split(dataset.images[sure], torch.from_numpy(right)), Split(images[:0], observed[:0])
+    matrix = torch.eye(len(dataset.class_names), dtype=torch.float64)
+    return Task(
+        Split(images, observed), observed, clean, nothing, clean, dataset.class_names, dataset.pixels, matrix, {},
+        truth_known=False,
+    )  # fmt: skip
+
+
+def run_method(
+    task: Task, experiment: Experiment, progress: Callable[[int, int], None] | None = None
+) -> MethodRun:
+    """Train on all pictures of the task, once.
+
+    Args:
+        task: by ``task_of_observed``.
         experiment: names the method, its settings, the model and the seed.
         progress: called with (epochs done, epochs in all).
 
     Raises:
         ValueError: fewer pictures than a batch.
     """
-    training = Training(experiment, task=_task(Split(features, labels), Split(*confirmed), class_names, pixels))
+    training = Training(experiment, task=task)
     weights = []
     for event in training.events():
         if isinstance(event, EpochDone):
             weights.append(event.instance_weights.cpu().double().numpy())
             if progress is not None:
                 progress(event.epoch + 1, event.epochs)
-    return MethodRun(_mean_of_seen(np.stack(weights)), _log_probs(training, features))
+    return MethodRun(_mean_of_seen(np.stack(weights)), _log_probs(training, task.train.images))
 
 
 def out_of_fold_by_method(
-    features: Float[Tensor, "pictures *shape"],
-    labels: Int[Tensor, "pictures"],
-    confirmed: tuple[Float[Tensor, "confirmed *shape"], Int[Tensor, "confirmed"]],
-    class_names: tuple[str, ...],
-    pixels: Pixels,
-    experiment: Experiment,
-    fold: Labels,
-    progress: Callable[[int, int], None] | None = None,
+    task: Task, experiment: Experiment, fold: Labels, progress: Callable[[int, int], None] | None = None
 ) -> LogProbs:
     """What each picture's class is, by a classifier that a method trained on the other folds.
 
     Args:
-        fold: of each picture, by :func:`gdw.comparison.audit.heads.fold_of`; the other arguments as for ``run_method``.
+        task, experiment: as for ``run_method``.
+        fold: of each picture, by :func:`gdw.comparison.audit.heads.fold_of`.
         progress: called with (folds done, folds in all).
 
     Raises:
         ValueError: fewer pictures outside a fold than a batch.
     """
-    found, folds = np.empty((len(labels), len(class_names))), np.unique(fold)
+    images, labels = task.train.images, task.train.labels
+    found, folds = np.empty((len(labels), task.num_classes)), np.unique(fold)
     for done, one in enumerate(folds, 1):
         asked = torch.from_numpy(fold == one)
-        others = Split(features[~asked], labels[~asked])
-        training = Training(experiment, task=_task(others, Split(*confirmed), class_names, pixels))
+        others = Split(images[~asked], labels[~asked])
+        training = Training(experiment, task=replace(task, train=others, clean_labels=others.labels))
         for _ in training.events():
             pass
-        found[fold == one] = _log_probs(training, features[asked])
+        found[fold == one] = _log_probs(training, images[asked])
         if progress is not None:
             progress(done, len(folds))
     return found
@@ -137,15 +149,9 @@ def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> Float[np.nda
     return np.where(seen.any(0), total / np.maximum(seen.sum(0), 1), total.sum() / max(seen.sum(), 1))
 
 
-def _task(judged: Split, clean: Split, class_names: tuple[str, ...], pixels: Pixels) -> Task:
-    """The truth is unknown: the observed labels are in its place, and neither History nor test score is looked at."""
-    nothing, matrix = Split(judged.images[:0], judged.labels[:0]), torch.eye(len(class_names), dtype=torch.float64)
-    return Task(judged, judged.labels, clean, nothing, clean, class_names, pixels, matrix, {}, truth_known=False)
-
-
 @torch.no_grad()
 def _log_probs(training: Training, images: Float[Tensor, "asked *shape"]) -> LogProbs:
     model = training.model.eval()
-    dtype = next(model.parameters()).dtype
-    batches = [model(training.task.pixels.normalise(batch, dtype)) for batch in images.split(1000)]
+    like = next(model.parameters())
+    batches = [model(training.task.pixels.normalise(batch.to(like.device), like.dtype)) for batch in images.split(1000)]
     return torch.cat(batches).double().log_softmax(1).cpu().numpy()

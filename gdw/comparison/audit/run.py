@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from gdw import files
 from gdw.comparison.audit import copies as copying
-from gdw.comparison.audit.by_method import BY_METHOD, check_ranking, out_of_fold_by_method, run_method, upside_down
+from gdw.comparison.audit.by_method import (
+    BY_METHOD,
+    check_ranking,
+    out_of_fold_by_method,
+    run_method,
+    task_of_observed,
+    upside_down,
+)
 from gdw.comparison.audit.count import confident_joint, pairs, probably_wrong
 from gdw.comparison.audit.heads import FOLDS, fold_of, normalised, standardised
 from gdw.comparison.audit.inputs import as_labels, check_counts
@@ -154,7 +160,8 @@ def audit(
         log_probs, trust = spoken.first, self_confidence(spoken.first, labels[judged])
     elif ranking == "with-method":
         count = None if progress is None else lambda done, total: progress("folds", done, total)
-        held_out = out_of_fold_by_method(*_given(data, labels, judged, (sure, right)), experiment, fold[1], count)
+        task = task_of_observed(data, labels, judged, (sure, right))
+        held_out = out_of_fold_by_method(task, experiment, fold[1], count)
         log_probs = normalised(spoken.combined + held_out)
         trust = np.exp(observed_log_probs(log_probs, labels[judged]))
     else:
@@ -201,21 +208,12 @@ def _confirmed_notes(known: Mapping[int, int], labels: np.ndarray, dataset: Data
     ]
 
 
-def _given(
-    data: Dataset, labels: np.ndarray, judged: np.ndarray, confirmed: tuple[np.ndarray, np.ndarray]
-) -> tuple:
-    """What a method trains on: pictures, observed labels, the confirmed pictures, and what belongs to the data."""
-    sure, right = confirmed
-    clean = data.images[sure], torch.from_numpy(right)
-    return data.images[judged], torch.from_numpy(labels[judged]), clean, data.class_names, data.pixels
-
-
 def _by_weights(
     data: Dataset, labels: np.ndarray, judged: np.ndarray, confirmed: tuple[np.ndarray, np.ndarray],
     spoken: Predictions, experiment: Experiment, progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Log-probabilities, weights and, where these are upside down, a warning."""
     count = None if progress is None else lambda done, total: progress("epochs", done, total)
-    made = run_method(*_given(data, labels, judged, confirmed), experiment, count)
+    made = run_method(task_of_observed(data, labels, judged, confirmed), experiment, count)
     warning = upside_down(made.weights, observed_log_probs(spoken.first, labels[judged]), experiment.method)
     return spoken.combined, made.weights, [warning] if warning else []

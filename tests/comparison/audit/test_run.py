@@ -9,7 +9,8 @@ from PIL import Image
 import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit import command
-from gdw.comparison.audit.by_method import _mean_of_seen, out_of_fold_by_method, upside_down
+from gdw.comparison.audit.by_method import _mean_of_seen, out_of_fold_by_method, task_of_observed, upside_down
+from gdw.data.dataset import Dataset
 from gdw.data.folder import load_folder
 from gdw.data.pixels import Pixels
 
@@ -120,8 +121,13 @@ def test_classifiers_of_a_method_judge_pictures_that_they_were_not_trained_on():
     experiment = gdw.Experiment(dataset="clouds", method="gdw", epochs=2, batch_size=50)
     other = labels.clone()
     other[0] = 2
-    given = (clean, names, Pixels(scale=1.0, mean=(0.0, 0.0), std=(1.0, 1.0)), experiment, fold)
-    before, after = (out_of_fold_by_method(points, each, *given) for each in (labels, other))
+    pixels = Pixels(scale=1.0, mean=(0.0, 0.0), std=(1.0, 1.0))
+    data = Dataset("points", names, torch.cat([points, clean[0]]), torch.cat([labels, clean[1]]), pixels=pixels)
+    tasks = (
+        task_of_observed(data, each.numpy(), np.arange(300), (np.arange(300, 309), clean[1].numpy()))
+        for each in (labels, other)
+    )
+    before, after = (out_of_fold_by_method(task, experiment, fold) for task in tasks)
     np.testing.assert_array_equal(before[fold == 0], after[fold == 0])
     assert (before[fold == 1] != after[fold == 1]).any()
 
