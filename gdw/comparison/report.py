@@ -1,7 +1,7 @@
 """Tables of many runs: means over seeds, and differences paired by seed with their intervals."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from gdw.training.history import SCORE_EPOCHS, History
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+Key = TypeVar("Key")
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05  # of a p-value
 EQUAL = 1e-9  # in the values' unit: differences closer than this are equal, and apart by rounding alone
@@ -67,7 +68,7 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Differe
     return Difference(mean, mean - half, mean + half, float(2 * stdtr(seeds - 1, -abs(mean) / error)), seeds)
 
 
-def holm(differences: Iterable[Difference]) -> list[Difference]:
+def holm(differences: Mapping[Key, Difference]) -> dict[Key, Difference]:
     """The same differences, each with a p-value corrected for all of them: for wherever wins and losses are counted.
 
     Among any number of equal pairs the chance that even one of them is decided is then at most 5 %. Intervals stay
@@ -75,12 +76,12 @@ def holm(differences: Iterable[Difference]) -> list[Difference]:
 
     Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 1979.
     """
-    family = list(differences)
-    p = np.nan_to_num([difference.p_value for difference in family], nan=1.0)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))  # the smallest times n, the next times n - 1
-    corrected = dict(zip(order.tolist(), np.minimum(stepped, 1.0).tolist(), strict=True))
-    return [difference._replace(p_value=corrected[place]) for place, difference in enumerate(family)]
+    p = {key: 1.0 if np.isnan(found.p_value) else found.p_value for key, found in differences.items()}
+    corrected, highest = {}, 0.0
+    for place, key in enumerate(sorted(p, key=p.__getitem__)):  # the smallest times n, the next times n - 1, ...
+        highest = max(highest, min(1.0, (len(p) - place) * p[key]))
+        corrected[key] = highest
+    return {key: found._replace(p_value=corrected[key]) for key, found in differences.items()}
 
 
 def summary(histories: Sequence[History], against: str | None = None) -> "DataFrame":
