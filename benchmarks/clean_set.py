@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from gdw.comparison.names import title
 from gdw.comparison.report import Difference, holm, paired_difference
 from gdw.comparison.tables import differences
-from gdw.methods import METHODS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -33,7 +33,7 @@ def changes(own: "DataFrame", before: "DataFrame") -> str:
     for (scenario, method), group in groups.items():
         means = [f"{group[name].mean():.1f}" for name in ("accuracy before", "accuracy")]
         apart = [marked(found[method][scenario]) if method in found else "" for found in ours]
-        cells = [scenario, METHODS[method].title, *means, marked(change[scenario, method]), *apart]
+        cells = [scenario, title(method), *means, marked(change[scenario, method]), *apart]
         rows.append(f"| {' | '.join(cells)} |")
     return f"{_words(both, change, ours)}\n\n" + "\n".join(rows) + "\n"
 

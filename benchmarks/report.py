@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.clean_set import changes, marked
 from gdw import files
+from gdw.comparison.names import title
 from gdw.comparison.report import Difference
 from gdw.comparison.sweep import read
 from gdw.comparison.tables import deviations, differences, means, ranks, table
-from gdw.methods import METHODS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -107,7 +107,7 @@ def _changes(searched: "DataFrame") -> str:
     order = after[both].sort_values(ascending=False).index
     place = {name: values[both].rank(ascending=False) for name, values in (("before", before), ("after", after))}
     cells = {m: [f"{v[m]:.1f} ({place[n][m]:.0f})" for n, v in (("before", before), ("after", after))] for m in order}
-    rows = "\n".join(f"| {METHODS[m].title} | {' | '.join(cells[m])} |" for m in order)
+    rows = "\n".join(f"| {title(m)} | {' | '.join(cells[m])} |" for m in order)
     return (
         "## What the search changes\n\nMean test accuracy over the scenarios, and in brackets the place among the "
         f"{len(both)} methods that both comparisons have.\n\n"
@@ -138,7 +138,7 @@ def _verdict(against: dict[str, dict[str, Difference]]) -> str:
     lines = ["## Where GDW wins, and where not"]
     for other, by_scenario in against.items():
         note = " (the control for class-level weights)" if other == CONTROL else ""
-        lines.append(f"- against **{METHODS[other].title}**{note}: {_said(by_scenario)}.")
+        lines.append(f"- against **{title(other)}**{note}: {_said(by_scenario)}.")
     lines.insert(
         1,
         "\nA win or a loss: a paired t-test over the seeds with p below 0.05 after Holm's correction for all "
@@ -188,7 +188,7 @@ def _by_clean_pictures(runs: "DataFrame", tied: dict[str, Difference]) -> list[s
         for name, size in {few: sizes[few], scenario: 100, many: sizes[many]}.items():
             cells = " | ".join(f"{mean.loc[method, name]:.1f}" for method in names)
             lines.append(f"| {scenario} | {size:,} | {cells} | {marked(tied[name])} |")
-    head = f"| scenario | clean pictures | {' | '.join(METHODS[n].title for n in names)} | GDW − tied GDW |"
+    head = f"| scenario | clean pictures | {' | '.join(title(n) for n in names)} | GDW − tied GDW |"
     return [head, "| --- " * (len(names) + 3) + "|", *lines] if lines else []
 
 
@@ -223,7 +223,7 @@ def _ranks(runs: "DataFrame") -> str:
         found = ranks(runs)
     except ValueError:
         return ""
-    rows = "\n".join(f"| {METHODS[m].title} | {rank:.2f} |" for m, rank in found.mean.items())
+    rows = "\n".join(f"| {title(m)} | {rank:.2f} |" for m, rank in found.mean.items())
     return (
         "## Ranks over scenarios\n\n"
         f"Friedman's test over {found.scenarios} scenarios: χ² = {found.statistic:.1f}, p = {found.p_value:.2g}. The "
@@ -252,7 +252,7 @@ def _seconds(runs: "DataFrame") -> str:
     seconds = runs.groupby("method", sort=False)["seconds"].median()
     plain = seconds.get("cross-entropy")
     rows = [
-        f"| {METHODS[m].title} | {s:.1f} | " + (f"{s / plain:.1f} |" if plain else "– |") for m, s in seconds.items()
+        f"| {title(m)} | {s:.1f} | " + (f"{s / plain:.1f} |" if plain else "– |") for m, s in seconds.items()
     ]
     note = "Median over all runs, one thread each, several side by side on one machine: ratios are what counts."
     return f"## Seconds\n\n{note}\n\n| method | seconds | × cross-entropy |\n| --- | --- | --- |\n" + "\n".join(rows)
@@ -260,7 +260,7 @@ def _seconds(runs: "DataFrame") -> str:
 
 def _markdown(methods: Sequence[str], scenarios: Sequence[str], cells: dict[tuple[str, str], str]) -> str:
     rows = [["method", *scenarios], ["---"] * (len(scenarios) + 1)]
-    rows += [[METHODS[m].title, *(cells.get((m, s), "–") for s in scenarios)] for m in methods]
+    rows += [[title(m), *(cells.get((m, s), "–") for s in scenarios)] for m in methods]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
