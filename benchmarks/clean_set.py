@@ -1,15 +1,25 @@
-"""How a comparison changes if the choice of settings sees no clean label beyond each run's clean set, as Markdown."""
+"""How a comparison changes if the choice of settings sees no clean label beyond each run's clean set, as Markdown.
 
+``python -m benchmarks.clean_set FILE`` makes the table of it (``standing/digits_clean_set.csv``) from the runs that
+``python -m benchmarks.choose --spec benchmarks/choose_on_clean_set.toml --json FILE`` has made.
+"""
+
+import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdw.comparison.names import title
 from gdw.comparison.report import Difference, holm, paired_difference
-from gdw.comparison.tables import differences
+from gdw.comparison.sweep import read
+from gdw.comparison.tables import differences, table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+TABLE = Path(__file__).parent / "standing" / "digits_clean_set.csv"
+DIGITS = "%.6g"  # of the numbers in it
 OURS = "gdw"
+BROKEN = 50  # %: below it a run on these data has broken down
 
 
 def marked(difference: Difference) -> str:
@@ -42,10 +52,28 @@ def _words(both: "DataFrame", change: dict, ours: list[dict]) -> str:
     counted = sum(len(by_scenario) for by_scenario in ours[0].values())
     decided = [sum(not d.undecided for by_scenario in found.values() for d in by_scenario.values()) for found in ours]
     changed = [d for d in change.values() if not d.undecided]
+    broken = [int((both[name] < BROKEN).sum()) for name in ("accuracy before", "accuracy")]
     return (
         f"Test accuracy in %, means over {both['seed'].nunique()} seeds; differences in points, paired by seed, with "
         f"95 % intervals (Student's t). Bold: decided after Holm's correction, for the {len(change)} changes, and for "
         f"the {counted} differences of each of the last two columns. {len(changed)} of the {len(change)} changes are "
         f"decided; of GDW's differences {decided[0]} by the search's settings and {decided[1]} by the clean set's. The "
-        f"mean of all rows goes from {both['accuracy before'].mean():.1f} to {both['accuracy'].mean():.1f}."
+        f"mean of all rows goes from {both['accuracy before'].mean():.1f} to {both['accuracy'].mean():.1f}; of "
+        f"{len(both)} runs {broken[0]} end below {BROKEN} % by the search's settings, {broken[1]} by the clean set's."
     )
+
+
+def table_of(records: list[dict]) -> "DataFrame":
+    """As ``gdw.comparison.tables.table``, but a method keeps its name: its settings differ from seed to seed here."""
+    return table(records).assign(method=[record["method"] for record in records])
+
+
+def main() -> None:
+    """Make the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("records", type=Path, help="what benchmarks.choose has written")
+    table_of(read(parser.parse_args().records)).to_csv(TABLE, index=False, float_format=DIGITS)
+
+
+if __name__ == "__main__":
+    main()

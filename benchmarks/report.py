@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.clean_set import changes, marked
+from benchmarks import clean_set
+from benchmarks.clean_set import marked
 from gdw import files
 from gdw.comparison.names import title
 from gdw.comparison.report import Difference
@@ -27,7 +28,6 @@ FEATURES = Path(__file__).parent / "standing" / "features.csv"
 AUDIT = Path(__file__).parent / "standing" / "audit.json"
 DIGITS = "%.6g"  # of the numbers in it
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-CLEAN_SET = Path(__file__).parent / "standing" / "digits_clean_set.csv"
 DIGITS_RATIO = (
     "settings were chosen on 200 clean labels, 20 of each class, where a method gets 50 to learn from: four times as "
     "many"
@@ -282,7 +282,7 @@ def main() -> None:
 def whole_page() -> str:
     """docs/results.md: the comparisons on digits and on real pictures, and the audit, from the stored results."""
     digits, searched = page(load(TABLE)), page(load(SEARCHED), _searched_head)
-    return "\n".join((digits, searched, page(load(FEATURES), _features_head), _audit()))
+    return "\n".join((digits, searched, _clean_set(), page(load(FEATURES), _features_head), _audit()))
 
 
 def _clean_set() -> str:
@@ -292,10 +292,9 @@ def _clean_set() -> str:
         "mean accuracy on the pictures held out is then run with all 50. Each method has six settings, the first of "
         "the search's twelve; what the search chose is among them for all methods but L2RW.\n\n"
         "```\npython -m benchmarks.choose --spec benchmarks/choose_on_clean_set.toml --json clean_set.jsonl\n"
-        "python -m benchmarks.report --records clean_set.jsonl --table benchmarks/standing/digits_clean_set.csv\n```"
-        "\n\n"
+        "python -m benchmarks.clean_set clean_set.jsonl\n```\n\n"
     )
-    return words + changes(load(CLEAN_SET), load(SEARCHED))
+    return words + clean_set.changes(load(clean_set.TABLE), load(SEARCHED))
 
 
 def _audit() -> str:
