@@ -308,7 +308,8 @@ def _audit() -> str:
         f"{stored['pictures']:,} pictures of CIFAR-10 (JPEG copy){which}, features of {stored['features']}, "
         f"{len(stored['splits'])} splits, {stored['confirmed per class']} confirmed pictures of each class. *cleanlab "
         "self-confidence* is cleanlab's own ranking on the same out-of-fold probabilities; *combined* is what `gdw "
-        "audit` uses. Differences are paired by split (95 % bootstrap intervals). More: [audit.md](audit.md).\n\n"
+        "audit` uses. Differences are paired by split, each with its own 95 % interval (Student's t). More: "
+        "[audit.md](audit.md).\n\n"
         "```\npython -m benchmarks.audit --data FOLDER --labels TABLE --json FILE\n```\n\n"
     )
     return words + audit.report(stored["splits"]).replace("### ", "## ") + "\n"
