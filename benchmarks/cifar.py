@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from benchmarks.measure import machine
-from gdw.__main__ import OPTIONS, add_experiment_options
+from gdw.__main__ import add_experiment_options
 from gdw.comparison import sweep
 from gdw.comparison.tables import deviations, differences, means, scenario_name, table
 from gdw.data.published import cifar10_at
 from gdw.errors import unknown
-from gdw.training.engine import resolve_device
 from gdw.training.experiment import Experiment
+from gdw.training.fields import resolve_device
 from gdw.training.history import History
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.histories:
         options.histories.mkdir(parents=True, exist_ok=True)
     _work_through(experiments, options)
-    wanted = {sweep.key(e.config()) for e in experiments}
-    records = [r for r in sweep.read(options.json) if sweep.key(r["config"]) in wanted]
+    records = [record for record in sweep.finished(experiments, options.json) if record]
     print(f"{experiments[0].dataset}, {experiments[0].model}, {experiments[0].epochs} epochs: {machine(device)}")
     print(report(table(records)))
     return int(any(r["error"] is not None for r in records))
@@ -144,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--capture", action=argparse.BooleanOptionalAction, help="record one step and replay it (default: on a GPU)"
     )
-    add_experiment_options(parser, [option for option in OPTIONS if option[0] in CHANGES])
+    add_experiment_options(parser, CHANGES)
     return parser
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gdw import files
-from gdw.comparison.sweep import is_record, key, record_or_reason, same_table
+from gdw.comparison.sweep import is_record, key, record_or_reason, records_of
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
 
@@ -55,11 +55,10 @@ class RunRecords:
             raise ValueError(f"{wanted}, so it is left as it is: it holds no list of records of runs")
         return entries
 
-    def finished(self, experiment: Experiment, class_names: Sequence[str] = ()) -> History | None:
-        """What the file says of a run that ended without an error: its scores, as a History of one epoch."""
-        entry = self.records.get(key(experiment.config()))
-        done = entry is not None and entry["error"] is None and same_table(entry, experiment)
-        return history_of(entry, class_names) if done else None
+    def finished(self, experiments: Sequence[Experiment], class_names: Sequence[str] = ()) -> list[History | None]:
+        """What the file says of runs that ended without an error: their scores, as Histories of one epoch."""
+        found = records_of(experiments, (entry for entry in self.records.values() if entry["error"] is None))
+        return [None if entry is None else history_of(entry, class_names) for entry in found]
 
     def add(self, histories: Sequence[History]) -> None:
         """Keep these runs too, on the disk when this returns."""

@@ -3,8 +3,9 @@
 import json
 import os
 import signal
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -18,9 +19,10 @@ from gdw import files
 from gdw.comparison.reach import plugins_for, without_main
 from gdw.data.dataset import Dataset
 from gdw.methods.plugins import load_plugins
-from gdw.training.experiment import OWN, Experiment, from_config
+from gdw.training.experiment import OWN, Experiment, from_config, read_config
 from gdw.training.history import SCORE_EPOCHS, History
-from gdw.training.inputs import confirmed_digest, dataset_of, source_of
+from gdw.training.identity import by_content, places_of
+from gdw.training.inputs import dataset_of, source_of
 from gdw.training.loop import TrainingDiverged
 from gdw.training.many import run_seeds, supports_many_seeds
 from gdw.training.run import run
@@ -204,15 +206,15 @@ def _run_one(config: dict) -> dict:
     return history.to_record()
 
 
-_DATASETS: dict[tuple, Dataset] = {}
+_LAST: list[tuple[tuple, Dataset]] = []  # the data set that this process read last, and what it was read for
 
 
 def _dataset(experiment: Experiment) -> Dataset:
-    """Decoded once per worker process; nobody writes to it."""
-    source = source_of(experiment)
-    if source not in _DATASETS:
-        _DATASETS[source] = dataset_of(experiment)
-    return _DATASETS[source]
+    """Decoded once per worker process while the files stay the same; nobody writes to it."""
+    source = (*source_of(experiment), experiment.identified().content)
+    if not _LAST or _LAST[0][0] != source:
+        _LAST[:] = [(source, dataset_of(experiment))]
+    return _LAST[0][1]
 
 
 def _begin_worker(end: connection.Connection) -> None:
@@ -297,8 +299,8 @@ def resume(
     with files.sole_writer(path):
         records = read(path)  # refuses a file that is not a sweep's, before anything is written
         _set_torn_line_aside(path)
-        done = {key(r["config"]): r for r in records if r["error"] is None}
-        left = [e for e in experiments if not _is_done(e, done)]
+        found = records_of(experiments, (r for r in records if r["error"] is None))
+        left = [experiment for experiment, record in zip(experiments, found, strict=True) if record is None]
         for history in run_all(left, executor, workers, on_done, seeds_at_once):
             line = record_or_reason(history)
             _append(path, json.dumps(line, allow_nan=False))
@@ -307,21 +309,36 @@ def resume(
 
 def count_done(experiments: Sequence[Experiment], path: str | Path) -> int:
     """How many of them the file holds without an error."""
-    done = {key(r["config"]): r for r in read(path) if r["error"] is None}
-    return sum(_is_done(e, done) for e in experiments)
+    return sum(record is not None for record in finished(experiments, path))
 
 
-def _is_done(experiment: Experiment, done: dict[str, dict]) -> bool:
-    record = done.get(key(experiment.config()))
-    return record is not None and same_table(record, experiment)
+def finished(experiments: Sequence[Experiment], path: str | Path) -> list[dict | None]:
+    """For each experiment its record in the file, if it ended without an error; None otherwise."""
+    return records_of(experiments, (record for record in read(path) if record["error"] is None))
 
 
-def same_table(record: dict, experiment: Experiment) -> bool:
-    """Whether the run had the confirmed pictures that the experiment's table holds now."""
-    if experiment.confirmed is None:
-        return True
-    made = record.get("made")
-    return isinstance(made, dict) and made.get("confirmed") == confirmed_digest(experiment)
+def records_of(experiments: Sequence[Experiment], records: Iterable[dict]) -> list[dict | None]:
+    """For each experiment its record, the last of several; None where there is none.
+
+    Files are compared by what they hold now, wherever they are. Records of earlier versions name them only: they are
+    taken on trust, with a warning, but not where pictures are confirmed, since such a table grows.
+    """
+    by_key = {key(record["config"]): record for record in records}
+    contents: dict[tuple, str | None] = {}
+    found, on_trust = [], 0
+    for e in experiments:
+        places = tuple(places_of(e.data).items())
+        if places not in contents:
+            contents[places] = e.identified().content
+        record = by_key.get(key(e.config() | {"content": contents[places]})) if contents[places] else None
+        if record is None and e.confirmed is None:
+            record = by_key.get(key(e.config() | {"content": None}))
+            on_trust += record is not None and bool(places)
+        found.append(record)
+    if on_trust:
+        sentence = f"{on_trust} records do not say what their files held: their data is not identified"
+        warnings.warn(sentence, stacklevel=2)
+    return found
 
 
 def read(path: str | Path) -> list[dict]:
@@ -389,9 +406,12 @@ def _append(path: Path, line: str) -> None:
 
 
 def key(config: dict) -> str:
-    """What makes two runs the same: the science of a config, of this version or an earlier one."""
+    """What makes two runs the same: the science of a config, of this version or an earlier one.
+
+    Where a config says what its files hold, their names do not count.
+    """
     with suppress(ValueError, TypeError):  # a run on objects that were passed in equals no other run
-        config = from_config(config).config()
+        config = by_content(read_config(config).config())
     return json.dumps(files.finite(config), sort_keys=True)
 
 
