@@ -19,6 +19,7 @@ from tqdm import tqdm
 from benchmarks.measure import machine
 from gdw.__main__ import add_experiment_options
 from gdw.comparison import sweep
+from gdw.comparison.records import finished
 from gdw.comparison.tables import deviations, differences, means, scenario_name, table
 from gdw.data.published import cifar10_at
 from gdw.errors import unknown
@@ -113,7 +114,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.histories:
         options.histories.mkdir(parents=True, exist_ok=True)
     _work_through(experiments, options)
-    records = [record for record in sweep.finished(experiments, options.json) if record]
+    records = [record for record in finished(experiments, options.json) if record]
     print(f"{experiments[0].dataset}, {experiments[0].model}, {experiments[0].epochs} epochs: {machine(device)}")
     print(report(table(records)))
     return int(any(r["error"] is not None for r in records))
@@ -124,7 +125,7 @@ def _work_through(experiments: Sequence[Experiment], options: argparse.Namespace
         if options.histories and history.error is None:
             save_history(history, options.histories)
 
-    with tqdm(total=len(experiments), initial=sweep.count_done(experiments, options.json), unit="run") as bar:
+    with tqdm(total=len(experiments), initial=sum(map(bool, finished(experiments, options.json))), unit="run") as bar:
         for line in sweep.resume(experiments, options.json, workers=options.workers, on_done=keep):
             name = f"{scenario_name(line['config'])}, {line['method']}, seed {line['seed']}"
             bar.write(f"{name}: {line['error'] or format(line['accuracy'], '.2f') + ' %'}", file=sys.stderr)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdw import files
+from gdw.comparison.records import read
 from gdw.comparison.report import Difference
-from gdw.comparison.sweep import read
 from gdw.comparison.tables import deviations, differences, means, ranks, table
 from gdw.methods import METHODS
 
