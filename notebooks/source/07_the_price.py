@@ -25,7 +25,7 @@ import gdw
 from gdw.comparison.cost import interleaved, operations, peak_bytes
 from gdw.gradients.agreement import FIRST_STEPS
 from gdw.networks.classifiers import build_model
-from gdw.training.plan import Plan, sgd
+from gdw.training.stepping import sgd
 from gdw.training.recording import Operations
 from gdw.training.stepping import take_step
 
@@ -239,7 +239,7 @@ def digits_step(method):
     random = torch.Generator().manual_seed(0)
     network = build_model("mlp", (64,), 10, random)
     batches = [(torch.randn(100, 64, generator=random), torch.randint(10, (100,), generator=random)) for _ in range(2)]
-    optimizer, method = sgd(network, Plan(epochs=1)), gdw.methods.METHODS[method](10, generator=random)
+    optimizer, method = sgd(network, gdw.Experiment().recipe), gdw.methods.METHODS[method](10, generator=random)
 
     def step():
         taken = gdw.Step(network, *batches[0], meta_batch=batches[1], lr=optimizer, trusted=True)
