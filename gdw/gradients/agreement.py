@@ -24,9 +24,11 @@ _STEPS: "weakref.WeakKeyDictionary[nn.Module, tuple[bool, int]]" = weakref.WeakK
 class PassesDiffer(RuntimeError):
     """The model's second forward pass is another function than its first."""
 
-    def __init__(self, what: str, model: nn.Module | None = None):
+    @classmethod
+    def because(cls, what: str, model: nn.Module | None = None) -> "PassesDiffer":
+        """The error whose message says what differs, for which model, and what may be the cause."""
         name = "the model" if model is None else type(model).__name__
-        super().__init__(
+        return cls(
             f"the second forward pass of {name} does not repeat its first ({what}). Likely causes: "
             "random numbers from Python's random, numpy or a torch.Generator of its own; buffers that each pass moves; "
             "a hook that changes gradients. Draw from torch's global random numbers, or take "
@@ -56,7 +58,7 @@ def check_same_logits(model: nn.Module, first: Tensor, second: Tensor) -> None:
         return
     gap = (second - first).norm() / first.norm().clamp_min(torch.finfo(first.dtype).tiny)
     if gap > _tolerance(first):  # False for NaN: a run that diverges is someone else's to report
-        raise PassesDiffer(f"its logits differ by {gap:.2g} relative to their size", model)
+        raise PassesDiffer.because(f"its logits differ by {gap:.2g} relative to their size", model)
 
 
 @torch.no_grad()
@@ -81,7 +83,7 @@ def check_adjoint(
     scale = v.norm() * along.norm() + _norm(back) * _norm(u)
     smallest = torch.finfo(scale.dtype).tiny ** 0.5  # below, products lose their digits
     if (forward - backward).abs() > _tolerance(logits) * scale + smallest:
-        raise PassesDiffer(f"<v, J u> is {forward:.6g} and <J^T v, u> is {backward:.6g}", model)
+        raise PassesDiffer.because(f"<v, J u> is {forward:.6g} and <J^T v, u> is {backward:.6g}", model)
 
 
 def _norm(values: dict[str, Tensor]) -> Tensor:
