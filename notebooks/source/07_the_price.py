@@ -25,9 +25,8 @@ import gdw
 from gdw.comparison.cost import interleaved, operations, peak_bytes
 from gdw.gradients.agreement import FIRST_STEPS
 from gdw.networks.classifiers import build_model
-from gdw.training.stepping import sgd
 from gdw.training.recording import Operations
-from gdw.training.stepping import take_step
+from gdw.training.stepping import sgd, take_step
 
 # %%
 from gdw_notebooks.checks.prediction import Prediction

@@ -161,10 +161,7 @@ def test_the_second_of_two_runs_is_stopped(monkeypatch, capsys, tmp_path):
         assert main(arguments) == 130
     assert "out.json has 1 of 2 runs; the same command continues from there" in capsys.readouterr().err
     assert main(arguments) == 0
-<<<<<<< ours
     assert [record["seed"] for record in read(tmp_path / "out.json")] == [0, 1]
-=======
-    assert [record["seed"] for record in json.loads((tmp_path / "out.json").read_text("utf-8"))] == [0, 1]
 
 
 def test_tests_that_are_started_in_the_background_are_stopped_too():
@@ -182,4 +179,3 @@ def test_tests_that_are_started_in_the_background_are_stopped_too():
 def test_a_child_can_be_stopped():
     command = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT).__name__)"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "default_int_handler\n"
->>>>>>> theirs
