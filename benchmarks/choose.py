@@ -20,7 +20,6 @@ import random
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from operator import itemgetter
 from pathlib import Path
 from statistics import mean, median
 
@@ -28,7 +27,6 @@ import torch
 from tqdm import tqdm
 
 from gdw.comparison.sweep import grouped, record, run_all
-from gdw.comparison.tables import scenario_name
 from gdw.data.task import Split, Task
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
@@ -140,12 +138,14 @@ def held_out_scores(group: Sequence[Experiment], folds: int) -> list[float]:
 
 def choose_on_clean_sets(spec: dict, method: str) -> list[Experiment]:
     """For every scenario and seed the setting that is best on the clean pictures held out; the first of equals."""
-    best: dict[tuple[str, int], tuple[float, Experiment]] = {}
-    for group in tqdm(grouped(experiments_of(spec, method), len(spec["seeds"])), desc=method, unit="setting"):
-        for experiment, score in zip(group, held_out_scores(group, spec["folds"]), strict=True):
-            place = scenario_name(experiment.config()), experiment.seed
-            best[place] = max(best.get(place, (-1.0, experiment)), (score, experiment), key=itemgetter(0))
-    return [experiment for _, experiment in best.values()]
+    chosen = []
+    for scenario in spec["scenario"]:
+        groups = grouped(experiments_of(spec | {"scenario": [scenario]}, method), len(spec["seeds"]))
+        scores = [held_out_scores(group, spec["folds"]) for group in tqdm(groups, desc=method, unit="setting")]
+        for seed in range(len(spec["seeds"])):
+            best = max(range(len(groups)), key=lambda setting: scores[setting][seed])
+            chosen.append(groups[best][seed])
+    return chosen
 
 
 def table_row(spec: dict, method: str, rows: Sequence[dict]) -> dict[str, str]:

@@ -19,7 +19,8 @@ from tqdm import tqdm
 from benchmarks.measure import machine
 from gdw.__main__ import OPTIONS, add_experiment_options
 from gdw.comparison import sweep
-from gdw.comparison.tables import deviations, differences, means, scenario_name, table
+from gdw.comparison.names import scenario_name
+from gdw.comparison.tables import deviations, differences, means, table
 from gdw.data.published import cifar10_at
 from gdw.errors import unknown
 from gdw.training.engine import resolve_device

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from gdw.comparison.names import names
 from gdw.training.history import SCORE_EPOCHS, History
 
 if TYPE_CHECKING:
@@ -87,24 +88,28 @@ def holm(differences: Mapping[Key, Difference]) -> dict[Key, Difference]:
 def summary(histories: Sequence[History], against: str | None = None) -> "DataFrame":
     """One row per method, in the order of appearance: accuracies in percent, seconds, differences paired by seed.
 
+    Runs of several scenarios, or of one method with several settings, have rows of their own and are named by what
+    differs (:func:`gdw.comparison.names.names`); differences are of one scenario.
+
     Args:
         against: the method whose paired difference to each other one is given; by default the last.
     """
     import pandas as pd
 
-    runs = by_method(histories)
-    against = against or next(reversed(runs), None)
+    runs = _runs(histories)
+    against = against or next(reversed([method for _, method in runs]), None)
     rows = []
-    for method, by_seed in runs.items():
+    for name, ((scenario, method), by_seed) in zip(by_method(histories), runs.items(), strict=True):
         accuracy = [h.accuracy for h in by_seed.values()]
+        reference = runs.get((scenario, against), {})
         rows.append({
-            "method": method,
+            "method": name,
             "seeds": len(by_seed),
             "accuracy": np.mean(accuracy),
             "sd": np.std(accuracy, ddof=1) if len(accuracy) > 1 else float("nan"),
             "worst class": np.mean([h.worst_class for h in by_seed.values()]),
             "seconds": np.mean([h.metadata.get("seconds", float("nan")) for h in by_seed.values()]),
-            f"{against} - it": "" if method == against else str(_difference(runs[against], by_seed)),
+            f"{against} - it": "" if method == against else str(_difference(reference, by_seed)),
         })  # fmt: skip
     return pd.DataFrame(rows).set_index("method") if rows else pd.DataFrame()
 
@@ -128,11 +133,18 @@ def upside_down(histories: Sequence[History]) -> list[str]:
 
 
 def by_method(histories: Sequence[History]) -> dict[str, dict[int, History]]:
-    """Runs by method, then by seed; failed ones are left out."""
-    runs: dict[str, dict[int, History]] = {}
-    for history in histories:
-        if history.error is None:
-            runs.setdefault(history.method, {})[history.seed] = history
+    """Runs by method, then by seed; failed ones are left out. Several scenarios follow the method's name."""
+    runs = _runs(histories)
+    several = len({scenario for scenario, _ in runs}) > 1
+    return {f"{method}, {scenario}" if several else method: by_seed for (scenario, method), by_seed in runs.items()}
+
+
+def _runs(histories: Sequence[History]) -> dict[tuple[str, str], dict[int, History]]:
+    """By scenario and method, then by seed."""
+    finished = [history for history in histories if history.error is None]
+    runs: dict[tuple[str, str], dict[int, History]] = {}
+    for history, name in zip(finished, names([history.config for history in finished]), strict=True):
+        runs.setdefault(name, {})[history.seed] = history
     return runs
 
 
