@@ -89,7 +89,7 @@ def savings(rows: Sequence[Mapping], scenarios: Sequence[str], *, title: str, la
     look = style.method_look("gdw")
     for axes, scenario in zip(columns[0], scenarios, strict=True):
         for place, row in enumerate(rows):
-            mean, low, high = row[f"{scenario}, difference"][:3]
+            mean, low, high = row[f"{scenario}, difference"]
             axes.plot([low, high], [place, place], color=look.color, linewidth=2)
             decided = low > 0 or high < 0
             axes.plot(mean, place, look.marker, color=look.color, markerfacecolor=look.color if decided else "white")
