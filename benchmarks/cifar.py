@@ -20,7 +20,7 @@ from benchmarks.measure import machine
 from gdw.__main__ import add_experiment_options
 from gdw.comparison import sweep
 from gdw.comparison.tables import deviations, differences, means, scenario_name, table
-from gdw.data.published import cifar10_at
+from gdw.data.datasets import cifar10_at
 from gdw.errors import unknown
 from gdw.training.experiment import Experiment
 from gdw.training.fields import resolve_device

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -171,11 +171,6 @@ def weights_hash(state: Mapping[str, Tensor]) -> str:
         total.update(name.encode())
         total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return total.hexdigest()
-
-
-def library_version() -> str:
-    """Of timm, without importing it: that takes longer than reading the features of 10,000 pictures."""
-    return metadata.version("timm")
 
 
 def _packaged(network: str) -> nn.Module:
