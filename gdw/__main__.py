@@ -15,10 +15,11 @@ from tqdm import tqdm
 from gdw import files
 from gdw.comparison import sweep
 from gdw.comparison.audit import command as audit
+from gdw.comparison.names import scenario_name
+from gdw.comparison.records import finished, history_of, opened
 from gdw.comparison.report import summary, upside_down
-from gdw.comparison.run_records import RunRecords
 from gdw.comparison.sweep_spec import load_spec
-from gdw.comparison.tables import means, scenario_name, table
+from gdw.comparison.tables import means, table
 from gdw.data.dataset import Dataset
 from gdw.errors import MissingPackage
 from gdw.methods import METHODS
@@ -62,17 +63,18 @@ def run_command(options: argparse.Namespace) -> int:
     if options.checkpoint and options.seeds_at_once > 1:
         raise ValueError("--checkpoint saves runs one by one: leave out --seeds-at-once")
     experiments = experiments_of(options)
-    with RunRecords(options.json) as records:
+    with opened(options.json) as keep:
         dataset = _dataset(experiments[0])  # read once for all runs
-        kept = records.finished(experiments, dataset.class_names)
-        histories = [history for history in kept if history]
-        left = [experiment for experiment, history in zip(experiments, kept, strict=True) if history is None]
+        kept = finished(experiments, options.json)
+        histories = [history_of(record, dataset.class_names) for record in kept if record]
+        left = [experiment for experiment, record in zip(experiments, kept, strict=True) if record is None]
         try:
             with _stop_between_batches() as asked:
                 for group in sweep.grouped(left, options.seeds_at_once):
                     done = _run_with_progress(group, dataset, options, asked)
                     histories += done
-                    records.add(done)
+                    for history in done:
+                        keep(history)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_stopped(options, len(histories), len(experiments))) from None
     order = {(e.method, e.seed): place for place, e in enumerate(experiments)}
@@ -142,7 +144,7 @@ def sweep_command(options: argparse.Namespace) -> int:
             sweep.executor_for(options.dask, options.workers) as executor,
             tqdm(total=len(experiments), unit="run") as bar,
         ):
-            bar.update(sweep.count_done(experiments, options.json))
+            bar.update(_count(finished(experiments, options.json)))
             runs = sweep.resume(
                 experiments, options.json, executor, options.workers, seeds_at_once=options.seeds_at_once
             )
@@ -153,16 +155,20 @@ def sweep_command(options: argparse.Namespace) -> int:
                         bar.write(f"gdw: {line['method']} seed {line['seed']} failed: {line['error']}", file=sys.stderr)
                     bar.update()
     except KeyboardInterrupt:
-        done = sweep.count_done(experiments, options.json)
+        done = _count(finished(experiments, options.json))
         raise KeyboardInterrupt(
             f"stopped: {options.json} has {done} of {len(experiments)} runs; the same command continues with the rest"
         ) from None
-    runs = table([record for record in sweep.finished(experiments, options.json) if record])
+    runs = table([record for record in finished(experiments, options.json) if record])
     print("mean test accuracy in %, last five epochs")
     print(means(runs).to_string(float_format=lambda value: f"{value:.1f}"))
     if runs["accuracy"].isna().any():
         print(f"no test score where it says NaN: {NO_SCORE}")
     return 1 if failed else 0
+
+
+def _count(records: list[dict | None]) -> int:
+    return sum(record is not None for record in records)
 
 
 def audit_command(options: argparse.Namespace) -> int:

@@ -10,8 +10,8 @@ from PIL import Image
 
 import gdw
 from gdw.__main__ import main
+from gdw.comparison.records import read, record
 from gdw.comparison.report import summary
-from gdw.comparison.sweep import record
 from gdw.data.dataset import Dataset
 from gdw.data.task import make_task
 from gdw.training.history import History
@@ -154,7 +154,7 @@ def test_the_command_line_says_what_is_not_known(tmp_path, capsys):
     assert "as labelled (5 clean a class), nobody knows which of 84 labels are wrong" in said
     assert "all scores are of confirmed pictures" in said
     assert "0.0 % of" not in said
-    entries = json.loads((tmp_path / "runs.json").read_text("utf-8"))
+    entries = read(tmp_path / "runs.json")
     assert [entry["wrong_label_rate"] for entry in entries] == [None] * 4
     assert run(pets, table, "--seeds", "2", "--json", str(tmp_path / "runs.json")) == 0  # nothing left to do
     assert "nobody knows which" in capsys.readouterr().out
@@ -221,7 +221,7 @@ def test_a_table_that_has_grown_makes_other_runs(tmp_path, capsys):
     assert records.read_text("utf-8") == before
     folder(tmp_path, sure=12)
     assert run(pets, table, "--json", str(records)) == 0
-    entries = json.loads(records.read_text("utf-8"))
+    entries = read(records)
     assert len(entries) == 4
     assert [entry["training_images"] for entry in entries[2:]] == [84, 84]
     assert "labels are wrong" in capsys.readouterr().out

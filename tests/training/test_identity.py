@@ -9,7 +9,8 @@ import pytest
 
 import gdw
 from gdw import cache
-from gdw.comparison.sweep import count_done, records_of, resume, run_all
+from gdw.comparison.records import finished, records_of
+from gdw.comparison.sweep import resume, run_all
 from gdw.training import identity
 from tests.pictures import cifar_folder
 
@@ -90,7 +91,7 @@ def test_a_run_is_done_wherever_its_pictures_are_now(pets, tmp_path):
     there = [on(moved), on(moved, seed=1)]
     assert [line["seed"] for line in resume(there, file, workers=0)] == [1]
     same_labels_other_pictures(moved)
-    assert count_done(there, file) == 0
+    assert finished(there, file) == [None, None]
 
 
 def test_an_edited_table_of_labels_is_other_data(pets, tmp_path):
