@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from gdw.cache import checksum
 from gdw.data.dataset import Dataset
 from gdw.data.fetch import fit
-from gdw.data.kept import checksum
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place

@@ -207,7 +207,7 @@ def test_a_flat_folder_with_a_table(folder, tmp_path, capsys):
 def test_what_is_wrong_is_said_before_a_picture_is_decoded(folder, more, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.csv").write_text("path,label\na,b\n", "utf-8")
-    monkeypatch.setattr(command, "load_pictures", lambda *given: pytest.fail("pictures were decoded"))
+    monkeypatch.setattr(command, "load_listing", lambda *_, **__: pytest.fail("pictures were decoded"))
     assert main(["audit", str(folder), *more]) == 2
     shown = capsys.readouterr().err
     assert said in shown
