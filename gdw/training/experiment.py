@@ -55,8 +55,9 @@ class Experiment(Engine):
         features_size: height and width in pixels at which it sees the pictures; None takes its own.
         mirrored: with ``features``, the features of mirrored pictures are used too, as augmentation.
         confirmed: a table (``path,label``) of the folder's pictures whose right label a person knows. All other labels
-            may be wrong as they are: clean, validation and test set are made of confirmed pictures alone. Labels of
-            a table of your own: ``noise="human:PATH"``.
+            may be wrong as they are: the clean set is made of confirmed pictures; validation and test set are those
+            of the folder, or made of pictures that its column ``chosen`` says were drawn at random. The others are
+            trained on, with their right label. Labels of a table of your own: ``noise="human:PATH"``.
         engine fields: see :class:`gdw.training.engine.Engine`.
 
     Raises:

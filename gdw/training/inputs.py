@@ -1,19 +1,20 @@
 """The data set that an experiment names: loaded, and turned into features if it asks for them."""
 
 import hashlib
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from gdw import files
-from gdw.data.confirmed import confirmed_of
+from gdw.data.confirmed import Confirmed, confirmed_of
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
 from gdw.data.label_table import read_table
 from gdw.data.pretrained import own_size
 from gdw.data.task import INSTANCE_NOISE, Task, make_task
 from gdw.training.experiment import Experiment
+
+SPLIT_RULE = b"a test set of pictures drawn at random\n"  # runs of before had another: their scores are not taken over
 
 
 def source_of(experiment: Experiment) -> tuple:
@@ -22,8 +23,8 @@ def source_of(experiment: Experiment) -> tuple:
     return (e.dataset, e.image_size, *((e.features, e.features_size, e.mirrored) if e.features else ()))
 
 
-def confirmed_in(experiment: Experiment, dataset: Dataset) -> dict[int, int] | None:
-    """The pictures that the experiment's table confirms: place in the data set to class number; None without a table.
+def confirmed_in(experiment: Experiment, dataset: Dataset) -> Confirmed | None:
+    """The pictures that the experiment's table confirms; None without a table.
 
     Raises:
         ValueError, FileNotFoundError: as :func:`gdw.data.confirmed.read_confirmed` does.
@@ -51,8 +52,6 @@ def dataset_of(
         read_table(Path(e.confirmed).expanduser())  # a wrong one is named before any work
     seen_at = None if e.features is None else e.features_size or own_size(e.features)
     found = dataset or load_dataset(e.dataset, image_size=e.image_size, seen_at=seen_at)
-    if e.confirmed is not None:
-        _say_what_is_not_used(found)
     if e.features is None:
         return found
     if e.noise != INSTANCE_NOISE:  # which depends on the pictures
@@ -86,19 +85,9 @@ def _without_pictures(dataset: Dataset) -> Dataset:
     return replace(dataset, **{n: labels[:, None].float() for n, labels in parts.items() if labels is not None})
 
 
-def _say_what_is_not_used(dataset: Dataset) -> None:
-    """Test and validation pictures of a folder whose labels may be wrong as they are."""
-    unused = sum(len(paths) for paths in (dataset.test_paths, dataset.validation_paths) if paths is not None)
-    if unused:
-        warnings.warn(
-            f"{dataset.name}: its {unused} test and validation pictures are not used: with confirmed pictures all "
-            "scores are of confirmed training pictures",
-            stacklevel=4,
-        )
-
-
 def confirmed_digest(experiment: Experiment) -> str | None:
     """Of the table of confirmed pictures as it is now: it grows, and its runs are then others. None without a table."""
     if experiment.confirmed is None:
         return None
-    return hashlib.sha256(files.read_bytes(Path(experiment.confirmed).expanduser())).hexdigest()[:16]
+    table = files.read_bytes(Path(experiment.confirmed).expanduser())
+    return hashlib.sha256(SPLIT_RULE + table).hexdigest()[:16]

@@ -10,6 +10,7 @@ from gdw.comparison.audit.by_method import check_ranking
 from gdw.comparison.audit.heads import FOLDS
 from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures
 from gdw.comparison.audit.output import check_outputs
+from gdw.comparison.audit.page import PAIRS
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.audit.run import SHOWN, Audit, audit
 from gdw.data.confirmed import read_confirmed
@@ -89,7 +90,7 @@ def _text(found: Audit, options: argparse.Namespace) -> str:
     parts = [f"{found.name}: {sentence}" if place == 0 else f"note: {sentence}"
              for place, sentence in enumerate(found.sentences())]  # fmt: skip
     if len(found.pairs):
-        parts += ["probably wrong, by class pair:", found.pairs.head(PRINTED).to_string(index=False)]
+        parts += [f"{PAIRS}:", found.pairs.head(PRINTED).to_string(index=False)]
     first = found.table.head(PRINTED)[["rank", "path", "observed", "proposed", "score", "reason"]]
     parts += ["the most suspicious:", first.to_string(index=False)]
     written = [str(path) for path in (options.csv, options.html) if path is not None]
