@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import binomtest
 
 from gdw.comparison.audit.count import clopper_pearson, confident_joint, pairs, wrong_share
-from gdw.comparison.audit.heads import fold_of, standardised
-from gdw.comparison.audit.rank import kept, observed_log_probs, predictions, self_confidence
+from gdw.comparison.audit.heads import fold_of, normalised, out_of_fold, standardised
+from gdw.comparison.audit.rank import observed_log_probs, predictions, self_confidence, trust
 from gdw.data.confirmed import IN_CLASS, RANDOM, SUSPECT, Confirmed
 
 CLASSES, COUNT = 3, 300
@@ -123,9 +123,26 @@ def test_the_range_holds_the_share_in_at_least_95_of_100_trials(way):
     assert np.mean(held) > 0.95 - 2 * np.sqrt(0.05 * 0.95 / 300)
 
 
-def test_a_class_that_the_first_round_never_finds_keeps_its_pictures():
-    log_probs = np.log(np.tile([0.6, 0.4], (40, 1)))
-    labels = np.repeat([0, 1], 20)
-    assert kept(log_probs, labels, 5).all()
-    log_probs[25:, 1] = np.log(0.9)
-    assert kept(log_probs, labels, 5).sum() == 35
+def test_a_label_counts_as_it_is_believed_whatever_the_size_of_its_class():
+    """Bayes by hand: with 90 and 10 pictures, a probability of 0.1 for the rare class is one half for equal classes."""
+    labels = np.repeat([0, 1], [90, 10])
+    log_probs = np.log(np.tile([0.9, 0.1], (100, 1)))
+    np.testing.assert_allclose(trust(log_probs, labels), 1)
+    log_probs[95:] = np.log([0.1, 0.9])
+    expected = np.where(np.arange(100) < 95, 0.5, 0.9 / 0.1 / (0.9 / 0.1 + 0.1 / 0.9))
+    np.testing.assert_allclose(trust(log_probs, labels), expected / expected.mean())
+    assert np.isfinite(trust(np.log(np.full((4, 3), 1 / 3)), np.array([0, 0, 1, 1]))).all()  # a class without a label
+
+
+def test_the_second_round_trains_on_trusted_labels_and_with_confirmed_pictures():
+    random = np.random.default_rng(0)
+    truth = np.arange(400) % 4
+    features = standardised(random.normal(size=(4, 6))[truth] * 1.5 + random.normal(size=(400, 6)))
+    labels = np.where(random.random(400) < 0.4, random.integers(0, 4, 400), truth)
+    folds = fold_of(labels, 5, seed=0), fold_of(labels, 5, seed=1)
+    said = predictions(features, labels, folds, 4)
+    second = out_of_fold(features, labels, folds[1], 4, weights=trust(said.first, labels))
+    np.testing.assert_allclose(said.combined, normalised((said.first + second) / 2))
+    known = features[truth == 0][:20], np.zeros(20, np.int64)
+    with_known = predictions(features, labels, folds, 4, known).combined
+    assert with_known[:, 0].mean() > said.combined[:, 0].mean()
