@@ -112,8 +112,10 @@ def audit(
 
     Args:
         dataset: its ``labels`` are the observed ones. Of pictures; or of features already (``with_features``).
-        confirmed: labels that a person has checked: a table's path (``path,label``), or a mapping from a picture (its
-            path, or its place) to its class (by name or number). None: the ranking knows the observed labels alone.
+        confirmed: labels that a person has checked: a table's path (``path,label``, and ``chosen``: ``random`` for
+            pictures that were drawn at random), or a mapping from a picture (its path, or its place) to its class (by
+            name or number; :class:`gdw.data.confirmed.Confirmed` says how it was chosen). None: the ranking knows the
+            observed labels alone.
         observed: labels instead of the data set's.
         features: a pretrained network of timm; None takes the stored pixels themselves.
         features_size: height and width in pixels at which it sees the pictures.
@@ -126,7 +128,8 @@ def audit(
 
     Raises:
         ValueError: a wrong argument, with the nearest known name; confirmed pictures that are unknown, of an unknown
-            class, or fewer than 2 of a class; a class with fewer pictures than folds. All before any work.
+            class, or for a ranking with a method fewer than 2 of a class; a class with fewer pictures than folds. All
+            before any work.
         MissingPackage: cleanlab or timm is not installed.
 
     Source: the ranking builds on Northcutt et al., Confident Learning, JAIR 2021.
@@ -136,7 +139,7 @@ def audit(
     known = confirmed_of(confirmed, dataset)
     check_ranking(ranking, method, bool(known))
     labels = as_labels(observed, dataset).cpu().numpy()
-    check_counts(labels, known, dataset.class_names, folds)
+    check_counts(labels, known, dataset.class_names, folds, ranking in BY_METHOD)
     experiment = Experiment(features=features or LITE0, method=method, seed=seed) if ranking in BY_METHOD else None
     found = copying.find_copies(dataset)
     data = _featured(dataset, features, features_size, progress)

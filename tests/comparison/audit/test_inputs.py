@@ -103,6 +103,7 @@ def test_too_few_pictures_of_a_class_are_refused():
     labels = [0] * 6 + [1] * 6
     check_counts(labels, {}, ("cat", "dog"), 5)
     check_counts(labels, {0: 0, 1: 1, 2: 0, 3: 1}, ("cat", "dog"), 2)
+    check_counts(labels, {0: 0, 1: 0, 6: 1}, ("cat", "dog"), 3, clean_set=False)  # a random sample may lack a class
     with pytest.raises(ValueError, match="confirm at least 2 pictures of each class, or none at all: dog has 1"):
         check_counts(labels, {0: 0, 1: 0, 6: 1}, ("cat", "dog"), 3)
     with pytest.raises(ValueError, match="each class needs at least 5 pictures.*: cat has 4"):
