@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from benchmarks.measure import machine
-from gdw.__main__ import OPTIONS, add_experiment_options
+from gdw.__main__ import add_experiment_options
 from gdw.comparison import sweep
-from gdw.comparison.tables import deviations, differences, means, scenario_name, table
+from gdw.comparison.names import scenario_name
+from gdw.comparison.records import finished
+from gdw.comparison.tables import deviations, differences, means, table
 from gdw.data.published import cifar10_at
 from gdw.errors import unknown
-from gdw.training.engine import resolve_device
-from gdw.training.experiment import Experiment
+from gdw.training.experiment import Experiment, from_config
+from gdw.training.fields import resolve_device
 from gdw.training.history import History
 
 if TYPE_CHECKING:
@@ -84,7 +86,8 @@ def _spread(deviation: float) -> str:
 
 def save_history(history: History, folder: Path) -> Path:
     """One run's History, rounded, under a name that says which run it is."""
-    name = f"{scenario_name(history.config)} {history.method} {history.seed}"
+    check = from_config(history.config).code.rpartition("~")[2]  # of all other settings
+    name = f"{scenario_name(history.config)} {history.method} {history.seed} {check}"
     name = re.sub(r"[ ()]+", "-", name)
     path = folder / f"{name}.json"
     history.rounded(DIGITS).save(path)
@@ -113,8 +116,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.histories:
         options.histories.mkdir(parents=True, exist_ok=True)
     _work_through(experiments, options)
-    wanted = {sweep.key(e.config()) for e in experiments}
-    records = [r for r in sweep.read(options.json) if sweep.key(r["config"]) in wanted]
+    records = [record for record in finished(experiments, options.json) if record]
     print(f"{experiments[0].dataset}, {experiments[0].model}, {experiments[0].epochs} epochs: {machine(device)}")
     print(report(table(records)))
     return int(any(r["error"] is not None for r in records))
@@ -125,7 +127,7 @@ def _work_through(experiments: Sequence[Experiment], options: argparse.Namespace
         if options.histories and history.error is None:
             save_history(history, options.histories)
 
-    with tqdm(total=len(experiments), initial=sweep.count_done(experiments, options.json), unit="run") as bar:
+    with tqdm(total=len(experiments), initial=sum(map(bool, finished(experiments, options.json))), unit="run") as bar:
         for line in sweep.resume(experiments, options.json, workers=options.workers, on_done=keep):
             name = f"{scenario_name(line['config'])}, {line['method']}, seed {line['seed']}"
             bar.write(f"{name}: {line['error'] or format(line['accuracy'], '.2f') + ' %'}", file=sys.stderr)
@@ -144,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--capture", action=argparse.BooleanOptionalAction, help="record one step and replay it (default: on a GPU)"
     )
-    add_experiment_options(parser, [option for option in OPTIONS if option[0] in CHANGES])
+    add_experiment_options(parser, CHANGES)
     return parser
 
 

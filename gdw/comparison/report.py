@@ -1,15 +1,17 @@
 """Tables of many runs: means over seeds, and differences paired by seed with their intervals."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from gdw.comparison.names import names
 from gdw.training.history import SCORE_EPOCHS, History
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+Key = TypeVar("Key")
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05  # of a p-value
 EQUAL = 1e-9  # in the values' unit: differences closer than this are equal, and apart by rounding alone
@@ -67,7 +69,7 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Differe
     return Difference(mean, mean - half, mean + half, float(2 * stdtr(seeds - 1, -abs(mean) / error)), seeds)
 
 
-def holm(differences: Iterable[Difference]) -> list[Difference]:
+def holm(differences: Mapping[Key, Difference]) -> dict[Key, Difference]:
     """The same differences, each with a p-value corrected for all of them: for wherever wins and losses are counted.
 
     Among any number of equal pairs the chance that even one of them is decided is then at most 5 %. Intervals stay
@@ -75,16 +77,19 @@ def holm(differences: Iterable[Difference]) -> list[Difference]:
 
     Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 1979.
     """
-    family = list(differences)
-    p = np.nan_to_num([difference.p_value for difference in family], nan=1.0)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))  # the smallest times n, the next times n - 1
-    corrected = dict(zip(order.tolist(), np.minimum(stepped, 1.0).tolist(), strict=True))
-    return [difference._replace(p_value=corrected[place]) for place, difference in enumerate(family)]
+    p = {key: 1.0 if np.isnan(found.p_value) else found.p_value for key, found in differences.items()}
+    corrected, highest = {}, 0.0
+    for place, key in enumerate(sorted(p, key=p.__getitem__)):  # the smallest times n, the next times n - 1, ...
+        highest = max(highest, min(1.0, (len(p) - place) * p[key]))
+        corrected[key] = highest
+    return {key: found._replace(p_value=corrected[key]) for key, found in differences.items()}
 
 
 def summary(histories: Sequence[History], against: str | None = None) -> "DataFrame":
     """One row per method, in the order of appearance: accuracies in percent, seconds, differences paired by seed.
+
+    Runs of several scenarios, or of one method with several settings, have rows of their own and are named by what
+    differs (:func:`gdw.comparison.names.names`); differences are of one scenario.
 
     Args:
         against: the method whose paired difference to each other one is given; by default the last.
@@ -92,18 +97,22 @@ def summary(histories: Sequence[History], against: str | None = None) -> "DataFr
     import pandas as pd
 
     runs = by_method(histories)
-    against = against or next(reversed(runs), None)
+    finished = [history for history in histories if history.error is None]
+    named = dict(zip(labels(finished), names([history.config for history in finished]), strict=True))
+    against = against or next((method for _, method in reversed(named.values())), None)
     rows = []
-    for method, by_seed in runs.items():
+    for name, by_seed in runs.items():
+        scenario, method = named[name]
         accuracy = [h.accuracy for h in by_seed.values()]
+        reference = next((runs[other] for other, found in named.items() if found == (scenario, against)), {})
         rows.append({
-            "method": method,
+            "method": name,
             "seeds": len(by_seed),
             "accuracy": np.mean(accuracy),
             "sd": np.std(accuracy, ddof=1) if len(accuracy) > 1 else float("nan"),
             "worst class": np.mean([h.worst_class for h in by_seed.values()]),
             "seconds": np.mean([h.metadata.get("seconds", float("nan")) for h in by_seed.values()]),
-            f"{against} - it": "" if method == against else str(_difference(runs[against], by_seed)),
+            f"{against} - it": "" if method == against else str(_difference(reference, by_seed)),
         })  # fmt: skip
     return pd.DataFrame(rows).set_index("method") if rows else pd.DataFrame()
 
@@ -127,12 +136,19 @@ def upside_down(histories: Sequence[History]) -> list[str]:
 
 
 def by_method(histories: Sequence[History]) -> dict[str, dict[int, History]]:
-    """Runs by method, then by seed; failed ones are left out."""
+    """Runs by method, then by seed; failed ones are left out. Several scenarios follow the method's name."""
+    finished = [history for history in histories if history.error is None]
     runs: dict[str, dict[int, History]] = {}
-    for history in histories:
-        if history.error is None:
-            runs.setdefault(history.method, {})[history.seed] = history
+    for history, label in zip(finished, labels(finished), strict=True):
+        runs.setdefault(label, {})[history.seed] = history
     return runs
+
+
+def labels(histories: Sequence[History]) -> list[str]:
+    """The method of each run, with the scenario and the settings as far as they differ among these runs."""
+    named = names([history.config for history in histories])
+    several = len({scenario for scenario, _ in named}) > 1
+    return [f"{method}, {scenario}" if several else method for scenario, method in named]
 
 
 def _difference(ours: dict[int, History], theirs: dict[int, History]) -> Difference | str:

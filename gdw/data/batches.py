@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def index_batches(
-    count: int, batch_size: int, generator: torch.Generator, device: torch.device | str | None = None
+    count: int, batch_size: int, generator: torch.Generator, device: torch.device | str = "cpu"
 ) -> "IndexBatches":
     """Endless batches of indices; each pass over ``0 ... count - 1`` is shuffled again.
 
@@ -18,8 +18,8 @@ def index_batches(
     Args:
         count: images to draw from.
         batch_size: images in each batch, at least 1 and at most ``count``.
-        generator: orders the passes.
-        device: where the indices lie, moved there once a pass; by default where the generator draws.
+        generator: orders the passes; on the CPU, so that the order is the same on every device.
+        device: where the indices are wanted; they are moved there once a pass.
 
     Raises:
         ValueError: for a batch larger than the data, at the call and not at the first batch.
@@ -28,7 +28,7 @@ def index_batches(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if batch_size > count:
         raise ValueError(f"batch_size {batch_size} is larger than the data: only {count} images to draw from")
-    return IndexBatches(count, batch_size, generator, device or generator.device)
+    return IndexBatches(count, batch_size, generator, device)
 
 
 class IndexBatches(Iterator[Int[Tensor, "batch"]]):
@@ -58,5 +58,5 @@ class IndexBatches(Iterator[Int[Tensor, "batch"]]):
         self._next = within if within else self.in_a_pass
 
     def _begin_pass(self) -> None:
-        order = torch.randperm(self.count, generator=self.generator, device=self.generator.device).to(self.device)
+        order = torch.randperm(self.count, generator=self.generator).to(self.device)
         self._batches, self._next = order[: self.in_a_pass * self.batch_size].split(self.batch_size), 0

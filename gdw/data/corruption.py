@@ -1,6 +1,7 @@
 """What is done to a clean training set: wrong labels by a transition matrix, and too few images of some classes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,8 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gdw.errors import require_between, unknown
+from gdw.frozen import FrozenDict
 
-ROW_SUM_TOLERANCE = 1e-6  # how far a row of probabilities given by hand may be from 1
+ROW_SUM_TOLERANCE = 1e-4  # how far a row of probabilities may be from 1: as if written with four digits
 COUNT_TOLERANCE = 1e-6  # 500 * 0.02 must count as 10 images even where it comes out as 9.999...
 
 Matrix = Float[Tensor, "classes classes"]
@@ -120,6 +122,47 @@ def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int | Non
     if abs(float(sums[worst]) - 1) > ROW_SUM_TOLERANCE:
         raise ValueError(f"each row of the noise matrix must sum to 1, but row {worst} sums to {sums[worst]:g}")
     return matrix / sums[:, None]
+
+
+def named_matrix(noise: Any) -> FrozenDict | None:
+    """A pandas table or a dictionary of rows, as rows and columns by name; None for anything without names.
+
+    Raises:
+        ValueError: rows and columns have other names; a row is not made of probabilities that sum to 1.
+    """
+    if hasattr(noise, "columns") and hasattr(noise, "index"):
+        noise = {row: dict(zip(noise.columns, values, strict=True))
+                 for row, values in zip(noise.index, noise.to_numpy().tolist(), strict=True)}  # fmt: skip
+    if not isinstance(noise, Mapping):
+        return None
+    if not all(isinstance(row, Mapping) for row in noise.values()):
+        raise ValueError("noise by name must be a row for each true class, and in it a number for each observed class")
+    rows = {str(true): {str(seen): value for seen, value in row.items()} for true, row in noise.items()}
+    for row in rows.values():
+        _check_names(row, rows)
+    checked_matrix([[row[name] for name in rows] for row in rows.values()], len(noise))
+    return FrozenDict({true: {seen: float(value) for seen, value in row.items()} for true, row in rows.items()})
+
+
+def in_class_order(noise: Any, class_names: Sequence[str]) -> Any:
+    """A matrix by name (:func:`named_matrix`) as nested lists in the order of the classes; anything else as it is.
+
+    Raises:
+        ValueError: its rows or columns do not have the classes' names.
+    """
+    named = None if isinstance(noise, str) else named_matrix(noise)
+    if named is None:
+        return noise
+    _check_names(named, class_names)
+    return [[named[true][seen] for seen in class_names] for true in class_names]
+
+
+def _check_names(found: Iterable[str], wanted: Iterable[str]) -> None:
+    found, wanted = list(found), list(wanted)
+    if sorted(found) != sorted(wanted):
+        raise ValueError(
+            f"the rows and columns of the noise matrix must be called {', '.join(wanted)}, got {', '.join(found)}"
+        )
 
 
 def corrupt_labels(

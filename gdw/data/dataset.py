@@ -33,6 +33,7 @@ class Dataset:
         notes: what reading it passed over, and what a reader should know of its labels.
         pictures, test_pictures, validation_pictures: uint8 [images, channels, height, width], for figures, where
             ``images`` are the features of pictures (features.py); None where ``images`` are the pictures themselves.
+        content: a hash of the files that it was read from (content.py); None where it was not read from a folder.
 
     Raises:
         ValueError: labels out of range or not one for each image; fewer than two classes; a class with no image;
@@ -56,6 +57,7 @@ class Dataset:
     pictures: UInt8[Tensor, "images channels height width"] | None = None
     test_pictures: UInt8[Tensor, "test_images channels height width"] | None = None
     validation_pictures: UInt8[Tensor, "validation_images channels height width"] | None = None
+    content: str | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "class_names", tuple(self.class_names))

@@ -54,13 +54,19 @@ def _published(name: str) -> Callable[[Path | None], Dataset]:
     return load
 
 
+def folder_of(dataset: str, root: Path | None = None) -> Path:
+    """Where the pictures of an image folder are: its path, or what ``GDW_DATA`` names for CIFAR-10's pictures."""
+    from gdw.data.published import data_root
+
+    return data_root(root) if dataset == "cifar10-folder" else Path(dataset).expanduser()
+
+
 def _cifar10_folder(root: Path | None, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
     """CIFAR-10's pictures as an image folder: whatever was done to them on the way, they are not called CIFAR-10."""
     from gdw.data.folder import load_folder
-    from gdw.data.published import data_root
     from gdw.data.scan import split_folders
 
-    folder = data_root(root)
+    folder = folder_of("cifar10-folder", root)
     if not (folder.is_dir() and "train" in split_folders(folder)):
         raise FileNotFoundError(f"no train/<class>/... in {folder}: let GDW_DATA name the folder that holds it")
     return replace(load_folder(folder, image_size, seen_at), name="cifar10-folder")

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from gdw.data.content import content_of_files
 from gdw.data.dataset import Dataset
 from gdw.data.picture import BrokenPictureError, huge_pictures_refused, read_picture, size_of
 from gdw.data.picture_cache import kept
@@ -55,9 +56,9 @@ def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None
     """
     require_size(image_size)
     found = scan(folder)
-    files = [file for theirs, _ in found.splits.values() for file in theirs]
-    images = decode(files, image_size, seen_at)
-    notes = found.notes + (reduced(files, images) if image_size is None and seen_at is None else ())
+    all_files = [file for theirs, _ in found.splits.values() for file in theirs]
+    images = decode(all_files, image_size, seen_at)
+    notes = found.notes + (reduced(all_files, images) if image_size is None and seen_at is None else ())
     say(folder, notes)
     parts = images.split([len(labels) for _, labels in found.splits.values()])
     fields = {}
@@ -71,6 +72,7 @@ def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None
         **fields,
         pixels=_published_pixels(found.class_names, images) or channel_statistics(parts[0]),
         notes=notes,
+        content=content_of_files(folder, all_files),
     )
 
 

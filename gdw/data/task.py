@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gdw.data import human_labels
 from gdw.data.confirmed import as_confirmed
-from gdw.data.corruption import NOISES, Matrix, class_shares, corrupt_labels, transition_matrix
+from gdw.data.corruption import NOISES, Matrix, class_shares, corrupt_labels, in_class_order, transition_matrix
 from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.instance_noise import counted_matrix, instance_dependent_labels
@@ -146,8 +146,8 @@ def make_task(
     Args:
         noise, rate: see :func:`gdw.data.corruption.transition_matrix`; besides, ``"instance-dependent"``
             (:mod:`gdw.data.instance_noise`) and ``"human:PATH[:KEY]"`` (:mod:`gdw.data.human_labels`), whose
-            rate is unused. A matrix may be nested lists, an array or a pandas table whose rows and columns are
-            called by the classes.
+            rate is unused. A matrix may be nested lists, an array, or a pandas table or dictionary of rows whose rows
+            and columns have the classes' names.
         imbalance, imbalance_kind: see :func:`gdw.data.corruption.class_counts`; at 1 every training image is
             kept. Otherwise the classes have exactly these proportions, as large as the data allow.
         meta_per_class: clean images of each class, at least 1.
@@ -173,7 +173,7 @@ def make_task(
             test_per_class, seed,
         )  # fmt: skip
     classes = len(dataset.class_names)
-    noise = _by_class_number(noise, dataset.class_names)
+    noise = in_class_order(noise, dataset.class_names)
     human = _check_noise(dataset, noise, rate, seed)
     class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
     counts = {"meta": meta_per_class, "validation": validation_per_class}
@@ -232,25 +232,6 @@ def _as_labelled(
         matrix=torch.full((len(dataset.class_names),) * 2, float("nan"), dtype=torch.float64), source_indices=indices,
         pictures=dataset.pictures, truth_known=False,
     )  # fmt: skip
-
-
-def _by_class_number(noise: str | Matrix, class_names: tuple[str, ...]) -> str | Matrix:
-    """A pandas table as a matrix in the order of the classes; anything else as it is.
-
-    Raises:
-        ValueError: its rows or columns are not called by the classes.
-    """
-    if not (hasattr(noise, "columns") and hasattr(noise, "index")):
-        return noise
-    for kind, names in (("rows", noise.index), ("columns", noise.columns)):
-        if sorted(map(str, names)) != sorted(class_names):
-            raise ValueError(
-                f"the {kind} of the noise matrix must be called {', '.join(class_names)}, "
-                f"got {', '.join(map(str, names))}"
-            )
-    rows = [list(map(str, noise.index)).index(name) for name in class_names]
-    columns = [list(map(str, noise.columns)).index(name) for name in class_names]
-    return noise.to_numpy()[rows][:, columns]
 
 
 def _check_noise(dataset: Dataset, noise: str | Matrix, rate: float, seed: int) -> Int[Tensor, "images"] | None:

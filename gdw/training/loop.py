@@ -4,6 +4,7 @@
 event, to stop is to close the generator. Between two events no step is half done, so a run can be saved there.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gdw.data.task import Split, Task
-from gdw.gradients.outputs import logits_of
+from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.gradients.seen import Seen
 from gdw.gradients.step import Step
 from gdw.methods.base import Method
@@ -58,14 +59,11 @@ class EpochDone:
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss is no longer a finite number. ``history`` holds the epochs before."""
+    """A loss, an output or something learnt is no longer a finite number. ``history`` holds the epochs before."""
 
-    def __init__(self, epoch: int, batch: int, lr: float, history: History):
+    def __init__(self, message: str, history: History | None = None):
+        super().__init__(message)
         self.history = history
-        super().__init__(
-            f"the loss stopped being finite at step {batch + 1} of epoch {epoch + 1} (learning rate {lr:g}): "
-            "try a smaller lr, a smaller step_size, or look for non-finite images"
-        )
 
 
 def train(
@@ -77,7 +75,7 @@ def train(
 
     Raises:
         ValueError: a batch larger than the data, before any work.
-        TrainingDiverged: the loss is not finite; the history keeps the epochs before.
+        TrainingDiverged: the loss, or what was learnt, is not finite; the history keeps the epochs before.
         torch.OutOfMemoryError: the message names a smaller batch size.
     """
     yield from Loop(model, task, method, plan, history).events()
@@ -130,9 +128,6 @@ class Loop:
             self.check_whole()
             self._begin_stage()
             stage = self.stages[self.stage]
-            if self.stage_epoch == stage.epochs:
-                self._next_stage()
-                continue
             lr = stage.lr_scale * cosine(self.plan.lr, self.stage_epoch, stage.epochs)
             self.recorder = self.recorder or EpochRecorder(self.task.clean_labels, self.task.num_classes)
             while self.batch < self.sources.steps:
@@ -171,13 +166,12 @@ class Loop:
         return BatchDone(self.epoch, self.batch - 1, self.sources.steps, step, gradient)
 
     def _close_epoch(self, lr: float, started: float) -> EpochDone:
-        bad = self.recorder.first_bad_step()
-        if bad is not None:
-            raise TrainingDiverged(self.epoch, bad, lr, self.history)
-        self.whole = False
         with smaller_batch_named(self.plan.batch_size):
-            row = epoch_row(self.recorder, self.model, self.task, self.method, lr)
-        self.history.append(row)
+            scores = finite_scores(
+                self.recorder, self.model, self.task, self.method, self.epoch, lr, self.history
+            )  # fmt: skip
+        self.whole = False
+        self.history.append(epoch_row(self.recorder, self.method, scores, lr))
         self.history.metadata["seconds"] = round(time.perf_counter() - started, 3)
         weights = self.recorder.instance_weights
         self.epoch, self.stage_epoch, self.batch, self.recorder = self.epoch + 1, self.stage_epoch + 1, 0, None
@@ -231,7 +225,8 @@ class Loop:
             return False
         before = sum(one.epochs for one in self.stages[:stage])
         within = self.stages[stage].epochs if stage < len(self.stages) else 0
-        return epoch == before + stage_epoch and 0 <= stage_epoch <= within and 0 <= batch <= self.sources.steps
+        possible = range(max(1, within))  # its last epoch once closed, the next stage begins
+        return epoch == before + stage_epoch and stage_epoch in possible and 0 <= batch <= self.sources.steps
 
 
 @contextmanager
@@ -247,19 +242,45 @@ def smaller_batch_named(batch_size: int, seeds: int = 1) -> Iterator[None]:
         ) from error
 
 
-def epoch_row(recorder: EpochRecorder, model: nn.Module, task: Task, method: Method, lr: float) -> dict:
+def finite_scores(
+    recorder: EpochRecorder, model: nn.Module, task: Task, method: Method, epoch: int, lr: float, history: History
+) -> dict:
+    """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers.
+
+    Raises:
+        TrainingDiverged: a loss of the epoch, a parameter of model or method, or the test loss is not finite.
+    """
+    bad = recorder.first_bad_step()
+    if bad is not None:
+        raise _diverged(f"the loss stopped being finite at step {bad + 1}", epoch, lr, history)
+    for owner, module in (("model", model), ("method", method)):
+        for name, parameter in module.named_parameters():
+            if not parameter.isfinite().all():
+                raise _diverged(f"the {owner}'s {name} is not finite at the end", epoch, lr, history)
+    scores = evaluate(model, task)
+    if len(task.test) and not math.isfinite(scores["test_loss"]):
+        raise _diverged("the test loss is not finite at the end", epoch, lr, history)
+    return scores
+
+
+def _diverged(what: str, epoch: int, lr: float, history: History) -> TrainingDiverged:
+    return TrainingDiverged(
+        f"{what} of epoch {epoch + 1} (learning rate {lr:g}): "
+        "try a smaller lr, a smaller step_size, or look for non-finite images", history,
+    )  # fmt: skip
+
+
+def epoch_row(recorder: EpochRecorder, method: Method, scores: dict, lr: float) -> dict:
     """What the History keeps of an epoch that is over."""
     snapshot = {name: value.detach().cpu().double().numpy() for name, value in method.snapshot().items()}
-    return {**recorder.row(), **evaluate(model, task), "lr": lr, **snapshot}
+    return {**recorder.row(), **scores, "lr": lr, **snapshot}
 
 
 @torch.no_grad()
 def evaluate(model: nn.Module, task: Task) -> dict:
     """Test loss (nats) and accuracy in percent, overall and by class; validation accuracy, NaN without such a set."""
-    was_training = model.training
-    model.eval()
     test = predict(model, task, task.test)
-    correct = (test.argmax(-1) == task.test.labels).cpu().double() * 100  # some devices have no float64
+    correct = _is_right(test, task.test.labels).cpu().double() * 100  # some devices have no float64
     labels = task.test.labels.cpu()
     by_class = torch.zeros(2, task.num_classes, dtype=torch.float64, device=correct.device)
     by_class.index_add_(1, labels, torch.stack([correct, torch.ones_like(correct)]))
@@ -270,17 +291,22 @@ def evaluate(model: nn.Module, task: Task) -> dict:
         "validation_accuracy": float("nan"),
     }
     if len(task.validation):
-        right = predict(model, task, task.validation).argmax(-1) == task.validation.labels
+        right = _is_right(predict(model, task, task.validation), task.validation.labels)
         row["validation_accuracy"] = 100 * right.cpu().double().mean().item()
-    model.train(was_training)
     return row
+
+
+def _is_right(logits: Tensor, labels: Tensor) -> Tensor:
+    """A row with a NaN is wrong: its argmax is a class all the same."""
+    return (logits.argmax(-1) == labels) & ~logits.isnan().any(-1)
 
 
 @torch.no_grad()
 def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
-    """Logits of a whole split; the caller puts the model in evaluation mode."""
+    """Logits of a whole split, by the model in evaluation mode."""
     dtype = next(model.parameters()).dtype
-    return torch.cat([
-        logits_of(model(task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype)), model)
-        for images in split.images.split(EVALUATION_BATCH)
-    ])  # fmt: skip
+    with evaluation_mode(model):
+        return torch.cat([
+            logits_of(model(task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype)), model)
+            for images in split.images.split(EVALUATION_BATCH)
+        ])  # fmt: skip

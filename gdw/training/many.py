@@ -15,7 +15,7 @@ from gdw.networks.stacked import Stacked, can_stack
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
 from gdw.training.inputs import dataset_of
-from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, epoch_row, smaller_batch_named
+from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, epoch_row, finite_scores, smaller_batch_named
 from gdw.training.plan import cosine, sgd, with_rate
 from gdw.training.recorder import EpochRecorder
 from gdw.training.run import Training, stepwise
@@ -160,11 +160,13 @@ def _close_epoch(
     """Append a row to the history of every seed that still runs; a seed that diverged gets its error and stops."""
     running = [pair for pair in zip(trainings, recorders, strict=True) if pair[0].history.error is None]
     for training, recorder in running:
-        bad, history = recorder.first_bad_step(), training.history
-        if bad is not None:
-            history.error = str(TrainingDiverged(epoch, bad, lr, history))
+        model, method, history = training.model, training.method, training.history
+        try:
+            scores = finite_scores(recorder, model, training.task, method, epoch, lr, history)
+        except TrainingDiverged as error:
+            history.error = str(error)
             continue
-        history.append(epoch_row(recorder, training.model, training.task, training.method, lr))
+        history.append(epoch_row(recorder, method, scores, lr))
     for training, _ in running:
         seconds = (time.perf_counter() - started) / len(trainings)
         training.history.metadata |= {"seconds": round(seconds, 3), "seeds_at_once": len(trainings)}

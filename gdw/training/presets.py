@@ -7,6 +7,8 @@ Those for digits start from trials on data held out of the training pool and are
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gdw.frozen import FrozenDict
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -35,6 +37,10 @@ class Preset:
     threads: int = 0
     methods: Mapping[str, Mapping] = field(default_factory=dict)
     plans: Mapping[str, Mapping] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("methods", "plans"):
+            object.__setattr__(self, name, FrozenDict(getattr(self, name)))
 
     def of(self, method: str, name: str) -> object:
         """The field ``name`` for this method."""

@@ -11,6 +11,7 @@ from torch import nn
 
 from gdw.data.dataset import Dataset
 from gdw.data.fetch import fit
+from gdw.data.kept import checksum
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
@@ -18,9 +19,10 @@ from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
 from gdw.training import checkpoint
-from gdw.training.engine import PRECISIONS, resolve_device
-from gdw.training.experiment import Experiment, from_config
+from gdw.training.experiment import OWN, Experiment, from_config
+from gdw.training.fields import PRECISIONS, resolve_device
 from gdw.training.history import History
+from gdw.training.identity import content_of
 from gdw.training.inputs import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
 from gdw.training.metadata import how_made
@@ -54,7 +56,11 @@ class Training:
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
         config = recorded_config(e, dataset, task, model, method)
-        task = task or task_of(e, dataset_of(e, dataset))
+        if task is None:
+            loaded = dataset_of(e, dataset)
+            task = task_of(e, loaded)
+            if OWN not in config and (content := content_of(e.data, loaded)):
+                config["content"] = content
         if not (e.augment and e.flip):
             pixels = replace(task.pixels, flip=False)
             task = replace(task, pixels=pixels if e.augment else replace(pixels, pad=0))
@@ -182,14 +188,11 @@ class Training:
             )
 
     def _fingerprint(self) -> str:
-        """A digest of the task's labels: a saved run continues only with the same data."""
-        task, whole = self.task, hashlib.sha256()
-        if not task.truth_known:  # other pictures may be confirmed now
-            for places in task.source_indices.values():
-                whole.update(places.cpu().numpy().tobytes() + b"|")
-        for labels in (task.train.labels, task.clean_labels, task.meta.labels, task.test.labels):
-            whole.update(labels.cpu().numpy().tobytes() + b"|")
-        return whole.hexdigest()
+        """A digest of all that the task holds, pictures too: a saved run continues only with the same data."""
+        task = self.task
+        splits = (task.train, task.meta, task.validation, task.test)
+        parts = [task.clean_labels, *(part for split in splits for part in (split.images, split.labels))]
+        return hashlib.sha256("".join(checksum(part.detach().cpu()) for part in parts).encode()).hexdigest()
 
     def _torch_randomness(self) -> dict:
         """The process's own random state: gdw draws nothing from it, but a model with dropout does."""

@@ -21,7 +21,7 @@ Drawn = tuple[Tensor, Tensor, Tensor, Tensor | None]
 
 
 class Sources:
-    """Batches of the training set, the clean set, or both, each with its own named randomness.
+    """Batches of the training set, the clean set, or both, each with its own named randomness, drawn on the CPU.
 
     The training images of a task that is not resident are fetched from the host (data/fetch.py), in the same order.
     """
@@ -33,7 +33,7 @@ class Sources:
             raise ValueError(f"batch_size must not exceed the training set's {train} images, got {plan.batch_size}")
 
         def indices(name: str, count: int, where: torch.device = device) -> IndexBatches:
-            return index_batches(count, min(plan.batch_size, count), generator(plan.seed, name, device), where)
+            return index_batches(count, min(plan.batch_size, count), generator(plan.seed, name), where)
 
         where = device if task.resident else torch.device("cpu")
         self.indices = {
@@ -42,7 +42,7 @@ class Sources:
         }  # fmt: skip
         self.meta = indices("meta batches", meta)
         self.taken: Counter[str] = Counter()  # batches: workers may have drawn more than were used
-        self.augmentation = generator(plan.seed, "augmentation", device)
+        self.augmentation = generator(plan.seed, "augmentation")
         self.steps = train // plan.batch_size
         self.tangent_pass = CompiledTangent(model) if plan.compile else logit_tangent
         self.dtype = next(model.parameters()).dtype

@@ -1,6 +1,5 @@
 """Ctrl-C ends `gdw run` and `gdw sweep` in one sentence and status 130; the same command continues from there."""
 
-import json
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 import gdw
 from gdw.__main__ import main
 from gdw.comparison import sweep
+from gdw.comparison.records import read
 from gdw.comparison.sweep_spec import load_spec
 from gdw.training.resume import Checkpoints
 from tests.trust.killing import same
@@ -161,4 +161,4 @@ def test_the_second_of_two_runs_is_stopped(monkeypatch, capsys, tmp_path):
         assert main(arguments) == 130
     assert "out.json has 1 of 2 runs; the same command continues from there" in capsys.readouterr().err
     assert main(arguments) == 0
-    assert [record["seed"] for record in json.loads((tmp_path / "out.json").read_text("utf-8"))] == [0, 1]
+    assert [record["seed"] for record in read(tmp_path / "out.json")] == [0, 1]
