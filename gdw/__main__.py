@@ -20,6 +20,7 @@ from gdw.comparison.records import finished, history_of, opened
 from gdw.comparison.report import summary, upside_down
 from gdw.comparison.sweep_spec import load_spec
 from gdw.comparison.tables import means, table
+from gdw.data.confirmed import NO_SCORE
 from gdw.data.dataset import Dataset
 from gdw.errors import MissingPackage
 from gdw.methods import METHODS
@@ -35,7 +36,6 @@ from gdw.training.run import Training
 
 PLUGIN = "a module, or a .py file, that registers methods of your own (gdw.methods.register); give it again for more"
 
-NO_SCORE = "that needs more confirmed pictures than the clean set and the validation set take"
 STOPPED = 130  # exit status after Ctrl-C, as shells have it
 AT_ONCE = "train up to so many seeds in one vectorised step if the method and the model support it (default: 1)"
 
@@ -86,7 +86,7 @@ def run_command(options: argparse.Namespace) -> int:
             print(f"caution: {sentence}")
         if all(math.isnan(h.accuracy) for h in histories if not h.error):
             held = experiments[0].meta_per_class + experiments[0].validation_per_class
-            print(f"no test score: {NO_SCORE}, here {held} of each class")
+            print(f"no test score: {NO_SCORE}; those sets take {held} of each class")
     return 1 if any(h.error for h in histories) else 0
 
 
@@ -249,7 +249,7 @@ def _scenario(experiment: Experiment, history: History) -> str:
     if experiment.confirmed is None:
         wrong = f"{100 * history.wrong_label_rate:.1f} % of {labels} wrong, imbalance {experiment.imbalance:g}"
     else:
-        wrong = f"nobody knows which of {labels} are wrong, and all scores are of confirmed pictures"
+        wrong = f"nobody knows which of {labels} are wrong; a score is of a test folder or of pictures drawn at random"
     return (
         f"{experiment.dataset} ({classes}): {scenario_name(experiment.config())}, {wrong}; test accuracy in %, mean of "
         "the last five epochs; differences paired by seed, with 95 % intervals"

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
 from gdw.data import human_labels
+from gdw.data.confirmed import as_confirmed
 from gdw.data.corruption import (
     NOISES,
     Matrix,
@@ -24,7 +25,7 @@ from gdw.data.dataset import PARTS, Dataset
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_around_confirmed, split_indices, thinned
-from gdw.errors import require_between, unknown
+from gdw.errors import require_between, unknown, whole_number
 
 INSTANCE_NOISE = "instance-dependent"
 
@@ -161,9 +162,10 @@ def make_task(
         validation_per_class: clean images of each class, 0 or more. Of a data set's own validation set 0 takes all.
         train_per_class, test_per_class: a smaller run: so many of each class, before any imbalance; None: all.
         confirmed: the labels of the data set may be wrong as they are; of these pictures a person knows the right one:
-            place in the data set to class number. The clean set, the validation set and the test set are made of them
-            alone, and all others are trained on (:func:`gdw.data.splits.split_around_confirmed`), with the data set's
-            labels or those of a table (``noise="human:PATH"``).
+            place in the data set to class number. The clean set is made of them alone; validation and test set are
+            the data set's own, or made of those that were drawn at random (:class:`gdw.data.confirmed.Confirmed`). All
+            others are trained on (:func:`gdw.data.splits.split_around_confirmed`): with their right labels where
+            these are confirmed, else with the data set's or those of a table (``noise="human:PATH"``).
         seed: draws everything but a held-out test set.
 
     Raises:
@@ -223,13 +225,16 @@ def _as_labelled(
     """Observed labels and confirmed pictures, as they come."""
     if not confirmed:
         raise ValueError(f"no picture of {dataset.name} is confirmed: a run needs some as its clean set")
-    indices = split_around_confirmed(
-        dataset.labels, confirmed, dataset.class_names, counts, generator(seed, "split"), train_per_class,
-        test_per_class,
-    )  # fmt: skip
+    for place, label in confirmed.items():
+        whole_number("the place of a confirmed image", place, 0, len(dataset.labels) - 1)
+        whole_number("the class of a confirmed image", label, 0, len(dataset.class_names) - 1)
     known = dataset.labels.clone()
     known[list(confirmed)] = torch.tensor(list(confirmed.values()))
-    splits = {name: Split(dataset.images[index], known[index]) for name, index in indices.items()}
+    dataset = replace(dataset, labels=known)
+    indices = split_around_confirmed(
+        dataset, as_confirmed(confirmed), counts, generator(seed, "split"), train_per_class, test_per_class
+    )
+    splits = {name: _split(dataset, index) for name, index in indices.items()}
     return Task(
         **splits, clean_labels=splits["train"].labels, class_names=dataset.class_names, pixels=dataset.pixels,
         matrix=torch.full((len(dataset.class_names),) * 2, float("nan"), dtype=torch.float64), source_indices=indices,

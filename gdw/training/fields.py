@@ -152,8 +152,9 @@ class Data:
     )  # fmt: skip
     mirrored: bool = setting(truth, "with features: those of the mirrored pictures too", False, later=True)
     confirmed: str | None = setting(
-        _or_none(_path), "a table path,label of pictures you have checked; all other labels may be wrong as they are",
-        None, later=True,
+        _or_none(_path),
+        "a table path,label[,chosen] of pictures you have checked; all other labels may be wrong as they are", None,
+        later=True,
     )  # fmt: skip
     content: str | None = setting(
         _or_none(_content), "what the files of the data must hold, as a record of a run says it", None, later=True

@@ -1,11 +1,10 @@
 """The data set that an experiment names: loaded, and turned into features if it asks for them."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from gdw.data.confirmed import confirmed_of
+from gdw.data.confirmed import Confirmed, confirmed_of
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
 from gdw.data.label_table import read_table
@@ -21,8 +20,8 @@ def source_of(experiment: Experiment) -> tuple:
     return (e.dataset, e.image_size, *((e.features, e.features_size, e.mirrored) if e.features else ()))
 
 
-def confirmed_in(experiment: Experiment, dataset: Dataset) -> dict[int, int] | None:
-    """The pictures that the experiment's table confirms: place in the data set to class number; None without a table.
+def confirmed_in(experiment: Experiment, dataset: Dataset) -> Confirmed | None:
+    """The pictures that the experiment's table confirms; None without a table.
 
     Raises:
         ValueError, FileNotFoundError: as :func:`gdw.data.confirmed.read_confirmed` does.
@@ -52,8 +51,6 @@ def dataset_of(
     seen_at = None if e.features is None else e.features_size or own_size(e.features)
     found = dataset or load_dataset(e.dataset, image_size=e.image_size, seen_at=seen_at)
     check_content(e, found)
-    if e.confirmed is not None:
-        _say_what_is_not_used(found)
     if e.features is None:
         return found
     if e.noise != INSTANCE_NOISE:  # which depends on the pictures
@@ -102,14 +99,3 @@ def _without_pictures(dataset: Dataset) -> Dataset:
     """The same labels, each with one number for its picture."""
     parts = {f"{part}images": getattr(dataset, f"{part}labels") for part in PARTS.values()}
     return replace(dataset, **{n: labels[:, None].float() for n, labels in parts.items() if labels is not None})
-
-
-def _say_what_is_not_used(dataset: Dataset) -> None:
-    """Test and validation pictures of a folder whose labels may be wrong as they are."""
-    unused = sum(len(paths) for paths in (dataset.test_paths, dataset.validation_paths) if paths is not None)
-    if unused:
-        warnings.warn(
-            f"{dataset.name}: its {unused} test and validation pictures are not used: with confirmed pictures all "
-            "scores are of confirmed training pictures",
-            stacklevel=4,
-        )

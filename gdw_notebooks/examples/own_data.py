@@ -31,7 +31,7 @@ class Suspicion:
 
 
 def own_task(dataset: Dataset, confirmed: Int[Tensor, "confirmed"], labels: Int[Tensor, "confirmed"]) -> Task:
-    """A task without a truth: the observed labels are in its place, so its wrong label rate and scores say nothing.
+    """A task without a truth: the observed labels are in its place, and there is no test set.
 
     Args:
         confirmed: places of the pictures that a person has checked; they are the clean set.
@@ -43,8 +43,8 @@ def own_task(dataset: Dataset, confirmed: Int[Tensor, "confirmed"], labels: Int[
     clean = Split(dataset.images[confirmed], labels)
     nothing = Split(dataset.images[:0], dataset.labels[:0])
     return Task(
-        train, train.labels, clean, nothing, clean, dataset.class_names, dataset.pixels,
-        torch.eye(len(dataset.class_names), dtype=torch.float64), {},
+        train, train.labels, clean, nothing, nothing, dataset.class_names, dataset.pixels,
+        torch.eye(len(dataset.class_names), dtype=torch.float64), {}, truth_known=False,
     )  # fmt: skip
 
 

@@ -12,27 +12,34 @@ from gdw.comparison.audit.heads import standardised
 from gdw.data.dataset import Dataset
 
 ROOT = Path(__file__).parents[2]
+EACH = 900  # of a class: the smallest of a long tail then has more than are confirmed
 
 
 def test_one_split_ranks_by_every_ranking(tmp_path):
     random = np.random.default_rng(0)
-    truth = np.repeat(np.arange(3), 60)
-    features = random.normal(size=(3, 8))[truth] * 2 + random.normal(size=(180, 8))
+    truth = np.repeat(np.arange(3), EACH)
+    features = random.normal(size=(3, 8))[truth] * 2 + random.normal(size=(len(truth), 8))
     paths = tuple(f"{label}/{place}.png" for place, label in enumerate(truth))
     data = Dataset("own", ("0", "1", "2"), torch.tensor(features, dtype=torch.float32), truth, paths=paths)
-    worse = np.where(random.random(180) < 0.3, (truth + 1) % 3, truth)
-    rows = [f"{path},{one},{two}" for path, one, two in zip(paths, worse, worse, strict=True)]
+    worse = np.where(random.random(len(truth)) < 0.3, (truth + 1) % 3, truth)
+    rows = [f"{path},{one},{one},{one},{one}" for path, one in zip(paths, worse, strict=True)]
     table = tmp_path / "labels.csv"
-    table.write_text("\n".join(["path,worse_label,aggre_label", *rows, "elsewhere/1.png,0,0"]), "utf-8")
+    names = ",".join(["path", *audit.HUMAN.values()])
+    table.write_text("\n".join([names, *rows, "elsewhere/1.png,0,0,0,0"]), "utf-8")
     found = audit.one_split(data, standardised(features), table, 0, ["mwnet"])
-    assert set(found["scores"]) == {"human worst", "human aggregate", "uniform 60"}
+    tails = {f"long tail 0.02, human {name}" for name in ("random 2", "worst")}
+    assert set(found["scores"]) == {*audit.HUMAN, "uniform 60"} | tails
     human = found["scores"]["human worst"]
     assert {audit.BASE, audit.OURS, "mwnet: weights"} <= set(human)
     assert human[audit.OURS]["average precision"] > 0.9
-    sure, rest = audit.splits(truth, 0)
-    assert found["wrong"]["human worst"]["true"] == (worse[rest] != truth[rest]).sum()
-    assert np.bincount(truth[sure]).tolist() == [audit.CONFIRMED] * 3
+    part, _ = audit.observed_labels(data, table, 0)["human worst"]
+    assert np.bincount(truth[part]).tolist() == [EACH // 3] * 3
+    sure, rest = audit.splits(truth[part], 0)
+    assert found["wrong"]["human worst"]["true"] == (worse[part][rest] != truth[part][rest]).sum()
+    assert np.bincount(truth[part][sure]).tolist() == [audit.CONFIRMED] * 3
     assert not set(sure) & set(rest)
+    tail, _ = audit.observed_labels(data, table, 0)[tails.pop()]
+    np.testing.assert_allclose(np.bincount(truth[tail]), EACH * 2 / 3 * 0.02 ** np.array([0, 0.5, 1]), atol=1)
     assert "| combined |" in audit.report([found, found])
 
 

@@ -33,6 +33,8 @@ def test_a_run_uses_no_truth_and_leaves_the_confirmed_ones_out(tmp_path):
     task = own_task(dataset, confirmed, labels)
     assert torch.equal(task.meta.labels, labels)
     assert torch.equal(task.clean_labels, task.train.labels)
+    assert len(task.test) == 0  # a score would be of the pictures that it learns from
+    assert not task.truth_known
     found = suspicion(dataset, confirmed, labels, gdw.Experiment(method="gdw", epochs=2, batch_size=30))
     assert not set(found.pictures) & set(confirmed.tolist())
     assert len(found.pictures) == len(found.loss) == len(found.weight) == 90

@@ -11,7 +11,7 @@ from gdw.data import folder as folders
 from gdw.data.dataset import Dataset
 from gdw.data.folder import Listing
 
-LEAST_CONFIRMED = 2  # pictures of each class, if any are confirmed
+LEAST_CONFIRMED = 2  # pictures of each class in the clean set of a method
 
 
 def list_folder(folder: Path, table: Path | None = None, column: str | None = None) -> Listing:
@@ -33,14 +33,17 @@ def list_folder(folder: Path, table: Path | None = None, column: str | None = No
 
 
 def check_counts(
-    labels: Sequence[int], confirmed: Mapping[int, int], class_names: Sequence[str], folds: int
+    labels: Sequence[int], confirmed: Mapping[int, int], class_names: Sequence[str], folds: int, clean_set: bool = True
 ) -> None:
     """Refuse what no ranking can be made of.
 
+    Args:
+        clean_set: whether a method is trained with the confirmed pictures as its clean set.
+
     Raises:
-        ValueError: a class with fewer pictures to judge than folds; some confirmed, but fewer than 2 of a class.
+        ValueError: a class with fewer pictures to judge than folds; a clean set with fewer than 2 of a class.
     """
-    if confirmed:
+    if confirmed and clean_set:
         counts = Counter(confirmed.values())
         short = [f"{name} has {counts[c]}" for c, name in enumerate(class_names) if counts[c] < LEAST_CONFIRMED]
         if short:

@@ -58,6 +58,17 @@ def test_confirmed_pictures_are_matched_by_path(tmp_path, pets):
     assert read(file, list_folder(pets)) == {1: 1, 8: 1}
 
 
+def test_a_table_says_how_its_pictures_were_chosen(tmp_path, pets):
+    rows = "path,label,Chosen\ncat/1.png,dog,Random\ncat/2.png,cat,suspect\ncat/3.png,cat,\ncat/2.png,cat,random\n"
+    found = read(confirm(tmp_path, rows + "dog/1.png,dog,random in class\n"), list_folder(pets))
+    assert found == {1: 1, 2: 0, 3: 0, 7: 1}
+    assert found.drawn("random") == [1, 2]  # a suspect that the sample has too belongs to the sample
+    assert found.drawn("random in class") == [7]
+    assert found.drawn() == [1, 2, 7]
+    assert read(confirm(tmp_path, "path,label\ncat/1.png,dog\n"), list_folder(pets)).drawn() == []
+    assert read(confirm(tmp_path, "path,label,chosen\n"), list_folder(pets)) == {}
+
+
 def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
     assert read(confirm(tmp_path, "path,label\n"), list_folder(pets)) == {}
 
@@ -92,6 +103,7 @@ def test_too_few_pictures_of_a_class_are_refused():
     labels = [0] * 6 + [1] * 6
     check_counts(labels, {}, ("cat", "dog"), 5)
     check_counts(labels, {0: 0, 1: 1, 2: 0, 3: 1}, ("cat", "dog"), 2)
+    check_counts(labels, {0: 0, 1: 0, 6: 1}, ("cat", "dog"), 3, clean_set=False)  # a random sample may lack a class
     with pytest.raises(ValueError, match="confirm at least 2 pictures of each class, or none at all: dog has 1"):
         check_counts(labels, {0: 0, 1: 0, 6: 1}, ("cat", "dog"), 3)
     with pytest.raises(ValueError, match="each class needs at least 5 pictures.*: cat has 4"):
