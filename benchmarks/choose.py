@@ -6,6 +6,10 @@ every scenario and seed; a setting's score is its mean validation accuracy. No t
 ``GDW_DATA=FOLDER python -m benchmarks.choose --spec benchmarks/choose_features.toml --labels TABLE --json FILE`` does
 so on features of pictures, and ``--spec benchmarks/choose_digits.toml`` on digits, where learning rate, weight decay
 and epochs are searched too: each method has the same number of settings drawn at random from its grid.
+
+With ``--spec benchmarks/choose_on_clean_set.toml`` no method sees a clean label beyond its clean set: for every
+scenario and seed the clean pictures are held out in turn, a fifth at a time, and the setting with the highest mean
+accuracy on them is run with the whole clean set. FILE has these runs, as a sweep writes them.
 """
 
 import argparse
@@ -15,27 +19,33 @@ import json
 import random
 import tomllib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median
 
+import torch
 from tqdm import tqdm
 
-from gdw.comparison.sweep import run_all
+from gdw.comparison.sweep import grouped, record, run_all
+from gdw.data.task import Split, Task
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
+from gdw.training.inputs import dataset_of, task_of
+from gdw.training.many import train_together
+from gdw.training.run import Training, stepwise
 
 SPEC = Path(__file__).with_name("choose.toml")
-OWN_KEYS = ("seeds", "scenario", "grid", "grids_of", "common", "draws")
+OWN_KEYS = ("seeds", "scenario", "grid", "grids_of", "methods", "common", "draws", "folds")
 DRAW_SEED = 0
 DIVERGED = "stopped being finite"  # in the error of a run whose loss did
 
 
 def load_spec(path: Path, labels: str = "") -> dict:
-    """A search's description; ``grids_of`` names a file beside it whose grids it takes too."""
+    """A search's description; ``grids_of`` names a file beside it whose grids it takes too, ``methods`` picks some."""
     spec = tomllib.loads(path.read_text("utf-8").replace("{labels}", labels))
     if "grids_of" in spec:
-        others = tomllib.loads((path.parent / spec["grids_of"]).read_text("utf-8"))
-        spec["grid"] = others["grid"] | spec["grid"]
+        spec["grid"] = load_spec(path.parent / spec["grids_of"])["grid"] | spec.get("grid", {})
+    spec["grid"] = {method: spec["grid"][method] for method in spec.get("methods", spec["grid"])}
     return spec
 
 
@@ -99,6 +109,45 @@ def choose(spec: dict, method: str, workers: int | None = None) -> list[dict]:
     return scores([(searched(spec, history.config), _validation_accuracy(history)) for history in histories])
 
 
+def folds_of(task: Task, count: int) -> list[Task]:
+    """The task ``count`` times, each with another part of its clean set held out as the validation set.
+
+    Every clean picture is held out once, and of each class as many as of any other, up to one.
+    """
+    labels = task.meta.labels
+    place = torch.stack([(labels[:end] == labels[end]).sum() for end in range(len(labels))])  # within its class
+    found = []
+    for fold in range(count):
+        out = place % count == fold
+        parts = {"meta": ~out, "validation": out}
+        splits = {name: Split(task.meta.images[which], labels[which]) for name, which in parts.items()}
+        sources = {name: task.source_indices["meta"][which] for name, which in parts.items()}
+        found.append(replace(task, **splits, source_indices=task.source_indices | sources))
+    return found
+
+
+def held_out_scores(group: Sequence[Experiment], folds: int) -> list[float]:
+    """Accuracy in percent on clean pictures held out in turn, for each of some experiments that differ in the seed."""
+    dataset = dataset_of(group[0])
+    trainings = [Training(e, task=task) for e in group for task in folds_of(task_of(e, dataset), folds)]
+    for _ in stepwise(train_together(trainings), group[0].threads):
+        pass
+    scores = [_validation_accuracy(training.history) for training in trainings]
+    return [mean(scores[start : start + folds]) for start in range(0, len(scores), folds)]
+
+
+def choose_on_clean_sets(spec: dict, method: str) -> list[Experiment]:
+    """For every scenario and seed the setting that is best on the clean pictures held out; the first of equals."""
+    chosen = []
+    for scenario in spec["scenario"]:
+        groups = grouped(experiments_of(spec | {"scenario": [scenario]}, method), len(spec["seeds"]))
+        scores = [held_out_scores(group, spec["folds"]) for group in tqdm(groups, desc=method, unit="setting")]
+        for seed in range(len(spec["seeds"])):
+            best = max(range(len(groups)), key=lambda setting: scores[setting][seed])
+            chosen.append(groups[best][seed])
+    return chosen
+
+
 def table_row(spec: dict, method: str, rows: Sequence[dict]) -> dict[str, str]:
     """A method's line in a table of settings: the best setting, and what the search's scores are."""
     best, common = rows[0]["settings"], spec.get("common", {})
@@ -144,6 +193,11 @@ def main() -> None:
     spec, found = load_spec(options.spec, options.labels), {}
     spec |= {"dataset": options.dataset} if options.dataset else {}
     for method in options.method or spec["grid"]:
+        if "folds" in spec:
+            lines = [record(history) for history in run_all(choose_on_clean_sets(spec, method), workers=0)]
+            with options.json.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+            continue
         found[method] = choose(spec, method, options.workers)
         for row in found[method]:
             print(f"{method:12} {row['validation']:6.2f} %  {row['settings']}")

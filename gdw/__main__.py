@@ -16,10 +16,11 @@ from tqdm import tqdm
 from gdw import files
 from gdw.comparison import sweep
 from gdw.comparison.audit import command as audit
+from gdw.comparison.names import scenario_name
 from gdw.comparison.report import summary, upside_down
 from gdw.comparison.run_records import RunRecords
 from gdw.comparison.sweep_spec import load_spec
-from gdw.comparison.tables import means, scenario_name, table
+from gdw.comparison.tables import means, table
 from gdw.data.corruption import IMBALANCES, NOISES
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import DATASETS

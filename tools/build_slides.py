@@ -91,9 +91,7 @@ def _motion() -> Figure:
 
 
 def _map(rival: str) -> Figure:
-    runs = standing.load()
-    cells = [(rate, imbalance) for rate in standing.RATES for imbalance in standing.IMBALANCES]
-    found = {cell: standing.difference(runs, standing.cell_name(*cell), rival) for cell in cells}
+    found = standing.cells(standing.load(), rival)
     return effect_map(found, standing.RATES, standing.IMBALANCES, rival=METHODS[rival].title, large=True)
 
 

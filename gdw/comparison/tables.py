@@ -5,58 +5,38 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gdw.comparison.report import Difference, paired_difference
-from gdw.data.human_labels import PREFIX as HUMAN
-from gdw.data.human_labels import parse
-from gdw.training.presets import preset_for
+from gdw.comparison.names import names
+from gdw.comparison.report import SIGNIFICANCE, Difference, holm, paired_difference
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SIGNIFICANCE = 0.05
-
-
-def scenario_name(config: dict) -> str:
-    """Noise and imbalance in words, as ``"uniform 40 + long tail 0.1"``; ``"clean"`` where there is neither.
-
-    Labels that people gave go by the name of their column; a clean set of another size than the preset's is named.
-    """
-    if config.get("confirmed"):
-        path, column = (None, None) if config["noise"] == "uniform" else parse(config["noise"])
-        table = f" in {' '.join(filter(None, (str(path), column)))}" if path else ""
-        return f"as labelled{table}{_clean_set(config)}"
-    parts = []
-    if not isinstance(config["noise"], str):
-        parts.append("own matrix")
-    elif config["noise"].startswith(HUMAN):
-        parts.append(f"human {config['noise'].rpartition(':')[2]}")
-    elif config["rate"] > 0:
-        parts.append(f"{config['noise']} {100 * config['rate']:g}")
-    if config["imbalance"] < 1:
-        kind = "long tail" if config["imbalance_kind"] == "exponential" else "step"
-        parts.append(f"{kind} {config['imbalance']:g}")
-    return (" + ".join(parts) or "clean") + _clean_set(config)
-
-
-def _clean_set(config: dict) -> str:
-    usual = preset_for(config.get("dataset", ""), config.get("features")).meta_per_class
-    size = config.get("meta_per_class", usual)
-    return "" if size == usual else f" ({size} clean a class)"
-
 
 def table(records: Sequence[dict]) -> "DataFrame":
-    """One row per finished run: scenario, method, seed, its numbers and its run code; failed runs are left out."""
+    """One row per finished run: scenario, method, seed, its numbers and its run code; failed runs are left out.
+
+    Scenarios and methods are named so that no two of them are averaged (:func:`gdw.comparison.names.names`); of a run
+    that is there twice the last one counts.
+    """
     import pandas as pd
 
     numbers = ("accuracy", "worst_class", "validation_accuracy", "auroc", "seconds")
+    done = [r for r in records if r["error"] is None]
+    named = names([r["config"] | _confirmed_pictures(r) for r in done])
     rows = [
-        {"scenario": scenario_name(r["config"]), "method": r["method"], "seed": r["seed"]}
+        {"scenario": scenario, "method": method, "seed": r["seed"]}
         | {name: r.get(name) for name in numbers} | {"code": r.get("code")}
-        for r in records
-        if r["error"] is None
+        for r, (scenario, method) in zip(done, named, strict=True)
     ]
     frame = pd.DataFrame(rows, columns=["scenario", "method", "seed", *numbers, "code"])
+    frame = frame.drop_duplicates(["scenario", "method", "seed"], keep="last", ignore_index=True)
     return frame.astype(dict.fromkeys(numbers, "float64"))
+
+
+def _confirmed_pictures(record: dict) -> dict:
+    """A digest of the pictures that were confirmed when the run was made: their table may have grown since."""
+    digest = (record.get("made") or {}).get("confirmed")
+    return {"confirmed pictures": digest} if digest else {}
 
 
 def means(runs: "DataFrame", value: str = "accuracy") -> "DataFrame":
@@ -75,17 +55,24 @@ def _in_order(frame: "DataFrame", runs: "DataFrame") -> "DataFrame":
 
 
 def differences(
-    runs: "DataFrame", ours: str, value: str = "accuracy"
+    runs: "DataFrame", ours: str, others: Sequence[str] | None = None, value: str = "accuracy"
 ) -> dict[str, dict[str, Difference]]:
-    """``ours - other`` by other method, then scenario: mean over the shared seeds with a 95 % bootstrap interval."""
-    found: dict[str, dict[str, Difference]] = {}
-    for scenario, group in runs.groupby("scenario", sort=False):
-        by_seed = group.pivot(index="seed", columns="method", values=value)
-        for other in by_seed.columns if ours in by_seed else ():
-            pairs = by_seed[[ours, other]].dropna() if other != ours else []
-            if len(pairs):
-                found.setdefault(other, {})[scenario] = paired_difference(pairs[ours], pairs[other])
-    return {name: found[name] for name in runs["method"].unique() if name in found}
+    """``ours - other`` by other method, then scenario, paired by seed; p-values corrected for all of them (Holm).
+
+    Args:
+        others: the methods to compare with, by default all: the family that the correction is for.
+    """
+    found: dict[tuple[str, str], Difference] = {}
+    for other in others or runs["method"].unique():
+        pair = runs[runs["method"].isin([ours, other])]
+        for scenario, group in pair.groupby("scenario", sort=False):
+            both = group.pivot(index="seed", columns="method", values=value).dropna()
+            if len(both) and other != ours and both.shape[1] == 2:
+                found[other, scenario] = paired_difference(both[ours], both[other])
+    by_other: dict[str, dict[str, Difference]] = {}
+    for (other, scenario), difference in holm(found).items():
+        by_other.setdefault(other, {})[scenario] = difference
+    return by_other
 
 
 class Ranks(NamedTuple):

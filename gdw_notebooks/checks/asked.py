@@ -69,9 +69,7 @@ def _highest_ratio() -> HighestRatio:
 def _three_cells() -> ThreeCells:
     from gdw_notebooks.recorded import standing
 
-    runs = standing.load()
-    cells = [(rate, imbalance) for rate in standing.RATES for imbalance in standing.IMBALANCES]
-    return ThreeCells({cell: standing.difference(runs, standing.cell_name(*cell), "l2rw") for cell in cells})
+    return ThreeCells(standing.cells(standing.load(), "l2rw"))
 
 
 @cache

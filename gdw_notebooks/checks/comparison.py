@@ -17,14 +17,14 @@ class ThreeCells(Exercise):
     """{"wins": (rate, imbalance), "loses": ..., "undecided": ...} against one rival.
 
     Args:
-        cells: the paired difference of each (rate, imbalance).
+        cells: the paired difference of each (rate, imbalance), with p-values corrected for all of them (Holm).
     """
 
     title = "Three cells"
     notebook, heading = "06_when_does_it_help", "Exercise: three cells"
     hints = (
-        "A win is more than a positive number: the whole interval must lie above 0.",
-        "A hatched cell is undecided: its interval contains 0, whatever its colour.",
+        "A win is more than a positive number: the difference must also be significant.",
+        "A hatched cell is undecided, whatever its colour, and even if its own interval excludes 0.",
         "Choose the rival in the panel, press “Show as table”, and read the last column.",
     )
     praise = "Which of the three you see depends on the data more than on the method."

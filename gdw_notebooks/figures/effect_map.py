@@ -1,4 +1,4 @@
-"""A map of differences: one cell for each pair of noise rate and imbalance, hatched where the interval holds 0."""
+"""A map of differences: one cell for each pair of noise rate and imbalance, hatched where it is undecided."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +28,7 @@ def effect_map(
     """GDW minus a rival in points of test accuracy, over noise rates (columns) and imbalances (rows).
 
     Args:
-        cells: the paired difference of each (rate, imbalance).
+        cells: the paired difference of each (rate, imbalance), with p-values corrected for all of them (Holm).
         rival: its title, for the words.
         chosen: a cell to frame.
         title: the finding; by default how many cells are won, lost and undecided.
@@ -49,7 +49,7 @@ def effect_map(
 
 
 def verdict(difference: Difference) -> str:
-    """``"wins"``, ``"loses"``, or ``"undecided"`` where the interval holds 0."""
+    """``"wins"``, ``"loses"``, or ``"undecided"`` where its p-value is not below 0.05."""
     return "undecided" if difference.undecided else "wins" if difference.mean > 0 else "loses"
 
 
@@ -57,7 +57,7 @@ def finding(cells: Mapping[tuple[float, float], Difference], rival: str) -> str:
     """How many cells GDW wins, loses, or leaves undecided."""
     said = [verdict(difference) for difference in cells.values()]
     counts = [f"{kind} {said.count(kind)}" for kind in ("wins", "loses")]
-    return f"Against {rival}, GDW {' and '.join(counts)} of {len(said)} cells; the hatched ones are undecided"
+    return f"Against {rival}, GDW {' and '.join(counts)} of {len(said)} cells (Holm); the hatched ones are undecided"
 
 
 def interval(difference: Difference) -> str:

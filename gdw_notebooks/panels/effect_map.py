@@ -3,7 +3,7 @@
 from ipywidgets import HTML, Button, Dropdown, FloatProgress, HBox, IntSlider, Layout
 from matplotlib.figure import Figure
 
-from gdw.comparison.report import Difference, paired_difference
+from gdw.comparison.report import Difference, holm, paired_difference
 from gdw.training.experiment import Experiment
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict
@@ -61,14 +61,14 @@ class EffectMap(Panel):
         self.session.stop(END_SECONDS)
 
     def cells(self) -> dict[tuple[float, float], Difference]:
-        """The difference of each (rate, imbalance), recorded or computed again."""
+        """The difference of each (rate, imbalance), recorded or computed again; p-values corrected for all cells."""
         rival = self.rival.value
-        return {
+        return holm({
             (rate, imbalance): self.fresh.get((rival, rate, imbalance))
             or standing.difference(self.runs, standing.cell_name(rate, imbalance), rival)
             for rate in standing.RATES
             for imbalance in standing.IMBALANCES
-        }
+        })  # fmt: skip
 
     def run(self) -> "EffectMap":
         """Compute the chosen cell within the notebook's cell, and return the panel."""
@@ -90,11 +90,14 @@ class EffectMap(Panel):
 
         rows = [
             {"noise (%)": 100 * rate, "imbalance": imbalance, "GDW minus rival": d.mean, "low": d.low, "high": d.high,
-             "GDW": verdict(d)}
+             "p (Holm)": d.p_value, "GDW": verdict(d)}
             for (rate, imbalance), d in self.cells().items()
         ]  # fmt: skip
         frame = pd.DataFrame(rows).set_index(["noise (%)", "imbalance"])
-        frame.attrs["caption"] = "Points of test accuracy, paired by seed, 95 % intervals"
+        frame.attrs["caption"] = (
+            "Points of test accuracy, paired by seed, 95 % intervals of Student's t; a cell is decided where its "
+            f"p-value, corrected for the {len(frame)} cells (Holm), is below 0.05"
+        )
         return frame
 
     def on_reset(self) -> None:

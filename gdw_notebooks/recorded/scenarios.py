@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from tqdm import tqdm
 
-from gdw.comparison.report import paired_difference
+from gdw.comparison.report import SIGNIFICANCE, holm, paired_difference
 from gdw.comparison.sweep import run_all
 from gdw.methods import METHODS
 from gdw.training.experiment import Experiment, from_config
@@ -38,15 +38,18 @@ def sentence(name: str, path: Path = OUTCOMES) -> str:
         return ""
     gdw = outcome["methods"]["gdw"]
     parts = [f"Over {outcome['seeds']} seeds GDW reaches {gdw['mean']:.1f} ± {gdw['sd']:.1f} %"]
-    for words, belongs in (
-        ("ahead of", lambda low, high: low > 0),
-        ("not significantly different from", lambda low, high: low <= 0 <= high),
-        ("behind", lambda low, high: high < 0),
-    ):
-        found = [_difference(method, *d) for method, d in outcome["gdw minus"].items() if belongs(*d[1:])]
+    for words, sign in (("ahead of", 1), ("not significantly different from", 0), ("behind", -1)):
+        found = [
+            _difference(method, mean, low, high)
+            for method, (mean, low, high, p_value) in outcome["gdw minus"].items()
+            if sign == (p_value < SIGNIFICANCE) * np.sign(mean)
+        ]
         if found:
             parts.append(f"{words} {', '.join(found)}")
-    return "; ".join(parts) + ". In brackets: mean difference in points, paired by seed, and its 95 % interval."
+    return (
+        "; ".join(parts) + ". In brackets: mean difference in points, paired by seed, and its 95 % interval; ahead and "
+        f"behind by a t-test at 5 %, with Holm's correction for {len(outcome['gdw minus'])} methods."
+    )
 
 
 def _difference(method: str, mean: float, low: float, high: float) -> str:
@@ -83,12 +86,15 @@ def _kind(experiment: Experiment) -> tuple:
 def _outcome(key: Experiment, methods: dict[str, dict[int, float]]) -> dict:
     seeds = sorted(set.intersection(*(set(by_seed) for by_seed in methods.values())))
     values = {method: [by_seed[seed] for seed in seeds] for method, by_seed in methods.items()}
-    differences = {m: paired_difference(values["gdw"], values[m]) for m in COMPARED if m in values}
+    differences = holm({m: paired_difference(values["gdw"], values[m]) for m in COMPARED if m in values})
     return {
         "code": key.code,
         "seeds": len(seeds),
         "methods": {method: _summary(v) for method, v in values.items()},
-        "gdw minus": {method: [round(number, 2) for number in d] for method, d in differences.items()},
+        "gdw minus": {  # mean, both ends of the interval, corrected p-value
+            method: [*(round(number, 2) for number in d[:3]), float(f"{d.p_value:.4g}")]
+            for method, d in differences.items()
+        },
     }
 
 

@@ -1,12 +1,12 @@
 """The standing comparison's runs, as the notebooks read them: one row for each run. The source of docs/results.md."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gdw.comparison.report import Difference, paired_difference
-from gdw.comparison.tables import scenario_name
+from gdw.comparison.names import scenario_name
+from gdw.comparison.report import Difference, holm, paired_difference
 from gdw_notebooks.recorded import places
 
 if TYPE_CHECKING:
@@ -61,5 +61,21 @@ def accuracies(runs: "DataFrame", scenario: str, method: str) -> np.ndarray:
 
 
 def difference(runs: "DataFrame", scenario: str, rival: str, ours: str = "gdw") -> Difference:
-    """Ours minus the rival, paired by seed, in points, with its 95 % bootstrap interval."""
+    """Ours minus the rival, paired by seed, in points: one comparison, with its 95 % interval."""
     return paired_difference(accuracies(runs, scenario, ours), accuracies(runs, scenario, rival))
+
+
+def differences(
+    runs: "DataFrame", scenarios: Iterable[str], rival: str, ours: str = "gdw"
+) -> dict[str, Difference]:
+    """Ours minus the rival in each scenario, for counting: p-values corrected for all of them (Holm)."""
+    return holm({scenario: difference(runs, scenario, rival, ours) for scenario in scenarios})
+
+
+def cells(
+    runs: "DataFrame", rival: str, ours: str = "gdw", imbalances: Sequence[float] = IMBALANCES
+) -> dict[tuple[float, float], Difference]:
+    """The differences of a map, by (rate, imbalance): p-values corrected for all cells."""
+    names = {(rate, imbalance): cell_name(rate, imbalance) for rate in RATES for imbalance in imbalances}
+    found = differences(runs, names.values(), rival, ours)
+    return {cell: found[name] for cell, name in names.items()}

@@ -253,7 +253,8 @@ def highest_ratio() -> Case:
 
 # ---- 06
 CELLS = {
-    (0.0, 1.0): Difference(1.0, 0.5, 1.5), (0.2, 1.0): Difference(-1.0, -1.5, -0.5), (0.2, 0.1): Difference(0.1, -1, 1),
+    (0.0, 1.0): Difference(1.0, 0.5, 1.5, 0.01, 10), (0.2, 1.0): Difference(-1.0, -1.5, -0.5, 0.01, 10),
+    (0.2, 0.1): Difference(0.1, -1, 1, 0.5, 10),
 }  # fmt: skip
 
 

@@ -8,8 +8,9 @@ from scipy.stats import friedmanchisquare
 
 import gdw
 from benchmarks import report
+from gdw.comparison.names import scenario_name
 from gdw.comparison.sweep_spec import experiments_of, load_spec
-from gdw.comparison.tables import deviations, differences, means, ranks, scenario_name, table
+from gdw.comparison.tables import deviations, differences, means, ranks, table
 from gdw.methods import METHODS
 from tests.runs import NOT_YET_COMPARED
 
@@ -43,7 +44,7 @@ def records(seeds=4):
         ({"imbalance": 0.1}, "long tail 0.1"),
         ({"rate": 0.4, "imbalance": 0.1}, "uniform 40 + long tail 0.1"),
         ({"imbalance": 0.5, "imbalance_kind": "step"}, "step 0.5"),
-        ({"noise": ((0.5, 0.5), (0.0, 1.0))}, "own matrix"),
+        ({"noise": ((0.5, 0.5), (0.0, 1.0))}, "own matrix 644545"),
         ({"noise": "human:C:\\folder\\labels.csv:worse_label"}, "human worse_label"),
         ({"noise": "human:labels.csv:worse_label", "imbalance": 0.1}, "human worse_label + long tail 0.1"),
         ({"rate": 0.6, "meta_per_class": 100}, "uniform 60 (100 clean a class)"),
@@ -67,7 +68,7 @@ def test_differences_are_paired_by_seed():
     found = differences(table(records()), "gdw")["mwnet"]["uniform 40"]
     assert found.mean == pytest.approx(3 - 0.1, abs=1e-9)
     assert found.low > 2.7
-    assert found.high < 3.01
+    assert found.high < 3.1
 
 
 def test_ranks_are_friedmans_and_the_critical_difference_is_the_published_one():

@@ -26,9 +26,10 @@ def record():
 def test_means_and_paired_differences(record):
     found = record["uniform 60"]
     assert found["methods"]["gdw"] == {"mean": 92.0, "sd": 2.0, "accuracy": [90.0, 92.0, 94.0]}
-    mean, low, high = found["gdw minus"]["mwnet"]
+    mean, low, high, p_value = found["gdw minus"]["mwnet"]
     assert mean == 10.0  # of 10, 11 and 9
-    assert 9 <= low < mean < high <= 11
+    assert (low, high) == (7.52, 12.48)  # 4.303 / sqrt(3) on each side
+    assert p_value == 0.003317  # t = 17.3 at 2 degrees of freedom; the larger of two, so Holm leaves it as it is
 
 
 def test_the_sentence_names_wins_and_losses(record, tmp_path):
@@ -38,6 +39,10 @@ def test_the_sentence_names_wins_and_losses(record, tmp_path):
     words = sentence("uniform 60", path)
     assert words.startswith("Over 8 seeds GDW reaches 92.0 ± 2.0 %; ahead of MWNet (+10.0 [")
     assert "; behind L2RW (−4.8 [" in words
+    assert "Holm's correction for 2 methods" in words
+    record["uniform 60"]["gdw minus"]["l2rw"][3] = 0.06
+    path.write_text(json.dumps(record))
+    assert "; not significantly different from L2RW (−4.8 [" in sentence("uniform 60", path)
     assert sentence("uniform 80", path) == ""
 
 

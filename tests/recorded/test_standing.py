@@ -47,7 +47,10 @@ def test_a_difference_is_paired_by_seed(runs):
     assert standing.difference(runs, "flip 40", "mwnet").mean == pytest.approx(np.mean(ours - theirs))
 
 
-CELLS = {(0.0, 1.0): Difference(3, 1, 5), (0.5, 1.0): Difference(-3, -5, -1), (1.0, 1.0): Difference(1, -1, 3)}
+CELLS = {
+    (0.0, 1.0): Difference(3, 1, 5, 0.01, 10), (0.5, 1.0): Difference(-3, -5, -1, 0.01, 10),
+    (1.0, 1.0): Difference(1, 0.1, 1.9, 0.08, 10),
+}  # fmt: skip
 
 
 def test_the_map_writes_every_cell_and_hatches_what_is_undecided():
@@ -70,6 +73,19 @@ def test_the_exercise_tells_wins_losses_and_undecided_apart():
     assert "the keys wins, loses, undecided" in repr(exercise([1, 2, 3]))
 
 
+def test_counted_differences_are_corrected_for_all_that_are_counted(runs):
+    """On digits three differences from tied GDW have intervals without 0, and none is decided among ten."""
+    found = standing.differences(runs, standing.SCENARIOS, "gdw-tied")
+    assert sum(difference.low > 0 or difference.high < 0 for difference in found.values()) == 3
+    assert all(difference.undecided for difference in found.values())
+    assert not standing.difference(runs, "uniform 20", "gdw-tied").undecided
+    cells = standing.cells(runs, "gdw-tied")
+    assert list(cells) == [(rate, imbalance) for rate in standing.RATES for imbalance in standing.IMBALANCES]
+    one = standing.difference(runs, standing.cell_name(0.8, 0.1), "gdw-tied")
+    assert cells[0.8, 0.1][:3] == one[:3]
+    assert cells[0.8, 0.1].p_value > one.p_value
+
+
 def test_a_cell_computed_anew_stands_in_the_map_until_reset(runs, monkeypatch):
     panel = EffectMap(runs=runs)
     recorded, alt = panel.cells(), panel.picture.alt
@@ -80,7 +96,7 @@ def test_a_cell_computed_anew_stands_in_the_map_until_reset(runs, monkeypatch):
     cell = ("gdw-tied", 0.6, 1.0)
     scores = [history.accuracy for history in panel.session.histories]
     assert panel.fresh[cell].mean == pytest.approx(np.mean(scores[0] - scores[1] + scores[2] - scores[3]) / 2)
-    assert panel.cells()[0.6, 1.0] == panel.fresh[cell] != recorded[0.6, 1.0]
+    assert panel.cells()[0.6, 1.0][:3] == panel.fresh[cell][:3] != recorded[0.6, 1.0][:3]
     assert "Computed now, 2 seeds" in panel.words.value
     panel.reset.click()
     assert panel.cells() == recorded

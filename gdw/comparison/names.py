@@ -1,0 +1,143 @@
+"""Names of scenarios and methods in a table: no name is that of two kinds of data or of training."""
+
+import hashlib
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+
+from gdw.data.human_labels import PREFIX as HUMAN
+from gdw.data.human_labels import parse
+from gdw.training.engine import ENGINE_FIELDS
+from gdw.training.experiment import OWN, Experiment, from_config
+from gdw.training.plan import Plan
+from gdw.training.presets import preset_for
+
+DIGEST = 6  # hexadecimal digits of it that a name shows
+_DEFAULTS = {field.name: field.default for field in fields(Experiment)}
+_RECIPE = {field.name for field in fields(Plan)} - {"seed"} | {"precision"}  # how a method trains, besides its settings
+_NO_DATA = _RECIPE | {"method", "settings", "seed", OWN, *ENGINE_FIELDS}
+
+
+def scenario_name(config: Mapping) -> str:
+    """Noise and imbalance in words, as ``"uniform 40 + long tail 0.1"``; ``"clean"`` where there is neither.
+
+    Labels that people gave go by the name of their column, a noise matrix by a digest of it; a clean set of another
+    size than the preset's is named. :func:`names` says more where that is not enough.
+    """
+    if config.get("confirmed"):
+        path, column = (None, None) if config["noise"] == "uniform" else parse(config["noise"])
+        table = f" in {' '.join(filter(None, (str(path), column)))}" if path else ""
+        return f"as labelled{table}{_clean_set(config)}"
+    parts = []
+    if not isinstance(config["noise"], str):
+        parts.append(f"own matrix {_digest(config['noise'])}")
+    elif config["noise"].startswith(HUMAN):
+        parts.append(f"human {config['noise'].rpartition(':')[2]}")
+    elif config["rate"] > 0:
+        parts.append(f"{config['noise']} {100 * config['rate']:g}")
+    if config["imbalance"] < 1:
+        kind = "long tail" if config["imbalance_kind"] == "exponential" else "step"
+        parts.append(f"{kind} {config['imbalance']:g}")
+    return (" + ".join(parts) or "clean") + _clean_set(config)
+
+
+def names(configs: Sequence[Mapping]) -> list[tuple[str, str]]:
+    """Scenario and method of each run of a table, as short as they can be in it.
+
+    Two runs have one scenario if they have the same data and network, and one method if settings and training are the
+    same too. Where a short name would be that of several, what they differ in follows in brackets.
+
+    Args:
+        configs: of runs, as ``History.config`` and a sweep's records hold them.
+    """
+    configs = [_today(config) for config in configs]
+    scenarios = _distinct([scenario_name(_DEFAULTS | config) for config in configs], [_data(c) for c in configs])
+    methods, recipes = [str(config.get("method")) for config in configs], [_recipe(config) for config in configs]
+    shown: dict[str, dict[str, None]] = {method: {} for method in methods}  # keys, in the order of appearance
+    for (_, method), places in _grouped(zip(scenarios, methods, strict=True)).items():
+        shown[method] |= dict.fromkeys(_that_differ([recipes[place] for place in places]))
+    labels = [method + _brackets(recipe, shown[method]) for method, recipe in zip(methods, recipes, strict=True)]
+    return list(zip(scenarios, labels, strict=True))
+
+
+def _today(config: Mapping) -> dict:
+    """As this version writes it; as it is where the run cannot be made again."""
+    with suppress(ValueError, TypeError):
+        return from_config(config).config()
+    return dict(config)
+
+
+def _clean_set(config: Mapping) -> str:
+    usual = preset_for(config.get("dataset", ""), config.get("features")).meta_per_class
+    size = config.get("meta_per_class") or usual
+    return "" if size == usual else f" ({size} clean a class)"
+
+
+def _data(config: Mapping) -> dict[str, object]:
+    """Everything that decides data and network; what changes nothing, as a kind of noise at rate 0, is left out."""
+    given = _DEFAULTS | dict(config)
+    found = {key: value for key, value in given.items() if key not in _NO_DATA}
+    if not isinstance(given["noise"], str):
+        found |= {"noise": _digest(given["noise"]), "rate": None}
+    elif given["noise"].startswith(HUMAN):
+        path, column = parse(given["noise"])
+        found |= {"noise": path.name, "labels": column, "path": _digest(str(path)), "rate": None}
+    elif not given["rate"]:
+        found |= {"noise": None}
+    if given["imbalance"] >= 1:
+        found |= {"imbalance_kind": None}
+    if given["confirmed"]:
+        found |= {"confirmed": Path(given["confirmed"]).name, "confirmed path": _digest(given["confirmed"])}
+    return found | {f"own {kind}": name for kind, name in given.get(OWN, {}).items() if kind != "method"}
+
+
+def _recipe(config: Mapping) -> dict[str, object]:
+    """A method's settings and how it trains."""
+    training = {key: value for key, value in config.items() if key in _RECIPE}
+    return training | {f"settings.{name}": value for name, value in config.get("settings", {}).items()}
+
+
+def _distinct(texts: Sequence[str], details: Sequence[dict]) -> list[str]:
+    """Each text, with those of its details in which others of the same text differ."""
+    found = list(texts)
+    for places in _grouped(texts).values():
+        differing = _that_differ([details[place] for place in places])
+        for place in places:
+            found[place] += _brackets(details[place], differing)
+    return found
+
+
+def _that_differ(details: Sequence[dict]) -> list[str]:
+    """As few keys as tell these details from each other, the first ones that do."""
+    different, apart = len(set(map(_text, details))), 1
+    chosen: list[str] = []
+    for key in dict.fromkeys(key for detail in details for key in detail):
+        if apart == different:
+            break
+        more = len({_text([detail.get(name) for name in (*chosen, key)]) for detail in details})
+        if more > apart:
+            chosen, apart = [*chosen, key], more
+    return chosen
+
+
+def _brackets(detail: Mapping, keys: Iterable[str]) -> str:
+    values = [f"no {key}" if detail.get(key) is None else f"{key} {detail[key]}" for key in keys]
+    return f" ({', '.join(values)})" if values else ""
+
+
+def _grouped(items: Iterable[Hashable]) -> dict[Hashable, list[int]]:
+    """The places of each value."""
+    found: dict[Hashable, list[int]] = {}
+    for place, item in enumerate(items):
+        found.setdefault(item, []).append(place)
+    return found
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(_text(value).encode()).hexdigest()[:DIGEST]
