@@ -4,9 +4,11 @@ import csv
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmarks import choose
+from gdw.comparison.report import holm, paired_difference
 from gdw.training.history import History
 from gdw.training.presets import PRESETS
 
@@ -115,3 +117,18 @@ def test_the_presets_of_features_are_the_best_of_the_table_and_of_its_page():
         assert said(row["plan"]) == preset.plans[row["method"]]
         assert said(row["own"]) == preset.methods.get(row["method"], {})
         assert line(row) in page
+
+
+def test_what_the_two_searches_of_cmw_net_are_worth_is_what_their_runs_say():
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8").replace("−", "-").replace("**", "")
+    runs = {name: pd.read_csv(STANDING / f"{name}.csv") for name in ("cmw_net_mean", "features")}
+    runs = {name: table[table["method"] == "cmw-net"].set_index(["scenario", "seed"]) for name, table in runs.items()}
+    first, second = (table["accuracy"] for table in runs.values())
+    found = {s: paired_difference(second[s], first[s]) for s in first.index.unique("scenario")}
+    for scenario, difference in found.items():
+        means = " | ".join(f"{values[scenario].mean():.1f} ± {values[scenario].std():.1f}" for values in (first, second))
+        assert f"| {scenario} | {means} | {difference} |" in page
+    decided = [difference.mean for difference in holm(found).values() if not difference.undecided]
+    assert len(decided) == 8
+    assert max(decided) < 0
+    assert "behind in eight of sixteen scenarios and\nahead in none" in page
