@@ -4,10 +4,12 @@ import csv
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import gdw
 from benchmarks import choose
+from gdw.comparison.report import holm, paired_difference
 from gdw.training.history import History
 from gdw.training.inputs import task_of
 from gdw.training.many import supports_many_seeds
@@ -170,3 +172,18 @@ def test_a_held_out_score_is_that_of_training_on_the_other_folds():
     task = task_of(runs[1], gdw.load_dataset("digits"))
     alone = [gdw.run(runs[1], task=fold).validation_accuracy for fold in choose.folds_of(task, 5)]
     assert found[1] == pytest.approx(sum(alone) / 5, abs=2)
+
+
+def test_what_the_two_searches_of_cmw_net_are_worth_is_what_their_runs_say():
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8").replace("−", "-").replace("**", "")
+    runs = {name: pd.read_csv(STANDING / f"{name}.csv") for name in ("cmw_net_mean", "features")}
+    runs = {name: table[table["method"] == "cmw-net"].set_index(["scenario", "seed"]) for name, table in runs.items()}
+    first, second = (table["accuracy"] for table in runs.values())
+    found = {s: paired_difference(second[s], first[s]) for s in first.index.unique("scenario")}
+    for scenario, difference in found.items():
+        means = " | ".join(f"{values[scenario].mean():.1f} ± {values[scenario].std():.1f}" for values in (first, second))
+        assert f"| {scenario} | {means} | {difference} |" in page
+    decided = [difference.mean for difference in holm(found).values() if not difference.undecided]
+    assert len(decided) == 8
+    assert max(decided) < 0
+    assert "behind in eight of sixteen scenarios and\nahead in none" in page
