@@ -24,7 +24,7 @@ from gdw.comparison.tables import deviations, differences, means, table
 from gdw.data.published import cifar10_at
 from gdw.errors import unknown
 from gdw.training.engine import resolve_device
-from gdw.training.experiment import Experiment
+from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def _spread(deviation: float) -> str:
 
 def save_history(history: History, folder: Path) -> Path:
     """One run's History, rounded, under a name that says which run it is."""
-    name = f"{scenario_name(history.config)} {history.method} {history.seed}"
+    check = from_config(history.config).code.rpartition("~")[2]  # of all other settings
+    name = f"{scenario_name(history.config)} {history.method} {history.seed} {check}"
     name = re.sub(r"[ ()]+", "-", name)
     path = folder / f"{name}.json"
     history.rounded(DIGITS).save(path)

@@ -96,12 +96,15 @@ def summary(histories: Sequence[History], against: str | None = None) -> "DataFr
     """
     import pandas as pd
 
-    runs = _runs(histories)
-    against = against or next(reversed([method for _, method in runs]), None)
+    runs = by_method(histories)
+    finished = [history for history in histories if history.error is None]
+    named = dict(zip(labels(finished), names([history.config for history in finished]), strict=True))
+    against = against or next((method for _, method in reversed(named.values())), None)
     rows = []
-    for name, ((scenario, method), by_seed) in zip(by_method(histories), runs.items(), strict=True):
+    for name, by_seed in runs.items():
+        scenario, method = named[name]
         accuracy = [h.accuracy for h in by_seed.values()]
-        reference = runs.get((scenario, against), {})
+        reference = next((runs[other] for other, found in named.items() if found == (scenario, against)), {})
         rows.append({
             "method": name,
             "seeds": len(by_seed),
@@ -134,18 +137,18 @@ def upside_down(histories: Sequence[History]) -> list[str]:
 
 def by_method(histories: Sequence[History]) -> dict[str, dict[int, History]]:
     """Runs by method, then by seed; failed ones are left out. Several scenarios follow the method's name."""
-    runs = _runs(histories)
-    several = len({scenario for scenario, _ in runs}) > 1
-    return {f"{method}, {scenario}" if several else method: by_seed for (scenario, method), by_seed in runs.items()}
-
-
-def _runs(histories: Sequence[History]) -> dict[tuple[str, str], dict[int, History]]:
-    """By scenario and method, then by seed."""
     finished = [history for history in histories if history.error is None]
-    runs: dict[tuple[str, str], dict[int, History]] = {}
-    for history, name in zip(finished, names([history.config for history in finished]), strict=True):
-        runs.setdefault(name, {})[history.seed] = history
+    runs: dict[str, dict[int, History]] = {}
+    for history, label in zip(finished, labels(finished), strict=True):
+        runs.setdefault(label, {})[history.seed] = history
     return runs
+
+
+def labels(histories: Sequence[History]) -> list[str]:
+    """The method of each run, with the scenario and the settings as far as they differ among these runs."""
+    named = names([history.config for history in histories])
+    several = len({scenario for scenario, _ in named}) > 1
+    return [f"{method}, {scenario}" if several else method for scenario, method in named]
 
 
 def _difference(ours: dict[int, History], theirs: dict[int, History]) -> Difference | str:

@@ -4,17 +4,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gdw.comparison.report import labels
 from gdw.training.history import SCORE_EPOCHS, History
 
 NO_SCORE = "No test score: every confirmed picture is in the clean set"
 
 
 def grouped(histories: Sequence[History]) -> dict[str, list[History]]:
-    """Runs of at least one epoch by method, in the order of appearance; one that broke off keeps its epochs."""
+    """Runs of at least one epoch by method, in the order of appearance; one that broke off keeps its epochs.
+
+    Runs of several scenarios, or of one method with several settings, are groups of their own.
+    """
+    begun = [history for history in histories if len(history)]
     groups: dict[str, list[History]] = {}
-    for history in histories:
-        if len(history):
-            groups.setdefault(history.method, []).append(history)
+    for history, label in zip(begun, labels(begun), strict=True):
+        groups.setdefault(label, []).append(history)
     return groups
 
 

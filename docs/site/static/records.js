@@ -86,7 +86,7 @@
     const [value, low, high] = difference();
     const start = `Mean of the last ${data.score_epochs} epochs: ${title(a)} ${scores[0].toFixed(1)} %, ` +
       `${title(b)} ${scores[1].toFixed(1)} %. Difference ${signed(value)} points`;
-    if (low === null) return `${start}; one seed has no interval.`;
+    if (low === null) return `${start}; ${n === 1 ? "one seed has" : "equal differences have"} no interval.`;
     const verdict = low > 0 ? `${title(a)} is ahead` : high < 0 ? `${title(b)} is ahead` : "no clear difference";
     return `${start}, 95 % interval [${signed(low)}, ${signed(high)}], paired over ${n} seeds: ${verdict}.`;
   }
