@@ -189,10 +189,10 @@ guess.reveal(came, close=0.3, unit="plain steps", look="what must be kept, and u
 # The README says 1.99 and 1.04 for GDW, not the numbers above. There are two reasons. First, it measures something else
 # (`python -m benchmarks.memory`): what the whole process holds, where this notebook counts the bytes of all tensors.
 # The two agree only because the benchmark makes the C library give freed blocks back at once
-# (`MALLOC_MMAP_THRESHOLD_=65536`). With glibc's default the process keeps them, and `save_memory` saves less: 1.29 and
-# 1.86 plain steps were measured on two machines, in place of 1.04. Second, its batches have 100 pictures, ours have
-# four. The memory for the network's parameters and their gradients does not grow with the batch, so it counts more in
-# a small batch:
+# (`MALLOC_MMAP_THRESHOLD_=65536`). With glibc's default the process keeps them, and less of the saving is left: the
+# benchmark's own machine grew by 1.24 plain steps with `save_memory`, another one by 1.86. Second, its batches have 100
+# pictures, ours have four. The memory for the network's parameters and their gradients does not grow with the batch, so
+# it counts more in a small batch:
 
 # %%
 for size in (4, 16):
