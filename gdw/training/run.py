@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from gdw.cache import checksum
+from gdw.data.batches import fits_in_memory
 from gdw.data.dataset import Dataset
-from gdw.data.fetch import fit
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
@@ -73,7 +73,7 @@ class Training:
         )
         model = model or build_model(e.model, task.input_shape, task.num_classes, generator(e.seed, "model"))
         if resident is None:
-            resident = fit(task.train.images.nbytes + task.test.images.nbytes, device)
+            resident = fits_in_memory(task.train.images.nbytes + task.test.images.nbytes, device)
         self.task = task.to(device, resident)
         model = Autocast(model) if e.precision == "bfloat16" else model
         self.model, self.method = model.to(device, dtype), method.to(device, dtype)

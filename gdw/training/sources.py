@@ -5,8 +5,7 @@ from collections import Counter
 import torch
 from torch import Tensor, nn
 
-from gdw.data.batches import IndexBatches, index_batches
-from gdw.data.fetch import fetched
+from gdw.data.batches import IndexBatches, fetched, index_batches
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import CompiledTangent
@@ -23,7 +22,7 @@ Drawn = tuple[Tensor, Tensor, Tensor, Tensor | None]
 class Sources:
     """Batches of the training set, the clean set, or both, each with its own named randomness, drawn on the CPU.
 
-    The training images of a task that is not resident are fetched from the host (data/fetch.py), in the same order.
+    The training images of a task that is not resident are fetched from the host (data/batches.py), in the same order.
     """
 
     def __init__(self, task: Task, model: nn.Module, experiment: Experiment):
