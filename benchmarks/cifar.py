@@ -22,7 +22,7 @@ from gdw.comparison import sweep
 from gdw.comparison.names import scenario_name
 from gdw.comparison.records import finished
 from gdw.comparison.tables import deviations, differences, means, table
-from gdw.data.published import cifar10_at
+from gdw.data.datasets import cifar10_at
 from gdw.errors import unknown
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.fields import resolve_device

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.human_labels import parse
+from gdw.methods import METHODS
 from gdw.training.experiment import ENGINE, FROM_PRESET, OWN, from_config
 from gdw.training.fields import FIELDS, PART_OF
 from gdw.training.presets import preset_for
@@ -61,6 +62,12 @@ def names(configs: Sequence[Mapping]) -> list[tuple[str, str]]:
     return list(zip(scenarios, labels, strict=True))
 
 
+def title(method: str) -> str:
+    """The title of a method as :func:`names` calls it."""
+    name, bracket, rest = method.partition(" (")
+    return f"{METHODS[name].title}{bracket}{rest}" if name in METHODS else method
+
+
 def _today(config: Mapping) -> dict:
     """As this version writes it; as it is where the run cannot be made again."""
     with suppress(ValueError, TypeError):
@@ -82,7 +89,7 @@ def _data(config: Mapping) -> dict[str, object]:
         found |= {"noise": _digest(given["noise"]), "rate": None}
     elif given["noise"].startswith(HUMAN):
         path, column = parse(given["noise"])
-        found |= {"noise": path.name, "labels": column, "path": _digest(str(path)), "rate": None}
+        found |= {"noise": HUMAN, "table": path.name, "column": column, "path": _digest(str(path)), "rate": None}
     elif not given["rate"]:
         found |= {"noise": None}
     if given["imbalance"] >= 1:

@@ -12,7 +12,7 @@ WORKERS = 2  # processes that gather batches for a GPU; copying is quick, so two
 
 
 def fit(size: int, device: torch.device) -> bool:
-    """Whether so many bytes of pictures may lie on the device. The CPU's memory is the host's own."""
+    """Whether pictures of this many bytes may go to the device. The CPU's memory is the host's own."""
     return device.type != "cuda" or size <= SHARE * torch.cuda.mem_get_info(device)[0]
 
 

@@ -10,10 +10,18 @@ from torch import Tensor
 
 from gdw.data import human_labels
 from gdw.data.confirmed import as_confirmed
-from gdw.data.corruption import NOISES, Matrix, class_shares, corrupt_labels, in_class_order, transition_matrix
+from gdw.data.corruption import (
+    NOISES,
+    Matrix,
+    class_shares,
+    corrupt_labels,
+    counted_matrix,
+    in_class_order,
+    instance_dependent_labels,
+    transition_matrix,
+)
 from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
 from gdw.data.dataset import PARTS, Dataset
-from gdw.data.instance_noise import counted_matrix, instance_dependent_labels
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_around_confirmed, split_indices, thinned
@@ -145,7 +153,7 @@ def make_task(
 
     Args:
         noise, rate: see :func:`gdw.data.corruption.transition_matrix`; besides, ``"instance-dependent"``
-            (:mod:`gdw.data.instance_noise`) and ``"human:PATH[:KEY]"`` (:mod:`gdw.data.human_labels`), whose
+            (:mod:`gdw.data.corruption`) and ``"human:PATH[:KEY]"`` (:mod:`gdw.data.human_labels`), whose
             rate is unused. A matrix may be nested lists, an array, or a pandas table or dictionary of rows whose rows
             and columns have the classes' names.
         imbalance, imbalance_kind: see :func:`gdw.data.corruption.class_counts`; at 1 every training image is

@@ -24,7 +24,7 @@ class LDAM(UsesClassCounts):
     ``beta`` after it. Counts are of the observed labels.
 
     Left out: the paper's last layer with normalised features and weights, and with it the scale of 30. Here the
-    model's own logits are used, in nats, so ``scale`` is 1. In a loop of your own, call
+    model's own logits are used, in nats, so ``scale`` is 1 (docs/quirks.md). In a loop of your own, call
     ``method.stages(None, epochs)`` once: only then the method knows when the class weights begin.
 
     Args:

@@ -10,7 +10,7 @@ from gdw.methods.base import Matrix
 
 Transition = Float[Tensor, "classes classes"]
 
-SMALLEST_RATE = 1e-4  # an estimated probability below this counts as this: its logarithm must be a number
+SMALLEST_RATE = 1e-4  # an estimated probability below this counts as this, unlike as published: its logarithm is finite
 
 
 @torch.no_grad()

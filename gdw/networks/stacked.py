@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn.modules.dropout import _DropoutNd
 
-from gdw.networks.held import call_with, places
+from gdw.networks.held import call_with
 from gdw.networks.weight_net import FlowWeightNet, WeightNet
 
 
@@ -59,8 +59,9 @@ class Stacked(nn.Module):
 
 def can_stack(model: nn.Module) -> bool:
     """Whether S of them can run as one: no buffer (BatchNorm has them), dropout (drawn by seed) or tied weights."""
+    names, untied = (dict(model.named_parameters(remove_duplicate=apart)) for apart in (False, True))
     random = any(isinstance(module, _DropoutNd) for module in model.modules())
-    return not (random or any(True for _ in model.buffers())) and len(places(model)) == len(set(model.parameters()))
+    return not (random or any(True for _ in model.buffers())) and len(names) == len(untied)
 
 
 def _run(layer: nn.Module, inputs: Tensor) -> Tensor:

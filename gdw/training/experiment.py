@@ -16,7 +16,6 @@ from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
 from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of
 from gdw.training.identity import content_of, places_of, without_places
-from gdw.training.plan import Plan
 from gdw.training.presets import Preset, preset_for
 
 CODE_VERSION = "gdw1"
@@ -145,15 +144,6 @@ class Experiment:
         names = [name for name in NAMES if name not in ENGINE]
         found = {n: getattr(self, n) for n in names if n in shown or getattr(self, n) != getattr(plain, n)}
         return found | self.engine.inexact
-
-    @property
-    def plan(self) -> Plan:
-        """How its model is stepped."""
-        r, e = self.recipe, self.engine
-        return Plan(
-            r.epochs, r.batch_size, r.lr, r.momentum, r.weight_decay, self.seed, e.derivative, r.max_prob,
-            e.save_memory, e.capture, e.compile,
-        )  # fmt: skip
 
     @property
     def code(self) -> str:

@@ -1,15 +1,19 @@
 """Which data an experiment is about: what its files hold, wherever they are."""
 
+import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gdw.cache import content_of_files
 from gdw.data import human_labels
-from gdw.data.content import combined, content_of_files
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import DATASETS, folder_of
-from gdw.data.scan import scan
+from gdw.data.folder import list_folder
 from gdw.training.fields import Data
+
+DIGITS = 16  # hexadecimal, of the content of a run's files
 
 
 def content_of(data: Data, dataset: Dataset | None = None) -> str | None:
@@ -25,15 +29,21 @@ def content_of(data: Data, dataset: Dataset | None = None) -> str | None:
     folder = tables.pop("dataset", None)
     try:
         pictures = None if folder is None else _content_of_folder(folder, dataset)
-        return combined(pictures, tables.values())
+        return _combined(pictures, tables.values())
     except (OSError, ValueError):  # reading the data says why
         return None
+
+
+def _combined(folder: str | None, tables: Iterable[Path]) -> str | None:
+    """One content for a folder's and that of tables; None where there is neither."""
+    parts = ([folder] if folder else []) + [hashlib.blake2b(path.read_bytes()).hexdigest() for path in tables]
+    return hashlib.blake2b(" ".join(parts).encode(), digest_size=DIGITS // 2).hexdigest() if parts else None
 
 
 def _content_of_folder(folder: Path, dataset: Dataset | None) -> str:
     if dataset is not None and dataset.content is not None:
         return dataset.content
-    return content_of_files(folder, (file for files, _ in scan(folder).splits.values() for file in files))
+    return content_of_files(folder, list_folder(folder).files)
 
 
 def is_folder(name: str) -> bool:

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from gdw.cache import checksum
 from gdw.data.dataset import Dataset
 from gdw.data.fetch import fit
-from gdw.data.kept import checksum
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
@@ -24,7 +24,7 @@ from gdw.training.fields import PRECISIONS, resolve_device
 from gdw.training.history import History
 from gdw.training.identity import content_of
 from gdw.training.inputs import dataset_of, task_of
-from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
+from gdw.training.loop import BatchDone, EpochDone, Lane, Loop, TrainingDiverged
 from gdw.training.metadata import how_made
 from gdw.training.provenance import recorded_config
 from gdw.training.state import load_method, method_state
@@ -174,11 +174,16 @@ class Training:
         load_method(self.method, saved["method"])
         self.history = History(**saved["history"])
         if self._loop:
-            self._loop.history = self.history
+            self._loop.lanes[0].history = self.history
         self._randomness = saved["randomness"]
 
     def _new_loop(self) -> Loop:
-        return Loop(self.model, self.task, self.method, self.experiment.plan, self.history)
+        return Loop([self.lane])
+
+    @property
+    def lane(self) -> Lane:
+        """What a Loop trains."""
+        return Lane(self.model, self.task, self.method, self.experiment, self.history)
 
     def _check_finished_elsewhere(self) -> None:
         if not self.finished and not self.history.error:

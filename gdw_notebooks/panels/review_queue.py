@@ -114,7 +114,7 @@ class SuspectQueue:
 def _table(suspects: "DataFrame | str | Path") -> "DataFrame":
     import pandas as pd
 
-    from gdw.data.label_files import require_file
+    from gdw.data.label_table import require_file
 
     if isinstance(suspects, pd.DataFrame):
         return suspects

@@ -4,10 +4,15 @@ import csv
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import gdw
 from benchmarks import choose
+from gdw.comparison.report import holm, paired_difference
 from gdw.training.history import History
+from gdw.training.inputs import task_of
+from gdw.training.many import supports_many_seeds
 from gdw.training.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -115,3 +120,70 @@ def test_the_presets_of_features_are_the_best_of_the_table_and_of_its_page():
         assert said(row["plan"]) == preset.plans[row["method"]]
         assert said(row["own"]) == preset.methods.get(row["method"], {})
         assert line(row) in page
+
+
+CLEAN = choose.load_spec(choose.SPEC.with_name("choose_on_clean_set.toml"))
+DIGITS = choose.load_spec(choose.SPEC.with_name("choose_digits.toml"))
+
+
+def test_every_clean_picture_is_held_out_once_and_never_learnt_from_meanwhile():
+    task = task_of(gdw.Experiment(rate=0.6), gdw.load_dataset("digits"))
+    folds = choose.folds_of(task, 5)
+    whole = set(task.source_indices["meta"].tolist())
+    held = [set(fold.source_indices["validation"].tolist()) for fold in folds]
+    assert sorted(place for fold in held for place in fold) == sorted(whole)
+    for fold, out in zip(folds, held, strict=True):
+        assert set(fold.source_indices["meta"].tolist()) == whole - out
+        assert fold.validation.labels.bincount().tolist() == [1] * 10
+        assert fold.meta.labels.bincount().tolist() == [4] * 10
+        images = gdw.load_dataset("digits").images[fold.source_indices["validation"]]
+        assert (fold.validation.images == images).all()
+        assert fold.train is task.train
+
+
+def test_on_the_clean_set_every_method_tries_the_first_settings_of_the_search_and_may_train_side_by_side():
+    for method in CLEAN["grid"]:
+        assert choose.tries_of(CLEAN, method) == choose.tries_of(DIGITS, method)[: CLEAN["draws"]]
+        runs = choose.experiments_of(CLEAN, method)
+        assert all(run.validation_per_class == 0 for run in runs)
+        assert supports_many_seeds(runs[0])
+
+
+def test_each_seed_takes_the_setting_that_is_best_on_its_own_held_out_pictures(monkeypatch):
+    monkeypatch.setattr(History, "accuracy", property(lambda self: pytest.fail("test accuracy was read")))
+
+    def fake_scores(group, folds):
+        assert folds == CLEAN["folds"]
+        return [90.0 if e.settings["total"] == (0.5, 1.0)[e.seed % 2] and e.rate < 0.5 else 50.0 for e in group]
+
+    monkeypatch.setattr(choose, "held_out_scores", fake_scores)
+    spec = CLEAN | {"grid": {"l2rw": {"total": [0.2, 0.5, 1.0]}}, "common": {}, "draws": 3, "seeds": [0, 1]}
+    chosen = choose.choose_on_clean_sets(spec, "l2rw")
+    first = choose.tries_of(spec, "l2rw")[0][1]["total"]
+    assert [(e.rate, e.seed, e.settings["total"]) for e in chosen] == [
+        (0.6, 0, first), (0.6, 1, first), (0.4, 0, 0.5), (0.4, 1, 1.0),
+    ]  # fmt: skip
+
+
+def test_a_held_out_score_is_that_of_training_on_the_other_folds():
+    """The same number as from runs one by one, on tasks cut by hand."""
+    runs = [gdw.Experiment(rate=0.6, method="gdw", epochs=2, seed=seed, device="cpu") for seed in (0, 1)]
+    found = choose.held_out_scores(runs, 5)
+    task = task_of(runs[1], gdw.load_dataset("digits"))
+    alone = [gdw.run(runs[1], task=fold).validation_accuracy for fold in choose.folds_of(task, 5)]
+    assert found[1] == pytest.approx(sum(alone) / 5, abs=2)
+
+
+def test_what_the_two_searches_of_cmw_net_are_worth_is_what_their_runs_say():
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8").replace("−", "-").replace("**", "")
+    runs = {name: pd.read_csv(STANDING / f"{name}.csv") for name in ("cmw_net_mean", "features")}
+    runs = {name: table[table["method"] == "cmw-net"].set_index(["scenario", "seed"]) for name, table in runs.items()}
+    first, second = (table["accuracy"] for table in runs.values())
+    found = {s: paired_difference(second[s], first[s]) for s in first.index.unique("scenario")}
+    for scenario, difference in found.items():
+        means = " | ".join(f"{values[scenario].mean():.1f} ± {values[scenario].std():.1f}" for values in (first, second))
+        assert f"| {scenario} | {means} | {difference} |" in page
+    decided = [difference.mean for difference in holm(found).values() if not difference.undecided]
+    assert len(decided) == 8
+    assert max(decided) < 0
+    assert "behind in eight of sixteen scenarios and\nahead in none" in page

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gdw
+from benchmarks.report import page
 from gdw.comparison.names import names, scenario_name
 from gdw.comparison.report import by_method, summary
 from gdw.comparison.tables import differences, means, table
@@ -63,10 +64,10 @@ def test_matrices_and_tables_of_labels_have_names_of_their_own():
     assert one.startswith("own matrix ")
     tables = [config(noise=f"human:{path}:worse") for path in ("a.csv", "b.csv", "old/a.csv")]
     assert names(tables[:1]) == [("human worse", "gdw")]
-    assert [s for s, _ in names(tables[:2])] == ["human worse (noise a.csv)", "human worse (noise b.csv)"]
+    assert [s for s, _ in names(tables[:2])] == ["human worse (table a.csv)", "human worse (table b.csv)"]
     found = [s for s, _ in names(tables)]
     assert len(set(found)) == 3
-    assert [s[19:24] for s in found] == ["a.csv", "b.csv", "a.csv"]
+    assert all("path" in scenario for scenario in found)
     assert len({s for s, _ in names([tables[0], config(noise="human:a.csv:worse", meta_per_class=9)])}) == 2
 
 
@@ -98,6 +99,14 @@ def test_two_matrices_are_not_averaged_and_differences_stay_within_one():
     assert means(runs).shape == (2, 2)
     assert len(differences(runs, "gdw")["mwnet"]) == 2
     assert all(0 < d.mean < 10 for d in differences(runs, "gdw")["mwnet"].values())
+
+
+def test_a_page_shows_variants_of_a_method_side_by_side():
+    lines = [record(70.0 + 9 * (m == "gdw") + s, method=m, seed=s) for m in ("gdw", "mwnet") for s in (0, 1)]
+    lines += [record(60.0 + 2 * s, method="mwnet", seed=s, epochs=7) for s in (0, 1)]
+    text = page(table(lines))
+    assert "| MWNet (epochs 60) | 70.5 ± 0.7 |" in text
+    assert "| MWNet (epochs 7) | 61.0 ± 1.4 |" in text
 
 
 def test_a_run_that_is_there_twice_counts_once():

@@ -66,6 +66,6 @@ def test_a_task_that_is_not_resident_leaves_its_pictures_where_they_are():
 
 def test_no_picture_is_copied_before_it_is_asked_for():
     training = gdw.Training(gdw.Experiment(**SMALL, method="gdw"), resident=False)
-    sources = Sources(training.task, training.model, training.experiment.plan)
+    sources = Sources(training.task, training.model, training.experiment)
     assert sources.images["train"] is training.task.train.images
     assert not sources.once

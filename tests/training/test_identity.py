@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import gdw
+from gdw import cache
 from gdw.comparison.records import finished, records_of
 from gdw.comparison.sweep import resume, run_all
-from gdw.data import content
 from gdw.training import identity
 from tests.pictures import cifar_folder
 
@@ -112,7 +112,7 @@ def test_a_run_code_says_what_its_files_hold_and_reading_it_opens_none(pets, mon
     old = on(pets)._code()  # as version 0.2 wrote it
     assert "content=" in code
     assert "content=" not in old
-    monkeypatch.setattr(identity, "scan", lambda folder: pytest.fail("a run code was read, and a folder with it"))
+    monkeypatch.setattr(identity, "list_folder", lambda folder: pytest.fail("a run code was read, and a folder"))
     assert gdw.Experiment.from_code(code).content == on(pets, content=code.split("content=")[1][:16]).content
     with pytest.warns(UserWarning, match="its data is not identified"):
         assert gdw.Experiment.from_code(old) == on(pets)
@@ -131,9 +131,9 @@ def test_a_file_that_did_not_change_is_read_once(pets, monkeypatch):
     whole = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda self: read.append(self) or whole(self))
     first = on(pets).identified().content
-    settled = [file for file in pets.rglob("*.png") if file.stat().st_ctime < time.time() - content.SETTLED]
+    settled = [file for file in pets.rglob("*.png") if file.stat().st_ctime < time.time() - cache.SETTLED]
     assert len(read) == 40
-    monkeypatch.setattr(content, "SETTLED", -1.0)  # as if some time had passed
+    monkeypatch.setattr(cache, "SETTLED", -1.0)  # as if some time had passed
     on(pets).identified()
     read.clear()
     assert on(pets).identified().content == first

@@ -13,8 +13,8 @@ from gdw.methods import METHODS, Method, Stage
 from gdw.training import loop
 from gdw.training.history import History
 from gdw.training.loop import evaluate, predict
-from gdw.training.plan import Plan, cosine
 from gdw.training.sources import Sources
+from gdw.training.stepping import cosine
 
 QUICK = {"noise": "uniform", "rate": 0.6, "epochs": 2, "device": "cpu"}
 
@@ -129,7 +129,7 @@ def test_evaluation_counts_by_hand():
 def test_a_batch_larger_than_the_data_is_refused_before_any_work():
     training = gdw.Training(gdw.Experiment(**QUICK, method="cross-entropy"))
     with pytest.raises(ValueError, match="batch_size"):
-        Sources(training.task, training.model, Plan(epochs=1, batch_size=10_000))
+        Sources(training.task, training.model, gdw.Experiment(epochs=1, batch_size=10_000))
     with pytest.raises(ValueError, match="batch_size must not exceed"):
         gdw.Training(gdw.Experiment(**QUICK, batch_size=10_000))
 

@@ -19,9 +19,10 @@ from PIL import Image
 
 import gdw
 from gdw import __main__ as command_line
+from gdw.cache import KEY_BYTES
 from gdw.data.corruption import corrupt_labels, transition_matrix
 from gdw.data.dataset import Dataset
-from gdw.data.feature_cache import KEY_BYTES, FeatureCache
+from gdw.data.features import FeatureCache
 from gdw.training.fields import FIELDS
 from tests.fuzz import outcome, values
 

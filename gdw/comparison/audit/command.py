@@ -8,12 +8,13 @@ from tqdm import tqdm
 
 from gdw.comparison.audit.by_method import BY_METHOD, check_ranking
 from gdw.comparison.audit.heads import FOLDS
-from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures
+from gdw.comparison.audit.inputs import check_counts, list_folder
 from gdw.comparison.audit.output import check_outputs
 from gdw.comparison.audit.page import PAIRS
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.audit.run import SHOWN, Audit, audit
 from gdw.data.confirmed import Confirmed, read_confirmed
+from gdw.data.folder import load_listing
 from gdw.data.pretrained import LITE0, own_size
 from gdw.errors import require_package, whole_number
 
@@ -61,7 +62,7 @@ def audit_folder(options: argparse.Namespace) -> str:
     seen_at = None if network is None else options.features_size or own_size(network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
-        dataset = load_pictures(options.folder, options.labels, options.column, seen_at)
+        dataset = load_listing(listing, seen_at=seen_at)
     found = audit(
         dataset, confirmed, features=network, features_size=options.features_size, ranking=options.ranking,
         method=options.method, folds=options.folds, seed=options.seed, progress=_Bars(),

@@ -8,7 +8,7 @@ from PIL import Image
 
 import gdw
 from gdw.__main__ import main
-from gdw.comparison.audit import command
+from gdw.comparison.audit import by_method, command
 from gdw.comparison.audit.by_method import _mean_of_seen, out_of_fold_by_method, task_of_observed, upside_down
 from gdw.data.dataset import Dataset
 from gdw.data.folder import load_folder
@@ -153,6 +153,20 @@ def test_classifiers_of_a_method_judge_pictures_that_they_were_not_trained_on():
     assert (before[fold == 1] != after[fold == 1]).any()
 
 
+def test_a_methods_classifier_judges_in_evaluation_mode(monkeypatch):
+    """Its BatchNorm uses the running statistics: what it says of a picture does not depend on the others."""
+    made, digits = [], gdw.load_dataset("digits")
+    monkeypatch.setattr(by_method, "Training", lambda *args, **own: made.append(gdw.Training(*args, **own)) or made[0])
+    places, sure = np.arange(200), np.arange(200, 230)
+    task = task_of_observed(digits, digits.labels.numpy(), places, (sure, digits.labels[sure].numpy()))
+    experiment = gdw.Experiment(method="mwnet", model="cnn", epochs=2, batch_size=50, device="cpu")
+    log_probs = by_method.run_method(task, experiment).log_probs
+    model = made[0].model.eval()
+    with torch.no_grad():
+        one_by_one = torch.cat([model(task.pixels.normalise(image[None])) for image in task.train.images])
+    np.testing.assert_allclose(log_probs, one_by_one.double().log_softmax(1).numpy(), atol=1e-4)
+
+
 def test_weights_that_are_upside_down_are_said():
     likely = np.log(np.linspace(0.1, 0.9, 20))
     assert upside_down(np.linspace(0, 1, 20), likely, "gdw") is None
@@ -214,7 +228,7 @@ def test_a_flat_folder_with_a_table(folder, tmp_path, capsys):
 def test_what_is_wrong_is_said_before_a_picture_is_decoded(folder, more, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.csv").write_text("path,label\na,b\n", "utf-8")
-    monkeypatch.setattr(command, "load_pictures", lambda *given: pytest.fail("pictures were decoded"))
+    monkeypatch.setattr(command, "load_listing", lambda *_, **__: pytest.fail("pictures were decoded"))
     assert main(["audit", str(folder), *more]) == 2
     shown = capsys.readouterr().err
     assert said in shown
