@@ -115,14 +115,17 @@ def _run(options: argparse.Namespace) -> int:
     )  # fmt: skip
     if options.histories:
         options.histories.mkdir(parents=True, exist_ok=True)
-    _work_through(experiments, options)
+    failed = _work_through(experiments, options)
     records = [record for record in finished(experiments, options.json) if record]
     print(f"{experiments[0].dataset}, {experiments[0].model}, {experiments[0].epochs} epochs: {machine(device)}")
     print(report(table(records)))
-    return int(any(r["error"] is not None for r in records))
+    return int(failed > 0)
 
 
-def _work_through(experiments: Sequence[Experiment], options: argparse.Namespace) -> None:
+def _work_through(experiments: Sequence[Experiment], options: argparse.Namespace) -> int:
+    """Run what is not there yet; how many runs failed."""
+    failed = 0
+
     def keep(history: History) -> None:
         if options.histories and history.error is None:
             save_history(history, options.histories)
@@ -132,6 +135,8 @@ def _work_through(experiments: Sequence[Experiment], options: argparse.Namespace
             name = f"{scenario_name(line['config'])}, {line['method']}, seed {line['seed']}"
             bar.write(f"{name}: {line['error'] or format(line['accuracy'], '.2f') + ' %'}", file=sys.stderr)
             bar.update()
+            failed += line["error"] is not None
+    return failed
 
 
 def _parser() -> argparse.ArgumentParser:

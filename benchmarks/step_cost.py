@@ -80,11 +80,11 @@ def network_and_batches(
     model: str, batch_size: int, num_classes: int, device: str
 ) -> tuple[torch.nn.Module, Batch, Batch]:
     """A new network, a training batch and a clean batch of random images, everything on the device."""
-    random = generator(0, "pictures", device)
+    random = generator(0, "pictures")
 
     def batch() -> Batch:
-        images = torch.randn(batch_size, *PICTURES[model], generator=random, device=device)
-        return images, torch.randint(num_classes, (batch_size,), generator=random, device=device)
+        images = torch.randn(batch_size, *PICTURES[model], generator=random).to(device)
+        return images, torch.randint(num_classes, (batch_size,), generator=random).to(device)
 
     return build_model(model, PICTURES[model], num_classes, generator(0, "model")).to(device), batch(), batch()
 

@@ -247,8 +247,8 @@ class Problem:
         Raises:
             ValueError: no virtual step, and the rates are those of an optimiser's own step, which depend on it.
         """
-        if weights is not None:
-            return self.direction_after(self.averaged(self.step_back(weights)))
+        if weights is not None:  # what was sent back is freed before the clean set's pass
+            return self._uphill(*self.virtual_step(self.averaged(self.step_back(weights))))
         if self.virtual == "optimizer":
             raise ValueError("virtual='optimizer' needs a derivative that takes the virtual step")
         return self._uphill(self.here, self.rates)

@@ -170,7 +170,8 @@ class Loop:
     def _begin_stage(self) -> None:
         if not self.begun:
             self.whole = False
-            self.method.prepare(self.lanes[0].task, self.model)
+            if not self.together:  # methods that support many seeds have nothing to prepare
+                self.method.prepare(self.lanes[0].task, self.model)
             if self.stages[self.stage].restart:
                 self.model.load_state_dict(self.initial)
             self.begun = self.whole = True

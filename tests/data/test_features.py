@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+import gdw
 from gdw.data import features as features_module
 from gdw.data import pretrained
 from gdw.data.dataset import Dataset
