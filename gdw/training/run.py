@@ -29,6 +29,8 @@ from gdw.training.metadata import how_made
 from gdw.training.provenance import recorded_config
 from gdw.training.state import load_method, method_state
 
+PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
+
 
 class Training:
     """One run that you control step by step: its task, model, method and history, and the events that it consists of.
@@ -96,7 +98,7 @@ class Training:
 
         Raises:
             TrainingDiverged: the loss is not finite. Asked again, it diverges again.
-            ValueError: this run's epochs come from elsewhere (many seeds at once, an old file) and it is not finished.
+            ValueError: this run's epochs come from elsewhere (many seeds at once) and it is not finished.
             RuntimeError: a step was interrupted in the middle.
         """
         if self._loop is None and len(self.history):
@@ -139,7 +141,7 @@ class Training:
         """What ``save`` wrote, to go on or to use; nothing in the file is run.
 
         Args:
-            path: the file. One by version 0.1 gives model, method and history; only a finished run is of use then.
+            path: the file.
             own: ``dataset``, ``task``, ``model``, ``method`` or ``resident`` as for the constructor, where they were
                 your own.
 
@@ -149,7 +151,7 @@ class Training:
         """
         saved = checkpoint.read(path)
         try:
-            experiment = from_config(saved["experiment"] if "experiment" in saved else saved["config"])
+            experiment = from_config(saved["experiment"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{path} holds no experiment of this version: {_reason(error)}") from None
         training = cls(experiment, **own)
@@ -160,11 +162,8 @@ class Training:
         return training
 
     def _restore(self, saved: dict) -> None:
-        if "experiment" not in saved:  # version 0.1
-            self.model.load_state_dict(saved["model"])
-            self.method.load_state_dict(saved["method"])
-            self.history = History.from_record(saved["history"])
-            return
+        if not saved["data"].startswith(PICTURES_TOO):
+            raise ValueError("it is of version 0.2, which did not say which pictures it had: run it again")
         if saved["data"] != self._fingerprint():
             raise ValueError("it was made with other data")
         if saved["loop"]:
@@ -188,8 +187,8 @@ class Training:
     def _check_finished_elsewhere(self) -> None:
         if not self.finished and not self.history.error:
             raise ValueError(
-                f"this run has {len(self.history)} of {self.experiment.epochs} epochs from many seeds at once or from "
-                "a file of version 0.1, which do not say how to continue: run the experiment again"
+                f"this run has {len(self.history)} of {self.experiment.epochs} epochs from many seeds at once, which "
+                "does not say how to continue: run the experiment again"
             )
 
     def _fingerprint(self) -> str:
@@ -197,7 +196,8 @@ class Training:
         task = self.task
         splits = (task.train, task.meta, task.validation, task.test)
         parts = [task.clean_labels, *(part for split in splits for part in (split.images, split.labels))]
-        return hashlib.sha256("".join(checksum(part.detach().cpu()) for part in parts).encode()).hexdigest()
+        sums = "".join(checksum(part.detach().cpu()) for part in parts)
+        return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
 
     def _torch_randomness(self) -> dict:
         """The process's own random state: gdw draws nothing from it, but a model with dropout does."""
