@@ -21,6 +21,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "gdw"
 FIELD = "weight_decay"  # of an experiment: how many places name a field
+PUBLIC = {"os._exit"}  # Python's documentation has it
 OUTSIDE = {"torch", "torchvision", "numpy", *sys.stdlib_module_names}
 WARM_UP = 30  # steps before the one that is counted: what happens once is over
 
@@ -71,7 +72,7 @@ def private_names(file: Path) -> set[str]:
             names = ast.unparse(node)
             if names.split(".")[0] in modules - {"self", "cls"}:
                 found.add(names)
-    return found
+    return found - PUBLIC
 
 
 def followed(act: Callable[[], object]) -> Followed:

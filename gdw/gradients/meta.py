@@ -12,13 +12,10 @@ number of theta, the derivative of that step (rates.py); nothing else changes.
 Source: GDW (Chen et al., NeurIPS 2021), meta gradient with respect to the class-level weights.
 """
 
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float, Int
@@ -30,13 +27,9 @@ from gdw.gradients.agreement import check_adjoint, check_same_logits, passes_dif
 from gdw.gradients.outputs import logits_of
 from gdw.gradients.rates import Rates, optimizer_step, rates_of, trainable
 from gdw.networks.held import call_with
+from gdw.private import dual_numbers
 
 Named = dict[str, Tensor]
-
-# Forward mode's dual level belongs to the process, not to the thread: two runs side by side take turns.
-FORWARD_AD_LOCK = threading.Lock()
-LEVEL_SECONDS, LEVEL_PAUSE = 60.0, 0.001  # how long to wait for a level that other code holds, and between two tries
-
 
 class NoMetaGradient(RuntimeError):
     """The model has an operation that neither forward mode nor a double backward can differentiate."""
@@ -98,58 +91,6 @@ def logit_tangent(
     """
     with dual_numbers(), torch.no_grad():
         return _tangent(model, images, direction, first)
-
-
-@contextmanager
-def dual_numbers() -> Iterator[None]:
-    """Within: forward mode. One thread of the process at a time.
-
-    ``torch.func.jvp`` elsewhere in the process takes the level without our lock: then this waits for its turn.
-
-    Raises:
-        RuntimeError: the level was not free for ``LEVEL_SECONDS``.
-    """
-    with FORWARD_AD_LOCK:
-        _enter_level()
-        try:
-            _load_forward_rules()
-            yield
-        finally:
-            _leave_level()
-
-
-def _enter_level() -> None:
-    """Take the process's one level of forward mode, as soon as it is free."""
-    deadline = time.monotonic() + LEVEL_SECONDS
-    while True:
-        try:
-            forward_ad.enter_dual_level()
-            return
-        except RuntimeError as error:
-            if "current level is not valid" in str(error):  # another thread is leaving it just now: step back
-                torch._C._exit_dual_level(level=0)
-            elif "Nested forward mode AD" not in str(error):
-                raise
-            if time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"forward mode was in use elsewhere in this process for {LEVEL_SECONDS:g} s: end the other "
-                    "torch.func.jvp or dual level, or take derivative='double-backward'"
-                ) from error
-        time.sleep(LEVEL_PAUSE)
-
-
-def _leave_level() -> None:
-    """As ``forward_ad.exit_dual_level``, in an order that cleanly refuses a thread that enters meanwhile."""
-    forward_ad._current_level = -1
-    torch._C._exit_dual_level(level=0)
-
-
-@cache
-def _load_forward_rules() -> None:
-    """Make the first dual tensor quietly: torch compiles some of its rules then, and warns of its own compiler."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its kind differs between versions
-        forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
 
 
 def _tangent(model: nn.Module, images: Tensor, direction: Named, first: Tensor | None) -> Tensor:

@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from gdw.gradients.agreement import passes_differ
+from gdw.private import version_of
 
 aten = torch.ops.aten
 
@@ -61,7 +62,7 @@ class _Recording(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         output = function(*args, **(kwargs or {}))
         if function in RULES:
-            self.outputs.append((function, output.detach(), output._version))
+            self.outputs.append((function, output.detach(), version_of(output)))
         return output
 
 
@@ -77,7 +78,7 @@ class _Replaying(TorchFunctionMode):
         recorded, output, version = next(self.outputs, (None, None, None))
         if recorded is not function:
             raise passes_differ("it calls other layers")
-        whole = output._version == version and output.dtype == (args[0] if args else kwargs["input"]).dtype
+        whole = version_of(output) == version and output.dtype == (args[0] if args else kwargs["input"]).dtype
         tangent = RULES[function](function, *args, **kwargs) if whole else None
         if tangent is None:
             return function(*args, **kwargs)

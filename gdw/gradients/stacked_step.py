@@ -13,9 +13,9 @@ from gdw.gradients.agreement import PassesDiffer
 from gdw.gradients.meta import NoMetaGradient, Problem
 from gdw.gradients.seen import Seen
 from gdw.gradients.step import Step
+from gdw.private import has_hooks
 
 SeedsMatrix = Float[Tensor, "seeds batch classes"]
-HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")  # torch has no public names
 
 
 class StackedStep(Step):
@@ -35,7 +35,7 @@ class StackedStep(Step):
     _axes = ("seeds", "batch")
 
     def __init__(self, model: nn.Module, images: Tensor, labels: Tensor, **given):
-        if any(getattr(layer, hooks) for layer in model.modules() for hooks in HOOKS):
+        if has_hooks(model):
             raise NoMetaGradient("hooks do not run when several seeds are trained at once: train them one by one")
         with _one_sentence():
             super().__init__(model, images, labels, **given)

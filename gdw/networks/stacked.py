@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import vmap
-from torch.nn.modules.dropout import _DropoutNd
 
 from gdw.networks.held import call_with
 from gdw.networks.weight_net import FlowWeightNet, WeightNet
@@ -57,10 +56,13 @@ class Stacked(nn.Module):
                 model.get_parameter(name).copy_(own)
 
 
+DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
+
 def can_stack(model: nn.Module) -> bool:
     """Whether S of them can run as one: no buffer (BatchNorm has them), dropout (drawn by seed) or tied weights."""
     names, untied = (dict(model.named_parameters(remove_duplicate=apart)) for apart in (False, True))
-    random = any(isinstance(module, _DropoutNd) for module in model.modules())
+    random = any(isinstance(module, DROPOUT) for module in model.modules())
     return not (random or any(True for _ in model.buffers())) and len(names) == len(untied)
 
 
