@@ -269,7 +269,7 @@ class LabelReview(anywidget.AnyWidget):
         decided = self._file.labels
         if isinstance(self._queue, SuspectQueue):
             done = sum(picture in decided for picture in self._queue.order)
-            return f"{done} of {len(self._queue.order)} suspects decided"
+            return f"{done} of {len(self._queue.order)} pictures decided"
         known, classes = Counter(decided.values()), len(self.dataset.class_names)
         full = sum(known[label] >= self._queue.per_class for label in range(classes))
         return f"{len(decided)} pictures confirmed; {full} of {classes} classes have {self._queue.per_class}"

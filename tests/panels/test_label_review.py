@@ -143,6 +143,7 @@ def test_the_file_says_how_each_picture_was_chosen(dataset, file):
     assert ways(file) == {first: "random in class", dataset.paths[5]: "suspect", dataset.paths[70]: "suspect"}
     sample = suspects_of(dataset, (5, 20, 30)).assign(chosen="random")
     asked = LabelReview(dataset, file, suspects=sample)
+    assert repr(asked) == "LabelReview(1 of 3 pictures decided)"  # a sample is not made of suspects
     while asked.path:
         asked.accept()
     sampled = {dataset.paths[place] for place in (5, 20, 30)}  # also the suspect that the sample has

@@ -1,4 +1,4 @@
-"""``audit(dataset)``: which labels are probably wrong, as a table, with how many they are by class pair."""
+"""``audit(dataset)``: which labels are probably wrong, as a table, and between which limits their share is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
