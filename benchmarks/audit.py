@@ -1,9 +1,10 @@
 """Which ranking finds wrong labels? ``python -m benchmarks.audit --data FOLDER --labels TABLE --json FILE``.
 
 FOLDER holds CIFAR-10's pictures, train/<class>/..., whose classes are right; TABLE the labels that people gave them
-(path, worse_label, aggre_label: CIFAR-10N). Each split draws 10 confirmed pictures of each class; all others are ranked
-by every ranking, from the same features, folds and confirmed pictures. Each ranking is compared with cleanlab's,
-split by split. Each finished split is in FILE: the same command continues from there.
+(path, random_label1, random_label2, worse_label, aggre_label: CIFAR-10N). Each split draws a third of the pictures, or
+a long tail, and of them 10 confirmed pictures of each class; all others are ranked by every ranking, from the same
+features, folds and confirmed pictures. Each ranking is compared with cleanlab's, split by split. Each finished split
+is in FILE: the same command continues from there.
 """
 
 import argparse
@@ -18,11 +19,11 @@ from tqdm import tqdm
 from benchmarks.measure import machine
 from gdw import files
 from gdw.comparison.audit.by_method import out_of_fold_by_method, run_method, task_of_observed
-from gdw.comparison.audit.count import confident_joint, probably_wrong
-from gdw.comparison.audit.heads import CONFIRMED_FREEDOM, FOLDS, fold_of, normalised, standardised, trained_log_probs
+from gdw.comparison.audit.count import confident_joint
+from gdw.comparison.audit.heads import FOLDS, LogProbs, fold_of, normalised, standardised, trained_log_probs
 from gdw.comparison.audit.rank import observed_log_probs, predictions, self_confidence
 from gdw.comparison.report import paired_difference
-from gdw.data.corruption import corrupt_labels, transition_matrix
+from gdw.data.corruption import class_counts, corrupt_labels, transition_matrix
 from gdw.data.dataset import Dataset
 from gdw.data.label_table import labels_by_path, read_table
 from gdw.data.pretrained import LITE0
@@ -31,15 +32,20 @@ from gdw.training.experiment import Experiment
 from gdw.training.inputs import dataset_of
 
 CONFIRMED = 10  # pictures of each class
-HUMAN = {"human worst": "worse_label", "human aggregate": "aggre_label"}
+HUMAN = {
+    "human random 1": "random_label1", "human random 2": "random_label2", "human worst": "worse_label",
+    "human aggregate": "aggre_label",
+}  # fmt: skip
+TAILED = ("human random 2", "human worst")  # with a long tail too
+TAIL, IMBALANCE = "long tail 0.02, {}", 0.02
+PART, LARGEST = 1 / 3, 2 / 3  # of each class's pictures in a split; of the largest class's in a long tail
 UNIFORM, RATE = "uniform 60", 0.6
 CLEAN = "clean"  # every label right: only the estimated number is of interest
 BASE, OURS = "cleanlab self-confidence", "combined"
-PRODUCT = 0.3  # power of the classifier of the confirmed pictures, in the plain product
+CONFIRMED_FREEDOM = 10.0  # of the classifier of the confirmed pictures alone, whose labels are all right
 TOP = 100
 METRICS = ("auroc", "average precision", f"precision at {TOP}", "precision at k")
 DIGITS = 4  # of a stored score
-METHODS = ("cross-entropy", "mwnet", "gdw")
 WEIGHTING = ("mwnet", "gdw")
 
 
@@ -51,17 +57,31 @@ def splits(classes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return sure, np.setdiff1d(np.arange(len(classes)), sure)
 
 
-def observed_labels(dataset: Dataset, table: Path, seed: int) -> dict[str, np.ndarray]:
-    """Label sets by name: those of people, the same in each split, and drawn ones."""
+def observed_labels(dataset: Dataset, table: Path, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Label sets by name: places of the pictures of this split, and the observed labels of all pictures."""
     rows = read_table(table)
     here = set(dataset.paths)
     used = [row for row, path in enumerate(rows.paths) if path in here]  # the folder may hold a part of the pictures
     columns = {name: [words[row] for row in used] for name, words in rows.columns.items()}
     rows = replace(rows, paths=[rows.paths[row] for row in used], columns=columns)
-    found = {name: labels_by_path(rows, column, dataset).numpy() for name, column in HUMAN.items()}
-    random = generator(seed, "noise")
-    matrix = transition_matrix("uniform", RATE, len(dataset.class_names), random)
-    return found | {UNIFORM: corrupt_labels(dataset.labels, matrix, random).numpy()}
+    random, classes = generator(seed, "noise"), len(dataset.class_names)
+    matrix = transition_matrix("uniform", RATE, classes, random)
+    labels = {name: labels_by_path(rows, column, dataset).numpy() for name, column in HUMAN.items()}
+    labels[UNIFORM] = corrupt_labels(dataset.labels, matrix, random).numpy()
+    truth = dataset.labels.numpy()
+    largest = np.bincount(truth).min()
+    part = drawn(truth, [int(PART * largest)] * classes, seed)
+    tail = drawn(truth, class_counts("exponential", int(LARGEST * largest), classes, IMBALANCE), seed)
+    return {name: (part, observed) for name, observed in labels.items()} | {
+        TAIL.format(name): (tail, labels[name]) for name in TAILED
+    }
+
+
+def drawn(classes: np.ndarray, counts: Sequence[int], seed: int) -> np.ndarray:
+    """Places of as many pictures of each class, at random."""
+    random = np.random.default_rng([seed, 2])
+    own = [random.choice(np.flatnonzero(classes == c), count, replace=False) for c, count in enumerate(counts)]
+    return np.sort(np.concatenate(own))
 
 
 def rankings(
@@ -74,12 +94,10 @@ def rankings(
     known = features[sure], right
     both, alone = (predictions(features[rest], labels, folds, classes, k) for k in (known, None))
     confirmed = trained_log_probs(*known, None, features[rest], classes, CONFIRMED_FREEDOM)
-    product = normalised(both.first + PRODUCT * confirmed)
     found = {
         BASE: self_confidence(both.first, labels),
         OURS: observed_log_probs(both.combined, labels),
         "combined, nothing confirmed": observed_log_probs(alone.combined, labels),
-        "one round, product with confirmed": observed_log_probs(product, labels),
         "confirmed pictures alone": observed_log_probs(confirmed, labels),
     }
     task = task_of_observed(dataset, observed, rest, (sure, right))
@@ -92,7 +110,13 @@ def rankings(
         found[f"{method}: probability in sample"] = observed_log_probs(run.log_probs, labels)
         if method in WEIGHTING:
             found[f"{method}: weights"] = run.weights
-    return found, probably_wrong(confident_joint(both.first, labels))
+    return found, off_diagonal(both.first, labels)
+
+
+def off_diagonal(log_probs: LogProbs, labels: np.ndarray) -> int:
+    """What cleanlab's confident joint takes for the number of wrong labels."""
+    joint = confident_joint(log_probs, labels)
+    return round(float(joint.sum() - np.trace(joint)))
 
 
 def scores(trust: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
@@ -107,17 +131,20 @@ def scores(trust: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
 
 def one_split(dataset: Dataset, features: np.ndarray, table: Path, seed: int, methods: Sequence[str]) -> dict:
     """Scores of every ranking on every label set, and the estimated and the true number of wrong labels."""
-    truth = dataset.labels.numpy()
-    sure, rest = splits(truth, seed)
     found: dict = {"seed": seed, "scores": {}, "wrong": {}}
-    for name, observed in observed_labels(dataset, table, seed).items():
-        made, estimate = rankings(dataset, features, observed, sure, rest, seed, methods)
-        wrong = observed[rest] != truth[rest]
+    sets = observed_labels(dataset, table, seed)
+    for name, (places, observed) in sets.items():
+        part = replace(dataset, images=dataset.images[places], labels=dataset.labels[places], paths=None)
+        truth, labels, seen = part.labels.numpy(), observed[places], standardised(features[places])
+        sure, rest = splits(truth, seed)
+        made, estimate = rankings(part, seen, labels, sure, rest, seed, methods)
+        wrong = labels[rest] != truth[rest]
         found["scores"][name] = {ranking: scores(trust, wrong) for ranking, trust in made.items()}
         found["wrong"][name] = {"estimated": estimate, "true": int(wrong.sum())}
-    folds = (fold_of(truth, FOLDS, seed=2 * seed)[rest],) * 2
-    first = predictions(features[rest], truth[rest], folds, len(dataset.class_names)).first
-    found["wrong"][CLEAN] = {"estimated": probably_wrong(confident_joint(first, truth[rest])), "true": 0}
+    places, _ = sets[UNIFORM]
+    seen, truth = standardised(features[places]), dataset.labels.numpy()[places]
+    first = predictions(seen, truth, (fold_of(truth, FOLDS, seed=2 * seed),) * 2, len(dataset.class_names)).first
+    found["wrong"][CLEAN] = {"estimated": off_diagonal(first, truth), "true": 0}
     return found
 
 
@@ -134,7 +161,7 @@ def report(found: Sequence[dict]) -> str:
             cells = " | ".join(f"{np.mean(values[m]):.3f}" for m in METRICS)
             lines.append(f"| {ranking} | {cells} | {difference} |")
         lines.append("")
-    lines += ["| labels | estimated wrong | truly wrong |", "| --- | --- | --- |"]
+    lines += ["| labels | wrong by the confident joint | truly wrong |", "| --- | --- | --- |"]
     for name in found[0]["wrong"]:
         both = [np.mean([split["wrong"][name][kind] for split in found]) for kind in ("estimated", "true")]
         lines.append(f"| {name} | {both[0]:.0f} | {both[1]:.0f} |")
@@ -155,17 +182,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--labels", required=True, type=Path, metavar="TABLE")
     parser.add_argument("--features", default=LITE0, metavar="NAME")
     parser.add_argument("--splits", type=int, default=10, metavar="N", help="how many (default: 10)")
-    parser.add_argument("--method", action="append", help=f"only these runs (default: {', '.join(METHODS)})")
+    parser.add_argument("--method", action="append", default=[], help="rank by its runs too; again for more")
     parser.add_argument("--json", type=Path, metavar="FILE", required=True)
     options = parser.parse_args(arguments)
     files.check_writable(options.json)
     found = files.read_json(options.json)["splits"] if options.json.exists() else []
     dataset = dataset_of(Experiment(dataset=options.data, features=options.features))
     dataset = replace(dataset, pictures=None)
-    features = standardised(dataset.images.numpy())
+    features = dataset.images.numpy()
     done = {split["seed"] for split in found}
     for seed in tqdm([seed for seed in range(options.splits) if seed not in done], unit="split"):
-        found.append(one_split(dataset, features, options.labels, seed, options.method or METHODS))
+        found.append(one_split(dataset, features, options.labels, seed, options.method))
         record = {"command": "python -m benchmarks.audit", "features": options.features, "machine": machine()}
         record |= {"pictures": len(dataset.labels), "confirmed per class": CONFIRMED, "splits": found}
         files.write(options.json, json.dumps(record, indent=1) + "\n")

@@ -26,7 +26,8 @@ from statistics import mean, median
 import torch
 from tqdm import tqdm
 
-from gdw.comparison.sweep import grouped, record, run_all
+from gdw.comparison.records import record
+from gdw.comparison.sweep import grouped, run_all
 from gdw.data.task import Split, Task
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
@@ -37,7 +38,7 @@ from gdw.training.run import Training, stepwise
 SPEC = Path(__file__).with_name("choose.toml")
 OWN_KEYS = ("seeds", "scenario", "grid", "grids_of", "methods", "common", "draws", "folds")
 DRAW_SEED = 0
-DIVERGED = "stopped being finite"  # in the error of a run whose loss did
+DIVERGED = ("stopped being finite", "is not finite at the end")  # in the error of a run that diverged
 
 
 def load_spec(path: Path, labels: str = "") -> dict:
@@ -174,7 +175,7 @@ def _validation_accuracy(history: History) -> float:
     """In percent; 0 for a run that diverged. Any other error ends the search: scores without that run would mislead."""
     if history.error is None:
         return history.validation_accuracy
-    if DIVERGED in history.error:
+    if any(words in history.error for words in DIVERGED):
         return 0.0
     raise RuntimeError(f"{history.method}, seed {history.seed}: {history.error}")
 

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from benchmarks.measure import machine
-from gdw.__main__ import OPTIONS, add_experiment_options
+from gdw.__main__ import add_experiment_options
 from gdw.comparison import sweep
 from gdw.comparison.names import scenario_name
+from gdw.comparison.records import finished
 from gdw.comparison.tables import deviations, differences, means, table
-from gdw.data.published import cifar10_at
+from gdw.data.datasets import cifar10_at
 from gdw.errors import unknown
-from gdw.training.engine import resolve_device
 from gdw.training.experiment import Experiment, from_config
+from gdw.training.fields import resolve_device
 from gdw.training.history import History
 
 if TYPE_CHECKING:
@@ -114,24 +115,28 @@ def _run(options: argparse.Namespace) -> int:
     )  # fmt: skip
     if options.histories:
         options.histories.mkdir(parents=True, exist_ok=True)
-    _work_through(experiments, options)
-    wanted = {sweep.key(e.config()) for e in experiments}
-    records = [r for r in sweep.read(options.json) if sweep.key(r["config"]) in wanted]
+    failed = _work_through(experiments, options)
+    records = [record for record in finished(experiments, options.json) if record]
     print(f"{experiments[0].dataset}, {experiments[0].model}, {experiments[0].epochs} epochs: {machine(device)}")
     print(report(table(records)))
-    return int(any(r["error"] is not None for r in records))
+    return int(failed > 0)
 
 
-def _work_through(experiments: Sequence[Experiment], options: argparse.Namespace) -> None:
+def _work_through(experiments: Sequence[Experiment], options: argparse.Namespace) -> int:
+    """Run what is not there yet; how many runs failed."""
+    failed = 0
+
     def keep(history: History) -> None:
         if options.histories and history.error is None:
             save_history(history, options.histories)
 
-    with tqdm(total=len(experiments), initial=sweep.count_done(experiments, options.json), unit="run") as bar:
+    with tqdm(total=len(experiments), initial=sum(map(bool, finished(experiments, options.json))), unit="run") as bar:
         for line in sweep.resume(experiments, options.json, workers=options.workers, on_done=keep):
             name = f"{scenario_name(line['config'])}, {line['method']}, seed {line['seed']}"
             bar.write(f"{name}: {line['error'] or format(line['accuracy'], '.2f') + ' %'}", file=sys.stderr)
             bar.update()
+            failed += line["error"] is not None
+    return failed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--capture", action=argparse.BooleanOptionalAction, help="record one step and replay it (default: on a GPU)"
     )
-    add_experiment_options(parser, [option for option in OPTIONS if option[0] in CHANGES])
+    add_experiment_options(parser, CHANGES)
     return parser
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdw.comparison.names import title
+from gdw.comparison.records import read
 from gdw.comparison.report import Difference, holm, paired_difference
-from gdw.comparison.sweep import read
 from gdw.comparison.tables import differences, table
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from benchmarks import clean_set
 from benchmarks.clean_set import marked
 from gdw import files
 from gdw.comparison.names import title
+from gdw.comparison.records import read
 from gdw.comparison.report import Difference
-from gdw.comparison.sweep import read
 from gdw.comparison.tables import deviations, differences, means, ranks, table
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ TABLE = Path(__file__).parent / "standing" / "results.csv"
 SEARCHED = Path(__file__).parent / "standing" / "digits_searched.csv"
 FEATURES = Path(__file__).parent / "standing" / "features.csv"
 AUDIT = Path(__file__).parent / "standing" / "audit.json"
+AUDIT_METHODS = Path(__file__).parent / "standing" / "audit_methods.json"
 DIGITS = "%.6g"  # of the numbers in it
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 DIGITS_RATIO = (
@@ -249,12 +250,15 @@ def _numbers(runs: "DataFrame", value: str, title: str, note: str) -> str:
 
 
 def _seconds(runs: "DataFrame") -> str:
-    seconds = runs.groupby("method", sort=False)["seconds"].median()
+    seconds = runs.groupby("method", sort=False)["seconds"].median().dropna()
     plain = seconds.get("cross-entropy")
     rows = [
         f"| {title(m)} | {s:.1f} | " + (f"{s / plain:.1f} |" if plain else "– |") for m, s in seconds.items()
     ]
-    note = "Median over all runs, one thread each, several side by side on one machine: ratios are what counts."
+    note = (
+        "Median over all runs, one thread each, several side by side on one machine: ratios are what counts. Without "
+        "methods whose runs were made at another time."
+    )
     return f"## Seconds\n\n{note}\n\n| method | seconds | × cross-entropy |\n| --- | --- | --- |\n" + "\n".join(rows)
 
 
@@ -298,19 +302,27 @@ def _clean_set() -> str:
 
 
 def _audit() -> str:
-    from benchmarks import audit  # it needs cleanlab; runs alone do not
-
-    stored = files.read_json(AUDIT)
-    which = stored.get("pictures of each class", "")  # written into the record by hand: the command sees a folder
-    which = which and f", of each class the {which} training picture"
-    words = (
-        "# Which labels are wrong?\n\n"
-        f"{stored['pictures']:,} pictures of CIFAR-10 (JPEG copy){which}, features of {stored['features']}, "
-        f"{len(stored['splits'])} splits, {stored['confirmed per class']} confirmed pictures of each class. *cleanlab "
-        "self-confidence* is cleanlab's own ranking on the same out-of-fold probabilities; *combined* is what `gdw "
-        "audit` uses. Differences are paired by split, each with its own 95 % interval (Student's t). More: "
+    """Both records of the audit: its rankings today, and those by methods, measured with an earlier form of it."""
+    head = (
+        "# Which labels are wrong?\n\n*cleanlab self-confidence* is cleanlab's own ranking on the same out-of-fold "
+        "probabilities. Differences are paired by split, with 95 % intervals by Student's t. More: "
         "[audit.md](audit.md).\n\n"
         "```\npython -m benchmarks.audit --data FOLDER --labels TABLE --json FILE\n```\n\n"
+    )
+    today = f"*combined* is what `gdw audit` uses. {_audited(AUDIT)}\n"
+    before = "# Which labels are wrong? Rankings by methods\n\n*combined* is an earlier form of what `gdw audit` uses. "
+    return head + today + before + _audited(AUDIT_METHODS)
+
+
+def _audited(path: Path) -> str:
+    from benchmarks import audit  # it needs cleanlab; runs alone do not
+
+    stored = files.read_json(path)
+    which = stored["pictures of each class"]  # written into the record by hand: the command sees a folder
+    words = (
+        f"{stored['pictures']:,} pictures of CIFAR-10 (JPEG copy), of each class the {which} training picture, "
+        f"features of {stored['features']}, {len(stored['splits'])} splits, {stored['confirmed per class']} confirmed "
+        "pictures of each class.\n\n"
     )
     return words + audit.report(stored["splits"]).replace("### ", "## ") + "\n"
 

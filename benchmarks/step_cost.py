@@ -26,9 +26,8 @@ from gdw.gradients.compiled import CompiledTangent, compile_in_place
 from gdw.gradients.meta import logit_tangent
 from gdw.methods import Method
 from gdw.networks.classifiers import build_model
-from gdw.training.plan import Plan, sgd
 from gdw.training.recording import Recorder
-from gdw.training.stepping import take_step
+from gdw.training.stepping import sgd, take_step
 
 PICTURES = {"mlp": (1, 8, 8), "resnet32": (3, 32, 32), "wrn28_10": (3, 32, 32)}
 METHODS = {
@@ -81,11 +80,11 @@ def network_and_batches(
     model: str, batch_size: int, num_classes: int, device: str
 ) -> tuple[torch.nn.Module, Batch, Batch]:
     """A new network, a training batch and a clean batch of random images, everything on the device."""
-    random = generator(0, "pictures", device)
+    random = generator(0, "pictures")
 
     def batch() -> Batch:
-        images = torch.randn(batch_size, *PICTURES[model], generator=random, device=device)
-        return images, torch.randint(num_classes, (batch_size,), generator=random, device=device)
+        images = torch.randn(batch_size, *PICTURES[model], generator=random).to(device)
+        return images, torch.randint(num_classes, (batch_size,), generator=random).to(device)
 
     return build_model(model, PICTURES[model], num_classes, generator(0, "model")).to(device), batch(), batch()
 
@@ -101,7 +100,7 @@ def one_step(row: str, model: str, batch_size: int, num_classes: int, device: st
     method_name, derivative = METHODS.get(name, ("gdw", ""))
     network, batch, meta_batch = network_and_batches(model, batch_size, num_classes, device)
     method = gdw.methods.method_class(method_name)(num_classes, generator=generator(0, "method")).to(device)
-    optimizer = sgd(network, Plan(epochs=1, lr=0.01))
+    optimizer = sgd(network, gdw.Experiment(lr=0.01).recipe)
 
     if name == REFERENCE:
         build = partial(build_model, model, PICTURES[model], num_classes, generator(0, "model"))

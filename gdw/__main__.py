@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import fields
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 
@@ -17,20 +16,17 @@ from gdw import files
 from gdw.comparison import sweep
 from gdw.comparison.audit import command as audit
 from gdw.comparison.names import scenario_name
+from gdw.comparison.records import finished, history_of, opened
 from gdw.comparison.report import summary, upside_down
-from gdw.comparison.run_records import RunRecords
 from gdw.comparison.sweep_spec import load_spec
 from gdw.comparison.tables import means, table
-from gdw.data.corruption import IMBALANCES, NOISES
+from gdw.data.confirmed import NO_SCORE
 from gdw.data.dataset import Dataset
-from gdw.data.datasets import DATASETS
 from gdw.errors import MissingPackage
-from gdw.gradients.step import DERIVATIVES
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
-from gdw.networks.classifiers import MODELS
-from gdw.training.engine import DEVICES, PRECISIONS
 from gdw.training.experiment import Experiment, parse_field
+from gdw.training.fields import FIELDS, kind_of
 from gdw.training.history import History
 from gdw.training.inputs import dataset_of
 from gdw.training.loop import EpochDone, TrainingDiverged
@@ -38,43 +34,8 @@ from gdw.training.many import ManySeeds
 from gdw.training.resume import SECONDS, Checkpoints
 from gdw.training.run import Training
 
-# Every field of Experiment but method, seed and settings, which have options of their own: name, kind, help.
-OPTIONS = (
-    ("dataset", str, f"{', '.join(DATASETS)}, or a folder's path"),
-    ("noise", str, f"{', '.join(NOISES)}, instance-dependent, human:PATH[:KEY], or a matrix [[0.9,0.1],[0.2,0.8]]"),
-    ("rate", float, "the noise's parameter in [0, 1]"),
-    ("imbalance", float, "smallest class / largest, in (0, 1]"),
-    ("imbalance_kind", str, f"{', '.join(IMBALANCES)}"),
-    ("model", str, ", ".join(MODELS)),
-    ("epochs", int, "passes over the training set"),
-    ("batch_size", int, "training images in a step"),
-    ("lr", float, "learning rate at the start of the cosine"),
-    ("momentum", float, "of SGD, in [0, 1)"),
-    ("weight_decay", float, "of SGD"),
-    ("meta_per_class", int, "clean images of each class"),
-    ("validation_per_class", int, "clean images of each class, held out to choose settings on"),
-    ("train_per_class", int, "a smaller run: so many training images of each class"),
-    ("test_per_class", int, "a smaller run: so many test images of each class"),
-    ("image_size", int, "height and width of an image folder's pictures"),
-    ("augment", bool, "pictures are neither shifted nor mirrored"),
-    ("flip", bool, "pictures are not mirrored: left and right differ"),
-    ("features", str, "train on features of this frozen pretrained network of timm: tf_efficientnet_lite0, ..."),
-    ("features_size", int, "height and width at which that network sees the pictures"),
-    ("mirrored", bool, "with features: those of the mirrored pictures too"),
-    ("confirmed", str, "a table path,label of pictures you have checked; all other labels may be wrong as they are"),
-    ("max_prob", float, "the reference code's clamp on probabilities, such as 0.999 (docs/quirks.md)"),
-    ("threads", int, "of torch on the CPU; 0 leaves torch's own choice"),
-    ("device", str, ", ".join(DEVICES)),
-    ("precision", str, ", ".join(PRECISIONS)),
-    ("derivative", str, f"how the meta gradient is taken: {', '.join(DERIVATIVES)}"),
-    ("save_memory", bool, "half the memory of a GDW step"),
-    ("channels_last", bool, "memory layout of convolutional networks"),
-    ("capture", bool, "record one step and replay it"),
-    ("compile", bool, "the network through torch.compile"),
-)
 PLUGIN = "a module, or a .py file, that registers methods of your own (gdw.methods.register); give it again for more"
 
-NO_SCORE = "that needs more confirmed pictures than the clean set and the validation set take"
 STOPPED = 130  # exit status after Ctrl-C, as shells have it
 AT_ONCE = "train up to so many seeds in one vectorised step if the method and the model support it (default: 1)"
 
@@ -102,20 +63,22 @@ def run_command(options: argparse.Namespace) -> int:
     if options.checkpoint and options.seeds_at_once > 1:
         raise ValueError("--checkpoint saves runs one by one: leave out --seeds-at-once")
     experiments = experiments_of(options)
-    with RunRecords(options.json) as records:
+    with opened(options.json) as keep:
         dataset = _dataset(experiments[0])  # read once for all runs
-        histories = [history for e in experiments if (history := records.finished(e, dataset.class_names))]
-        left = [e for e in experiments if not records.finished(e, dataset.class_names)]
+        kept = finished(experiments, options.json)
+        histories = [history_of(record, dataset.class_names) for record in kept if record]
+        left = [experiment for experiment, record in zip(experiments, kept, strict=True) if record is None]
         try:
             with _stop_between_batches() as asked:
                 for group in sweep.grouped(left, options.seeds_at_once):
                     done = _run_with_progress(group, dataset, options, asked)
                     histories += done
-                    records.add(done)
+                    for history in done:
+                        keep(history)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_stopped(options, len(histories), len(experiments))) from None
-    order = {sweep.key(e.config()): place for place, e in enumerate(experiments)}
-    histories.sort(key=lambda history: order.get(sweep.key(history.config), 0))
+    order = {(e.method, e.seed): place for place, e in enumerate(experiments)}
+    histories.sort(key=lambda history: order[history.method, history.seed])
     print(_scenario(experiments[0], histories[0]))
     if any(not h.error for h in histories):
         print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))
@@ -123,7 +86,7 @@ def run_command(options: argparse.Namespace) -> int:
             print(f"caution: {sentence}")
         if all(math.isnan(h.accuracy) for h in histories if not h.error):
             held = experiments[0].meta_per_class + experiments[0].validation_per_class
-            print(f"no test score: {NO_SCORE}, here {held} of each class")
+            print(f"no test score: {NO_SCORE}; those sets take {held} of each class")
     return 1 if any(h.error for h in histories) else 0
 
 
@@ -160,7 +123,7 @@ def _stop_between_batches() -> Iterator[Event]:
 
 def experiments_of(options: argparse.Namespace) -> list[Experiment]:
     """The experiments that the options name. Seeds are the outer loop: if it stops early, what is done is paired."""
-    given = {name: getattr(options, name) for name, *_ in OPTIONS if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
     if "noise" in given:
         given["noise"] = parse_field("noise", given["noise"])
     if options.seeds < 1:
@@ -181,7 +144,7 @@ def sweep_command(options: argparse.Namespace) -> int:
             sweep.executor_for(options.dask, options.workers) as executor,
             tqdm(total=len(experiments), unit="run") as bar,
         ):
-            bar.update(sweep.count_done(experiments, options.json))
+            bar.update(_count(finished(experiments, options.json)))
             runs = sweep.resume(
                 experiments, options.json, executor, options.workers, seeds_at_once=options.seeds_at_once
             )
@@ -192,17 +155,20 @@ def sweep_command(options: argparse.Namespace) -> int:
                         bar.write(f"gdw: {line['method']} seed {line['seed']} failed: {line['error']}", file=sys.stderr)
                     bar.update()
     except KeyboardInterrupt:
-        done = sweep.count_done(experiments, options.json)
+        done = _count(finished(experiments, options.json))
         raise KeyboardInterrupt(
             f"stopped: {options.json} has {done} of {len(experiments)} runs; the same command continues with the rest"
         ) from None
-    wanted = {sweep.key(e.config()) for e in experiments}
-    runs = table([r for r in sweep.read(options.json) if sweep.key(r["config"]) in wanted])
+    runs = table([record for record in finished(experiments, options.json) if record])
     print("mean test accuracy in %, last five epochs")
     print(means(runs).to_string(float_format=lambda value: f"{value:.1f}"))
     if runs["accuracy"].isna().any():
         print(f"no test score where it says NaN: {NO_SCORE}")
     return 1 if failed else 0
+
+
+def _count(records: list[dict | None]) -> int:
+    return sum(record is not None for record in records)
 
 
 def audit_command(options: argparse.Namespace) -> int:
@@ -283,7 +249,7 @@ def _scenario(experiment: Experiment, history: History) -> str:
     if experiment.confirmed is None:
         wrong = f"{100 * history.wrong_label_rate:.1f} % of {labels} wrong, imbalance {experiment.imbalance:g}"
     else:
-        wrong = f"nobody knows which of {labels} are wrong, and all scores are of confirmed pictures"
+        wrong = f"nobody knows which of {labels} are wrong; a score is of a test folder or of pictures drawn at random"
     return (
         f"{experiment.dataset} ({classes}): {scenario_name(experiment.config())}, {wrong}; test accuracy in %, mean of "
         "the last five epochs; differences paired by seed, with 95 % intervals"
@@ -311,7 +277,7 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     running = commands.add_parser("run", help="train methods side by side and compare them")
     running.set_defaults(command=run_command)
-    add_experiment_options(running, OPTIONS)
+    add_experiment_options(running)
     running.add_argument("--method", action="append", help="a name from `gdw methods`; give it again for more")
     running.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds (default: 1)")
     running.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them (default: 0)")
@@ -340,16 +306,15 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_experiment_options(parser: argparse.ArgumentParser, options: Iterable[tuple]) -> None:
-    """``--name VALUE`` for every field, ``--name`` or ``--no-name`` for a switch; the preset fills in the rest."""
-    on = {field.name for field in fields(Experiment) if field.default is True}
-    for name, kind, text in options:
-        flag = name.replace("_", "-")
-        if kind is bool:
-            flag, action = (f"--no-{flag}", "store_false") if name in on else (f"--{flag}", "store_true")
-            parser.add_argument(flag, dest=name, action=action, default=None, help=text)
+def add_experiment_options(parser: argparse.ArgumentParser, names: Iterable[str] = tuple(FIELDS)) -> None:
+    """``--name VALUE`` for these fields, ``--name`` or ``--no-name`` for a switch; the preset fills in the rest."""
+    for name in names:
+        field, flag = FIELDS[name], name.replace("_", "-")
+        if kind_of(field) is bool:
+            flag, action = (f"--no-{flag}", "store_false") if field.default else (f"--{flag}", "store_true")
+            parser.add_argument(flag, dest=name, action=action, default=None, help=field.metadata["help"])
         else:
-            parser.add_argument(f"--{flag}", type=kind, metavar=flag.upper(), help=text)
+            parser.add_argument(f"--{flag}", type=kind_of(field), metavar=flag.upper(), help=field.metadata["help"])
 
 
 if __name__ == "__main__":

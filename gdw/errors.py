@@ -1,4 +1,8 @@
-"""Error messages that help: what was wrong, what is wanted, what was given. Raised before any work is done."""
+"""Error messages that help: what was wrong, what is wanted, what was given. Raised before any work is done.
+
+An exception of this package is made from its message alone, and whatever else it holds is an attribute that may be
+missing: this is how Python makes it again in another process.
+"""
 
 import math
 from collections.abc import Iterable

@@ -5,13 +5,17 @@ import math
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 PROBE_BYTES = 65_536  # written on trial before any work: a full disk may still take a few bytes
+TEMPORARY = ".partial"  # ending of a file that is being written
+BEGINNING = 512  # bytes of a file in which its damage shows
+LFS_POINTER = b"version https://git-lfs"
+PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -71,6 +75,24 @@ def parse_json(text: str, name: str) -> object:
         raise ValueError(f"{name} cannot be read as JSON: {str(error).split(';')[0]}") from None
 
 
+def damage(path: Path) -> str | None:
+    """Why a file is not what it should be, and what to do, in a few words; None if its beginning looks right.
+
+    Only an ordinary file is opened: a pipe would block.
+    """
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        beginning = stream.read(BEGINNING)
+    if not beginning:
+        return "the file is empty; download it again"
+    if beginning.startswith(LFS_POINTER):
+        return "the file is a Git LFS pointer, not the data; fetch the data with 'git lfs pull'"
+    if beginning.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(PAGES):
+        return "the file is a web page, not the data; download the file itself"
+    return None
+
+
 def finite(value: object) -> object:
     """The same JSON value with null for each number that JSON does not know: NaN and the infinities."""
     if isinstance(value, dict):
@@ -80,10 +102,13 @@ def finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write(path: str | Path, content: str | bytes) -> None:
+def write(path: str | Path, content: str | bytes | Callable[[Path], object]) -> None:
     """Write a file all at once: whatever happens meanwhile, it holds its old content or its new content.
 
     The content goes to a temporary file in the same folder, to the disk, and then takes the file's place.
+
+    Args:
+        content: text, bytes, or a function that writes them to the path that it is given.
 
     Raises:
         OSError: it cannot be written; the message names it, and its old content is still there.
@@ -91,7 +116,7 @@ def write(path: str | Path, content: str | bytes) -> None:
     path = Path(path)
     refuse_read_only(path)
     with _named(path, "cannot be written"):
-        temporary = _temporary(path, content.encode("utf-8") if isinstance(content, str) else content)
+        temporary = _temporary(path, content)
         try:
             temporary.replace(path)
         except BaseException:
@@ -153,13 +178,16 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _temporary(path: Path, content: bytes) -> Path:
+def _temporary(path: Path, content: str | bytes | Callable[[Path], object]) -> Path:
     """A new file in the folder of ``path``, its content on the disk; nothing is left where that fails."""
-    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
+            if not callable(content):
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        if callable(content):  # with the file closed: Windows lets only one program write to it
+            content(temporary)
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         if path.exists():
             temporary.chmod(stat.S_IMODE(path.stat().st_mode))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 from torch.utils.checkpoint import checkpoint
 
 CLASSES = 4
@@ -158,3 +159,191 @@ class Returning(TwoLayers):
 
     def forward(self, x):
         return self.pack(super().forward(x))
+
+
+class UnderTwoNames(TwoLayers):
+    """The layer between is registered twice; or not, which is the same network."""
+
+    def __init__(self, layer, twice=True):
+        super().__init__()
+        self.middle = layer()
+        if twice:
+            self.again = self.middle
+
+    def between(self, x):
+        return self.middle(x).tanh()
+
+
+class Heads(TwoLayers):
+    """A list that holds one layer twice, both times used."""
+
+    def __init__(self, twice=True):
+        super().__init__()
+        self.heads = nn.ModuleList([self.middle, self.middle] if twice else [])
+        self.twice = twice
+
+    def between(self, x):
+        return sum(head(x) for head in (self.heads if self.twice else [self.middle] * 2)).tanh()
+
+
+class Wrapper(nn.Module):
+    """What training frameworks do: the network inside, a part of it under a name of its own, attributes passed on."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.backbone = module.inner
+        self.module = module
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.module, name)
+
+    def forward(self, x):
+        return self.module(x)
+
+
+class Adapted(TwoLayers):
+    """A frozen layer and a small trained one beside it (LoRA); the frozen one keeps its old name too."""
+
+    def __init__(self, twice=True):
+        super().__init__()
+        self.down, self.up = nn.Linear(8, 2, bias=False), nn.Linear(2, 8, bias=False)
+        self.middle.requires_grad_(False)
+        if twice:
+            self.adapters = nn.ModuleDict({"base": self.middle, "down": self.down})
+
+    def between(self, x):
+        return (self.middle(x) + self.up(self.down(x))).tanh()
+
+
+class OneParameterTwice(TwoLayers):
+    """A parameter and a buffer, each registered in two modules."""
+
+    def __init__(self, twice=True):
+        super().__init__()
+        self.register_buffer("scale", torch.linspace(0.5, 1.5, 8))
+        self.twice = twice
+        if twice:
+            self.shared = self.middle.weight
+            self.out.register_buffer("scale", self.scale)
+
+    def between(self, x):
+        weight, scale = (self.shared, self.out.scale) if self.twice else (self.middle.weight, self.scale)
+        return functional.linear(self.middle(x).tanh(), weight) * scale
+
+
+class Symmetric(nn.Module):
+    def forward(self, weight):
+        return weight + weight.mT
+
+
+def symmetric():
+    layer = nn.Linear(8, 8)
+    parametrize.register_parametrization(layer, "weight", Symmetric())
+    return layer
+
+
+class InAList(TwoLayers):
+    """A parameter reached past its module, from a plain list."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = [self.middle.weight]
+
+    def between(self, x):
+        return functional.linear(x, self.kept[0]).tanh()
+
+
+class Tanh(torch.autograd.Function):
+    """The hyperbolic tangent by hand. Subclasses get one thing wrong each."""
+
+    @staticmethod
+    def forward(x):
+        return x.tanh()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(output)
+        ctx.save_for_forward(output)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * (1 - ctx.saved_tensors[0] ** 2)
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        return tangent * (1 - ctx.saved_tensors[0] ** 2)
+
+
+class HidesAll(Tanh):
+    jvp = torch.autograd.Function.jvp
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.data * (1 - ctx.saved_tensors[0] ** 2)
+
+
+class HidesHalf(Tanh):
+    jvp = torch.autograd.Function.jvp
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return Tanh.backward(ctx, gradient / 2 + gradient.detach() / 2)
+
+
+class ByNumpy(Tanh):
+    jvp = torch.autograd.Function.jvp
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return torch.from_numpy(gradient.detach().numpy() * (1 - ctx.saved_tensors[0].detach().numpy() ** 2))
+
+
+class Once(Tanh):
+    jvp = torch.autograd.Function.jvp
+    backward = staticmethod(torch.autograd.function.once_differentiable(Tanh.backward))
+
+
+class WrongTangent(Tanh):
+    @staticmethod
+    def jvp(ctx, tangent):
+        return tangent
+
+
+class StraightThrough(Tanh):
+    """On purpose: what goes back passes unchanged, as through a rounding."""
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.clone()
+
+
+class ByHand(TwoLayers):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def between(self, x):
+        return self.function.apply(self.middle(x))
+
+
+class ClippedGradient(TwoLayers):
+    """A hook clips what goes back: no longer linear in what was sent."""
+
+    def between(self, x):
+        x = super().between(x)
+        if x.requires_grad:
+            x.register_hook(lambda gradient: gradient.clamp(-1e-3, 1e-3))
+        return x
+
+
+class ScaledGradient(TwoLayers):
+    """A hook on a tensor halves what goes back."""
+
+    def between(self, x):
+        x = super().between(x)
+        if x.requires_grad:
+            x.register_hook(lambda gradient: gradient / 2)
+        return x

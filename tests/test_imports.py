@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from tools.wings import PICTURE, ROOT, WINGS, files, imports, svg, wing
+from tools.wings import HIDDEN, PICTURE, ROOT, WINGS, files, imports, svg, wing
 
 LATE = ("PIL", "cleanlab", "matplotlib", "pandas", "scipy", "sklearn", "timm", "torchvision")  # imported when used
 FOREIGN = ("matplotlib", "ipywidgets", "IPython", "anywidget", "gdw_notebooks")  # what the method's side never imports
@@ -40,7 +40,7 @@ def test_the_picture_of_the_wings_shows_the_imports_of_today():
 def test_each_wing_has_tests_of_its_own_name():
     for name in WINGS:
         folder = ROOT / "tests" / name.rpartition(".")[2]
-        bottom = name in ("gdw", "gdw.errors", "gdw.files") or name.endswith("__main__")
+        bottom = name in HIDDEN or name.endswith("__main__")
         assert bottom or any(folder.glob("test_*.py")), name
 
 

@@ -16,6 +16,9 @@ PICTURE = ROOT / "docs" / "wings.svg"
 WINGS = {
     "gdw.errors": "error messages",
     "gdw.files": "files read and written safely",
+    "gdw.cache": "results kept on disk",
+    "gdw.frozen": "values that cannot be changed",
+    "gdw.private": "torch's private names",
     "gdw.data": "pictures and labels, noise, splits, batches",
     "gdw.networks": "classifiers, the weight network V",
     "gdw.gradients": "class-level flows, the meta gradient, Step",
@@ -33,7 +36,8 @@ WINGS = {
     "gdw_notebooks.course": "commands for the course",
     "gdw_notebooks.__main__": "gdw-course",
 }
-HIDDEN = ("gdw.errors", "gdw.files", "gdw")  # everybody uses the messages; the public names only pass on
+# everybody uses the messages; the public names only pass on
+HIDDEN = ("gdw.errors", "gdw.files", "gdw.cache", "gdw.frozen", "gdw.private", "gdw")
 
 BOX_WIDTH, BOX_HEIGHT, GAP, MARGIN, COLUMN = 270, 46, 26, 16, 400  # in pixels
 METHOD_COLOR, COURSE_COLOR = "#dbe9f6", "#fbe6d4"

@@ -7,9 +7,9 @@ from statistics import median
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
+
+from gdw.private import TorchDispatchMode, tree_leaves
 
 Action = Callable[[], object]
 WARM_UP = 2  # rounds that are not counted

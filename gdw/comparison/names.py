@@ -4,21 +4,20 @@ import hashlib
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.human_labels import parse
 from gdw.methods import METHODS
-from gdw.training.engine import ENGINE_FIELDS
-from gdw.training.experiment import OWN, Experiment, from_config
-from gdw.training.plan import Plan
+from gdw.training.experiment import ENGINE, FROM_PRESET, OWN, from_config
+from gdw.training.fields import FIELDS, PART_OF
 from gdw.training.presets import preset_for
 
 DIGEST = 6  # hexadecimal digits of it that a name shows
-_DEFAULTS = {field.name: field.default for field in fields(Experiment)}
-_RECIPE = {field.name for field in fields(Plan)} - {"seed"} | {"precision"}  # how a method trains, besides its settings
-_NO_DATA = _RECIPE | {"method", "settings", "seed", OWN, *ENGINE_FIELDS}
+_DEFAULTS = {name: None if name in FROM_PRESET else field.default for name, field in FIELDS.items()}
+_NETWORK = {"model", "augment", "flip"}  # of the recipe: what all methods of a scenario share
+_RECIPE = {name for name in FIELDS if PART_OF[name] == "recipe"} - _NETWORK | {"precision", "derivative"}
+_NO_DATA = _RECIPE | {"method", "settings", "seed", OWN, *ENGINE}
 
 
 def scenario_name(config: Mapping) -> str:
@@ -97,6 +96,8 @@ def _data(config: Mapping) -> dict[str, object]:
         found |= {"imbalance_kind": None}
     if given["confirmed"]:
         found |= {"confirmed": Path(given["confirmed"]).name, "confirmed path": _digest(given["confirmed"])}
+    if given["content"]:  # then it does not count where the files were
+        found |= {"dataset": None, "path": None, "confirmed path": None}
     return found | {f"own {kind}": name for kind, name in given.get(OWN, {}).items() if kind != "method"}
 
 

@@ -14,13 +14,13 @@ from threading import Thread, current_thread, main_thread
 
 import torch
 
-from gdw import files
 from gdw.comparison.reach import plugins_for, without_main
+from gdw.comparison.records import finished, opened
 from gdw.data.dataset import Dataset
 from gdw.methods.plugins import load_plugins
-from gdw.training.experiment import OWN, Experiment, from_config
-from gdw.training.history import SCORE_EPOCHS, History
-from gdw.training.inputs import confirmed_digest, dataset_of, source_of
+from gdw.training.experiment import Experiment, from_config
+from gdw.training.history import History
+from gdw.training.inputs import dataset_of, source_of
 from gdw.training.loop import TrainingDiverged
 from gdw.training.many import run_seeds, supports_many_seeds
 from gdw.training.run import run
@@ -204,15 +204,15 @@ def _run_one(config: dict) -> dict:
     return history.to_record()
 
 
-_DATASETS: dict[tuple, Dataset] = {}
+_LAST: list[tuple[tuple, Dataset]] = []  # the data set that this process read last, and what it was read for
 
 
 def _dataset(experiment: Experiment) -> Dataset:
-    """Decoded once per worker process; nobody writes to it."""
-    source = source_of(experiment)
-    if source not in _DATASETS:
-        _DATASETS[source] = dataset_of(experiment)
-    return _DATASETS[source]
+    """Decoded once per worker process while the files stay the same; nobody writes to it."""
+    source = (*source_of(experiment), experiment.identified().content)
+    if not _LAST or _LAST[0][0] != source:
+        _LAST[:] = [(source, dataset_of(experiment))]
+    return _LAST[0][1]
 
 
 def _begin_worker(end: connection.Connection) -> None:
@@ -227,48 +227,6 @@ def _end_with_parent(end: connection.Connection) -> None:
     os._exit(1)
 
 
-_NOT_MADE = ("seconds", "date", "seeds_at_once")  # of the metadata: they have a place of their own
-
-
-def record(history: History) -> dict:
-    """One run in one line of JSON; accuracies in percent, each number the mean of the last five epochs."""
-    at_once = history.metadata.get("seeds_at_once")  # its seconds are then a share of a common time
-    return {
-        "method": history.method,
-        "seed": history.seed,
-        "config": history.config,
-        "engine": history.metadata.get("engine"),
-        "code": None if OWN in history.config else from_config(history.config).code,
-        "accuracy": _finite(history.accuracy),
-        "worst_class": _finite(history.worst_class),
-        "validation_accuracy": _finite(history.validation_accuracy if len(history) else float("nan")),
-        "auroc": _finite(float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan")),
-        "wrong_label_rate": _finite(history.wrong_label_rate),
-        "seconds": history.metadata.get("seconds"),
-        **({"seeds_at_once": at_once} if at_once else {}),
-        "date": history.metadata.get("date"),
-        "training_images": sum(history.class_counts),
-        "made": {name: value for name, value in history.metadata.items() if name not in _NOT_MADE},
-        "error": history.error,
-    }
-
-
-def record_or_reason(history: History) -> dict:
-    """``record``, as values that JSON knows; where it cannot be made, a record that says so: it costs no other run."""
-    try:
-        line = files.finite(record(history))
-        json.dumps(line)
-        return line
-    except Exception as error:  # a user's method or data may put anything into a History
-        reason = f"its record cannot be written: {type(error).__name__}: {error}"
-        config = json.loads(json.dumps(files.finite(history.config), default=str))
-        return {"method": str(config.get("method")), "seed": config.get("seed"), "config": config, "error": reason}
-
-
-def _finite(value: float) -> float | None:
-    return value if value == value else None
-
-
 def resume(
     experiments: Sequence[Experiment],
     path: str | Path,
@@ -280,8 +238,7 @@ def resume(
     """Run what ``path`` does not hold yet; each finished run is a line on disk before the next one takes its place.
 
     Args:
-        path: JSON Lines, one ``record`` each, in the order in which they finished. Existing lines stay. A last line
-            cut off by a kill is moved to ``FILE.torn``, and its run is repeated; a failed run is tried again.
+        path: a file of runs (records.py); a failed run is tried again.
         on_done: called with each History before its line is written: what it saves exists before the line does.
         seeds_at_once: as for ``run_all``; seeds trained at once are on disk together, before the next group starts.
 
@@ -289,110 +246,13 @@ def resume(
         The record of each run as it finishes. One that cannot be written says so in its ``error``.
 
     Raises:
-        ValueError: the file holds something else (it is not touched then), or another sweep is writing to it.
-        OSError: the file cannot be written; the records before are still there.
+        ValueError, OSError: as :func:`gdw.comparison.records.opened` does.
     """
-    path = Path(path)
-    files.check_writable(path)
-    with files.sole_writer(path):
-        records = read(path)  # refuses a file that is not a sweep's, before anything is written
-        _set_torn_line_aside(path)
-        done = {key(r["config"]): r for r in records if r["error"] is None}
-        left = [e for e in experiments if not _is_done(e, done)]
+    with opened(path) as keep:
+        found = finished(experiments, path)
+        left = [experiment for experiment, record in zip(experiments, found, strict=True) if record is None]
         for history in run_all(left, executor, workers, on_done, seeds_at_once):
-            line = record_or_reason(history)
-            _append(path, json.dumps(line, allow_nan=False))
-            yield line
-
-
-def count_done(experiments: Sequence[Experiment], path: str | Path) -> int:
-    """How many of them the file holds without an error."""
-    done = {key(r["config"]): r for r in read(path) if r["error"] is None}
-    return sum(_is_done(e, done) for e in experiments)
-
-
-def _is_done(experiment: Experiment, done: dict[str, dict]) -> bool:
-    record = done.get(key(experiment.config()))
-    return record is not None and same_table(record, experiment)
-
-
-def same_table(record: dict, experiment: Experiment) -> bool:
-    """Whether the run had the confirmed pictures that the experiment's table holds now."""
-    if experiment.confirmed is None:
-        return True
-    made = record.get("made")
-    return isinstance(made, dict) and made.get("confirmed") == confirmed_digest(experiment)
-
-
-def read(path: str | Path) -> list[dict]:
-    """The records of a sweep, the last one of each run; a torn last line is left out.
-
-    Raises:
-        ValueError: the file is not a sweep's: a line is not a record of a run. The message gives its number.
-        OSError: the file cannot be read.
-    """
-    if not Path(path).exists():
-        return []
-    *lines, torn = files.read_text(path).split("\n")
-    records: dict[str, dict] = {}
-    for number, line in enumerate(lines, start=1):
-        entry = _entry(line)
-        if entry is None:
-            raise ValueError(f"{path} is not a file of a sweep: line {number} is no record of a run: {line[:60]!r}")
-        records[key(entry["config"])] = entry
-    if torn[: len(LINE_START)] != LINE_START[: len(torn)]:
-        raise ValueError(f"{path} is not a file of a sweep: it ends with {torn[:60]!r}")
-    return list(records.values())
-
-
-def is_record(entry: object) -> bool:
-    """Whether it is a run's record."""
-    kinds = {"method": str, "config": dict, "error": (str, type(None))}
-    return isinstance(entry, dict) and all(n in entry and isinstance(entry[n], kind) for n, kind in kinds.items())
-
-
-def _entry(line: str) -> dict | None:
-    """The record in this line; None where it is none."""
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return entry if is_record(entry) else None
-
-
-LINE_START = '{"method": "'  # of every record: what is left of a torn line begins so too
-
-
-def _set_torn_line_aside(path: Path) -> None:
-    """What a kill left half-written goes to the end of ``FILE.torn``: nothing is deleted."""
-    content = path.read_bytes() if path.exists() else b""
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        _append(files.beside(path, ".torn"), content[whole:].decode("utf-8"))
-        with path.open("r+b") as file:
-            file.truncate(whole)
-
-
-def _append(path: Path, line: str) -> None:
-    """One more line, on the disk when this returns; where that fails, the file is as it was before."""
-    with path.open("ab", buffering=0) as file:  # a buffer would be written once more when the file is closed
-        before, left = file.tell(), memoryview(line.encode("utf-8") + b"\n")
-        try:
-            while left:
-                left = left[file.write(left) :]
-            os.fsync(file.fileno())
-        except OSError as error:
-            with suppress(OSError):
-                os.truncate(path, before)
-            kept = "the records before are still there"
-            raise OSError(f"{path} cannot be written: {error.strerror or error}; {kept}") from error
-
-
-def key(config: dict) -> str:
-    """What makes two runs the same: the science of a config, of this version or an earlier one."""
-    with suppress(ValueError, TypeError):  # a run on objects that were passed in equals no other run
-        config = from_config(config).config()
-    return json.dumps(files.finite(config), sort_keys=True)
+            yield keep(history)
 
 
 @contextmanager

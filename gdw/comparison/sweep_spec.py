@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import fields
 from itertools import product
 from pathlib import Path
 
@@ -10,11 +9,11 @@ from gdw import files
 from gdw.errors import unknown, whole_number
 from gdw.methods import method_class
 from gdw.training.experiment import Experiment
+from gdw.training.fields import FIELDS, PART_OF
 
-SCENARIO_FIELDS = ("noise", "rate", "imbalance", "imbalance_kind", "meta_per_class")
+SCENARIO_FIELDS = tuple(name for name in FIELDS if PART_OF[name] == "data")
 OWN_KEYS = ("methods", "scenarios", "seeds", "settings", "plans")
-PLAN_FIELDS = ("lr", "weight_decay", "momentum", "epochs", "batch_size")
-COMMON_FIELDS = tuple(field.name for field in fields(Experiment) if field.name not in ("method", "seed", "settings"))
+PLAN_FIELDS = tuple(name for name in FIELDS if PART_OF[name] == "recipe")
 
 
 def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str] | None = None) -> list[Experiment]:
@@ -59,7 +58,7 @@ def experiments_of(
     spec: dict, seeds: int | None = None, methods: Sequence[str] | None = None
 ) -> list[Experiment]:
     """As ``load_spec``, from the parsed file."""
-    _check_names("key of a sweep", spec, [*COMMON_FIELDS, *OWN_KEYS])
+    _check_names("key of a sweep", spec, [*FIELDS, *OWN_KEYS])
     common = {name: value for name, value in spec.items() if name not in OWN_KEYS}
     settings = _table("settings", spec.get("settings", {}))
     plans = _table("plans", spec.get("plans", {}))

@@ -4,9 +4,9 @@ from gdw.data.batches import index_batches
 from gdw.data.corruption import class_counts, corrupt_labels, transition_matrix, wrong_label_rate
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import DATASETS, load_dataset
+from gdw.data.folder import load_table
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
-from gdw.data.table import load_table
 from gdw.data.task import Split, Task, make_task
 
 __all__ = [

@@ -1,14 +1,21 @@
-"""Which images go into which batch: shuffled passes without an end."""
+"""Batches: which images go into which one, in shuffled passes without an end, and how they get to the device.
+
+Images too many for the device stay in the host's memory; workers gather their batches ahead of time.
+"""
 
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+SHARE = 0.5  # of the device's free memory that pictures may take: the rest is for the model and its graph
+WORKERS = 2  # processes that gather batches for a GPU; copying is quick, so two keep it busy
 
 
 def index_batches(
-    count: int, batch_size: int, generator: torch.Generator, device: torch.device | str | None = None
+    count: int, batch_size: int, generator: torch.Generator, device: torch.device | str = "cpu"
 ) -> "IndexBatches":
     """Endless batches of indices; each pass over ``0 ... count - 1`` is shuffled again.
 
@@ -18,8 +25,8 @@ def index_batches(
     Args:
         count: images to draw from.
         batch_size: images in each batch, at least 1 and at most ``count``.
-        generator: orders the passes.
-        device: where the indices lie, moved there once a pass; by default where the generator draws.
+        generator: orders the passes; on the CPU, so that the order is the same on every device.
+        device: where the indices are wanted; they are moved there once a pass.
 
     Raises:
         ValueError: for a batch larger than the data, at the call and not at the first batch.
@@ -28,7 +35,7 @@ def index_batches(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if batch_size > count:
         raise ValueError(f"batch_size {batch_size} is larger than the data: only {count} images to draw from")
-    return IndexBatches(count, batch_size, generator, device or generator.device)
+    return IndexBatches(count, batch_size, generator, device)
 
 
 class IndexBatches(Iterator[Int[Tensor, "batch"]]):
@@ -58,5 +65,45 @@ class IndexBatches(Iterator[Int[Tensor, "batch"]]):
         self._next = within if within else self.in_a_pass
 
     def _begin_pass(self) -> None:
-        order = torch.randperm(self.count, generator=self.generator, device=self.generator.device).to(self.device)
+        order = torch.randperm(self.count, generator=self.generator).to(self.device)
         self._batches, self._next = order[: self.in_a_pass * self.batch_size].split(self.batch_size), 0
+
+
+def fits_in_memory(size: int, device: torch.device) -> bool:
+    """Whether pictures of this many bytes may go to the device. The CPU's memory is the host's own."""
+    return device.type != "cuda" or size <= SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def fetched(
+    images: UInt8[Tensor, "images *shape"],
+    indices: Iterator[Int[Tensor, "batch"]],
+    device: torch.device,
+    workers: int | None = None,
+) -> Iterator[tuple[Int[Tensor, "batch"], UInt8[Tensor, "batch *shape"]]]:
+    """Each batch of indices with its pictures, on the device, in the order of the indices.
+
+    Pictures were decoded when the data set was read; a worker only copies. For a GPU the batch is in pinned memory
+    and goes over while the GPU computes.
+
+    Args:
+        images: in the host's memory.
+        indices: on the CPU; one beyond the last picture gives the last (its place is taken by another's).
+        device: where the batches are wanted.
+        workers: processes; by default two for a GPU, and none (gathered when asked for) for the CPU.
+    """
+    on_gpu = device.type == "cuda"
+    loader = DataLoader(
+        _Gathered(images), sampler=indices, batch_size=None, pin_memory=on_gpu,
+        num_workers=workers if workers is not None else WORKERS if on_gpu else 0,
+        generator=torch.Generator(),  # the loader's own seed: else it would be drawn from the process's random state
+    )  # fmt: skip
+    for chosen, batch in loader:
+        yield chosen.to(device, non_blocking=True), batch.to(device, non_blocking=True)
+
+
+class _Gathered(Dataset):
+    def __init__(self, images: Tensor):
+        self.images = images
+
+    def __getitem__(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        return chosen, self.images[chosen.clamp(max=len(self.images) - 1)]

@@ -1,7 +1,7 @@
-"""Confirmed pictures: those whose label a person has checked, from a table or a dictionary."""
+"""Confirmed pictures: those whose label a person has checked, and how each of them was chosen to be checked."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gdw import files
@@ -11,15 +11,64 @@ from gdw.data.label_table import Table, class_numbers, match, read_table
 from gdw.errors import unknown, whole_number
 
 CONFIRMED_COLUMNS = ("label", "confirmed", "confirmed_label")  # tried in this order
+CHOSEN_COLUMN = "chosen"
+RANDOM = "random"  # drawn at random from all pictures
+IN_CLASS = "random in class"  # drawn at random from the pictures that have its observed label
+SUSPECT = "suspect"  # looked at because its label was suspicious
+NOT_KNOWN = ""  # a table without the column, a dictionary
+NO_SCORE = (
+    f"it needs confirmed pictures that were drawn at random (their table says '{RANDOM}' or '{IN_CLASS}' in its column "
+    f"'{CHOSEN_COLUMN}') beyond those of the clean set and the validation set, or a folder 'test'; others would give "
+    "the score of a selection (docs/audit.md)"
+)
+
+
+@dataclass(frozen=True, eq=False)  # as a mapping, it equals one of the same labels
+class Confirmed(Mapping[int, int]):
+    """Place of a picture in its data set to its right class, as a mapping, and how the picture was chosen.
+
+    Only pictures that were drawn at random say something of the others: a score, or a share of wrong labels.
+
+    Attributes:
+        labels: place to class number.
+        chosen: place to ``"random"``, ``"random in class"``, ``"suspect"``, or anything else; where a place is
+            missing, it is not known.
+    """
+
+    labels: Mapping[int, int] = field(default_factory=dict)
+    chosen: Mapping[int, str] = field(default_factory=dict)
+
+    def __getitem__(self, place: int) -> int:
+        return self.labels[place]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def drawn(self, *ways: str) -> list[int]:
+        """The places of the pictures that were chosen in one of these ways; by default, of all drawn at random."""
+        return [place for place in self.labels if self.chosen.get(place) in (ways or (RANDOM, IN_CLASS))]
+
+
+def stronger(one: str, other: str) -> str:
+    """How a picture was chosen that was chosen twice: one that is part of a random sample stays part of it."""
+    return next((way for way in (RANDOM, IN_CLASS) if way in (one, other)), one or other)
+
+
+def as_confirmed(given: Mapping[int, int]) -> Confirmed:
+    """The same labels; of a plain mapping nobody knows how its pictures were chosen."""
+    return given if isinstance(given, Confirmed) else Confirmed(dict(given))
 
 
 def read_confirmed(
     path: Path, paths: Sequence[str], class_names: Sequence[str], others: Sequence[str] = ()
-) -> dict[int, int]:
-    """The confirmed label of each picture that a person looked at: place in ``paths`` to class number.
+) -> Confirmed:
+    """The confirmed label of each picture that a person looked at, and how it was chosen.
 
     Args:
-        path: CSV or TSV with the columns ``path,label``.
+        path: CSV or TSV with the columns ``path,label``, and ``chosen`` where it is known.
         paths: of all pictures whose labels are in question.
         class_names: in the order of their numbers.
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
@@ -30,16 +79,21 @@ def read_confirmed(
     """
     path = Path(path)
     if _only_names(path):
-        return {}
+        return Confirmed()
     table = read_table(path)
     columns = {name.lower(): name for name in table.columns}
     named = next((columns[name] for name in CONFIRMED_COLUMNS if name in columns), None)
-    words = table.columns[named or chosen_column(table.columns, None, path)]
-    table = _without_repeats(table, words)
-    words = table.columns["label"]
-    chosen = match(table, paths, {name: place for place, name in enumerate(others)})
-    numbers = class_numbers(words, class_names, path)
-    return {place: numbers[row] for place, row in enumerate(chosen) if row is not None}
+    ways = table.columns.get(columns.get(CHOSEN_COLUMN), [NOT_KNOWN] * len(table.paths))
+    others_of_it = {name: words for name, words in table.columns.items() if name != columns.get(CHOSEN_COLUMN)}
+    words = table.columns[named or chosen_column(others_of_it, None, path)]
+    table = _without_repeats(table, words, ways)
+    rows = match(table, paths, {name: place for place, name in enumerate(others)})
+    numbers = class_numbers(table.columns["label"], class_names, path)
+    rows = {place: row for place, row in enumerate(rows) if row is not None}
+    return Confirmed(
+        {place: numbers[row] for place, row in rows.items()},
+        {place: table.columns[CHOSEN_COLUMN][row] for place, row in rows.items()},
+    )
 
 
 def _only_names(path: Path) -> bool:
@@ -50,13 +104,14 @@ def _only_names(path: Path) -> bool:
     return len(rows) == 1 and "path" in rows[0].lower()
 
 
-def _without_repeats(table: Table, words: Sequence[str]) -> Table:
-    """Each picture once.
+def _without_repeats(table: Table, words: Sequence[str], ways: Sequence[str]) -> Table:
+    """Each picture once, with its label and how it was chosen; one that was drawn too is a drawn one.
 
     Raises:
         ValueError: a picture with two labels.
     """
     first: dict[str, int] = {}
+    ways = [way.lower() for way in ways]
     for row, written in enumerate(table.paths):
         name = "/".join(part for part in written.strip().replace("\\", "/").split("/") if part not in ("", "."))
         before = first.setdefault(name, row)
@@ -65,12 +120,14 @@ def _without_repeats(table: Table, words: Sequence[str]) -> Table:
                 f"{table.path}: {written} is confirmed twice, as {words[before]} in row {before + 1} and as "
                 f"{words[row]} in row {row + 1}"
             )
+        ways[before] = stronger(ways[before], ways[row])
     rows = list(first.values())
-    return replace(table, paths=[table.paths[row] for row in rows], columns={"label": [words[row] for row in rows]})
+    columns = {"label": [words[row] for row in rows], CHOSEN_COLUMN: [ways[row] for row in rows]}
+    return replace(table, paths=[table.paths[row] for row in rows], columns=columns)
 
 
-def confirmed_of(given: Mapping | Path | str | None, dataset: Dataset) -> dict[int, int]:
-    """Confirmed labels for a data set: place to class number.
+def confirmed_of(given: Mapping | Path | str | None, dataset: Dataset) -> Confirmed:
+    """Confirmed labels for a data set.
 
     Args:
         given: a table's path; or a mapping from a picture (its path, or its place in the data set) to a class (its
@@ -80,7 +137,7 @@ def confirmed_of(given: Mapping | Path | str | None, dataset: Dataset) -> dict[i
         ValueError: as ``read_confirmed`` does.
     """
     if given is None:
-        return {}
+        return Confirmed()
     paths = dataset.paths or ()
     if isinstance(given, (str, Path)):
         if not paths:
@@ -90,7 +147,9 @@ def confirmed_of(given: Mapping | Path | str | None, dataset: Dataset) -> dict[i
     if not isinstance(given, Mapping):
         raise ValueError(f"confirmed must be a table's path or a dictionary from pictures to classes, got {given!r}")
     places = {path: place for place, path in enumerate(paths)}
-    return {_place(picture, places, dataset): _number(label, dataset) for picture, label in given.items()}
+    found = {_place(picture, places, dataset): _number(label, dataset) for picture, label in given.items()}
+    chosen = {_place(picture, places, dataset): way for picture, way in as_confirmed(given).chosen.items()}
+    return Confirmed(found, chosen)
 
 
 def _place(picture: object, places: Mapping[str, int], dataset: Dataset) -> int:

@@ -1,16 +1,22 @@
 """What is done to a clean training set: wrong labels by a transition matrix, and too few images of some classes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from gdw.data.dataset import check_labels
 from gdw.errors import require_between, unknown
+from gdw.frozen import FrozenDict
 
-ROW_SUM_TOLERANCE = 1e-6  # how far a row of probabilities given by hand may be from 1
+ROW_SUM_TOLERANCE = 1e-4  # how far a row of probabilities may be from 1: as if written with four digits
 COUNT_TOLERANCE = 1e-6  # 500 * 0.02 must count as 10 images even where it comes out as 9.999...
+
+SPREAD = 0.1  # standard deviation of the instances' rates, as published
 
 Matrix = Float[Tensor, "classes classes"]
 
@@ -27,7 +33,7 @@ def _symmetric(rate: float, classes: int, generator: torch.Generator) -> Matrix:
 
 
 def _to_others(others: int, rate: float, classes: int, generator: torch.Generator) -> Matrix:
-    """Each class keeps ``1 - r``; ``others`` different classes, drawn for it, share r equally."""
+    """Each class keeps ``1 - r``; one or two other classes (``others``), drawn for it, share r equally."""
     if classes <= others:
         raise ValueError(f"flip noise to {others} other classes needs {others + 1} classes, got {classes}")
     matrix = (1 - rate) * torch.eye(classes, dtype=torch.float64)
@@ -35,16 +41,6 @@ def _to_others(others: int, rate: float, classes: int, generator: torch.Generato
         drawn = torch.randperm(classes - 1, generator=generator)[:others]
         matrix[true, drawn + (drawn >= true)] = rate / others  # skip the true class itself
     return matrix
-
-
-def _flip(rate: float, classes: int, generator: torch.Generator) -> Matrix:
-    """With probability r the one other class that was drawn for this class."""
-    return _to_others(1, rate, classes, generator)
-
-
-def _flip2(rate: float, classes: int, generator: torch.Generator) -> Matrix:
-    """With probability r / 2 each, one of two other classes that were drawn for this class."""
-    return _to_others(2, rate, classes, generator)
 
 
 def _pair(rate: float, classes: int, generator: torch.Generator) -> Matrix:
@@ -56,8 +52,8 @@ def _pair(rate: float, classes: int, generator: torch.Generator) -> Matrix:
 NOISES: dict[str, Callable[[float, int, torch.Generator], Matrix]] = {
     "uniform": _uniform,
     "symmetric": _symmetric,
-    "flip": _flip,
-    "flip2": _flip2,
+    "flip": partial(_to_others, 1),
+    "flip2": partial(_to_others, 2),
     "pair": _pair,
 }
 
@@ -122,6 +118,47 @@ def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int | Non
     return matrix / sums[:, None]
 
 
+def named_matrix(noise: Any) -> FrozenDict | None:
+    """A pandas table or a dictionary of rows, as rows and columns by name; None for anything without names.
+
+    Raises:
+        ValueError: rows and columns have other names; a row is not made of probabilities that sum to 1.
+    """
+    if hasattr(noise, "columns") and hasattr(noise, "index"):
+        noise = {row: dict(zip(noise.columns, values, strict=True))
+                 for row, values in zip(noise.index, noise.to_numpy().tolist(), strict=True)}  # fmt: skip
+    if not isinstance(noise, Mapping):
+        return None
+    if not all(isinstance(row, Mapping) for row in noise.values()):
+        raise ValueError("noise by name must be a row for each true class, and in it a number for each observed class")
+    rows = {str(true): {str(seen): value for seen, value in row.items()} for true, row in noise.items()}
+    for row in rows.values():
+        _check_names(row, rows)
+    checked_matrix([[row[name] for name in rows] for row in rows.values()], len(noise))
+    return FrozenDict({true: {seen: float(value) for seen, value in row.items()} for true, row in rows.items()})
+
+
+def in_class_order(noise: Any, class_names: Sequence[str]) -> Any:
+    """A matrix by name (:func:`named_matrix`) as nested lists in the order of the classes; anything else as it is.
+
+    Raises:
+        ValueError: its rows or columns do not have the classes' names.
+    """
+    named = None if isinstance(noise, str) else named_matrix(noise)
+    if named is None:
+        return noise
+    _check_names(named, class_names)
+    return [[named[true][seen] for seen in class_names] for true in class_names]
+
+
+def _check_names(found: Iterable[str], wanted: Iterable[str]) -> None:
+    found, wanted = list(found), list(wanted)
+    if sorted(found) != sorted(wanted):
+        raise ValueError(
+            f"the rows and columns of the noise matrix must be called {', '.join(wanted)}, got {', '.join(found)}"
+        )
+
+
 def corrupt_labels(
     labels: Int[Tensor, "images"], matrix: Matrix, generator: torch.Generator
 ) -> Int[Tensor, "images"]:
@@ -137,8 +174,7 @@ def corrupt_labels(
     """
     labels = torch.as_tensor(labels)
     matrix = _given_matrix(matrix)
-    if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < len(matrix)):
-        raise ValueError(f"labels must lie in 0 ... {len(matrix) - 1}, got {int(labels.min())} to {int(labels.max())}")
+    check_labels(labels, len(matrix), "labels")
     edges = matrix.cumsum(1)
     edges = edges / edges[:, -1:]  # ends at exactly 1, above every draw
     draws = torch.rand(len(labels), 1, generator=generator, dtype=matrix.dtype)
@@ -149,6 +185,70 @@ def _given_matrix(matrix: Matrix | Sequence[Sequence[float]]) -> Matrix:
     """Refused unless its rows are probabilities; a tensor's own numbers stay as they are."""
     checked = checked_matrix(matrix)
     return matrix if isinstance(matrix, Tensor) and matrix.is_floating_point() else checked
+
+
+def instance_rates(count: int, rate: float, generator: torch.Generator) -> Float[Tensor, "images"]:
+    """One probability of being mislabelled for each image: normal around ``rate``, cut to [0, 1].
+
+    Values outside are drawn again (a truncated normal), by the inverse of its distribution function.
+    """
+    require_between("rate", rate, 0, 1)
+    normal = torch.distributions.Normal(torch.tensor(rate, dtype=torch.float64), SPREAD)
+    low, high = normal.cdf(torch.tensor([0.0, 1.0], dtype=torch.float64))
+    draws = torch.rand(count, generator=generator, dtype=torch.float64)
+    return normal.icdf(low + (high - low) * draws).clamp(0, 1)
+
+
+def instance_dependent_labels(
+    images: Shaped[Tensor, "images *shape"],
+    labels: Int[Tensor, "images"],
+    rate: float,
+    classes: int,
+    generator: torch.Generator,
+) -> Int[Tensor, "images"]:
+    """Part-dependent noise: ``p(j | x, y) = q softmax_{j != y}(x W_y)_j`` for j other than y, and ``1 - q`` for y.
+
+    ``q`` is the image's own rate, a normal of mean ``rate`` and standard deviation 0.1 cut to [0, 1]. ``W_y`` is a
+    matrix [pixels, classes] of standard normal numbers, one for each class. x is the flattened image, here
+    standardised pixel by pixel and divided by the square root of their number. Then the softmax does not
+    saturate and does not depend on the size of the image (ours; the published code takes raw pixels).
+
+    Args:
+        images: as stored, before normalisation.
+        labels: true labels.
+        rate: mean share of wrong labels, in [0, 1].
+        classes: C, at least 2.
+        generator: draws the rates, the matrices and the labels.
+
+    Returns:
+        Observed labels.
+
+    Source: Xia et al., Part-dependent Label Noise: Towards Instance-dependent Label Noise, NeurIPS 2020, algorithm 2.
+    """
+    rates = instance_rates(len(labels), rate, generator)
+    pixels = images.flatten(1).double().cpu()
+    pixels = (pixels - pixels.mean(0)) / pixels.std(0).clamp_min(1e-6) / pixels.shape[1] ** 0.5
+    probs = torch.zeros(len(labels), classes, dtype=torch.float64)
+    for label in range(classes):
+        matrix = torch.randn(pixels.shape[1], classes, generator=generator, dtype=torch.float64)
+        rows = labels == label
+        scores = pixels[rows] @ matrix
+        scores[:, label] = -float("inf")
+        probs[rows] = rates[rows, None] * scores.softmax(dim=-1)
+        probs[rows, label] = 1 - rates[rows]
+    return torch.multinomial(probs, 1, generator=generator)[:, 0]
+
+
+def counted_matrix(
+    labels: Int[Tensor, "images"], observed: Int[Tensor, "images"], classes: int
+) -> Float[Tensor, "classes classes"]:
+    """Share of each observed label among the images of each true class; the identity's row for an empty class.
+
+    For noise that no single matrix describes: what the labels came to.
+    """
+    counts = torch.bincount(labels * classes + observed, minlength=classes**2).view(classes, classes).double()
+    total = counts.sum(1, keepdim=True)
+    return torch.where(total > 0, counts / total.clamp_min(1), torch.eye(classes, dtype=torch.float64))
 
 
 def wrong_label_rate(clean_labels: Int[Tensor, "images"], labels: Int[Tensor, "images"]) -> float:

@@ -1,16 +1,35 @@
-"""Images and their true labels, by name, or from a folder of pictures."""
+"""Data sets by name, or from a folder of pictures.
 
+Published sets come through torchvision; they are downloaded if they are not on disk.
+"""
+
+import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import replace
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from gdw import files
 from gdw.data.dataset import Dataset
-from gdw.data.pixels import Pixels
+from gdw.data.folder import load_folder, split_folders
+from gdw.data.pixels import CIFAR_PIXELS, Pixels
 from gdw.errors import unknown
 
+DEFAULT_ROOT = "~/.cache/gdw"
+PATIENCE = 10.0  # seconds that a silent server is waited for
+
+IDX_FILES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
 PATH_MARKS = "/\\~"  # a name with one of these is a path
 CLOUD_NAMES = ("amber", "blue", "rose")
 CLOUD_POINTS = 300  # in each class
@@ -18,6 +37,24 @@ CLOUD_TURN = 3.2  # radians that an arm turns from its inner end to its outer on
 CLOUD_INNER, CLOUD_OUTER = 0.3, 2.0  # distance of an arm's two ends from the origin
 CLOUD_SPREAD = 0.2  # standard deviation around the arm: neighbours touch and overlap a little
 CLOUD_SEED = 0
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where torchvision keeps a published set: its class there, the files to fetch, and the folder below the root."""
+
+    torchvision_name: str
+    files: tuple[str, ...]
+    folder: str
+    pixels: Pixels
+
+
+PUBLISHED = {
+    "mnist": Published("MNIST", IDX_FILES, "MNIST/raw", Pixels(255, (0.1307,), (0.3081,))),
+    "fashion-mnist": Published("FashionMNIST", IDX_FILES, "FashionMNIST/raw", Pixels(255, (0.2860,), (0.3530,))),
+    "cifar10": Published("CIFAR10", ("cifar-10-python.tar.gz",), "", CIFAR_PIXELS),
+    "cifar100": Published("CIFAR100", ("cifar-100-python.tar.gz",), "", CIFAR_PIXELS),
+}
 
 
 def _digits(root: Path | None) -> Dataset:
@@ -45,22 +82,52 @@ def _clouds(root: Path | None) -> Dataset:
     return Dataset("clouds", CLOUD_NAMES, torch.cat(arms), labels)
 
 
-def _published(name: str) -> Callable[[Path | None], Dataset]:
-    def load(root: Path | None) -> Dataset:
-        from gdw.data.published import load_published
+def data_root(root: str | Path | None = None) -> Path:
+    """The folder for published sets: the one given, else ``$GDW_DATA``, else ``~/.cache/gdw``."""
+    return Path(root or os.environ.get("GDW_DATA") or DEFAULT_ROOT).expanduser()
 
-        return load_published(name, root)
 
-    return load
+def cifar10_at(folder: Path) -> str:
+    """The name of the CIFAR-10 in a folder: ``"cifar10"`` for torchvision's files, ``"cifar10-folder"`` for pictures.
+
+    Raises:
+        FileNotFoundError: neither of them is there.
+    """
+    if any((folder / name).exists() for name in ("cifar-10-batches-py", *PUBLISHED["cifar10"].files)):
+        return "cifar10"
+    if folder.is_dir() and "train" in split_folders(folder):
+        return "cifar10-folder"
+    raise FileNotFoundError(f"{folder} holds neither cifar-10-batches-py nor train/<class>/... with test/<class>/...")
+
+
+def load_published(name: str, root: str | Path | None = None) -> Dataset:
+    """One of ``PUBLISHED`` with its published test set.
+
+    Raises:
+        FileNotFoundError: it is not on disk and cannot be downloaded; names the file and the folder for it.
+        ValueError: a file on disk is damaged, and a new one cannot be downloaded; names it.
+    """
+    published, folder = PUBLISHED[name], data_root(root)
+    train, test = _open(published, folder, train=True), _open(published, folder, train=False)
+    return Dataset(
+        name,
+        tuple(label.split(" - ")[0] for label in train.classes),  # MNIST's "7 - seven" is a 7
+        _images(train.data),
+        torch.as_tensor(train.targets, dtype=torch.int64),
+        _images(test.data),
+        torch.as_tensor(test.targets, dtype=torch.int64),
+        published.pixels,
+    )
+
+
+def folder_of(dataset: str, root: Path | None = None) -> Path:
+    """Where the pictures of an image folder are: its path, or what ``GDW_DATA`` names for CIFAR-10's pictures."""
+    return data_root(root) if dataset == "cifar10-folder" else Path(dataset).expanduser()
 
 
 def _cifar10_folder(root: Path | None, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
     """CIFAR-10's pictures as an image folder: whatever was done to them on the way, they are not called CIFAR-10."""
-    from gdw.data.folder import load_folder
-    from gdw.data.published import data_root
-    from gdw.data.scan import split_folders
-
-    folder = data_root(root)
+    folder = folder_of("cifar10-folder", root)
     if not (folder.is_dir() and "train" in split_folders(folder)):
         raise FileNotFoundError(f"no train/<class>/... in {folder}: let GDW_DATA name the folder that holds it")
     return replace(load_folder(folder, image_size, seen_at), name="cifar10-folder")
@@ -69,10 +136,7 @@ def _cifar10_folder(root: Path | None, image_size: int | None = None, seen_at: i
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "digits": _digits,
     "clouds": _clouds,
-    "mnist": _published("mnist"),
-    "fashion-mnist": _published("fashion-mnist"),
-    "cifar10": _published("cifar10"),
-    "cifar100": _published("cifar100"),
+    **{name: partial(load_published, name) for name in PUBLISHED},
     "cifar10-folder": _cifar10_folder,
 }
 
@@ -103,14 +167,14 @@ def load_dataset(
 
     Args:
         name_or_path: a name in ``DATASETS``, or a folder ``class/...`` or ``train/class/...`` with ``val/class/...``
-            and ``test/class/...`` (:mod:`gdw.data.scan`). A name wins over a folder of the same name: write
-            ``./digits`` for the folder.
+            and ``test/class/...`` (:func:`gdw.data.folder.list_folder`). A name wins over a folder of the same name:
+            write ``./digits`` for the folder.
         root: where published sets are, or are downloaded to; default the folder that the environment
             variable ``GDW_DATA`` names, else ``~/.cache/gdw``.
         image_size: height and width of a folder's pictures in pixels; default their own if all are of one
             size, else 32.
         seen_at: of a network that will see a folder's pictures: they are then read no smaller than it sees them, and
-            no larger (:func:`gdw.data.folder.decode`). Pictures of a published set have a size of their own.
+            no larger (:func:`gdw.data.pictures.decode`). Pictures of a published set have a size of their own.
 
     Raises:
         ValueError: an unknown name; a folder that is empty, has one class or holds broken pictures; a size for
@@ -133,11 +197,72 @@ def _load(
         return load(root)
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
-        from gdw.data.folder import load_folder
-
         return load_folder(folder, image_size, seen_at)
     if folder.exists():
         raise ValueError(f"{folder} is a file: a data set is read from a folder of pictures")
     if isinstance(name_or_path, Path) or any(mark in str(name_or_path) for mark in PATH_MARKS):
         raise FileNotFoundError(f"no image folder at {folder}")
     raise unknown("dataset", name_or_path, DATASETS)
+
+
+def _open(published: Published, root: Path, train: bool):
+    """What torchvision opens; the network is asked only for what is not on disk."""
+    from torchvision import datasets
+
+    kind = getattr(datasets, published.torchvision_name)
+    with suppress(Exception):  # not there, not whole, or what a damaged file makes torchvision raise
+        return kind(root, train=train, download=False)
+    try:
+        with _patience(PATIENCE):
+            return kind(root, train=train, download=True)
+    except Exception as error:
+        folder = root / published.folder
+        damaged = _damaged(published, kind, folder)
+        if damaged:
+            raise ValueError(
+                f"{published.torchvision_name} cannot be read. {'; '.join(damaged)}. Delete what is named here and put "
+                f"the published files into {folder}, or let them be downloaded"
+            ) from error
+        if not isinstance(error, OSError | RuntimeError):
+            raise
+        missing = [file for file in published.files if not (folder / file).exists()]
+        raise FileNotFoundError(
+            f"{published.torchvision_name} is not on this machine and could not be downloaded ({error}). "
+            f"Put {', '.join(missing or published.files)} into {folder}, or set GDW_DATA to the folder that holds it."
+        ) from error
+
+
+def _damaged(published: Published, kind: type, folder: Path) -> list[str]:
+    """What is wrong with the files that are there, those that torchvision unpacked included."""
+    checksums = dict(getattr(kind, "resources", ()))  # MD5 of the published files, as torchvision knows them
+    checksums |= {kind.filename: kind.tgz_md5} if hasattr(kind, "tgz_md5") else {}
+    found = []
+    for name in published.files:
+        for path in (folder / name, (folder / name).with_suffix("")):
+            if cause := files.damage(path):
+                found.append(f"{path}: {cause}")
+            elif path.is_file() and path.name == name and checksums.get(name) not in (None, _md5(path)):
+                found.append(f"{path}: the file is not the published one (its MD5 differs); download it again")
+    return found
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _images(data) -> Tensor:
+    """uint8 [images, channels, height, width] from either of torchvision's layouts."""
+    images = torch.as_tensor(data)
+    return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """A limit on silence: torchvision opens its connections without one, and could wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,7 +1,8 @@
 """Frozen features: each picture becomes the output of a pretrained network, computed once and kept on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -9,16 +10,14 @@ from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from gdw.cache import Cache, as_table, cache_folder, digest, from_table
 from gdw.data.dataset import PARTS, Dataset
-from gdw.data.feature_cache import FeatureCache, picture_keys
-from gdw.data.kept import cache_folder
 from gdw.data.pixels import Pixels
 from gdw.data.pretrained import (
     LITE0,
     WEIGHTS_FOLDER,
     Pretrained,
     chosen_size,
-    library_version,
     load_network,
     packaged_weights,
 )
@@ -104,6 +103,58 @@ def thumbnails(
     return torch.cat([_shades(batch, scale) for batch in reduced])
 
 
+def picture_keys(pictures: Shaped[Tensor, "pictures *shape"], scale: float) -> list[bytes]:
+    """A hash of each picture's values, with their shape, type and scale."""
+    start = f"{tuple(pictures.shape[1:])} {pictures.dtype} {scale:g}".encode()
+    return [digest(start + picture.tobytes()) for picture in pictures.contiguous().numpy()]
+
+
+class FeatureCache(Cache):
+    """The features of one network at one size, in files with a few hundred pictures each.
+
+    Args:
+        folder: as for :class:`gdw.cache.Cache`.
+    """
+
+    def __init__(self, folder: Path | None):
+        super().__init__(folder, "features", "weights")
+        self._keys: dict[str, tuple[str, list[bytes]]] = {}  # weights and pictures of each file that was read
+
+    def find(self, keys: Iterable[bytes], weights: str | None) -> dict[bytes, Float[Tensor, "D"]]:
+        """The features of those pictures that are on disk.
+
+        Args:
+            keys: of pictures.
+            weights: the hash of the network's weights; features of other weights are not taken. None: it is not
+                known yet; then everything is taken if all files agree, and nothing otherwise.
+        """
+        wanted, found, names = set(keys), {}, self.names()
+        for name in names:
+            if name not in self._keys and (read := self.load(name, "keys")) is not None:
+                self._keys[name] = read[0], from_table(read[1]["keys"])
+        names = [name for name in names if name in self._keys]
+        if weights is None:
+            known = {self._keys[name][0] for name in names}
+            if len(known) != 1:
+                return {}
+            weights = known.pop()
+        for name in names:
+            theirs, inside = self._keys[name]
+            if theirs == weights and not wanted.isdisjoint(inside):
+                read = self.load(name, "features")
+                if read is None:
+                    del self._keys[name]
+                else:
+                    rows = zip(inside, read[1]["features"].unbind(0), strict=True)
+                    found |= {key: row for key, row in rows if key in wanted}
+        return found
+
+    def add(self, keys: list[bytes], features: Float[Tensor, "pictures D"], weights: str) -> None:
+        """Write a file with these pictures' features."""
+        name = digest(b"".join(keys) + weights.encode()).hex()
+        self.save(name, weights, keys=as_table(keys), features=features)
+
+
 class _Extraction:
     """Finds features on disk and computes the others; the network is loaded only where one is missing."""
 
@@ -117,7 +168,8 @@ class _Extraction:
         packaged = packaged_weights(network)
         self.weights = packaged[1] if packaged else None  # of the others: known once they are loaded
         at = "own-size" if size is None else f"{size}px"
-        key = f"{network}-{at}-{self.weights or 'timm'}-{library_version()}-{LAYOUT}"
+        version = metadata.version("timm")  # without importing it: that takes longer than reading 10,000 features
+        key = f"{network}-{at}-{self.weights or 'timm'}-{version}-{LAYOUT}"
         self.cache = FeatureCache(folder and folder / key)
 
     def run(self, parts: list[Tensor]) -> list[Float[Tensor, "pictures D"]]:

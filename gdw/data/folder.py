@@ -1,51 +1,91 @@
-"""A folder of pictures as a data set: decoded once, by several threads, and held as uint8."""
+"""Folders of pictures: what is in them is listed once, with labels from folders or from a table, and then decoded."""
 
-import math
+import os
+import re
 import warnings
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections import Counter, deque
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from gdw.data.dataset import Dataset
-from gdw.data.picture import BrokenPictureError, huge_pictures_refused, read_picture, size_of
-from gdw.data.picture_cache import kept
+from gdw.cache import content_of_files
+from gdw.data.dataset import PARTS, Dataset
+from gdw.data.label_table import SPLITS, chosen_column, match, read_table
+from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, size_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
-from gdw.data.pretrained import SMALL_PICTURE
-from gdw.data.scan import scan
 
-COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
-PEEK = 100  # pictures looked at to learn whether they are all of one size
-CHUNK = 256  # pictures a thread decodes at a time
-THREADS = 4  # decoding lets other threads run, reading waits for the disk
-NAMED = 10  # broken pictures that an error names; the others are counted
-LARGE = 4 * 2**30  # bytes of pixels above which a warning suggests smaller ones
+ENDINGS = (
+    ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif",
+    ".tiff", ".webp",
+)  # fmt: skip
+HOUSEKEEPING = (".DS_Store", "Thumbs.db", "desktop.ini")  # put there by the system; not counted
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 CIFAR_SIZE = (32, 32)  # pixels, height and width
 SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
+DIGITS = 20  # places a number in a name is compared by: longer than any counter
 
 
-class SeveralSizesError(Exception):
-    """A picture is not of the size that the others are."""
+@dataclass(frozen=True)
+class Listing:
+    """What a folder holds, before a picture is decoded.
+
+    Attributes:
+        folder: as it was given.
+        class_names: in natural order.
+        splits: for ``"train"``, and ``"validation"`` and ``"test"`` where there are such folders: the files of the
+            pictures in a fixed order, and the label of each.
+        notes: how many files and folders were passed over, for each reason.
+        table, column: that the labels are from; None where they are from the folders' names.
+    """
+
+    folder: Path
+    class_names: tuple[str, ...]
+    splits: dict[str, tuple[list[Path], list[int]]]
+    notes: tuple[str, ...]
+    table: Path | None = None
+    column: str | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """The pictures of all splits."""
+        return [file for files, _ in self.splits.values() for file in files]
+
+    def paths_of(self, split: str) -> tuple[str, ...]:
+        """Of the pictures of a split, relative to the folder, with forward slashes."""
+        return tuple(_relative(file, self.folder) for file in self.splits[split][0])
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of the training pictures."""
+        return self.paths_of("train")
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Paths of the pictures of a validation and a test set."""
+        return tuple(path for split in self.splits if split != "train" for path in self.paths_of(split))
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Of the training pictures."""
+        return tuple(self.splits["train"][1])
 
 
 def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
     """The data set in ``class/...``, or in ``train/class/...`` with ``val/...`` and ``test/...``; in colour.
 
     Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each
-    is resized (``decode``). Means and deviations of the channels are those of the training pictures; training
-    pictures are flipped and shifted by up to an eighth of their size. A folder of CIFAR-10's classes in CIFAR's size
-    takes the published numbers. Runs on it then follow the published protocol.
+    is resized (:func:`gdw.data.pictures.decode`). Means and deviations of the channels are those of the training
+    pictures; training pictures are flipped and shifted by up to an eighth of their size. A folder of CIFAR-10's classes
+    in CIFAR's size takes the published numbers. Runs on it then follow the published protocol.
 
     Args:
-        folder: see :func:`gdw.data.scan.scan`; its classes are numbered in natural order (2 before 10). What is
-            passed over is reported in one warning and kept in the data set's ``notes``.
+        folder: see :func:`list_folder`. What is passed over is reported in one warning and kept in the data set's
+            ``notes``.
         image_size: height and width in pixels.
         seen_at: see ``decode``.
 
@@ -53,144 +93,268 @@ def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None
         ValueError: an empty folder, one class, a class without a picture, broken pictures, splits whose classes
             differ.
     """
-    require_size(image_size)
-    found = scan(folder)
-    files = [file for theirs, _ in found.splits.values() for file in theirs]
-    images = decode(files, image_size, seen_at)
-    notes = found.notes + (reduced(files, images) if image_size is None and seen_at is None else ())
-    say(folder, notes)
+    _require_size(image_size)
+    return load_listing(list_folder(folder), image_size, seen_at, stacklevel=5)
+
+
+def load_table(
+    folder: str | Path,
+    table: str | Path,
+    column: str | None = None,
+    image_size: int | None = None,
+    seen_at: int | None = None,
+) -> Dataset:
+    """Pictures in a folder, at any depth, with the labels that a table gives them.
+
+    Its ``labels`` are the observed ones and may be wrong: nothing here says which are. Pictures without a row are
+    passed over, counted in ``notes`` and said in a warning.
+
+    Args:
+        folder: the pictures; the names of folders below it mean nothing.
+        table: CSV or TSV, also gzipped, with a column ``path`` relative to ``folder`` and columns of labels. The
+            classes are the words in the column, in natural order (2 before 10).
+        column: which column; by default as for ``human:PATH`` (:mod:`gdw.data.human_labels`).
+        image_size: height and width in pixels; default the pictures' own if all are of one size, else 32.
+        seen_at: of a network that will see the pictures (:func:`gdw.data.pictures.decode`).
+
+    Raises:
+        ValueError: see :func:`gdw.data.label_table.read_table`; a path of no picture or twice; an empty label; fewer
+            than two classes; broken pictures.
+        FileNotFoundError: no such folder or table.
+    """
+    _require_size(image_size)
+    found = list_table(Path(folder).expanduser(), Path(table).expanduser(), column)
+    return load_listing(found, image_size, seen_at, stacklevel=3)
+
+
+def load_listing(
+    found: Listing, image_size: int | None = None, seen_at: int | None = None, stacklevel: int = 2
+) -> Dataset:
+    """The data set of a listing: its pictures are decoded here.
+
+    Args:
+        image_size, seen_at: see :func:`gdw.data.pictures.decode`.
+        stacklevel: of the one warning of all that was passed over.
+
+    Raises:
+        ValueError: broken pictures.
+    """
+    images = decode(found.files, image_size, seen_at, found.table and found.table.absolute())
     parts = images.split([len(labels) for _, labels in found.splits.values()])
     fields = {}
-    for split, part, (files, labels) in zip(found.splits, parts, found.splits.values(), strict=True):
-        prefix = "" if split == "train" else f"{split}_"
-        fields[f"{prefix}images"], fields[f"{prefix}labels"] = part, torch.tensor(labels)
-        fields[f"{prefix}paths"] = tuple(file.relative_to(folder).as_posix() for file in files)
+    for split, part in zip(found.splits, parts, strict=True):
+        prefix = PARTS["training" if split == "train" else split]
+        fields[f"{prefix}images"], fields[f"{prefix}labels"] = part, torch.tensor(found.splits[split][1])
+        fields[f"{prefix}paths"] = found.paths_of(split)
+    notes = found.notes + (_reduced(found.files, images) if image_size is None and seen_at is None else ())
+    if notes:
+        warnings.warn(f"{found.folder}: {'; '.join(notes)}", stacklevel=stacklevel)
+    if found.table:
+        notes += (f"the labels are those of {found.table.name}, column {found.column}: they may be wrong",)
+    published = found.table is None and found.class_names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE
     return Dataset(
-        folder.resolve().name,
+        found.folder.resolve().name,
         found.class_names,
         **fields,
-        pixels=_published_pixels(found.class_names, images) or channel_statistics(parts[0]),
+        pixels=CIFAR_PIXELS if published else channel_statistics(parts[0]),
         notes=notes,
+        content=None if found.table else content_of_files(found.folder, found.files),
     )
 
 
-def reduced(files: list[Path], images: UInt8[Tensor, "images 3 height width"]) -> tuple[str, ...]:
-    """A note where the pictures of several sizes were larger than they are now: nobody asked for that."""
+def list_folder(folder: Path) -> Listing:
+    """Look through ``class/...``, or ``train/class/...`` with ``val/class/...`` and ``test/class/...``.
+
+    Folders of splits are known by their usual names in any case (``SPLITS``), where they hold folders themselves.
+    Hidden names are passed over at every depth; pipes, sockets and devices are never opened; a folder that links
+    reach twice is read once. A picture is known by its ending, otherwise by its first bytes.
+
+    Raises:
+        ValueError: no class folders, one class, a class without a picture, splits without a training split, splits
+            whose classes differ.
+    """
+    scan, splits = _Scan(folder), split_folders(folder)
+    named = " and ".join(path.name for path in splits.values())
+    nested = any(scan.folders_in(split) for split in splits.values())
+    others = [child for child in scan.folders_in(folder) if child not in splits.values()]
+    if splits and not nested and not others:
+        raise ValueError(f"{named} in {folder} must hold one folder of pictures for each class")
+    if nested and "train" not in splits:
+        raise ValueError(f"{folder} has {named}, but no folder train with the classes to train on")
+    found = {split: scan.classes(path) for split, path in (splits if nested else {"train": folder}).items()}
+    names = found["train"][0]
+    for split, (theirs, _, _) in found.items():
+        if theirs != names:
+            raise ValueError(
+                f"{folder}: {splits['train'].name} and {splits[split].name} must hold the same classes, "
+                f"got {names} and {theirs}"
+            )
+    if nested:
+        for child in others:
+            scan.note("a folder beside the splits", child)
+        scan.note_outside(folder)
+    return Listing(folder, names, {split: (files, labels) for split, (_, files, labels) in found.items()}, scan.notes())
+
+
+def list_table(folder: Path, table: Path, column: str | None = None) -> Listing:
+    """Look through a folder, whatever the folders in it are called; a table has the labels.
+
+    Raises:
+        ValueError, FileNotFoundError: see :func:`load_table`.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder of pictures at {folder}")
+    rows = read_table(table)
+    column = chosen_column(rows.columns, column, table)
+    scan = _Scan(folder)
+    files = scan.pictures(folder)
+    paths = [_relative(file, folder) for file in files]
+    row_of = dict(zip(files, match(rows, paths), strict=True))
+    without = [path for path, row in zip(paths, row_of.values(), strict=True) if row is None]
+    files = [file for file in files if row_of[file] is not None]
+    words = [rows.columns[column][row_of[file]] for file in files]
+    if "" in words:
+        raise ValueError(f"{table}: {_relative(files[words.index('')], folder)} has no label in column {column}")
+    names = tuple(sorted(set(words), key=natural_key))
+    if len(names) < 2:
+        raise ValueError(f"{table}: column {column} needs at least 2 classes, got {', '.join(names) or 'none'}")
+    notes = scan.notes()
+    if without:
+        notes += (f"passed over {len(without)} as not in {table.name} (first: {without[0]})",)
+    return Listing(folder, names, {"train": (files, [names.index(word) for word in words])}, notes, table, column)
+
+
+def natural_key(name: str) -> tuple[str, str]:
+    """Sorts names as people count: ``2`` before ``10``; names without digits in alphabetical order."""
+    return re.sub(r"[0-9]+", lambda number: number[0].zfill(DIGITS), name), name
+
+
+def split_folders(folder: Path) -> dict[str, Path]:
+    """The folders that are splits by their name, in any case: ``"train"``, ``"validation"``, ``"test"``.
+
+    Raises:
+        ValueError: two folders for one split.
+    """
+    found: dict[str, Path] = {}
+    for child in sorted(folder.iterdir()):
+        for split, names in SPLITS.items():
+            if child.name.lower() in names and child.is_dir():
+                if split in found:
+                    raise ValueError(f"{folder}: {found[split].name} and {child.name} are one split: keep one of them")
+                found[split] = child
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _reduced(files: list[Path], images: UInt8[Tensor, "images 3 height width"]) -> tuple[str, ...]:
+    """A note if pictures of several sizes were reduced without a request for it."""
     height, width = images.shape[2:]
-    largest = max((max(size) for size in map(size_of, _sample(files)) if size is not None), default=0)
+    largest = max(max(size_of(file)) for file in sample(files))
     if (height, width) != (COMMON_SIZE, COMMON_SIZE) or largest <= COMMON_SIZE:
         return ()
     return (f"pictures of several sizes, up to {largest} pixels, are read at {height} x {width}: image_size=... keeps "
             "more of them",)  # fmt: skip
 
 
-def _sample(files: list[Path]) -> list[Path]:
-    return files[:: max(1, len(files) // PEEK)]
-
-
-def say(folder: Path, notes: tuple[str, ...], stacklevel: int = 5) -> None:
-    """One warning for everything that was passed over, at the line that asked for the data set."""
-    if notes:
-        warnings.warn(f"{folder}: {'; '.join(notes)}", stacklevel=stacklevel)
-
-
-def require_size(image_size: int | None) -> None:
-    """Raise ``ValueError`` for a size without a pixel."""
+def _require_size(image_size: int | None) -> None:
     if image_size is not None and image_size < 1:
         raise ValueError(f"image_size must be at least 1 pixel, got {image_size}")
 
 
-def decode(
-    files: list[Path], image_size: int | None, seen_at: int | None = None, table: Path | None = None
-) -> UInt8[Tensor, "images 3 height width"]:
-    """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
-
-    Args:
-        table: that chose the files; what is kept on disk for it is kept beside that of the whole folder.
-        seen_at: height and width in pixels at which a network will see the pictures. Without ``image_size``, pictures
-            of several sizes and pictures larger than 64 pixels are read in this size: no detail that the network could
-            see is lost, and no larger copy is held.
-
-    Raises:
-        ValueError: broken pictures; names the first ten and counts the others.
-    """
-    import PIL
-
-    rule = f"{image_size} {seen_at} {table} Pillow {PIL.__version__}"
-    return kept(files, rule, lambda: _decoded(files, image_size, seen_at))
+def _relative(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix()
 
 
-def _decoded(
-    files: list[Path], image_size: int | None, seen_at: int | None
-) -> UInt8[Tensor, "images 3 height width"]:
-    with huge_pictures_refused():
-        if image_size is None:
-            size = _one_size(files, None if seen_at is None else SMALL_PICTURE)
-            if size is not None:
-                try:
-                    return _decode_all(files, size, resize=False)
-                except SeveralSizesError:
-                    pass
-            image_size = seen_at or COMMON_SIZE
-        return _decode_all(files, (image_size, image_size), resize=True)
+class _Scan:
+    """One look through a folder: which folders were read, and what was passed over."""
 
+    def __init__(self, root: Path):
+        self.root = root
+        self.seen: set[str] = set()
+        real = Path(os.path.realpath(root))
+        self.reserved = {str(real), *map(str, real.parents)}  # a link up to these would bring in every other class
+        self.passed_over: Counter[str] = Counter()
+        self.first: dict[str, Path] = {}
 
-def _one_size(files: list[Path], largest: int | None) -> tuple[int, int] | None:
-    """Height and width that a sample of the pictures shares; None where they differ, or one is above ``largest``."""
-    sample, sizes = _sample(files), set()
-    if largest is not None and any(max(size) > largest for size in map(size_of, sample) if size is not None):
-        return None  # without reading a large picture
-    for file in sample:
-        with suppress(BrokenPictureError):  # named later, with all the others
-            sizes.add(read_picture(file).shape[:2])
-    return sizes.pop() if len(sizes) == 1 else None
+    def classes(self, folder: Path) -> tuple[tuple[str, ...], list[Path], list[int]]:
+        """Names of the classes, the pictures in a fixed order, and the label of each."""
+        folders = sorted(self.folders_in(folder), key=lambda child: natural_key(child.name))
+        if not folders:
+            found = any(not child.name.startswith(".") for child in folder.iterdir())
+            cause = "has no class folders" if found else "is empty"
+            raise ValueError(f"{folder} {cause}: it needs one folder of pictures for each class")
+        if len(folders) == 1:
+            raise ValueError(f"{folder} has only one class, {folders[0].name}: at least 2 are needed")
+        self.reserved |= {os.path.realpath(directory) for directory in (folder, *folders)}
+        files: list[Path] = []
+        labels: list[int] = []
+        for label, directory in enumerate(folders):
+            pictures = self.pictures(directory)
+            if not pictures:
+                passed = "".join(f"; {note}" for note in self.notes())
+                raise ValueError(f"class {directory.name} has no picture in {directory}{passed}")
+            files += pictures
+            labels += [label] * len(pictures)
+        self.note_outside(folder)
+        return tuple(directory.name for directory in folders), files, labels
 
-
-def _decode_all(files: list[Path], size: tuple[int, int], resize: bool) -> UInt8[Tensor, "images 3 height width"]:
-    """All pictures, each of ``size`` or resized to it."""
-    shape = (*size, 3)
-    if (needed := len(files) * math.prod(shape)) > LARGE:
-        warnings.warn(
-            f"{len(files)} pictures of {size[0]} x {size[1]} take {needed / 2**30:.1f} GiB of memory; "
-            "image_size makes them smaller",
-            stacklevel=2,
-        )
-    images = np.empty((len(files), 3, *size), np.uint8)
-
-    def fill(start: int) -> list[str]:
-        broken = []
-        for place, file in enumerate(files[start : start + CHUNK], start):
-            try:
-                picture = read_picture(file, size if resize else None)
-            except BrokenPictureError as error:
-                broken.append(str(error))
+    def pictures(self, folder: Path) -> list[Path]:
+        """Pictures at any depth. Folders that links lead to come last: then a loop of links ends where it began."""
+        found: list[Path] = []
+        waiting, links = deque([folder]), deque()
+        while waiting or links:
+            here = (waiting or links).popleft()
+            place = os.path.realpath(here)
+            if place in self.seen or (here != folder and place in self.reserved):
+                self.note("a link to a folder that is read elsewhere", here)
                 continue
-            if picture.shape != shape:
-                raise SeveralSizesError
-            images[place] = picture.transpose(2, 0, 1)
-        return broken
+            self.seen.add(place)
+            with os.scandir(here) as entries:  # knows most answers without asking the disk for each file
+                children = sorted(entries, key=lambda entry: entry.name)
+            for entry in children:
+                child = here / entry.name
+                if _hidden(child):
+                    self.note("hidden", child)
+                elif entry.is_dir():
+                    (links if entry.is_symlink() else waiting).append(child)
+                elif self.is_picture(child, entry):
+                    found.append(child)
+        return sorted(found, key=lambda file: file.relative_to(folder).parts)
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        jobs = [pool.submit(fill, start) for start in range(0, len(files), CHUNK)]
-        try:
-            broken = [message for job in jobs for message in job.result()]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # a picture of another size ends it: all are read again
-            raise
-    if broken:
-        raise ValueError(_names(broken))
-    return torch.from_numpy(images)
+    def is_picture(self, file: Path, entry: os.DirEntry) -> bool:
+        """Whether to read it; if not, the reason is counted."""
+        reason = None
+        if not entry.is_file():
+            reason = "a pipe, socket or device" if file.exists() else "a link that leads nowhere"
+        elif file.suffix.lower() not in ENDINGS and not can_open(file):
+            reason = "not a picture that Pillow can open"
+        if reason:
+            self.note(reason, file)
+        return reason is None
+
+    def folders_in(self, folder: Path) -> list[Path]:
+        return [child for child in folder.iterdir() if child.is_dir() and not _hidden(child)]
+
+    def note(self, reason: str, path: Path) -> None:
+        if path.name not in HOUSEKEEPING:
+            self.passed_over[reason] += 1
+            self.first.setdefault(reason, path)
+
+    def note_outside(self, folder: Path) -> None:
+        for child in sorted(folder.iterdir()):
+            if _hidden(child):
+                self.note("hidden", child)
+            elif not child.is_dir():
+                self.note("outside the class folders", child)
+
+    def notes(self) -> tuple[str, ...]:
+        return tuple(
+            f"passed over {count} as {reason} (first: {self.first[reason].relative_to(self.root).as_posix()})"
+            for reason, count in sorted(self.passed_over.items())
+        )
 
 
-def _names(broken: list[str]) -> str:
-    if len(broken) == 1:
-        return f"broken picture: {broken[0]}"
-    more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-    return f"{len(broken)} broken pictures: {', '.join(broken[:NAMED])}{more}"
-
-
-def _published_pixels(names: tuple[str, ...], images: UInt8[Tensor, "images 3 height width"]) -> Pixels | None:
-    return CIFAR_PIXELS if names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE else None
+def _hidden(path: Path) -> bool:
+    return path.name.startswith(".") or path.name == "__MACOSX"
 
 
 def channel_statistics(images: UInt8[Tensor, "images 3 height width"]) -> Pixels:

@@ -1,23 +1,33 @@
-"""Labels that people gave, from a file: CIFAR-10N and CIFAR-100N as published, arrays, and tables by path."""
+"""Labels that people gave, from a file: CIFAR-10N and CIFAR-100N as published, arrays, and tables by path.
 
+Files of torch, numpy and pickle are read as plain arrays: whatever in them could run code is refused.
+"""
+
+import io
+import pickle
+import pickletools
+import re
 import warnings
+from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gdw.data.dataset import Dataset
-from gdw.data.label_files import ALONE, label_sets, whole_numbers
-from gdw.data.label_table import is_table, labels_by_path, read_table
-from gdw.errors import unknown
+from gdw.data.dataset import Dataset, check_labels, native
+from gdw.data.label_table import CLEAN_KEY, chosen_column, is_table, labels_by_path, read_table, require_file
 
 PREFIX = "human:"
-# Tried in this order where none is named: CIFAR-100N's, then CIFAR-10N's worst, then common names for your own labels.
-KEYS = ("noisy_label", "worse_label", ALONE, "labels", "observed_label")
-CLEAN_KEY = "clean_label"
 FILE_ENDINGS = (".pt", ".pth", ".npy", ".npz", ".pkl", ".pickle", ".csv", ".tsv", ".gz")
 SHOWN = 12  # classes whose numbers an error lists
+ALONE = "label"  # what one array without a name is called
+NPY, ZIP, PICKLE = b"\x93NUMPY", b"PK", b"\x80"  # how such files begin
+LONGEST_HEADER = 10_000  # bytes of a .npy file's description, as numpy allows
+READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def parse(noise: str) -> tuple[Path, str | None]:
@@ -64,9 +74,12 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
     if is_table(path):
         return _from_table(path, key, dataset)
     found = label_sets(path)
-    key = _key(found, key, path)
+    key = chosen_column(found, key, path)
     labels = whole_numbers(found[key], path)
-    _check(labels, dataset, path)
+    if labels.shape != dataset.labels.shape:
+        count = len(dataset.labels)
+        raise ValueError(f"{path}: one label for each of {count} training images, got shape {tuple(labels.shape)}")
+    check_labels(labels, len(dataset.class_names), f"{path}: labels", _class_order(dataset))
     _warn_of_numbers(dataset, path)
     clean_key = key.replace("noisy", "clean")  # CIFAR-100N has coarse classes too, each set with its clean labels
     clean_key = clean_key if clean_key != key and clean_key in found else CLEAN_KEY
@@ -76,47 +89,15 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
     return labels[_rows_for(clean, dataset, path)]
 
 
-def chosen_column(columns: dict, key: str | None, path: Path) -> str:
-    """The column of labels: the one named, the first of ``KEYS``, or the only one.
-
-    Raises:
-        ValueError: no such column, or several to choose from.
-    """
-    return _key(columns, key, path)
-
-
-def _key(found: dict, key: str | None, path: Path) -> str:
-    if key is None:
-        key = next((name for name in KEYS if name in found), None)
-    if key is None and len(found) - (CLEAN_KEY in found) == 1:
-        key = next(name for name in found if name != CLEAN_KEY)
-    if key is None:
-        raise ValueError(f"{path} has several sets of labels, name one as human:PATH:KEY: {', '.join(found)}")
-    if key not in found:
-        raise unknown(f"label set in {path.name}", key, found)
-    return key
-
-
 def _from_table(path: Path, key: str | None, dataset: Dataset) -> Int[Tensor, "images"]:
     table = read_table(path)
-    column = _key(table.columns, key, path)
+    column = chosen_column(table.columns, key, path)
     labels = labels_by_path(table, column, dataset)
     if CLEAN_KEY in table.columns and not torch.equal(labels_by_path(table, CLEAN_KEY, dataset), dataset.labels.cpu()):
         raise ValueError(f"{path}: its {CLEAN_KEY} is not this data set's{_class_order(dataset)}")
     if not set(table.columns[column]) & set(dataset.class_names):
         _warn_of_numbers(dataset, path)
     return labels
-
-
-def _check(labels: Tensor, dataset: Dataset, path: Path) -> None:
-    count, classes = len(dataset.labels), len(dataset.class_names)
-    if labels.shape != (count,):
-        raise ValueError(f"{path}: one label for each of {count} training images, got shape {tuple(labels.shape)}")
-    if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
-        raise ValueError(
-            f"{path}: labels must lie in 0 ... {classes - 1}, got {int(labels.min())} to {int(labels.max())}"
-            f"{_class_order(dataset)}"
-        )
 
 
 def _rows_for(clean: Tensor, dataset: Dataset, path: Path) -> Int[Tensor, "images"]:
@@ -151,3 +132,195 @@ def _warn_of_numbers(dataset: Dataset, path: Path) -> None:
     numbers_differ = any(name.isdigit() and int(name) != label for label, name in enumerate(names))
     if dataset.paths is not None and (list(names) != sorted(names) or numbers_differ):
         warnings.warn(f"{path} gives numbers of classes: they are taken{_class_order(dataset)}", stacklevel=4)
+
+
+def label_sets(path: Path) -> dict[str, object]:
+    """Every set of labels in a ``.pt``, ``.npy``, ``.npz`` or pickle file; the content decides, not the ending.
+
+    Raises:
+        FileNotFoundError, ValueError: see :func:`gdw.data.label_table.require_file`; or it holds anything but plain
+            arrays.
+    """
+    require_file(path)
+    try:
+        content = _content(path)
+    except Exception:  # of junk anything may come; torch's own message advises to load the file unsafely: not passed on
+        raise ValueError(
+            f"{path} does not hold plain arrays of labels, which must be whole numbers: "
+            "give a .pt, .npy or .npz file of such arrays, or a .csv table"
+        ) from None
+    if isinstance(content, np.ndarray) and content.dtype == object and content.ndim == 0:
+        content = content.item()  # a dictionary that numpy saved
+    if isinstance(content, Mapping):
+        return {str(name): values for name, values in content.items()}
+    return {ALONE: content}
+
+
+def whole_numbers(values, path: Path) -> Int[Tensor, "images"]:
+    """Labels as int64, from whole numbers of any type and byte order.
+
+    Raises:
+        ValueError: anything else.
+    """
+    refusal = f"{path}: labels must be whole numbers"
+    if not isinstance(values, Tensor):
+        try:
+            array = np.asarray(values)
+            values = torch.from_numpy(native(array))
+        except Exception:  # of junk anything may come
+            raise ValueError(refusal) from None
+    if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
+        raise ValueError(f"{refusal}, got {str(values.dtype).removeprefix('torch.')}")
+    return values.detach().cpu().long()
+
+
+def _content(path: Path):
+    with path.open("rb") as stream:
+        beginning = stream.read(len(NPY))
+    if beginning == NPY:
+        return _numpy(path)
+    if beginning.startswith(PICKLE):
+        content = plain_load(path.read_bytes())
+        # before torch wrote archives, it wrote pickles in a row; the first is a number
+        return _torch(path) if isinstance(content, int) else content
+    if path.suffix == ".npz":
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return dict(arrays)
+    if beginning.startswith(ZIP):
+        return _torch(path)
+    raise ValueError(path)
+
+
+def _torch(path: Path):
+    with torch.serialization.safe_globals(TORCH_SAFE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pickles that torch did not write: they are refused or read
+        return _arrays_in(torch.load(path, weights_only=True, map_location="cpu"))
+
+
+def _numpy(path: Path):
+    """An array; or the objects in it, such as a dictionary of arrays, read as a plain pickle."""
+    with path.open("rb") as stream:
+        version = np.lib.format.read_magic(stream)
+        if version in READERS:
+            _, _, dtype = READERS[version](stream, max_header_size=LONGEST_HEADER)
+            if dtype.hasobject:
+                return plain_load(stream.read())
+        stream.seek(0)
+        return np.load(stream, allow_pickle=False)
+
+
+# numpy 1 wrote these module names, numpy 2 writes the second; both name the same functions.
+CORES = ("numpy.core.multiarray", "numpy._core.multiarray")
+LATIN = ("latin1", "latin-1", "iso8859-1")
+
+
+def _encoded(text: str, encoding: str = "latin1") -> bytes:
+    """Bytes as pickles of protocol 2 hold them; any other encoding would load a codec by name."""
+    if encoding not in LATIN:
+        raise pickle.UnpicklingError(f"a text in the encoding {encoding!r}")
+    return text.encode("latin1")
+
+
+class _Kind:
+    """In place of numpy's dtype: a plain type, such as int64 or text, and its byte order.
+
+    numpy's own ``__setstate__`` believes what a pickle says; of a damaged one it reads memory that is not there, and
+    the process ends.
+    """
+
+    def __init__(self, code: str, align: bool = False, copy: bool = False):
+        if not isinstance(code, str) or not PLAIN_KIND.fullmatch(code):
+            raise pickle.UnpicklingError(f"values of the type {code!r}")
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state: tuple) -> None:
+        _, order, base, names, fields = state[:5]
+        if order not in ("<", ">", "=", "|") or any(part is not None for part in (base, names, fields)):
+            raise pickle.UnpicklingError("a type that is not plain")
+        self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array:
+    """In place of numpy's array while a pickle is read; ``value`` is made from bytes whose number is right."""
+
+    value: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, kind, by_columns, data = state
+        if kind.dtype.hasobject:
+            self.value = np.empty(len(data), object)
+            self.value[:] = data
+        else:
+            data = data.encode("latin1") if isinstance(data, str) else data
+            self.value = np.frombuffer(data, kind.dtype).copy()
+        self.value = self.value.reshape(shape, order="F" if by_columns else "C")
+
+
+def _reconstruct(kind: type, shape: tuple, code: bytes) -> _Array:
+    return _Array()
+
+
+def _scalar(kind: _Kind, data: bytes) -> np.generic:
+    if kind.dtype.hasobject:
+        raise pickle.UnpicklingError("a single object")
+    return np.frombuffer(data.encode("latin1") if isinstance(data, str) else data, kind.dtype, count=1)[0]
+
+
+def _arrays_in(content: Any) -> Any:
+    """The same content with numpy's arrays, once it has been read.
+
+    Raises:
+        ValueError: an array that has no content.
+    """
+    if isinstance(content, _Array):
+        if content.value is None:
+            raise ValueError("an array without content")
+        if content.value.dtype.hasobject:
+            content.value.flat = [_arrays_in(value) for value in content.value.flat]
+        return content.value
+    if isinstance(content, _Kind):
+        return content.dtype
+    if isinstance(content, dict):
+        return type(content)((_arrays_in(name), _arrays_in(value)) for name, value in content.items())
+    if isinstance(content, (list, tuple)):
+        return type(content)(map(_arrays_in, content))
+    return content
+
+
+PLAIN_KIND = re.compile(r"[biufcSUO]\d{1,9}")  # numpy's short names: i8, f4, b1, U3, O8
+ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Kind,
+    ("_codecs", "encode"): _encoded,
+    ("collections", "OrderedDict"): OrderedDict,
+    **{(core, "_reconstruct"): _reconstruct for core in CORES},
+    **{(core, "scalar"): _scalar for core in CORES},
+}
+# The same for torch's own reader of such files; ``_arrays_in`` makes arrays of what it gives.
+TORCH_SAFE: list = [(value, f"{module}.{name}") for (module, name), value in ALLOWED.items() if module[:5] == "numpy"]
+
+
+class _PlainUnpickler(pickle.Unpickler):  # noqa: S301 - it looks up no name that is not in ALLOWED
+    """Reads dictionaries, lists and arrays of numbers; refuses every other name."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"{module}.{name} is not a plain array")
+        return ALLOWED[module, name]
+
+
+def plain_load(content: bytes) -> Any:
+    """What a pickle holds, if that is plain.
+
+    Raises:
+        pickle.UnpicklingError: it names anything else, or it is not a pickle; the error is the same.
+    """
+    try:
+        # with the objects to remember numbered from 0: where a damaged file numbers one a billion, Python would make
+        # room for a billion
+        content = pickletools.optimize(content)
+        return _arrays_in(_PlainUnpickler(io.BytesIO(content)).load())
+    except pickle.UnpicklingError:
+        raise
+    except Exception as error:  # junk may raise anything
+        raise pickle.UnpicklingError(str(error)) from error

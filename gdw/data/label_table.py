@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +12,23 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from gdw import files
 from gdw.data.dataset import Dataset
-from gdw.data.label_files import require_file
-from gdw.data.scan import SPLITS
 from gdw.errors import unknown
 
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "img", "picture")  # any of them, in any case
 SEPARATORS = ",\t;"
 NAMED = 3  # paths that an error shows
+# Columns, or sets of labels in other files, tried in this order where none is named: CIFAR-100N's, then CIFAR-10N's
+# worst, then common names for your own labels.
+KEYS = ("noisy_label", "worse_label", "label", "labels", "observed_label")
+CLEAN_KEY = "clean_label"
+SPLITS = {  # the names that folders of splits have
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,39 @@ class Table:
 def is_table(path: Path) -> bool:
     """Whether the file's name says that it is a table."""
     return path.name.lower().endswith(ENDINGS)
+
+
+def require_file(path: Path) -> None:
+    """Refuse what cannot hold labels, by its kind or its first bytes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a folder, a pipe or a device; an empty file, a web page, a pointer of Git LFS.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file of labels")
+    if not path.is_file():
+        raise ValueError(f"{path} is {'a folder' if path.is_dir() else 'a pipe or a device'}, not a file of labels")
+    if cause := files.damage(path):
+        raise ValueError(f"{path} holds no labels: {cause}")
+
+
+def chosen_column(columns: Iterable[str], key: str | None, path: Path) -> str:
+    """The column (or set) of labels: the one named, the first of ``KEYS``, or the only one.
+
+    Raises:
+        ValueError: no such column, or several to choose from.
+    """
+    columns = list(columns)
+    if key is None:
+        others = [name for name in columns if name != CLEAN_KEY]
+        usual = [name for name in KEYS if name in others]
+        if not usual and len(others) != 1:
+            raise ValueError(f"{path} has several sets of labels, name one as human:PATH:KEY: {', '.join(columns)}")
+        return (usual or others)[0]
+    if key not in columns:
+        raise unknown(f"label set in {path.name}", key, columns)
+    return key
 
 
 def read_table(path: Path) -> Table:

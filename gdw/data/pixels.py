@@ -62,7 +62,7 @@ class Pixels:
             images: [batch, channels, height, width], of any dtype, which is kept. Left as they are, and
                 nothing drawn, where ``pad`` is 0 and ``flip`` is off. With ``views``, features [batch, 2, D]: one
                 of the two views is kept, [batch, 1, D].
-            generator: the only randomness; it may live on another device than the images.
+            generator: the only randomness; on the CPU, so that it draws the same numbers on every device.
 
         Raises:
             ValueError: ``pad`` is not smaller than the picture: there is nothing to mirror.
@@ -72,8 +72,8 @@ class Pixels:
         if self.pad == 0 and not self.flip:
             return images
         if self.views:
-            view = torch.randint(0, 2, (len(images),), generator=generator, device=generator.device)
-            view = view.to(images.device)[:, None, None].expand(-1, 1, images.shape[2])
+            view = torch.randint(0, 2, (len(images),), generator=generator).to(images.device, non_blocking=True)
+            view = view[:, None, None].expand(-1, 1, images.shape[2])
             return images.gather(1, view)
         count, channels, height, width = images.shape
         if self.pad >= min(height, width):
@@ -87,12 +87,14 @@ class Pixels:
         return images.flatten(2).gather(2, place).view_as(images)
 
     def _draw(self, count: int, device: torch.device, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Shift down and to the right in pixels, in ``-pad ... pad``, and whether to flip; each [batch]."""
-        where = generator.device
-        shifts = torch.randint(-self.pad, self.pad + 1, (2, count), generator=generator, device=where)
-        flips = torch.randint(0, 2 if self.flip else 1, (count,), generator=generator, device=where)
-        down, right = shifts.to(device)
-        return down, right, flips.bool().to(device)
+        """Shift down and to the right in pixels, in ``-pad ... pad``, and whether to flip; each [batch].
+
+        They go to the device in one copy that does not wait for it.
+        """
+        shifts = torch.randint(-self.pad, self.pad + 1, (2, count), generator=generator)
+        flips = torch.randint(0, 2 if self.flip else 1, (1, count), generator=generator)
+        down, right, flipped = torch.cat([shifts, flips]).to(device, non_blocking=True)
+        return down, right, flipped.bool()
 
 
 CIFAR_PIXELS = Pixels(  # as in the published runs

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -153,14 +153,14 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     own = config.input_size[-1]
     if config.fixed_input_size and size not in (None, own):
         raise ValueError(f"{network} takes pictures of {own} x {own} pixels only, got a size of {size}")
+    packaged = packaged_weights(network)
     with torch.random.fork_rng(devices=[]):  # timm draws a start before it loads the weights
-        module = _packaged(network) if packaged_weights(network) else _downloaded(network, config, folder)
+        module = _packaged(network, packaged[0]) if packaged else _downloaded(network, config, folder)
     settings = timm.data.resolve_model_data_config(module)
     interpolation = settings["interpolation"] if settings["interpolation"] in ("bilinear", "bicubic") else "bicubic"
-    known = packaged_weights(network)
     return Pretrained(
         module.eval().requires_grad_(False), tuple(settings["mean"]), tuple(settings["std"]), interpolation,
-        size or own, known[1] if known else weights_hash(module.state_dict()),
+        size or own, packaged[1] if packaged else weights_hash(module.state_dict()),
     )  # fmt: skip
 
 
@@ -173,16 +173,10 @@ def weights_hash(state: Mapping[str, Tensor]) -> str:
     return total.hexdigest()
 
 
-def library_version() -> str:
-    """Of timm, without importing it: that takes longer than reading the features of 10,000 pictures."""
-    return metadata.version("timm")
-
-
-def _packaged(network: str) -> nn.Module:
+def _packaged(network: str, file: Path) -> nn.Module:
     """The weights of the package in their order, which is timm's; the names differ."""
     import timm
 
-    file, _ = packaged_weights(network)
     module = timm.create_model(network, pretrained=False)
     own = module.state_dict()
     try:

@@ -1,15 +1,13 @@
 """Which image goes where: a fixed test share, disjoint balanced sets for meta and validation, the rest to train on."""
 
-from collections.abc import Mapping
-
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from gdw.data.confirmed import Confirmed
 from gdw.data.corruption import class_counts, class_shares
 from gdw.data.dataset import Dataset
 from gdw.data.randomness import generator
-from gdw.errors import whole_number
 
 TEST_SHARE = 0.3  # of each class, if a data set has no test set
 TEST_SEED = 0  # of that share: every experiment is tested on the same images
@@ -61,61 +59,83 @@ def split_indices(
 
 
 def split_around_confirmed(
-    labels: Int[Tensor, "pool"],
-    confirmed: Mapping[int, int],
-    class_names: tuple[str, ...],
+    dataset: Dataset,
+    confirmed: Confirmed,
     per_class: dict[str, int],
     random: torch.Generator,
     train_per_class: int | None = None,
     test_per_class: int | None = None,
 ) -> dict[str, Indices]:
-    """Disjoint sets where only the labels of ``confirmed`` images are known: the others are to train on.
+    """Disjoint sets where only the labels of ``confirmed`` images are known; what no other set takes is trained on.
 
-    The test set is made of what each class has beyond the counts, the same for every seed; it is empty where a class
-    has nothing left for it.
+    Scores are of images drawn at random alone: the test set is the data set's own, or what each class has of drawn
+    images beyond the counts. It is the same for every seed, and empty where a class has nothing left for it. A
+    validation set is of drawn images too. The meta set is trained on: if they are too few, it takes others.
 
     Args:
-        labels: observed.
+        dataset: with the right labels in the place of those that were confirmed as others. Its own validation and test
+            images as for ``split_indices``.
         confirmed: an image's place to its right class.
         per_class: confirmed images of each class for each balanced set: ``"meta"`` and ``"validation"``.
         random: draws which images stay, and which confirmed image goes into which balanced set.
-        train_per_class, test_per_class: as for ``split_indices``; to train on, by observed class.
+        train_per_class, test_per_class: as for ``split_indices``.
 
     Raises:
-        ValueError: a class with too few confirmed images, or with none to train on.
+        ValueError: a class with too few confirmed images, too few drawn ones, or none to train on.
     """
     _check_counts(per_class, train_per_class, test_per_class)
-    for place, label in confirmed.items():
-        whole_number("the place of a confirmed image", place, 0, len(labels) - 1)
-        whole_number("the class of a confirmed image", label, 0, len(class_names) - 1)
-    places = torch.tensor(sorted(confirmed), dtype=torch.long)
-    right = torch.tensor([confirmed[int(place)] for place in places], dtype=torch.long)
-    held, sizes = sum(per_class.values()), ", ".join(f"{name}_per_class {n}" for name, n in per_class.items() if n)
-    pools = [places[right == label] for label in range(len(class_names))]
-    for pool, name in zip(pools, class_names, strict=True):
-        if len(pool) < held:
-            raise ValueError(f"class {name} has {len(pool)} confirmed images: too few for {sizes}")
+    indices = {}
+    if dataset.validation_labels is not None:
+        indices["validation"] = _own_validation(dataset, per_class.get("validation", 0))
+        per_class = {name: count for name, count in per_class.items() if name != "validation"}
+    classes, labels, held = range(len(dataset.class_names)), dataset.labels, sum(per_class.values())
     fixed = generator(TEST_SEED, "test")
-    pools = [_shuffled(pool, fixed) for pool in pools]
-    spare = [pool[held:][:test_per_class] for pool in pools]
-    for pool, name in zip(spare, class_names, strict=True):
-        if len(pool) < (test_per_class or 0):
-            raise ValueError(
-                f"class {name} has {len(pool)} confirmed images to test on: too few for test_per_class {test_per_class}"
-            )
-    indices = {"test": _joined(spare) if all(map(len, spare)) else places[:0]}
-    pools, start = [_shuffled(pool[:held], random) for pool in pools], 0
+    drawn, others = _confirmed_pools(confirmed, classes, fixed)
+    pools = [torch.cat(both)[:held] for both in zip(drawn, others, strict=True)]
+    sizes = ", ".join(f"{name}_per_class {n}" for name, n in per_class.items() if n)
+    _check_pools(pools, held, dataset.class_names, f"confirmed images: too few for {sizes}")
+    chosen = held - per_class["meta"]
+    said = f"confirmed images that were drawn at random: too few for validation_per_class {chosen}"
+    _check_pools(drawn, chosen, dataset.class_names, said)
+    spare = [pool[held:][:test_per_class] for pool in drawn]
+    if dataset.test_labels is not None:
+        test, _ = _test_indices(dataset, [])
+        indices["test"] = test if test_per_class is None else _fewer_test_images(dataset, test, test_per_class)
+    else:
+        said = f"confirmed images to test on that were drawn at random: too few for test_per_class {test_per_class}"
+        _check_pools(spare, test_per_class or 0, dataset.class_names, said)
+        indices["test"] = _joined(spare) if all(map(len, spare)) else _joined(spare)[:0]
+    pools, start = [_shuffled(pool, random) for pool in pools], 0
+    pools = [p[torch.isin(p, d).long().argsort(stable=True)] for p, d in zip(pools, drawn, strict=True)]  # drawn last
     for name, count in per_class.items():
         indices[name] = _joined([pool[start : start + count] for pool in pools])
         start += count
-    others = torch.ones(len(labels), dtype=torch.bool)
-    others[places] = False
-    train = [_shuffled((others & (labels == label)).nonzero().flatten(), random) for label in range(len(class_names))]
+    left = torch.ones(len(labels), dtype=torch.bool)
+    for taken in indices.values():
+        left[taken[taken < len(labels)]] = False
+    train = [_shuffled((left & (labels == label)).nonzero().flatten(), random) for label in classes]
     least = train_per_class or 1
-    for pool, name in zip(train, class_names, strict=True):
-        if len(pool) < least:
-            raise ValueError(f"class {name} has {len(pool)} images that are not confirmed: too few to train on {least}")
+    _check_pools(train, least, dataset.class_names, f"images left: too few to train on {least}")
     return indices | {"train": _joined([pool[:train_per_class] for pool in train])}
+
+
+def _confirmed_pools(
+    confirmed: Confirmed, classes: range, fixed: torch.Generator
+) -> tuple[list[Indices], list[Indices]]:
+    """Confirmed images by right class, in an order that is the same for every seed: those drawn at random, the rest."""
+    drawn = set(confirmed.drawn())
+    pools = [
+        [_shuffled(torch.tensor([p for p in sorted(confirmed) if confirmed[p] == label and (p in drawn) == which],
+                                dtype=torch.long), fixed) for label in classes]
+        for which in (True, False)
+    ]  # fmt: skip
+    return pools[0], pools[1]
+
+
+def _check_pools(pools: list[Indices], least: int, class_names: tuple[str, ...], too_few: str) -> None:
+    for pool, name in zip(pools, class_names, strict=True):
+        if len(pool) < least:
+            raise ValueError(f"class {name} has {len(pool)} {too_few}")
 
 
 def thinned(

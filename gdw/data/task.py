@@ -9,14 +9,23 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
 from gdw.data import human_labels
-from gdw.data.corruption import NOISES, Matrix, class_shares, corrupt_labels, transition_matrix
+from gdw.data.confirmed import as_confirmed
+from gdw.data.corruption import (
+    NOISES,
+    Matrix,
+    class_shares,
+    corrupt_labels,
+    counted_matrix,
+    in_class_order,
+    instance_dependent_labels,
+    transition_matrix,
+)
 from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
 from gdw.data.dataset import PARTS, Dataset
-from gdw.data.instance_noise import counted_matrix, instance_dependent_labels
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_around_confirmed, split_indices, thinned
-from gdw.errors import require_between, unknown
+from gdw.errors import require_between, unknown, whole_number
 
 INSTANCE_NOISE = "instance-dependent"
 
@@ -144,18 +153,19 @@ def make_task(
 
     Args:
         noise, rate: see :func:`gdw.data.corruption.transition_matrix`; besides, ``"instance-dependent"``
-            (:mod:`gdw.data.instance_noise`) and ``"human:PATH[:KEY]"`` (:mod:`gdw.data.human_labels`), whose
-            rate is unused. A matrix may be nested lists, an array or a pandas table whose rows and columns are
-            called by the classes.
+            (:mod:`gdw.data.corruption`) and ``"human:PATH[:KEY]"`` (:mod:`gdw.data.human_labels`), whose
+            rate is unused. A matrix may be nested lists, an array, or a pandas table or dictionary of rows whose rows
+            and columns have the classes' names.
         imbalance, imbalance_kind: see :func:`gdw.data.corruption.class_counts`; at 1 every training image is
             kept. Otherwise the classes have exactly these proportions, as large as the data allow.
         meta_per_class: clean images of each class, at least 1.
         validation_per_class: clean images of each class, 0 or more. Of a data set's own validation set 0 takes all.
         train_per_class, test_per_class: a smaller run: so many of each class, before any imbalance; None: all.
         confirmed: the labels of the data set may be wrong as they are; of these pictures a person knows the right one:
-            place in the data set to class number. The clean set, the validation set and the test set are made of them
-            alone, and all others are trained on (:func:`gdw.data.splits.split_around_confirmed`), with the data set's
-            labels or those of a table (``noise="human:PATH"``).
+            place in the data set to class number. The clean set is made of them alone; validation and test set are
+            the data set's own, or made of those that were drawn at random (:class:`gdw.data.confirmed.Confirmed`). All
+            others are trained on (:func:`gdw.data.splits.split_around_confirmed`): with their right labels where
+            these are confirmed, else with the data set's or those of a table (``noise="human:PATH"``).
         seed: draws everything but a held-out test set.
 
     Raises:
@@ -171,7 +181,7 @@ def make_task(
             test_per_class, seed,
         )  # fmt: skip
     classes = len(dataset.class_names)
-    noise = _by_class_number(noise, dataset.class_names)
+    noise = in_class_order(noise, dataset.class_names)
     human = _check_noise(dataset, noise, rate, seed)
     class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
     counts = {"meta": meta_per_class, "validation": validation_per_class}
@@ -215,37 +225,21 @@ def _as_labelled(
     """Observed labels and confirmed pictures, as they come."""
     if not confirmed:
         raise ValueError(f"no picture of {dataset.name} is confirmed: a run needs some as its clean set")
-    indices = split_around_confirmed(
-        dataset.labels, confirmed, dataset.class_names, counts, generator(seed, "split"), train_per_class,
-        test_per_class,
-    )  # fmt: skip
+    for place, label in confirmed.items():
+        whole_number("the place of a confirmed image", place, 0, len(dataset.labels) - 1)
+        whole_number("the class of a confirmed image", label, 0, len(dataset.class_names) - 1)
     known = dataset.labels.clone()
     known[list(confirmed)] = torch.tensor(list(confirmed.values()))
-    splits = {name: Split(dataset.images[index], known[index]) for name, index in indices.items()}
+    dataset = replace(dataset, labels=known)
+    indices = split_around_confirmed(
+        dataset, as_confirmed(confirmed), counts, generator(seed, "split"), train_per_class, test_per_class
+    )
+    splits = {name: _split(dataset, index) for name, index in indices.items()}
     return Task(
         **splits, clean_labels=splits["train"].labels, class_names=dataset.class_names, pixels=dataset.pixels,
         matrix=torch.full((len(dataset.class_names),) * 2, float("nan"), dtype=torch.float64), source_indices=indices,
         pictures=dataset.pictures, truth_known=False,
     )  # fmt: skip
-
-
-def _by_class_number(noise: str | Matrix, class_names: tuple[str, ...]) -> str | Matrix:
-    """A pandas table as a matrix in the order of the classes; anything else as it is.
-
-    Raises:
-        ValueError: its rows or columns are not called by the classes.
-    """
-    if not (hasattr(noise, "columns") and hasattr(noise, "index")):
-        return noise
-    for kind, names in (("rows", noise.index), ("columns", noise.columns)):
-        if sorted(map(str, names)) != sorted(class_names):
-            raise ValueError(
-                f"the {kind} of the noise matrix must be called {', '.join(class_names)}, "
-                f"got {', '.join(map(str, names))}"
-            )
-    rows = [list(map(str, noise.index)).index(name) for name in class_names]
-    columns = [list(map(str, noise.columns)).index(name) for name in class_names]
-    return noise.to_numpy()[rows][:, columns]
 
 
 def _check_noise(dataset: Dataset, noise: str | Matrix, rate: float, seed: int) -> Int[Tensor, "images"] | None:

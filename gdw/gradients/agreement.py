@@ -12,6 +12,7 @@ are checked, since the host has to wait for the device.
 """
 
 import weakref
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -24,14 +25,16 @@ _STEPS: "weakref.WeakKeyDictionary[nn.Module, tuple[bool, int]]" = weakref.WeakK
 class PassesDiffer(RuntimeError):
     """The model's second forward pass is another function than its first."""
 
-    def __init__(self, what: str, model: nn.Module | None = None):
-        name = "the model" if model is None else type(model).__name__
-        super().__init__(
-            f"the second forward pass of {name} does not repeat its first ({what}). Likely causes: "
-            "random numbers from Python's random, numpy or a torch.Generator of its own; buffers that each pass moves; "
-            "a hook that changes gradients. Draw from torch's global random numbers, or take "
-            "derivative='double-backward', which needs no second pass"
-        )
+
+def passes_differ(what: str, model: nn.Module | None = None) -> PassesDiffer:
+    """The exception, in one sentence."""
+    name = "the model" if model is None else type(model).__name__
+    return PassesDiffer(
+        f"the second forward pass of {name} does not repeat its first ({what}). Likely causes: "
+        "random numbers from Python's random, numpy or a torch.Generator of its own; buffers that each pass moves; "
+        "a hook that changes gradients; a torch.autograd.Function whose jvp or backward is not its derivative. "
+        "Draw from torch's global random numbers, or take derivative='double-backward', which needs no second pass"
+    )
 
 
 def is_due(model: nn.Module, device: torch.device) -> bool:
@@ -56,17 +59,22 @@ def check_same_logits(model: nn.Module, first: Tensor, second: Tensor) -> None:
         return
     gap = (second - first).norm() / first.norm().clamp_min(torch.finfo(first.dtype).tiny)
     if gap > _tolerance(first):  # False for NaN: a run that diverges is someone else's to report
-        raise PassesDiffer(f"its logits differ by {gap:.2g} relative to their size", model)
+        raise passes_differ(f"its logits differ by {gap:.2g} relative to their size", model)
 
 
 @torch.no_grad()
 def check_adjoint(
-    model: nn.Module, v: Tensor, along: Tensor, back: dict[str, Tensor], u: dict[str, Tensor], logits: Tensor
+    refused: Callable[[str], Exception],
+    v: Tensor,
+    along: Tensor,
+    back: dict[str, Tensor],
+    u: dict[str, Tensor],
+    logits: Tensor,
 ) -> None:
     """Compare ``< v, J u >`` with ``< J^T v, u >``.
 
     Args:
-        model: for the message.
+        refused: makes the exception from a phrase with both numbers.
         v: a matrix in the space of logits.
         along: ``J u``, from the second pass.
         back: ``J^T v``, from the first pass.
@@ -74,14 +82,29 @@ def check_adjoint(
         logits: of the first pass; they show the precision.
 
     Raises:
-        PassesDiffer: they are not the same.
+        Exception: what ``refused`` makes, where they are not the same.
     """
     forward = (v * along).sum()
     backward = torch.stack([(back[name] * u[name]).sum() for name in u]).sum()
     scale = v.norm() * along.norm() + _norm(back) * _norm(u)
     smallest = torch.finfo(scale.dtype).tiny ** 0.5  # below, products lose their digits
     if (forward - backward).abs() > _tolerance(logits) * scale + smallest:
-        raise PassesDiffer(f"<v, J u> is {forward:.6g} and <J^T v, u> is {backward:.6g}", model)
+        raise refused(f"<v, J u> is {forward:.6g} and <J^T v, u> is {backward:.6g}")
+
+
+def check_own_parameters(model: nn.Module, own: dict[str, Tensor]) -> None:
+    """After parameters were replaced for a pass: the model holds its own again.
+
+    Raises:
+        RuntimeError: another tensor is in the place of one; the optimiser would no longer move it.
+    """
+    now = dict(model.named_parameters())
+    lost = [name for name, parameter in own.items() if now.get(name) is not parameter]
+    if lost:
+        raise RuntimeError(
+            f"{type(model).__name__} has lost its parameter {lost[0]} in a pass with other parameters: its forward "
+            "pass must not put tensors in the place of parameters"
+        )
 
 
 def _norm(values: dict[str, Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gdw.gradients.agreement import check_same_logits
-from gdw.gradients.meta import Problem, by_forward_mode, closed_form, forward
+from gdw.gradients.meta import Problem, along, by_forward_mode, closed_form, forward
 
 Matrix = Float[Tensor, "batch classes"]
 DISTANCE = 1e-2  # length of the finite difference's step in parameter space, as in DARTS (Liu et al., ICLR 2019)
@@ -21,17 +21,17 @@ DISTANCE = 1e-2  # length of the finite difference's step in parameter space, as
 
 def without_virtual_step(problem: Problem, weights: Matrix) -> Matrix:
     """The clean gradient is taken at the current parameters; an error of first order in the learning rate."""
-    return closed_form(problem, problem.tangent(problem.direction(problem.here)))
+    return along(problem, weights, problem.direction(None))
 
 
 def finite_difference(problem: Problem, weights: Matrix) -> Matrix:
     """The tangent is a one-sided difference that reuses the first forward pass; an error of first order in DISTANCE."""
-    return closed_form(problem, _difference(problem, problem.direction(problem.ahead(weights))))
+    return closed_form(problem, _difference(problem, problem.direction(weights)))
 
 
 def first_order(problem: Problem, weights: Matrix) -> Matrix:
     """No virtual step and no forward mode: both errors together, at little more than twice a plain step."""
-    return closed_form(problem, _difference(problem, problem.direction(problem.here)))
+    return closed_form(problem, _difference(problem, problem.direction(None)))
 
 
 def last_layer(problem: Problem, weights: Matrix) -> Matrix:

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch._functorch import config
 from torch.func import jvp
 
-from gdw.gradients.meta import FORWARD_AD_LOCK, Named, forward
+from gdw.gradients.meta import Named, forward
+from gdw.private import FORWARD_AD_LOCK, is_compiled, keep_buffers_of_backward
 
 COMPILERS = ("g++", "clang++", "c++")  # what torch looks for to compile for the CPU
 
@@ -27,7 +27,7 @@ def compile_in_place(model: nn.Module, device: torch.device) -> None:
     """
     if device.type == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
         raise RuntimeError("compile=True needs a C++ compiler on the CPU (g++ or clang++): this machine has none")
-    config.donated_buffer = False
+    keep_buffers_of_backward()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of parts of its own
         model.compile()
@@ -35,7 +35,7 @@ def compile_in_place(model: nn.Module, device: torch.device) -> None:
 
 def as_written(model: nn.Module) -> AbstractContextManager:
     """Within: a model that was compiled in place runs as it was written."""
-    return nullcontext() if model._compiled_call_impl is None else torch.compiler.set_stance("force_eager")
+    return torch.compiler.set_stance("force_eager") if is_compiled(model) else nullcontext()
 
 
 class CompiledTangent:

@@ -18,11 +18,18 @@ def class_gradients(probs: Matrix, labels: Int[Tensor, "batch"]) -> Matrix:
         labels: observed labels in ``0 ... classes - 1``; they may be wrong.
 
     Returns:
-        The flows; each row sums to 0.
+        The flows; each row sums to 0. The row of a label that is no class (-100, torch's ``ignore_index``) is 0, as
+        cross-entropy's gradient is.
 
     Source: GDW (Chen et al., NeurIPS 2021), D1 = p - y.
     """
-    return probs - one_hot(labels, probs.shape[-1]).to(probs.dtype)
+    label = one_hot(labels, probs.shape[-1])
+    return (probs - label.to(probs.dtype)).masked_fill(~label.any(dim=-1, keepdim=True), 0)
+
+
+def only_labelled(logits: Matrix, labels: Int[Tensor, "batch"]) -> Matrix:
+    """The same logits; nothing goes back through the row of a label that is no class. No number is read on the host."""
+    return logits.where(one_hot(labels, logits.shape[-1]).any(dim=-1, keepdim=True), logits.detach())
 
 
 def one_hot(labels: Int[Tensor, "batch"], num_classes: int) -> Bool[Tensor, "batch classes"]:
@@ -54,6 +61,6 @@ def zero_mean(weights: Matrix, logits: Matrix, labels: Int[Tensor, "batch"], max
         others = logits.masked_fill(label, -float("inf")).softmax(dim=-1)
     else:
         probs = logits.softmax(dim=-1).clamp(max=max_prob)
-        others = (probs / (1 - probs.gather(-1, labels[..., None]))).masked_fill(label, 0)
+        others = (probs / (1 - (probs * label).sum(dim=-1, keepdim=True))).masked_fill(label, 0)
     label_weight = (weights * others).sum(dim=-1, keepdim=True)
     return label_weight.where(label, weights)

@@ -6,37 +6,30 @@ The virtual step follows the weighted flows, ``theta' = theta - lr * J^T (weight
     d L_meta / d weights[i, c] = - flows[i, c] / B * < d logits[i, c] / d theta, lr * d L_meta / d theta' >.
 
 All its inner products together are one Jacobian-vector product of the training logits: forward mode gives them at
-the cost of a pass and a half, without a double backward. In an optimiser's own metric ``lr`` is one number for each
-number of theta (rates.py); nothing else changes.
+the cost of a pass and a half, without a double backward. For an optimiser's own step, ``lr`` is one number for each
+number of theta, the derivative of that step (rates.py); nothing else changes.
 
 Source: GDW (Chen et al., NeurIPS 2021), meta gradient with respect to the class-level weights.
 """
 
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd import forward_ad
-from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from gdw.gradients.agreement import check_adjoint, check_same_logits
+from gdw.gradients.agreement import check_adjoint, check_same_logits, passes_differ
 from gdw.gradients.outputs import logits_of
-from gdw.gradients.rates import Rates, rates_of, trainable
+from gdw.gradients.rates import Rates, optimizer_step, rates_of, trainable
+from gdw.networks.held import call_with
+from gdw.private import dual_numbers
 
 Named = dict[str, Tensor]
-
-# Forward mode's dual level belongs to the process, not to the thread: two runs side by side take turns.
-FORWARD_AD_LOCK = threading.Lock()
-LEVEL_SECONDS, LEVEL_PAUSE = 60.0, 0.001  # how long to wait for a level that other code holds, and between two tries
-
 
 class NoMetaGradient(RuntimeError):
     """The model has an operation that neither forward mode nor a double backward can differentiate."""
@@ -44,42 +37,41 @@ class NoMetaGradient(RuntimeError):
 
 def forward(model: nn.Module, parameters: Mapping[str, Tensor], images: Tensor) -> Tensor:
     """Logits under other parameters; buffers (BatchNorm's running statistics) are copies and do not move."""
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    return logits_of(functional_call(model, {**buffers, **parameters}, (images,)), model)
+    return logits_of(call_with(model, parameters, images), model)
 
 
 def virtual_parameters(parameters: Named, gradients: Named, rates: Rates) -> Named:
     """``theta' = theta - rate * gradient``: no momentum, no weight decay; used for one clean gradient only."""
-    return {name: parameter - rates[name] * gradients[name] for name, parameter in parameters.items()}
+    return {name: (gradients[name] * -rates[name]).add_(parameter) for name, parameter in parameters.items()}
 
 
-def clean_gradient(model: nn.Module, parameters: Named, images: Tensor, labels: Int[Tensor, "meta"]) -> Named:
-    """Gradient of the mean clean loss with respect to ``parameters``."""
-    return gradient_at(model, parameters, lambda held: cross_entropy(logits_of(held(images), held), labels))
+def clean_gradient(model: nn.Module, parameters: Named, images: Tensor, labels: Int[Tensor, "*seeds meta"]) -> Named:
+    """Gradient of the mean clean loss with respect to ``parameters``; losses of several seeds are added up.
 
+    The backward pass runs while the model holds these parameters: activation checkpointing computes a layer again
+    there, with whatever parameters the module has at that moment.
 
-def gradient_at(model: nn.Module, parameters: Named, loss_of: Callable[[nn.Module], Tensor]) -> Named:
-    """Gradient of ``loss_of(model)`` with respect to other parameters, which the model holds meanwhile.
-
-    The backward pass runs while they are held: activation checkpointing computes a layer again there, with whatever
-    parameters the module has at that moment.
+    Raises:
+        NoMetaGradient: the model reaches one of its own parameters past the module that holds it.
     """
     leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
-    held = {f"model.{name}": buffer.clone() for name, buffer in model.named_buffers()}
-    held |= {f"model.{name}": leaf for name, leaf in leaves.items()}
+    clean = _CleanGradient(model, leaves)
     with torch.enable_grad():
-        return functional_call(_Differentiated(model, loss_of, leaves), held, ())
+        return call_with(clean, {f"model.{name}": leaf for name, leaf in leaves.items()}, images, labels)
 
 
-class _Differentiated(nn.Module):
-    """A module, because ``functional_call`` then keeps the parameters in place for the backward pass too."""
+class _CleanGradient(nn.Module):
+    """A module, because ``call_with`` then keeps the parameters in place for the backward pass too."""
 
-    def __init__(self, model: nn.Module, loss_of: Callable[[nn.Module], Tensor], leaves: Named):
+    def __init__(self, model: nn.Module, leaves: Named):
         super().__init__()
-        self.model, self.loss_of, self.leaves = model, loss_of, leaves
+        self.model, self.leaves = model, leaves
+        self.own = {name: model.get_parameter(name) for name in leaves}
 
-    def forward(self) -> Named:
-        return _gradients(self.loss_of(self.model), self.leaves)
+    def forward(self, images: Tensor, labels: Tensor) -> Named:
+        logits = logits_of(self.model(images), self.model)
+        loss = cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="sum") / labels.shape[-1]
+        return _gradients(loss, self.leaves, never=self.own)
 
 
 def logit_tangent(
@@ -99,58 +91,6 @@ def logit_tangent(
     """
     with dual_numbers(), torch.no_grad():
         return _tangent(model, images, direction, first)
-
-
-@contextmanager
-def dual_numbers() -> Iterator[None]:
-    """Within: forward mode. One thread of the process at a time.
-
-    ``torch.func.jvp`` elsewhere in the process takes the level without our lock: then this waits for its turn.
-
-    Raises:
-        RuntimeError: the level was not free for ``LEVEL_SECONDS``.
-    """
-    with FORWARD_AD_LOCK:
-        _enter_level()
-        try:
-            _load_forward_rules()
-            yield
-        finally:
-            _leave_level()
-
-
-def _enter_level() -> None:
-    """Take the process's one level of forward mode, as soon as it is free."""
-    deadline = time.monotonic() + LEVEL_SECONDS
-    while True:
-        try:
-            forward_ad.enter_dual_level()
-            return
-        except RuntimeError as error:
-            if "current level is not valid" in str(error):  # another thread is leaving it just now: step back
-                torch._C._exit_dual_level(level=0)
-            elif "Nested forward mode AD" not in str(error):
-                raise
-            if time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"forward mode was in use elsewhere in this process for {LEVEL_SECONDS:g} s: end the other "
-                    "torch.func.jvp or dual level, or take derivative='double-backward'"
-                ) from error
-        time.sleep(LEVEL_PAUSE)
-
-
-def _leave_level() -> None:
-    """As ``forward_ad.exit_dual_level``, in an order that cleanly refuses a thread that enters meanwhile."""
-    forward_ad._current_level = -1
-    torch._C._exit_dual_level(level=0)
-
-
-@cache
-def _load_forward_rules() -> None:
-    """Make the first dual tensor quietly: torch compiles some of its rules then, and warns of its own compiler."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its kind differs between versions
-        forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
 
 
 def _tangent(model: nn.Module, images: Tensor, direction: Named, first: Tensor | None) -> Tensor:
@@ -179,7 +119,7 @@ class Problem:
             numbers, and may reuse what the first has computed (reuse.py).
         tangent_pass: gives the logits' tangent, as ``logit_tangent`` does.
         only: names of the parameters that take the virtual step, if not all of them do.
-        virtual: ``"sgd"``, or ``"optimizer"`` for the metric of ``lr`` (rates.py).
+        virtual: ``"sgd"``, or ``"optimizer"`` for the step that ``lr`` itself takes (rates.py).
         is_checked: whether the two passes are compared (agreement.py).
         keeps_graph: whether the logits' graph can be differentiated twice; ``save_memory`` gives it up.
     """
@@ -226,14 +166,41 @@ class Problem:
         """``weights * flows / B``, in the logits' precision."""
         return (weights * self.flows / self.logits.shape[-2]).to(self.logits.dtype)
 
+    def averaged(self, parts: Named) -> Named:
+        """Over all ranks that have a part of the batch (distributed.py): here there is one."""
+        return parts
+
+    def virtual_step(self, gradients: Named) -> tuple[Named, Rates]:
+        """The virtual parameters, and how far each has gone down per unit of its gradient."""
+        if self.virtual == "optimizer":
+            return optimizer_step(self.lr, self.parameters, gradients)
+        return virtual_parameters(self.here, gradients, self.rates), self.rates
+
     def ahead(self, weights: Float[Tensor, "batch classes"]) -> Named:
         """The virtual parameters, without a graph."""
-        return virtual_parameters(self.here, self.step_back(weights), self.rates)
+        return self.virtual_step(self.averaged(self.step_back(weights)))[0]
 
-    def direction(self, parameters: Named) -> Named:
-        """``lr * d L_meta / d theta`` at these parameters: the way up the clean loss, as long as a step."""
-        clean = clean_gradient(self.model, parameters, *self.meta_batch)
-        return {name: self.rates[name] * gradient for name, gradient in clean.items()}
+    def direction(self, weights: Float[Tensor, "batch classes"] | None) -> Named:
+        """``rate * d L_meta / d theta'`` after the virtual step with these weights; None: without the virtual step.
+
+        It is the way up the clean loss, as long as a step.
+
+        Raises:
+            ValueError: no virtual step, and the rates are those of an optimiser's own step, which depend on it.
+        """
+        if weights is not None:  # what was sent back is freed before the clean set's pass
+            return self._uphill(*self.virtual_step(self.averaged(self.step_back(weights))))
+        if self.virtual == "optimizer":
+            raise ValueError("virtual='optimizer' needs a derivative that takes the virtual step")
+        return self._uphill(self.here, self.rates)
+
+    def direction_after(self, gradients: Named) -> Named:
+        """The same, with what was sent back."""
+        return self._uphill(*self.virtual_step(gradients))
+
+    def _uphill(self, parameters: Named, rates: Rates) -> Named:
+        clean = self.averaged(clean_gradient(self.model, parameters, *self.meta_batch))
+        return {name: rates[name] * gradient for name, gradient in clean.items()}
 
     def tangent(self, direction: Named) -> Float[Tensor, "batch classes"]:
         """How the training batch's logits move along ``direction``, exact, in float32 under autocast too."""
@@ -247,23 +214,33 @@ def by_forward_mode(problem: Problem, weights: Float[Tensor, "batch classes"]) -
     Raises:
         PassesDiffer: a check of the model's two passes (agreement.py) fails.
     """
-    if problem.is_checked:
-        return closed_form(problem, _checked_tangent(problem, weights))
-    direction = problem.direction(problem.ahead(weights))
-    return closed_form(problem, problem.tangent(direction))
+    if not problem.is_checked:
+        return along(problem, weights, problem.direction(weights))
+    gradients = problem.averaged(problem.step_back(weights))
+    return along(problem, weights, problem.direction_after(gradients), gradients)
 
 
-def _checked_tangent(problem: Problem, weights: Tensor) -> Tensor:
-    """The same tangent, checked against what the virtual step has already sent back."""
-    gradients = problem.step_back(weights)
-    direction = problem.direction(virtual_parameters(problem.here, gradients, problem.rates))
-    if not weights.any():  # L2RW asks at weights 0, where nothing goes back: send back something to compare
-        weights = torch.ones_like(weights)
-        gradients = problem.step_back(weights)
+def along(problem: Problem, weights: Tensor, direction: Named, gradients: Named | None = None) -> Tensor:
+    """The closed form with the tangent along ``direction``, checked against what goes back at these weights.
+
+    Args:
+        gradients: what the virtual step has sent back at these weights, where it is there already.
+    """
+    if not problem.is_checked:
+        return closed_form(problem, problem.tangent(direction))
+    weights, gradients = _to_compare(problem, weights, gradients)
     tangent = problem.tangent(direction)
-    v, logits = problem.sent_back(weights).to(tangent.dtype), problem.logits.detach()
-    check_adjoint(problem.model, v, tangent, gradients, direction, logits)
-    return tangent
+    v, refused = problem.sent_back(weights).to(tangent.dtype), partial(passes_differ, model=problem.model)
+    check_adjoint(refused, v, tangent, gradients, direction, problem.logits.detach())
+    return closed_form(problem, tangent)
+
+
+def _to_compare(problem: Problem, weights: Tensor, gradients: Named | None) -> tuple[Tensor, Named]:
+    """L2RW asks at weights 0, where nothing goes back: then something else to compare."""
+    if gradients is not None and weights.any():
+        return weights, gradients
+    weights = weights if weights.any() else torch.ones_like(weights)
+    return weights, problem.averaged(problem.step_back(weights))
 
 
 def closed_form(problem: Problem, tangent: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
@@ -275,36 +252,55 @@ def by_double_backward(problem: Problem, weights: Float[Tensor, "batch classes"]
     """``d L_meta / d weights`` as in textbooks: through the graph of the virtual step itself.
 
     The chain rule in two parts: the clean loss back to theta', and from theta' back through the first backward pass.
+
+    Raises:
+        NoMetaGradient: a check of the second part (agreement.py) fails.
     """
     weights = weights.detach().requires_grad_()
     with torch.enable_grad():
         gradients = problem.step_back(weights, create_graph=True)
-    moved = {name: gradient.detach() for name, gradient in gradients.items()}
-    direction = problem.direction(virtual_parameters(problem.here, moved, problem.rates))
+    moved = problem.averaged({name: gradient.detach() for name, gradient in gradients.items()})
+    direction = problem.direction_after(moved)
     linked = [name for name, gradient in gradients.items() if gradient.requires_grad]
-    (gradient,) = torch.autograd.grad(
-        [gradients[name] for name in linked], weights, [-direction[name] for name in linked]
-    )
+    gradient = torch.zeros_like(weights)
+    if linked:
+        given = [gradients[name] for name in linked], weights, [-direction[name] for name in linked]
+        (gradient,) = torch.autograd.grad(*given, allow_unused=True, materialize_grads=True)
+    gradient = problem.averaged({"weights": gradient})["weights"]
+    if problem.is_checked:
+        weights, moved = _to_compare(problem, weights.detach(), moved)
+        refused = partial(_hides_a_dependence, problem.model)
+        check_adjoint(refused, weights, -gradient, moved, direction, problem.logits.detach())
     return gradient
 
 
+def _hides_a_dependence(model: nn.Module, what: str) -> NoMetaGradient:
+    return NoMetaGradient(
+        f"{type(model).__name__} cannot be differentiated twice: its backward pass hides how it depends on what is "
+        f"sent back, or is not linear in it ({what}). Likely causes: a torch.autograd.Function whose backward uses "
+        ".data, detach(), numpy or once_differentiable; a hook that clips gradients. Write that backward with torch's "
+        "operations alone, or give the Function a jvp and take derivative='forward'"
+    )
+
+
 def _gradients(
-    output: Tensor, parameters: Named, sent_back: Tensor | None = None, keep_graph=False, create_graph=False
+    output: Tensor,
+    parameters: Named,
+    sent_back: Tensor | None = None,
+    keep_graph: bool = False,
+    create_graph: bool = False,
+    never: Named | None = None,
 ) -> Named:
+    """``never``: parameters that ``output`` must not depend on."""
     if not output.requires_grad:
         raise NoMetaGradient(
             "the logits have no graph back to the parameters: run the model outside torch.no_grad() and "
             "torch.inference_mode(), and do not detach its output"
         )
+    inputs = [*parameters.values(), *(never or {}).values()]
     try:
-        gradients = torch.autograd.grad(
-            output,
-            list(parameters.values()),
-            sent_back,
-            retain_graph=keep_graph,
-            create_graph=create_graph,
-            allow_unused=True,
-            materialize_grads=True,
+        found = torch.autograd.grad(
+            output, inputs, sent_back, retain_graph=keep_graph, create_graph=create_graph, allow_unused=True
         )
     except RuntimeError as error:
         if "use_reentrant" not in str(error):
@@ -313,4 +309,13 @@ def _gradients(
             "reentrant activation checkpointing allows no gradient with respect to chosen parameters: call "
             "torch.utils.checkpoint.checkpoint with use_reentrant=False"
         ) from error
-    return dict(zip(parameters, gradients, strict=True))
+    for name, gradient in zip(never or (), found[len(parameters) :], strict=True):
+        if gradient is not None:
+            raise NoMetaGradient(
+                f"the model uses its parameter {name} past the module that holds it (from a list, a closure or a "
+                "cache), where no other can take its place: use it as an attribute of its module"
+            )
+    return {
+        name: torch.zeros_like(parameter) if gradient is None else gradient
+        for (name, parameter), gradient in zip(parameters.items(), found[: len(parameters)], strict=True)
+    }

@@ -1,6 +1,7 @@
-"""The logits in what a model returns: a tensor, or an output object that names its logits."""
+"""What a model returns: its logits, as a tensor or in an output object that names them; and its evaluation mode."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 
@@ -25,6 +26,21 @@ def logits_of(output: object, model: nn.Module) -> Tensor:
         f"{type(model).__name__} must return logits [batch, classes] or an output with 'logits', got "
         f"{_described(output)}: wrap it in a module whose forward returns the tensor of logits"
     )
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[nn.Module]:
+    """Within: dropout is off, and BatchNorm uses its running statistics and leaves them as they are.
+
+    Afterwards each of its modules is in the mode that it was in: a layer that is kept in evaluation mode stays there.
+    """
+    before = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield model
+    finally:
+        for module, training in before.items():
+            module.training = training
 
 
 def _described(output: object) -> str:

@@ -19,10 +19,11 @@ from torch.utils.checkpoint import CheckpointError
 
 from gdw.gradients.agreement import check_same_logits
 from gdw.gradients.compiled import as_written
-from gdw.gradients.meta import Named, dual_numbers, forward, logit_tangent
+from gdw.gradients.meta import Named, forward, logit_tangent
 from gdw.gradients.outputs import logits_of
 from gdw.gradients.rates import trainable
 from gdw.gradients.reuse import RULES
+from gdw.private import dual_numbers
 
 
 class Reforward:

@@ -18,7 +18,8 @@ from torch.autograd import forward_ad
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from gdw.gradients.agreement import PassesDiffer
+from gdw.gradients.agreement import passes_differ
+from gdw.private import version_of
 
 aten = torch.ops.aten
 
@@ -50,7 +51,7 @@ class Tape:
         with _Replaying(outputs):
             yield
         if next(outputs, None) is not None:
-            raise PassesDiffer("it calls fewer layers")
+            raise passes_differ("it calls fewer layers")
 
 
 class _Recording(TorchFunctionMode):
@@ -61,7 +62,7 @@ class _Recording(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         output = function(*args, **(kwargs or {}))
         if function in RULES:
-            self.outputs.append((function, output.detach(), output._version))
+            self.outputs.append((function, output.detach(), version_of(output)))
         return output
 
 
@@ -76,13 +77,13 @@ class _Replaying(TorchFunctionMode):
             return function(*args, **kwargs)
         recorded, output, version = next(self.outputs, (None, None, None))
         if recorded is not function:
-            raise PassesDiffer("it calls other layers")
-        whole = output._version == version and output.dtype == (args[0] if args else kwargs["input"]).dtype
+            raise passes_differ("it calls other layers")
+        whole = version_of(output) == version and output.dtype == (args[0] if args else kwargs["input"]).dtype
         tangent = RULES[function](function, *args, **kwargs) if whole else None
         if tangent is None:
             return function(*args, **kwargs)
         if tangent.shape != output.shape:
-            raise PassesDiffer("it calls other layers")
+            raise passes_differ("it calls other layers")
         return forward_ad.make_dual(output, tangent)
 
 

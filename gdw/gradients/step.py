@@ -13,10 +13,10 @@ from torch.nn.functional import cross_entropy
 
 from gdw.errors import unknown
 from gdw.gradients import inputs
-from gdw.gradients.agreement import is_due
+from gdw.gradients.agreement import check_own_parameters, is_due
 from gdw.gradients.approximate import finite_difference, first_order, last_layer, without_virtual_step
 from gdw.gradients.fallback import double_backward, lacks_rule, meta_gradient, no_rule
-from gdw.gradients.flows import class_gradients, zero_mean
+from gdw.gradients.flows import class_gradients, only_labelled, zero_mean
 from gdw.gradients.meta import Problem, by_forward_mode, logit_tangent
 from gdw.gradients.outputs import logits_of
 from gdw.gradients.reforward import Reforward
@@ -59,7 +59,9 @@ class Step:
         model: any classifier that maps images to logits ``[B, C]``, as a tensor, as ``output.logits`` or as
             ``output["logits"]``.
         images: the batch, as the model takes it.
-        labels: observed labels ``[B]`` in ``0 ... C - 1``, maybe wrong; of any integer type.
+        labels: observed labels ``[B]`` in ``0 ... C - 1``, maybe wrong; of any integer type. Where they are not read
+            (off the CPU, or ``trusted``), the row of a -100 is left out, as in torch's cross-entropy: its loss and
+            its flows are 0, and nothing goes back through it. It still counts in B, here and in the clean batch.
         indices: which training instance each row is ``[B]``; needed by methods that keep something per instance.
         meta_batch: clean images and labels, or a function that draws them when a method first asks.
         lr: learning rate of the virtual step: a number, or the optimiser whose groups' rates it takes.
@@ -68,10 +70,9 @@ class Step:
         derivative: how the meta gradient is taken, a name in ``DERIVATIVES``: ``"auto"`` is exact, by forward mode,
             or by double backward where an operation has no forward-mode rule; ``"reuse"`` is the same, faster and
             with more memory (reuse.py).
-        virtual: the map of the virtual step. ``"sgd"``: ``theta' = theta - lr * gradient``. ``"optimizer"``:
-            ``theta' = theta - lr * P * gradient`` in the metric of the optimiser given as ``lr``: for Adam and AdamW
-            P is the diagonal preconditioner of their state before this step (rates.py), and 1 at a parameter's first
-            step, when there is no state; for SGD, P is 1. Momentum and weight decay stay out of either map.
+        virtual: the map of the virtual step. ``"sgd"``: ``theta' = theta - lr * gradient``, as in the paper, with a
+            warning where ``lr`` is an optimiser of another kind. ``"optimizer"``: the step that the optimiser given as
+            ``lr`` takes next, with its momentum, bias correction and weight decay (rates.py): SGD, Adam or AdamW.
         max_prob: the reference implementation's clamp on ``probs`` (docs/quirks.md). Off by default.
         tangent_pass: gives the logits' tangent, as ``gdw.gradients.meta.logit_tangent`` does; a compiled one draws
             other random numbers.
@@ -87,7 +88,7 @@ class Step:
             ``lr`` is negative or not finite, or ``save_memory`` with a derivative that needs the graph.
     """
 
-    _problem_type: ClassVar[type[Problem]] = Problem  # stacked_step.py has its own
+    _problem_type: ClassVar[type[Problem]] = Problem  # distributed.py has its own
     _axes: ClassVar[tuple[str, ...]] = ("batch",)
     _takes_ranks: ClassVar[bool] = False  # distributed.py
 
@@ -123,9 +124,11 @@ class Step:
         with self._tape.record() if self._tape else nullcontext():
             self.logits: Matrix = self._passes.logits if save_memory else logits_of(model(images), model)
         self._random.close()
+        self._own_images, self._own_logits = images, self.logits  # what the model itself has seen and given
         inputs.check_logits(self.logits, images, labels)
         if not trusted and labels.device.type == "cpu":  # elsewhere the host would wait for the device
             inputs.check_range(labels, self.num_classes)
+        self.logits = only_labelled(self.logits, labels)
         self.is_meta = is_meta
 
     def __len__(self) -> int:
@@ -189,9 +192,9 @@ class Step:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         if self.draws_random_numbers and self._tangent_pass is not logit_tangent:
             raise ValueError("the model draws random numbers (dropout), and a compiled tangent pass draws others")
-        is_checked = not self._trusted and is_due(self.model, self.images.device)
+        is_checked = not self._trusted and is_due(self.model, self._own_images.device)
         return self._problem_type(
-            self.model, self.images, self.logits, self.flows, meta_batch, self.lr,
+            self.model, self._own_images, self.logits, self.flows, meta_batch, self.lr,
             partial(_replay, self._random, self._tape), tangent_pass=self._compared_pass(is_checked),
             virtual=self.virtual, is_checked=is_checked, keeps_graph=self._passes is None,
         )  # fmt: skip
@@ -199,10 +202,10 @@ class Step:
     def _compared_pass(self, is_checked: bool) -> Callable:
         """The tangent pass; its logits are compared with this step's where that costs little."""
         own = self._passes.tangent if self._passes else self._tangent_pass
-        cheap = is_checked or (self.images.device.type == "cpu" and not self._trusted)
+        cheap = is_checked or (self._own_images.device.type == "cpu" and not self._trusted)
         if not cheap or not (self._passes or own is logit_tangent):  # a compiled pass gives no logits
             return own
-        return partial(own, first=self.logits.detach())
+        return partial(own, first=self._own_logits.detach())
 
     def meta_gradient(self, weights: Matrix, problem: Problem | None = None) -> Matrix:
         """``d L_meta / d weights``: the clean loss after a virtual step with these weights (meta.py).
@@ -236,11 +239,14 @@ class Step:
     def _derivative(self, problem: Problem, weights: Matrix) -> Matrix:
         """By the derivative that was asked for."""
         try:
-            return DERIVATIVES[self.derivative](problem, weights)
+            gradient = DERIVATIVES[self.derivative](problem, weights)
         except (NotImplementedError, RuntimeError) as error:
             if not lacks_rule(error):
                 raise
             raise no_rule(problem, error) from error
+        if problem.is_checked:
+            check_own_parameters(problem.model, problem.parameters)
+        return gradient
 
 
 @contextmanager

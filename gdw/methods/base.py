@@ -24,9 +24,12 @@ class Stage:
 
     Args:
         source: ``"train"`` (observed labels), ``"meta"`` (the clean set) or ``"both"`` (their union).
-        epochs: how many; an epoch has as many steps as one pass over the training set, whatever the source.
+        epochs: how many, at least 1; an epoch has as many steps as one pass over the training set, whatever the source.
         lr_scale: factor on the experiment's learning rate.
         restart: whether the model goes back to where it started.
+
+    Raises:
+        ValueError: an unknown source; less than one epoch: a method must refuse a run that is too short for its stages.
     """
 
     source: str = "train"
@@ -37,6 +40,8 @@ class Stage:
     def __post_init__(self) -> None:
         if self.source not in ("train", "meta", "both"):
             raise unknown("source", self.source, ("train", "meta", "both"))
+        if self.epochs < 1:
+            raise ValueError(f"a stage of training needs at least 1 epoch, got {self.epochs}: give the run more epochs")
 
 
 @lru_cache(maxsize=1024)
@@ -165,7 +170,11 @@ class Method(nn.Module):
         return ["num_classes", "num_instances", "generator", *cls.settings()]
 
     def stages(self, task, epochs: int) -> Sequence[Stage]:
-        """What it trains on, in order; ``epochs`` is the budget of the whole run."""
+        """What it trains on, in order; ``epochs`` is the budget of the whole run.
+
+        Raises:
+            ValueError: too few epochs for the method to be what it is (``gdw.methods.transition.share_of_epochs``).
+        """
         return [Stage("train", epochs)]
 
     def prepare(self, task, model: nn.Module) -> None:

@@ -6,12 +6,15 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
+from gdw.gradients.flows import one_hot
+from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.class_counts import UsesClassCounts
-from gdw.methods.settings import Number
+from gdw.methods.l2rw import TINY
+from gdw.methods.settings import Flag, Number
 from gdw.methods.weight_net import CURVE_LOSSES, LearnsWeightNet
 from gdw.networks.weight_net import FamilyWeightNet, new_weight_net
 
@@ -24,34 +27,49 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
 
     Families are found by k-means on the class counts (of observed labels), the smallest classes first. V's hidden
     layer is shared by the families: the loss goes in, the family's one-hot vector chooses the output. V learns through
-    a virtual step, and the same batch uses its new weights, as for MWNet.
+    a virtual step, and the same batch uses its new weights, as for MWNet. Virtual and real step send back
 
-    Left out: the paper's soft-label variant CMW-Net-SL, and its way of making a clean set from training instances with
-    small losses; here there is a clean set.
+        (w_i (probs_i - onehot(label_i)) + (1 - w_i) (probs_i - z_i)) / B,
+
+    where ``z_i`` are the probabilities that a running average of the model gives for the same images, as constants:
+    the model's own labels (CMW-Net-SL). After each step of the optimiser the average's parameters become
+    ``own_labels average + (1 - own_labels) model``. With ``own_labels = 0`` the average is the model, ``z = probs``,
+    and the second part is 0: this is the paper's weighted mean, ``sum_i w_i loss_i / B``.
+
+    Left out: mixup, epochs of cross-entropy first, and the published way of making a clean set from training instances
+    with small losses; here there is a clean set (docs/quirks.md).
 
     Args:
         families: at most so many; fewer if there are fewer different counts. 3 in the paper.
+        divide_by_weights: divide by ``sum_i w_i``, as a constant, instead of B: the published code for unbalanced
+            classes. With own labels both are B, since the two weights of an instance sum to 1.
+        own_labels: share in [0, 1] that the average of the model keeps in each step; 0.997 in the published code for
+            wrong labels.
         class_counts: images of each observed class; by default ``prepare`` counts them.
         weight_net_lr, weight_net_decay, meta_every: as for ``LearnsWeightNet``.
 
-    Source: Shu et al., CMW-Net: Learning a Class-Aware Sample Weighting Mapping for Robust Deep Learning, TPAMI 2023.
+    Source: Shu et al., CMW-Net: Learning a Class-Aware Sample Weighting Mapping for Robust Deep Learning, TPAMI 2023;
+    ``divide_by_weights`` and the average behind ``own_labels`` from its published code.
     """
 
     name, title = "cmw-net", "CMW-Net"
     all_steps_identical = True
-    source = (
-        "Shu et al., CMW-Net: Learning a Class-Aware Sample Weighting Mapping for Robust Deep Learning, TPAMI 2023"
-    )
-    rules: ClassVar = {"families": Number(1, whole=True)}
+    source = "Shu et al., CMW-Net: Learning a Class-Aware Sample Weighting Mapping for Robust Deep Learning, TPAMI 2023"
+    rules: ClassVar = {"families": Number(1, whole=True), "divide_by_weights": Flag(), "own_labels": Number(0, 1)}
 
-    def __init__(self, *args, families: int = 3, **kwargs):
+    def __init__(self, *args, families: int = 3, divide_by_weights: bool = False, own_labels: float = 0.0, **kwargs):
         super().__init__(*args, **kwargs)
         build = partial(FamilyWeightNet, int(families))
-        self.families = families
+        self.families, self.divide_by_weights, self.own_labels = families, divide_by_weights, own_labels
+        self.average: dict[str, Tensor] = {}  # the averaged model's parameters, from the first step on
         self.weight_net = build() if self.generator is None else new_weight_net(self.generator, build)
         self.optimizer = self._adam(self.weight_net.parameters())
         self.register_buffer("family", torch.zeros(self.num_classes, dtype=torch.long))
         self.use_given_counts()
+
+    def prepare(self, task, model: nn.Module) -> None:
+        super().prepare(task, model)
+        self.average = {}
 
     def use_counts(self, counts: Int[Tensor, "classes"]) -> None:
         self.family.copy_(class_families(counts, self.families))
@@ -62,11 +80,37 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
 
     def logit_gradient(self, step: Step) -> Matrix:
         self.require_prepared(step)
-        weights = self.instance_weights(step).expand_as(step.flows)
+        if self.own_labels:
+            return self.with_own_labels(step)
         if self.is_meta_step():
+            weights = self.shares(step).expand_as(step.flows)
             self.learn(weights, step.meta_gradient(weights))
         with torch.no_grad():
-            return self.instance_weights(step) * step.flows / len(step)
+            return self.shares(step) * step.flows / len(step)
+
+    def shares(self, step: Step) -> Float[Tensor, "batch 1"]:
+        """The weights; where they are asked to sum to B, times a constant that makes them."""
+        weights = self.instance_weights(step)
+        if not self.divide_by_weights:
+            return weights
+        return weights * (len(step) / weights.detach().sum().clamp_min(TINY))
+
+    def with_own_labels(self, step: Step) -> Matrix:
+        """``(probs - q) / B`` as for MLC, with the targets ``q_i = w_i onehot(label_i) + (1 - w_i) z_i``."""
+        own, observed = self.predictions(step), one_hot(step.labels, step.num_classes).to(step.probs.dtype)
+        if self.is_meta_step():
+            targets = own.lerp(observed, self.instance_weights(step))
+            self.learn(targets, step.target_gradient(targets))
+        with torch.no_grad():
+            return (step.probs - own.lerp(observed, self.instance_weights(step))) / len(step)
+
+    @torch.no_grad()
+    def predictions(self, step: Step) -> Matrix:
+        """The averaged model's probabilities; the average first takes in where the last step led."""
+        for name, parameter in step.model.named_parameters():
+            kept = self.average[name] if name in self.average else parameter.clone()
+            self.average[name] = kept.to(parameter.device).lerp_(parameter, 1 - self.own_labels)
+        return forward(step.model, self.average, step.images).to(step.probs.dtype).softmax(dim=-1)
 
     @torch.no_grad()
     def snapshot(self) -> dict[str, Tensor]:
@@ -75,11 +119,13 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
         return {"family_curves": self.weight_net.of_all_families(losses).T}
 
     def get_extra_state(self) -> dict:
-        return {**LearnsWeightNet.get_extra_state(self), **UsesClassCounts.get_extra_state(self)}
+        counted = UsesClassCounts.get_extra_state(self)
+        return {**LearnsWeightNet.get_extra_state(self), **counted, "average": self.average}
 
     def set_extra_state(self, state: dict) -> None:
         LearnsWeightNet.set_extra_state(self, state)
         UsesClassCounts.set_extra_state(self, state)
+        self.average = {name: value.clone() for name, value in state.get("average", {}).items()}
 
 
 def class_families(counts: Int[Tensor, "classes"], families: int) -> Int[Tensor, "classes"]:

@@ -1,5 +1,6 @@
 """Co-teaching: two networks, and each learns from the instances on which the other's loss is small."""
 
+from collections import defaultdict
 from copy import deepcopy
 from typing import ClassVar
 
@@ -16,7 +17,8 @@ from gdw.methods.preparing import NeedsPreparing
 from gdw.methods.settings import Number
 from gdw.methods.transition import estimate_transition, share_of_epochs
 
-PEER_MOMENTUM = 0.9  # if the Step's lr is a number; from an optimiser the peer takes momentum and decay too
+PEER_MOMENTUM = 0.9  # of the peer's SGD, if the Step's lr is a number
+NOT_FUSED = {"fused": None}  # the peer's step rounds as it always did; it is the same step
 
 
 @register
@@ -24,15 +26,18 @@ class CoTeaching(NeedsPreparing):
     """``gradient = kept (probs - onehot(labels)) / number kept``: whole rows drop out.
 
     Of each batch the share ``R(t) = 1 - forget min(t / ramp, 1)`` is kept: for this model the instances with the
-    peer's smallest losses, for the peer those with this model's. The peer starts from other numbers and is trained
-    by SGD with the loop's learning rate, momentum and weight decay. Prediction uses this model alone.
+    peer's smallest losses, for the peer those with this model's. The peer starts from other numbers and is trained by
+    an optimiser like the loop's: the same class, and in each group the same values at each step. Prediction uses this
+    model alone.
 
     Args:
         forget: share of each batch dropped in the end, in [0, 1]. The paper takes the noise rate as known; by
             default it is estimated: a first model gives the noise matrix on the clean set, and
             ``forget = 1 - sum_c share_c T_cc`` with the shares of the observed labels.
-        ramp: epochs (of the second model) over which the kept share falls.
-        first_share: share of the epochs spent on the first model, if ``forget`` is not given.
+        ramp: epochs (of the second model) over which the kept share falls; a second model of one epoch forgets the
+            whole share in it.
+        first_share: share of the epochs spent on the first model, if ``forget`` is not given; both models get at least
+            one epoch.
 
     Source: Han et al., Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels, NeurIPS 2018.
     """
@@ -52,20 +57,24 @@ class CoTeaching(NeedsPreparing):
     def __init__(self, *args, forget: float | None = None, ramp: int = 10, first_share: float = 0.3, **kwargs):
         super().__init__(*args, **kwargs)
         self.known, self.ramp, self.first_share = forget is not None, ramp, first_share
+        self.ramp_epochs = ramp  # of this run
         self._forget = float(forget or 0.0)  # on the host: reading it from a GPU in every step would stall the GPU
         self.register_buffer("forget", torch.tensor(self._forget))
         self.first_epochs = 0  # of the first model
         self.estimates_at = 1  # which call of ``prepare`` estimates ``forget``; planned stages make it the second
         self.peer: nn.Module | None = None
-        self.peer_optimizer: torch.optim.SGD | None = None
-        self._saved: dict = {}  # a peer's numbers, loaded before there was a peer
+        self.peer_optimizer: torch.optim.Optimizer | None = None
+        self._saved: dict = {}  # a peer's numbers that wait until there is a peer
         self._saved_optimizer: dict | None = None
 
     def stages(self, task, epochs: int) -> list[Stage]:
-        self.prepared, self.first_epochs, self.estimates_at = 0, 0, 2
-        if self.known or epochs < 2:
+        self.prepared, self.first_epochs, self.estimates_at, second = 0, 0, 2, epochs
+        if not self.known:
+            why = f"{self.name} trains a first model that estimates forget=..., then a second one that uses it"
+            self.first_epochs, second = share_of_epochs(epochs, self.first_share, why)
+        self.ramp_epochs = self.ramp if second > 1 else 0  # it begins with nothing forgotten: cross-entropy
+        if self.known:
             return [Stage("train", epochs)]
-        self.first_epochs, second = share_of_epochs(epochs, self.first_share)
         return [Stage("train", self.first_epochs), Stage("train", second, restart=True)]
 
     def prepare(self, task, model: nn.Module) -> None:
@@ -86,17 +95,15 @@ class CoTeaching(NeedsPreparing):
     def make_peer(self, model: nn.Module) -> None:
         """Another start of the same architecture, or the peer that was loaded."""
         self.peer = shuffled_copy(model, self.generator).train()
-        self.peer_optimizer = torch.optim.SGD(self.peer.parameters(), lr=0.0)  # step_peer sets the rest
         self.peer.load_state_dict(self._saved or self.peer.state_dict())
-        if self._saved_optimizer is not None:
-            self.peer_optimizer.load_state_dict(self._saved_optimizer)
-        self._saved, self._saved_optimizer = {}, None
+        self.peer_optimizer = torch.optim.SGD([p for p in self.peer.parameters() if p.requires_grad], lr=0.0)
+        self._saved = {}
 
     def load_state_dict(self, state_dict, strict: bool = True, assign: bool = False):
         """The peer's numbers wait until there is a peer."""
         if self.peer is None:
             peer = {name: value for name, value in state_dict.items() if name.startswith("peer.")}
-            self._saved = {name.removeprefix("peer."): value for name, value in peer.items()}
+            self._saved = {name.removeprefix("peer."): value.clone() for name, value in peer.items()}
             state_dict = {name: value for name, value in state_dict.items() if name not in peer}
         loaded = super().load_state_dict(state_dict, strict, assign)
         if not self.known:
@@ -106,21 +113,20 @@ class CoTeaching(NeedsPreparing):
     def get_extra_state(self) -> dict:
         own = {"first_epochs": self.first_epochs, "estimates_at": self.estimates_at}
         optimizer = None if self.peer_optimizer is None else self.peer_optimizer.state_dict()
-        return {**super().get_extra_state(), **own, "peer_optimizer": optimizer}
+        waiting = {"peer_optimizer": self._saved_optimizer or optimizer, "peer": self._saved}
+        return {**super().get_extra_state(), **own, **waiting}
 
     def set_extra_state(self, state: dict) -> None:
         super().set_extra_state(state)
         self.first_epochs = state.get("first_epochs", 0)
         self.estimates_at = state.get("estimates_at", 2)
-        saved = state.get("peer_optimizer")
-        if self.peer_optimizer is not None and saved is not None:
-            self.peer_optimizer.load_state_dict(saved)
-        else:
-            self._saved_optimizer = saved  # it waits until there is a peer
+        self._saved = deepcopy(state.get("peer")) or self._saved
+        self._saved_optimizer = deepcopy(state.get("peer_optimizer"))  # it waits until the loop's optimiser is known
 
     def kept_share(self, epoch: int) -> float:
         """R(t), with t counted from the second model's start."""
-        return 1 - self._forget * min((epoch - self.first_epochs) / self.ramp, 1)
+        passed = epoch - self.first_epochs
+        return 1 - self._forget * (passed / self.ramp_epochs if passed < self.ramp_epochs else 1)
 
     def logit_gradient(self, step: Step) -> Matrix:
         self.require_prepared(step)
@@ -128,24 +134,44 @@ class CoTeaching(NeedsPreparing):
             return step.flows / len(step)
         if self.peer is None:
             self.make_peer(step.model)  # in a loop of your own, or after loading
+        self.follow(step.model, step.lr)
         peer_logits = logits_of(self.peer(step.images), self.peer)
         peer_losses = cross_entropy(peer_logits, step.labels, reduction="none")
         count = max(1, round(self.kept_share(step.epoch) * len(step)))
         ours, theirs = smallest(peer_losses.detach(), count), smallest(step.losses, count)
-        self.step_peer(peer_losses[theirs].mean(), step.lr)
+        self.peer_optimizer.zero_grad()
+        peer_losses[theirs].mean().backward()
+        self.peer_optimizer.step()
         kept = torch.zeros_like(step.losses).index_fill_(0, ours, 1.0)
         return kept[:, None] * step.flows / count
 
-    def step_peer(self, loss: Tensor, lr: "float | torch.optim.Optimizer | None") -> None:
-        """One SGD step of the peer, at the loop's settings."""
-        settings = {"lr": lr, "momentum": PEER_MOMENTUM}
-        if isinstance(lr, torch.optim.Optimizer):
-            group = lr.param_groups[0]
-            settings = {name: group[name] for name in ("lr", "momentum", "weight_decay") if name in group}
-        self.peer_optimizer.param_groups[0].update(settings)
-        self.peer_optimizer.zero_grad()
-        loss.backward()
-        self.peer_optimizer.step()
+    def follow(self, model: nn.Module, lr: "float | torch.optim.Optimizer | None") -> None:
+        """The peer's optimiser takes the class and the groups of the model's. A number means SGD with momentum.
+
+        Raises:
+            ValueError: the Step has no learning rate.
+        """
+        if lr is None:
+            raise ValueError(f"{self.name} trains a second model: give the Step lr=... (the optimiser, or a number)")
+        if not isinstance(lr, torch.optim.Optimizer):
+            lr = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr, PEER_MOMENTUM)
+        peers = dict(zip(model.parameters(), self.peer.parameters(), strict=True))
+        for own, theirs in peers.items():
+            theirs.requires_grad_(own.requires_grad)
+        if type(self.peer_optimizer) is not type(lr):
+            replaced = {id(own): theirs for own, theirs in peers.items()}
+            self.peer_optimizer = deepcopy(lr, {**replaced, id(lr.state): defaultdict(dict)})
+        if self._saved_optimizer is not None:
+            self.peer_optimizer.param_groups = _groups(lr, peers)
+            self.peer_optimizer.load_state_dict(self._saved_optimizer)
+            self._saved_optimizer = None
+        self.peer_optimizer.param_groups = _groups(lr, peers)
+
+
+def _groups(optimizer: torch.optim.Optimizer, peers: dict[nn.Parameter, nn.Parameter]) -> list[dict]:
+    """The optimiser's groups, with the peer's parameters in the place of the model's."""
+    groups = [{**group, **(NOT_FUSED if "fused" in group else {})} for group in optimizer.param_groups]
+    return [{**group, "params": [peers[p] for p in group["params"] if p in peers]} for group in groups]
 
 
 def smallest(losses: Float[Tensor, "batch"], count: int) -> Int[Tensor, "count"]:
@@ -155,7 +181,7 @@ def smallest(losses: Float[Tensor, "batch"], count: int) -> Int[Tensor, "count"]
 
 @torch.no_grad()
 def shuffled_copy(model: nn.Module, generator: torch.Generator | None) -> nn.Module:
-    """A copy that starts from the same numbers in another order: a start of the same kind.
+    """A copy that starts from the same numbers in another order: a start of the same kind. Frozen ones stay in place.
 
     Raises:
         ValueError: the model cannot be copied.
@@ -168,7 +194,7 @@ def shuffled_copy(model: nn.Module, generator: torch.Generator | None) -> nn.Mod
             "computed tensors or open resources (instead of torch.nn.utils.weight_norm use "
             f"torch.nn.utils.parametrizations.weight_norm; Python says: {str(error).splitlines()[0]})"
         ) from error
-    for parameter in copy.parameters():
+    for parameter in (parameter for parameter in copy.parameters() if parameter.requires_grad):
         order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
         parameter.copy_(parameter.flatten()[order].view_as(parameter))
     return copy

@@ -21,7 +21,7 @@ class UsesTransition(NeedsPreparing):
     (``gdw.methods.transition.transition_from_clean`` estimates it), or train a first model and call ``prepare``.
 
     Args:
-        first_share: share of the epochs, in (0, 1), for the first model.
+        first_share: share of the epochs, in (0, 1), for the first model; both models get at least one epoch.
         transition: T ``[C, C]``, if it is known; there is then no first model.
     """
 
@@ -43,9 +43,9 @@ class UsesTransition(NeedsPreparing):
         if self.known:
             return [Stage(self.second_source, epochs)]
         self.estimates_at = 2
-        first, second = share_of_epochs(epochs, self.first_share)
-        parts = [Stage("train", first), Stage(self.second_source, second, restart=True)]
-        return [part for part in parts if part.epochs]
+        why = f"{self.name} trains a first model that estimates the noise matrix, then a second one that uses it"
+        first, second = share_of_epochs(epochs, self.first_share, why)
+        return [Stage("train", first), Stage(self.second_source, second, restart=True)]
 
     @torch.no_grad()
     def prepare(self, task, model: nn.Module) -> None:

@@ -1,5 +1,6 @@
 """FSR: a clean set made of the training set's own instances, those whose loss a virtual step lowers most."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from gdw.gradients.meta import Problem, forward
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, register
+from gdw.methods.base import Matrix, Stage, register
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.l2rw import TINY
 from gdw.methods.preparing import count_classes
@@ -73,6 +74,14 @@ class FSR(KeepsInstances):
         self.task = None
         self.dictionary: Dictionary | None = None
         self.register_buffer("margins", torch.zeros(self.num_instances))
+
+    def stages(self, task, epochs: int) -> Sequence[Stage]:
+        if epochs <= self.warm_up:
+            raise ValueError(
+                f"{self.name} has equal weights in the first {self.warm_up} epochs (warm_up): "
+                f"epochs must be above that, got {epochs}"
+            )
+        return super().stages(task, epochs)
 
     def prepare(self, task, model: nn.Module) -> None:
         self.task = task

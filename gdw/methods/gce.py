@@ -17,7 +17,8 @@ class GCE(Method):
     the model does not believe counts less, the opposite of focal loss. At q = 0 the loss is cross-entropy (the limit),
     at q = 1 half of the mean absolute error between probabilities and label.
 
-    The paper's truncated loss, which leaves out instances with p_t <= k from some epoch on, is left out.
+    The paper's truncated loss, which leaves out instances with p_t <= k from some epoch on, is left out
+    (docs/quirks.md).
 
     Args:
         q: in [0, 1]; 0.7 is the paper's choice.

@@ -18,7 +18,7 @@ class GLC(UsesTransition):
 
     ``gradient = (probs - posterior) / B`` on noisy rows, where ``posterior_k`` is proportional to ``p_k T_k,label``,
     and ``(probs - onehot(label)) / B`` on clean ones. T is the mean of a first model's probabilities over the clean
-    images of each class; the second model starts afresh and trains on both sets.
+    images of each class, at least 0.0001; the second model starts afresh and trains on both sets.
 
     Args:
         first_share: share of the epochs, in (0, 1), for the first model.

@@ -12,6 +12,7 @@ from gdw.methods.base import Matrix, Stage, register
 from gdw.methods.class_balanced import class_balanced_weights
 from gdw.methods.class_counts import UsesClassCounts
 from gdw.methods.settings import Number
+from gdw.methods.transition import share_of_epochs
 
 
 @register
@@ -23,14 +24,15 @@ class LDAM(UsesClassCounts):
     ``beta`` after it. Counts are of the observed labels.
 
     Left out: the paper's last layer with normalised features and weights, and with it the scale of 30. Here the
-    model's own logits are used, in nats, so ``scale`` is 1. In a loop of your own, call
+    model's own logits are used, in nats, so ``scale`` is 1 (docs/quirks.md). In a loop of your own, call
     ``method.stages(None, epochs)`` once: only then the method knows when the class weights begin.
 
     Args:
         max_margin: of the rarest class, in units of a logit.
         scale: factor on the logits; 30 with a normalised last layer.
         beta: of the deferred class-balanced weights.
-        deferred: share of the epochs, in [0, 1], before these weights are used; 160 of 200 in the paper.
+        deferred: share of the epochs, in [0, 1], before these weights are used; 160 of 200 in the paper. At 0 they are
+            used in every epoch, at 1 in none; between, there is at least one epoch before and one with them.
         class_counts: images of each class; by default ``prepare`` counts them.
 
     Source: Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019.
@@ -59,7 +61,11 @@ class LDAM(UsesClassCounts):
         self.use_given_counts()
 
     def stages(self, task, epochs: int) -> list[Stage]:
-        self.deferred_epoch = round(self.deferred * epochs)
+        never_or_always = self.deferred in (0, 1)
+        why = f"{self.name} has epochs before its class weights and epochs with them"
+        self.deferred_epoch = (
+            round(self.deferred * epochs) if never_or_always else share_of_epochs(epochs, self.deferred, why)[0]
+        )
         return [Stage("train", epochs)]
 
     def use_counts(self, counts: Int[Tensor, "classes"]) -> None:

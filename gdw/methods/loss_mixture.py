@@ -1,6 +1,7 @@
 """Loss mixture: two groups of losses, and each instance's weight is its probability of being in the small one."""
 
 import warnings
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -9,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, register
+from gdw.methods.base import Matrix, Stage, register
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.settings import Number
+from gdw.methods.transition import share_of_epochs
 
 FIT = {"max_iter": 10, "tol": 1e-2, "reg_covar": 5e-4}  # as published
 FIT_SEED = 0  # of k-means, which starts the fit: the weights follow from the losses alone
@@ -31,10 +33,11 @@ class LossMixture(KeepsInstances):
     the split at 0.5. Losses are those of the last epoch as they came up in training, not of a pass of their own.
 
     Args:
-        warm_up: epochs of cross-entropy before the first fit; 10 of 300 on CIFAR-10 in the paper, 30 on CIFAR-100.
+        warm_up: epochs of cross-entropy before the first fit; 10 of 300 on CIFAR-10 in the paper, 30 on CIFAR-100. A
+            run that is no longer than this is cross-entropy, and a warning says so.
 
     Raises:
-        ValueError: ``num_instances`` was not given; the Step's indices are missing or wrong.
+        ValueError: ``num_instances`` was not given; the Step's indices are missing or wrong; a run of one epoch.
 
     Source: Li, Socher and Hoi, DivideMix: Learning with Noisy Labels as Semi-supervised Learning, ICLR 2020, section
     3.1; after Arazo et al., Unsupervised Label Noise Modeling and Loss Correction, ICML 2019.
@@ -50,6 +53,16 @@ class LossMixture(KeepsInstances):
         self.fitted_for = -1  # the epoch that the weights are for
         self.register_buffer("losses", torch.full((self.num_instances,), torch.nan))
         self.register_buffer("weights", torch.ones(self.num_instances))
+
+    def stages(self, task, epochs: int) -> Sequence[Stage]:
+        share_of_epochs(epochs, 0.5, f"{self.name} collects losses in one epoch and fits its groups before the next")
+        if epochs <= self.warm_up:
+            warnings.warn(
+                f"{self.name} is cross-entropy in this run: its first fit comes after {self.warm_up} epochs (warm_up), "
+                f"and the run has {epochs}. Give a smaller warm_up, or more epochs",
+                stacklevel=2,
+            )
+        return super().stages(task, epochs)
 
     def logit_gradient(self, step: Step) -> Matrix:
         if step.epoch >= self.warm_up and step.epoch != self.fitted_for:

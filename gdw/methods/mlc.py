@@ -27,7 +27,8 @@ class MLC(Method):
     (``Step.target_gradient``). It goes back into the network, which takes a step of its Adam. The model takes its
     real step with the targets from before that step, as in the published code.
 
-    Left out: the clean set as a part of the training batch, and the variant that looks several steps ahead.
+    Left out: the optimiser's momentum and weight decay in the virtual step, the clean set as a part of the training
+    batch, and the variant that looks several steps ahead (docs/quirks.md).
 
     Args:
         label_net_lr: Adam's learning rate for the network.

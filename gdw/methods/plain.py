@@ -5,6 +5,7 @@ from typing import ClassVar
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, Stage, register
 from gdw.methods.settings import Number
+from gdw.methods.transition import share_of_epochs
 
 
 class EqualWeights(Method):
@@ -72,7 +73,7 @@ class FineTune(OtherBatches):
     """Cross-entropy on the training set, then on the clean set; each with its own cosine schedule.
 
     Args:
-        train_share: share of the epochs, in (0, 1), for the training set.
+        train_share: share of the epochs, in (0, 1), for the training set; each set gets at least one epoch.
         lr_scale: learning rate of the second part, as a factor.
     """
 
@@ -85,6 +86,6 @@ class FineTune(OtherBatches):
 
     def stages(self, task, epochs: int) -> list[Stage]:
         self.planned = True
-        first = round(epochs * self.train_share)
-        parts = [Stage("train", first), Stage("meta", epochs - first, lr_scale=self.lr_scale)]
-        return [part for part in parts if part.epochs]
+        why = f"{self.name} trains on the training set, then on the clean set"
+        first, second = share_of_epochs(epochs, self.train_share, why)
+        return [Stage("train", first), Stage("meta", second, lr_scale=self.lr_scale)]

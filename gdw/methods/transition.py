@@ -5,12 +5,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from gdw.gradients.outputs import logits_of
+from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.methods.base import Matrix
 
 Transition = Float[Tensor, "classes classes"]
 
-SMALLEST_RATE = 1e-4  # an estimated probability below this counts as this: its logarithm must be a number
+SMALLEST_RATE = 1e-4  # an estimated probability below this counts as this, unlike as published: its logarithm is finite
 
 
 @torch.no_grad()
@@ -45,10 +45,8 @@ def transition_from_clean(model: nn.Module, images: Tensor, labels: Int[Tensor, 
 
     Source: GLC (Hendrycks et al., NeurIPS 2018), equation for C-hat.
     """
-    was_training = model.training
-    model.eval()
-    probs = logits_of(model(images), model).softmax(dim=-1)
-    model.train(was_training)
+    with evaluation_mode(model):
+        probs = logits_of(model(images), model).softmax(dim=-1)
     return mean_by_class(probs, labels)
 
 
@@ -76,7 +74,18 @@ def true_class_posterior(
     return (logits + log_transition[:, labels].T).softmax(dim=-1)
 
 
-def share_of_epochs(epochs: int, share: float) -> tuple[int, int]:
-    """Epochs of the first model and of the second; at least one each if there are at least two."""
-    first = min(max(1, round(epochs * share)), max(1, epochs - 1))
+def share_of_epochs(epochs: int, share: float, why: str = "the run has two parts") -> tuple[int, int]:
+    """Epochs of the first part of a run and of the second: at least one each, whatever the share.
+
+    Args:
+        epochs: of the whole run.
+        share: of the first part.
+        why: there are two parts, for the message.
+
+    Raises:
+        ValueError: fewer than two epochs.
+    """
+    if epochs < 2:
+        raise ValueError(f"{why}: epochs must be at least 2, got {epochs}")
+    first = min(max(1, round(epochs * share)), epochs - 1)
     return first, epochs - first

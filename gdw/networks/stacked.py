@@ -6,9 +6,9 @@ from copy import deepcopy
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
-from torch.nn.modules.dropout import _DropoutNd
+from torch.func import vmap
 
+from gdw.networks.held import call_with
 from gdw.networks.weight_net import FlowWeightNet, WeightNet
 
 
@@ -36,11 +36,8 @@ class Stacked(nn.Module):
                 "train them one by one"
             )
         self.one = deepcopy(models[0])
-        for name, parameter in models[0].named_parameters():
-            together = torch.stack([model.get_parameter(name).detach() for model in models])
-            layer, _, own_name = name.rpartition(".")
-            stacked = nn.Parameter(together, requires_grad=parameter.requires_grad)
-            setattr(self.one.get_submodule(layer), own_name, stacked)
+        for name, parameter in self.one.named_parameters():  # the same object, since others may refer to it
+            parameter.data = torch.stack([model.get_parameter(name).detach() for model in models])
         self.is_chain = all(type(layer) in CHAIN for layer in self.one.modules())
 
     def forward(self, inputs: Float[Tensor, "seeds batch *shape"]) -> Float[Tensor, "seeds batch *outputs"]:
@@ -49,7 +46,7 @@ class Stacked(nn.Module):
         return _run(self.one, inputs).contiguous()
 
     def _call_one(self, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        return functional_call(self.one, parameters, (inputs,))
+        return call_with(self.one, parameters, inputs)
 
     @torch.no_grad()
     def copy_to(self, models: Sequence[nn.Module]) -> None:
@@ -59,10 +56,13 @@ class Stacked(nn.Module):
                 model.get_parameter(name).copy_(own)
 
 
+DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
+
 def can_stack(model: nn.Module) -> bool:
     """Whether S of them can run as one: no buffer (BatchNorm has them), dropout (drawn by seed) or tied weights."""
     names, untied = (dict(model.named_parameters(remove_duplicate=apart)) for apart in (False, True))
-    random = any(isinstance(module, _DropoutNd) for module in model.modules())
+    random = any(isinstance(module, DROPOUT) for module in model.modules())
     return not (random or any(True for _ in model.buffers())) and len(names) == len(untied)
 
 

@@ -18,7 +18,6 @@ from torch import Tensor
 from gdw import files
 
 FORMAT = "gdw run 1"
-ZIP = b"PK\x03\x04"  # how files by torch.save begin
 
 
 def write(path: str | Path, value: dict) -> None:
@@ -42,8 +41,6 @@ def read(path: str | Path) -> dict:
         ValueError: it is another kind of file, or it was cut off or changed; the message names it.
     """
     content = files.read_bytes(path)
-    if content.startswith(ZIP):
-        return _read_old(path)
     try:
         metadata = _metadata(content)
         tensors = load_tensors(content)
@@ -112,19 +109,3 @@ def _digest(text: str, tensors: dict[str, Tensor]) -> str:
         flat = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.reshape(-1))  # strides of 0 have no bytes
         whole.update(flat.view(torch.uint8).numpy())
     return whole.hexdigest()
-
-
-def _read_old(path: str | Path) -> dict:
-    """A file of version 0.1, by ``torch.save``: tensors and plain values are read from it, and nothing is run."""
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        whole = isinstance(saved, dict) and saved.keys() >= {"config", "history", "model", "method"}
-        return {**saved, "history": json.loads(saved["history"])} if whole else _refuse(path)
-    except Exception:  # torch's own message would advise to load the file in an unsafe way
-        return _refuse(path)
-
-
-def _refuse(path: str | Path) -> dict:
-    raise ValueError(
-        f"{path} is not a saved run, or it is damaged, or it holds more than tensors and plain values: it is not loaded"
-    ) from None

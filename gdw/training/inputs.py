@@ -1,19 +1,17 @@
 """The data set that an experiment names: loaded, and turned into features if it asks for them."""
 
-import hashlib
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from gdw import files
-from gdw.data.confirmed import confirmed_of
+from gdw.data.confirmed import Confirmed, confirmed_of
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
 from gdw.data.label_table import read_table
 from gdw.data.pretrained import own_size
 from gdw.data.task import INSTANCE_NOISE, Task, make_task
 from gdw.training.experiment import Experiment
+from gdw.training.identity import content_of, places_of
 
 
 def source_of(experiment: Experiment) -> tuple:
@@ -22,8 +20,8 @@ def source_of(experiment: Experiment) -> tuple:
     return (e.dataset, e.image_size, *((e.features, e.features_size, e.mirrored) if e.features else ()))
 
 
-def confirmed_in(experiment: Experiment, dataset: Dataset) -> dict[int, int] | None:
-    """The pictures that the experiment's table confirms: place in the data set to class number; None without a table.
+def confirmed_in(experiment: Experiment, dataset: Dataset) -> Confirmed | None:
+    """The pictures that the experiment's table confirms; None without a table.
 
     Raises:
         ValueError, FileNotFoundError: as :func:`gdw.data.confirmed.read_confirmed` does.
@@ -46,13 +44,13 @@ def dataset_of(
     """
     e = experiment
     if dataset is not None and dataset.source == source_of(e):
+        check_content(e, dataset)
         return dataset
     if e.confirmed is not None:
         read_table(Path(e.confirmed).expanduser())  # a wrong one is named before any work
     seen_at = None if e.features is None else e.features_size or own_size(e.features)
     found = dataset or load_dataset(e.dataset, image_size=e.image_size, seen_at=seen_at)
-    if e.confirmed is not None:
-        _say_what_is_not_used(found)
+    check_content(e, found)
     if e.features is None:
         return found
     if e.noise != INSTANCE_NOISE:  # which depends on the pictures
@@ -63,6 +61,23 @@ def dataset_of(
         found, e.features, image_size=e.features_size, mirrored=e.mirrored, device=e.device, progress=progress
     )
     return made if found.source is None else replace(made, source=source_of(e))
+
+
+def check_content(experiment: Experiment, dataset: Dataset) -> None:
+    """Refuse files that are not those that the experiment is about, where it says so (``content``).
+
+    Raises:
+        ValueError: they hold something else now.
+    """
+    if experiment.content is None or dataset.source is None:
+        return
+    found = content_of(experiment.data, dataset)
+    if found != experiment.content:
+        places = ", ".join(map(str, places_of(experiment.data).values()))
+        raise ValueError(
+            f"{places}: the files have changed since this run was described (content {found} instead of "
+            f"{experiment.content}): take content=None to run on what is there now"
+        )
 
 
 def task_of(experiment: Experiment, dataset: Dataset) -> Task:
@@ -84,21 +99,3 @@ def _without_pictures(dataset: Dataset) -> Dataset:
     """The same labels, each with one number for its picture."""
     parts = {f"{part}images": getattr(dataset, f"{part}labels") for part in PARTS.values()}
     return replace(dataset, **{n: labels[:, None].float() for n, labels in parts.items() if labels is not None})
-
-
-def _say_what_is_not_used(dataset: Dataset) -> None:
-    """Test and validation pictures of a folder whose labels may be wrong as they are."""
-    unused = sum(len(paths) for paths in (dataset.test_paths, dataset.validation_paths) if paths is not None)
-    if unused:
-        warnings.warn(
-            f"{dataset.name}: its {unused} test and validation pictures are not used: with confirmed pictures all "
-            "scores are of confirmed training pictures",
-            stacklevel=4,
-        )
-
-
-def confirmed_digest(experiment: Experiment) -> str | None:
-    """Of the table of confirmed pictures as it is now: it grows, and its runs are then others. None without a table."""
-    if experiment.confirmed is None:
-        return None
-    return hashlib.sha256(files.read_bytes(Path(experiment.confirmed).expanduser())).hexdigest()[:16]

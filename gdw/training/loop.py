@@ -4,8 +4,9 @@
 event, to stop is to close the generator. Between two events no step is half done, so a run can be saved there.
 """
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,16 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from gdw.data.task import Split, Task
-from gdw.gradients.outputs import logits_of
+from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.gradients.seen import Seen
 from gdw.gradients.step import Step
 from gdw.methods.base import Method
+from gdw.networks.stacked import Stacked
+from gdw.training.experiment import Experiment
 from gdw.training.history import History
-from gdw.training.plan import Plan, cosine, sgd
 from gdw.training.recorder import EpochRecorder
 from gdw.training.sources import Sources
 from gdw.training.state import load_optimizer
-from gdw.training.stepping import Captured, OneByOne
+from gdw.training.stepping import Captured, OneByOne, SeedsAtOnce, cosine, sgd
 
 BATCHES_A_STEP = 4  # more than any step takes from one source: a saved number beyond it is wrong
 _POSITION = ("stage", "epoch", "stage_epoch", "batch", "begun")
@@ -58,36 +60,49 @@ class EpochDone:
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss is no longer a finite number. ``history`` holds the epochs before."""
+    """A loss, an output or something learnt is no longer a finite number. ``history`` holds the epochs before."""
 
-    def __init__(self, epoch: int, batch: int, lr: float, history: History):
+    def __init__(self, message: str, history: History | None = None):
+        super().__init__(message)
         self.history = history
-        super().__init__(
-            f"the loss stopped being finite at step {batch + 1} of epoch {epoch + 1} (learning rate {lr:g}): "
-            "try a smaller lr, a smaller step_size, or look for non-finite images"
-        )
+
+
+@dataclass
+class Lane:
+    """One seed of a run: what is trained on what, and where its numbers go. All of it is on one device."""
+
+    model: nn.Module
+    task: Task
+    method: Method
+    experiment: Experiment
+    history: History
 
 
 def train(
-    model: nn.Module, task: Task, method: Method, plan: Plan, history: History
+    model: nn.Module, task: Task, method: Method, experiment: Experiment, history: History
 ) -> Iterator[BatchDone | EpochDone]:
     """Train ``model`` on ``task`` as ``method`` says; fills ``history`` epoch by epoch.
 
-    Model, method and task are on one device. Everything random comes from ``plan.seed``.
+    Model, method and task are on one device. The experiment's recipe and engine say how; everything random comes from
+    its seed.
 
     Raises:
         ValueError: a batch larger than the data, before any work.
-        TrainingDiverged: the loss is not finite; the history keeps the epochs before.
+        TrainingDiverged: the loss, or what was learnt, is not finite; the history keeps the epochs before.
         torch.OutOfMemoryError: the message names a smaller batch size.
     """
-    yield from Loop(model, task, method, plan, history).events()
+    yield from Loop([Lane(model, task, method, experiment, history)]).events()
 
 
 class Loop:
-    """One training run and how far it is: between two events it can be saved, and another Loop continues from there.
+    """A run of one seed, or of several side by side, and how far it is.
+
+    Between two events a run of one seed can be saved, and another Loop continues from there. Several seeds are one
+    model with a leading seed axis (networks/stacked.py); each has the data, start and batches of its own run, and ends
+    with the same numbers up to rounding.
 
     Args:
-        model, task, method, plan, history: as for ``train``.
+        lanes: one for each seed; they differ in nothing else.
 
     Attributes:
         stage: number of the stage, from 0.
@@ -99,19 +114,26 @@ class Loop:
         ValueError: a batch larger than the data.
     """
 
-    def __init__(self, model: nn.Module, task: Task, method: Method, plan: Plan, history: History):
-        self.model, self.task, self.method, self.plan, self.history = model, task, method, plan, history
-        self.sources = Sources(task, model, plan)
-        self.stages = list(method.stages(task, plan.epochs))
+    def __init__(self, lanes: Sequence[Lane]):
+        self.lanes, self.together = list(lanes), len(lanes) > 1
+        one = self.lanes[0]
+        self.experiment, self.model, self.method = one.experiment, one.model, one.method
+        if self.together:
+            self.model = Stacked([lane.model for lane in lanes])
+            self.method = type(one.method).stack([lane.method for lane in lanes])
+        self.sources = [Sources(lane.task, lane.model, lane.experiment) for lane in lanes]
+        self.steps = self.sources[0].steps  # in an epoch
+        self.stages = list(one.method.stages(one.task, self.experiment.epochs))
         self.total = sum(stage.epochs for stage in self.stages)
         self.initial: dict[str, Tensor] = {}  # where a later stage starts again
         if any(stage.restart for stage in self.stages):
-            self.initial = {name: value.clone() for name, value in model.state_dict().items()}
+            self.initial = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.stage, self.epoch, self.stage_epoch, self.batch = 0, 0, 0, 0
         self.begun = False  # whether this stage was prepared
         self.optimizer: torch.optim.SGD | None = None
-        self.take: OneByOne | None = None
-        self.recorder: EpochRecorder | None = None
+        self.take: OneByOne | SeedsAtOnce | None = None
+        self.recorders: list[EpochRecorder] = []
+        self.diverged: set[int] = set()  # places of the lanes that stopped
         self.whole = True  # no step was interrupted in the middle
 
     @property
@@ -120,41 +142,48 @@ class Loop:
         return self.stage == len(self.stages)
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
-        """Train from here on, one event at a time.
+        """Train from here on, one event at a time; an epoch ends with an EpochDone for every seed that still runs.
 
         Raises:
             RuntimeError: a step was interrupted in the middle; model and record no longer match.
+            TrainingDiverged: every seed has diverged. One of several gets its ``history.error``, and the others go on.
         """
-        started = time.perf_counter() - self.history.metadata.get("seconds", 0.0)
+        started = time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0)
         while not self.finished:
             self.check_whole()
             self._begin_stage()
             stage = self.stages[self.stage]
-            if self.stage_epoch == stage.epochs:
-                self._next_stage()
-                continue
-            lr = stage.lr_scale * cosine(self.plan.lr, self.stage_epoch, stage.epochs)
-            self.recorder = self.recorder or EpochRecorder(self.task.clean_labels, self.task.num_classes)
-            while self.batch < self.sources.steps:
+            lr = stage.lr_scale * cosine(self.experiment.lr, self.stage_epoch, stage.epochs)
+            self.recorders = self.recorders or self._new_recorders()
+            while self.batch < self.steps:
                 yield self._take_step(lr)
-            yield self._close_epoch(lr, started)
+            yield from self._close_epoch(lr, started)
 
     def check_whole(self) -> None:
         """Raise ``RuntimeError`` if a step was interrupted in the middle."""
         if not self.whole:
             raise RuntimeError("this run was interrupted in the middle of a step: start it again, or load a saved one")
 
+    def _new_recorders(self) -> list[EpochRecorder]:
+        return [EpochRecorder(lane.task.clean_labels, lane.task.num_classes) for lane in self.lanes]
+
     def _begin_stage(self) -> None:
         if not self.begun:
             self.whole = False
-            self.method.prepare(self.task, self.model)
+            if not self.together:  # methods that support many seeds have nothing to prepare
+                self.method.prepare(self.lanes[0].task, self.model)
             if self.stages[self.stage].restart:
                 self.model.load_state_dict(self.initial)
             self.begun = self.whole = True
         if self.take is None:
-            self.optimizer = self.optimizer or sgd(self.model, self.plan)
-            stepping = Captured if self.plan.capture and self.method.all_steps_identical else OneByOne
-            self.take = stepping(self.sources, self.stages[self.stage].source, self.method, self.optimizer)
+            self.optimizer = self.optimizer or sgd(self.model, self.experiment.recipe)
+            self.take = self._stepping(self.stages[self.stage].source, self.optimizer)
+
+    def _stepping(self, source: str, optimizer: torch.optim.SGD) -> OneByOne | SeedsAtOnce:
+        if self.together:
+            return SeedsAtOnce(self.sources, source, self.model, self.method, optimizer)
+        captured = self.experiment.capture and self.method.all_steps_identical
+        return (Captured if captured else OneByOne)(self.sources[0], source, self.method, optimizer)
 
     def _next_stage(self) -> None:
         self.stage, self.stage_epoch, self.begun = self.stage + 1, 0, False
@@ -163,31 +192,56 @@ class Loop:
     def _take_step(self, lr: float) -> BatchDone:
         self.check_whole()
         self.whole = False
-        with smaller_batch_named(self.plan.batch_size):
+        with smaller_batch_named(self.experiment.batch_size, len(self.lanes)):
             step, gradient = self.take(self.epoch, lr)
-        self.recorder.add(step, gradient)
+        parts = zip(step.seeds(), gradient, strict=True) if self.together else [(step, gradient)]
+        for recorder, (seen, own) in zip(self.recorders, parts, strict=True):
+            recorder.add(seen, own)
         self.batch += 1
         self.whole = True
-        return BatchDone(self.epoch, self.batch - 1, self.sources.steps, step, gradient)
+        return BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)
 
-    def _close_epoch(self, lr: float, started: float) -> EpochDone:
-        bad = self.recorder.first_bad_step()
-        if bad is not None:
-            raise TrainingDiverged(self.epoch, bad, lr, self.history)
+    def _close_epoch(self, lr: float, started: float) -> Iterator[EpochDone]:
+        if self.together:
+            self.model.copy_to([lane.model for lane in self.lanes])
+            self.method.copy_to([lane.method for lane in self.lanes])
+        running = [place for place in range(len(self.lanes)) if place not in self.diverged]
+        with smaller_batch_named(self.experiment.batch_size, len(self.lanes)):
+            found = {place: self._scores(place, lr) for place in running}
+        errors = {place: scores for place, scores in found.items() if isinstance(scores, TrainingDiverged)}
+        for place, error in errors.items():
+            self.lanes[place].history.error = str(error)
+        if len(errors) == len(running):
+            raise errors[running[0]]
         self.whole = False
-        with smaller_batch_named(self.plan.batch_size):
-            row = epoch_row(self.recorder, self.model, self.task, self.method, lr)
-        self.history.append(row)
-        self.history.metadata["seconds"] = round(time.perf_counter() - started, 3)
-        weights = self.recorder.instance_weights
-        self.epoch, self.stage_epoch, self.batch, self.recorder = self.epoch + 1, self.stage_epoch + 1, 0, None
+        self.diverged |= errors.keys()
+        seconds = (time.perf_counter() - started) / len(self.lanes)
+        for place in found.keys() - errors.keys():
+            lane, recorder = self.lanes[place], self.recorders[place]
+            lane.history.append(epoch_row(recorder, lane.method, found[place], lr))
+            lane.history.metadata["seconds"] = round(seconds, 3)
+        done = [
+            EpochDone(self.epoch, self.total, self.lanes[place].history, self.recorders[place].instance_weights)
+            for place in running if place not in errors
+        ]  # fmt: skip
+        self.epoch, self.stage_epoch, self.batch, self.recorders = self.epoch + 1, self.stage_epoch + 1, 0, []
         if self.stage_epoch == self.stages[self.stage].epochs:
             self._next_stage()
         self.whole = True
-        return EpochDone(self.epoch - 1, self.total, self.history, weights)
+        yield from done
+
+    def _scores(self, place: int, lr: float) -> "dict | TrainingDiverged":
+        """What ``evaluate`` gives after an epoch of one lane, or why there is no such thing."""
+        lane = self.lanes[place]
+        try:
+            return finite_scores(
+                self.recorders[place], lane.model, lane.task, lane.method, self.epoch, lr, lane.history
+            )  # fmt: skip
+        except TrainingDiverged as error:
+            return error
 
     def state_dict(self) -> dict:
-        """How far the run is, without model, method and history.
+        """How far a run of one seed is, without model, method and history.
 
         Raises:
             RuntimeError: a step was interrupted in the middle.
@@ -198,8 +252,8 @@ class Loop:
             **{name: getattr(self, name) for name in _POSITION},
             "initial": self.initial if restarts else {},
             "optimizer": self.optimizer.state_dict() if self.optimizer else None,
-            "sources": self.sources.state_dict(),
-            "recorder": self.recorder.state_dict() if self.recorder else None,
+            "sources": self.sources[0].state_dict(),
+            "recorder": self.recorders[0].state_dict() if self.recorders else None,
         }
 
     def load_state_dict(self, state: dict) -> None:
@@ -215,23 +269,24 @@ class Loop:
             raise ValueError(f"no position of this run: {dict(zip(_POSITION, position, strict=True))}")
         self.stage, self.epoch, self.stage_epoch, self.batch, self.begun = position
         for _ in range(self.stage + self.begun):
-            self.method.prepare(self.task, self.model)
+            self.method.prepare(self.lanes[0].task, self.model)
         if state["initial"]:
             self.initial = {name: value.to(self.initial[name].device) for name, value in state["initial"].items()}
         if state["optimizer"]:
-            self.optimizer = sgd(self.model, self.plan)
+            self.optimizer = sgd(self.model, self.experiment.recipe)
             load_optimizer(self.optimizer, state["optimizer"])
-        self.sources.load_state_dict(state["sources"], BATCHES_A_STEP * (self.total * self.sources.steps + 1))
+        self.sources[0].load_state_dict(state["sources"], BATCHES_A_STEP * (self.total * self.steps + 1))
         if state["recorder"]:
-            self.recorder = EpochRecorder(self.task.clean_labels, self.task.num_classes)
-            self.recorder.load_state_dict(state["recorder"])
+            self.recorders = self._new_recorders()
+            self.recorders[0].load_state_dict(state["recorder"])
 
     def _is_possible(self, stage: int, epoch: int, stage_epoch: int, batch: int, begun: bool) -> bool:
         if not 0 <= stage <= len(self.stages):
             return False
         before = sum(one.epochs for one in self.stages[:stage])
         within = self.stages[stage].epochs if stage < len(self.stages) else 0
-        return epoch == before + stage_epoch and 0 <= stage_epoch <= within and 0 <= batch <= self.sources.steps
+        possible = range(max(1, within))  # its last epoch once closed, the next stage begins
+        return epoch == before + stage_epoch and stage_epoch in possible and 0 <= batch <= self.steps
 
 
 @contextmanager
@@ -247,19 +302,45 @@ def smaller_batch_named(batch_size: int, seeds: int = 1) -> Iterator[None]:
         ) from error
 
 
-def epoch_row(recorder: EpochRecorder, model: nn.Module, task: Task, method: Method, lr: float) -> dict:
+def finite_scores(
+    recorder: EpochRecorder, model: nn.Module, task: Task, method: Method, epoch: int, lr: float, history: History
+) -> dict:
+    """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers.
+
+    Raises:
+        TrainingDiverged: a loss of the epoch, a parameter of model or method, or the test loss is not finite.
+    """
+    bad = recorder.first_bad_step()
+    if bad is not None:
+        raise _diverged(f"the loss stopped being finite at step {bad + 1}", epoch, lr, history)
+    for owner, module in (("model", model), ("method", method)):
+        for name, parameter in module.named_parameters():
+            if not parameter.isfinite().all():
+                raise _diverged(f"the {owner}'s {name} is not finite at the end", epoch, lr, history)
+    scores = evaluate(model, task)
+    if len(task.test) and not math.isfinite(scores["test_loss"]):
+        raise _diverged("the test loss is not finite at the end", epoch, lr, history)
+    return scores
+
+
+def _diverged(what: str, epoch: int, lr: float, history: History) -> TrainingDiverged:
+    return TrainingDiverged(
+        f"{what} of epoch {epoch + 1} (learning rate {lr:g}): "
+        "try a smaller lr, a smaller step_size, or look for non-finite images", history,
+    )  # fmt: skip
+
+
+def epoch_row(recorder: EpochRecorder, method: Method, scores: dict, lr: float) -> dict:
     """What the History keeps of an epoch that is over."""
     snapshot = {name: value.detach().cpu().double().numpy() for name, value in method.snapshot().items()}
-    return {**recorder.row(), **evaluate(model, task), "lr": lr, **snapshot}
+    return {**recorder.row(), **scores, "lr": lr, **snapshot}
 
 
 @torch.no_grad()
 def evaluate(model: nn.Module, task: Task) -> dict:
     """Test loss (nats) and accuracy in percent, overall and by class; validation accuracy, NaN without such a set."""
-    was_training = model.training
-    model.eval()
     test = predict(model, task, task.test)
-    correct = (test.argmax(-1) == task.test.labels).cpu().double() * 100  # some devices have no float64
+    correct = _is_right(test, task.test.labels).cpu().double() * 100  # some devices have no float64
     labels = task.test.labels.cpu()
     by_class = torch.zeros(2, task.num_classes, dtype=torch.float64, device=correct.device)
     by_class.index_add_(1, labels, torch.stack([correct, torch.ones_like(correct)]))
@@ -270,17 +351,22 @@ def evaluate(model: nn.Module, task: Task) -> dict:
         "validation_accuracy": float("nan"),
     }
     if len(task.validation):
-        right = predict(model, task, task.validation).argmax(-1) == task.validation.labels
+        right = _is_right(predict(model, task, task.validation), task.validation.labels)
         row["validation_accuracy"] = 100 * right.cpu().double().mean().item()
-    model.train(was_training)
     return row
+
+
+def _is_right(logits: Tensor, labels: Tensor) -> Tensor:
+    """A row with a NaN is wrong: its argmax is a class all the same."""
+    return (logits.argmax(-1) == labels) & ~logits.isnan().any(-1)
 
 
 @torch.no_grad()
 def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
-    """Logits of a whole split; the caller puts the model in evaluation mode."""
+    """Logits of a whole split, by the model in evaluation mode."""
     dtype = next(model.parameters()).dtype
-    return torch.cat([
-        logits_of(model(task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype)), model)
-        for images in split.images.split(EVALUATION_BATCH)
-    ])  # fmt: skip
+    with evaluation_mode(model):
+        return torch.cat([
+            logits_of(model(task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype)), model)
+            for images in split.images.split(EVALUATION_BATCH)
+        ])  # fmt: skip

@@ -1,26 +1,19 @@
 """Many seeds of one experiment at once: S models in one vectorised step, each with the numbers of its own run."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 import torch
-from torch import Tensor
 
 from gdw.data.dataset import Dataset
-from gdw.gradients.stacked_step import StackedStep
 from gdw.methods.base import method_class
 from gdw.networks.classifiers import MODELS
-from gdw.networks.stacked import Stacked, can_stack
+from gdw.networks.stacked import can_stack
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
 from gdw.training.inputs import dataset_of
-from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, epoch_row, smaller_batch_named
-from gdw.training.plan import cosine, sgd, with_rate
-from gdw.training.recorder import EpochRecorder
+from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
 from gdw.training.run import Training, stepwise
-from gdw.training.sources import Sources
-from gdw.training.stepping import take_step
 
 EXACT = ("auto", "forward", "reuse")  # derivatives that forward mode gives for all seeds at once
 SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on a GPU, which are busy with one
@@ -105,67 +98,8 @@ def supports_many_seeds(experiment: Experiment) -> bool:
 
 
 def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:
-    """The loop of loop.py with a leading seed axis; the methods support it."""
-    one, plan = trainings[0], trainings[0].experiment.plan
-    stages = list(one.method.stages(one.task, plan.epochs))
-    models, methods = [t.model for t in trainings], [t.method for t in trainings]
-    model, method = Stacked(models), type(one.method).stack(methods)
-    initial = {name: value.clone() for name, value in model.state_dict().items()}
-    sources = [Sources(t.task, t.model, t.experiment.plan) for t in trainings]
-    total, epoch, started = sum(stage.epochs for stage in stages), 0, time.perf_counter()
-    for stage in stages:
-        if stage.restart:
-            model.load_state_dict(initial)
-        optimizer = sgd(model, plan)
-        for stage_epoch in range(stage.epochs):
-            lr = stage.lr_scale * cosine(plan.lr, stage_epoch, stage.epochs)
-            recorders = [EpochRecorder(t.task.clean_labels, t.task.num_classes) for t in trainings]
-            for batch in range(sources[0].steps):
-                with smaller_batch_named(plan.batch_size, len(trainings)):
-                    step = _next_step(sources, model, stage.source, epoch, with_rate(optimizer, lr))
-                    gradient = take_step(step, method, optimizer)
-                for recorder, seen, own in zip(recorders, step.seeds(), gradient, strict=True):
-                    recorder.add(seen, own)
-                yield BatchDone(epoch, batch, sources[0].steps, step, gradient)
-            model.copy_to(models)
-            method.copy_to(methods)
-            done = _close_epoch(trainings, recorders, epoch, lr, started)
-            yield from (EpochDone(epoch, total, t.history, r.instance_weights) for t, r in done)
-            if not done:
-                return
-            epoch += 1
-
-
-def _next_step(
-    sources: Sequence[Sources], model: Stacked, source: str, epoch: int, lr: torch.optim.Optimizer
-) -> StackedStep:
-    """Each seed's next batch, all of them forward at once."""
-    images, labels, indices, is_meta = zip(*(own.draw(source) for own in sources), strict=True)
-    derivative = "reuse" if model.is_chain else "forward"  # a tape holds no tensors of vmap's
-    return StackedStep(
-        model, torch.stack(images), torch.stack(labels), indices=torch.stack(indices),
-        meta_batch=lambda: _meta_batches(sources), lr=lr, epoch=epoch, derivative=derivative,
-        is_meta=None if is_meta[0] is None else torch.stack(is_meta), max_prob=sources[0].plan.max_prob,
-    )  # fmt: skip
-
-
-def _meta_batches(sources: Sequence[Sources]) -> tuple[Tensor, Tensor]:
-    images, labels = zip(*(own.meta_batch() for own in sources), strict=True)
-    return torch.stack(images), torch.stack(labels)
-
-
-def _close_epoch(
-    trainings: Sequence[Training], recorders: Sequence[EpochRecorder], epoch: int, lr: float, started: float
-) -> list[tuple[Training, EpochRecorder]]:
-    """Append a row to the history of every seed that still runs; a seed that diverged gets its error and stops."""
-    running = [pair for pair in zip(trainings, recorders, strict=True) if pair[0].history.error is None]
-    for training, recorder in running:
-        bad, history = recorder.first_bad_step(), training.history
-        if bad is not None:
-            history.error = str(TrainingDiverged(epoch, bad, lr, history))
-            continue
-        history.append(epoch_row(recorder, training.model, training.task, training.method, lr))
-    for training, _ in running:
-        seconds = (time.perf_counter() - started) / len(trainings)
-        training.history.metadata |= {"seconds": round(seconds, 3), "seeds_at_once": len(trainings)}
-    return [pair for pair in running if pair[0].history.error is None]
+    """One loop for runs that differ in their seed alone; a seed that diverges has its ``history.error``."""
+    for training in trainings:
+        training.history.metadata["seeds_at_once"] = len(trainings)
+    with suppress(TrainingDiverged):  # the last of them: its history says so too
+        yield from Loop([training.lane for training in trainings]).events()

@@ -7,11 +7,11 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import attrs
 import numpy
 import torch
 
 from gdw.training.experiment import Experiment
-from gdw.training.inputs import confirmed_digest
 
 ROOT = Path(__file__).parents[2]  # of the source, where gdw is not installed from a wheel
 GIT_SECONDS = 10  # longer than git ever needs; a run must not wait for a network drive
@@ -23,10 +23,8 @@ def how_made(experiment: Experiment, device: torch.device) -> dict:
         "device": str(device), "host": platform.machine(), "system": platform.system(),
         "python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__,
         "gdw": package_version(), "date": datetime.now().isoformat(timespec="seconds"),
-        "engine": experiment.engine,
+        "engine": attrs.asdict(experiment.engine),
     }  # fmt: skip
-    if experiment.confirmed is not None:
-        made["confirmed"] = confirmed_digest(experiment)
     if device.type == "cuda":
         made["gpu"] = torch.cuda.get_device_name(device)
     return made | ({"commit": commit()} if commit() else {})

@@ -7,6 +7,8 @@ Those for digits start from trials on data held out of the training pool and are
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gdw.frozen import FrozenDict
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -35,6 +37,10 @@ class Preset:
     threads: int = 0
     methods: Mapping[str, Mapping] = field(default_factory=dict)
     plans: Mapping[str, Mapping] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("methods", "plans"):
+            object.__setattr__(self, name, FrozenDict(getattr(self, name)))
 
     def of(self, method: str, name: str) -> object:
         """The field ``name`` for this method."""
@@ -87,7 +93,7 @@ _FEATURES_METHODS = {
     "mwnet-difference": {"weight_net_lr": 0.001},  # approximations of MWNet, so at its settings
     "mwnet-first-order": {"weight_net_lr": 0.001},
     "class-balanced": {"beta": 0.999},
-    "cmw-net": {"families": 3, "weight_net_lr": 0.001},
+    "cmw-net": {"divide_by_weights": True, "families": 3, "own_labels": 0.0, "weight_net_lr": 0.1},
     "elr": {"momentum": 0.7, "strength": 3.0},
     "focal": {"gamma": 0.5},
     "fsr": {"momentum": 0.0, "per_class": 10, "total": 0.1, "warm_up": 1},
@@ -118,7 +124,7 @@ _FEATURES_PLANS = {
     "mwnet-first-order": {"epochs": 15, "lr": 0.02, "weight_decay": 0.03},
     "only-clean": {"epochs": 8, "lr": 0.02, "weight_decay": 0.1},
     "class-balanced": {"epochs": 8, "lr": 0.002, "weight_decay": 0.03},
-    "cmw-net": {"epochs": 15, "lr": 0.005, "weight_decay": 0.1},
+    "cmw-net": {"epochs": 8, "lr": 0.002, "weight_decay": 0.03},
     "elr": {"epochs": 8, "lr": 0.01, "weight_decay": 0.1},
     "focal": {"epochs": 8, "lr": 0.002, "weight_decay": 0.03},
     "fsr": {"epochs": 15, "lr": 0.002, "weight_decay": 0.03},

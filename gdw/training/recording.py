@@ -14,9 +14,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from gdw.private import TorchDispatchMode, tree_map_only, writes_in_place
 
 aten = torch.ops.aten
 Function = Callable[[], tuple[Tensor, ...]]
@@ -150,7 +150,7 @@ class _Recording(TorchDispatchMode):
         outputs = function(*args, **(kwargs or {}))
         if function.namespace != "profiler":
             given = tree_map_only(Tensor, self._node, (args, kwargs or {}))
-            new = not function.is_view and not function._schema.is_mutable
+            new = not function.is_view and not writes_in_place(function)
             self._name(self.graph.call_function(function, *given), outputs, new)
         return outputs
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from gdw import files
 from gdw.training import checkpoint
 from gdw.training.experiment import Experiment
+from gdw.training.identity import by_content
 from gdw.training.loop import BatchDone, EpochDone
 from gdw.training.run import Training
 
@@ -88,7 +89,8 @@ class Checkpoints:
 
 def paths(folder: Path, experiment: Experiment) -> tuple[Path, Path]:
     """The files of an experiment's newest checkpoint and of the one before."""
-    code = hashlib.sha256(json.dumps(experiment.everything(), sort_keys=True).encode()).hexdigest()[:12]
+    config = by_content(experiment.identified().everything())
+    code = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
     name = f"{experiment.method}-seed{experiment.seed}-{code}"
     return folder / f"{name}.safetensors", folder / f"{name}.previous.safetensors"
 

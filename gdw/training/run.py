@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from gdw.cache import checksum
+from gdw.data.batches import fits_in_memory
 from gdw.data.dataset import Dataset
-from gdw.data.fetch import fit
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
@@ -18,14 +19,17 @@ from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
 from gdw.training import checkpoint
-from gdw.training.engine import PRECISIONS, resolve_device
-from gdw.training.experiment import Experiment, from_config
+from gdw.training.experiment import OWN, Experiment, from_config
+from gdw.training.fields import PRECISIONS, resolve_device
 from gdw.training.history import History
+from gdw.training.identity import content_of
 from gdw.training.inputs import dataset_of, task_of
-from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
+from gdw.training.loop import BatchDone, EpochDone, Lane, Loop, TrainingDiverged
 from gdw.training.metadata import how_made
 from gdw.training.provenance import recorded_config
 from gdw.training.state import load_method, method_state
+
+PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
 
 class Training:
@@ -54,7 +58,11 @@ class Training:
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
         config = recorded_config(e, dataset, task, model, method)
-        task = task or task_of(e, dataset_of(e, dataset))
+        if task is None:
+            loaded = dataset_of(e, dataset)
+            task = task_of(e, loaded)
+            if OWN not in config and (content := content_of(e.data, loaded)):
+                config["content"] = content
         if not (e.augment and e.flip):
             pixels = replace(task.pixels, flip=False)
             task = replace(task, pixels=pixels if e.augment else replace(pixels, pad=0))
@@ -67,7 +75,7 @@ class Training:
         )
         model = model or build_model(e.model, task.input_shape, task.num_classes, generator(e.seed, "model"))
         if resident is None:
-            resident = fit(task.train.images.nbytes + task.test.images.nbytes, device)
+            resident = fits_in_memory(task.train.images.nbytes + task.test.images.nbytes, device)
         self.task = task.to(device, resident)
         model = Autocast(model) if e.precision == "bfloat16" else model
         self.model, self.method = model.to(device, dtype), method.to(device, dtype)
@@ -90,7 +98,7 @@ class Training:
 
         Raises:
             TrainingDiverged: the loss is not finite. Asked again, it diverges again.
-            ValueError: this run's epochs come from elsewhere (many seeds at once, an old file) and it is not finished.
+            ValueError: this run's epochs come from elsewhere (many seeds at once) and it is not finished.
             RuntimeError: a step was interrupted in the middle.
         """
         if self._loop is None and len(self.history):
@@ -133,7 +141,7 @@ class Training:
         """What ``save`` wrote, to go on or to use; nothing in the file is run.
 
         Args:
-            path: the file. One by version 0.1 gives model, method and history; only a finished run is of use then.
+            path: the file.
             own: ``dataset``, ``task``, ``model``, ``method`` or ``resident`` as for the constructor, where they were
                 your own.
 
@@ -143,7 +151,7 @@ class Training:
         """
         saved = checkpoint.read(path)
         try:
-            experiment = from_config(saved["experiment"] if "experiment" in saved else saved["config"])
+            experiment = from_config(saved["experiment"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{path} holds no experiment of this version: {_reason(error)}") from None
         training = cls(experiment, **own)
@@ -154,11 +162,8 @@ class Training:
         return training
 
     def _restore(self, saved: dict) -> None:
-        if "experiment" not in saved:  # version 0.1
-            self.model.load_state_dict(saved["model"])
-            self.method.load_state_dict(saved["method"])
-            self.history = History.from_record(saved["history"])
-            return
+        if not saved["data"].startswith(PICTURES_TOO):
+            raise ValueError("it is of version 0.2, which did not say which pictures it had: run it again")
         if saved["data"] != self._fingerprint():
             raise ValueError("it was made with other data")
         if saved["loop"]:
@@ -168,28 +173,31 @@ class Training:
         load_method(self.method, saved["method"])
         self.history = History(**saved["history"])
         if self._loop:
-            self._loop.history = self.history
+            self._loop.lanes[0].history = self.history
         self._randomness = saved["randomness"]
 
     def _new_loop(self) -> Loop:
-        return Loop(self.model, self.task, self.method, self.experiment.plan, self.history)
+        return Loop([self.lane])
+
+    @property
+    def lane(self) -> Lane:
+        """What a Loop trains."""
+        return Lane(self.model, self.task, self.method, self.experiment, self.history)
 
     def _check_finished_elsewhere(self) -> None:
         if not self.finished and not self.history.error:
             raise ValueError(
-                f"this run has {len(self.history)} of {self.experiment.epochs} epochs from many seeds at once or from "
-                "a file of version 0.1, which do not say how to continue: run the experiment again"
+                f"this run has {len(self.history)} of {self.experiment.epochs} epochs from many seeds at once, which "
+                "does not say how to continue: run the experiment again"
             )
 
     def _fingerprint(self) -> str:
-        """A digest of the task's labels: a saved run continues only with the same data."""
-        task, whole = self.task, hashlib.sha256()
-        if not task.truth_known:  # other pictures may be confirmed now
-            for places in task.source_indices.values():
-                whole.update(places.cpu().numpy().tobytes() + b"|")
-        for labels in (task.train.labels, task.clean_labels, task.meta.labels, task.test.labels):
-            whole.update(labels.cpu().numpy().tobytes() + b"|")
-        return whole.hexdigest()
+        """A digest of all that the task holds, pictures too: a saved run continues only with the same data."""
+        task = self.task
+        splits = (task.train, task.meta, task.validation, task.test)
+        parts = [task.clean_labels, *(part for split in splits for part in (split.images, split.labels))]
+        sums = "".join(checksum(part.detach().cpu()) for part in parts)
+        return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
 
     def _torch_randomness(self) -> dict:
         """The process's own random state: gdw draws nothing from it, but a model with dropout does."""

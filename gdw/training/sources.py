@@ -5,14 +5,13 @@ from collections import Counter
 import torch
 from torch import Tensor, nn
 
-from gdw.data.batches import IndexBatches, index_batches
-from gdw.data.fetch import fetched
+from gdw.data.batches import IndexBatches, fetched, index_batches
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import CompiledTangent
 from gdw.gradients.meta import logit_tangent
 from gdw.gradients.step import Step
-from gdw.training.plan import Plan
+from gdw.training.experiment import Experiment
 
 NORMALISED_ONCE = 16_000_000  # pixels: a training set up to this size, if never augmented, is kept as floats (64 MB)
 
@@ -21,19 +20,20 @@ Drawn = tuple[Tensor, Tensor, Tensor, Tensor | None]
 
 
 class Sources:
-    """Batches of the training set, the clean set, or both, each with its own named randomness.
+    """Batches of the training set, the clean set, or both, each with its own named randomness, drawn on the CPU.
 
-    The training images of a task that is not resident are fetched from the host (data/fetch.py), in the same order.
+    The training images of a task that is not resident are fetched from the host (data/batches.py), in the same order.
     """
 
-    def __init__(self, task: Task, model: nn.Module, plan: Plan):
-        self.task, self.model, self.plan = task, model, plan
+    def __init__(self, task: Task, model: nn.Module, experiment: Experiment):
+        self.task, self.model, self.recipe, self.engine = task, model, experiment.recipe, experiment.engine
+        batch_size, seed = self.recipe.batch_size, experiment.seed
         device, train, meta = task.train.labels.device, len(task.train), len(task.meta)
-        if plan.batch_size > train:
-            raise ValueError(f"batch_size must not exceed the training set's {train} images, got {plan.batch_size}")
+        if batch_size > train:
+            raise ValueError(f"batch_size must not exceed the training set's {train} images, got {batch_size}")
 
         def indices(name: str, count: int, where: torch.device = device) -> IndexBatches:
-            return index_batches(count, min(plan.batch_size, count), generator(plan.seed, name, device), where)
+            return index_batches(count, min(batch_size, count), generator(seed, name), where)
 
         where = device if task.resident else torch.device("cpu")
         self.indices = {
@@ -42,9 +42,9 @@ class Sources:
         }  # fmt: skip
         self.meta = indices("meta batches", meta)
         self.taken: Counter[str] = Counter()  # batches: workers may have drawn more than were used
-        self.augmentation = generator(plan.seed, "augmentation", device)
-        self.steps = train // plan.batch_size
-        self.tangent_pass = CompiledTangent(model) if plan.compile else logit_tangent
+        self.augmentation = generator(seed, "augmentation")
+        self.steps = train // batch_size
+        self.tangent_pass = CompiledTangent(model) if self.engine.compile else logit_tangent
         self.dtype = next(model.parameters()).dtype
         still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.numel() <= NORMALISED_ONCE
         self.once = still and small and task.resident
@@ -132,5 +132,6 @@ class Sources:
         given = {"meta_batch": self.meta_batch, "tangent_pass": self.tangent_pass, **given}
         return Step(
             self.model, images, labels, indices=chosen, lr=lr, epoch=epoch, is_meta=is_meta,
-            derivative=self.plan.derivative, max_prob=self.plan.max_prob, save_memory=self.plan.save_memory, **given,
+            derivative=self.engine.derivative, max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory,
+            **given,
         )  # fmt: skip

@@ -1,16 +1,44 @@
-"""How the loop takes its steps: one by one as they are written, or recorded once and replayed."""
+"""How the loop takes its steps: as they are written, recorded once and replayed, or for many seeds at once.
+
+SGD with momentum, weight decay and a cosine by epoch.
+"""
+
+import math
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gdw.gradients.seen import Seen
+from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Step
 from gdw.methods.base import Method
-from gdw.training.plan import with_rate
+from gdw.networks.stacked import Stacked
+from gdw.training.fields import Recipe
 from gdw.training.recording import CudaGraph, Operations, Recorder
 from gdw.training.sources import Drawn, Sources
 
 Outputs = tuple[Tensor, ...]
+
+
+def cosine(lr: float, epoch: int, epochs: int) -> float:
+    """Half a cosine from ``lr`` towards 0, constant within an epoch."""
+    return lr * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """The optimiser of a stage, over what is not frozen."""
+    return torch.optim.SGD(
+        (p for p in model.parameters() if p.requires_grad),
+        lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True,
+    )  # fmt: skip
+
+
+def with_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> torch.optim.Optimizer:
+    """The same optimiser at this learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    return optimizer
 
 
 def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> Tensor:
@@ -32,6 +60,39 @@ class OneByOne:
         """The step as it was taken, and what went back through the logits."""
         step = self.sources.step(self.source, epoch, with_rate(self.optimizer, lr))
         return step, take_step(step, self.method, self.optimizer)
+
+
+class SeedsAtOnce:
+    """The next step of every seed of a stage, each time it is called.
+
+    Args:
+        sources: of each seed.
+        source: of the stage.
+        model: the seeds' models as one.
+        method: the seeds' methods as one.
+        optimizer: of ``model``.
+    """
+
+    def __init__(
+        self, sources: Sequence[Sources], source: str, model: Stacked, method: Method, optimizer: torch.optim.Optimizer
+    ):
+        self.sources, self.source, self.model = sources, source, model
+        self.method, self.optimizer = method, optimizer
+        self.derivative = "reuse" if model.is_chain else "forward"  # a tape holds no tensors of vmap's
+
+    def __call__(self, epoch: int, lr: float) -> tuple[StackedStep, Tensor]:
+        """The step as it was taken, and what went back through the logits ``[S, B, C]``."""
+        images, labels, indices, is_meta = zip(*(own.draw(self.source) for own in self.sources), strict=True)
+        step = StackedStep(
+            self.model, torch.stack(images), torch.stack(labels), indices=torch.stack(indices),
+            meta_batch=self._meta_batches, lr=with_rate(self.optimizer, lr), epoch=epoch, derivative=self.derivative,
+            is_meta=None if is_meta[0] is None else torch.stack(is_meta), max_prob=self.sources[0].recipe.max_prob,
+        )  # fmt: skip
+        return step, take_step(step, self.method, self.optimizer)
+
+    def _meta_batches(self) -> tuple[Tensor, Tensor]:
+        images, labels = zip(*(own.meta_batch() for own in self.sources), strict=True)
+        return torch.stack(images), torch.stack(labels)
 
 
 class Captured(OneByOne):

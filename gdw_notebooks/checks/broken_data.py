@@ -5,7 +5,7 @@ from torch import Tensor
 
 from gdw_notebooks.checks.exercise import Exercise, LookAgain, numbers, table
 
-CLASSES, COUNTS = ("cat", "dog", "bird"), (600, 300, 100)  # images of each true class
+CLASSES, COUNTS = ("cat", "dog", "bird"), (500, 300, 200)  # images of each true class
 CERTAIN = 2  # bird: its labels are all right
 WANTED = 0.30  # share of wrong labels
 CLOSE = 1e-6  # of a probability
@@ -21,7 +21,7 @@ class ThirtyPercent(Exercise):
     hints = (
         "Each row is about one true class. What must the bird's row be if its labels are all right?",
         "Count images, not classes: 30 % of 1,000 images is 300 wrong labels, and all of them show cats or dogs.",
-        "If a share a of the cats and a share b of the dogs is wrong, then 600 a + 300 b = 300. Choose one, solve for "
+        "If a share a of the cats and a share b of the dogs is wrong, then 500 a + 300 b = 300. Choose one, solve for "
         "the other.",
     )
     praise = "The share of wrong labels is the mean of 1 − diagonal, and each class counts with its number of images."

@@ -17,8 +17,8 @@ BEFORE = (
     ("tangent pass", "V learns", "V learns from g, and g is not known yet"),
     ("stage two", "real backward", "the real step uses the weights of stage two"),
 )
-STATIONS = tuple(dict.fromkeys(name for pair in BEFORE for name in pair[:2]))
-ALL_ONCE = f"A list with each of these names once is asked for: {', '.join(sorted(STATIONS))}."
+STATIONS = tuple(sorted({name for pair in BEFORE for name in pair[:2]}))  # not in the order that is asked for
+ALL_ONCE = f"A list with each of these names once is asked for: {', '.join(STATIONS)}."
 TOLERANCE = 0.02  # of a ratio: the weight network and the first layer are not in the count of passes
 
 
@@ -39,7 +39,7 @@ class PassOrder(Exercise):
         if not isinstance(names, list | tuple | np.ndarray):
             raise LookAgain(ALL_ONCE)
         answer = [choose(name, STATIONS) for name in names]
-        if None in answer or sorted(answer) != sorted(STATIONS):
+        if None in answer or sorted(answer) != list(STATIONS):
             raise LookAgain(ALL_ONCE)
         for first, then, why in BEFORE:
             if answer.index(first) > answer.index(then):

@@ -1,4 +1,4 @@
-"""Runs on pictures whose true labels nobody knows: the confirmed ones are the clean set, all others are trained on."""
+"""Mean losses and weights of pictures whose true labels nobody knows, in a run with the confirmed ones as clean set."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from gdw.comparison.audit.by_method import task_of_observed
 from gdw.data.dataset import Dataset
-from gdw.data.task import Split, Task
+from gdw.data.task import Task
 from gdw.training.experiment import Experiment
 from gdw.training.loop import EpochDone
 from gdw.training.run import Training
@@ -30,41 +31,24 @@ class Suspicion:
     weight: Float[np.ndarray, "judged"]
 
 
-def own_task(dataset: Dataset, confirmed: Int[Tensor, "confirmed"], labels: Int[Tensor, "confirmed"]) -> Task:
-    """A task without a truth: the observed labels are in its place, so its wrong label rate and scores say nothing.
-
-    Args:
-        confirmed: places of the pictures that a person has checked; they are the clean set.
-        labels: what these pictures show.
-    """
-    judged = torch.ones(len(dataset.labels), dtype=torch.bool)
-    judged[confirmed] = False
-    train = Split(dataset.images[judged], dataset.labels[judged])
-    clean = Split(dataset.images[confirmed], labels)
-    nothing = Split(dataset.images[:0], dataset.labels[:0])
-    return Task(
-        train, train.labels, clean, nothing, clean, dataset.class_names, dataset.pixels,
-        torch.eye(len(dataset.class_names), dtype=torch.float64), {},
-    )  # fmt: skip
-
-
 def suspicion(
     dataset: Dataset, confirmed: Int[Tensor, "confirmed"], labels: Int[Tensor, "confirmed"], experiment: Experiment
 ) -> Suspicion:
     """Train on the pictures that nobody has confirmed, and ask after each epoch for losses and weights.
 
     Args:
-        confirmed, labels: as for ``own_task``.
+        confirmed: places of the pictures that a person has checked; they are the clean set.
+        labels: what these pictures show.
         experiment: names the method, the model, the number of epochs and the seed.
     """
-    task = own_task(dataset, confirmed, labels)
+    places = np.setdiff1d(np.arange(len(dataset.labels)), confirmed.numpy())
+    task = task_of_observed(dataset, dataset.labels.numpy(), places, (confirmed.numpy(), labels.numpy()))
     training = Training(experiment, task=task)
     losses, weights = [], []
     for event in training.events():
         if isinstance(event, EpochDone):
             losses.append(_losses(training, task))
             weights.append(event.instance_weights.cpu().double().numpy())
-    places = np.setdiff1d(np.arange(len(dataset.labels)), confirmed.numpy())
     return Suspicion(places, np.mean(losses, axis=0), np.nanmean(weights, axis=0))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from gdw.comparison.report import labels
 from gdw.training.history import SCORE_EPOCHS, History
 
-NO_SCORE = "No test score: every confirmed picture is in the clean set"
+NO_SCORE = "No test score: no picture that was drawn at random is left to test on"
 
 
 def grouped(histories: Sequence[History]) -> dict[str, list[History]]:

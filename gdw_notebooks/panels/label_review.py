@@ -45,9 +45,11 @@ class LabelReview(anywidget.AnyWidget):
 
     Args:
         dataset: with pictures that have paths, as from a folder.
-        confirmed: CSV file ``path,label`` for the decisions; if it exists, the review goes on where it stopped.
-        suspects: a table with ``path, proposed, score`` and perhaps ``reason``, as an audit gives it: its pictures
-            are shown in its order. Without it, the pictures of one class at a time.
+        confirmed: CSV file ``path,label,chosen`` for the decisions; if it exists, the review goes on where it stopped.
+            ``chosen`` says how the picture was chosen: ``random in class`` without ``suspects``, else ``suspect``, or
+            ``random`` where the table of suspects says so.
+        suspects: a table with ``path, proposed, score`` and perhaps ``reason`` and ``chosen``, as an audit gives it:
+            its pictures are shown in its order. Without it, the pictures of one class at a time, in random order.
         per_class: without ``suspects``, how many confirmed pictures each class needs.
         seed: of the order within a class.
 
@@ -229,7 +231,7 @@ class LabelReview(anywidget.AnyWidget):
 
     def _decide(self, label: int) -> None:
         picture = self._now()
-        self._file.decide(picture, label)
+        self._file.decide(picture, label, self._queue.chosen(picture, self._file.labels))
         self._done = [other for other in self._done if other != picture] + [picture]
         self._show()
 
@@ -267,7 +269,7 @@ class LabelReview(anywidget.AnyWidget):
         decided = self._file.labels
         if isinstance(self._queue, SuspectQueue):
             done = sum(picture in decided for picture in self._queue.order)
-            return f"{done} of {len(self._queue.order)} suspects decided"
+            return f"{done} of {len(self._queue.order)} pictures decided"
         known, classes = Counter(decided.values()), len(self.dataset.class_names)
         full = sum(known[label] >= self._queue.per_class for label in range(classes))
         return f"{len(decided)} pictures confirmed; {full} of {classes} classes have {self._queue.per_class}"

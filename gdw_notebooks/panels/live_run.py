@@ -8,8 +8,7 @@ import torch
 from ipywidgets import HTML, VBox
 
 from gdw.data.dataset import Dataset
-from gdw.data.datasets import load_dataset
-from gdw.data.published import cifar10_at
+from gdw.data.datasets import cifar10_at, load_dataset
 from gdw.training.experiment import Experiment
 from gdw.training.run import Training
 from gdw_notebooks.panels.training_lab import TrainingLab

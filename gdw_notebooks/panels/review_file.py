@@ -1,16 +1,17 @@
-"""The file of a label review: one row ``path,label`` for each decision, on the disk as soon as it is made."""
+"""The file of a label review: one row ``path,label,chosen`` for each decision, on the disk as soon as it is made."""
 
 import csv
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from gdw import files
+from gdw.data.confirmed import CHOSEN_COLUMN, NOT_KNOWN, stronger
 from gdw.data.label_table import class_numbers, match, read_table
 
-HEADER = ("path", "label")
+HEADER = ("path", "label", CHOSEN_COLUMN)
 PATIENCE, PAUSE = 2.0, 0.02  # seconds: how long another panel may hold the file, and between two tries
 
 
@@ -21,7 +22,7 @@ class ReviewFile:
     nothing, and two panels on one file do not undo each other.
 
     Args:
-        path: a CSV file with the columns ``path,label``; it need not exist yet.
+        path: a CSV file with the columns ``path,label`` and perhaps ``chosen``; it need not exist yet.
         paths: of the data set's pictures.
         class_names: of the data set.
 
@@ -36,18 +37,23 @@ class ReviewFile:
         if self.path.suffix.lower() != ".csv":
             raise ValueError(f"the confirmed labels go into a file that ends in .csv, got {self.path.name}")
         files.check_writable(self.path)
-        self.labels = self._read()
+        self.labels, self.chosen = self._read()
 
-    def decide(self, picture: int, label: int) -> None:
+    def decide(self, picture: int, label: int, chosen: Mapping[int, str]) -> None:
         """Put one decision last in the file; an earlier one about the same picture goes.
+
+        Args:
+            chosen: how this picture was chosen, and others that were decided before and belong to the same sample.
 
         Raises:
             OSError: it cannot be written: the decision is not made.
             ValueError: another process holds the file for more than two seconds.
         """
         with self._held():
-            labels = {other: known for other, known in self._read().items() if other != picture}
-            self._write({**labels, picture: label})
+            labels, before = self._read()
+            labels.pop(picture, None)
+            ways = {other: stronger(before.get(other, NOT_KNOWN), way) for other, way in chosen.items()}
+            self._write({**labels, picture: label}, before | ways)
 
     def forget(self, picture: int) -> None:
         """Take one decision out of the file.
@@ -56,27 +62,32 @@ class ReviewFile:
             OSError, ValueError: as for ``decide``; the decision is still there.
         """
         with self._held():
-            self._write({other: label for other, label in self._read().items() if other != picture})
+            labels, chosen = self._read()
+            labels.pop(picture, None)
+            self._write(labels, chosen)
 
-    def _read(self) -> dict[int, int]:
-        """Picture → label, both as numbers."""
+    def _read(self) -> tuple[dict[int, int], dict[int, str]]:
+        """Picture → label, both as numbers, and picture → how it was chosen."""
         if not self.path.exists():
-            return {}
+            return {}, {}
         lines = files.read_text(self.path).strip().splitlines()
-        if not lines or lines == [",".join(HEADER)]:  # all decisions were undone
-            return {}
+        if len(lines) <= 1 and (not lines or set(lines[0].split(",")) <= set(HEADER)):  # all decisions were undone
+            return {}, {}
         table = read_table(self.path)
         if "label" not in table.columns:
             raise ValueError(f"{self.path} needs the columns path and label, got path, {', '.join(table.columns)}")
         rows = match(table, self.paths)
         place = {row: picture for picture, row in enumerate(rows) if row is not None}
         numbers = class_numbers(table.columns["label"], self.class_names, self.path)
-        return {place[row]: number for row, number in enumerate(numbers)}
+        ways = table.columns.get(CHOSEN_COLUMN, [NOT_KNOWN] * len(numbers))
+        labels = {place[row]: number for row, number in enumerate(numbers)}
+        return labels, {place[row]: way for row, way in enumerate(ways)}
 
-    def _write(self, labels: dict[int, int]) -> None:
-        rows = [(self.paths[picture], self.class_names[label]) for picture, label in labels.items()]
+    def _write(self, labels: dict[int, int], chosen: dict[int, str]) -> None:
+        chosen = {picture: chosen.get(picture, NOT_KNOWN) for picture in labels}  # of those alone that are decided
+        rows = [(self.paths[one], self.class_names[label], chosen[one]) for one, label in labels.items()]
         files.write(self.path, as_csv(HEADER, rows))
-        self.labels = labels
+        self.labels, self.chosen = labels, chosen
 
     @contextmanager
     def _held(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from gdw.data.confirmed import CHOSEN_COLUMN, IN_CLASS, RANDOM, SUSPECT
 from gdw.data.dataset import Dataset
 from gdw.errors import unknown, whole_number
 
@@ -43,6 +44,11 @@ class ClassQueue:
         shuffled = torch.randperm(len(self.observed), generator=torch.Generator().manual_seed(seed)).tolist()
         self.order = sorted(shuffled, key=self.observed.__getitem__)  # stable: random within a class
 
+    def chosen(self, picture: int, decided: Mapping[int, int]) -> dict[int, str]:
+        """It was drawn from the pictures of its observed label, like all of these that come before it."""
+        own = [other for other in self.order if self.observed[other] == self.observed[picture]]
+        return dict.fromkeys(own[: own.index(picture) + 1], IN_CLASS)
+
     def left(self, decided: Mapping[int, int], skipped: set[int]) -> list[int]:
         """The pictures still to show, the next one first."""
         known = Counter(decided.values())
@@ -53,10 +59,13 @@ class ClassQueue:
 
 
 class SuspectQueue:
-    """The suspects in the order of their table.
+    """The suspects in the order of their table; before them, in a random order, those that it says are drawn at random.
+
+    A sample that is looked at in a random order may be left half done: what was seen is a random sample too.
 
     Args:
-        suspects: ``path, proposed, score``, and ``reason`` where there is one: a DataFrame, or a CSV file of it.
+        suspects: ``path, proposed, score``, and where there are such, ``reason`` and ``chosen`` (a sample of all
+            pictures of an audit: ``audit.table.sample(150).assign(chosen="random")``): a DataFrame, or a CSV file.
 
     Raises:
         ValueError: a column is missing; a path of no picture; an unknown class.
@@ -73,15 +82,29 @@ class SuspectQueue:
         place = {path: number for number, path in enumerate(dataset.paths)}
         names = {name: number for number, name in enumerate(dataset.class_names)}
         reasons = table["reason"] if "reason" in table.columns else [""] * len(table)
+        ways = table[CHOSEN_COLUMN] if CHOSEN_COLUMN in table.columns else [SUSPECT] * len(table)
         self.suspects: dict[int, Suspect] = {}
-        rows = zip(table["path"], table["proposed"], table["score"], reasons, strict=True)
-        for path, proposed, score, reason in rows:
+        drawn: list[int] = []
+        rows = zip(table["path"], table["proposed"], table["score"], reasons, ways, strict=True)
+        for path, proposed, score, reason, way in rows:
             if path not in place:
                 raise ValueError(f"the table of suspects names {path}, and no picture here is called so")
             if str(proposed) not in names:
                 raise unknown("class in the table of suspects", str(proposed), dataset.class_names)
             self.suspects[place[path]] = Suspect(names[str(proposed)], float(score), str(reason))
-        self.order = list(self.suspects)
+            if str(way).lower() == RANDOM:
+                drawn.append(place[path])
+        shuffled = torch.randperm(len(drawn), generator=torch.Generator().manual_seed(0)).tolist()
+        self.drawn = [drawn[at] for at in shuffled]
+        self.order = [*self.drawn, *(picture for picture in self.suspects if picture not in set(drawn))]
+
+    def chosen(self, picture: int, decided: Mapping[int, int]) -> dict[int, str]:
+        """A suspect; or drawn at random, as are those before it in the order, and all once the sample is complete."""
+        if picture not in self.drawn:
+            return {picture: SUSPECT}
+        end = self.drawn.index(picture) + 1
+        complete = all(other in decided for other in self.drawn[end:])
+        return dict.fromkeys(self.drawn if complete else self.drawn[:end], RANDOM)
 
     def left(self, decided: Mapping[int, int], skipped: set[int]) -> list[int]:
         """The pictures still to show, the next one first."""
@@ -91,7 +114,7 @@ class SuspectQueue:
 def _table(suspects: "DataFrame | str | Path") -> "DataFrame":
     import pandas as pd
 
-    from gdw.data.label_files import require_file
+    from gdw.data.label_table import require_file
 
     if isinstance(suspects, pd.DataFrame):
         return suspects

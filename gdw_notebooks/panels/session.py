@@ -13,8 +13,8 @@ import torch
 from torch.nn.modules.batchnorm import _NormBase
 
 from gdw.networks.classifiers import MODELS
-from gdw.training.engine import EXACT_PRECISIONS, resolve_device
 from gdw.training.experiment import Experiment
+from gdw.training.fields import EXACT_PRECISIONS, resolve_device
 from gdw.training.history import History
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
 from gdw.training.many import ManySeeds

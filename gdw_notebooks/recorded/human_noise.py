@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from gdw import files
 from gdw.data.folder import CIFAR10_CLASSES
-from gdw.data.label_files import label_sets
+from gdw.data.human_labels import label_sets
 from gdw.data.label_table import class_numbers, is_table, read_table
 
 FILE = Path(__file__).with_name("human_noise.json")

@@ -314,7 +314,7 @@ guess.reveal(came, close=5, unit="%", look="which share of what a mislabelled im
 # class, the smaller the other flows become.
 #
 # One more count, over the mislabelled images only. Take the class with the highest probability, leaving out the
-# observed label. If it is the true class, then *every* instance weight pushes the true class down more than its
+# observed label. If it is the true class, then *every* instance weight above 0 pushes the true class down more than its
 # strongest rival, as with cat and bird.
 #
 # **Predict first.** For what share of the mislabelled images is this so?
@@ -357,6 +357,7 @@ guess.reveal(came, close=7, unit="%", look="what does a higher test accuracy do 
 #    <details><summary>Answer</summary>No. They only change how much of each flow goes back; no push changes its
 #    sign.</details>
 #
-# **Take-away:** a wrong label also says true things, and only a weight for each flow can keep them.
+# **Take-away:** a wrong label also says true things; only a weight for each flow can keep them without *“not the true
+# class”*.
 #
 # **Next:** [02 · How do labels go wrong, and what does a network make of them?](02_broken_data.ipynb)

@@ -242,7 +242,7 @@ settings = ("1 per class", "2 per class", "5 per class", "10 per class", "30% di
 table = {s: {m: [h.accuracy for h in runs[f"{m} / {s}"]] for m in ("only-clean", "l2rw")} for s in settings}
 mean = {(s, m): np.mean(values) for s, by_method in table.items() for m, values in by_method.items()}
 loss = {s: mean["5 per class", "l2rw"] - mean[s, "l2rw"] for s in settings}  # points, against 5 clean per class
-title = f"L2RW loses ≈ {loss['1 per class']:.0f} points with one clean image per class, "
+title = f"Against five clean images per class L2RW loses ≈ {loss['1 per class']:.0f} points with one, "
 title += f"≈ {loss['30% dirty']:.0f} with 30 % wrong clean labels, ≈ {loss['60% dirty']:.0f} with 60 %"
 Still(scores(table, title=title), alt=title + ". A dot for each of three seeds, a line at the mean.")
 
@@ -260,8 +260,8 @@ guess.reveal(came, look="in which rows are L2RW's seeds far apart?")
 #
 # **What you see.** With ten clean images in all, L2RW is above 80 % on average; training on these ten alone stays
 # below 65 %. As a judge, even a small clean set is useful. A dirty one is not: with 30 % of its labels wrong, L2RW is
-# about as good as cross-entropy, which uses no clean set; with 60 % wrong it is worse. The weights follow the judge,
-# right or wrong.
+# on average about as good as cross-entropy, which uses no clean set; with 60 % wrong it is worse. The weights follow
+# the judge, right or wrong.
 #
 # ## Exercise 1: predict three signs
 #

@@ -2,7 +2,7 @@
 # # 06 · When does it help, and when not?
 #
 # You now know one method very well. It is one of twenty-one methods here, and to understand a method does not mean that
-# it wins. This notebook compares all of them: first what they *do* to the same matrix, then what they reach, with
+# it wins. This notebook compares these: first what they *do* to the same matrix, then what they reach, with
 # seeds, spread and intervals.
 #
 # **You will**
@@ -14,6 +14,7 @@
 # are in the [glossary](../docs/glossary.md).
 
 # %%
+from gdw.comparison.report import holm
 from gdw.methods import METHODS
 from gdw_notebooks.checks.comparison import ThreeCells
 from gdw_notebooks.checks.prediction import Prediction
@@ -68,8 +69,7 @@ dropped = {title: (kept[title] < 0.05) for title in ("L2RW", "Co-teaching")}
 assert all(gone[wrong].sum() > 15 for gone in dropped.values())
 assert all((kept[title] < 0.05)[wrong].sum() > wrong.sum() / 2 for title in ("tied GDW", "GDW"))
 assert dropped["L2RW"][wrong].sum() > 2 * dropped["L2RW"][~wrong].sum() > 0
-assert kept["MWNet"].mean() < 0.5
-assert kept["GDW"].mean() < 0.5
+assert max(kept[title].mean() for title in ("MWNet", "tied GDW", "GDW")) < 0.5
 assert max(change[title] for title in ("focal loss", "class-balanced loss", "LDAM-DRW", "balanced softmax")) < 0.15
 came = {name: "rows" if spread[name] < 0.01 else "cells" for name in asked}
 guess.reveal(came, look="which method drops rows with a right label too?")
@@ -77,15 +77,16 @@ guess.reveal(came, look="which method drops rows with a right label too?")
 # %% [markdown]
 # **What you see.** L2RW and Co-teaching drop whole rows, most of them with a wrong label; L2RW also drops some right
 # ones. Tied GDW and GDW leave less than 5 % of more than half of the wrong rows. GLC changes single cells: it knows
-# which class is confused with which. MWNet and GDW are pale: on this network their weights are small for wrong and for
-# right labels. (Their $V$ was trained with another network.) GDW changes single cells, tied GDW only rows. Focal loss
-# and the losses for long tails leave the matrix almost as it was: they were made for another problem.
+# which class is confused with which. MWNet and both GDWs are pale: on this network their weights are small for wrong
+# and for right labels. (Their $V$ was trained with another network.) GDW changes single cells, tied GDW only rows.
+# Focal loss and the losses for long tails leave the matrix almost as it was: they were made for another problem.
 #
 # ## What comes of it
 #
 # The recorded comparison has 21 methods, ten scenarios, ten seeds: 2,100 runs. All methods of a seed have the same
-# data, the same split and the same start. Every method with settings had nine of them to choose from, on validation
-# images. `docs/results.md` has the whole table and the commands. Here are nine methods in three scenarios.
+# data, the same split and the same start. Nine settings were tried for each method that has some (a variant takes those
+# of its original), on 200 validation images with right labels. Note the ratio: 200 right labels to choose settings, 50
+# to learn from. `docs/results.md` has the whole table and the commands. Here are nine methods in three scenarios.
 #
 # **Predict first.** Which of these nine methods is best in each scenario?
 
@@ -103,12 +104,16 @@ best = {}
 for s, by_method in table.items():
     means = {METHODS[m].title: values.mean() for m, values in by_method.items()}
     best[s] = tuple(title for title, mean in means.items() if mean > max(means.values()) - TIE)
-title = "Highest means: " + "; ".join(f"{s}: {' and '.join(names)}" for s, names in best.items())
+title = "Highest means of these nine: " + "; ".join(f"{s}: {' and '.join(names)}" for s, names in best.items())
 figure = scores(table, title=title)
 Still(figure, alt=title + ". A dot for each of ten seeds, a line at the mean.")
 
 # %% tags=["reveals"]
 assert best == {"uniform 80": ("GDW",), "flip 40": ("GLC",), "long tail 0.02": ("fine-tune", "L2RW")}
+for s in scenarios:
+    means = {METHODS[m].title: standing.accuracies(runs, s, m).mean() for m in standing.methods()}
+    first = max(means, key=means.get)
+    print(f"{s}: the highest mean of all {len(means)} methods is {means[first]:.1f} %, {first}")
 guess.reveal(best, look="in which scenarios is a method with a clean set worse than the clean set alone?")
 
 # %% [markdown]
@@ -119,8 +124,11 @@ guess.reveal(best, look="in which scenarios is a method with a clean set worse t
 # "GDW beats cross-entropy" says little. The control for *class-level* is tied GDW. The control for *meta-learning* is
 # fine-tuning on the same fifty images.
 #
-# A **win** is a difference, paired by seed, with a 95 % [interval](../docs/glossary.md#interval) above 0; a loss has an
-# interval below 0; otherwise the result is undecided.
+# For *one* comparison, a difference paired by seed is decided if its 95 % [interval](../docs/glossary.md#interval)
+# excludes 0. We now make fifty, five rivals in ten scenarios. Even if all fifty pairs were equal, two or three
+# intervals would exclude 0 by chance. So wherever wins and losses are *counted*, the p-values are corrected for the
+# number of comparisons (Holm): a **win** has a corrected p-value below 0.05 and a difference above 0, a **loss** a
+# difference below 0; all else is undecided.
 #
 # **Predict first.** In how many of the ten scenarios does GDW win against each of these?
 
@@ -131,7 +139,8 @@ guess
 
 # %% tags=["reveals"]
 ten = standing.SCENARIOS
-against = {m: {s: verdict(standing.difference(runs, s, m)) for s in ten} for m in rivals}
+fifty = holm({(m, s): standing.difference(runs, s, m) for m in rivals for s in ten})
+against = {m: {s: verdict(fifty[m, s]) for s in ten} for m in rivals}
 for method, said in against.items():
     counts = {kind: list(said.values()).count(kind) for kind in ("wins", "loses", "undecided")}
     print(f"against {METHODS[method].title:14} " + ", ".join(f"{kind} {n}" for kind, n in counts.items()))
@@ -140,22 +149,20 @@ guess.reveal(came, close=1, look="against which method is the number smallest?")
 
 # %% tags=["reveals"]
 noisy = [s for s in ten if "uniform" in s or "flip" in s]
-assert all(against["cross-entropy"][s] == "wins" for s in noisy)
-for method in ("fine-tune", "l2rw"):
-    said = list(against[method].values())
-    assert said.count("loses") > said.count("wins")
-    assert {s for s in ten if against[method][s] == "wins"} == {"uniform 60", "uniform 80"}
-assert "wins" not in against["gdw-tied"].values()
-for method in ("cross-entropy", "gdw-tied"):
-    lost = ", ".join(s for s in ten if against[method][s] == "loses")
-    print(f"against {METHODS[method].title}, loses in: {lost}")
-assert [s for s in ten if against["cross-entropy"][s] == "loses"] == ["clean"]
+assert [s for s in noisy if against["cross-entropy"][s] != "wins"] == ["uniform 20"]
+assert {s for s in ten if against["l2rw"][s] == "wins"} == {"uniform 60", "uniform 80"}
+for method in ("fine-tune", "gdw-tied"):
+    assert set(against[method].values()) == {"undecided"}
+below = [s for s in ten if fifty["gdw-tied", s].mean < 0]
+alone = [s for s in ten if fifty["gdw-tied", s].high < 0]  # as if each were the only comparison
+print(f"against tied GDW the mean is below 0 in {len(below)} of ten; a single interval in:", "; ".join(alone))
+assert alone == ["uniform 20", "uniform 40", "uniform 40 + long tail 0.1"]
 
 # %% [markdown]
-# **What you see.** Against cross-entropy GDW wins in every scenario with wrong labels, and loses on clean data. Against
-# fine-tuning and against L2RW it wins in two, the two with the heaviest uniform noise, and loses in more. Against
-# **tied GDW** it never wins: on these data a weight for each flow is not measurably better than a weight for each
-# image, and in three scenarios it is measurably worse.
+# **What you see.** Against cross-entropy GDW wins in every scenario with wrong labels but uniform 20. Against L2RW it
+# wins in two, the two with the heaviest uniform noise. Against fine-tuning nothing is decided, and against **tied GDW**
+# nothing either: on these data a weight for each flow is not measurably better than a weight for each image. The three
+# comparisons with tied GDW whose single interval excludes 0 are all losses, two of them on balanced classes.
 #
 # (L2RW is so good because the sum of its weights was chosen on validation images. As published, the sum is 1, and with
 # this learning rate some seeds break down; `docs/settings.md` has both. A baseline without its own settings is not a
@@ -165,7 +172,7 @@ assert [s for s in ten if against["cross-entropy"][s] == "loses"] == ["clean"]
 #
 # So far every method trains for 60 epochs with the same learning rate and the same weight decay. Is that fair? A second
 # comparison lets each method choose: twelve draws of learning rate, weight decay, epochs (30 or 60) and its own
-# settings, the best on validation images (`docs/settings.md`).
+# settings, the best on the same 200 validation images (`docs/settings.md`).
 #
 # **Predict first.** At uniform 60, how many points does plain cross-entropy gain by its own recipe? And GDW?
 
@@ -184,25 +191,29 @@ both = ("cross-entropy", "elr", "fine-tune", "gdw-tied", "gdw")
 found = {"one recipe": {m: standing.accuracies(runs, "uniform 60", m) for m in both if m != "elr"},
          "each its own": {m: standing.accuracies(own, "uniform 60", m) for m in both}}  # fmt: skip
 broken = sum(pairs["gdw"][1] < 50)
-title = f"Uniform 60: by its own recipe cross-entropy gains {gain['cross-entropy']:.0f} points, "
-title += f"and {broken} of GDW's ten runs breaks down"
+title = f"Uniform 60: by its own recipe cross-entropy gains {gain['cross-entropy']:.0f} points and reaches "
+title += f"{pairs['cross-entropy'][1].mean():.1f} %; {broken} of GDW's ten runs breaks down"
 Still(scores(found, title=title), alt=title + ". A dot for each of ten seeds, a line at the mean.")
 
 # %% tags=["reveals"]
-assert gain["cross-entropy"] > 10
 assert pairs["cross-entropy"][1].mean() > 90 > pairs["cross-entropy"][0].mean() + 10
+assert pairs["gdw"][1].mean() < pairs["cross-entropy"][1].mean() < pairs["gdw"][0].mean()
 assert broken == 1
 median = [sum(sorted(values)[4:6]) / 2 for values in pairs["gdw"]]
 assert median[0] - 2 < median[1] < median[0]
-plain = [verdict(standing.difference(own, s, "cross-entropy")) for s in ten]
-print({kind: plain.count(kind) for kind in ("wins", "loses", "undecided")}, "GDW against cross-entropy, each its own")
-assert plain.count("wins") < list(against["cross-entropy"].values()).count("wins")
+one_recipe, its_own = (standing.differences(each, ten, "cross-entropy") for each in (runs, own))  # ten each (Holm)
+for name, found in {"one recipe": one_recipe, "each its own": its_own}.items():
+    said = [verdict(difference) for difference in found.values()]
+    print(name, {kind: said.count(kind) for kind in ("wins", "loses", "undecided")}, "GDW against cross-entropy")
+assert its_own["uniform 60"].undecided
+assert not one_recipe["uniform 60"].undecided
 
 # %% [markdown]
-# **What you see.** Cross-entropy's own recipe stops after 30 epochs: most wrong labels are not learnt by heart yet
-# (notebook 02). That alone closes most of the gap. GDW's own recipe has larger steps. It was the best on two validation
-# seeds, and on ten new ones a run breaks down: its mean falls, its median hardly. Two lessons. A comparison with one
-# recipe for all also compares the recipe. And the best of twelve on two seeds may be a lucky one: look at the dots.
+# **What you see.** Cross-entropy's own recipe has half the epochs and four times the weight decay: most wrong labels
+# are not learnt by heart yet (notebook 02). This closes most of the gap, without any clean set to learn from. GDW's own
+# recipe has larger steps. It was the best on two validation seeds, and on ten new ones a run breaks down: its mean
+# falls below cross-entropy's, its median hardly moves. Two lessons. A comparison with one recipe for all also compares
+# the recipe. And the best of twelve on two seeds may be a lucky one: look at the dots.
 #
 # ## To know which labels are wrong is not enough
 #
@@ -233,7 +244,8 @@ guess.reveal(came, look="which two methods are high in both?")
 # ## The map
 #
 # Noise and imbalance together: fifteen cells, ten seeds each. Choose a rival. A hatched cell is undecided, whatever its
-# colour. *Compute this cell* trains both methods again, with as many seeds as you like.
+# colour: the p-values are corrected for the fifteen cells (Holm), so an interval, which is that of one comparison, may
+# exclude 0 in a hatched cell. *Compute this cell* trains both methods again, with as many seeds as you like.
 #
 # **Predict first.** Against tied GDW: in how many of the fifteen cells does GDW win?
 
@@ -246,28 +258,33 @@ EffectMap()
 
 # %% tags=["reveals"]
 places = [(r, i) for r in standing.RATES for i in standing.IMBALANCES]
-maps = {m: {c: standing.difference(runs, standing.cell_name(*c), m) for c in places}
-        for m in ("gdw-tied", "mwnet", "only-clean", "l2rw")}  # fmt: skip
+maps = {m: standing.cells(runs, m) for m in ("gdw-tied", "mwnet", "only-clean")}  # fifteen cells each (Holm)
 said = {m: [verdict(d) for d in cells.values()] for m, cells in maps.items()}
 both = [c for c in places if c[0] > 0 and c[1] < 1]  # wrong labels and rare classes
 for m in ("gdw-tied", "mwnet", "only-clean"):
     corner = [verdict(maps[m][c]) for c in both]
     print(f"against {METHODS[m].title}, noise and tail together: wins {corner.count('wins')} of {len(both)}, ", end="")
     print(f"loses {corner.count('loses')}, worst mean {min(maps[m][c].mean for c in both):+.1f} points")
+top = ", ".join(f"{100 * r:g} %: {maps['gdw-tied'][r, 1.0].mean:+.1f}" for r in standing.RATES)
+print(f"against tied GDW, balanced classes, points by noise rate: {top}")
 guess.reveal({kind: said["gdw-tied"].count(kind) for kind in ("wins", "loses")}, look="in which corner are the losses?")
 
 # %% tags=["reveals"]
-assert all(verdict(maps["gdw-tied"][c]) == "loses" for c in both)
-assert min(maps["gdw-tied"][c].mean for c in both) > -10
-assert sum(verdict(maps["mwnet"][c]) == "wins" for c in both) == len(both) - 1
+tied = maps["gdw-tied"]
+assert {c for c in places if verdict(tied[c]) == "loses"} == set(both) - {(0.2, 0.1), (0.4, 0.1)}
+assert all(-10 < tied[c].mean < 0 for c in both)
+assert all(tied[r, 1.0].high < 0 for r in (0.2, 0.4))  # as single comparisons; undecided among fifteen
+assert sum(verdict(maps["mwnet"][c]) == "wins" for c in both) == 6
 assert all(verdict(maps["only-clean"][r, 0.02]) == "loses" for r in standing.RATES)
 
 # %% [markdown]
-# **What you see.** Against its own tied control GDW loses in every cell where noise and a long tail meet, by up to ten
-# points. One likely reason: the rarest class has two images, and each weight of its flows is estimated from five clean
-# images of each class; one weight per image averages ten such estimates. Against MWNet, GDW wins in all these cells but
-# one. And with the longest tail (50 : 1) training on the fifty clean images alone is better than GDW at every noise
-# rate: if the data are bad enough, do without them.
+# **What you see.** Against its own tied control GDW wins nowhere. Where noise and a long tail meet, its mean is lower
+# in all eight cells, and six of them are losses, by up to ten points. One likely reason: the rarest class has two
+# images, and each weight of its flows is estimated from five clean images of each class; one weight per image averages
+# ten such estimates. But rare classes are not all of it: on balanced classes at 20 % and 40 % noise GDW is below tied
+# GDW too, by less than a point. (Their single intervals exclude 0; among fifteen cells they are undecided.) Against
+# MWNet, GDW wins in six of these eight cells. And with the longest tail (50 : 1) training on the fifty clean images
+# alone is better than GDW at every noise rate: if the data are bad enough, do without them.
 #
 # ## A repair
 #
@@ -285,27 +302,26 @@ guess
 
 # %% tags=["reveals"]
 fresh = standing.load(("reduced.csv",))
-found = {}
-for scenario in fresh["scenario"].unique():
-    found[scenario] = difference = standing.difference(fresh, scenario, "gdw-tied", ours="gdw-reduced")
-    print(f"{scenario:28} reduced − tied {difference}")
-met = [name for name in found if "+" in name]
-assert all(found[name].low > 0 for name in met)
-assert found["uniform 60"].high < 0
-assert all(found[name].undecided for name in found if name not in (*met, "uniform 60"))
+found = standing.differences(fresh, fresh["scenario"].unique(), "gdw-tied", ours="gdw-reduced")  # six (Holm)
+for scenario, difference in found.items():
+    print(f"{scenario:28} reduced − tied {difference!s:18} {verdict(difference)}")
+assert [name for name in found if not found[name].undecided] == [corner]
+assert found[corner].mean > 0
+assert found["uniform 40 + long tail 0.1"].low > 0 > found["uniform 60"].high  # as single comparisons
 came = {name: found[name].mean for name in ("uniform 60", corner)}
 guess.reveal(came, close=1, unit="points", look="which rows have both noise and a tail?")
 
 # %% [markdown]
-# **What you see.** In the two scenarios where noise and a tail meet, class-level weights now beat tied ones. At uniform
-# 60 they lose about half a point; elsewhere the result is undecided. One change, first understood and then measured, in
-# both directions. (It does not make the method the best one in that corner: `docs/tried.md` compares it with L2RW.)
+# **What you see.** Where 60 % noise and a tail meet, class-level weights now beat tied ones. With 40 % noise and the
+# tail they are half a point above, and at uniform 60 alone half a point below: as single comparisons both intervals
+# exclude 0, among the six both are undecided. One change, first understood and then measured, in both directions. (It
+# does not make the method the best one in that corner: `docs/tried.md` compares it with L2RW.)
 #
 # ## The same map on real pictures
 #
 # Digits of 64 pixels are one data set. Here is the map for photographs: a linear layer on features of a pretrained
 # network, CIFAR-10 (JPEG copy), 10,000 pictures, 100 clean ones, five or ten seeds, each method at the best of twelve
-# settings (notebook 08 says how). The tails are 10 : 1 and 100 : 1.
+# settings (notebook 08 says how; it took 1,000 right labels). The tails are 10 : 1 and 100 : 1.
 #
 # **Predict first.** Against tied GDW again: in how many of these fifteen cells does GDW win, and in how many does it
 # lose?
@@ -316,20 +332,22 @@ guess
 
 # %% tags=["reveals"]
 real, tails = standing.load(standing.FEATURES_MAP), (1.0, 0.1, 0.01)
-cells = {(r, i): standing.difference(real, standing.cell_name(r, i), "gdw-tied") for r in standing.RATES for i in tails}
+cells = standing.cells(real, "gdw-tied", imbalances=tails)  # fifteen (Holm)
 title = "CIFAR-10 (JPEG copy), features: " + finding(cells, "tied GDW")
 Still(effect_map(cells, standing.RATES, tails, rival="tied GDW", title=title), alt=title)
 
 # %% tags=["reveals"]
+assert all(verdict(cells[r, 1.0]) == "undecided" for r in standing.RATES)
+assert {c for c in cells if verdict(cells[c]) == "loses"} == {(0.0, 0.01), (0.6, 0.01), (0.8, 0.01)}
 met = [c for c in cells if c[0] > 0 and c[1] < 1]  # wrong labels and rare classes
-assert all(verdict(cells[c]) == "loses" for c in met)
-assert all(verdict(cells[r, 1.0]) == "undecided" for r in standing.RATES[:-1])
-assert 0 < cells[0.8, 1.0].low < cells[0.8, 1.0].mean < 0.5
-repaired = {c: standing.difference(real, standing.cell_name(*c), "gdw-tied", ours="gdw-reduced") for c in met}
-said = [verdict(difference) for difference in repaired.values()]
-print(f"reduced − tied, noise and tail together: wins {said.count('wins')} of {len(met)}, loses {said.count('loses')}")
-assert said.count("wins") == 7
-assert min(cells[c].mean for c in met) > -3.5
+assert all(-3.5 < cells[c].mean < 0 for c in met)
+repaired = standing.cells(real, "gdw-tied", ours="gdw-reduced", imbalances=tails)
+for kind in ("wins", "loses"):
+    found = [f"({r:g}, {i:g})" for (r, i), d in repaired.items() if verdict(d) == kind]
+    print(f"reduced against tied, {kind}:", *found)
+assert {i for (_, i), d in repaired.items() if verdict(d) == "wins"} == {0.01}
+assert {i for (_, i), d in repaired.items() if verdict(d) == "loses"} == {1.0}
+assert min(d.mean for d in repaired.values()) > -1.45
 
 # %% tags=["reveals"]
 kinds = [verdict(difference) for difference in cells.values()]
@@ -338,10 +356,10 @@ print(f"from {min(d.mean for d in cells.values()):+.1f} to {max(d.mean for d in 
 guess.reveal({kind: kinds.count(kind) for kind in ("wins", "loses")}, look="how large are the differences?")
 
 # %% [markdown]
-# **What you see.** The same picture as on digits, with smaller numbers. On balanced classes GDW cannot be told from
-# tied GDW, but for uniform 80, where it is above by less than half a point; wherever noise meets a tail it loses, by
-# three points at the worst. And the repair from above works here too: in seven of these eight cells the reduced
-# gradient is measurably above tied GDW.
+# **What you see.** Much as on digits, with smaller numbers. On balanced classes nothing is decided. Wherever noise
+# meets a tail GDW's mean is below tied GDW's, by three points at the worst; among the fifteen cells three are losses,
+# all at 100 : 1. The repair from above works at 100 : 1, and it has its price: there the reduced gradient is measurably
+# above tied GDW at every noise rate, but on balanced classes with noise it is measurably below, by up to 1.4 points.
 #
 # ## Exercise: three cells
 #
@@ -349,8 +367,7 @@ guess.reveal({kind: kinds.count(kind) for kind in ("wins", "loses")}, look="how 
 # imbalance).
 
 # %%
-cells = {(r, i): standing.difference(runs, standing.cell_name(r, i), "l2rw")
-         for r in standing.RATES for i in standing.IMBALANCES}  # fmt: skip
+cells = standing.cells(runs, "l2rw")
 three_cells = ThreeCells(cells)
 
 # BEGIN SOLUTION
@@ -364,18 +381,22 @@ three_cells(by_kind)
 #
 # - Every method is a way of shaping one B × C matrix. Some drop rows, some change cells; GDW gives each cell a weight.
 # - No method wins everywhere. Of the nine methods shown, GDW has the highest mean under uniform 80, GLC under flip 40,
-#   L2RW and fine-tune on the long tail.
-# - The control decides what a comparison shows. Against cross-entropy GDW looks strong. Against tied GDW class-level
-#   weights bring nothing here, and they cost something where classes are rare.
-# - To carry $g$ through the constraint repairs this where noise meets a tail, on digits and on photographs.
-# - A baseline needs its own settings, chosen with the same effort. L2RW depends on one number.
+#   L2RW and fine-tune on the long tail (there *pooled*, which is not shown, is higher).
+# - The control decides what a comparison shows. Against cross-entropy with one recipe for all GDW looks strong. Against
+#   tied GDW class-level weights win in none of fifteen cells of digits and lose in six, where rare classes meet noise;
+#   on balanced classes at 20 % and 40 % noise they are a little below too.
+# - To carry $g$ through the constraint repairs this where 60 % noise meets a tail on digits, and at 100 : 1 on
+#   photographs. On balanced classes it costs up to 1.4 points.
+# - A baseline needs its own settings, chosen with the same effort: tuned cross-entropy closes most of the gap. L2RW
+#   depends on one number. And settings need right labels too: 200 of them here, where the methods learn from 50.
 # - Most of this is about digits of 64 pixels; the last map is about features of photographs. The paper's claims are
 #   about networks trained from nothing on CIFAR: `benchmarks` and a GPU are for that.
 #
 # ## Quiz
 #
 # 1. The mean difference is +1.2 points, the interval is [−0.3, +2.5]. Win, loss or undecided?
-#    <details><summary>Answer</summary>Undecided: the interval contains 0.</details>
+#    <details><summary>Answer</summary>Undecided: the interval contains 0. If it excluded 0, you would still have to
+#    ask how many comparisons were made.</details>
 # 2. Why is tied GDW a better control for “class-level” than MWNet?
 #    <details><summary>Answer</summary>It differs from GDW in only one thing: one weight per image. MWNet also lacks the
 #    second stage.</details>

@@ -7,7 +7,8 @@
 # **You will**
 # - confirm ten pictures of each class by keyboard;
 # - rank all labels by how suspicious they are, and look at the suspects in order;
-# - choose a threshold on pictures that you checked;
+# - draw a random sample, and learn from it how many labels are wrong and how far down the list to go;
+# - see which pictures give a test score, and which are trained on;
 # - compare the ranking with cleanlab's, with the plain loss and with GDW's weights.
 #
 # **Time** about 30 minutes (all cells together run in half a minute). **You need** notebook 03. New words are in the
@@ -15,6 +16,7 @@
 
 # %%
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from sklearn.metrics import average_precision_score
 
 # %%
 import gdw
+from gdw.data.confirmed import confirmed_of
 from gdw.networks.weight_net import new_weight_net
 from gdw_notebooks.checks.own_data import PrecisionThreshold
 from gdw_notebooks.checks.prediction import Prediction
@@ -61,8 +64,9 @@ Still(picture_sheet(pictures, captions, title=title), alt=title)
 # Click on the panel and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with
 # other names 1 to 9, then letters): this is the right class. **Right arrow**: leave it out. **Backspace**: undo.
 #
-# Each decision is written to `confirmed.csv` at once. If the kernel stops, run the cell again and go on where you were.
-# The pictures and their folders are never changed.
+# Each decision is written to `confirmed.csv` at once, as a row `path,label,chosen`. The last word says how the picture
+# was chosen: here `random in class`, because the panel draws at random from each folder. If the kernel stops, run the
+# cell again and go on where you were. The pictures and their folders are never changed.
 
 # %%
 review = LabelReview(dataset, work / "confirmed.csv", per_class=10)
@@ -80,7 +84,9 @@ corrected = sum(label != path.split("/")[-2] for path, label in first_confirmed.
 print(f"{len(first_confirmed)} confirmed, {corrected} of them had a wrong label")
 
 # %% [markdown]
-# You have already learnt something: the share of wrong labels among these is an estimate for all pictures.
+# You have already learnt something. These pictures were drawn at random within each folder, so they say between which
+# limits the share of wrong labels among *all* pictures lies. (Leave out as few as you can: a sample without the hard
+# pictures is less random.) The audit works the limits out.
 #
 # ## The audit
 #
@@ -98,9 +104,10 @@ guess = Prediction({"wrong among the first 20": None})
 guess
 
 # %% tags=["reveals"]
-audit = gdw.audit(dataset, confirmed=review.confirmed_path, **({} if own else {"features": None}))
+options = {} if own else {"features": None}
+audit = gdw.audit(dataset, confirmed=review.confirmed_path, **options)
+print(audit.sentences()[0])  # audit.wrong_share in words
 open_cases = audit.table[~audit.table["path"].isin(list(first_confirmed))]  # the confirmed ones need no second look
-print(f"probably ≈ {audit.probably_wrong} of the other {len(open_cases)} labels are wrong (an estimate)")
 shown = open_cases[["observed", "proposed", "reason"]].head(5)
 print(shown.to_string(index=False).replace("(", "(≈ "))
 
@@ -117,7 +124,8 @@ guess.reveal({"wrong among the first 20": first if truth else 0}, close=1, look=
 # ## Look at the suspects
 #
 # The same panel, now with the suspects in order, and with what the classifier proposes. **Enter** accepts the proposal;
-# the other keys are as before. The decisions go into the same file. (Without a kernel you see the first sixteen.)
+# the other keys are as before. The decisions go into the same file, with `suspect` in the column `chosen`. (Without a
+# kernel you see the first sixteen.)
 
 # %% tags=["reveals"]
 suspects = LabelReview(dataset, review.confirmed_path, suspects=open_cases)
@@ -156,20 +164,29 @@ guess.reveal(came, close=5, unit="%", look="which of the four cannot be better t
 #
 # ## Exercise: a threshold with precision 0.8
 #
-# With your own data you have no `truth`. So check a random sample of the pictures that are not confirmed, and measure
-# on *them*. Here are 150 checked ones, with the audit's `scores` (1 is most suspicious) and whether the label is
-# `mislabelled`. Find the **lowest threshold** at which at least 80 % of the checked pictures with
-# `score >= threshold` are mislabelled.
+# With your own data you have no `truth`. So draw 150 pictures at random from **all** pictures, check them, and measure
+# on *them*. The table says that they are drawn (`chosen="random"`), and so the panel writes `random` into the file.
+# Those of the sample that you had confirmed before need no second look.
 
 # %%
-sample = open_cases.sample(150, random_state=0)
-checking = LabelReview(dataset, work / "checked.csv", suspects=sample)
+table = audit.table.sort_index()  # in the order of the folder: the same sample on every machine
+drawn = table.sample(min(150, len(table)), random_state=0).assign(chosen="random")
+checking = LabelReview(dataset, review.confirmed_path, suspects=drawn)
 while truth and checking.path:  # with a folder of your own: show `checking` and use the keys
     checking.correct(truth[checking.path])
-sample = sample[sample["path"].isin(list(checking.confirmed))]
+places = confirmed_of(review.confirmed_path, dataset).drawn("random")
+print(f"{len(places)} pictures drawn at random from all {len(table)} are checked")
+
+# %% [markdown]
+# The audit was sure of the pictures that were confirmed before it (their scores are 0 or 1). So the threshold is
+# measured on the rest of the sample: its `scores` (1 is most suspicious), and whether the label is `mislabelled`. Find
+# the **lowest threshold** at which at least 80 % of these pictures with `score >= threshold` are mislabelled.
+
+# %%
+sample = open_cases[open_cases.index.isin(places)]
 scores = sample["score"].to_numpy()
 mislabelled = (sample["observed"] != sample["path"].map(checking.confirmed)).to_numpy()
-print(f"{len(sample)} checked, {mislabelled.sum()} of them mislabelled")
+print(f"{len(sample)} of them were not confirmed before the audit, {mislabelled.sum()} of these are mislabelled")
 
 # %%
 precision_threshold = PrecisionThreshold(scores, mislabelled)
@@ -181,22 +198,41 @@ threshold = min(score for score, share in precision.items() if share >= 0.8)
 precision_threshold(threshold)
 
 # %% [markdown]
-# Why a *random* sample, and not the first suspects? Among the first suspects nearly all are wrong, so they say nothing
-# about the pictures further down.
+# ## How many labels are wrong?
+#
+# The same sample answers this question for all pictures, with its confirmed ones. The audit takes the larger of the two
+# random samples:
+
+# %% tags=["reveals"]
+checked = gdw.audit(dataset, confirmed=review.confirmed_path, **options)
+print(checked.sentences()[0])
+if truth:
+    before = sum(path.split("/")[0] != true for path, true in truth.items())  # in the wrong folder
+    few, many = audit.wrong_share, checked.wrong_share
+    assert max(few.low, many.low) < before / len(truth) < min(few.high, many.high) < first / 20
+    assert many.high - many.low < few.high - few.low
+    print(f"really wrong: {100 * before / len(truth):.0f} %; of the first 20 suspects: ≈ {100 * first / 20:.0f} %")
+
+# %% [markdown]
+# **What you see.** A range, narrower than the first one, from more pictures. The first suspects would give a much too
+# large share: they were chosen *because* their labels look wrong. And what is left after the suspects would give too
+# small a share. So the sample comes from all pictures, and `confirmed.csv` remembers how each was chosen.
 #
 # ## The corrected labels
 #
-# Now look at the suspects in order until you have seen 150 of them (here: the cell presses the keys) and write the
-# table. `corrected.csv` has a row `path,label` for every picture: the confirmed label if there is one, otherwise the
-# folder's.
+# All decisions so far are in `confirmed.csv`, those of the random sample too. Now look at the suspects that are left,
+# in order, until you have seen 100 more (here: the cell presses the keys), and write the table. `corrected.csv` has a
+# row `path,label` for every picture: the confirmed label if there is one, otherwise the folder's.
 
 # %%
-for _ in range(150 if truth else 0):
-    if suspects.path:
-        suspects.correct(truth[suspects.path])
+suspects = LabelReview(dataset, review.confirmed_path, suspects=open_cases)  # without those of the sample
+for _ in range(100 if truth else 0):
+    suspects.correct(truth[suspects.path])
 changed = suspects.save_corrected(work / "corrected.csv")
 print((work / "corrected.csv").read_text(encoding="utf-8").splitlines()[:3])
-print(f"{changed} of {len(dataset.paths)} labels are corrected; {len(suspects.confirmed)} pictures were looked at")
+print(f"{changed} of {len(dataset.paths)} labels are corrected; {len(suspects.confirmed)} pictures were looked at:")
+known = confirmed_of(review.confirmed_path, dataset)
+print(", ".join(f"{count} {way}" for way, count in Counter(known.chosen.values()).items()))
 
 # %%
 after = [dataset.class_names[label] for label in suspects.corrected_labels()]
@@ -206,14 +242,41 @@ print(f"wrong labels: {before} before, {left} after")
 if truth:
     assert before == 120
     assert left < 12
-    assert len(suspects.confirmed) < len(dataset.paths) / 2
+    last = int(np.flatnonzero(wrong).max()) + 1
+    share = (len(first_confirmed) + last) / len(dataset.paths)
+    print(f"the last wrong label is at place ≈ {last} of {len(open_cases)} in the audit's list")
+    assert share < 0.5 < len(suspects.confirmed) / len(dataset.paths) < 0.65
 
 # %% [markdown]
-# Almost all wrong labels are gone after looking at less than half of the pictures. To train on the corrected labels:
-# `gdw.Experiment(dataset=FOLDER, noise="human:corrected.csv", confirmed="confirmed.csv")`. Some labels may still be
-# wrong. So the clean set and the test set are made of confirmed pictures alone. The whole audit is on the command
-# line too, with a page that you can send to somebody: `python -m gdw audit FOLDER --confirmed confirmed.csv --csv
-# suspects.csv --html suspects.html`.
+# Almost all wrong labels are gone, but more than half of the pictures were looked at. The list itself needed less than
+# that: with the confirmed pictures and the suspects up to the last wrong one it is less than half. The random sample is
+# the price of *knowing* how many labels are wrong and how good the list is. (A picture of the sample that was confirmed
+# before counts as `random`.)
+#
+# ## Then train: which pictures give a score?
+#
+# To train on the corrected labels: `gdw.Experiment(dataset=FOLDER, noise="human:corrected.csv",
+# confirmed="confirmed.csv")`. Some labels may still be wrong, so the clean set is made of confirmed pictures. A test
+# score comes from pictures that were drawn at random, or from a folder `test`, never from suspects: those are the hard
+# ones. All other confirmed pictures are trained on, with their right label.
+
+# %%
+table = f"human:{work / 'corrected.csv'}"
+task = gdw.make_task(dataset, noise=table, confirmed=known, meta_per_class=10)
+part = {name: set(places.tolist()) for name, places in task.source_indices.items()}
+ways = {name: Counter(known.chosen.get(place, "not looked at") for place in part[name]) for name in part}
+for name, what in {"meta": "clean set", "test": "test set", "train": "trained on"}.items():
+    print(f"{what:10} {len(part[name]):3}: " + ", ".join(f"{ways[name][way]} {way}" for way in sorted(ways[name])))
+assert part["test"] <= set(known.drawn())
+assert not part["test"] & (part["meta"] | part["train"])
+if truth:
+    shown = zip(task.source_indices["train"].tolist(), task.train.labels.tolist(), strict=True)
+    assert all(known.get(place, label) == label for place, label in shown)
+
+# %% [markdown]
+# No suspect is in the test set, and no test picture is trained on. The whole audit is on the command line too, with a
+# page that you can send to somebody: `python -m gdw audit FOLDER --confirmed confirmed.csv --csv suspects.csv --html
+# suspects.html`.
 #
 # ## Are GDW's weights a good ranking?
 #
@@ -234,7 +297,7 @@ guess = Prediction({"plain loss": None, "GDW's weights": None})
 guess
 
 # %% tags=["reveals"]
-seeds, options = range(3), {} if own else {"features": None}
+seeds = range(3)
 places = np.sort(open_cases.index.to_numpy())
 wrong_of_places = np.array([truth.get(dataset.paths[p]) != dataset.class_names[dataset.labels[p]] for p in places])
 rankings = {name: [] for name in ("audit", "cleanlab", "plain loss", "GDW's weights", "MWNet's weights, early")}
@@ -256,7 +319,7 @@ precision = {name: [average_precision_score(wrong_of_places, row) for row in row
 for name, values in precision.items():
     print(f"{name:24} " + "  ".join(f"≈ {value:.2f}" for value in values))
 mean = {name: np.mean(values) for name, values in precision.items()}
-assert min(precision["audit"]) > 0.95
+assert min(precision["audit"] + precision["cleanlab"]) > max(precision["plain loss"])
 assert min(precision["plain loss"]) > 0.9 > 0.85 > max(precision["GDW's weights"])
 assert max(precision["MWNet's weights, early"]) < wrong_of_places.mean()  # a random order has this
 guess.reveal({name: mean[name] for name in guess.guesses}, close=0.05, look="what was each ranking made for?")
@@ -274,7 +337,8 @@ Still(found_curves(curves, wrong_of_places, title=title), alt=alt)
 #
 # **What you see, and it has to be said.** GDW's weights are a poor list of suspects. Its weights are made to help this
 # step of training, not to sort labels: a right label that the clean set has no more use for gets a small weight too.
-# The plain loss, which every training run gives you, is far better, and the out-of-fold rankings are at least as good.
+# The plain loss, which every training run gives you, is far better, and here the out-of-fold rankings are a little
+# better still.
 # On digits the audit's use of the confirmed pictures adds little to cleanlab.
 #
 # **Weights after few epochs can be upside down.** Here MWNet's early weights are worse than a random order. They come
@@ -293,9 +357,10 @@ assert 0.3 < rising < 0.7
 #
 # ## Recap
 #
-# - Confirm some pictures of each class: this is a clean set, and a first estimate of the wrong label rate.
+# - Confirm some pictures of each class, drawn at random: a clean set, and a range for the share of wrong labels.
 # - An audit ranks labels by out-of-fold predictions. Look at the suspects in order, with the proposal beside them.
-# - Measure the precision of a threshold on a *random* sample that you checked.
+# - Check a *random* sample of all pictures. It gives the precision of a threshold, a narrower range and a test score.
+# - Suspects give no score and no share: they are trained on. `confirmed.csv` remembers how each picture was chosen.
 # - The result is a table. The pictures stay as they are, and every decision can be undone.
 # - For finding wrong labels use out-of-fold predictions, not GDW's weights. For *training* with wrong labels, notebooks
 #   04 to 06 compare the methods.
@@ -305,7 +370,8 @@ assert 0.3 < rising < 0.7
 # 1. Why must the classifier not have been trained on the picture that it judges?
 #    <details><summary>Answer</summary>It may have learnt the wrong label by heart and then finds it probable.</details>
 # 2. Your first 50 suspects are all mislabelled. What does this say about the next 500?
-#    <details><summary>Answer</summary>Little. Check a random sample.</details>
+#    <details><summary>Answer</summary>Little, and nothing about the share of wrong labels in the folder. Check a random
+#    sample of all pictures.</details>
 # 3. Half of a class has the same wrong label, in the same way. Does an audit without confirmed pictures find it?
 #    <details><summary>Answer</summary>Not surely: for the classifier this label is as good as the right one. Confirmed
 #    pictures can show it.</details>

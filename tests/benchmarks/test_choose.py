@@ -4,10 +4,12 @@ import csv
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import gdw
 from benchmarks import choose
+from gdw.comparison.report import holm, paired_difference
 from gdw.training.history import History
 from gdw.training.inputs import task_of
 from gdw.training.many import supports_many_seeds
@@ -118,6 +120,23 @@ def test_the_presets_of_features_are_the_best_of_the_table_and_of_its_page():
         assert said(row["plan"]) == preset.plans[row["method"]]
         assert said(row["own"]) == preset.methods.get(row["method"], {})
         assert line(row) in page
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [("cmw_net_mean_digits", "digits_searched", {1: 3, -1: 0}), ("cmw_net_mean", "features", {1: 0, -1: 8})],
+)
+def test_what_the_two_searches_of_cmw_net_are_worth_is_what_their_runs_say(first, second, said):
+    """``said``: in how many scenarios the second is ahead and behind."""
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8").replace("−", "-").replace("**", "")
+    tables = [pd.read_csv(STANDING / f"{name}.csv") for name in (first, second)]
+    runs = [table[table["method"] == "cmw-net"].set_index(["scenario", "seed"])["accuracy"] for table in tables]
+    found = {scenario: paired_difference(runs[1][scenario], runs[0][scenario]) for scenario in dict(runs[0].index)}
+    for scenario, difference in found.items():
+        means = " | ".join(f"{values[scenario].mean():.1f} ± {values[scenario].std():.1f}" for values in runs)
+        assert f"| {scenario} | {means} | {difference} |" in page
+    decided = [difference.mean for difference in holm(found).values() if not difference.undecided]
+    assert {sign: sum(sign * mean > 0 for mean in decided) for sign in said} == said
 
 
 CLEAN = choose.load_spec(choose.SPEC.with_name("choose_on_clean_set.toml"))

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import cifar
 from gdw import Experiment, History
-from gdw.data.published import cifar10_at
+from gdw.data.datasets import cifar10_at
 from gdw.training.presets import PRESETS
 from tests.pictures import cifar_folder
 

@@ -18,7 +18,7 @@ ROWS = [
 @pytest.fixture
 def opened(browser, tmp_path):
     table = pd.DataFrame(ROWS, columns=COLUMNS)
-    pairs = pd.DataFrame([("cat", "dog", 2)], columns=["observed", "proposed", "pictures"])
+    pairs = pd.DataFrame([("cat", "dog")], columns=["observed", "proposed"])
     pictures = np.zeros((4, 3, 8, 8), np.uint8)
     (tmp_path / "s.html").write_text(audit_page("pets", table, pictures, ["2 are wrong"], pairs), "utf-8")
     context = browser.new_context()

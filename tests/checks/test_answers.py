@@ -353,20 +353,20 @@ BIRDS = [0.0, 0.0, 1.0]
 
 
 def thirty_percent() -> Case:
-    right = [[0.5, 0.3, 0.2], [0, 1, 0], BIRDS]
-    third = 1 / 3
+    right = [[0.4, 0.4, 0.2], [0, 1, 0], BIRDS]
     return Case(
         ThirtyPercent,
         [
             right, np.array(right), torch.tensor(right), tuple(map(tuple, right)), [torch.tensor(row) for row in right],
-            pd.DataFrame(right), [[1 - third, third, 0], [0, 1 - third, third], BIRDS], [[1, 0, 0], [1, 0, 0], BIRDS],
+            pd.DataFrame(right), [[0.7, 0.3, 0], [0, 0.5, 0.5], BIRDS], [[1, 0, 0], [1, 0, 0], BIRDS],
         ],
         [
             (0.3, "3 × 3 table"),
             ([0.5, 0.3, 0.2], "3 × 3 table"),
             ([[0.7, 0.15, 0.15], [0.15, 0.7, 0.15], [0.15, 0.15, 0.7]], "30 % of the birds"),
             ([[0.55, 0.45, 0], [0, 0.55, 0.45], BIRDS], "if every class has the same number"),
-            ([[0.7, 0.3, 0], [0.3, 0.7, 0], BIRDS], "270 of the 1,000"),
+            ([[0.7, 0.3, 0], [0.3, 0.7, 0], BIRDS], "240 of the 1,000"),
+            ([[0.5, 0.5, 0], [0, 1, 0], BIRDS], "250 of the 1,000"),  # the first matrix of the notebook
             ([[50, 30, 20], [0, 100, 0], [0, 0, 100]], "Write 0.5, not 50"),
             ([[0.5, 0, 0], [0.3, 1, 0], [0.2, 0, 1]], "rows are the true classes"),
             ([[1.5, -0.5, 0], [0, 1, 0], BIRDS], "below 0"),

@@ -1,7 +1,5 @@
 """No name of a scenario or method is that of two: each field of an Experiment that decides numbers tells runs apart."""
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,7 @@ from benchmarks.report import page
 from gdw.comparison.names import names, scenario_name
 from gdw.comparison.report import by_method, summary
 from gdw.comparison.tables import differences, means, table
-from gdw.training.engine import ENGINE_FIELDS
+from gdw.training.experiment import ENGINE, NAMES
 from gdw.training.history import History
 
 SWAPPED = ((0.5, 0.5), (0.0, 1.0)), ((1.0, 0.0), (0.5, 0.5))
@@ -23,7 +21,7 @@ OTHER = {  # field: another value, and what must be given with it
     "features": ("resnet18", {"dataset": "./pets"}),
     "features_size": (64, {"dataset": "./pets", "features": "resnet18"}),
     "mirrored": (True, {"dataset": "./pets", "features": "resnet18"}), "confirmed": ("a.csv", {"dataset": "./pets"}),
-    "settings": ({"step_size": 0.7}, {}),
+    "settings": ({"step_size": 0.7}, {}), "content": ("0123456789abcdef", {"dataset": "./pets"}),
 }  # fmt: skip
 RECIPE = {"epochs", "batch_size", "lr", "momentum", "weight_decay", "max_prob", "settings"}
 
@@ -38,7 +36,7 @@ def record(accuracy=90.0, config=None, **fields):
     return {"method": config["method"], "seed": config["seed"], "config": config} | numbers
 
 
-@pytest.mark.parametrize("field", [f.name for f in fields(gdw.Experiment) if f.name not in ENGINE_FIELDS])
+@pytest.mark.parametrize("field", [name for name in NAMES if name not in ENGINE])
 def test_runs_that_differ_in_any_field_never_share_a_cell(field):
     if field in ("method", "seed"):
         return

@@ -12,6 +12,7 @@ import pytest
 import gdw
 from gdw import files
 from gdw.comparison import sweep
+from gdw.comparison.records import finished, read
 from gdw.comparison.sweep_spec import experiments_of, load_spec
 
 PATIENCE = 300  # seconds; a busy machine takes a minute to start a process that imports torch
@@ -33,7 +34,7 @@ def spec(tmp_path):
 
 def numbers(path):
     """Everything except time and speed, in a fixed order."""
-    lines = [{k: v for k, v in line.items() if k not in ("seconds", "date")} for line in sweep.read(path)]
+    lines = [{k: v for k, v in line.items() if k not in ("seconds", "date")} for line in read(path)]
     return sorted(lines, key=lambda line: line["code"])
 
 
@@ -99,7 +100,7 @@ def test_a_finished_sweep_does_nothing_again(spec, tmp_path):
     with ThreadPoolExecutor(1) as executor:
         assert len(list(sweep.resume(experiments, path, executor))) == 2
         assert list(sweep.resume(experiments, path, executor)) == []
-    assert sweep.count_done(experiments, path) == 2
+    assert sum(map(bool, finished(experiments, path))) == 2
 
 
 def test_each_run_is_on_disk_before_the_next_one_starts(spec, tmp_path, monkeypatch):
@@ -132,7 +133,7 @@ def test_a_failed_run_is_reported_and_the_rest_go_on(tmp_path):
     assert "stopped being finite" in errors["1e+305"]
     assert "too few" in errors["0.11000"]
     assert errors["0.15"] is None
-    assert sweep.count_done(experiments, path) == 1  # the others are tried again
+    assert sum(map(bool, finished(experiments, path))) == 1  # the others are tried again
 
 
 def test_a_worker_that_dies_takes_no_other_run_with_it(monkeypatch, tmp_path):
@@ -236,7 +237,7 @@ def test_seeds_at_once_equal_seeds_one_by_one_and_go_on_where_they_were_broken_o
         assert found["code"] == expected["code"]
         assert found["error"] is None
         assert found["accuracy"] == pytest.approx(expected["accuracy"], abs=1)  # float32: a test image or two
-    assert [line.get("seeds_at_once") for line in sweep.read(path)].count(2) == 6  # seeds 1 and 2 of all but one
+    assert [line.get("seeds_at_once") for line in read(path)].count(2) == 6  # seeds 1 and 2 of all but one
 
 
 def test_seeds_are_grouped_where_they_can_train_at_once():

@@ -8,6 +8,7 @@ import pytest
 
 import gdw
 from gdw.comparison import sweep
+from gdw.comparison.records import read
 
 dask = pytest.importorskip("dask", reason="pip install 'gdw[dask]'")
 distributed = pytest.importorskip("distributed", reason="pip install 'gdw[dask]'")
@@ -38,7 +39,7 @@ def test_one_of_two_workers_is_killed_and_every_run_arrives_exactly_once(cluster
     assert sorted(seeds) == list(range(RUNS))
     assert path.read_text().count("\n") == RUNS
     here = gdw.run(experiments[3])
-    (there,) = [line for line in sweep.read(path) if line["seed"] == 3]
+    (there,) = [line for line in read(path) if line["seed"] == 3]
     assert there["accuracy"] == here.accuracy  # the same numbers as without a cluster
 
 

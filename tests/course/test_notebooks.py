@@ -157,6 +157,14 @@ def test_opens_with_a_question_and_ends_with_what_to_keep(source):
     assert quiz.count("</details>") == quiz.count("<details>")
 
 
+def test_the_plan_and_the_notebooks_say_the_same_minutes():
+    page = (NOTEBOOKS / "README.md").read_text("utf-8")
+    plan = dict(re.findall(r"(?m)^\| \[[^|]*\]\((\S+)\.ipynb\) \|[^|]*\| (\d+) \|", page))
+    lessons = [source for source in sources() if source.parent == NOTEBOOKS / "source"]
+    said = {source.stem: re.search(r"\*\*Time\*\* about (\d+)", source.read_text("utf-8"))[1] for source in lessons}
+    assert said == plan
+
+
 def test_the_first_notebook_says_how_to_run_a_cell():
     assert "Shift+Enter" in generate(sources()[0], solved=False).cells[0].source
 

@@ -6,8 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdw.data.arrays import as_images, as_labels
-from gdw.data.dataset import Dataset
+from gdw.data.dataset import Dataset, as_images, as_labels
 
 NAMES = ("cat", "dog")
 RANDOM = np.random.default_rng(0)

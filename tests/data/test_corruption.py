@@ -99,7 +99,7 @@ def test_a_matrix_is_taken_as_it_is():
     ("matrix", "message"),
     [
         ([[0.5, 0.4], [0, 1]], "row 0 of the noise matrix|row 0 sums to 0.9"),
-        ([[1, 0], [0.5, 0.5 + 2e-6]], "row 1 sums to"),
+        ([[1, 0], [0.5, 0.5 + 2e-4]], "row 1 sums to"),
         ([[1.5, -0.5], [0, 1]], "negative number or NaN"),
         ([[float("nan"), 1], [0, 1]], "negative number or NaN"),
         ([[1, 0, 0], [0, 1, 0]], r"must be 2 x 2, one row a class, got shape \(2, 3\)"),

@@ -9,9 +9,8 @@ from torch.nn.functional import cross_entropy
 from torchvision import datasets
 
 from gdw.data.dataset import Dataset
-from gdw.data.datasets import CLOUD_POINTS, DATASETS, load_dataset
+from gdw.data.datasets import CLOUD_POINTS, DATASETS, data_root, load_dataset
 from gdw.data.pixels import Pixels
-from gdw.data.published import data_root
 from gdw.networks.classifiers import build_model
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+import gdw
 from gdw.data import features as features_module
 from gdw.data import pretrained
 from gdw.data.dataset import Dataset
@@ -18,7 +19,6 @@ from gdw.data.pretrained import LITE0, Pretrained, load_network, packaged_weight
 from gdw.data.randomness import generator
 from gdw.data.task import make_task
 from gdw.networks.classifiers import build_model
-from gdw.training.plan import Plan
 from gdw.training.sources import Sources
 
 NETWORK, COUNT, WIDTH = "test_net", 40, 6
@@ -283,7 +283,7 @@ def test_training_draws_both_views_and_evaluation_the_first(loader, tmp_path):
     assert task.input_shape == (WIDTH,)
     views = [task.pixels.normalise(task.train.images.flip(1) if view else task.train.images) for view in (0, 1)]
     model = build_model("linear", task.input_shape, 2, generator(0, "model"))
-    sources = Sources(task, model, Plan(epochs=1, batch_size=8, lr=0.1))
+    sources = Sources(task, model, gdw.Experiment(epochs=1, batch_size=8, lr=0.1))
     taken = []
     for _ in range(40):
         images, _, chosen, _ = sources.draw("train")
@@ -292,11 +292,11 @@ def test_training_draws_both_views_and_evaluation_the_first(loader, tmp_path):
         taken.append(second)
     share = torch.cat(taken).float().mean()
     assert abs(float(share) - 0.5) < 0.14  # 5 standard deviations of 320 draws
-    images, _, _, is_meta = Sources(task, model, Plan(epochs=1, batch_size=36, lr=0.1)).draw("both")
+    images, _, _, is_meta = Sources(task, model, gdw.Experiment(epochs=1, batch_size=36, lr=0.1)).draw("both")
     assert images.shape == (36, WIDTH)
     assert is_meta.any()
     still = replace(task, pixels=replace(task.pixels, flip=False))
-    images, _, chosen, _ = Sources(still, model, Plan(epochs=1, batch_size=8, lr=0.1)).draw("train")
+    images, _, chosen, _ = Sources(still, model, gdw.Experiment(epochs=1, batch_size=8, lr=0.1)).draw("train")
     assert torch.equal(images, views[0][chosen])
 
 

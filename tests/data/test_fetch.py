@@ -5,9 +5,8 @@ import pytest
 import torch
 
 import gdw
-from gdw.data import fetch
-from gdw.data.batches import index_batches
-from gdw.data.fetch import fetched, fit
+from gdw.data import batches as batches_module
+from gdw.data.batches import fetched, fits_in_memory, index_batches
 from gdw.data.randomness import generator
 from gdw.training.sources import Sources
 from tests.pictures import shifted_digits
@@ -48,10 +47,10 @@ def test_with_workers_and_augmentation_too(monkeypatch):
 def test_only_what_fits_a_gpu_lies_there(monkeypatch):
     cuda = torch.device("cuda")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
-    assert fit(500, cuda)
-    assert not fit(501, cuda)
-    assert fit(10**15, CPU)
-    assert fetch.SHARE < 1
+    assert fits_in_memory(500, cuda)
+    assert not fits_in_memory(501, cuda)
+    assert fits_in_memory(10**15, CPU)
+    assert batches_module.SHARE < 1
 
 
 def test_a_task_that_is_not_resident_leaves_its_pictures_where_they_are():
@@ -66,6 +65,6 @@ def test_a_task_that_is_not_resident_leaves_its_pictures_where_they_are():
 
 def test_no_picture_is_copied_before_it_is_asked_for():
     training = gdw.Training(gdw.Experiment(**SMALL, method="gdw"), resident=False)
-    sources = Sources(training.task, training.model, training.experiment.plan)
+    sources = Sources(training.task, training.model, training.experiment)
     assert sources.images["train"] is training.task.train.images
     assert not sources.once

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from gdw.data import folder as folder_module
+from gdw.data import pictures as pictures_module
 from gdw.data.datasets import load_dataset
 from gdw.data.pretrained import LITE0
 from gdw.data.task import make_task
@@ -84,7 +85,7 @@ def test_several_sizes_become_one(pets):
 
 
 def test_a_late_picture_of_another_size_is_noticed(pets, monkeypatch):
-    monkeypatch.setattr(folder_module, "PEEK", 1)
+    monkeypatch.setattr(pictures_module, "PEEK", 1)
     picture(pets / "dog" / "wide.png", 50, size=(64, 16))
     assert load_dataset(pets).images.shape == (9, 3, 32, 32)
 
@@ -111,7 +112,7 @@ def test_a_camera_turned_on_its_side(pets, tmp_path):
 
 
 def test_more_pictures_than_one_thread_takes_stay_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder_module, "CHUNK", 3)
+    monkeypatch.setattr(pictures_module, "CHUNK", 3)
     for place in range(20):
         picture(tmp_path / "ab"[place // 10] / f"{place:02}.png", place, size=(4, 4))
     assert load_dataset(tmp_path).images[:, 0, 0, 0].tolist() == list(range(20))
@@ -158,7 +159,7 @@ def test_train_and_test_hold_the_same_classes(tmp_path):
 
 
 def test_many_pixels_come_with_a_warning(pets, monkeypatch):
-    monkeypatch.setattr(folder_module, "LARGE", 100)
+    monkeypatch.setattr(pictures_module, "LARGE", 100)
     with pytest.warns(UserWarning, match="8 pictures of 16 x 16 take"):
         load_dataset(pets)
 

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import truncnorm
 
 import gdw
-from gdw.data.instance_noise import counted_matrix, instance_dependent_labels, instance_rates
+from gdw.data.corruption import counted_matrix, instance_dependent_labels, instance_rates
 from gdw.data.randomness import generator
 
 

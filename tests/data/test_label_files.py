@@ -14,9 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdw.data.dataset import Dataset
-from gdw.data.human_labels import human_labels, parse
-from gdw.data.label_files import label_sets, whole_numbers
-from gdw.data.plain_pickle import plain_load
+from gdw.data.human_labels import human_labels, label_sets, parse, plain_load, whole_numbers
 
 CLEAN = np.array([2, 0, 1, 0, 2, 1])  # the published order: classes mixed
 WORSE = np.array([2, 1, 1, 0, 0, 1])
@@ -139,7 +137,7 @@ def test_a_folder_and_a_pipe_are_no_files_of_labels(tmp_path):
         human_labels(f"human:{tmp_path}", MIXED)
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.pt")
-        with pytest.raises(ValueError, match="is no regular file"):
+        with pytest.raises(ValueError, match="is a pipe or a device, not a file of labels"):
             human_labels(f"human:{tmp_path / 'pipe.pt'}", MIXED)
 
 

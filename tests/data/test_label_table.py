@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import gdw
 from gdw.data import load_table
 from gdw.data.dataset import Dataset
+from gdw.data.folder import list_folder
 from gdw.data.human_labels import human_labels
 from gdw.data.label_table import read_table
-from gdw.data.scan import scan
 from tests.data.test_scan import picture
 from tests.pictures import cifar_folder
 
@@ -212,7 +212,7 @@ FILES, CIFAR = os.environ.get("GDW_TEST_HUMAN_LABELS"), os.environ.get("GDW_TEST
 
 @pytest.mark.skipif(not (FILES and CIFAR), reason="GDW_TEST_HUMAN_LABELS and GDW_TEST_CIFAR name no real files")
 def test_the_published_file_and_the_real_table_give_the_same_labels():
-    looked, folder = scan(Path(CIFAR)), Path(CIFAR)
+    looked, folder = list_folder(Path(CIFAR)), Path(CIFAR)
     files, labels = looked.splits["train"]
     paths = tuple(file.relative_to(folder).as_posix() for file in files)
     data = Dataset("c", looked.class_names, torch.zeros(len(labels), 1), torch.tensor(labels), paths=paths)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gdw.data.picture import BrokenPictureError, can_open, read_picture
+from gdw.data.pictures import BrokenPictureError, can_open, read_picture
 
 SHADES = np.arange(256, dtype=np.uint8).reshape(16, 16)
 GREY = np.repeat(SHADES[..., None], 3, axis=2)

@@ -9,9 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gdw.data import folder, kept, picture_cache
+from gdw import cache
+from gdw.data import pictures
 from gdw.data.datasets import load_dataset
-from gdw.data.table import load_table
+from gdw.data.folder import load_table
 
 COUNT = 6
 
@@ -19,16 +20,16 @@ COUNT = 6
 @pytest.fixture
 def decoded(monkeypatch, tmp_path):
     """How many pictures were decoded; small and fresh folders are kept too."""
-    monkeypatch.setattr(picture_cache, "FEWEST", COUNT)
-    monkeypatch.setattr(picture_cache, "SETTLED", -60.0)
+    monkeypatch.setattr(pictures, "FEWEST", COUNT)
+    monkeypatch.setattr(cache, "SETTLED", -60.0)
     monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
-    counted, own = [], folder._decode_all
+    counted, own = [], pictures._decode_all
 
     def counting(files, *given, **named):
         counted.append(len(files))
         return own(files, *given, **named)
 
-    monkeypatch.setattr(folder, "_decode_all", counting)
+    monkeypatch.setattr(pictures, "_decode_all", counting)
     return counted
 
 
@@ -122,16 +123,16 @@ def test_a_folder_that_cannot_be_written_costs_time_and_a_warning(pets, decoded,
 
 
 def test_few_pictures_and_pictures_that_just_changed_are_not_kept(pets, decoded, tmp_path, monkeypatch):
-    monkeypatch.setattr(picture_cache, "SETTLED", 60.0)
+    monkeypatch.setattr(cache, "SETTLED", 60.0)
     load_dataset(pets)
-    monkeypatch.setattr(picture_cache, "FEWEST", COUNT + 1)
-    monkeypatch.setattr(picture_cache, "SETTLED", -60.0)
+    monkeypatch.setattr(pictures, "FEWEST", COUNT + 1)
+    monkeypatch.setattr(cache, "SETTLED", -60.0)
     load_dataset(pets)
-    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "cache" / "pictures").exists()
 
 
 def test_a_user_without_a_home_keeps_nothing(pets, decoded, monkeypatch):
-    monkeypatch.setattr(picture_cache, "cache_folder", lambda: None)
+    monkeypatch.setattr(pictures, "cache_folder", lambda: None)
     load_dataset(pets), load_dataset(pets)
     assert decoded == [COUNT, COUNT]
 
@@ -166,8 +167,8 @@ def test_a_table_and_its_folder_are_kept_side_by_side(pets, decoded, tmp_path):
 
 def test_where_things_are_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("GDW_CACHE", str(tmp_path))
-    assert kept.cache_folder() == tmp_path
-    assert kept.cache_folder(tmp_path / "given") == tmp_path / "given"
+    assert cache.cache_folder() == tmp_path
+    assert cache.cache_folder(tmp_path / "given") == tmp_path / "given"
     monkeypatch.delenv("GDW_CACHE")
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
-    assert kept.cache_folder() == tmp_path / "home" / ".cache" / "gdw" / "features"
+    assert cache.cache_folder() == tmp_path / "home" / ".cache" / "gdw" / "features"

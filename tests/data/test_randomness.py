@@ -1,9 +1,13 @@
 """One seed, many streams: each depends on the seed and on its own name alone."""
 
+import ast
+from pathlib import Path
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gdw
 from gdw.data.randomness import generator
 
 
@@ -29,3 +33,33 @@ def test_torch_global_state_is_left_alone():
     before = torch.get_rng_state()
     draws(0, "split")
     assert torch.equal(before, torch.get_rng_state())
+
+
+DRAWS = {
+    "rand", "randn", "randint", "randperm", "multinomial", "bernoulli", "normal", "poisson", "uniform_", "normal_",
+    "random_", "exponential_", "bernoulli_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "trunc_normal_",
+}  # fmt: skip
+SOURCES = sorted(Path(gdw.__file__).parent.rglob("*.py"))
+
+
+def calls(path):
+    """Every call in a file, as (name of the function, names of keyword arguments, number of other arguments)."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+            name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+            yield name, {keyword.arg for keyword in node.keywords}, len(node.args)
+
+
+def test_every_random_number_of_the_package_comes_from_a_generator_on_the_cpu():
+    """None says where: a generator without a device is on the CPU, and draws nowhere else."""
+    seen = set()
+    for path in SOURCES:
+        for name, named, others in calls(path):
+            if name == "Generator":
+                assert (named, others) == (set(), 0), f"{path.name}: a Generator with a device"
+            if name == "generator":
+                assert (named, others) == (set(), 2), f"{path.name}: a generator with a device"
+            if name in DRAWS:
+                seen.add(name)
+                assert named & {"generator", "device"} == {"generator"}, f"{path.name}: {name} draws elsewhere"
+    assert {"randint", "randperm", "randn", "kaiming_uniform_"} <= seen

@@ -6,7 +6,7 @@ import socket
 import pytest
 from PIL import Image
 
-from gdw.data.scan import natural_key, scan
+from gdw.data.folder import list_folder, natural_key
 
 
 def picture(path, kind=None, shade=0):
@@ -24,7 +24,7 @@ def pets(tmp_path):
 
 
 def found(folder, split="train"):
-    return [file.relative_to(folder).as_posix() for file in scan(folder).splits[split][0]]
+    return [file.relative_to(folder).as_posix() for file in list_folder(folder).splits[split][0]]
 
 
 PLAIN = ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"]
@@ -32,10 +32,10 @@ PLAIN = ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"]
 
 def test_nothing_passed_over_means_nothing_to_say(pets):
     assert found(pets) == PLAIN
-    assert scan(pets).notes == ()
+    assert list_folder(pets).notes == ()
     (pets / "cat" / ".DS_Store").write_bytes(b"of a Mac")
     (pets / "Thumbs.db").write_bytes(b"of Windows")
-    assert scan(pets).notes == ()
+    assert list_folder(pets).notes == ()
 
 
 def test_hidden_names_are_passed_over_at_every_depth(pets):
@@ -45,7 +45,7 @@ def test_hidden_names_are_passed_over_at_every_depth(pets):
     (pets / "dog" / "deep").mkdir()
     (pets / "dog" / "deep" / ".hidden.png").write_bytes(b"")
     assert found(pets) == PLAIN
-    assert scan(pets).notes == ("passed over 4 as hidden (first: cat/._000.png)",)
+    assert list_folder(pets).notes == ("passed over 4 as hidden (first: cat/._000.png)",)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("x.jfif", "JPEG"), ("x.jpe", "JPEG"), ("x", "PNG"), ("x.data", "GIF")])
@@ -61,7 +61,7 @@ def test_avif_is_read_where_pillow_can_and_else_named(pets):
         picture(pets / "cat" / "x.avif")
         assert "cat/x.avif" in found(pets)
     (pets / "cat" / "y.heic2").write_bytes(b"\x00\x00\x00 ftypheix unknown here")
-    assert "passed over 1 as not a picture that Pillow can open (first: cat/y.heic2)" in scan(pets).notes
+    assert "passed over 1 as not a picture that Pillow can open (first: cat/y.heic2)" in list_folder(pets).notes
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -71,7 +71,7 @@ def test_pipes_and_sockets_are_counted_and_never_opened(pets, monkeypatch):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("plug.png")
         assert found(pets) == PLAIN
-    assert scan(pets).notes == ("passed over 2 as a pipe, socket or device (first: cat/pipe.png)",)
+    assert list_folder(pets).notes == ("passed over 2 as a pipe, socket or device (first: cat/pipe.png)",)
 
 
 def link(path, target):
@@ -89,7 +89,7 @@ def test_linked_classes_are_read_and_loops_end(pets, tmp_path):
     link(pets / "dog" / "up", pets)
     link(pets / "dog" / "deep", tmp_path / "more")
     link(pets / "dog" / "gone.png", pets / "nowhere.png")
-    looked = scan(pets)
+    looked = list_folder(pets)
     assert looked.class_names == ("cat", "dog", "emu")
     assert looked.splits["train"][1] == [0, 0, 1, 1, 1, 2]
     assert "passed over 1 as a link that leads nowhere (first: dog/gone.png)" in looked.notes
@@ -98,7 +98,7 @@ def test_linked_classes_are_read_and_loops_end(pets, tmp_path):
 
 def test_what_lies_beside_the_classes_is_counted(pets):
     (pets / "README").write_text("about pets")
-    assert scan(pets).notes == ("passed over 1 as outside the class folders (first: README)",)
+    assert list_folder(pets).notes == ("passed over 1 as outside the class folders (first: README)",)
 
 
 @pytest.mark.parametrize("train", ["train", "Train", "TRAINING"])
@@ -109,7 +109,7 @@ def test_splits_by_their_usual_names(tmp_path, train, validation, test):
         for name in ("cat", "dog"):
             picture(tmp_path / split / name / "1.png")
     picture(tmp_path / "extra" / "1.png")
-    looked = scan(tmp_path)
+    looked = list_folder(tmp_path)
     assert list(looked.splits) == ["train", "validation", "test"]
     assert found(tmp_path, "validation") == [f"{validation}/cat/1.png", f"{validation}/dog/1.png"]
     assert looked.notes == ("passed over 1 as a folder beside the splits (first: extra)",)
@@ -130,13 +130,13 @@ def test_splits_that_are_none(tmp_path, folders, message):
     for folder in folders:
         picture(tmp_path / folder / "1.png")
     with pytest.raises(ValueError, match=message):
-        scan(tmp_path)
+        list_folder(tmp_path)
 
 
 def test_a_class_may_be_called_train(tmp_path):
     for name in ("train", "car"):
         picture(tmp_path / name / "1.png")
-    assert scan(tmp_path).class_names == ("car", "train")
+    assert list_folder(tmp_path).class_names == ("car", "train")
 
 
 def test_a_split_that_is_a_link_to_another_is_not_read_twice(tmp_path):
@@ -144,12 +144,12 @@ def test_a_split_that_is_a_link_to_another_is_not_read_twice(tmp_path):
         picture(tmp_path / "train" / name / "1.png")
     link(tmp_path / "test", tmp_path / "train")
     with pytest.raises(ValueError, match="class cat has no picture in .*read elsewhere"):
-        scan(tmp_path)
+        list_folder(tmp_path)
 
 
 def test_classes_are_in_natural_order(tmp_path):
     for name in ("10", "9", "2", "b10", "b9"):
         picture(tmp_path / name / "1.png")
-    assert scan(tmp_path).class_names == ("2", "9", "10", "b9", "b10")
+    assert list_folder(tmp_path).class_names == ("2", "9", "10", "b9", "b10")
     words = ["zebra", "Ant", "ant-hill", "ant", "a_b", "a b", "éclair"]
     assert sorted(words, key=natural_key) == sorted(words)

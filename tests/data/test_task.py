@@ -139,7 +139,7 @@ def test_a_matrix_of_pandas_is_read_by_the_names_of_the_classes():
     swap = pandas.DataFrame([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]], index=["c", "a", "b"], columns=["c", "b", "a"])
     task = make_task(data, noise=swap)  # c to a, a to b, b to c
     assert torch.equal(task.train.labels, torch.tensor([1, 2, 0])[task.clean_labels])
-    with pytest.raises(ValueError, match="the rows of the noise matrix must be called a, b, c, got 0, 1, 2"):
+    with pytest.raises(ValueError, match="rows and columns of the noise matrix must be called a, b, c, got 0, 1, 2"):
         make_task(data, noise=pandas.DataFrame(torch.eye(3).numpy()))
 
 

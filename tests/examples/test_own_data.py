@@ -7,7 +7,7 @@ from PIL import Image
 
 import gdw
 from gdw_notebooks.examples.digit_folder import write_digits
-from gdw_notebooks.examples.own_data import own_task, suspicion
+from gdw_notebooks.examples.own_data import suspicion
 
 
 def test_the_folder_has_the_asked_share_of_wrong_labels_and_does_not_tell(tmp_path):
@@ -30,9 +30,6 @@ def test_a_run_uses_no_truth_and_leaves_the_confirmed_ones_out(tmp_path):
     dataset = gdw.load_dataset(str(tmp_path / "digits"))
     confirmed = torch.arange(0, 120, 4)
     labels = torch.tensor([dataset.class_names.index(truth[dataset.paths[p]]) for p in confirmed])
-    task = own_task(dataset, confirmed, labels)
-    assert torch.equal(task.meta.labels, labels)
-    assert torch.equal(task.clean_labels, task.train.labels)
     found = suspicion(dataset, confirmed, labels, gdw.Experiment(method="gdw", epochs=2, batch_size=30))
     assert not set(found.pictures) & set(confirmed.tolist())
     assert len(found.pictures) == len(found.loss) == len(found.weight) == 90

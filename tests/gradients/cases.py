@@ -6,14 +6,14 @@ weights. It uses torch alone, and nothing of ``gdw.gradients.meta``.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 
 from gdw import Step
 from gdw.data.randomness import generator
@@ -36,6 +36,7 @@ class Case:
         context: a context manager for all of it.
         takes: gives the logits in the model's output.
         refused: ways that must end in a sentence, by their name, with a part of it.
+        plain: makes the same network for the textbook, where ``functional_call`` cannot take this one.
     """
 
     build: Callable[[], nn.Module]
@@ -45,6 +46,7 @@ class Case:
     context: Callable = torch.enable_grad
     takes: Callable = lambda output: output
     refused: dict[str, str] = field(default_factory=dict)
+    plain: Callable[[], nn.Module] | None = None
 
     def model(self) -> nn.Module:
         torch.manual_seed(0)
@@ -61,6 +63,7 @@ RANDOM_SEED = 1  # of Python's random: its first number is 0.13, its second 0.85
 FORWARD_WAYS = ("auto", "forward", "reuse", "save_memory")
 DIFFERS = dict.fromkeys(FORWARD_WAYS, "does not repeat its first")
 NO_RULE = {"forward": "no forward-mode", "save_memory": "leave out save_memory"}
+HIDDEN = NO_RULE | dict.fromkeys(("auto", "reuse", "double-backward"), "hides how it depends")
 
 
 def course(name: str) -> Callable[[], nn.Module]:
@@ -76,6 +79,40 @@ def frozen(model: nn.Module, *parts: str) -> nn.Module:
 def chain(*layers: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
     return lambda: small(nn.Linear(8, 8), *(layer() for layer in layers), nn.Linear(8, CLASSES))
 
+
+def twice(layer: Callable[[], nn.Module]) -> Case:
+    """A layer under two names."""
+    build = partial(awkward.UnderTwoNames, layer)
+    return Case(build, plain=partial(build, twice=False))
+
+
+#: models that name something twice
+ALIASES: dict[str, Case] = {
+    "a layer under two names": twice(partial(nn.Linear, 8, 8)),
+    "BatchNorm under two names": twice(partial(nn.BatchNorm1d, 8)),
+    "a container under two names": twice(lambda: nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8))),
+    "a parametrised layer under two names": twice(awkward.symmetric),
+    "a list with one layer twice": Case(awkward.Heads, plain=partial(awkward.Heads, twice=False)),
+    "a wrapper": Case(lambda: awkward.Wrapper(awkward.TwoLayers()), plain=awkward.TwoLayers),
+    "a wrapper in a wrapper": Case(
+        lambda: awkward.Wrapper(awkward.Wrapper(awkward.TwoLayers())), plain=awkward.TwoLayers
+    ),
+    "an adapter": Case(awkward.Adapted, plain=partial(awkward.Adapted, twice=False)),
+    "a parameter and a buffer twice": Case(
+        awkward.OneParameterTwice, plain=partial(awkward.OneParameterTwice, twice=False)
+    ),
+}
+
+#: models with an operation whose derivatives are written by hand, most of them wrong
+BY_HAND: dict[str, Case] = {
+    "a function by hand": Case(partial(awkward.ByHand, awkward.Tanh)),
+    "a wrong tangent": Case(partial(awkward.ByHand, awkward.WrongTangent), refused=DIFFERS),
+    "a straight-through gradient": Case(partial(awkward.ByHand, awkward.StraightThrough), refused=DIFFERS),
+    "a hidden dependence": Case(partial(awkward.ByHand, awkward.HidesAll), refused=HIDDEN),
+    "a dependence hidden by half": Case(partial(awkward.ByHand, awkward.HidesHalf), refused=HIDDEN),
+    "a gradient by numpy": Case(partial(awkward.ByHand, awkward.ByNumpy), refused=HIDDEN),
+    "differentiable once": Case(partial(awkward.ByHand, awkward.Once), refused=HIDDEN),
+}
 
 CASES: dict[str, Case] = {
     "mlp": Case(chain(nn.Tanh)),
@@ -122,6 +159,7 @@ CASES: dict[str, Case] = {
     "spectral_norm": Case(chain(lambda: parametrizations.spectral_norm(nn.Linear(8, 8))), refused=NO_RULE),
     "checkpointing": Case(
         partial(awkward.Checkpointed, use_reentrant=False),
+        plain=awkward.TwoLayers,
         refused={} if awkward.CHECKPOINTS_HAVE_A_FORWARD_RULE else NO_RULE,
     ),
     "reentrant checkpointing": Case(
@@ -133,6 +171,20 @@ CASES: dict[str, Case] = {
     "a hook that changes gradients": Case(
         awkward.HookedGradient, refused=DIFFERS | {"save_memory": "leave out save_memory"}
     ),
+    "a hook on a tensor": Case(awkward.ScaledGradient, refused=DIFFERS),
+    "a hook that clips gradients": Case(
+        awkward.ClippedGradient, refused=DIFFERS | {"double-backward": "not linear"}
+    ),
+    **BY_HAND,
+    "a parameter in a list": Case(
+        awkward.InAList, refused=dict.fromkeys((*FORWARD_WAYS, "double-backward"), "past the module that holds it")
+    ),
+    "a cached parametrisation": Case(
+        chain(awkward.symmetric), context=parametrize.cached,
+        refused=dict.fromkeys((*FORWARD_WAYS, "double-backward"), "past the module that holds it"),
+    ),
+    "a parametrised layer": Case(chain(awkward.symmetric)),
+    **ALIASES,
     "a dictionary": Case(
         partial(awkward.Returning, lambda logits: {"logits": logits}), takes=lambda output: output["logits"]
     ),
@@ -150,19 +202,34 @@ def some_weights(seed: int = 2) -> Tensor:
 
 
 def taken(case: Case, way: str, weights: Tensor, **given) -> Tensor:
-    """The meta gradient by one of the package's ways, on a new model."""
+    """The meta gradient by one of the package's ways, on a new model, which is as it was after it."""
     model = case.model()
+    own = held(model)
     how = {"save_memory": True} if way == "save_memory" else {"derivative": way}
     torch.manual_seed(3)  # of dropout
     with case.context():
         step = Step(model, *case.batch(), meta_batch=case.batch(META, seed=4), lr=LR, **how, **given)
+        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
         torch.manual_seed(5)
-        return step.meta_gradient(weights)
+        gradient = step.meta_gradient(weights)
+    assert all(tensor is own[name] for name, tensor in held(model).items())
+    assert all(torch.equal(buffer, buffers[name]) for name, buffer in model.named_buffers())
+    return gradient
+
+
+def held(model: nn.Module) -> dict[str, Tensor]:
+    """All tensors of a model, those with two names under both."""
+    return {
+        f"{prefix}.{name}": tensor
+        for prefix, module in model.named_modules(remove_duplicate=False)
+        for name, tensor in (*module._parameters.items(), *module._buffers.items())
+    }
 
 
 def textbook(case: Case, weights: Tensor, rates: dict[str, float | Tensor] | float = LR) -> Tensor:
     """The same by a double backward written out: ``d L_meta(theta - lr * grad(w)) / d w``."""
-    model, (images, labels), (meta_images, meta_labels) = case.model(), case.batch(), case.batch(META, seed=4)
+    model = replace(case, build=case.plain or case.build).model()
+    (images, labels), (meta_images, meta_labels) = case.batch(), case.batch(META, seed=4)
     moving = {name: p for name, p in model.named_parameters() if p.requires_grad}
     weights = weights.clone().requires_grad_()
     torch.manual_seed(3)

@@ -10,6 +10,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from gdw import Step
 from gdw.data.randomness import generator
 from gdw.gradients.agreement import FIRST_STEPS, PassesDiffer, is_due
+from gdw.gradients.meta import NoMetaGradient
+from gdw.gradients.step import DERIVATIVES
 from gdw.methods import GDW, L2RW
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
@@ -18,9 +20,12 @@ from tests.awkward import (
     CHECKPOINTS_HAVE_A_FORWARD_RULE,
     CLASSES,
     Attention,
+    ByHand,
     Checkpointed,
+    HidesHalf,
     OwnGenerator,
     TwoLayers,
+    WrongTangent,
 )
 from tests.gradients.cases import BATCH, CASES, LR, META, some_weights
 
@@ -132,3 +137,47 @@ def test_a_finite_difference_between_two_networks_is_refused():
     for derivative in ("finite-difference", "first-order"):
         with pytest.raises(PassesDiffer, match="OwnGenerator does not repeat"):
             gradient(OwnGenerator().double(), derivative=derivative)
+
+
+def test_a_hidden_dependence_is_found_where_nothing_is_sent_back():
+    """L2RW asks at weights 0."""
+    with pytest.raises(NoMetaGradient, match="cannot be differentiated twice: .*<v, J u> is"):
+        gradient(ByHand(HidesHalf).double(), torch.zeros(BATCH, CLASSES).double(), derivative="double-backward")
+
+
+def test_a_tangent_without_the_virtual_step_is_checked_too():
+    with pytest.raises(PassesDiffer, match="<v, J u> is"):
+        gradient(ByHand(WrongTangent).double(), derivative="no-virtual-step")
+
+
+def test_a_parameter_that_is_lost_is_noticed(monkeypatch):
+    """With torch's own tie_weights a layer under two names keeps what was put in its place."""
+
+    def call_with(model, parameters, *inputs):
+        return torch.func.functional_call(model, dict(parameters), inputs)
+
+    monkeypatch.setattr("gdw.gradients.meta.call_with", call_with)
+    model = CASES["a layer under two names"].model()
+    with pytest.raises(RuntimeError, match="UnderTwoNames has lost its parameter middle.weight"):
+        gradient(model, derivative="double-backward")
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+def test_steps_of_a_network_with_aliases_end_where_they_end_without(derivative):
+    """Its optimiser still moves every layer."""
+
+    def end(build):
+        torch.manual_seed(0)
+        model = build().double()
+        own = GDW(CLASSES, generator=torch.Generator().manual_seed(0)).double()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+        for seed in range(3):
+            batch, meta_batch = CASES["mlp"].batch(seed=seed), CASES["mlp"].batch(META, seed=9)
+            take_step(Step(model, *batch, meta_batch=meta_batch, lr=optimizer, derivative=derivative), own, optimizer)
+        return dict(model.named_parameters())
+
+    case = CASES["a list with one layer twice"]
+    ends = end(case.build), end(case.plain)
+    assert ends[0].keys() == ends[1].keys()
+    for name, parameter in ends[1].items():
+        torch.testing.assert_close(ends[0][name], parameter, rtol=0, atol=1e-13)

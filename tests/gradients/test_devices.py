@@ -8,9 +8,9 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import gdw
-from gdw.data.randomness import generator
 from gdw.gradients.step import DERIVATIVES
 from gdw.methods import METHODS
 from gdw.training.recorder import EpochRecorder
@@ -24,34 +24,85 @@ SMALL = {"device": "cpu", "dataset": "digits", "rate": 0.4, "train_per_class": 2
 
 @pytest.fixture(autouse=True)
 def for_the_meta_device(monkeypatch):
-    """It has neither autocast, nor fused optimisers, nor random numbers."""
+    """It has neither autocast nor fused optimisers."""
     monkeypatch.setattr(torch, "autocast", lambda *args, **named: nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: torch.bfloat16)
-    monkeypatch.setattr(gdw.training.sources, "generator", lambda seed, name, device: generator(seed, name))
 
 
-def take_steps(training, source="train"):
-    """Two steps, and a recorder's sums over them."""
+class Drawn(TorchDispatchMode):
+    """Collects all random numbers that are drawn, and refuses those that are not drawn on the CPU by a generator."""
+
+    def __init__(self):
+        super().__init__()
+        self.numbers = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        output = function(*args, **(kwargs or {}))
+        if torch.Tag.nondeterministic_seeded in function.tags:
+            generator = (kwargs or {}).get("generator")
+            assert generator is not None, function
+            assert {generator.device.type, output.device.type} == {"cpu"}, function
+            self.numbers.append(output.clone())
+        return output
+
+
+def take_steps(training, source="train", device=META):
+    """Two steps, and a recorder's sums over them. Returns the random numbers that were drawn."""
+    with Drawn() as drawn:
+        _take_steps(training, source, device)
+    return drawn.numbers
+
+
+def _take_steps(training, source, device):
     training.method.stages(training.task, 2)
     training.method.prepare(training.task, training.model)
-    task, model, method = training.task.to(META), training.model.to(META), training.method.to(META)
+    task, model, method = training.task.to(device), training.model.to(device), training.method.to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     if hasattr(method, "weight_net"):
         method.optimizer = torch.optim.Adam(method.weight_net.parameters())
-    sources, recorder = Sources(task, model, training.experiment.plan), EpochRecorder(task.clean_labels, 10)
+    sources, recorder = Sources(task, model, training.experiment), EpochRecorder(task.clean_labels, 10)
     for _ in range(2):
         step = sources.step(source, 0, optimizer)
         gradient = take_step(step, method, optimizer)
         recorder.add(step, gradient)
-        assert gradient.device == META
+        assert gradient.device == device
     if source == "train":  # what is left of both is counted, once an epoch
         recorder._sum_up()
 
 
+def same_numbers_decide(source="train", dataset=None, **experiment):
+    """Whether a run on the meta device and one on the CPU draw the same random numbers, all of them on the CPU."""
+    there, here = (
+        take_steps(gdw.Training(gdw.Experiment(**experiment, **SMALL), dataset=dataset), source, device)
+        for device in (META, torch.device("cpu"))
+    )
+    return len(here) > 2 and all(torch.equal(own, other) for own, other in zip(there, here, strict=True))
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method(name):
-    take_steps(gdw.Training(gdw.Experiment(method=name, model="cnn", **SMALL)))
+    assert same_numbers_decide(method=name, model="cnn", dataset=shifted_digits())
+
+
+def test_views_of_features_are_drawn_on_the_cpu():
+    data = gdw.load_dataset("digits")
+    features = torch.stack([data.images.flatten(1), data.images.flip(-1).flatten(1)], dim=1).float()
+    views = gdw.data.Dataset(
+        "views", data.class_names, features, data.labels, pixels=gdw.data.Pixels(scale=16, flip=True, views=True)
+    )
+    assert same_numbers_decide(model="linear", dataset=views)
+
+
+@pytest.mark.parametrize("wrong", [{"device": META}, {"generator": None}])
+def test_a_number_drawn_elsewhere_is_noticed(wrong):
+    class Drawing(gdw.methods.CrossEntropy):
+        def logit_gradient(self, step):
+            torch.rand(3, **({"generator": torch.Generator()} | wrong))
+            return super().logit_gradient(step)
+
+    with pytest.raises((AssertionError, RuntimeError)):
+        take_steps(gdw.Training(gdw.Experiment(method="cross-entropy", **SMALL), method=Drawing(10)))
 
 
 @pytest.mark.parametrize("derivative", DERIVATIVES)
@@ -66,11 +117,7 @@ def test_half_the_memory(model):
 
 @pytest.mark.parametrize("source", ["both", "meta"])
 def test_batches_of_the_clean_set(source):
-    take_steps(gdw.Training(gdw.Experiment(method="cross-entropy", **SMALL)), source)
-
-
-def test_pictures_augmented():
-    take_steps(gdw.Training(gdw.Experiment(**SMALL), dataset=shifted_digits()))
+    assert same_numbers_decide(source, shifted_digits(), method="cross-entropy")
 
 
 def test_a_number_read_on_the_host_is_noticed():

@@ -16,6 +16,9 @@ RANKS, ROWS, INSTANCES, STEPS, LR = 2, 6, 40, 4, 0.5
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch was built without distributed")
 
 
+WAYS = {"twice": {"derivative": "double-backward"}, "own step": {"virtual": "optimizer"}}
+
+
 def methods():
     def random():
         return torch.Generator().manual_seed(0)
@@ -29,7 +32,7 @@ def methods():
     }
 
 
-def trained(name, rank=None):
+def trained(name, rank=None, **how):
     """Parameters of the model and the method after a few steps: of one process, or of one rank of two."""
     model, method = small_model(), methods()[name].double()
     network = model if rank is None else DistributedDataParallel(model)
@@ -39,7 +42,7 @@ def trained(name, rank=None):
         images, labels = part(batch(RANKS * ROWS, seed=k), rank)
         (indices,) = part([torch.randperm(INSTANCES, generator=torch.Generator().manual_seed(k))[: RANKS * ROWS]], rank)
         meta_batch = part(batch(RANKS * 4, seed=k + 50), rank)
-        step = kind(network, images, labels, indices=indices, meta_batch=meta_batch, lr=optimizer)
+        step = kind(network, images, labels, indices=indices, meta_batch=meta_batch, lr=optimizer, **how)
         take_step(step, method, optimizer)
     return {**model.state_dict(), **{f"method.{n}": p for n, p in method.named_parameters()}}
 
@@ -55,7 +58,9 @@ def one_rank(rank, folder):
     for how in ({"save_memory": True}, {"derivative": "reuse"}):
         with pytest.raises(ValueError, match="across ranks"):
             DistributedStep(DistributedDataParallel(small_model()), *batch(), **how)
-    torch.save({name: trained(name, rank) for name in methods()}, f"{folder}/rank{rank}.pt")
+    ends = {name: trained(name, rank) for name in methods()}
+    ends |= {way: trained("gdw", rank, **how) for way, how in WAYS.items()}
+    torch.save(ends, f"{folder}/rank{rank}.pt")
     dist.destroy_process_group()
 
 
@@ -66,9 +71,9 @@ def two_ranks(tmp_path_factory):
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
 
 
-@pytest.mark.parametrize("name", ["plain", "gdw", "mwnet", "l2rw", "insw"])
+@pytest.mark.parametrize("name", ["plain", "gdw", "mwnet", "l2rw", "insw", *WAYS])
 def test_both_ranks_end_where_one_process_does(two_ranks, name):
-    alone = trained(name)
+    alone = trained("gdw", **WAYS[name]) if name in WAYS else trained(name)
     start = small_model().state_dict()
     assert max(float((alone[n].detach() - v).abs().max()) for n, v in start.items()) > 1e-2  # it does train
     for rank in range(RANKS):

@@ -61,3 +61,23 @@ def test_the_clamped_form_is_the_exact_one_below_the_clamp_and_lower_above():
     sure = 20 * torch.nn.functional.one_hot(labels, 5).double()
     ones = torch.ones_like(weights)
     assert (zero_mean(ones, sure, labels, max_prob=0.999).gather(1, labels[:, None]) < 0.01).all()
+
+
+IGNORED = -100  # torch's ignore_index
+
+
+def test_the_row_of_a_label_that_is_no_class_has_no_flows():
+    logits, labels, _ = batch(0)
+    labels[2] = IGNORED
+    logits.requires_grad_()
+    (expected,) = torch.autograd.grad(cross_entropy(logits, labels, reduction="sum"), logits)
+    assert not expected[2].any()
+    torch.testing.assert_close(class_gradients(logits.detach().softmax(-1), labels), expected)
+
+
+@pytest.mark.parametrize("max_prob", [None, 0.999])
+def test_weights_of_a_row_without_a_class_are_left_alone(max_prob):
+    logits, labels, weights = batch(0)
+    expected = zero_mean(weights, logits, labels, max_prob)
+    expected[2], labels[2] = weights[2], IGNORED
+    torch.testing.assert_close(zero_mean(weights, logits, labels, max_prob), expected, rtol=0, atol=0)

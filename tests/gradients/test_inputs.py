@@ -138,3 +138,51 @@ def test_nothing_is_read_where_the_step_is_trusted():
     assert Step(model(), images, labels + 100, trusted=True).labels.min() >= 100
     with pytest.raises(ValueError, match="squeeze"):
         Step(model(), images, labels[:, None], trusted=True)
+
+
+def unread(change=lambda labels: labels, methods_gradient=None, **given):
+    """A step whose labels nobody reads, as it is off the CPU; row 2 has no class. Returns the model's gradient too."""
+    (images, labels), network = batch(), model()
+    labels[2] = -100
+    step = Step(network, images, change(labels), meta_batch=batch(3, 1), lr=0.1, trusted=True, **given)
+    gradient = step.flows / len(step) if methods_gradient is None else methods_gradient(step)
+    step.logits.backward(gradient, retain_graph=True)
+    return step, network.weight.grad
+
+
+@pytest.mark.parametrize("how", [{}, {"derivative": "reuse"}, {"derivative": "double-backward"}, {"save_memory": True}])
+def test_where_labels_are_not_read_a_row_without_a_class_is_left_out(how):
+    """As in torch's cross-entropy, with B below the mean: the step's is the mean over all rows."""
+    step, gradient = unread(**how)
+    (images, labels), network = batch(), model()
+    labels[2] = -100
+    losses = nn.functional.cross_entropy(network(images), labels, reduction="none")
+    losses.mean().backward()
+    torch.testing.assert_close(step.losses, losses.detach())
+    torch.testing.assert_close(gradient, network.weight.grad)
+    assert not step.flows[2].any()
+    assert step.flows[3].any()
+    rows, weights = [0, 1, 3, 4, 5], torch.rand(6, CLASSES)
+    without = Step(network, images[rows], labels[rows], meta_batch=batch(3, 1), lr=0.1 * 5 / 6)
+    found = step.meta_gradient(weights)
+    torch.testing.assert_close(found[rows], without.meta_gradient(weights[rows]))
+    assert not found[2].any()
+
+
+def test_nothing_goes_back_through_such_a_row_whatever_a_method_sends():
+    found = unread(methods_gradient=lambda step: step.probs - 1 / CLASSES)[1]
+    images, network = batch()[0], model()
+    probs = network(images).softmax(-1).detach() - 1 / CLASSES
+    probs[2] = 0
+    network(images).backward(probs)
+    torch.testing.assert_close(found, network.weight.grad)
+
+
+def test_a_row_of_the_clean_batch_without_a_class_counts_in_its_mean_too():
+    def gradient(labels, lr):
+        step = Step(model(), *batch(), meta_batch=(meta_images[: len(labels)], labels), lr=lr, trusted=True)
+        return step.problem.direction(None)["weight"]
+
+    meta_images, labels = batch(3, 1)
+    labels[2] = -100
+    torch.testing.assert_close(gradient(labels, 0.1), gradient(labels[:2], 0.1 * 2 / 3))

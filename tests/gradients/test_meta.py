@@ -180,7 +180,7 @@ def test_forward_mode_waits_while_other_code_in_the_process_uses_it():
 
 
 def test_forward_mode_does_not_wait_for_ever(monkeypatch):
-    monkeypatch.setattr("gdw.gradients.meta.LEVEL_SECONDS", 0.05)
+    monkeypatch.setattr("gdw.private.LEVEL_SECONDS", 0.05)
     with torch.autograd.forward_ad.dual_level(), pytest.raises(RuntimeError, match="in use elsewhere"):
         model = build_model("mlp", (1, 8, 8), CLASSES, generator(0, "model")).double()
         step_of(model, (1, 8, 8), "forward").meta_gradient(some_weights())

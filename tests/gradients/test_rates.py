@@ -1,26 +1,39 @@
-"""The virtual step in the optimiser's own metric: against the textbook, and against finite differences."""
+"""The virtual step as the optimiser's own: against finite differences through that very step."""
 
-from dataclasses import replace
+import copy
+import warnings
+from functools import cache
 
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 
 from gdw import Step
+from gdw.gradients.approximate import DISTANCE
 from gdw.gradients.rates import learning_rates
 from tests.awkward import CLASSES
-from tests.gradients.cases import BATCH, CASES, META, some_weights, textbook
+from tests.gradients.cases import BATCH, CASES, META, some_weights
 
 CASE = CASES["mlp"]
-ADAMS = [
-    (torch.optim.Adam, {}),
-    (torch.optim.AdamW, {"weight_decay": 0.1}),
-    (torch.optim.Adam, {"amsgrad": True, "betas": (0.8, 0.95), "eps": 1e-4}),
-]
+SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
+OPTIMISERS = {
+    "sgd": (SGD, {}),
+    "momentum": (SGD, {"momentum": 0.9, "weight_decay": 0.1}),
+    "dampening": (SGD, {"momentum": 0.9, "dampening": 0.3}),
+    "nesterov": (SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    "sgd, upwards": (SGD, {"momentum": 0.9, "weight_decay": 0.1, "maximize": True}),
+    "adam": (Adam, {}),
+    "adam, large eps": (Adam, {"eps": 1e-3, "weight_decay": 0.1}),
+    "adam, fused": (Adam, {"eps": 1e-4, "fused": True}),
+    "adamw": (AdamW, {"eps": 1e-3, "weight_decay": 0.1}),
+    "adamw, upwards": (AdamW, {"eps": 1e-4, "weight_decay": 0.1, "maximize": True}),
+    "amsgrad": (Adam, {"amsgrad": True, "betas": (0.8, 0.95), "eps": 1e-4}),
+    "no memory": (AdamW, {"betas": (0.0, 0.0), "eps": 1e-2}),
+}
 WAYS = [{"derivative": "auto"}, {"derivative": "reuse"}, {"derivative": "double-backward"}, {"save_memory": True}]
 
 
-def trained(kind=torch.optim.Adam, steps=3, **settings):
+def trained(kind, steps=3, **settings):
     """The model of a case after a few steps of a real optimiser, whose groups have two rates."""
     model = CASE.model()
     groups = [{"params": model[0].parameters(), "lr": 0.03}, {"params": model[2].parameters(), "lr": 0.01}]
@@ -33,77 +46,148 @@ def trained(kind=torch.optim.Adam, steps=3, **settings):
     return model, optimizer
 
 
-def preconditioned_rates(model, optimizer):
-    """``lr / (sqrt(v / (1 - beta2^t)) + eps)`` from the optimiser's state, as in Adam's paper."""
-    rates = {}
-    for group in optimizer.param_groups:
-        for name, parameter in model.named_parameters():
-            if any(parameter is own for own in group["params"]):
-                state = optimizer.state[parameter]
-                v = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
-                unbiased = v / (1 - group["betas"][1] ** int(state["step"]))
-                rates[name] = group["lr"] / (unbiased.sqrt() + group["eps"])
-    return rates
+def after_a_real_step(model, optimizer, weights):
+    """Copies of both take the step that sends ``weights * flows / B`` back."""
+    (images, labels), (model, optimizer) = CASE.batch(), copy.deepcopy((model, optimizer))
+    optimizer.zero_grad()
+    logits = model(images)
+    flows = logits.detach().softmax(-1) - one_hot(labels, CLASSES)
+    logits.backward(weights * flows / BATCH)
+    optimizer.step()
+    return model
+
+
+def differences(model, optimizer, width=1e-5):
+    """The clean loss after the real step, twice for every weight."""
+    (images, labels), expected = CASE.batch(META, seed=4), torch.zeros(BATCH, CLASSES, dtype=torch.float64)
+    for place in range(expected.numel()):
+        nudge = torch.zeros_like(expected)
+        nudge.view(-1)[place] = width
+        with torch.enable_grad():
+            models = [after_a_real_step(model, optimizer, some_weights() + sign * nudge) for sign in (1, -1)]
+        up, down = (cross_entropy(moved(images), labels).item() for moved in models)
+        expected.view(-1)[place] = (up - down) / (2 * width)
+    return expected
+
+
+@cache
+def at_step(name, step):
+    kind, settings = OPTIMISERS[name]
+    model, optimizer = trained(kind, step - 1, **settings)
+    return model, optimizer, differences(model, optimizer)
+
+
+def step_of(model, optimizer, **how):
+    return Step(model, *CASE.batch(), meta_batch=CASE.batch(META, seed=4), lr=optimizer, **how)
 
 
 def meta_gradient(model, optimizer, **how):
-    step = Step(model, *CASE.batch(), meta_batch=CASE.batch(META, seed=4), lr=optimizer, **how)
-    return step.meta_gradient(some_weights())
+    return step_of(model, optimizer, **how).meta_gradient(some_weights())
 
 
 @pytest.mark.parametrize("how", WAYS, ids=str)
-@pytest.mark.parametrize(("kind", "settings"), ADAMS)
-def test_the_textbooks_number_in_adams_metric(kind, settings, how):
-    model, optimizer = trained(kind, **settings)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    case = replace(CASE, build=lambda: model)
-    expected = textbook(case, some_weights(), preconditioned_rates(model, optimizer))
+@pytest.mark.parametrize("step", [1, 30, 300])
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_the_derivative_of_the_real_step(name, step, how):
+    model, optimizer, expected = at_step(name, step)
+    before = copy.deepcopy((model.state_dict(), optimizer.state_dict()["state"]))
     found = meta_gradient(model, optimizer, virtual="optimizer", **how)
-    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-15)
-    assert not torch.allclose(found, meta_gradient(model, optimizer, **how), rtol=0.1)
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert (found - expected).abs().max() <= 1e-6 * expected.abs().max() + 1e-10
+    torch.testing.assert_close((model.state_dict(), optimizer.state_dict()["state"]), before, rtol=0, atol=0)
 
 
-def test_finite_differences():
-    """The clean loss after the virtual step, once for every weight."""
-    model, optimizer = trained()
+@pytest.mark.parametrize("step", [1, 300])
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_the_virtual_parameters_are_the_next_ones(name, step):
+    model, optimizer, _ = at_step(name, step)
+    expected = after_a_real_step(model, optimizer, some_weights())
+    for name, value in step_of(model, optimizer, virtual="optimizer").problem.ahead(some_weights()).items():
+        torch.testing.assert_close(value, expected.get_parameter(name).detach(), rtol=0, atol=1e-15)
+
+
+def test_adams_first_step_in_float32():
+    """What is left of it is of the size of eps: the terms that cancel would leave nothing but rounding."""
+    model, optimizer, _ = at_step("adam", 1)
+    exact = meta_gradient(model, optimizer, virtual="optimizer")
+    model = copy.deepcopy(model).float()
+    groups = [{"params": model[0].parameters(), "lr": 0.03}, {"params": model[2].parameters(), "lr": 0.01}]
     (images, labels), (meta_images, meta_labels) = CASE.batch(), CASE.batch(META, seed=4)
-    rates = preconditioned_rates(model, optimizer)
-    flows = model(images).softmax(-1).detach() - torch.nn.functional.one_hot(labels, CLASSES)
-
-    def meta_loss(weights):
-        loss = (model(images) * weights * flows).sum() / BATCH
-        gradients = torch.autograd.grad(loss, list(model.parameters()))
-        moved = {n: p - rates[n] * g for (n, p), g in zip(model.named_parameters(), gradients, strict=True)}
-        return cross_entropy(torch.func.functional_call(model, moved, (meta_images,)), meta_labels).item()
-
-    found, eps = meta_gradient(model, optimizer, virtual="optimizer"), 1e-5
-    for i in range(BATCH):
-        for c in range(CLASSES):
-            nudge = torch.zeros_like(found)
-            nudge[i, c] = eps
-            difference = (meta_loss(some_weights() + nudge) - meta_loss(some_weights() - nudge)) / (2 * eps)
-            assert found[i, c].item() == pytest.approx(difference, rel=1e-6, abs=1e-9)
+    meta_batch = meta_images.float(), meta_labels
+    step = Step(model, images.float(), labels, meta_batch=meta_batch, lr=Adam(groups), virtual="optimizer")
+    found = step.meta_gradient(some_weights().float()).double()
+    assert (found - exact).abs().max() <= 1e-3 * exact.abs().max()
 
 
-def test_at_the_first_step_and_for_sgd_it_is_plain_sgd():
-    for model, optimizer in (trained(steps=0), trained(torch.optim.SGD, momentum=0.9)):
-        expected = meta_gradient(model, optimizer, virtual="sgd")
-        assert torch.equal(meta_gradient(model, optimizer, virtual="optimizer"), expected)
+def test_a_gradient_of_zero_has_a_derivative_too():
+    """At weights 0 nothing goes back: Adam's first step goes down as fast as eps lets it."""
+    model, optimizer = trained(Adam, 0, eps=1e-3)
+    found = step_of(model, optimizer, virtual="optimizer").meta_gradient(torch.zeros_like(some_weights()))
+    images, labels = CASE.batch(META, seed=4)
+    nudge = torch.zeros_like(found)
+    nudge[1, 2] = width = 1e-6
+    losses = [
+        cross_entropy(after_a_real_step(model, optimizer, sign * nudge)(images), labels).item() for sign in (1, -1)
+    ]
+    assert found[1, 2].item() == pytest.approx((losses[0] - losses[1]) / (2 * width), rel=1e-3)
 
 
-def test_only_parameters_with_a_state_are_preconditioned():
-    model, optimizer = trained()
-    del optimizer.state[model[0].weight]
-    rates = learning_rates(model, optimizer, "optimizer")
-    assert rates["0.weight"] == 0.03
-    assert rates["0.bias"].shape == model[0].bias.shape
+def test_plain_sgd_is_the_papers_virtual_step():
+    model, optimizer = trained(SGD)
+    expected = meta_gradient(model, optimizer, virtual="sgd")
+    torch.testing.assert_close(meta_gradient(model, optimizer, virtual="optimizer"), expected, rtol=1e-12, atol=0)
 
 
-def test_other_optimisers_and_numbers_are_refused():
-    model, optimizer = trained(torch.optim.RMSprop)
-    with pytest.raises(ValueError, match="knows the optimisers Adam, AdamW, SGD, got RMSprop"):
+def test_a_finite_difference_of_the_tangent_takes_the_same_direction():
+    model, optimizer, _ = at_step("adamw", 30)
+    exact = meta_gradient(model, optimizer, virtual="optimizer")
+    found = meta_gradient(model, optimizer, virtual="optimizer", derivative="finite-difference")
+    assert (found - exact).abs().max() <= 10 * DISTANCE * exact.abs().max()
+
+
+@pytest.mark.parametrize("derivative", ["no-virtual-step", "first-order"])
+def test_without_a_virtual_step_there_is_no_step_of_the_optimiser(derivative):
+    model, optimizer = trained(Adam)
+    with pytest.raises(ValueError, match="needs a derivative that takes the virtual step"):
+        meta_gradient(model, optimizer, virtual="optimizer", derivative=derivative)
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW, torch.optim.RMSprop, torch.optim.Adagrad])
+def test_a_plain_virtual_step_beside_another_optimiser_is_said_once(kind):
+    model, optimizer = trained(kind)
+    advice = "take virtual='optimizer'" if kind in (Adam, AdamW) else "takes: give a learning rate"
+    with pytest.warns(UserWarning, match=rf"plain SGD's, .* the {kind.__name__} given as lr.*{advice}") as said:
+        meta_gradient(model, optimizer)
+        meta_gradient(model, optimizer)
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        meta_gradient(model, optimizer)
+        meta_gradient(model, 0.1)
+        meta_gradient(*trained(SGD, momentum=0.9))
+        if kind in (Adam, AdamW):
+            meta_gradient(*trained(kind), virtual="optimizer")
+
+
+def test_the_learning_rates_are_those_of_the_groups():
+    model, optimizer = trained(Adam)
+    assert learning_rates(model, optimizer, "optimizer") == {
+        "0.weight": 0.03, "0.bias": 0.03, "2.weight": 0.01, "2.bias": 0.01,
+    }  # fmt: skip
+
+
+class OwnStep(Adam):
+    """An optimiser of one's own, which may do anything."""
+
+
+@pytest.mark.parametrize("kind", [torch.optim.RMSprop, OwnStep])
+def test_other_optimisers_are_refused(kind):
+    model, optimizer = trained(kind)
+    with pytest.raises(ValueError, match=f"knows the optimisers Adam, AdamW, SGD, got {kind.__name__}"):
         meta_gradient(model, optimizer, virtual="optimizer")
+
+
+def test_numbers_and_unknown_names_are_refused():
+    model, optimizer = trained(Adam)
     with pytest.raises(ValueError, match="needs the optimiser as lr, got the number 0.1"):
         meta_gradient(model, 0.1, virtual="optimizer")
     with pytest.raises(ValueError, match="unknown virtual step 'adam'"):

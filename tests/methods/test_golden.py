@@ -9,8 +9,7 @@ from torch import nn
 
 from gdw import Step
 from gdw.methods import GDW, MWNet
-from gdw.training.plan import cosine
-from gdw.training.stepping import take_step
+from gdw.training.stepping import cosine, take_step
 
 RECORD = Path(__file__).parents[1] / "golden" / "digits_mlp.npz"
 BATCH, CLASSES, STEPS = 32, 10, 5

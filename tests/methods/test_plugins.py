@@ -1,10 +1,10 @@
 """Methods of your own by name: from a file or a module, on the command line too."""
 
-import json
 
 import pytest
 
 from gdw.__main__ import main
+from gdw.comparison.records import read
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
 from tests.own_method import HALF
@@ -29,7 +29,7 @@ def test_the_command_line_knows_it(plugin, tmp_path, capsys):
     records = tmp_path / "out.json"
     quick = ["run", "--epochs", "1", "--device", "cpu", "--json", str(records)]
     assert main([*quick, "--plugin", str(plugin), "--method", "half"]) == 0
-    assert json.loads(records.read_text("utf-8"))[0]["method"] == "half"
+    assert read(records)[0]["method"] == "half"
     assert main(["methods", "--plugin", str(plugin)]) == 0
     assert "half: a test" in capsys.readouterr().out
 

@@ -1,6 +1,9 @@
 """Every setting of every method refuses what it cannot be, with its name in one sentence, before anything is built."""
 
 import math
+import re
+from ast import literal_eval
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,3 +121,22 @@ def test_a_subclass_may_narrow_a_rule_and_keeps_the_others():
         Short(ramp=6)
     with pytest.raises(ValueError, match="forget"):
         Short(forget=2)
+
+
+DEPARTURES = (Path(__file__).parents[2] / "docs" / "quirks.md").read_text("utf-8").split("## The other methods")[1]
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "gdw"])
+def test_the_page_of_departures_speaks_of_every_method(name):
+    assert METHODS[name].title in DEPARTURES
+
+
+def test_every_option_that_it_names_can_be_set():
+    """``name=value`` in a row's last column, of the method that the row or one above it names."""
+    titles, method, found = {method.title: method for method in METHODS.values()}, None, 0
+    for row in (line.strip("| ").split("|") for line in DEPARTURES.splitlines() if line.startswith("| ")):
+        method = titles.get(row[0].strip(), method)
+        for name, value in re.findall(r"`(\w+)=([\w.]+)`", row[-1]):
+            method.check_settings({name: literal_eval(value)})
+            found += 1
+    assert found >= 8

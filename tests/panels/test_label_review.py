@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import gdw
+from gdw.data.confirmed import read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.label_table import labels_by_path, read_table
 from gdw_notebooks.examples.digit_folder import write_digits
@@ -47,11 +48,12 @@ def test_every_decision_is_on_disk_at_once(dataset, file):
     review.right()
     second = review.path
     review.correct("7")
-    assert rows(file) == ["path,label", f"{first},{first[0]}", f"{second},7"]
+    drawn = "random in class"
+    assert rows(file) == ["path,label,chosen", f"{first},{first[0]},{drawn}", f"{second},7,{drawn}"]
     assert review.confirmed == {first: first[0], second: "7"}
     assert first[0] == second[0]  # one class at a time
     review.undo()
-    assert rows(file) == ["path,label", f"{first},{first[0]}"]
+    assert rows(file) == ["path,label,chosen", f"{first},{first[0]},{drawn}"]
     assert review.path == second
 
 
@@ -64,7 +66,7 @@ def test_a_review_goes_on_where_it_stopped(dataset, file):
     assert again.path == review.path
     for _ in range(3):
         again.undo()
-    assert rows(file) == ["path,label"]
+    assert rows(file) == ["path,label,chosen"]
     assert LabelReview(dataset, file).path == next(iter(review.confirmed))
     again.undo()  # nothing is left to undo
     assert again.confirmed == {}
@@ -103,8 +105,9 @@ def test_the_meta_set_and_the_corrected_labels(dataset, folder, file, tmp_path):
 
 
 def suspects_of(dataset, order=(5, 2, 9)):
-    table = pd.DataFrame({"path": [dataset.paths[p] for p in order], "proposed": ["1", "2", "3"]})
-    return table.assign(score=[0.9, 0.8, 0.7], reason="looks like it")
+    table = pd.DataFrame({"path": [dataset.paths[p] for p in order]})
+    proposed = [str(1 + place % 9) for place in range(len(table))]
+    return table.assign(proposed=proposed, score=[0.9 - place / 100 for place in range(len(table))], reason="looks so")
 
 
 def test_suspects_come_in_the_order_of_their_table(dataset, file, tmp_path):
@@ -113,7 +116,7 @@ def test_suspects_come_in_the_order_of_their_table(dataset, file, tmp_path):
     for suspects in (table, tmp_path / "suspects.csv"):
         review = LabelReview(dataset, file, suspects=suspects)
         assert review.path == dataset.paths[5]
-        assert (review.card["proposed"], review.card["score"], review.card["reason"]) == ("1", "0.9", "looks like it")
+        assert (review.card["proposed"], review.card["score"], review.card["reason"]) == ("1", "0.9", "looks so")
     review.accept()
     review.skip()
     assert review.path == dataset.paths[9]
@@ -124,6 +127,59 @@ def test_suspects_come_in_the_order_of_their_table(dataset, file, tmp_path):
     review.undo()  # the skipped one
     assert review.path == dataset.paths[2]
     assert LabelReview(dataset, file, suspects=table).path == dataset.paths[2]
+
+
+def ways(path):
+    return dict(row.split(",")[::2] for row in rows(path)[1:])
+
+
+def test_the_file_says_how_each_picture_was_chosen(dataset, file):
+    drawn = LabelReview(dataset, file)
+    drawn.right()
+    first = next(iter(drawn.confirmed))
+    suspects = LabelReview(dataset, file, suspects=suspects_of(dataset, (5, 70)))
+    suspects.accept()
+    suspects.accept()
+    assert ways(file) == {first: "random in class", dataset.paths[5]: "suspect", dataset.paths[70]: "suspect"}
+    sample = suspects_of(dataset, (5, 20, 30)).assign(chosen="random")
+    asked = LabelReview(dataset, file, suspects=sample)
+    assert repr(asked) == "LabelReview(1 of 3 pictures decided)"  # a sample is not made of suspects
+    while asked.path:
+        asked.accept()
+    sampled = {dataset.paths[place] for place in (5, 20, 30)}  # also the suspect that the sample has
+    assert {path for path, way in ways(file).items() if way == "random"} == sampled
+    assert ways(file)[dataset.paths[70]] == "suspect"
+    assert read_confirmed(file, dataset.paths, dataset.class_names).drawn("random") == sorted(
+        dataset.paths.index(path) for path in sampled
+    )
+
+
+def test_a_sample_left_half_done_is_random_as_far_as_it_was_seen(dataset, file):
+    """Suspects that were decided before belong to the sample only where it has come past them."""
+    whole = LabelReview(dataset, file, suspects=suspects_of(dataset, range(80)))
+    for _ in range(30):
+        whole.right()
+    table = suspects_of(dataset, range(80)).assign(chosen="random")
+    sample = LabelReview(dataset, file, suspects=table)
+    order = sample._queue.drawn
+    assert sorted(order) == list(range(80))
+    for _ in range(10):
+        sample.right()
+    seen = order[: 1 + order.index(dataset.paths.index(list(sample.confirmed)[-1]))]
+    found = {dataset.paths.index(path) for path, way in ways(file).items() if way == "random"}
+    assert found == set(seen)
+    assert set(range(30)) & found  # some of the suspects
+    assert not set(range(30)) <= found
+
+
+def test_a_file_of_an_earlier_version_is_read_and_its_way_of_choosing_is_not_known(dataset, file):
+    file.write_text(f"path,label\n{dataset.paths[70]},7\n", "utf-8")
+    review = LabelReview(dataset, file)
+    assert review.confirmed == {dataset.paths[70]: "7"}
+    review.right()
+    assert ways(file)[dataset.paths[70]] == ""
+    drawn = read_confirmed(file, dataset.paths, dataset.class_names).drawn()
+    assert drawn == [dataset.paths.index(list(review.confirmed)[-1])]
 
 
 def test_what_is_not_a_table_of_suspects(dataset, file):

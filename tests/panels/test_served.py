@@ -37,6 +37,7 @@ def test_a_missing_folder_and_one_that_is_there_get_the_same_words(named):
         assert controls.problem == f"{served.ONLY}, got {str(named / name)!r}"
 
 
+@pytest.mark.filterwarnings("ignore:this run code does not say what its files hold")
 def test_a_run_code_opens_no_other_way_in(named, monkeypatch):
     strange = [
         START.with_(dataset=str(named / "private")), START.with_(noise="human:/etc/passwd"),

@@ -10,8 +10,9 @@ from PIL import Image
 
 import gdw
 from gdw.__main__ import main
+from gdw.comparison.records import read, record
 from gdw.comparison.report import summary
-from gdw.comparison.sweep import record
+from gdw.data.confirmed import IN_CLASS, RANDOM, SUSPECT, Confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.task import make_task
 from gdw.training.history import History
@@ -29,13 +30,14 @@ def dataset(seed=0):
     return Dataset("points", CLASSES, points, torch.where(wrong, (right + 1) % 3, right)), right
 
 
-def confirmed(right, each=SURE):
-    return {int(place): label for label in range(3) for place in (right == label).nonzero()[:each, 0]}
+def confirmed(right, each=SURE, way=RANDOM):
+    labels = {int(place): label for label in range(3) for place in (right == label).nonzero()[:each, 0]}
+    return Confirmed(labels, dict.fromkeys(labels, way))
 
 
-def folder(tmp_path, sure=SURE):
-    """Grey pictures in folders, one in four in a wrong one, and a table of confirmed ones."""
-    rows, random = ["path,label"], np.random.default_rng(0)
+def folder(tmp_path, sure=SURE, way=RANDOM):
+    """Grey pictures in folders, one in four in a wrong one, and a table of confirmed ones (an old one: no way)."""
+    rows, random = ["path,label,chosen" if way else "path,label"], np.random.default_rng(0)
     for label, name in enumerate(CLASSES):
         for place in range(EACH):
             other = CLASSES[(label + (place % 4 == 0)) % 3]
@@ -43,7 +45,7 @@ def folder(tmp_path, sure=SURE):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(random.integers(80 * label, 80 * label + 70, (8, 8), dtype=np.uint8)).save(path)
             if place < sure:
-                rows.append(f"{other}/{path.name},{name}")
+                rows.append(",".join([f"{other}/{path.name}", name, *([way] if way else [])]))
     table = tmp_path / "confirmed.csv"
     table.write_text("\n".join(rows) + "\n", "utf-8")
     return tmp_path / "pets", table
@@ -110,9 +112,9 @@ def test_without_a_confirmed_picture_to_spare_there_is_no_test_score():
         ({"confirmed": {}}, "no picture of points is confirmed: a run needs some as its clean set"),
         ({"confirmed": {0: 0}}, "class cat has 1 confirmed images: too few for meta_per_class 3"),
         ({"meta_per_class": 9, "validation_per_class": 4}, "too few for meta_per_class 9, validation_per_class 4"),
-        ({"train_per_class": 60}, "images that are not confirmed: too few to train on 60"),
+        ({"train_per_class": 60}, "images left: too few to train on 60"),
         ({"train_per_class": 0}, "train_per_class must be at least 1, got 0"),
-        ({"test_per_class": 50}, "class cat has 9 confirmed images to test on: too few for test_per_class 50"),
+        ({"test_per_class": 50}, "class cat has 9 confirmed images to test on .*: too few for test_per_class 50"),
         ({"test_per_class": -2}, "test_per_class must be at least 1, got -2"),
         ({"confirmed": {0: 7}}, "the class of a confirmed image must be .*2, got 7"),
         ({"confirmed": {-1: 0}}, "the place of a confirmed image must be .*, got -1"),
@@ -127,6 +129,7 @@ def test_what_cannot_be_is_refused(change, said):
         make_task(data, **{"confirmed": confirmed(right), "meta_per_class": 3, **change})
 
 
+@pytest.mark.filterwarnings("ignore:this run code does not say what its files hold")
 def test_the_experiment_keeps_the_table_in_its_run_code():
     experiment = gdw.Experiment(dataset="./pets", confirmed="confirmed.csv")
     assert gdw.Experiment.from_code(experiment.code) == experiment
@@ -151,9 +154,9 @@ def test_the_command_line_says_what_is_not_known(tmp_path, capsys):
     assert run(pets, table, "--seeds", "2", "--json", str(tmp_path / "runs.json")) == 0
     said = capsys.readouterr().out
     assert "as labelled (5 clean a class), nobody knows which of 84 labels are wrong" in said
-    assert "all scores are of confirmed pictures" in said
+    assert "a score is of a test folder or of pictures drawn at random" in said
     assert "0.0 % of" not in said
-    entries = json.loads((tmp_path / "runs.json").read_text("utf-8"))
+    entries = read(tmp_path / "runs.json")
     assert [entry["wrong_label_rate"] for entry in entries] == [None] * 4
     assert run(pets, table, "--seeds", "2", "--json", str(tmp_path / "runs.json")) == 0  # nothing left to do
     assert "nobody knows which" in capsys.readouterr().out
@@ -182,8 +185,8 @@ def test_the_command_line_says_why_there_is_no_score(tmp_path, capsys):
     pets, table = folder(tmp_path, sure=5)
     assert run(pets, table) == 0
     said = capsys.readouterr().out
-    assert "no test score: that needs more confirmed pictures than the clean set and the validation set take, " in said
-    assert "here 5 of each class" in said
+    assert "no test score: it needs confirmed pictures that were drawn at random" in said
+    assert "those sets take 5 of each class" in said
 
 
 @pytest.mark.parametrize(
@@ -220,9 +223,9 @@ def test_a_table_that_has_grown_makes_other_runs(tmp_path, capsys):
     assert records.read_text("utf-8") == before
     folder(tmp_path, sure=12)
     assert run(pets, table, "--json", str(records)) == 0
-    entries = json.loads(records.read_text("utf-8"))
-    assert len(entries) == 2
-    assert {entry["training_images"] for entry in entries} == {84}
+    entries = read(records)
+    assert len(entries) == 4
+    assert [entry["training_images"] for entry in entries[2:]] == [84, 84]
     assert "labels are wrong" in capsys.readouterr().out
 
 
@@ -241,19 +244,101 @@ def test_a_saved_run_does_not_go_on_with_other_confirmed_pictures(tmp_path):
         gdw.Training.load(tmp_path / "run")
 
 
-def test_pictures_of_a_test_folder_are_said_to_be_unused(tmp_path):
-    pets, table = folder(tmp_path)
+def with_own_parts(tmp_path, pets, *parts):
+    """The folder as its ``train`` beside others, with one picture of each class."""
     (tmp_path / "set").mkdir()
     pets.rename(tmp_path / "set" / "train")
-    for name in CLASSES:
-        (tmp_path / "set" / "test" / name).mkdir(parents=True)
-        Image.new("L", (8, 8), 200).save(tmp_path / "set" / "test" / name / "t.png")
-    experiment = gdw.Experiment(
-        dataset=str(tmp_path / "set"), confirmed=str(table), meta_per_class=5, epochs=1, model="mlp", batch_size=20
-    )
-    with pytest.warns(UserWarning, match="3 test and validation pictures are not used"):
-        training = gdw.Training(experiment)
-    assert len(training.task.test) == 21
+    for part in parts:
+        for name in CLASSES:
+            (tmp_path / "set" / part / name).mkdir(parents=True)
+            Image.new("L", (8, 8), 200).save(tmp_path / "set" / part / name / "t.png")
+    return str(tmp_path / "set")
+
+
+@pytest.mark.parametrize("way", [RANDOM, SUSPECT, None])
+def test_a_test_folder_is_the_test_set_and_a_val_folder_the_validation_set(tmp_path, way):
+    pets, table = folder(tmp_path, way=way)
+    data = gdw.load_dataset(with_own_parts(tmp_path, pets, "test", "val"))
+    own = {"meta_per_class": 5, "validation_per_class": 1}
+    task = gdw.Training(gdw.Experiment(
+        dataset=str(tmp_path / "set"), confirmed=str(table), epochs=1, model="mlp", batch_size=20, **own
+    )).task  # fmt: skip
+    assert torch.equal(task.test.images, data.test_images)
+    assert torch.equal(task.validation.images, data.validation_images)
+    assert len(task.meta) == 15
+    assert len(task.train) == len(data.labels) - 15
+
+
+@pytest.mark.parametrize("way", [SUSPECT, "", "checked"])
+def test_pictures_that_somebody_selected_are_trained_on_and_give_no_score(way):
+    data, right = dataset()
+    sure = confirmed(right, way=way)
+    task = make_task(data, confirmed=sure, meta_per_class=3)
+    assert len(task.test) == 0
+    assert torch.equal(make_task(data, confirmed=dict(sure), meta_per_class=3).meta.images, task.meta.images)
+    history = trained(gdw.Experiment(dataset="clouds", epochs=2, batch_size=20), task=task).history
+    assert math.isnan(history.accuracy)
+
+
+@pytest.mark.parametrize("way", [RANDOM, IN_CLASS])
+def test_clean_and_test_pictures_come_from_the_random_ones_and_suspects_are_trained_on_with_their_right_label(way):
+    data, right = dataset()
+    drawn, looked_at = confirmed(right), confirmed(right, each=30)
+    sure = Confirmed(looked_at.labels, {p: way if p in drawn else SUSPECT for p in looked_at})
+    task = make_task(data, confirmed=sure, meta_per_class=3, validation_per_class=2)
+    parts = {name: set(places.tolist()) for name, places in task.source_indices.items()}
+    assert parts["meta"] | parts["validation"] | parts["test"] == set(drawn)
+    labels = dict(zip(task.source_indices["train"].tolist(), task.train.labels.tolist(), strict=True))
+    assert all(labels[place] == right[place] for place in set(looked_at) - set(drawn))
+    assert any(data.labels[place] != right[place] for place in set(looked_at) - set(drawn))
+    assert all(labels[place] == data.labels[place] for place in set(labels) - set(looked_at))
+
+
+def test_a_score_is_that_of_the_random_pictures_and_not_of_suspects():
+    """Suspects are the hard pictures: their score would be far below that of all."""
+    data, right = dataset()
+    wrong = (data.labels != right).nonzero().flatten().tolist()
+    shown = torch.randperm(len(right), generator=torch.Generator().manual_seed(5)).tolist()[:60]
+    labels = {place: int(right[place]) for place in [*wrong, *shown]}
+    sure = Confirmed(labels, {place: RANDOM if place in shown else SUSPECT for place in labels})
+    task = make_task(data, confirmed=sure, meta_per_class=5)
+    assert len(task.test) == 60 - 15
+    assert set(task.source_indices["test"].tolist()) < set(shown)
+
+
+def test_a_validation_score_is_of_random_pictures_too():
+    data, right = dataset()
+    drawn, looked_at = confirmed(right, each=4), confirmed(right, each=30)
+    sure = Confirmed(looked_at.labels, dict.fromkeys(drawn, RANDOM))
+    for seed in range(5):
+        task = make_task(data, confirmed=sure, meta_per_class=5, validation_per_class=4, seed=seed)
+        assert set(task.source_indices["validation"].tolist()) == set(drawn)
+        assert len(task.meta) == 15
+        assert len(task.test) == 0
+    with pytest.raises(ValueError, match="4 confirmed images that were drawn at random: too few for validation_per"):
+        make_task(data, confirmed=sure, meta_per_class=5, validation_per_class=5)
+
+
+@pytest.mark.parametrize("way", [SUSPECT, None])
+def test_the_command_line_gives_no_score_of_a_selection_and_says_why(tmp_path, capsys, way):
+    pets, table = folder(tmp_path, way=way)
+    assert run(pets, table) == 0
+    said = capsys.readouterr().out
+    assert "no test score: it needs confirmed pictures that were drawn at random" in said
+
+
+def test_a_record_of_before_does_not_give_its_score(tmp_path, capsys):
+    """Its test set was of pictures that somebody may have selected: version 0.2 wrote no content of the files."""
+    pets, table = folder(tmp_path)
+    records = tmp_path / "runs.json"
+    assert run(pets, table, "--json", str(records)) == 0
+    lines = [json.loads(line) for line in records.read_text("utf-8").splitlines()]
+    for line in lines:
+        del line["config"]["content"]
+    records.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    capsys.readouterr()
+    assert run(pets, table, "--json", str(records)) == 0
+    assert "gdw seed 0: 100%" in capsys.readouterr().err  # it is trained again, not taken from the file
 
 
 def test_many_seeds_see_the_same_pictures(tmp_path, monkeypatch):

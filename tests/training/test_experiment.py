@@ -1,11 +1,15 @@
 """Experiment: the same numbers every time, its run code, its errors, and what is saved."""
 
+import copy
 import dataclasses
 import json
 import math
+import pickle
 import threading
 
+import attrs
 import numpy as np
+import pandas
 import pytest
 import torch
 from hypothesis import given
@@ -14,12 +18,14 @@ from PIL import Image
 
 import gdw
 from gdw.methods import METHODS, Method
-from gdw.training.engine import resolve_device
-from gdw.training.experiment import from_config
+from gdw.training.experiment import NAMES, from_config
+from gdw.training.fields import resolve_device
+from gdw.training.presets import PRESETS
 from gdw.training.provenance import experiment_of
 from tests.fuzz import result_or_sentence
 from tests.pictures import cifar_folder
 
+NO_FILES = pytest.mark.filterwarnings("ignore:this run code does not say what its files hold")
 QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=3, device="cpu")
 
 
@@ -46,6 +52,7 @@ def test_two_runs_at_once_in_two_threads():
     assert found == expected
 
 
+@NO_FILES
 @given(
     noise=st.sampled_from(["uniform", "symmetric", "flip", ((0.9, 0.1), (0.25, 0.75))]),
     rate=st.floats(0, 1), imbalance=st.floats(0.001, 1), seed=st.integers(0, 10**6),
@@ -241,6 +248,7 @@ FIELDS = {
 }
 
 
+@NO_FILES
 @given(st.fixed_dictionaries({}, optional=FIELDS))
 def test_every_accepted_experiment_reads_back_from_its_code_and_its_record(given_fields):
     experiment = gdw.Experiment(**given_fields)
@@ -285,12 +293,12 @@ NUMBERS = {
 SWITCHES = {"augment", "flip", "mirrored", "save_memory", "channels_last", "capture", "compile"}
 WORDS = {
     "dataset", "noise", "imbalance_kind", "method", "settings", "model", "features", "confirmed", "device",
-    "precision", "derivative",
+    "precision", "derivative", "content",
 }  # fmt: skip
 
 
 def test_every_field_is_one_of_these():
-    assert {field.name for field in dataclasses.fields(gdw.Experiment)} == NUMBERS | SWITCHES | WORDS
+    assert set(NAMES) == NUMBERS | SWITCHES | WORDS
 
 
 @pytest.mark.parametrize("name", sorted(NUMBERS))
@@ -379,7 +387,55 @@ def test_a_record_says_what_ran():
         from_config(config)
     history = gdw.run(quick, dataset=data)  # read beforehand: still the one that the experiment names
     assert history.config == quick.config()
-    assert history.metadata["engine"] == quick.engine
+    assert history.metadata["engine"] == attrs.asdict(quick.engine)
     assert experiment_of(history).everything() == quick.everything()
     task = gdw.Training(quick).task
     assert gdw.run(quick, task=task).config["own"] == {"task": f"{len(task.train)} images of 10 classes"}
+
+
+def test_what_was_given_stays_given_and_the_rest_follows_the_preset():
+    assert gdw.Experiment(epochs=60).with_(dataset="mnist").epochs == 60  # the preset of digits says the same
+    assert gdw.Experiment().with_(dataset="mnist").epochs == gdw.Experiment(dataset="mnist").epochs != 60
+    given = {"lr": 0.1, "batch_size": 100, "meta_per_class": 5, "threads": 1, "model": "mlp", "momentum": 0.9}
+    moved = gdw.Experiment(**given).with_(dataset="cifar10").with_(method="mwnet").with_(features="resnet18")
+    assert {name: getattr(moved, name) for name in given} == given
+    own = gdw.Experiment(settings={"step_size": 0.3}).with_(dataset="mnist")  # again what the preset of digits says
+    assert own.settings["step_size"] == 0.3
+    assert "clip" not in own.settings
+    assert "step_size" not in own.with_(method="mwnet").settings
+
+
+def test_what_an_experiment_is_made_of_cannot_be_changed():
+    experiment = gdw.Experiment(method="class-balanced", settings={"class_counts": [3, 4]}, noise=[[0.9, 0.1], [0, 1]])
+    code, number = experiment.code, hash(experiment)
+    for change in (
+        lambda: experiment.settings.__setitem__("beta", 5.0), lambda: experiment.settings.update(beta=5.0),
+        lambda: experiment.settings.pop("class_counts"), lambda: experiment.settings.clear(),
+        lambda: experiment.settings.setdefault("beta", 0.5), lambda: experiment.settings.__ior__({"beta": 5.0}),
+        lambda: experiment.settings.__delitem__("class_counts"), lambda: experiment.settings["class_counts"].append(5),
+        lambda: experiment.noise[0].__setitem__(0, 0.5), lambda: experiment.given.update(epochs=3),
+        lambda: setattr(experiment, "seed", 3), lambda: setattr(experiment.recipe, "epochs", 3),
+        lambda: PRESETS["digits"].methods["gdw"].update(step_size=9.0),
+    ):  # fmt: skip
+        with pytest.raises((TypeError, AttributeError)):
+            change()
+    assert (experiment.code, hash(experiment)) == (code, number)
+    for again in (pickle.loads(pickle.dumps(experiment)), copy.deepcopy(experiment)):
+        assert (again, again.code, again.settings) == (experiment, code, experiment.settings)
+
+
+@pytest.mark.parametrize("as_table", [pandas.DataFrame, lambda rows, index, columns: {
+    true: dict(zip(columns, row, strict=True)) for true, row in zip(index, rows, strict=True)
+}])  # fmt: skip
+def test_a_matrix_by_name_is_read_by_its_names(as_table):
+    names = [str(label) for label in reversed(range(10))]
+    rows = np.full((10, 10), 0.0)
+    rows[np.arange(10), (np.arange(10) + 1) % 10] = 1.0  # each class to the one named before it
+    named = gdw.Experiment(noise=as_table(rows, index=names, columns=names), epochs=1)
+    record = json.loads(json.dumps(named.config()))
+    for experiment in (named, gdw.Experiment.from_code(named.code), from_config(record)):
+        assert experiment == named
+        task = gdw.Training(experiment).task
+        assert torch.equal(task.train.labels, (task.clean_labels - 1) % 10)
+    with pytest.raises(ValueError, match="rows and columns of the noise matrix must be called"):
+        gdw.Experiment(noise=as_table(rows, index=names, columns=[f"class {name}" for name in names]))

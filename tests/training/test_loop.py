@@ -1,6 +1,7 @@
 """The loop: its events, stages and schedule; and a user's loop that does the same."""
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ import gdw
 from gdw.data.batches import index_batches
 from gdw.data.randomness import generator
 from gdw.methods import METHODS, Method, Stage
+from gdw.training import loop
 from gdw.training.history import History
-from gdw.training.loop import evaluate
-from gdw.training.plan import Plan, cosine
+from gdw.training.loop import evaluate, predict
 from gdw.training.sources import Sources
+from gdw.training.stepping import cosine
 
 QUICK = {"noise": "uniform", "rate": 0.6, "epochs": 2, "device": "cpu"}
 
@@ -127,7 +129,7 @@ def test_evaluation_counts_by_hand():
 def test_a_batch_larger_than_the_data_is_refused_before_any_work():
     training = gdw.Training(gdw.Experiment(**QUICK, method="cross-entropy"))
     with pytest.raises(ValueError, match="batch_size"):
-        Sources(training.task, training.model, Plan(epochs=1, batch_size=10_000))
+        Sources(training.task, training.model, gdw.Experiment(epochs=1, batch_size=10_000))
     with pytest.raises(ValueError, match="batch_size must not exceed"):
         gdw.Training(gdw.Experiment(**QUICK, batch_size=10_000))
 
@@ -143,6 +145,167 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_history():
     assert isinstance(caught.value.history, History)
     assert len(caught.value.history) == 1
     assert "step 4 of epoch 2" in training.history.error
+
+
+def spoil_the_last_step(events, part):
+    """Take the events, and put a NaN into ``part()`` once the last step is taken."""
+    for event in events:
+        if isinstance(event, gdw.BatchDone) and (event.epoch, event.batch) == (1, event.batches - 1):
+            with torch.no_grad():
+                next(iter(part())).flatten()[0] = torch.nan
+
+
+LAST = {**QUICK, "train_per_class": 30}
+
+
+@pytest.mark.parametrize("capture", [False, True])
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_a_run_that_diverges_at_its_last_step_has_an_error(name, capture):
+    """Every loss was finite; what the last step left is not: in the model, or in what the method has learnt."""
+    for part in ("model", "method"):
+        training = gdw.Training(gdw.Experiment(**LAST, method=name, capture=capture))
+        if part == "method" and not any(True for _ in training.method.parameters()):
+            continue
+        with pytest.raises(gdw.TrainingDiverged, match=f"the {part}'s .* not finite at the end of epoch 2") as caught:
+            spoil_the_last_step(training.events(), getattr(training, part).parameters)
+        assert training.history.error == str(caught.value)
+        assert len(training.history) == len(caught.value.history) == 1
+        with pytest.raises(gdw.TrainingDiverged, match="at the end of epoch 2"):
+            next(training.events())
+
+
+def test_co_teachings_peer_and_running_statistics_count_too():
+    training = gdw.Training(gdw.Experiment(**LAST, method="co-teaching"))
+    with pytest.raises(gdw.TrainingDiverged, match="the method's peer"):
+        spoil_the_last_step(training.events(), lambda: training.method.peer.parameters())
+    training = gdw.Training(gdw.Experiment(**LAST, method="cross-entropy", model="cnn"))
+    means = [value for name, value in training.model.named_buffers() if name.endswith("running_mean")]
+    with pytest.raises(gdw.TrainingDiverged, match="the test loss is not finite at the end of epoch 2"):
+        spoil_the_last_step(training.events(), lambda: means)
+
+
+def test_a_run_loaded_after_its_last_step_diverges_too(tmp_path):
+    training = gdw.Training(gdw.Experiment(**LAST, method="fine-tune"))
+    for event in training.events():
+        if isinstance(event, gdw.BatchDone) and (event.epoch, event.batch) == (1, event.batches - 1):
+            break
+    torch.nn.init.constant_(next(training.model.parameters()), torch.inf)
+    training.save(tmp_path / "run.safetensors")
+    with pytest.raises(gdw.TrainingDiverged, match="the model's .* not finite at the end of epoch 2"):
+        list(gdw.Training.load(tmp_path / "run.safetensors").events())
+
+
+@pytest.mark.parametrize("name", ["cross-entropy", "gdw", "mwnet", "insw"])
+def test_one_step_that_is_too_long_is_an_error_alone_and_with_other_seeds(name):
+    """The run is its first step: the loss is finite, and the parameters after it give none that is."""
+    experiment = gdw.Experiment(**QUICK | {"epochs": 1}, train_per_class=10, lr=1e38, method=name)
+    with pytest.raises(gdw.TrainingDiverged, match="at the end of epoch 1"):
+        gdw.run(experiment)
+    for history in gdw.run_seeds(experiment, [0, 1]):
+        assert "at the end of epoch 1" in history.error
+        assert len(history) == 0
+        assert math.isnan(history.accuracy)
+
+
+def test_of_many_seeds_the_one_that_diverges_at_the_last_step_has_the_error():
+    many = gdw.ManySeeds(gdw.Experiment(**LAST, method="mwnet"), [0, 1])
+    for event in many.events():
+        if isinstance(event, gdw.BatchDone) and (event.epoch, event.batch) == (1, event.batches - 1):
+            with torch.no_grad():
+                next(event.step.model.parameters())[1].fill_(torch.nan)
+    good, bad = many.histories
+    assert good.error is None
+    assert "the model's" in bad.error
+    assert (len(good), len(bad)) == (2, 1)
+
+
+class Normalised(torch.nn.Module):
+    """BatchNorm and dropout, and a BatchNorm that its owner keeps in evaluation mode."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear, self.norm = torch.nn.Linear(64, 10), torch.nn.BatchNorm1d(10)
+        self.dropout, self.kept = torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(10).eval()
+
+    def forward(self, images):
+        return self.kept(self.norm(self.dropout(self.linear(images.flatten(1)))))
+
+
+def modes(model):
+    return [module.training for module in model.modules()]
+
+
+def evaluated(model, task):
+    return evaluate(model, task)["test_loss"]
+
+
+def predicted(model, task):
+    return torch.nn.functional.cross_entropy(predict(model, task, task.test), task.test.labels).item()
+
+
+@pytest.mark.parametrize("of_test", [evaluated, predicted])
+def test_a_model_is_scored_in_evaluation_mode_and_left_as_it_was(of_test):
+    """By hand: dropout does nothing, and the running statistics are used and stay."""
+    task, model = gdw.Training(gdw.Experiment(**QUICK)).task, Normalised()
+    model.norm.running_mean.fill_(0.3)
+    before, mode = {name: value.clone() for name, value in model.state_dict().items()}, modes(model)
+    with torch.no_grad():
+        images = task.pixels.normalise(task.test.images).flatten(1)
+        logits = (model.linear(images) - 0.3) / (1 + model.norm.eps) ** 0.5 / (1 + model.kept.eps) ** 0.5
+    expected = torch.nn.functional.cross_entropy(logits, task.test.labels).item()
+    assert of_test(model, task) == pytest.approx(expected, rel=1e-4)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert modes(model) == mode != [True] * len(mode)
+
+
+def test_a_model_that_breaks_while_it_is_scored_is_left_as_it_was():
+    task, model = gdw.Training(gdw.Experiment(**QUICK)).task, Normalised()
+    mode, model.linear = modes(model), torch.nn.Linear(3, 10)
+    with pytest.raises(RuntimeError):
+        evaluate(model, task)
+    assert modes(model) == mode
+
+
+@pytest.mark.parametrize("name", ["cross-entropy", "glc", "co-teaching"])
+def test_a_run_of_such_a_model_scores_it_as_its_own_loop_would(name):
+    """At each epoch the History has what the model gives in evaluation mode at that moment, and training goes on."""
+    experiment = gdw.Experiment(**QUICK, method=name)
+    training = gdw.Training(experiment, model=Normalised())
+    mode = modes(training.model)
+    for event in training.events():
+        if isinstance(event, gdw.EpochDone):
+            assert modes(training.model) == mode
+            own, task = deepcopy(training.model).eval(), training.task
+            with torch.no_grad():
+                logits = own(task.pixels.normalise(task.test.images))
+            loss = torch.nn.functional.cross_entropy(logits, task.test.labels).item()
+            assert training.history["test_loss"][-1] == pytest.approx(loss, rel=1e-6)
+
+
+def test_of_many_seeds_each_model_is_scored_in_evaluation_mode(monkeypatch):
+    seen = []
+    many = gdw.ManySeeds(gdw.Experiment(**QUICK, method="gdw"), [0, 1])
+    monkeypatch.setattr(loop, "logits_of", lambda output, model: seen.append(model.training) or output)
+    for _ in many.events():
+        assert all(training.model.training for training in many.trainings)
+    assert many.at_once
+    assert seen == [False] * len(seen) != []
+
+
+def test_logits_that_are_no_numbers_are_right_for_no_class():
+    class Nothing(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, images):
+            return torch.full((len(images), 10), torch.nan) * self.scale
+
+    row = evaluate(Nothing(), gdw.Training(gdw.Experiment(**QUICK, validation_per_class=2)).task)
+    assert row["test_accuracy"] == row["validation_accuracy"] == 0
+    assert (row["class_accuracy"] == 0).all()
+    assert math.isnan(row["test_loss"])
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

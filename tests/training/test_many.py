@@ -97,7 +97,7 @@ def test_what_adam_has_gathered_goes_back_to_each_seed():
     ],
 )
 def test_what_cannot_go_together_runs_one_by_one(changes):
-    experiment = gdw.Experiment(rate=0.6, epochs=1, device="cpu", train_per_class=20, batch_size=50).with_(**changes)
+    experiment = gdw.Experiment(rate=0.6, epochs=2, device="cpu", train_per_class=20, batch_size=50).with_(**changes)
     histories = gdw.run_seeds(experiment, (0, 1))
     assert not gdw.ManySeeds(experiment, (0, 1)).at_once
     assert histories == [gdw.run(experiment.with_(seed=seed)) for seed in (0, 1)]

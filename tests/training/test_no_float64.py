@@ -60,7 +60,7 @@ def sites_of_steps(training, source="train"):
     if hasattr(method, "weight_net"):
         method.optimizer = torch.optim.Adam(method.weight_net.parameters())
     with MakesFloat64("meta") as made:
-        sources = Sources(task, model, training.experiment.plan)
+        sources = Sources(task, model, training.experiment)
         for _ in range(2):
             step = sources.step(source, 0, optimizer)
             take_step(step, method, optimizer)

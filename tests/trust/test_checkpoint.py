@@ -283,30 +283,13 @@ def test_other_data_and_other_models_are_refused(tmp_path):
         gdw.Training.load(path, model=Dropping())
 
 
-def old_file(training, path):
-    """As version 0.1 wrote it."""
-    torch.save(
-        {
-            "config": training.history.config, "history": json.dumps(training.history.to_record()),
-            "model": training.model.state_dict(), "method": training.method.state_dict(),
-        },
-        path,
-    )  # fmt: skip
-
-
-def test_a_file_of_version_0_1_gives_a_finished_run_or_says_why_not(tmp_path):
-    training, _ = unbroken(tiny("gdw"))
-    old_file(training, tmp_path / "old.pt")
-    again = gdw.Training.load(tmp_path / "old.pt")
-    assert same(again, training)
-    assert list(again.events()) == []
-    half = gdw.Training(tiny("gdw"))
-    stream = half.events()
-    while len(half.history) < 2:
-        next(stream)
-    old_file(half, tmp_path / "half.pt")
-    with pytest.raises(ValueError, match="2 of 4 epochs .*: run the experiment again"):
-        next(gdw.Training.load(tmp_path / "half.pt").events())
+def test_a_file_that_does_not_say_which_pictures_it_had_is_refused(tmp_path):
+    path = tmp_path / "run.safetensors"
+    cut(tiny("gdw"), 7, path)
+    content = checkpoint.read(path)
+    checkpoint.write(path, content | {"data": "0" * 64})  # as version 0.2 wrote it: a digest of the labels
+    with pytest.raises(ValueError, match="it is of version 0.2, which did not say which pictures it had"):
+        gdw.Training.load(path)
 
 
 def test_a_run_trained_with_other_seeds_is_saved_as_finished(tmp_path):

@@ -19,16 +19,18 @@ from PIL import Image
 
 import gdw
 from gdw import __main__ as command_line
+from gdw.cache import KEY_BYTES
 from gdw.data.corruption import corrupt_labels, transition_matrix
 from gdw.data.dataset import Dataset
-from gdw.data.feature_cache import KEY_BYTES, FeatureCache
+from gdw.data.features import FeatureCache
+from gdw.training.fields import FIELDS
 from tests.fuzz import outcome, values
 
 EXAMPLES = int(os.environ.get("GDW_FUZZ", "60"))
 short = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 FLAGS = sorted(
-    {f"--{name.replace('_', '-')}" for name, _, _ in command_line.OPTIONS}
+    {f"--{name.replace('_', '-')}" for name in FIELDS}
     | {"--method", "--seeds", "--first-seed", "--set", "--plugin", "--no-augment", "--seeds-at-once", "--help"}
 )
 WORDS = st.sampled_from(["gdw", "mwnet", "digits", "step_size=1", "gdw.clip=x", "[[1,0],[0,1]]", "0.5", "3", "-1"])

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 import gdw
-from gdw.comparison import sweep
-from gdw.comparison.run_records import RunRecords
+from gdw.comparison.records import opened, read
 from gdw.comparison.sweep_spec import load_spec
 from gdw.training import checkpoint
 from tests.fuzz import outcome, reads_or_explains, values
@@ -57,7 +56,7 @@ def test_a_checkpoint_is_refused_in_words(tmp_path, content):
 @short
 @given(contents)
 def test_a_sweeps_file_is_read_or_refused_in_words(tmp_path, content):
-    reads_or_explains(sweep.read, content, tmp_path / "sweep.jsonl")
+    reads_or_explains(read, content, tmp_path / "sweep.jsonl")
 
 
 @short
@@ -70,11 +69,11 @@ def test_a_sweeps_description_is_read_or_refused_in_words(tmp_path, content):
 @short
 @given(contents)
 def test_a_runs_file_is_read_or_refused_in_words(tmp_path, content):
-    def read(path):
-        with RunRecords(path) as kept:
-            return kept.records
+    def open_and_read(path):
+        with opened(path):
+            return read(path)
 
-    reads_or_explains(read, content, tmp_path / "run.json")
+    reads_or_explains(open_and_read, content, tmp_path / "run.json")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +104,7 @@ def test_a_checkpoint_with_a_right_digest_and_wrong_content_is_refused_in_words(
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, "1" * 10_000, '{"a":' * 50_000], ids=["[", "1", "names"])
-@pytest.mark.parametrize("read", [gdw.History.load, sweep.read, gdw.Training.load], ids=["History", "sweep", "run"])
+@pytest.mark.parametrize("read", [gdw.History.load, read, gdw.Training.load], ids=["History", "sweep", "run"])
 def test_deep_and_long_json_is_refused_in_words(read, content, tmp_path):
     path = tmp_path / "deep.json"
     path.write_text(content + "\n", "utf-8")

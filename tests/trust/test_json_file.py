@@ -9,8 +9,8 @@ import pytest
 import gdw
 from gdw import files
 from gdw.__main__ import main
-from gdw.comparison import sweep
-from gdw.comparison.run_records import RunRecords
+from gdw.comparison import records, sweep
+from gdw.comparison.records import finished, opened, read, record
 
 RUN = ["run", "--rate", "0.4", "--epochs", "1", "--train-per-class", "40", "--device", "cpu"]
 RUN += ["--method", "cross-entropy"]
@@ -56,18 +56,19 @@ def test_a_file_of_another_kind_is_refused_and_not_touched(command, kind, spec, 
     assert not list(tmp_path.glob("*.torn"))
 
 
-def test_a_sweeps_file_and_a_runs_file_are_not_mixed_up(spec, tmp_path, capsys):
-    assert main([*RUN, "--json", str(tmp_path / "run.json")]) == 0
-    before = (tmp_path / "run.json").read_bytes()
-    assert main(["sweep", str(spec), "--json", str(tmp_path / "run.json")]) == 2
-    assert (tmp_path / "run.json").read_bytes() == before
-    assert "is not a file of a sweep: line 1" in capsys.readouterr().err
+def test_runs_and_sweeps_write_one_kind_of_file(spec, tmp_path):
+    path = tmp_path / "runs.jsonl"
+    assert main([*RUN, "--json", str(path)]) == 0
+    before = read(path)
+    assert main(["sweep", str(spec), "--json", str(path)]) == 0
+    assert read(path)[: len(before)] == before
+    assert len(read(path)) > len(before)
 
 
 def test_a_torn_line_is_set_aside_and_an_empty_file_is_welcome(tmp_path):
     path, experiment = tmp_path / "sweep.jsonl", gdw.Experiment(method="cross-entropy", epochs=1, train_per_class=40)
     path.touch()
-    line = json.dumps(sweep.record(gdw.run(experiment)))
+    line = json.dumps(record(gdw.run(experiment)))
     path.write_text(f"{line}\n{line[:50]}", "utf-8")
     assert list(sweep.resume([experiment], path)) == []
     assert path.read_text("utf-8") == line + "\n"
@@ -80,7 +81,7 @@ def test_a_torn_line_is_set_aside_and_an_empty_file_is_welcome(tmp_path):
 def test_the_same_command_goes_on_and_another_ones_records_stay(tmp_path, capsys, monkeypatch):
     path = tmp_path / "out.json"
     assert main([*RUN, "--json", str(path)]) == 0
-    first = json.loads(path.read_text("utf-8"))
+    first = read(path)
     table = capsys.readouterr().out
     trained = []
     real = gdw.Training.events
@@ -91,17 +92,17 @@ def test_the_same_command_goes_on_and_another_ones_records_stay(tmp_path, capsys
     assert main([*RUN, "--seeds", "2", "--rate", "0.2", "--json", str(path)]) == 0
     assert main([*RUN, "--seeds", "2", "--json", str(path)]) == 0
     assert trained == [0, 1, 1]
-    records = json.loads(path.read_text("utf-8"))
-    assert records[0] == first[0]
-    assert [(r["config"]["rate"], r["seed"]) for r in records] == [(0.4, 0), (0.2, 0), (0.2, 1), (0.4, 1)]
+    entries = read(path)
+    assert entries[0] == first[0]
+    assert [(r["config"]["rate"], r["seed"]) for r in entries] == [(0.4, 0), (0.2, 0), (0.2, 1), (0.4, 1)]
 
 
 def test_a_failed_run_is_tried_again(tmp_path):
     path = tmp_path / "out.json"
     assert main([*RUN, "--lr", "1e30", "--json", str(path)]) == 1
     assert main([*RUN, "--lr", "1e30", "--json", str(path)]) == 1
-    (record,) = json.loads(path.read_text("utf-8"))
-    assert "stopped being finite" in record["error"]
+    (entry,) = read(path)
+    assert "stopped being finite" in entry["error"]
 
 
 @pytest.mark.parametrize("command", ["run", "sweep"])
@@ -150,10 +151,10 @@ def test_a_disk_that_fills_up_while_training_costs_no_earlier_record(tmp_path, c
 
 def test_a_sweeps_line_that_does_not_fit_on_the_disk_leaves_no_torn_one(tmp_path, monkeypatch):
     path = tmp_path / "out.jsonl"
-    sweep._append(path, '{"method": "a"}')
+    records._append(path, '{"method": "a"}')
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(OSError, match="out.jsonl cannot be written: No space left.*records before are still there"):
-        sweep._append(path, '{"method": "b"}')
+        records._append(path, '{"method": "b"}')
     assert path.read_text("utf-8") == '{"method": "a"}\n'
 
 
@@ -167,7 +168,7 @@ def test_a_real_limit_on_the_size_of_files(tmp_path):
         with pytest.raises(OSError, match="out.json cannot be written: File too large"):
             files.write(path, "x" * 5000)
         with pytest.raises(OSError, match="out.jsonl cannot be written: File too large"):
-            sweep._append(tmp_path / "out.jsonl", "x" * 5000)
+            records._append(tmp_path / "out.jsonl", "x" * 5000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
@@ -194,26 +195,36 @@ def test_a_record_that_cannot_be_written_costs_that_record_alone(kind, tmp_path,
     path = tmp_path / "out.jsonl"
     with ThreadPoolExecutor(1) as executor:
         lines = list(sweep.resume([experiment, experiment.with_(seed=1)], path, executor))
-    kept = {record["seed"]: record for record in sweep.read(path)}
+    kept = {record["seed"]: record for record in read(path)}
     assert kept == {line["seed"]: line for line in lines}
     assert kept[1]["error"] is None
     if kind == "infinite":
         assert kept[0]["seconds"] is None
     else:
         assert "its record cannot be written: TypeError" in kept[0]["error"]
-        assert sweep.count_done([experiment], path) == 0  # it is tried again
+        assert sum(map(bool, finished([experiment], path))) == 0  # it is tried again
 
 
 def test_two_runs_do_not_write_to_one_file(tmp_path):
-    with RunRecords(tmp_path / "out.json"), pytest.raises(ValueError, match="another run or sweep is writing to"):
-        RunRecords(tmp_path / "out.json").__enter__()
-    with RunRecords(tmp_path / "out.json") as records:
-        assert records.records == {}
+    path = tmp_path / "out.jsonl"
+    with opened(path), pytest.raises(ValueError, match="another run or sweep is writing to"), opened(path):
+        pass
+    with opened(path):
+        assert read(path) == []
+
+
+def test_a_list_of_records_of_version_0_2_is_read_and_goes_on_as_lines(tmp_path):
+    path, experiment = tmp_path / "out.json", gdw.Experiment(method="cross-entropy", epochs=1, train_per_class=40)
+    entries = [record(gdw.run(experiment)), record(gdw.run(experiment.with_(seed=1)))]
+    path.write_text(json.dumps(entries, indent=1) + "\n", "utf-8")
+    assert read(path) == entries
+    assert list(sweep.resume([experiment], path, workers=0)) == []
+    assert len(list(sweep.resume([experiment.with_(seed=2)], path, workers=0))) == 1
+    assert [json.loads(line) for line in path.read_text("utf-8").splitlines()][:2] == entries
 
 
 def test_a_record_says_how_it_was_made(tmp_path):
-    record = sweep.record(history())
-    made = record["made"]
+    made = record(history())["made"]
     assert made.keys() >= {"device", "host", "system", "python", "torch", "numpy", "gdw", "engine"}
     assert made["engine"].keys() >= {"threads", "precision", "derivative"}
     if (files_root := gdw.training.metadata.ROOT / ".git").exists():
@@ -227,7 +238,7 @@ def test_checkpoints_on_the_command_line_go_on_where_they_were(tmp_path, capsys)
     newest.write_bytes(b"torn")
     assert main([*arguments, "--json", str(tmp_path / "again.json")]) == 0
     assert f"going on from {newest.with_suffix('.previous.safetensors')}" in capsys.readouterr().err
-    first, second = (json.loads((tmp_path / f"{name}.json").read_text("utf-8"))[0] for name in ("whole", "again"))
+    first, second = (read(tmp_path / f"{name}.json")[0] for name in ("whole", "again"))
     assert {**first, "seconds": 0, "date": 0} == {**second, "seconds": 0, "date": 0}
     assert main([*arguments, "--seeds", "2", "--seeds-at-once", "2"]) == 2
     assert "leave out --seeds-at-once" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 """Ctrl-C ends `gdw run` and `gdw sweep` in one sentence and status 130; the same command continues from there."""
 
-import json
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 import gdw
 from gdw.__main__ import main
 from gdw.comparison import sweep
+from gdw.comparison.records import read
 from gdw.comparison.sweep_spec import load_spec
 from gdw.training.resume import Checkpoints
 from tests.trust.killing import same
@@ -161,4 +161,21 @@ def test_the_second_of_two_runs_is_stopped(monkeypatch, capsys, tmp_path):
         assert main(arguments) == 130
     assert "out.json has 1 of 2 runs; the same command continues from there" in capsys.readouterr().err
     assert main(arguments) == 0
-    assert [record["seed"] for record in json.loads((tmp_path / "out.json").read_text("utf-8"))] == [0, 1]
+    assert [record["seed"] for record in read(tmp_path / "out.json")] == [0, 1]
+
+
+def test_tests_that_are_started_in_the_background_are_stopped_too():
+    """A script's & gives a process that ignores Ctrl-C, and all that it starts; the tests must not depend on it."""
+    command = [sys.executable, "-m", "pytest", "-q", __file__, "-k", "whatever_thread_it_reaches or a_child_can_be"]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a process is started with
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    out, _ = process.communicate(timeout=PATIENCE)
+    assert "2 passed" in out, out
+
+
+def test_a_child_can_be_stopped():
+    command = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT).__name__)"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "default_int_handler\n"

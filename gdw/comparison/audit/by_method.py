@@ -44,7 +44,7 @@ def task_of_observed(
 ) -> Task:
     """What a method trains on in an audit: observed labels, with the confirmed pictures as the clean set.
 
-    The truth is unknown: the observed labels are in its place, and neither History nor test score is looked at.
+    The truth is unknown: the observed labels are in its place. No picture is left for a test set.
 
     Args:
         dataset: of features.
@@ -57,7 +57,7 @@ def task_of_observed(
     clean, nothing = Split(dataset.images[sure], torch.from_numpy(right)), Split(images[:0], observed[:0])
     matrix = torch.eye(len(dataset.class_names), dtype=torch.float64)
     return Task(
-        Split(images, observed), observed, clean, nothing, clean, dataset.class_names, dataset.pixels, matrix, {},
+        Split(images, observed), observed, clean, nothing, nothing, dataset.class_names, dataset.pixels, matrix, {},
         truth_known=False,
     )  # fmt: skip
 

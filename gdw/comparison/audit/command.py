@@ -6,13 +6,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gdw.comparison.audit.by_method import check_ranking
+from gdw.comparison.audit.by_method import BY_METHOD, check_ranking
 from gdw.comparison.audit.heads import FOLDS
-from gdw.comparison.audit.inputs import check_counts, list_folder, load_pictures
+from gdw.comparison.audit.inputs import check_counts, list_folder
 from gdw.comparison.audit.output import check_outputs
+from gdw.comparison.audit.page import PAIRS
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.audit.run import SHOWN, Audit, audit
-from gdw.data.confirmed import read_confirmed
+from gdw.data.confirmed import Confirmed, read_confirmed
+from gdw.data.folder import load_listing
 from gdw.data.pretrained import LITE0, own_size
 from gdw.errors import require_package, whole_number
 
@@ -26,7 +28,8 @@ def add_command(commands) -> argparse.ArgumentParser:
     found.add_argument("folder", type=Path, metavar="FOLDER", help="a class in each subfolder; or see --labels")
     found.add_argument("--labels", type=Path, metavar="FILE", help="CSV or TSV path,label instead of class folders")
     found.add_argument("--column", metavar="NAME", help="the column of labels, where --labels has several")
-    found.add_argument("--confirmed", type=Path, metavar="FILE", help="CSV or TSV path,label that you have checked")
+    checked = "CSV or TSV path,label[,chosen] that you have checked"
+    found.add_argument("--confirmed", type=Path, metavar="FILE", help=checked)
     found.add_argument("--csv", type=Path, metavar="FILE", help="the table goes there, most suspicious first")
     found.add_argument("--html", type=Path, metavar="FILE", help="a page with the pictures, to look through")
     found.add_argument("--top", type=int, default=SHOWN, metavar="N", help=f"pictures on the page (default: {SHOWN})")
@@ -51,15 +54,15 @@ def audit_folder(options: argparse.Namespace) -> str:
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
     listing = list_folder(options.folder, options.labels, options.column)
-    confirmed = {}
+    confirmed = Confirmed()
     if options.confirmed is not None:
         confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
     check_ranking(options.ranking, options.method, bool(confirmed))
-    check_counts(listing.labels, confirmed, listing.class_names, options.folds)
+    check_counts(listing.labels, confirmed, listing.class_names, options.folds, options.ranking in BY_METHOD)
     seen_at = None if network is None else options.features_size or own_size(network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
-        dataset = load_pictures(options.folder, options.labels, options.column, seen_at)
+        dataset = load_listing(listing, seen_at=seen_at)
     found = audit(
         dataset, confirmed, features=network, features_size=options.features_size, ranking=options.ranking,
         method=options.method, folds=options.folds, seed=options.seed, progress=_Bars(),
@@ -89,7 +92,7 @@ def _text(found: Audit, options: argparse.Namespace) -> str:
     parts = [f"{found.name}: {sentence}" if place == 0 else f"note: {sentence}"
              for place, sentence in enumerate(found.sentences())]  # fmt: skip
     if len(found.pairs):
-        parts += ["probably wrong, by class pair:", found.pairs.head(PRINTED).to_string(index=False)]
+        parts += [f"{PAIRS}:", found.pairs.head(PRINTED).to_string(index=False)]
     first = found.table.head(PRINTED)[["rank", "path", "observed", "proposed", "score", "reason"]]
     parts += ["the most suspicious:", first.to_string(index=False)]
     written = [str(path) for path in (options.csv, options.html) if path is not None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gdw.data.dataset import PARTS, Dataset
-from gdw.data.feature_cache import picture_keys
+from gdw.data.features import picture_keys
 
 SHOWN = 3  # pairs that a note names
 

@@ -49,44 +49,42 @@ def trained_log_probs(
     """Log-probabilities by a multinomial logistic regression with an L2 penalty.
 
     Args:
-        weights: of the training pictures; those with weight 0 are left out.
+        weights: of the training pictures; None: all count as 1.
         freedom: the penalty is ``D / (2 freedom) * |W|^2``, added to the sum of the losses.
     """
     from sklearn.linear_model import LogisticRegression
 
-    used = slice(None) if weights is None else weights > 0
-    weights = None if weights is None else weights[used]
     found = np.full((len(asked), classes), LEAST)
-    seen = np.unique(labels[used])
+    seen = np.unique(labels)
     if len(seen) == 1:
         found[:, seen] = 0.0
         return found
     model = LogisticRegression(C=freedom / features.shape[1], max_iter=ITERATIONS)
-    model.fit(features[used], labels[used], sample_weight=weights)
+    model.fit(features, labels, sample_weight=weights)
     found[:, model.classes_] = np.maximum(model.predict_log_proba(asked), LEAST)
     return normalised(found)
 
 
 def out_of_fold(
-    features: Features, labels: Labels, fold: Labels, classes: int, *, keep: np.ndarray | None = None,
-    known: tuple[Features, Labels, float] | None = None,
+    features: Features, labels: Labels, fold: Labels, classes: int, *,
+    weights: Float[np.ndarray, "pictures"] | None = None, known: tuple[Features, Labels, float] | None = None,
 ) -> LogProbs:
     """What each picture's class is, by a classifier that was trained on the other folds.
 
     Args:
         fold: of each picture, by ``fold_of``.
-        keep: which pictures may be trained on; all are asked about.
+        weights: how much each picture counts where it is trained on; None: all count as 1.
         known: features and labels of confirmed pictures, which join every training set, and their weight.
     """
     found = np.empty((len(labels), classes))
-    keep = np.ones(len(labels), bool) if keep is None else keep
+    weights = np.ones(len(labels)) if weights is None else weights
     for one in np.unique(fold):
-        inside = (fold != one) & keep
-        train, their, weights = features[inside], labels[inside], None
+        inside = fold != one
+        train, their, count = features[inside], labels[inside], weights[inside]
         if known is not None:
             train, their = np.concatenate([train, known[0]]), np.concatenate([their, known[1]])
-            weights = np.concatenate([np.ones(inside.sum()), np.full(len(known[1]), known[2])])
-        found[fold == one] = trained_log_probs(train, their, weights, features[fold == one], classes)
+            count = np.concatenate([count, np.full(len(known[1]), known[2])])
+        found[fold == one] = trained_log_probs(train, their, count, features[fold == one], classes)
     return found
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MARK = '<meta name="generator" content="gdw audit">'  # our own page is known by it
 SMALL = 64  # pixels: smaller pictures are shown with hard edges
+PAIRS = "class pairs that labels are probably wrong between, the most frequent first"
 QUALITY = 85  # of JPEG, for the larger ones
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 HEADS = (  # title, key, kind
@@ -110,12 +111,12 @@ def _pairs(pairs: "DataFrame", shown: int = 10) -> str:
     if pairs.empty:
         return ""
     rows = "".join(
-        f"<tr><td>{escape(row.observed)}</td><td>{escape(row.proposed)}</td><td>{row.pictures}</td></tr>"
+        f"<tr><td>{escape(row.observed)}</td><td>{escape(row.proposed)}</td></tr>"
         for row in pairs.head(shown).itertuples()
     )
     return (
-        "<details><summary>Probably wrong labels by class pair (an estimate)</summary><table><thead><tr>"
-        '<th scope="col">observed</th><th scope="col">right</th><th scope="col">pictures</th></tr></thead>'
+        f"<details><summary>{PAIRS}</summary><table>"
+        '<thead><tr><th scope="col">observed</th><th scope="col">proposed</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></details>"
     )
 

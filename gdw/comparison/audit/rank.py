@@ -1,9 +1,8 @@
 """Rankings: how sure each is that a picture's observed label is right. The lowest is the most suspicious.
 
 * ``self-confidence``: cleanlab's. The probability of the observed label by a classifier trained on other pictures.
-* ``combined``: the geometric mean of two rounds. The second round trains only on pictures whose label the first round
-  finds the most likely one. Wrong labels then teach less. Confirmed pictures are trained on too, and a classifier of
-  the confirmed pictures alone has a small say.
+* ``combined``: the geometric mean of two rounds. In the second round each label counts as much as the first round
+  believes it, so wrong labels teach less. Confirmed pictures are trained on too.
 * ``with-method`` (by_method.py): the product of ``combined`` and of the same probability by classifiers that a method
   of this package trained on other pictures, with the confirmed ones as its clean set.
 * ``weights`` (by_method.py): the mean weight that a method of this package gives a picture while it trains.
@@ -16,21 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gdw.comparison.audit.heads import (
-    CONFIRMED_FREEDOM,
-    Features,
-    Labels,
-    LogProbs,
-    normalised,
-    out_of_fold,
-    trained_log_probs,
-)
+from gdw.comparison.audit.heads import Features, Labels, LogProbs, normalised, out_of_fold
 
 RANKINGS = ("combined", "self-confidence", "with-method", "weights")
-CONFIRMED_WEIGHT = 3.0  # of a confirmed picture among the others in a training set
-CONFIRMED_POWER = 0.1  # of the classifier of the confirmed pictures alone, in the product
-# The constants were chosen on splits that benchmarks/audit.py does not report.
-LEAST_KEPT = 2  # pictures of a class that each fold needs for the second round; below that all of the class are kept
+CONFIRMED_WEIGHT = 3.0  # of a confirmed picture among the others, which have 1 on average; chosen on other pictures
 
 
 @dataclass(frozen=True)
@@ -62,20 +50,24 @@ def predictions(
         known: features and labels of the confirmed pictures, which are not among the others.
     """
     first = out_of_fold(features, labels, folds[0], classes)
-    alone = 0.0
-    if known is not None:
-        alone = CONFIRMED_POWER * trained_log_probs(*known, None, features, classes, CONFIRMED_FREEDOM)
-    keep = kept(first + alone, labels, int(folds[0].max()) + 1)
     weighted = None if known is None else (*known, CONFIRMED_WEIGHT)
-    second = out_of_fold(features, labels, folds[1], classes, keep=keep, known=weighted)
-    return Predictions(first, normalised((first + second) / 2 + alone))
+    second = out_of_fold(features, labels, folds[1], classes, weights=trust(first, labels), known=weighted)
+    return Predictions(first, normalised((first + second) / 2))
 
 
-def kept(log_probs: LogProbs, labels: Labels, folds: int) -> np.ndarray:
-    """Pictures whose observed label is the most likely one; if too few of a class would be left, all of that class."""
-    agrees = log_probs.argmax(1) == labels
-    counts = np.bincount(labels[agrees], minlength=log_probs.shape[1])
-    return agrees | (counts[labels] < LEAST_KEPT * folds)
+def trust(log_probs: LogProbs, labels: Labels) -> Float[np.ndarray, "pictures"]:
+    """How much each observed label counts: its probability if all classes were equally frequent; 1 on average.
+
+    A classifier gives a rare class a small probability because it is rare. Dividing by the shares of the classes takes
+    this back, so that right labels of rare classes are not taken for wrong ones.
+
+    Source: Menon et al., Long-tail learning via logit adjustment, ICLR 2021, equation 9.
+    """
+    shares = np.bincount(labels, minlength=log_probs.shape[1]) / len(labels)
+    with np.errstate(divide="ignore"):
+        adjusted = normalised(log_probs - np.where(shares > 0, np.log(shares), 0.0))
+    believed = np.exp(observed_log_probs(adjusted, labels))
+    return believed / believed.mean()
 
 
 def self_confidence(log_probs: LogProbs, labels: Labels) -> Float[np.ndarray, "pictures"]:

@@ -1,4 +1,4 @@
-"""``audit(dataset)``: which labels are probably wrong, as a table, with how many they are by class pair."""
+"""``audit(dataset)``: which labels are probably wrong, as a table, and between which limits their share is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from gdw.comparison.audit.by_method import (
     task_of_observed,
     upside_down,
 )
-from gdw.comparison.audit.count import confident_joint, pairs, probably_wrong
+from gdw.comparison.audit.count import NO_SAMPLE, WrongShare, confident_joint, pairs, wrong_share
 from gdw.comparison.audit.heads import FOLDS, fold_of, normalised, standardised
 from gdw.comparison.audit.inputs import as_labels, check_counts
 from gdw.comparison.audit.output import check_outputs, csv_text
@@ -37,10 +37,8 @@ if TYPE_CHECKING:
 SHOWN = 500  # rows of a page: each has its picture inside
 NOTHING_CONFIRMED = (
     "no picture is confirmed: the ranking knows the observed labels alone, so it cannot see an error that most labels "
-    "of a class share, and nothing has checked the number of wrong labels"
+    "of a class share"
 )
-
-TOO_HIGH = "an estimate, usually too high, since it takes some of the classifier's own errors for wrong labels"
 
 Progress = Callable[[str, int, int], None]
 """Called with what is counted (``"features"``, ``"epochs"``), how many are done, and how many there are."""
@@ -53,9 +51,9 @@ class Audit:
     Attributes:
         table: one row a picture with the columns path, observed, proposed, score, rank, reason; rank 1 is the most
             suspicious. Its index is the picture's place in the data set.
-        pairs: how many labels are probably wrong, with the columns observed, proposed, pictures. An estimate, and
-            usually too high (docs/audit.md).
-        probably_wrong: their sum; of the pictures that nobody has confirmed.
+        pairs: between which classes labels are probably wrong, the most frequent pair first, with the columns observed,
+            proposed.
+        wrong_share: of all labels, as a range; None unless pictures that were drawn at random are confirmed.
         notes: sentences that a reader must know.
         name: of the data set.
         pictures: uint8 [images, channels, height, width], for the page; None where there are none.
@@ -63,7 +61,7 @@ class Audit:
 
     table: "DataFrame"
     pairs: "DataFrame"
-    probably_wrong: int
+    wrong_share: WrongShare | None
     notes: tuple[str, ...]
     name: str
     pictures: np.ndarray | None = None
@@ -91,8 +89,7 @@ class Audit:
 
     def sentences(self) -> list[str]:
         """The result in words, with the notes."""
-        said = f"about {self.probably_wrong} of {len(self.table)} labels are wrong: {TOO_HIGH}"
-        return [said, *self.notes]
+        return [str(self.wrong_share or NO_SAMPLE), *self.notes]
 
 
 def audit(
@@ -115,8 +112,10 @@ def audit(
 
     Args:
         dataset: its ``labels`` are the observed ones. Of pictures; or of features already (``with_features``).
-        confirmed: labels that a person has checked: a table's path (``path,label``), or a mapping from a picture (its
-            path, or its place) to its class (by name or number). None: the ranking knows the observed labels alone.
+        confirmed: labels that a person has checked: a table's path (``path,label``, and ``chosen``: ``random`` for
+            pictures that were drawn at random), or a mapping from a picture (its path, or its place) to its class (by
+            name or number; :class:`gdw.data.confirmed.Confirmed` says how it was chosen). None: the ranking knows the
+            observed labels alone.
         observed: labels instead of the data set's.
         features: a pretrained network of timm; None takes the stored pixels themselves.
         features_size: height and width in pixels at which it sees the pictures.
@@ -129,7 +128,8 @@ def audit(
 
     Raises:
         ValueError: a wrong argument, with the nearest known name; confirmed pictures that are unknown, of an unknown
-            class, or fewer than 2 of a class; a class with fewer pictures than folds. All before any work.
+            class, or for a ranking with a method fewer than 2 of a class; a class with fewer pictures than folds. All
+            before any work.
         MissingPackage: cleanlab or timm is not installed.
 
     Source: the ranking builds on Northcutt et al., Confident Learning, JAIR 2021.
@@ -139,7 +139,7 @@ def audit(
     known = confirmed_of(confirmed, dataset)
     check_ranking(ranking, method, bool(known))
     labels = as_labels(observed, dataset).cpu().numpy()
-    check_counts(labels, known, dataset.class_names, folds)
+    check_counts(labels, known, dataset.class_names, folds, ranking in BY_METHOD)
     experiment = Experiment(features=features or LITE0, method=method, seed=seed) if ranking in BY_METHOD else None
     found = copying.find_copies(dataset)
     data = _featured(dataset, features, features_size, progress)
@@ -172,7 +172,7 @@ def audit(
         _names(data), labels, judged, log_probs, trust, known, data.class_names, found.in_other_classes(labels)
     )
     return Audit(
-        table, pairs(joint, data.class_names), probably_wrong(joint), (*dataset.notes, *notes), dataset.name,
+        table, pairs(joint, data.class_names), wrong_share(labels, known), (*dataset.notes, *notes), dataset.name,
         _pictures(data),
     )  # fmt: skip
 
@@ -202,10 +202,7 @@ def _confirmed_notes(known: Mapping[int, int], labels: np.ndarray, dataset: Data
     if not known:
         return [NOTHING_CONFIRMED]
     wrong = sum(int(labels[place]) != right for place, right in known.items())
-    return [
-        f"{len(known)} pictures are confirmed; {wrong} of them had another label and come first; the estimate is of "
-        f"the other {len(labels) - len(known)}"
-    ]
+    return [f"{len(known)} pictures are confirmed; {wrong} of them had another label and come first"]
 
 
 def _by_weights(

@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gdw.comparison.audit import inputs
 from gdw.comparison.audit.inputs import check_counts, list_folder
 from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
+from gdw.data.folder import load_listing
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def confirm(tmp_path, text):
 
 
 def test_a_folder_is_listed_without_decoding(pets, monkeypatch):
-    monkeypatch.setattr("gdw.data.folder.read_picture", None)
+    monkeypatch.setattr("gdw.data.pictures.read_picture", None)
     found = list_folder(pets)
     assert found.class_names == ("cat", "dog")
     assert found.paths[:2] == ("cat/0.png", "cat/1.png")
@@ -50,12 +50,23 @@ def test_a_flat_folder_with_a_table_is_listed(tmp_path, pets):
     labels.write_text("path\tlabel\n" + "".join(f"{n}.png\t{'owl' if n % 2 else 'fox'}\n" for n in range(6)), "utf-8")
     found = list_folder(flat, labels)
     assert (found.class_names, found.labels) == (("fox", "owl"), (0, 1, 0, 1, 0, 1))
-    assert len(inputs.load_pictures(flat, labels, None, None).labels) == 6
+    assert len(load_listing(list_folder(flat, labels)).labels) == 6
 
 
 def test_confirmed_pictures_are_matched_by_path(tmp_path, pets):
     file = confirm(tmp_path, "path,label\ncat\\1.png,dog\n./dog/2.png,dog\ndog/2.png,dog\n")
     assert read(file, list_folder(pets)) == {1: 1, 8: 1}
+
+
+def test_a_table_says_how_its_pictures_were_chosen(tmp_path, pets):
+    rows = "path,label,Chosen\ncat/1.png,dog,Random\ncat/2.png,cat,suspect\ncat/3.png,cat,\ncat/2.png,cat,random\n"
+    found = read(confirm(tmp_path, rows + "dog/1.png,dog,random in class\n"), list_folder(pets))
+    assert found == {1: 1, 2: 0, 3: 0, 7: 1}
+    assert found.drawn("random") == [1, 2]  # a suspect that the sample has too belongs to the sample
+    assert found.drawn("random in class") == [7]
+    assert found.drawn() == [1, 2, 7]
+    assert read(confirm(tmp_path, "path,label\ncat/1.png,dog\n"), list_folder(pets)).drawn() == []
+    assert read(confirm(tmp_path, "path,label,chosen\n"), list_folder(pets)) == {}
 
 
 def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
@@ -92,6 +103,7 @@ def test_too_few_pictures_of_a_class_are_refused():
     labels = [0] * 6 + [1] * 6
     check_counts(labels, {}, ("cat", "dog"), 5)
     check_counts(labels, {0: 0, 1: 1, 2: 0, 3: 1}, ("cat", "dog"), 2)
+    check_counts(labels, {0: 0, 1: 0, 6: 1}, ("cat", "dog"), 3, clean_set=False)  # a random sample may lack a class
     with pytest.raises(ValueError, match="confirm at least 2 pictures of each class, or none at all: dog has 1"):
         check_counts(labels, {0: 0, 1: 0, 6: 1}, ("cat", "dog"), 3)
     with pytest.raises(ValueError, match="each class needs at least 5 pictures.*: cat has 4"):
@@ -99,9 +111,9 @@ def test_too_few_pictures_of_a_class_are_refused():
 
 
 def test_pictures_are_read_at_the_size_of_the_network(pets):
-    assert inputs.load_pictures(pets, None, None, 224).images.shape[2:] == (8, 8)  # small, and of one size
+    assert load_listing(list_folder(pets), seen_at=224).images.shape[2:] == (8, 8)  # small, and of one size
     Image.new("L", (300, 200), 0).save(pets / "cat" / "large.png")
-    assert inputs.load_pictures(pets, None, None, 224).images.shape[2:] == (224, 224)
+    assert load_listing(list_folder(pets), seen_at=224).images.shape[2:] == (224, 224)
 
 
 def test_confirmed_pictures_from_python():

@@ -47,7 +47,7 @@ def made(size=8, channels=3):
     ]
     table = pd.DataFrame(rows, columns=COLUMNS, index=pd.Index([3, 0], name="picture"))
     pictures = np.stack([np.full((channels, size, size), 20 * n, np.uint8) for n in range(4)])
-    pairs = pd.DataFrame([("cat", NASTY, 4)], columns=["observed", "proposed", "pictures"])
+    pairs = pd.DataFrame([("cat", NASTY)], columns=["observed", "proposed"])
     return page(NASTY, table, pictures, ["one & two", NASTY], pairs)
 
 

@@ -1,0 +1,223 @@
+"""Files of runs: JSON Lines, one record for each finished run, on the disk before the next run takes its place."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from gdw import files
+from gdw.training.experiment import OWN, Experiment, from_config, read_config
+from gdw.training.history import SCORE_EPOCHS, History
+from gdw.training.identity import by_content, places_of
+
+_NOT_MADE = ("seconds", "date", "seeds_at_once")  # of the metadata: they have a place of their own
+
+
+def record(history: History) -> dict:
+    """One run in one line of JSON; accuracies in percent, each number the mean of the last five epochs."""
+    at_once = history.metadata.get("seeds_at_once")  # its seconds are then a share of a common time
+    return {
+        "method": history.method,
+        "seed": history.seed,
+        "config": history.config,
+        "engine": history.metadata.get("engine"),
+        "code": None if OWN in history.config else from_config(history.config).code,
+        "accuracy": _finite(history.accuracy),
+        "worst_class": _finite(history.worst_class),
+        "validation_accuracy": _finite(history.validation_accuracy if len(history) else float("nan")),
+        "auroc": _finite(float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan")),
+        "wrong_label_rate": _finite(history.wrong_label_rate),
+        "seconds": history.metadata.get("seconds"),
+        **({"seeds_at_once": at_once} if at_once else {}),
+        "date": history.metadata.get("date"),
+        "training_images": sum(history.class_counts),
+        "made": {name: value for name, value in history.metadata.items() if name not in _NOT_MADE},
+        "error": history.error,
+    }
+
+
+def record_or_reason(history: History) -> dict:
+    """``record``, as values that JSON knows; where it cannot be made, a record that says so: it costs no other run."""
+    try:
+        line = files.finite(record(history))
+        json.dumps(line)
+        return line
+    except Exception as error:  # a user's method or data may put anything into a History
+        reason = f"its record cannot be written: {type(error).__name__}: {error}"
+        config = json.loads(json.dumps(files.finite(history.config), default=str))
+        return {"method": str(config.get("method")), "seed": config.get("seed"), "config": config, "error": reason}
+
+
+def _finite(value: float) -> float | None:
+    return value if value == value else None
+
+
+SCORES = {"accuracy": "test_accuracy", "validation_accuracy": "validation_accuracy", "auroc": "auroc"}
+
+
+def history_of(entry: dict, class_names: Sequence[str] = ()) -> History:
+    """The scores in a record as a History of one epoch: all that tables need, and nothing about the epochs before."""
+    scores = {name: _number(entry.get(score)) for score, name in SCORES.items()}
+    images, rate = entry.get("training_images"), _number(entry.get("wrong_label_rate"))
+    history = History(
+        entry["config"], tuple(class_names), rate, (images,) if isinstance(images, int) else (),
+        metadata={"seconds": _number(entry.get("seconds"))},
+    )  # fmt: skip
+    history.append({**scores, "class_accuracy": np.array([_number(entry.get("worst_class"))])})
+    return history
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
+def finished(experiments: Sequence[Experiment], path: str | Path | None) -> list[dict | None]:
+    """For each experiment its record in the file, if it ended without an error; None otherwise, and without a file."""
+    records = [] if path is None else read(path)
+    return records_of(experiments, (record for record in records if record["error"] is None))
+
+
+def records_of(experiments: Sequence[Experiment], records: Iterable[dict]) -> list[dict | None]:
+    """For each experiment its record, the last of several; None where there is none.
+
+    Files are compared by what they hold now, wherever they are. Records of earlier versions name them only: they are
+    taken on trust, with a warning, but not where pictures are confirmed, since such a table grows.
+    """
+    by_key = {key(record["config"]): record for record in records}
+    contents: dict[tuple, str | None] = {}
+    found, on_trust = [], 0
+    for e in experiments:
+        places = tuple(places_of(e.data).items())
+        if places not in contents:
+            contents[places] = e.identified().content
+        record = by_key.get(key(e.config() | {"content": contents[places]})) if contents[places] else None
+        if record is None and e.confirmed is None:
+            record = by_key.get(key(e.config() | {"content": None}))
+            on_trust += record is not None and bool(places)
+        found.append(record)
+    if on_trust:
+        sentence = f"{on_trust} records do not say what their files held: their data is not identified"
+        warnings.warn(sentence, stacklevel=2)
+    return found
+
+
+def read(path: str | Path) -> list[dict]:
+    """The records in a file, the last one of each run; a torn last line is left out.
+
+    ``gdw run --json`` of version 0.2 wrote a JSON list, which is read too.
+
+    Raises:
+        ValueError: the file holds something else: a line is not a record of a run. The message gives its number.
+        OSError: the file cannot be read.
+    """
+    if not Path(path).exists():
+        return []
+    text = files.read_text(path)
+    if text.startswith("["):
+        entries, torn = _list_of_records(text, path), ""
+    else:
+        *lines, torn = text.split("\n")
+        entries = [_entry(line) for line in lines]
+    for number, entry in enumerate(entries, start=1):
+        if not is_record(entry):
+            raise ValueError(f"{path} is not a file of runs: line {number} is not a record of a run")
+    if torn[: len(LINE_START)] != LINE_START[: len(torn)]:
+        raise ValueError(f"{path} is not a file of runs: it ends with {torn[:60]!r}")
+    return list({key(entry["config"]): entry for entry in entries}.values())
+
+
+def _list_of_records(text: str, path: str | Path) -> list:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path} is not a file of runs: it begins as a list, and is none") from None
+
+
+@contextmanager
+def opened(path: str | Path | None) -> Iterator[Callable[[History], dict]]:
+    """Within: what is given turns a History into its record, which is on the disk when that returns.
+
+    Existing records stay. A last line cut off by a kill is moved to ``FILE.torn``. Without a path nothing is written.
+
+    Raises:
+        ValueError: the file holds something else (it is not touched then), or another run or sweep is writing to it.
+        OSError: the file cannot be written, found out before any work is done.
+    """
+    if path is None:
+        yield record_or_reason
+        return
+    path = Path(path)
+    files.check_writable(path)
+    with files.sole_writer(path):
+        read(path)  # refuses a foreign file before anything is written
+        is_list = path.exists() and path.read_bytes().startswith(b"[")
+        if not is_list:
+            _set_torn_line_aside(path)
+
+        def keep(history: History) -> dict:
+            nonlocal is_list
+            if is_list:
+                files.write(path, "".join(json.dumps(entry, allow_nan=False) + "\n" for entry in read(path)))
+                is_list = False
+            line = record_or_reason(history)
+            _append(path, json.dumps(line, allow_nan=False))
+            return line
+
+        yield keep
+
+
+def is_record(entry: object) -> bool:
+    """Whether it is a run's record."""
+    kinds = {"method": str, "config": dict, "error": (str, type(None))}
+    return isinstance(entry, dict) and all(n in entry and isinstance(entry[n], kind) for n, kind in kinds.items())
+
+
+def _entry(line: str) -> dict | None:
+    """The record in this line; None where it is none."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if is_record(entry) else None
+
+
+LINE_START = '{"method": "'  # of every record: what is left of a torn line begins so too
+
+
+def _set_torn_line_aside(path: Path) -> None:
+    """What a kill left half-written goes to the end of ``FILE.torn``: nothing is deleted."""
+    content = path.read_bytes() if path.exists() else b""
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        _append(files.beside(path, ".torn"), content[whole:].decode("utf-8"))
+        with path.open("r+b") as file:
+            file.truncate(whole)
+
+
+def _append(path: Path, line: str) -> None:
+    """One more line, on the disk when this returns; where that fails, the file is as it was before."""
+    with path.open("ab", buffering=0) as file:  # a buffer would be written once more when the file is closed
+        before, left = file.tell(), memoryview(line.encode("utf-8") + b"\n")
+        try:
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                os.truncate(path, before)
+            kept = "the records before are still there"
+            raise OSError(f"{path} cannot be written: {error.strerror or error}; {kept}") from error
+
+
+def key(config: dict) -> str:
+    """What makes two runs the same: the science of a config, of this version or an earlier one.
+
+    Where a config says what its files hold, their names do not count.
+    """
+    with suppress(ValueError, TypeError):  # a run on objects that were passed in equals no other run
+        config = by_content(read_config(config).config())
+    return json.dumps(files.finite(config), sort_keys=True)

@@ -1,0 +1,278 @@
+"""Files of pictures as arrays in colour: decoded once, by several threads, and kept on disk.
+
+What the values of a file mean is decided by the picture's mode.
+"""
+
+import hashlib
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from gdw import files
+from gdw.cache import Cache, cache_folder, digest, file_stamp
+from gdw.data.pretrained import SMALL_PICTURE
+
+WHITE = 255  # the brightest shade, and the one background under every transparent picture
+# Formats that only decode pixels and that a file's first bytes tell apart. Not EPS, for one: it starts Ghostscript.
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI", "TIFF", "WEBP")
+FEWEST_SHADES = 1 / 256  # of its type's range: a picture that uses less comes out black
+BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF tags
+SIGNED = 2  # value of SAMPLE_FORMAT
+COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
+PEEK = 100  # pictures looked at to learn whether they are all of one size
+CHUNK = 256  # pictures a thread decodes at a time
+THREADS = 4  # decoding lets other threads run, reading waits for the disk
+NAMED = 10  # broken pictures that an error names; the others are counted
+LARGE = 4 * 2**30  # bytes of pixels above which a warning suggests smaller ones, and that are not kept on disk
+FEWEST = 500  # pictures; fewer are decoded each time
+LAYOUT = 2  # of what is kept on disk; with a new number all pictures are decoded again
+
+Pictures = UInt8[Tensor, "images 3 height width"]
+
+
+class BrokenPictureError(ValueError):
+    """A file that should be a picture and cannot be used as one; its message names the file."""
+
+
+class SeveralSizesError(Exception):
+    """A picture is not of the size that the others are."""
+
+
+def decode(
+    paths: list[Path], image_size: int | None, seen_at: int | None = None, table: Path | None = None
+) -> Pictures:
+    """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
+
+    From 500 pictures on they are kept on disk, one file for a folder and a size, in ``pictures`` of the cache's folder.
+    A second start decodes nothing as long as each file has the path, the size and the times of change that it had.
+
+    Args:
+        table: that chose the files; what is kept on disk for it is kept beside that of the whole folder.
+        seen_at: height and width in pixels at which a network will see the pictures. Without ``image_size``, pictures
+            of several sizes and pictures larger than 64 pixels are read in this size: no detail that the network could
+            see is lost, and no larger copy is held.
+
+    Raises:
+        ValueError: broken pictures; names the first ten and counts the others.
+    """
+    import PIL
+
+    rule = f"{image_size} {seen_at} {table} Pillow {PIL.__version__}"
+    return _kept(paths, rule, lambda: _decoded(paths, image_size, seen_at))
+
+
+def _kept(paths: Sequence[Path], rule: str, decoded: Callable[[], Pictures]) -> Pictures:
+    """What ``decoded`` gives, or what it gave last time for the same files and rule."""
+    folder = cache_folder()
+    if folder is None or len(paths) < FEWEST:
+        return decoded()
+    try:
+        stamps = [file_stamp(path) for path in paths]
+    except OSError:  # a file that is gone: decoding names it
+        return decoded()
+    stamp = hashlib.sha256(f"{LAYOUT} {rule}".encode() + b"".join(of_file for of_file, _ in stamps)).hexdigest()
+    base = os.path.commonpath([path.parent.absolute() for path in paths])
+    name = digest(os.fsencode(f"{base} {rule}")).hex()
+    cache = Cache(folder / "pictures", "decoded pictures", "stamp")
+    found = cache.load(name, "pictures", made_from=stamp)
+    if found is not None:
+        return found[1]["pictures"]
+    images = decoded()
+    if images.numel() <= LARGE and all(settled for _, settled in stamps):
+        cache.save(name, stamp, pictures=images)
+    return images
+
+
+def _decoded(paths: list[Path], image_size: int | None, seen_at: int | None) -> Pictures:
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # too many pixels: an error for this picture
+        if image_size is None:
+            size = _one_size(paths, None if seen_at is None else SMALL_PICTURE)
+            if size is not None:
+                with suppress(SeveralSizesError):
+                    return _decode_all(paths, size, resize=False)
+            image_size = seen_at or COMMON_SIZE
+        return _decode_all(paths, (image_size, image_size), resize=True)
+
+
+def sample(paths: list[Path]) -> list[Path]:
+    """A hundred of the files or a few more, spread evenly."""
+    return paths[:: max(1, len(paths) // PEEK)]
+
+
+def _one_size(paths: list[Path], largest: int | None) -> tuple[int, int] | None:
+    """Height and width that a sample of the pictures shares; None where they differ, or one is above ``largest``."""
+    sizes = set()
+    if largest is not None and any(max(size_of(path)) > largest for path in sample(paths)):
+        return None  # without reading a large picture
+    for path in sample(paths):
+        with suppress(BrokenPictureError):  # named later, with all the others
+            sizes.add(read_picture(path).shape[:2])
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _decode_all(paths: list[Path], size: tuple[int, int], resize: bool) -> Pictures:
+    """All pictures, each of ``size`` or resized to it."""
+    shape = (*size, 3)
+    if (needed := len(paths) * math.prod(shape)) > LARGE:
+        warnings.warn(
+            f"{len(paths)} pictures of {size[0]} x {size[1]} take {needed / 2**30:.1f} GiB of memory; "
+            "image_size makes them smaller",
+            stacklevel=2,
+        )
+    images = np.empty((len(paths), 3, *size), np.uint8)
+
+    def fill(start: int) -> list[str]:
+        broken = []
+        for place, path in enumerate(paths[start : start + CHUNK], start):
+            try:
+                picture = read_picture(path, size if resize else None)
+            except BrokenPictureError as error:
+                broken.append(str(error))
+                continue
+            if picture.shape != shape:
+                raise SeveralSizesError
+            images[place] = picture.transpose(2, 0, 1)
+        return broken
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        jobs = [pool.submit(fill, start) for start in range(0, len(paths), CHUNK)]
+        try:
+            broken = [message for job in jobs for message in job.result()]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # a picture of another size ends it: all are read again
+            raise
+    if len(broken) == 1:
+        raise ValueError(f"broken picture: {broken[0]}")
+    if broken:
+        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+        raise ValueError(f"{len(broken)} broken pictures: {', '.join(broken[:NAMED])}{more}")
+    return torch.from_numpy(images)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator:
+    """Pillow's picture before its pixels are read, without a warning of its size: reading it may refuse that."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path, formats=_formats()) as picture:
+            yield picture
+
+
+def can_open(path: Path) -> bool:
+    """Whether the file's first bytes are those of a picture that Pillow can read."""
+    from PIL import Image
+
+    try:
+        with _opened(path):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # junk may raise anything; a file that Pillow does not know is not a picture
+        return False
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height in pixels, from the file's first bytes; (0, 0) for a broken picture, which reading it names."""
+    try:
+        with _opened(path) as picture:
+            return picture.size
+    except Exception:  # junk may raise anything
+        return (0, 0)
+
+
+def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width 3"]:
+    """One picture in colour and upright; with a size (height, width), its middle part resized to it.
+
+    Raises:
+        BrokenPictureError: whatever Pillow finds wrong, or values whose meaning is not known; names the file.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file, formats=_formats()) as picture:
+            if size is not None:
+                picture.draft("RGB", size[::-1])  # a large JPEG is decoded at a fraction of its size
+            brightest = _brightest(picture) if picture.mode.startswith("I") else None
+            colour = to_colour(ImageOps.exif_transpose(picture), brightest)
+            return np.asarray(colour if size is None else ImageOps.fit(colour, size[::-1]))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        limit = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; store it smaller"
+        raise BrokenPictureError(f"{file} ({limit})") from error
+    except Exception as error:  # a decoder given junk may raise anything
+        raise BrokenPictureError(f"{file} ({files.damage(file) or error})") from error
+
+
+def to_colour(picture, brightest: int | None = None):
+    """The picture in mode RGB.
+
+    Whole numbers of 16 or 32 bits are scaled by the range of their type, real numbers must lie in [0, 1], and
+    what is transparent shows a white background.
+
+    Args:
+        picture: a Pillow image.
+        brightest: largest value of its type; for the modes that start with I.
+
+    Raises:
+        ValueError: numbers outside their range, or a range so narrow that it is less than one of 256 shades.
+    """
+    from PIL import Image
+
+    if picture.mode == "F":
+        return Image.fromarray(_shades_of_reals(np.asarray(picture))).convert("RGB")
+    if picture.mode.startswith("I"):
+        return Image.fromarray(_shades_of_integers(np.asarray(picture), brightest)).convert("RGB")
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        background = Image.new("RGBA", layer.size, (WHITE,) * 4)
+        return Image.alpha_composite(background, layer).convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _shades_of_reals(values: np.ndarray) -> np.ndarray:
+    if not (values.min() >= 0 and values.max() <= 1):  # false for NaN too
+        raise ValueError(f"real numbers must lie in [0, 1], found {values.min():g} to {values.max():g}")
+    return np.round(values.astype(np.float64) * WHITE).astype(np.uint8)
+
+
+def _shades_of_integers(values: np.ndarray, brightest: int) -> np.ndarray:
+    if brightest > np.iinfo(np.int32).max and values.dtype == np.int32:
+        values = values.view(np.uint32)  # Pillow keeps unsigned numbers in signed ones
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > brightest:
+        raise ValueError(f"whole numbers must lie in 0 ... {brightest}, found {low} to {high}")
+    if 0 < high < brightest * FEWEST_SHADES:
+        raise ValueError(
+            f"its values reach only {high} of {brightest}, so it would come out black; store it with 8 bits"
+        )
+    return np.round(values.astype(np.float64) * (WHITE / brightest)).astype(np.uint8)
+
+
+def _brightest(picture) -> int:
+    """Largest whole number that its file can hold. Pillow scales what a PGM or PNG holds to 16 bits."""
+    if picture.format != "TIFF":
+        return 2**16 - 1
+    bits = picture.tag_v2.get(BITS_PER_SAMPLE, (1,))[0]
+    signed = picture.tag_v2.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
+    return 2 ** (bits - signed) - 1
+
+
+def _formats() -> list[str]:
+    """Those of ``FORMATS`` that this Pillow, with its plug-ins, knows."""
+    from PIL import Image
+
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]

@@ -1,0 +1,110 @@
+"""What the package takes of torch that has no public name: all of it is here, each with its reason and a test.
+
+- Forward mode: ``forward_ad``'s one dual level belongs to the process. ``torch.func.jvp`` was tried: two threads at
+  once fail in it.
+- ``TorchDispatchMode`` and the tree functions: a recording sees torch's operations below autograd only through them.
+- A tensor's version, a model's hooks, whether an operation writes in place, whether a model was compiled in place:
+  torch knows them, and does not say.
+- ``donated_buffer``: a compiled backward pass gives its memory away, and a step sends two gradients back through it.
+"""
+
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._functorch import config
+from torch.autograd import forward_ad
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+__all__ = [
+    "FORWARD_AD_LOCK", "TorchDispatchMode", "dual_numbers", "has_hooks", "is_compiled", "keep_buffers_of_backward",
+    "tree_leaves", "tree_map_only", "version_of", "writes_in_place",
+]  # fmt: skip
+
+HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
+FORWARD_AD_LOCK = threading.Lock()  # two runs side by side take turns
+LEVEL_SECONDS, LEVEL_PAUSE = 60.0, 0.001  # how long to wait for a level that other code holds, and between two tries
+
+
+@contextmanager
+def dual_numbers() -> Iterator[None]:
+    """Within: forward mode. One thread of the process at a time.
+
+    ``torch.func.jvp`` elsewhere in the process takes the level without our lock: then this waits for its turn.
+
+    Raises:
+        RuntimeError: the level was not free for ``LEVEL_SECONDS``.
+    """
+    with FORWARD_AD_LOCK:
+        _enter_level()
+        try:
+            _load_forward_rules()
+            yield
+        finally:
+            _leave_level()
+
+
+def _enter_level() -> None:
+    """Take the process's one level of forward mode, as soon as it is free."""
+    deadline = time.monotonic() + LEVEL_SECONDS
+    while True:
+        try:
+            forward_ad.enter_dual_level()
+            return
+        except RuntimeError as error:
+            if "current level is not valid" in str(error):  # another thread is leaving it just now: step back
+                torch._C._exit_dual_level(level=0)
+            elif "Nested forward mode AD" not in str(error):
+                raise
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"forward mode was in use elsewhere in this process for {LEVEL_SECONDS:g} s: end the other "
+                    "torch.func.jvp or dual level, or take derivative='double-backward'"
+                ) from error
+        time.sleep(LEVEL_PAUSE)
+
+
+def _leave_level() -> None:
+    """As ``forward_ad.exit_dual_level``, in an order that cleanly refuses a thread that enters meanwhile."""
+    forward_ad._current_level = -1
+    torch._C._exit_dual_level(level=0)
+
+
+@cache
+def _load_forward_rules() -> None:
+    """Make the first dual tensor quietly: torch compiles some of its rules then, and warns of its own compiler."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its kind differs between versions
+        forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
+
+
+def version_of(tensor: Tensor) -> int:
+    """How often a tensor was written to in place."""
+    return tensor._version
+
+
+def has_hooks(model: nn.Module) -> bool:
+    """Whether any of its modules has a forward or backward hook."""
+    return any(getattr(layer, hooks) for layer in model.modules() for hooks in HOOKS)
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether ``model.compile()`` was called."""
+    return model._compiled_call_impl is not None
+
+
+def writes_in_place(operation: Any) -> bool:
+    """Whether an operation of torch changes one of its arguments."""
+    return operation._schema.is_mutable
+
+
+def keep_buffers_of_backward() -> None:
+    """For the whole process: compiled backward passes keep their memory, as torch's own error message asks."""
+    config.donated_buffer = False

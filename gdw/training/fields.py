@@ -1,0 +1,247 @@
+"""The fields of an experiment, each defined once: what it may be, what it is for, and what it is if nobody says.
+
+``Data``, ``Recipe`` and ``Engine`` are frozen values. The command line, sweep files, run codes and records take names,
+checks, defaults and help texts from here; a default that depends on the data set is in presets.py.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+import attrs
+import torch
+
+from gdw.data.corruption import IMBALANCES, NOISES, checked_matrix, named_matrix
+from gdw.data.datasets import DATASETS, check_dataset_name
+from gdw.data.human_labels import PREFIX as HUMAN
+from gdw.data.task import INSTANCE_NOISE, check_as_labelled
+from gdw.errors import number, one_of, truth, unknown, whole_number
+from gdw.frozen import FrozenDict
+from gdw.gradients.step import DERIVATIVES, NEED_THE_GRAPH, check_derivative
+from gdw.networks.classifiers import MODELS
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICE = re.compile(r"(auto|cpu|cuda(:\d+)?|mps(:0)?)")
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # of parameters
+EXACT_PRECISIONS = ("float32", "float64")
+EXACT_DERIVATIVES = ("auto", "forward", "reuse", "double-backward")
+LARGEST_PICTURE = 4096  # pixels, height and width
+MOST_THREADS = 256  # far more than help; torch ends the process when asked for 100,000
+CONTENT = re.compile(r"[0-9a-f]{16}")
+
+Check = Callable[[str, Any], Any]
+
+
+def setting(check: Check, help: str, default: Any = attrs.NOTHING, *, later: bool = False) -> Any:
+    """A field whose value ``check(name, value)`` returns in its own form, or refuses with ``ValueError``.
+
+    Args:
+        help: one line for the command line.
+        default: without one, the data set's preset has it.
+        later: left out of records at its default, so that run codes from before it stay valid.
+    """
+    converter = attrs.Converter(lambda value, field: check(field.name, value), takes_field=True)  # type: ignore[call-overload]
+    return attrs.field(default=default, converter=converter, metadata={"help": help, "later": later})
+
+
+def _in(low: float, high: float = float("inf"), *, open_low: bool = False) -> Check:
+    return lambda name, value: number(name, value, low, high, open_low=open_low)
+
+
+def _whole(low: int | None = None, high: int | None = None) -> Check:
+    return lambda name, value: whole_number(name, value, low, high)
+
+
+def _name_in(known: Mapping | tuple) -> Check:
+    return lambda name, value: one_of(name.replace("_", " "), value, known)
+
+
+def _or_none(check: Check) -> Check:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _momentum(name: str, value: object) -> float:
+    value = number(name, value, 0)
+    if value >= 1:
+        raise ValueError(f"{name} must be below 1, got {value:g}")
+    return value
+
+
+def _text(what: str) -> Check:
+    def check(name: str, value: object) -> str:
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"{name} must be {what}, got {value!r}")
+        return value
+
+    return check
+
+
+def _path(name: str, value: object) -> str:
+    if not isinstance(value, (str, os.PathLike)) or not str(value):
+        raise ValueError(f"{name} must be the path of a table path,label, got {value!r}")
+    return os.fspath(value)
+
+
+def _content(name: str, value: object) -> str:
+    if not isinstance(value, str) or not CONTENT.fullmatch(value):
+        raise ValueError(f"{name} must be 16 hexadecimal digits, as in a run's record, got {value!r}")
+    return value
+
+
+def _device(name: str, value: object) -> str:
+    if not isinstance(value, str) or not DEVICE.fullmatch(value):
+        raise unknown(name, value, DEVICES)
+    return value
+
+
+def _dataset(name: str, value: Any) -> str:
+    return check_dataset_name(value)
+
+
+def _noise(name: str, value: Any) -> "str | tuple | FrozenDict":
+    """A known name; a matrix as nested tuples; or, with the classes' names, as a table of rows by name."""
+    if isinstance(value, str):
+        if value in NOISES or value == INSTANCE_NOISE or value.removeprefix(HUMAN) not in ("", value):
+            return value
+        raise unknown(name, value, (*NOISES, INSTANCE_NOISE, HUMAN + "PATH"))
+    if (named := named_matrix(value)) is not None:
+        return named
+    try:
+        classes = len(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a name or a matrix of numbers, got {value!r}") from None
+    if classes < 2:
+        raise ValueError(f"a noise matrix needs at least 2 classes, got {classes}")
+    checked_matrix(value, classes)
+    return tuple(tuple(number(name, float(probability)) for probability in row) for row in value)
+
+
+@attrs.frozen(kw_only=True)
+class Data:
+    """What is trained and tested on: a source, what is done to its labels, and the splits."""
+
+    dataset: str = setting(
+        _dataset, f"{', '.join(DATASETS)}, or a folder's path", "digits"
+    )
+    noise: str | tuple | FrozenDict = setting(  # noqa: RUF009 - attrs makes a field of it
+        _noise, f"{', '.join(NOISES)}, instance-dependent, human:PATH[:KEY], or a matrix [[0.9,0.1],[0.2,0.8]]",
+        "uniform",
+    )  # fmt: skip
+    rate: float = setting(_in(0, 1), "the noise's parameter in [0, 1]", 0.0)
+    imbalance: float = setting(_in(0, 1, open_low=True), "smallest class / largest, in (0, 1]", 1.0)
+    imbalance_kind: str = setting(_name_in(IMBALANCES), ", ".join(IMBALANCES), "exponential")
+    meta_per_class: int = setting(_whole(1), "clean images of each class")
+    validation_per_class: int = setting(_whole(0), "clean images of each class, held out to choose settings on", 0)
+    train_per_class: int | None = setting(
+        _or_none(_whole(1)), "a smaller run: this number of training images of each class", None, later=True
+    )
+    test_per_class: int | None = setting(
+        _or_none(_whole(1)), "a smaller run: this number of test images of each class", None, later=True
+    )
+    image_size: int | None = setting(
+        _or_none(_whole(1, LARGEST_PICTURE)), "height and width of an image folder's pictures", None, later=True
+    )
+    features: str | None = setting(
+        _or_none(_text("the name of a network that timm knows")),
+        "train on features of this frozen pretrained network of timm: tf_efficientnet_lite0, ...", None, later=True,
+    )  # fmt: skip
+    features_size: int | None = setting(
+        _or_none(_whole(1, LARGEST_PICTURE)), "height and width at which that network sees the pictures", None,
+        later=True,
+    )  # fmt: skip
+    mirrored: bool = setting(truth, "with features: those of the mirrored pictures too", False, later=True)
+    confirmed: str | None = setting(
+        _or_none(_path),
+        "a table path,label[,chosen] of pictures you have checked; all other labels may be wrong as they are", None,
+        later=True,
+    )  # fmt: skip
+    content: str | None = setting(
+        _or_none(_content), "what the files of the data must hold, as a record of a run says it", None, later=True
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.mirrored and self.features is None:
+            raise ValueError("mirrored is for features; pictures are mirrored anyway (flip=False leaves that out)")
+        if self.confirmed is not None:
+            check_as_labelled(self.noise, self.rate, self.imbalance)
+
+
+@attrs.frozen(kw_only=True)
+class Recipe:
+    """How a model is trained: SGD with momentum, weight decay and a cosine by epoch."""
+
+    model: str = setting(_name_in(MODELS), ", ".join(MODELS))
+    epochs: int = setting(_whole(1), "passes over the training set")
+    batch_size: int = setting(_whole(1), "training images in a step")
+    lr: float = setting(_in(0), "learning rate at the start of the cosine")
+    momentum: float = setting(_momentum, "of SGD, in [0, 1)")
+    weight_decay: float = setting(_in(0), "of SGD")
+    max_prob: float | None = setting(
+        _or_none(_in(0, 1, open_low=True)),
+        "the reference code's clamp on probabilities, such as 0.999 (docs/quirks.md)", None,
+    )  # fmt: skip
+    augment: bool = setting(truth, "pictures are neither shifted nor mirrored", True, later=True)
+    flip: bool = setting(truth, "pictures are not mirrored: left and right differ", True, later=True)
+
+
+@attrs.frozen(kw_only=True)
+class Engine:
+    """How a run is computed. It decides how long that takes and how much memory it needs, not what comes out.
+
+    Two values are not exact and therefore part of the experiment: the precision ``"bfloat16"``, and a derivative that
+    is an approximation (:attr:`inexact`).
+
+    Raises:
+        ValueError: an unknown name, a wrong type, or two options that exclude each other.
+    """
+
+    device: str = setting(_device, f"{', '.join(DEVICES)}: auto takes CUDA if there is a GPU, else the CPU", "auto")
+    threads: int = setting(_whole(0, MOST_THREADS), "of torch on the CPU; 0 leaves torch's own choice", 0)
+    precision: str = setting(
+        _name_in(PRECISIONS), f"{', '.join(PRECISIONS)}; bfloat16 is for the network's passes alone", "float32"
+    )
+    derivative: str = setting(
+        _name_in(DERIVATIVES), f"how the meta gradient is taken: {', '.join(DERIVATIVES)}; auto is exact", "auto"
+    )
+    save_memory: bool = setting(truth, "half the memory of a GDW step", False, later=True)
+    channels_last: bool = setting(truth, "memory layout of convolutional networks", False, later=True)
+    capture: bool = setting(truth, "record one step and replay it: the same numbers, sooner", False, later=True)
+    compile: bool = setting(truth, "the network through torch.compile", False, later=True)
+
+    def __attrs_post_init__(self) -> None:
+        check_derivative(self.derivative, self.save_memory)
+        if self.capture and self.compile:
+            raise ValueError("a compiled network cannot be captured: choose one of capture and compile")
+        if self.compile and self.derivative in NEED_THE_GRAPH:
+            raise ValueError(f"a compiled network does not allow derivative={self.derivative!r}: choose one of the two")
+
+    @property
+    def inexact(self) -> dict[str, str]:
+        """What of it changes a result by more than rounding."""
+        exact = {"precision": EXACT_PRECISIONS, "derivative": EXACT_DERIVATIVES}
+        return {name: getattr(self, name) for name, known in exact.items() if getattr(self, name) not in known}
+
+
+PARTS = {"data": Data, "recipe": Recipe, "engine": Engine}
+PART_OF: dict[str, str] = {field.name: part for part, kind in PARTS.items() for field in attrs.fields(kind)}
+FIELDS: dict[str, attrs.Attribute] = {field.name: field for kind in PARTS.values() for field in attrs.fields(kind)}
+
+
+def kind_of(field: attrs.Attribute) -> type:
+    """``str``, ``float``, ``int`` or ``bool``: how a text is read as a value of this field."""
+    return next(kind for kind in (str, bool, float, int) if kind in (field.type, *get_args(field.type)))
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name; ``"auto"`` is CUDA if there is a GPU, else the CPU.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(name.split(":")[0], False):
+        raise ValueError(f"device {name!r} asked for, but this machine has none: use 'cpu' or 'auto'")
+    return torch.device(name)

@@ -1,0 +1,172 @@
+"""How large the package is, and how far a reader has to go: ``python -m tools.size [--json FILE]`` prints both.
+
+Lines are all lines of tracked Python files. A call is one of a function that is written in ``gdw/``.
+"""
+
+import argparse
+import ast
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+from statistics import median
+from types import FrameType
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "gdw"
+FIELD = "weight_decay"  # of an experiment: how many places name a field
+PUBLIC = {"os._exit"}  # Python's documentation has it
+OUTSIDE = {"torch", "torchvision", "numpy", *sys.stdlib_module_names}
+WARM_UP = 30  # steps before the one that is counted: what happens once is over
+
+
+class Followed(NamedTuple):
+    """What was called on the way: how often, how deep, which functions in which files."""
+
+    calls: int
+    depth: int
+    functions: int
+    files: int
+
+
+def tracked(folder: str) -> list[Path]:
+    """The tracked Python files below a folder of the repository."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--", f"{folder}/*.py"]
+    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - fixed words
+    return [ROOT / name for name in names.split("\0") if name and (ROOT / name).exists()]
+
+
+def lines(files: list[Path]) -> list[int]:
+    """How many lines each file has."""
+    return [len(file.read_text(encoding="utf-8").splitlines()) for file in files]
+
+
+def function_lines(files: list[Path]) -> list[int]:
+    """How many lines each function has, decorators and docstring included."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    return [node.end_lineno - node.lineno + 1 for tree in trees for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def private_names(file: Path) -> set[str]:
+    """Private names of torch, numpy or the standard library that a file takes: ``torch._C``, ``pickle._Unpickler``."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    modules, found = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [(alias.asname or alias.name.split(".")[0], alias.name) for alias in node.names]
+            modules |= {name for name, whole in names if whole.split(".")[0] in OUTSIDE}
+            found |= {whole for _, whole in names if whole.split(".")[0] in OUTSIDE and "._" in whole}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in OUTSIDE:
+            modules |= {alias.asname or alias.name for alias in node.names}
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name for name in whole if "._" in name and "__" not in name}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr):
+            names = ast.unparse(node)
+            if names.split(".")[0] in modules - {"self", "cls"}:
+                found.add(names)
+    return found - PUBLIC
+
+
+def followed(act: Callable[[], object]) -> Followed:
+    """What ``act`` calls in ``gdw/``."""
+    calls, deepest, functions, here = 0, 0, set(), 0
+
+    def see(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls, deepest, here
+        if not frame.f_code.co_filename.startswith(str(LIBRARY)):
+            return
+        if event == "call":
+            here += 1
+            calls, deepest = calls + 1, max(deepest, here)
+            functions.add((frame.f_code.co_filename, frame.f_code.co_qualname))
+        elif event == "return":
+            here -= 1
+
+    before = sys.getprofile()
+    sys.setprofile(see)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return Followed(calls, deepest, len(functions), len({file for file, _ in functions}))
+
+
+def one_step() -> Followed:
+    """A GDW step on digits as the command line takes it, after the first ones."""
+    import gdw
+
+    events = gdw.Training(gdw.Experiment(rate=0.6, device="cpu", epochs=60)).events()
+    for _ in range(WARM_UP):
+        next(events)
+    return followed(lambda: next(events))
+
+
+def one_audit() -> Followed:
+    """An audit of a small folder of pictures; its functions are those that a picture passes."""
+    from gdw.__main__ import main as command
+    from tests.pictures import cifar_folder
+
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+        pictures = cifar_folder(Path(folder), train=12, test=0)
+        return followed(lambda: command(["audit", str(pictures / "train")]))
+
+
+def type_errors() -> int | None:
+    """What pyright finds in strict mode; None where it is not installed."""
+    with suppress(FileNotFoundError):
+        done = subprocess.run(
+            [sys.executable, "-m", "pyright", "--outputjson"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if done.stdout.startswith("{"):
+            return json.loads(done.stdout)["summary"]["errorCount"]
+    return None
+
+
+def figures(*, run: bool = True) -> dict[str, object]:
+    """Every figure by its name; without ``run`` only those that are read off the text."""
+    library = tracked("gdw")
+    field = [line for file in library for line in file.read_text(encoding="utf-8").splitlines() if FIELD in line]
+    private = {str(file.relative_to(ROOT)): sorted(found) for file in library if (found := private_names(file))}
+    folders = ("gdw", "gdw_notebooks", "tests")
+    found: dict[str, object] = {f"lines of {name}/": sum(lines(tracked(name))) for name in folders}
+    found |= {
+        "median lines of a file of gdw/": median(lines(library)),
+        "median lines of a function of gdw/": median(function_lines(library)),
+        "files in gdw/data": len(tracked("gdw/data")),
+        "files in gdw/training": len(tracked("gdw/training")),
+        f"lines of gdw/ that name the field {FIELD}": len(field),
+        "files that use private names": private,
+    }
+    if run:
+        found |= {"one GDW step": one_step()._asdict(), "one audit": one_audit()._asdict()}
+        found |= {"type errors": type_errors()}
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write them here too")
+    options = parser.parse_args()
+    found = figures()
+    for name, value in found.items():
+        if isinstance(value, dict):
+            print(name + ":")
+            for part, one in value.items():
+                print(f"    {part}: {', '.join(one) if isinstance(one, list) else one}")
+        else:
+            print(f"{name}: {value}")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
