@@ -18,6 +18,11 @@ LFS_POINTER = b"version https://git-lfs"
 PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 
+def user_path(path: str | Path) -> Path:
+    """The path, with ``~`` for the user's home; a ``~`` elsewhere, as in ``./~0``, is a name like any other."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path drops the "./" first, and then asks for a user ~0
+
+
 def read_bytes(path: str | Path) -> bytes:
     """All bytes of an ordinary file.
 

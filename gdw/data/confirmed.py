@@ -143,7 +143,7 @@ def confirmed_of(given: Mapping | Path | str | None, dataset: Dataset) -> Confir
         if not paths:
             raise ValueError(f"{given} names pictures by path, but {dataset.name} is not a folder of pictures")
         others = (*(dataset.test_paths or ()), *(dataset.validation_paths or ()))
-        return read_confirmed(Path(given).expanduser(), paths, dataset.class_names, others)
+        return read_confirmed(files.user_path(given), paths, dataset.class_names, others)
     if not isinstance(given, Mapping):
         raise ValueError(f"confirmed must be a table's path or a dictionary from pictures to classes, got {given!r}")
     places = {path: place for place, path in enumerate(paths)}

@@ -122,7 +122,9 @@ def load_published(name: str, root: str | Path | None = None) -> Dataset:
 
 def folder_of(dataset: str, root: Path | None = None) -> Path:
     """Where the pictures of an image folder are: its path, or what ``GDW_DATA`` names for CIFAR-10's pictures."""
-    return data_root(root) if dataset == "cifar10-folder" else Path(dataset).expanduser()
+    if dataset == "cifar10-folder":
+        return data_root(root)
+    return files.user_path(dataset)
 
 
 def _cifar10_folder(root: Path | None, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
@@ -195,7 +197,7 @@ def _load(
         if image_size is not None:
             raise ValueError(f"image_size is for folders of pictures; {name_or_path} has a size of its own")
         return load(root)
-    folder = Path(name_or_path).expanduser()
+    folder = files.user_path(name_or_path)
     if folder.is_dir():
         return load_folder(folder, image_size, seen_at)
     if folder.exists():

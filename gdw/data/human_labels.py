@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from gdw import files
 from gdw.data.dataset import Dataset, check_labels, native
 from gdw.data.label_table import CLEAN_KEY, chosen_column, is_table, labels_by_path, read_table, require_file
 
@@ -43,7 +44,7 @@ def parse(noise: str) -> tuple[Path, str | None]:
         path, key = text, ""
     if not path.strip():
         raise ValueError(f"human labels need a path, human:PATH or human:PATH:KEY, got {noise!r}")
-    return Path(path).expanduser(), key or None
+    return files.user_path(path), key or None
 
 
 def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:

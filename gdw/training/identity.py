@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gdw import files
 from gdw.cache import content_of_files
 from gdw.data import human_labels
 from gdw.data.dataset import Dataset
@@ -55,7 +56,7 @@ def places_of(data: Data) -> dict[str, Path]:
     """Where its files are, by the field that says so; absolute."""
     found = {"dataset": folder_of(data.dataset)} if is_folder(data.dataset) else {}
     found |= {"noise": human_labels.parse(data.noise)[0]} if _is_table(data.noise) else {}
-    found |= {"confirmed": Path(data.confirmed).expanduser()} if data.confirmed else {}
+    found |= {"confirmed": files.user_path(data.confirmed)} if data.confirmed else {}
     return {name: Path(os.path.abspath(path)) for name, path in found.items()}  # noqa: PTH100 - ".." goes, links stay
 
 

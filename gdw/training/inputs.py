@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
+from gdw import files
 from gdw.data.confirmed import Confirmed, confirmed_of
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
@@ -47,7 +47,7 @@ def dataset_of(
         check_content(e, dataset)
         return dataset
     if e.confirmed is not None:
-        read_table(Path(e.confirmed).expanduser())  # a wrong one is named before any work
+        read_table(files.user_path(e.confirmed))  # a wrong one is named before any work
     seen_at = None if e.features is None else e.features_size or own_size(e.features)
     found = dataset or load_dataset(e.dataset, image_size=e.image_size, seen_at=seen_at)
     check_content(e, found)
