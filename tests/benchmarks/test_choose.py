@@ -174,7 +174,9 @@ def test_each_seed_takes_the_setting_that_is_best_on_its_own_held_out_pictures(m
         return [90.0 if e.settings["total"] == (0.5, 1.0)[e.seed % 2] and e.rate < 0.5 else 50.0 for e in group]
 
     monkeypatch.setattr(choose, "held_out_scores", fake_scores)
-    spec = CLEAN | {"grid": {"l2rw": {"total": [0.2, 0.5, 1.0]}}, "common": {}, "draws": 3, "seeds": [0, 1]}
+    scenarios = [*CLEAN["scenario"], {"rate": 0.4}]
+    few = {"draws": 3, "seeds": [0, 1], "common": {}, "grid": {"l2rw": {"total": [0.2, 0.5, 1.0]}}}
+    spec = CLEAN | {"scenario": scenarios} | few
     chosen = choose.choose_on_clean_sets(spec, "l2rw")
     first = choose.tries_of(spec, "l2rw")[0][1]["total"]
     assert [(e.rate, e.seed, e.settings["total"]) for e in chosen] == [
