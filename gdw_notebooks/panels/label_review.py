@@ -210,7 +210,7 @@ class LabelReview(anywidget.AnyWidget):
         """What the browser sends: an action, and the path that it was about (a press may come twice, or late)."""
         actions = {"right": self.right, "accept": self.accept, "skip": self.skip, "undo": self.undo}
         action = content.get("action") if isinstance(content, dict) else None
-        with self._lock:
+        with self._lock, self.hold_sync():  # the next card and the answer come together
             self.message = ""
             try:
                 if action == "undo" or (action is not None and content.get("path") == self.path is not None):

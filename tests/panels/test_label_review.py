@@ -281,6 +281,14 @@ def test_a_press_acts_once_and_only_on_the_picture_it_was_about(dataset, file):
     assert review.confirmed == {}
 
 
+def test_the_next_card_and_the_answer_to_a_press_come_together(dataset, file, monkeypatch):
+    """Between them the browser would drop a press about the card that it already shows."""
+    review, sent = LabelReview(dataset, file), []
+    monkeypatch.setattr(review, "send_state", lambda key=None: sent.append({key} if isinstance(key, str) else set(key)))
+    review._pressed({"action": "right", "path": review.path})
+    assert [names >= {"card", "answered"} for names in sent] == [True]
+
+
 def test_what_is_sent_is_plain_and_shows_the_picture(dataset, folder, file):
     review = LabelReview(dataset, file)
     state = json.loads(json.dumps({name: review.get_state()[name] for name in ("classes", "card", "answered")}))
