@@ -64,7 +64,8 @@ def differences(ours: Sequence[History], theirs: Sequence[History]) -> list[list
     if [h.seed for h in ours] != [h.seed for h in theirs]:
         raise ValueError("a paired difference needs the same seeds in the same order")
     pairs = [(a.accuracy, b.accuracy) for a, b in zip(ours, theirs, strict=True)]
-    return [_numbers(paired_difference(*zip(*pairs[:count], strict=True)), 3) for count in range(1, len(pairs) + 1)]
+    found = [paired_difference(*zip(*pairs[:count], strict=True)) for count in range(1, len(pairs) + 1)]
+    return [_numbers((each.mean, each.low, each.high), 3) for each in found]
 
 
 def _records(histories: Sequence[History]) -> dict:
