@@ -95,6 +95,7 @@ def _operations(method_name: str, how: dict) -> int:
                 gdw.Step(network, *batch, meta_batch=meta_batch, lr=optimizer, derivative=derivative), method, optimizer
             )
 
+    steps()  # the first ones are checked, which takes a pass more (gdw/gradients/agreement.py)
     return operations(steps)
 
 

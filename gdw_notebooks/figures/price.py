@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from gdw.comparison.report import Difference
 from gdw_notebooks.examples.passes import KINDS, PASSES, PLAIN, total
 from gdw_notebooks.figures import style
 
@@ -79,7 +80,7 @@ def savings(rows: Sequence[Mapping], scenarios: Sequence[str], *, title: str, la
 
     Args:
         rows: of ``benchmarks.approximations``: ``way``, ``cost``, and for each scenario
-            ``"<scenario>, difference"``, a mean with its bounds in points.
+            ``"<scenario>, difference"``, the fields of a ``Difference`` in points; hollow where it is undecided.
         scenarios: one column of axes each.
     """
     figure, columns = style.new_figure(
@@ -89,10 +90,10 @@ def savings(rows: Sequence[Mapping], scenarios: Sequence[str], *, title: str, la
     look = style.method_look("gdw")
     for axes, scenario in zip(columns[0], scenarios, strict=True):
         for place, row in enumerate(rows):
-            mean, low, high = row[f"{scenario}, difference"]
-            axes.plot([low, high], [place, place], color=look.color, linewidth=2)
-            decided = low > 0 or high < 0
-            axes.plot(mean, place, look.marker, color=look.color, markerfacecolor=look.color if decided else "white")
+            difference = Difference(*row[f"{scenario}, difference"])
+            axes.plot([difference.low, difference.high], [place, place], color=look.color, linewidth=2)
+            inside = "white" if difference.undecided else look.color
+            axes.plot(difference.mean, place, look.marker, color=look.color, markerfacecolor=inside)
         axes.axvline(0, color=style.INK, linewidth=0.8)
         axes.set_title(scenario, fontsize=style.SMALL, loc="left", fontweight="bold")
     _rows(columns[0][0], [f"{row['way']}\n({row['cost']:.2f} plain steps)" for row in rows])

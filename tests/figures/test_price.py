@@ -30,10 +30,10 @@ def test_a_ratio_has_its_number_and_its_range():
     assert colors == [style.METHODS["cross-entropy"].color, style.METHODS["gdw"].color]
 
 
-def test_an_interval_that_holds_zero_is_hollow():
+def test_an_undecided_difference_is_hollow():
     rows = [
-        {"way": "no virtual step", "cost": 3.0, "uniform 60, difference": (-0.1, -0.5, 0.3)},
-        {"way": "last layer", "cost": 1.67, "uniform 60, difference": (-9.0, -12.0, -7.0)},
+        {"way": "no virtual step", "cost": 3.0, "uniform 60, difference": (-0.1, -0.5, 0.3, 0.6, 10)},
+        {"way": "last layer", "cost": 1.67, "uniform 60, difference": (-9.0, -12.0, -7.0, 0.001, 10)},
     ]
     figure = savings(rows, ["uniform 60"], title="Cheap and good")
     (axes,) = figure.axes
