@@ -12,6 +12,16 @@ from gdw.training.stepping import take_step
 from tests.methods.helpers import CLASSES, autograd_of, make_step, small_model
 
 
+def train_each_other(pair, step):
+    """A step of two networks with their optimisers, as a plain loop: each learns six instances that the other picks."""
+    losses = [cross_entropy(net(step.images), step.labels, reduction="none") for net, _ in pair]
+    picked = [loss.argsort()[:6] for loss in losses]
+    for (_, own), loss, chosen in zip(pair, losses, reversed(picked), strict=True):
+        own.zero_grad()
+        loss[chosen].mean().backward()
+        own.step()
+
+
 def test_each_network_learns_from_the_others_small_losses():
     """Beside a plain loop: two networks, two optimisers, torch's own cross-entropy on the picked rows."""
     model, method = small_model(), CoTeaching(CLASSES, forget=0.5, ramp=1, generator=torch.Generator().manual_seed(0))
@@ -23,12 +33,7 @@ def test_each_network_learns_from_the_others_small_losses():
     pair = [(net, torch.optim.SGD(net.parameters(), **settings)) for net in (twin, peer)]
     for k in range(3):
         step = make_step(model, seed=k, lr=optimizer, epoch=5)
-        losses = [cross_entropy(net(step.images), step.labels, reduction="none") for net, _ in pair]
-        picked = [loss.argsort()[:6] for loss in losses]
-        for (_, own), loss, chosen in zip(pair, losses, reversed(picked), strict=True):
-            own.zero_grad()
-            loss[chosen].mean().backward()
-            own.step()
+        train_each_other(pair, step)
         take_step(step, method, optimizer)
     for ours, expected in ((model, twin), (method.peer, peer)):
         torch.testing.assert_close(dict(ours.named_parameters()), dict(expected.named_parameters()))
@@ -103,12 +108,7 @@ def test_the_peer_has_an_optimiser_like_the_models(kind, groups):
     schedules = [torch.optim.lr_scheduler.ExponentialLR(own, 0.7) for _, own in pair]
     for k in range(4):
         step = make_step(model, seed=k, lr=optimizer, epoch=5)
-        losses = [cross_entropy(net(step.images), step.labels, reduction="none") for net, _ in pair]
-        picked = [loss.argsort()[:6] for loss in losses]
-        for (_, own), loss, chosen in zip(pair, losses, reversed(picked), strict=True):
-            own.zero_grad()
-            loss[chosen].mean().backward()
-            own.step()
+        train_each_other(pair, step)
         take_step(step, method, optimizer)
         for each in (schedule, *schedules):
             each.step()
