@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from gdw.data.task import Task
 from gdw.gradients.meta import Problem, forward
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Stage, register
+from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.l2rw import TINY
 from gdw.methods.preparing import count_classes
@@ -46,8 +48,8 @@ class FSR(KeepsInstances):
         total: the sum of a batch's weights, as in L2RW; 1 in the published code.
 
     Raises:
-        ValueError: ``num_classes`` or ``num_instances`` was not given; ``prepare`` was not called, also after loading
-            a state; the Step's indices are missing or wrong.
+        ValueError: ``num_classes`` or ``num_instances`` was not given; ``before`` of its phase was not called, also
+            before a state is loaded; the Step's indices are missing or wrong.
 
     Source: Zhang and Pfister, Learning Fast Sample Re-weighting Without Reward Data, ICCV 2021, and its published code.
     """
@@ -61,29 +63,30 @@ class FSR(KeepsInstances):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         per_class: int = 20,
         warm_up: int = 1,
         momentum: float = 0.0,
         total: float = 1.0,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.num_classes = count_classes(self.name, self.num_classes)
         self.per_class, self.warm_up, self.momentum, self.total = per_class, warm_up, momentum, total
-        self.task = None
+        self.task: Task | None = None
         self.dictionary: Dictionary | None = None
         self.register_buffer("margins", torch.zeros(self.num_instances))
 
-    def stages(self, task, epochs: int) -> Sequence[Stage]:
+    def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
         if epochs <= self.warm_up:
             raise ValueError(
                 f"{self.name} has equal weights in the first {self.warm_up} epochs (warm_up): "
                 f"epochs must be above that, got {epochs}"
             )
-        return super().stages(task, epochs)
+        return [Phase(self, epochs=epochs, before=partial(self.begin, task))]
 
-    def prepare(self, task, model: nn.Module) -> None:
+    def begin(self, task: Task, model: nn.Module) -> None:
+        """The first dictionary, from the task that gives all later ones too."""
         self.task = task
         self.dictionary = self.choose(0, next(model.parameters()))
 
@@ -103,18 +106,23 @@ class FSR(KeepsInstances):
     def choose(self, epoch: int, like: Tensor) -> "Dictionary":
         """The dictionary of an epoch, in the precision and on the device of ``like``."""
         if self.task is None:
-            raise ValueError("fsr chooses its dictionary from the training set: call method.prepare(task, model) first")
+            raise ValueError(
+                "fsr chooses its dictionary from the training set: call before(model) of the phase in "
+                "method.phases(task, epochs) first"
+            )
         train = self.task.train
         margins = self.margins.to(train.labels.device)
         rows = largest_by_class(margins, train.labels, self.num_classes, self.per_class)
         images = train.images[rows.to(train.images.device)].to(like.device)
         return Dictionary(epoch, self.task.pixels.normalise(images, like.dtype), train.labels[rows])
 
-    def get_extra_state(self) -> dict:
-        return {} if self.dictionary is None else vars(self.dictionary)
+    def get_extra_state(self) -> dict[str, object]:
+        chosen = None if self.dictionary is None else vars(self.dictionary)
+        return {**super().get_extra_state(), "dictionary": chosen}
 
-    def set_extra_state(self, state: dict) -> None:
-        self.dictionary = Dictionary(**state) if state else None
+    def set_extra_state(self, state: dict[str, object]) -> None:
+        super().set_extra_state(state)
+        self.dictionary = None if self.dictionary is None else Dictionary(**self.dictionary)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
 from gdw.methods.base import Method, method_class
+from gdw.methods.state import check_saved, own_values
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
 from gdw.training import checkpoint
@@ -27,7 +28,6 @@ from gdw.training.inputs import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Lane, Loop, TrainingDiverged
 from gdw.training.metadata import how_made
 from gdw.training.provenance import recorded_config
-from gdw.training.state import load_method, method_state
 
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
@@ -88,6 +88,7 @@ class Training:
             tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),
             metadata=how_made(e, device) | {"captured": e.capture and self.method.all_steps_identical},
         )  # fmt: skip
+        self._fresh = own_values(self.method)
         self._loop: Loop | None = None
         self._randomness: dict | None = None  # torch's own, of a saved run
 
@@ -129,10 +130,12 @@ class Training:
         Raises:
             OSError: the file cannot be written; what it held before is still there.
             RuntimeError: a step was interrupted in the middle.
+            ValueError: the method changed an attribute that it does not name in ``saved``.
         """
+        check_saved(self.method, self._fresh)
         checkpoint.write(path, {
             "experiment": self.experiment.everything(), "history": vars(self.history), "data": self._fingerprint(),
-            "model": dict(self.model.state_dict()), "method": method_state(self.method),
+            "model": dict(self.model.state_dict()), "method": dict(self.method.state_dict()),
             "loop": self._loop.state_dict() if self._loop else None, "randomness": self._torch_randomness(),
         })  # fmt: skip
 
@@ -170,7 +173,7 @@ class Training:
             self._loop = self._new_loop()
             self._loop.load_state_dict(saved["loop"])
         self.model.load_state_dict(saved["model"])
-        load_method(self.method, saved["method"])
+        self.method.load_state_dict(saved["method"])
         self.history = History(**saved["history"])
         if self._loop:
             self._loop.lanes[0].history = self.history
