@@ -44,7 +44,7 @@ def task_of_observed(
 ) -> Task:
     """What a method trains on in an audit: observed labels, with the confirmed pictures as the clean set.
 
-    The truth is unknown: the observed labels are in its place. No picture is left for a test set.
+    Nobody knows the true labels. No picture is left for a test set.
 
     Args:
         dataset: of features.
@@ -57,9 +57,8 @@ def task_of_observed(
     clean, nothing = Split(dataset.images[sure], torch.from_numpy(right)), Split(images[:0], observed[:0])
     matrix = torch.eye(len(dataset.class_names), dtype=torch.float64)
     return Task(
-        Split(images, observed), observed, clean, nothing, nothing, dataset.class_names, dataset.pixels, matrix, {},
-        truth_known=False,
-    )  # fmt: skip
+        Split(images, observed), None, clean, nothing, nothing, dataset.class_names, dataset.pixels, matrix, {}
+    )
 
 
 def run_method(
@@ -103,7 +102,7 @@ def out_of_fold_by_method(
     for done, one in enumerate(folds, 1):
         asked = torch.from_numpy(fold == one)
         others = Split(images[~asked], labels[~asked])
-        training = Training(experiment, task=replace(task, train=others, clean_labels=others.labels))
+        training = Training(experiment, task=replace(task, train=others))
         for _ in training.events():
             pass
         found[fold == one] = _log_probs(training, images[asked])
