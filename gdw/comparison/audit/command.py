@@ -59,25 +59,19 @@ def audit_folder(options: argparse.Namespace) -> str:
         warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
         dataset = load_listing(listing, seen_at=seen_at)
     with tqdm(delay=1) as bar:
-        found = plan.run(dataset, dataset.labels.numpy(), confirmed, _Shown(bar))
+
+        def progress(what: str, done: int, total: int) -> None:
+            if bar.desc != f"{what}: ":
+                bar.reset(total)
+                bar.set_description(what)
+            bar.update(done - bar.n)
+
+        found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress)
     if options.csv is not None:
         found.save_csv(options.csv)
     if options.html is not None:
         found.save_html(options.html, options.top)
     return _text(found, options)
-
-
-class _Shown:
-    """Progress on one bar, which begins again for each thing that is counted."""
-
-    def __init__(self, bar: "tqdm[None]"):
-        self.bar = bar
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if self.bar.desc != f"{what}: ":
-            self.bar.reset(total)
-            self.bar.set_description(what)
-        self.bar.update(done - self.bar.n)
 
 
 def _text(found: Audit, options: argparse.Namespace) -> str:

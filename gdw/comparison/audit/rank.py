@@ -46,7 +46,8 @@ class Judged:
         places: of the pictures that are judged.
         confirmed: places of the confirmed pictures, and their classes.
         folds: of each judged picture in each round, by :func:`gdw.comparison.audit.heads.fold_of`.
-        experiment: names the method of a ranking ``BY_METHOD``, and its seed.
+        method, seed: of a ranking ``BY_METHOD``.
+        network: that the features are from.
         progress: called with what is counted, how many are done, and how many there are.
     """
 
@@ -55,7 +56,9 @@ class Judged:
     places: Labels
     confirmed: tuple[Labels, Labels]
     folds: tuple[Labels, Labels]
-    experiment: Experiment
+    method: str
+    seed: int
+    network: str
     progress: Callable[[str, int, int], None]
 
     @cached_property
@@ -82,8 +85,13 @@ class Judged:
         return combined(self.first, self.features[self.places], self.labels, self.folds[1], known)
 
     @cached_property
+    def experiment(self) -> Experiment:
+        """How the method is trained."""
+        return Experiment(features=self.network, method=self.method, seed=self.seed)
+
+    @cached_property
     def task(self) -> Task:
-        """What a method trains on."""
+        """What the method trains on."""
         return task_of_observed(self.data, self.observed, self.places, self.confirmed)
 
 
@@ -122,7 +130,7 @@ def by_weights(judged: Judged) -> Ranked:
     """By the weights of one run of the method, with a warning if they are upside down."""
     run = run_method(judged.task, judged.experiment, judged.progress)
     likely = observed_log_probs(judged.first, judged.labels)
-    return Ranked(judged.combined, run.weights, upside_down(run.weights, likely, judged.experiment.method))
+    return Ranked(judged.combined, run.weights, upside_down(run.weights, likely, judged.method))
 
 
 def _by_probability(log_probs: LogProbs, judged: Judged) -> Ranked:

@@ -21,7 +21,6 @@ from gdw.data.dataset import Dataset
 from gdw.data.features import thumbnails, with_features
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
-from gdw.training.experiment import Experiment
 
 LEAST_CONFIRMED = 2  # pictures of each class in the clean set of a method
 NOTHING_CONFIRMED = (
@@ -118,8 +117,10 @@ class Plan:
         right = np.array([confirmed[place] for place in sure.tolist()], np.int64)
         places = np.setdiff1d(np.arange(len(labels)), sure)
         first, second = (fold_of(labels, self.folds, copies.groups, 2 * self.seed + one)[places] for one in (0, 1))
-        experiment = Experiment(features=self.features or LITE0, method=self.method, seed=self.seed)
-        judged = Judged(data, labels, places, (sure, right), (first, second), experiment, progress)
+        network = self.features or LITE0
+        judged = Judged(
+            data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress
+        )
         ranked = RANKINGS[self.ranking](judged)
         names = dataset.paths or tuple(map(str, range(len(labels))))
         table = suspects(
