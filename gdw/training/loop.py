@@ -173,7 +173,7 @@ class Loop:
             raise RuntimeError("this run was interrupted in the middle of a step: start it again, or load a saved one")
 
     def _new_recorders(self) -> list[EpochRecorder]:
-        return [EpochRecorder(lane.task.clean_labels, lane.task.num_classes) for lane in self.lanes]
+        return [EpochRecorder(lane.task.best_known_labels, lane.task.num_classes) for lane in self.lanes]
 
     def _begin_phase(self) -> None:
         if not self.begun:

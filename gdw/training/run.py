@@ -84,7 +84,7 @@ class Training:
             compile_in_place(self.model, device)
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
-            tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),
+            tuple(torch.bincount(task.best_known_labels, minlength=task.num_classes).tolist()),
             metadata=how_made(e, device) | {"captured": e.capture and self.method.all_steps_identical},
         )  # fmt: skip
         self._loop: Loop | None = None
@@ -194,7 +194,7 @@ class Training:
         """A digest of all that the task holds, pictures too: a saved run continues only with the same data."""
         task = self.task
         splits = (task.train, task.meta, task.validation, task.test)
-        parts = [task.clean_labels, *(part for split in splits for part in (split.images, split.labels))]
+        parts = [task.best_known_labels, *(part for split in splits for part in (split.images, split.labels))]
         sums = "".join(checksum(part.detach().cpu()) for part in parts)
         return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
 

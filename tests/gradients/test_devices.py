@@ -61,7 +61,7 @@ def _take_steps(training, source, device):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     if hasattr(method, "weight_net"):
         method.optimizer = torch.optim.Adam(method.weight_net.parameters())
-    sources, recorder = Sources(task, model, training.experiment), EpochRecorder(task.clean_labels, 10)
+    sources, recorder = Sources(task, model, training.experiment), EpochRecorder(task.true_labels, 10)
     for _ in range(2):
         step = sources.step(source, 0, optimizer)
         gradient = take_step(step, phase.method, optimizer)
