@@ -240,5 +240,6 @@ def test_checkpoints_on_the_command_line_go_on_where_they_were(tmp_path, capsys)
     assert f"going on from {newest.with_suffix('.previous.safetensors')}" in capsys.readouterr().err
     first, second = (read(tmp_path / f"{name}.json")[0] for name in ("whole", "again"))
     assert {**first, "seconds": 0, "date": 0} == {**second, "seconds": 0, "date": 0}
-    assert main([*arguments, "--seeds", "2", "--seeds-at-once", "2"]) == 2
-    assert "leave out --seeds-at-once" in capsys.readouterr().err
+    assert main([*arguments, "--seeds", "2", "--seeds-at-once", "2", "--json", str(tmp_path / "two.json")]) == 0
+    assert read(tmp_path / "two.json")[0]["seconds"] == second["seconds"]  # not run again
+    assert len(list((tmp_path / "kept").glob("*[0-9a-f].safetensors"))) == 2
