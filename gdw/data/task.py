@@ -25,7 +25,7 @@ from gdw.data.dataset import PARTS, Dataset
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_around_confirmed, split_indices, thinned
-from gdw.errors import require_between, unknown, whole_number
+from gdw.errors import number, unknown, whole_number
 
 INSTANCE_NOISE = "instance-dependent"
 
@@ -253,7 +253,7 @@ def _check_noise(dataset: Dataset, noise: str | Matrix, rate: float, seed: int) 
     elif noise.startswith(human_labels.PREFIX):
         return human_labels.human_labels(noise, dataset)
     elif noise == INSTANCE_NOISE:
-        require_between("rate", rate, 0, 1)
+        number("rate", rate, 0, 1)
     elif noise not in NOISES:
         raise unknown("noise", noise, (*NOISES, INSTANCE_NOISE, human_labels.PREFIX + "PATH"))
     else:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 import attrs
 
 from gdw.data.datasets import check_dataset_name
-from gdw.errors import number, truth, unknown, whole_number
+from gdw.errors import Flag, number, unknown, whole_number
 from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
 from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of
@@ -222,7 +222,7 @@ def _like(name: str, value: object, default: object) -> object:
     if default is None and value is None:
         return None
     if isinstance(default, bool):
-        return truth(name, value)
+        return Flag().check(name, value)
     if isinstance(default, int):
         return whole_number(name, value)
     if isinstance(default, float) or default is None:

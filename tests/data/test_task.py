@@ -180,7 +180,7 @@ def test_shapes_and_devices():
         ({"imbalance": 0.0}, r"imbalance must lie in \(0, 1\], got 0"),
         ({"imbalance_kind": "stepp"}, "unknown imbalance kind 'stepp'; did you mean 'step'"),
         ({"imbalance": 0.01}, "imbalance 0.01 leaves class 2 without an image"),
-        ({"noise": torch.ones(3, 3)}, "row 0 sums to 3"),
+        ({"noise": torch.ones(3, 3)}, "got the sum 3 in row 0"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, message):
