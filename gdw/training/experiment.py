@@ -211,10 +211,7 @@ def _checked_settings(method: str, settings: Mapping) -> dict:
         if name not in known:
             raise unknown(f"setting of {method}", name, known)
         found[name] = _like(f"{method}'s {name}", value, known[name])
-    try:
-        method_class(method).check_settings(found)
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    method_class(method).check_settings(found)
     return found
 
 
