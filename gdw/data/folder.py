@@ -211,19 +211,19 @@ def _by_table(folder: Path, table: Path, column: str | None) -> Listing:
     scan = _Scan(folder)
     files = scan.pictures(folder)
     paths = [_relative(file, folder) for file in files]
-    row_of = dict(zip(files, match(rows, paths), strict=True))
-    without = [path for path, row in zip(paths, row_of.values(), strict=True) if row is None]
-    files = [file for file in files if row_of[file] is not None]
-    words = [rows.columns[column][row_of[file]] for file in files]
-    if "" in words:
-        raise ValueError(f"{table}: {_relative(files[words.index('')], folder)} has no label in column {column}")
-    names = tuple(sorted(set(words), key=natural_key))
+    row_of = match(rows, paths)
+    without = [path for place, path in enumerate(paths) if place not in row_of]
+    words = {place: rows.columns[column][row] for place, row in row_of.items()}
+    if empty := [paths[place] for place, word in words.items() if not word]:
+        raise ValueError(f"{table}: {empty[0]} has no label in column {column}")
+    names = tuple(sorted(set(words.values()), key=natural_key))
     if len(names) < 2:
         raise ValueError(f"{table}: column {column} needs at least 2 classes, got {', '.join(names) or 'none'}")
     notes = scan.notes()
     if without:
         notes += (f"passed over {len(without)} as not in {table.name} (first: {without[0]})",)
-    return Listing(folder, names, {"train": (files, [names.index(word) for word in words])}, notes, table, column)
+    found = [files[place] for place in words], [names.index(word) for word in words.values()]
+    return Listing(folder, names, {"train": found}, notes, table, column)
 
 
 def natural_key(name: str) -> tuple[str, str]:

@@ -31,7 +31,7 @@ class Pixels:
     flip: bool = False
     views: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.scale > 0 or not all(std > 0 for std in self.std):
             raise ValueError(f"scale and std must be positive, got scale {self.scale:g} and std {self.std}")
         if self.pad < 0:
