@@ -45,7 +45,7 @@ def digest(content: bytes | memoryview) -> bytes:
 def checksum(tensor: Tensor) -> str:
     """A hash of shape, type and values: safetensors itself has none."""
     total = hashlib.blake2b(f"{tuple(tensor.shape)} {tensor.dtype}".encode(), digest_size=KEY_BYTES)
-    total.update(tensor.contiguous().numpy())
+    total.update(tensor.contiguous().numpy().data)
     return total.hexdigest()
 
 

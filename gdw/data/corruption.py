@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -177,7 +177,7 @@ def instance_rates(count: int, rate: float, generator: torch.Generator) -> Float
     normal = torch.distributions.Normal(torch.tensor(rate, dtype=torch.float64), SPREAD)
     low, high = normal.cdf(torch.tensor([0.0, 1.0], dtype=torch.float64))
     draws = torch.rand(count, generator=generator, dtype=torch.float64)
-    return normal.icdf(low + (high - low) * draws).clamp(0, 1)
+    return cast(Tensor, normal.icdf(low + (high - low) * draws)).clamp(0, 1)
 
 
 def instance_dependent_labels(
@@ -234,11 +234,11 @@ def counted_matrix(
 
 def wrong_label_rate(true_labels: Int[Tensor, "images"], labels: Int[Tensor, "images"]) -> float:
     """Share of labels that differ from the true ones, in [0, 1]; 0 for an empty set."""
-    return float((true_labels != labels).double().mean()) if len(labels) else 0.0
+    return (true_labels != labels).double().mean().item() if len(labels) else 0.0
 
 
 def _exponential_share(place: int, classes: int, imbalance: float) -> float:
-    return imbalance ** (place / (classes - 1))
+    return float(imbalance ** (place / (classes - 1)))
 
 
 def _step_share(place: int, classes: int, imbalance: float) -> float:

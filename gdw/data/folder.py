@@ -14,7 +14,7 @@ from torch import Tensor
 from gdw.cache import content_of_files
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.label_table import SPLITS, chosen_column, match, read_table
-from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, size_of
+from gdw.data.pictures import COMMON_SIZE, can_open, decode, longer_side, sample
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (
@@ -250,7 +250,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
 def _reduced(files: list[Path], images: UInt8[Tensor, "images 3 height width"]) -> tuple[str, ...]:
     """A note if pictures of several sizes were reduced without a request for it."""
     height, width = images.shape[2:]
-    largest = max(max(size_of(file)) for file in sample(files))
+    largest = max(map(longer_side, sample(files)))
     if (height, width) != (COMMON_SIZE, COMMON_SIZE) or largest <= COMMON_SIZE:
         return ()
     return (f"pictures of several sizes, up to {largest} pixels, are read at {height} x {width}: image_size=... keeps "
@@ -305,7 +305,7 @@ class _Scan:
     def pictures(self, folder: Path) -> list[Path]:
         """Pictures at any depth. Folders that links lead to come last: then a loop of links ends where it began."""
         found: list[Path] = []
-        waiting, links = deque([folder]), deque()
+        waiting, links = deque([folder]), deque[Path]()
         while waiting or links:
             here = (waiting or links).popleft()
             place = os.path.realpath(here)
@@ -325,7 +325,7 @@ class _Scan:
                     found.append(child)
         return sorted(found, key=lambda file: file.relative_to(folder).parts)
 
-    def is_picture(self, file: Path, entry: os.DirEntry) -> bool:
+    def is_picture(self, file: Path, entry: "os.DirEntry[str]") -> bool:
         """Whether to read it; if not, the reason is counted."""
         reason = None
         if not entry.is_file():
