@@ -51,14 +51,14 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class Number:
-    """A finite number from ``low`` to ``high``, as a float; numpy's numbers are fine, True and "1" are none.
+    """A finite number from ``low`` to ``high``, as a float; numpy's numbers are fine, True and "1" are refused.
 
     Args:
         low, high: the range; both belong to it.
         above_low: ``low`` itself does not.
         below_high: ``high`` itself does not.
         or_none: None is accepted.
-        whole: a whole number, as an int; 2.0 is none.
+        whole: a whole number, as an int; 2.0 is refused.
     """
 
     low: float = -math.inf

@@ -58,7 +58,7 @@ def stronger(one: str, other: str) -> str:
 
 
 def as_confirmed(given: Mapping[int, int]) -> Confirmed:
-    """The same labels; of a plain mapping nobody knows how its pictures were chosen."""
+    """The same labels; a plain mapping does not say how its pictures were chosen."""
     return given if isinstance(given, Confirmed) else Confirmed(dict(given))
 
 

@@ -225,7 +225,7 @@ def counted_matrix(
 ) -> Float[Tensor, "classes classes"]:
     """Share of each observed label among the images of each true class; the identity's row for an empty class.
 
-    For noise that no single matrix describes: what the labels came to.
+    For noise that no single matrix describes.
     """
     counts = torch.bincount(labels * classes + observed, minlength=classes**2).view(classes, classes).double()
     total = counts.sum(1, keepdim=True)

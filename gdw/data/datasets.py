@@ -128,7 +128,7 @@ def folder_of(dataset: str, root: Path | None = None) -> Path:
 
 
 def _cifar10_folder(root: Path | None, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
-    """CIFAR-10's pictures as an image folder: whatever was done to them on the way, they are not called CIFAR-10."""
+    """CIFAR-10's pictures as an image folder. They may have been changed (to JPEG, say): the name says so."""
     folder = folder_of("cifar10-folder", root)
     if not (folder.is_dir() and "train" in split_folders(folder)):
         raise FileNotFoundError(f"no train/<class>/... in {folder}: let GDW_DATA name the folder that holds it")

@@ -14,7 +14,7 @@ from torch import Tensor
 from gdw.cache import content_of_files
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.label_table import SPLITS, chosen_column, match, read_table
-from gdw.data.pictures import COMMON_SIZE, can_open, decode, longer_side, sample
+from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (
@@ -250,7 +250,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
 def _reduced(files: list[Path], images: UInt8[Tensor, "images 3 height width"]) -> tuple[str, ...]:
     """A note if pictures of several sizes were reduced without a request for it."""
     height, width = images.shape[2:]
-    largest = max(map(longer_side, sample(files)))
+    largest = max(map(max, sizes_of(sample(files))), default=0)
     if (height, width) != (COMMON_SIZE, COMMON_SIZE) or largest <= COMMON_SIZE:
         return ()
     return (f"pictures of several sizes, up to {largest} pixels, are read at {height} x {width}: image_size=... keeps "

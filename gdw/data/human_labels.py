@@ -299,7 +299,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
     **{(core, "scalar"): _scalar for core in CORES},
 }
 # The same for torch's own reader of such files; ``_arrays_in`` makes arrays of what it gives.
-TORCH_SAFE: list[Any] = [(value, f"{module}.{name}") for (module, name), value in ALLOWED.items() if module[:5] == "numpy"]
+TORCH_SAFE: list[Any] = [(kind, ".".join(name)) for name, kind in ALLOWED.items() if name[0].startswith("numpy")]
 
 
 class _PlainUnpickler(pickle.Unpickler):  # noqa: S301 - it looks up no name that is not in ALLOWED

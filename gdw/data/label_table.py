@@ -46,7 +46,7 @@ def is_table(path: Path) -> bool:
 
 
 def require_file(path: Path) -> None:
-    """Refuse what cannot hold labels, by its kind or its first bytes.
+    """Refuse a file that cannot hold labels, by its kind or its first bytes.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -194,7 +194,7 @@ def _common_split(paths: Sequence[str]) -> str | None:
 
 
 def _spellings(written: str, prefix: str | None) -> list[str]:
-    """The forms that this path may have in a data set, the likeliest first."""
+    """The ways in which a data set may write this path, the most likely first."""
     parts = [part for part in _plain(written.strip()).replace("\\", "/").split("/") if part not in ("", ".")]
     bare = parts[1:] if len(parts) > 1 and parts[0].lower() in SPLITS["train"] else parts
     ways = [parts, bare] + ([[prefix, *parts], [prefix, *bare]] if prefix else [])

@@ -7,9 +7,10 @@ import hashlib
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO"
 FEWEST_SHADES = 1 / 256  # of its type's range: a picture that uses less comes out black
 BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF tags
 SIGNED = 2  # value of SAMPLE_FORMAT
+ORIENTATION, SIDEWAYS = 274, (5, 6, 7, 8)  # EXIF's tag, and its values where height and width change places
 COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
 PEEK = 100  # pictures looked at to learn whether they are all of one size
 CHUNK = 256  # pictures a thread decodes at a time
@@ -87,13 +89,13 @@ def _kept(paths: Sequence[Path], rule: str, decoded: Callable[[], Pictures]) -> 
     stamp = hashlib.sha256(f"{LAYOUT} {rule}".encode() + b"".join(of_file for of_file, _ in stamps)).hexdigest()
     base = os.path.commonpath([path.parent.absolute() for path in paths])
     name = digest(os.fsencode(f"{base} {rule}")).hex()
-    cache = Cache(folder / "pictures", "decoded pictures", "stamp")
-    found = cache.load(name, "pictures", made_from=stamp)
+    store = Cache(folder / "pictures", "decoded pictures", "stamp")
+    found = store.load(name, "pictures", made_from=stamp)
     if found is not None:
         return found[1]["pictures"]
     images = decoded()
     if images.numel() <= LARGE and all(settled for _, settled in stamps):
-        cache.save(name, stamp, pictures=images)
+        store.save(name, stamp, pictures=images)
     return images
 
 
@@ -118,13 +120,10 @@ def sample(paths: list[Path]) -> list[Path]:
 
 def _one_size(paths: list[Path], largest: int | None) -> tuple[int, int] | None:
     """Height and width that a sample of the pictures shares; None where they differ, or one is above ``largest``."""
-    sizes = set()
-    if largest is not None and any(longer_side(path) > largest for path in sample(paths)):
-        return None  # without reading a large picture
-    for path in sample(paths):
-        with suppress(BrokenPictureError):  # named later, with all the others
-            sizes.add(read_picture(path).shape[:2])
-    return sizes.pop() if len(sizes) == 1 else None
+    sizes = set(sizes_of(sample(paths)))
+    if len(sizes) != 1 or (largest is not None and max(max(size) for size in sizes) > largest):
+        return None
+    return sizes.pop()
 
 
 def _decode_all(paths: list[Path], size: tuple[int, int], resize: bool) -> Pictures:
@@ -190,13 +189,13 @@ def can_open(path: Path) -> bool:
         return False
 
 
-def longer_side(path: Path) -> int:
-    """Of a picture in pixels, from the file's first bytes; 0 for a broken picture, which reading it names."""
-    try:
-        with _opened(path) as picture:
-            return max(picture.size)
-    except Exception:  # junk may raise anything
-        return 0
+def sizes_of(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
+    """Height and width of each picture when it is upright, from the file's first bytes; broken ones are left out."""
+    for path in paths:
+        with suppress(Exception), _opened(path) as picture:  # junk may raise anything; reading it names it
+            width, height = picture.size
+            turned = picture.getexif().get(ORIENTATION, 1) in SIDEWAYS
+            yield (width, height) if turned else (height, width)
 
 
 def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width 3"]:
@@ -275,6 +274,7 @@ def _brightest(picture: "Picture") -> int:
     return (1 << (bits - 1 if signed else bits)) - 1
 
 
+@cache
 def _formats() -> list[str]:
     """Those of ``FORMATS`` that this Pillow, with its plug-ins, knows."""
     from PIL import Image

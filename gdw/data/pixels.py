@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pixels:
-    """What is done to stored images before a network sees them, on whatever device they lie.
+    """What is done to stored images before a network sees them, on any device.
 
     The default leaves them as they are, which suits points.
 

@@ -53,7 +53,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a method is given, and what only the one who judges it may see.
+    """What a method is trained on, and what only its evaluation may see.
 
     Attributes:
         train: images with their observed labels, which may be wrong.
@@ -64,8 +64,8 @@ class Task:
         test: clean; scores are measured on it and nothing is chosen on it.
         class_names: one for each label.
         pixels: normalisation and augmentation.
-        matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it, or, for
-            noise that no matrix describes, came to it. NaN where ``true_labels`` is None.
+        matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it. For
+            noise that no matrix describes it is counted afterwards. NaN if ``true_labels`` is None.
         source_indices: for each split, which image of the data set each of its images is: its training images
             first, then its own test images, then its own validation images, where it has them.
         resident: whether the images to train and test on lie on the device, with their labels; otherwise in the
@@ -97,7 +97,7 @@ class Task:
 
     @property
     def wrong_label_rate(self) -> float:
-        """Share of training labels that are wrong, in [0, 1]: counted, not expected. NaN where nobody knows."""
+        """Share of training labels that are wrong, in [0, 1]: counted, not expected. NaN if nobody knows."""
         if self.true_labels is None:
             return float("nan")
         return _wrong_label_rate(self.true_labels, self.train.labels)
@@ -223,7 +223,7 @@ def _as_labelled(
 
 
 def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None, matrix: Matrix) -> Task:
-    """The task of these splits; without observed labels those of the data set are observed, and nobody knows others."""
+    """The task of these splits; None for labels that may be wrong as they are, and nobody knows the true ones."""
     splits = {name: _split(dataset, index) for name, index in indices.items()}
     train = splits["train"]
     return Task(
@@ -243,7 +243,7 @@ def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None,
 def _noise(
     dataset: Dataset, noise: Any, rate: float, seed: int
 ) -> Callable[[Int[Tensor, "train"]], tuple[Int[Tensor, "train"], Matrix]]:
-    """What gives training images their observed labels, and the matrix these were drawn from or came to.
+    """A function from training images to their observed labels and the noise matrix, which is given or counted.
 
     A wrong noise is refused, and labels that people gave are read, before any work.
     """
