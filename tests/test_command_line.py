@@ -22,7 +22,7 @@ def test_a_run_prints_a_table_and_writes_a_record_for_each(tmp_path, capsys):
     assert gdw.Experiment.from_code(records[3]["code"]).config() == records[3]["config"]
     again = gdw.run(gdw.Experiment.from_code(records[1]["code"]))
     assert again.accuracy == records[1]["accuracy"]
-    assert "gdw - it" in out
+    assert "gdw minus this" in out
     assert "worst class" in out
 
 

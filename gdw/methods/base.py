@@ -98,8 +98,8 @@ class Method(nn.Module):
         generator: source of all its randomness.
 
     Raises:
-        TypeError: a setting of the wrong type, or an argument that the method does not have.
-        ValueError: a setting out of range.
+        TypeError: an argument that the method does not have.
+        ValueError: a setting of the wrong type or out of range.
     """
 
     name: ClassVar[str] = ""  #: as on the command line
@@ -163,8 +163,7 @@ class Method(nn.Module):
         """Refuse settings that the method cannot be built with, without building it.
 
         Raises:
-            TypeError: a value of the wrong type.
-            ValueError: an unknown setting, with the nearest known one; a value out of range.
+            ValueError: an unknown setting, with the nearest known one; a value of the wrong type or out of range.
         """
         known = cls.settings()
         for name, value in settings.items():

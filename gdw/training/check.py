@@ -43,7 +43,7 @@ def check(method: type[Method], settings: Mapping[str, object] | None = None) ->
         settings: its own settings, if they differ from the defaults.
 
     Raises:
-        TypeError: not a method, or a setting of the wrong type.
+        TypeError: not a method.
         ValueError: says which declaration is wrong, and what to change.
     """
     if not (isinstance(method, type) and issubclass(method, Method)):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 import attrs
 
 from gdw.data.datasets import check_dataset_name
-from gdw.errors import number, truth, unknown, whole_number
+from gdw.errors import Flag, number, unknown, whole_number
 from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
 from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of
@@ -211,10 +211,7 @@ def _checked_settings(method: str, settings: Mapping) -> dict:
         if name not in known:
             raise unknown(f"setting of {method}", name, known)
         found[name] = _like(f"{method}'s {name}", value, known[name])
-    try:
-        method_class(method).check_settings(found)
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    method_class(method).check_settings(found)
     return found
 
 
@@ -222,7 +219,7 @@ def _like(name: str, value: object, default: object) -> object:
     if default is None and value is None:
         return None
     if isinstance(default, bool):
-        return truth(name, value)
+        return Flag().check(name, value)
     if isinstance(default, int):
         return whole_number(name, value)
     if isinstance(default, float) or default is None:

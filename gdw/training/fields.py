@@ -16,7 +16,7 @@ from gdw.data.corruption import IMBALANCES, NOISES, checked_matrix, named_matrix
 from gdw.data.datasets import DATASETS, check_dataset_name
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.task import INSTANCE_NOISE, check_as_labelled
-from gdw.errors import number, one_of, truth, unknown, whole_number
+from gdw.errors import Flag, Number, number, one_of, unknown
 from gdw.frozen import FrozenDict
 from gdw.gradients.step import DERIVATIVES, NEED_THE_GRAPH, check_derivative
 from gdw.networks.classifiers import MODELS
@@ -45,12 +45,12 @@ def setting(check: Check, help: str, default: Any = attrs.NOTHING, *, later: boo
     return attrs.field(default=default, converter=converter, metadata={"help": help, "later": later})
 
 
-def _in(low: float, high: float = float("inf"), *, open_low: bool = False) -> Check:
-    return lambda name, value: number(name, value, low, high, open_low=open_low)
+def _in(low: float, high: float = float("inf"), *, above_low: bool = False, below_high: bool = False) -> Check:
+    return Number(low, high, above_low, below_high).check
 
 
-def _whole(low: int | None = None, high: int | None = None) -> Check:
-    return lambda name, value: whole_number(name, value, low, high)
+def _whole(low: int, high: float = float("inf")) -> Check:
+    return Number(low, high, whole=True).check
 
 
 def _name_in(known: Mapping | tuple) -> Check:
@@ -59,13 +59,6 @@ def _name_in(known: Mapping | tuple) -> Check:
 
 def _or_none(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
-
-
-def _momentum(name: str, value: object) -> float:
-    value = number(name, value, 0)
-    if value >= 1:
-        raise ValueError(f"{name} must be below 1, got {value:g}")
-    return value
 
 
 def _text(what: str) -> Check:
@@ -129,7 +122,7 @@ class Data:
         "uniform",
     )  # fmt: skip
     rate: float = setting(_in(0, 1), "the noise's parameter in [0, 1]", 0.0)
-    imbalance: float = setting(_in(0, 1, open_low=True), "smallest class / largest, in (0, 1]", 1.0)
+    imbalance: float = setting(_in(0, 1, above_low=True), "smallest class / largest, in (0, 1]", 1.0)
     imbalance_kind: str = setting(_name_in(IMBALANCES), ", ".join(IMBALANCES), "exponential")
     meta_per_class: int = setting(_whole(1), "clean images of each class")
     validation_per_class: int = setting(_whole(0), "clean images of each class, held out to choose settings on", 0)
@@ -150,7 +143,7 @@ class Data:
         _or_none(_whole(1, LARGEST_PICTURE)), "height and width at which that network sees the pictures", None,
         later=True,
     )  # fmt: skip
-    mirrored: bool = setting(truth, "with features: those of the mirrored pictures too", False, later=True)
+    mirrored: bool = setting(Flag().check, "with features: those of the mirrored pictures too", False, later=True)
     confirmed: str | None = setting(
         _or_none(_path),
         "a table path,label[,chosen] of pictures you have checked; all other labels may be wrong as they are", None,
@@ -175,14 +168,14 @@ class Recipe:
     epochs: int = setting(_whole(1), "passes over the training set")
     batch_size: int = setting(_whole(1), "training images in a step")
     lr: float = setting(_in(0), "learning rate at the start of the cosine")
-    momentum: float = setting(_momentum, "of SGD, in [0, 1)")
+    momentum: float = setting(_in(0, 1, below_high=True), "of SGD, in [0, 1)")
     weight_decay: float = setting(_in(0), "of SGD")
     max_prob: float | None = setting(
-        _or_none(_in(0, 1, open_low=True)),
+        _or_none(_in(0, 1, above_low=True)),
         "the reference code's clamp on probabilities, such as 0.999 (docs/quirks.md)", None,
     )  # fmt: skip
-    augment: bool = setting(truth, "pictures are neither shifted nor mirrored", True, later=True)
-    flip: bool = setting(truth, "pictures are not mirrored: left and right differ", True, later=True)
+    augment: bool = setting(Flag().check, "pictures are neither shifted nor mirrored", True, later=True)
+    flip: bool = setting(Flag().check, "pictures are not mirrored: left and right differ", True, later=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -204,10 +197,10 @@ class Engine:
     derivative: str = setting(
         _name_in(DERIVATIVES), f"how the meta gradient is taken: {', '.join(DERIVATIVES)}; auto is exact", "auto"
     )
-    save_memory: bool = setting(truth, "half the memory of a GDW step", False, later=True)
-    channels_last: bool = setting(truth, "memory layout of convolutional networks", False, later=True)
-    capture: bool = setting(truth, "record one step and replay it: the same numbers, sooner", False, later=True)
-    compile: bool = setting(truth, "the network through torch.compile", False, later=True)
+    save_memory: bool = setting(Flag().check, "half the memory of a GDW step", False, later=True)
+    channels_last: bool = setting(Flag().check, "memory layout of convolutional networks", False, later=True)
+    capture: bool = setting(Flag().check, "record one step and replay it: the same numbers, sooner", False, later=True)
+    compile: bool = setting(Flag().check, "the network through torch.compile", False, later=True)
 
     def __attrs_post_init__(self) -> None:
         check_derivative(self.derivative, self.save_memory)

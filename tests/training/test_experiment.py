@@ -114,7 +114,7 @@ def test_bad_fields_are_refused_at_once(fields, message):
         ({"noise": ((0.5, 0.5), (0.1, 0.1))}, "matrix|rows"),
         ({"meta_per_class": 500}, "class 0 has only"),
         ({"batch_size": 5000}, "batch_size must not exceed"),
-        ({"settings": {"step_size": -1}}, "step_size must lie in"),
+        ({"settings": {"step_size": -1}}, "step_size must be at least 0"),
     ],
 )
 def test_bad_input_is_refused_before_training(fields, message):

@@ -136,10 +136,10 @@ def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> PerPicture:
     return np.where(seen.any(0), total / np.maximum(seen.sum(0), 1), total.sum() / max(seen.sum(), 1))
 
 
-@torch.no_grad()
 def _log_probs(training: Training, images: Float[Tensor, "asked *shape"]) -> LogProbs:
     like, pixels = next(training.model.parameters()), training.task.pixels
-    with evaluation_mode(training.model) as model:
+    with torch.no_grad(), evaluation_mode(training.model) as model:
         inputs = (pixels.normalise(batch.to(like.device), like.dtype) for batch in images.split(BATCH))
         logits = torch.cat([logits_of(model(batch), model) for batch in inputs])
-    return logits.double().log_softmax(1).cpu().numpy()
+    found: LogProbs = logits.double().log_softmax(1).cpu().numpy()
+    return found
