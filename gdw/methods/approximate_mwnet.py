@@ -55,7 +55,7 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
 
     def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
         problem = step.problem
-        direction = problem.direction(weights)
+        direction = problem.uphill(*problem.virtual_step(problem.step_back(weights)))
         length = _norm(direction).clamp_min(torch.finfo(weights.dtype).tiny)
         reach = self.distance * _norm(problem.here) / length
         ahead, behind = (self._losses(step, direction, sign * reach) for sign in (1, -1))

@@ -14,7 +14,7 @@ from gdw.data.datasets import check_dataset_name
 from gdw.errors import Flag, number, unknown, whole_number
 from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
-from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of
+from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of, without_derivative
 from gdw.training.identity import content_of, places_of, without_places
 from gdw.training.presets import Preset, preset_for
 
@@ -57,6 +57,7 @@ class Experiment:
     given: FrozenDict  # what the user said, of the fields that a preset could say too
 
     def __init__(self, *, method: str = "gdw", settings: Mapping | None = None, seed: int = 0, **given: Any):
+        given = without_derivative(given)
         for name in given:
             if name not in FIELDS:
                 raise unknown("field of an experiment", name, NAMES)
@@ -178,14 +179,15 @@ class Experiment:
             values = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="surrogateescape"))
         except ValueError:
             raise ValueError(f"not a run code: {code!r} (one looks like {cls()._code()!r})") from None
-        strange = {name.split(".")[0] for name in values} - set(NAMES)
+        strange = {name.split(".")[0] for name in values} - {*NAMES, "derivative"}
         if strange:
             raise ValueError(f"run code {code!r} has unknown fields: {', '.join(sorted(strange))}")
         parsed = {name: parse_field(name, value) for name, value in values.items()}
         settings = {k.removeprefix("settings."): v for k, v in parsed.items() if k.startswith("settings.")}
         given = {name: value for name, value in parsed.items() if not name.startswith("settings")}
         experiment = cls(settings=settings, **given)
-        if digest not in (experiment._digest(), experiment._digest(attrs.asdict(experiment.engine))):
+        engine = attrs.asdict(experiment.engine) | {k: v for k, v in given.items() if k == "derivative"}
+        if digest not in (experiment._digest(), experiment._digest(engine)):
             raise ValueError(
                 f"run code {code!r} was changed by hand or made under other defaults: "
                 f"with today's it would be {experiment._code()!r}"
@@ -235,7 +237,7 @@ def parse_field(name: str, text: str) -> object:
     Raises:
         ValueError: neither a name nor JSON.
     """
-    is_text = name == "method" or (name in FIELDS and kind_of(FIELDS[name]) is str)
+    is_text = name in ("method", "derivative") or (name in FIELDS and kind_of(FIELDS[name]) is str)
     if is_text and not (name == "noise" and text.startswith(("[", "{"))):
         return text
     try:

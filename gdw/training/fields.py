@@ -18,14 +18,12 @@ from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.task import INSTANCE_NOISE, check_as_labelled
 from gdw.errors import Flag, Number, number, one_of, unknown
 from gdw.frozen import FrozenDict
-from gdw.gradients.step import DERIVATIVES, NEED_THE_GRAPH, check_derivative
 from gdw.networks.classifiers import MODELS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DEVICE = re.compile(r"(auto|cpu|cuda(:\d+)?|mps(:0)?)")
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # of parameters
 EXACT_PRECISIONS = ("float32", "float64")
-EXACT_DERIVATIVES = ("auto", "forward", "reuse", "double-backward")
 LARGEST_PICTURE = 4096  # pixels, height and width
 MOST_THREADS = 256  # far more than help; torch ends the process when asked for 100,000
 CONTENT = re.compile(r"[0-9a-f]{16}")
@@ -182,11 +180,10 @@ class Recipe:
 class Engine:
     """How a run is computed. It decides how long that takes and how much memory it needs, not what comes out.
 
-    Two values are not exact and therefore part of the experiment: the precision ``"bfloat16"``, and a derivative that
-    is an approximation (:attr:`inexact`).
+    One value is not exact and therefore part of the experiment: the precision ``"bfloat16"`` (:attr:`inexact`).
 
     Raises:
-        ValueError: an unknown name, a wrong type, or two options that exclude each other.
+        ValueError: an unknown name, or a wrong type.
     """
 
     device: str = setting(_device, f"{', '.join(DEVICES)}: auto takes CUDA if there is a GPU, else the CPU", "auto")
@@ -194,31 +191,43 @@ class Engine:
     precision: str = setting(
         _name_in(PRECISIONS), f"{', '.join(PRECISIONS)}; bfloat16 is for the network's passes alone", "float32"
     )
-    derivative: str = setting(
-        _name_in(DERIVATIVES), f"how the meta gradient is taken: {', '.join(DERIVATIVES)}; auto is exact", "auto"
-    )
     save_memory: bool = setting(Flag().check, "half the memory of a GDW step", False, later=True)
     channels_last: bool = setting(Flag().check, "memory layout of convolutional networks", False, later=True)
     capture: bool = setting(Flag().check, "record one step and replay it: the same numbers, sooner", False, later=True)
-    compile: bool = setting(Flag().check, "the network through torch.compile", False, later=True)
-
-    def __attrs_post_init__(self) -> None:
-        check_derivative(self.derivative, self.save_memory)
-        if self.capture and self.compile:
-            raise ValueError("a compiled network cannot be captured: choose one of capture and compile")
-        if self.compile and self.derivative in NEED_THE_GRAPH:
-            raise ValueError(f"a compiled network does not allow derivative={self.derivative!r}: choose one of the two")
+    compile: bool = setting(Flag().check, "the network through torch.compile; then no step is recorded", False, later=True)
 
     @property
     def inexact(self) -> dict[str, str]:
         """What of it changes a result by more than rounding."""
-        exact = {"precision": EXACT_PRECISIONS, "derivative": EXACT_DERIVATIVES}
-        return {name: getattr(self, name) for name, known in exact.items() if getattr(self, name) not in known}
+        return {} if self.precision in EXACT_PRECISIONS else {"precision": self.precision}
+
+    @property
+    def records_steps(self) -> bool:
+        """Whether steps are recorded where the method allows it: a compiled network is fast without."""
+        return self.capture and not self.compile
 
 
 PARTS = {"data": Data, "recipe": Recipe, "engine": Engine}
 PART_OF: dict[str, str] = {field.name: part for part, kind in PARTS.items() for field in attrs.fields(kind)}
 FIELDS: dict[str, attrs.Attribute] = {field.name: field for kind in PARTS.values() for field in attrs.fields(kind)}
+
+
+EXACT_WAYS = ("auto", "forward", "reuse", "double-backward")
+
+
+def without_derivative(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same fields without ``derivative``, which up to version 0.2 said how the meta gradient is taken.
+
+    Raises:
+        ValueError: it names an approximation.
+    """
+    way = given.get("derivative", "auto")
+    if way not in EXACT_WAYS:
+        raise ValueError(
+            f"derivative={way!r}: the meta gradient is exact now; its approximations are in notebook 07 "
+            "(gdw_notebooks/examples/approximations.py), and version 0.2 makes such a run again"
+        )
+    return {name: value for name, value in given.items() if name != "derivative"}
 
 
 def kind_of(field: attrs.Attribute) -> type:

@@ -191,7 +191,7 @@ class Loop:
         source, method = self.phases[self.phase].source, self.methods[self.phase]
         if self.together:
             return SeedsAtOnce(self.sources, source, self.model, method, optimizer)
-        captured = self.experiment.capture and method.all_steps_identical
+        captured = self.experiment.engine.records_steps and method.all_steps_identical
         return (Captured if captured else OneByOne)(self.sources[0], source, method, optimizer)
 
     def _next_phase(self) -> None:

@@ -18,7 +18,6 @@ from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
 from gdw.training.resume import SECONDS, Checkpoints
 from gdw.training.run import Training, stepwise
 
-EXACT = ("auto", "forward", "reuse")  # derivatives that forward mode gives for all seeds at once
 SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on a GPU, which are busy with one
 
 
@@ -144,14 +143,13 @@ def run_seeds(
 
 
 def supports_many_seeds(experiment: Experiment) -> bool:
-    """Whether method, model, derivative and precision support a seed axis; needs no data."""
+    """Whether method, model and precision support a seed axis; needs no data."""
     if not method_class(experiment.method).supports_many_seeds:
         return False
     with torch.device("meta"):  # shapes only
         model = MODELS[experiment.model]((3, 32, 32), 10)
-    exact = experiment.derivative in EXACT and experiment.precision in SEED_AXIS_PRECISIONS
     plain = not (experiment.save_memory or experiment.capture or experiment.compile)
-    return can_stack(model) and exact and plain
+    return can_stack(model) and plain and experiment.precision in SEED_AXIS_PRECISIONS
 
 
 def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:

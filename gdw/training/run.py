@@ -85,7 +85,7 @@ class Training:
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.best_known_labels, minlength=task.num_classes).tolist()),
-            metadata=how_made(e, device) | {"captured": e.capture and self.method.all_steps_identical},
+            metadata=how_made(e, device) | {"captured": e.engine.records_steps and self.method.all_steps_identical},
         )  # fmt: skip
         self._loop: Loop | None = None
         self._randomness: dict | None = None  # torch's own, of a saved run

@@ -155,7 +155,7 @@ def weight_norm(style):
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_co_teaching_names_the_weight_norm_that_it_can_copy():
-    step = make_step(weight_norm(nn.utils.weight_norm), derivative="double-backward")
+    step = make_step(weight_norm(nn.utils.weight_norm))
     with pytest.raises(ValueError, match=r"Sequential cannot be copied.*parametrizations\.weight_norm"):
         new("co-teaching", forget=0.4).logit_gradient(step)
     model = weight_norm(nn.utils.parametrizations.weight_norm)

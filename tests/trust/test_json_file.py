@@ -226,7 +226,7 @@ def test_a_list_of_records_of_version_0_2_is_read_and_goes_on_as_lines(tmp_path)
 def test_a_record_says_how_it_was_made(tmp_path):
     made = record(history())["made"]
     assert made.keys() >= {"device", "host", "system", "python", "torch", "numpy", "gdw", "engine"}
-    assert made["engine"].keys() >= {"threads", "precision", "derivative"}
+    assert made["engine"].keys() >= {"threads", "precision", "save_memory"}
     if (files_root := gdw.training.metadata.ROOT / ".git").exists():
         assert len(made["commit"].split("-")[0]) == 40, files_root
 
