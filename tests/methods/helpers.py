@@ -51,6 +51,28 @@ def labels_task(labels, classes=CLASSES, images=None, meta=None):
     return SimpleNamespace(num_classes=classes, train=Split(images, labels), meta=meta, pixels=POINTS)
 
 
+COUNTS = [50, 20, 5, 1]
+LABELS = [label for label, count in enumerate(COUNTS) for _ in range(count)]
+MATRIX = torch.tensor([[0.7, 0.3, 0, 0], [0, 0.6, 0.2, 0.2], [0.1, 0.1, 0.8, 0], [0, 0, 0, 1]], dtype=torch.float64)
+
+
+def prepare(method, task=None, model=None, epochs=10):
+    """The method as a run of so many epochs prepares it: the only place in these tests that knows how."""
+    method.stages(task, epochs)
+    method.prepare(task, model)
+    return method
+
+
+def new(kind, **settings):
+    """A method for small steps, in float64; as many instances as ``make_step`` may name."""
+    return kind(CLASSES, 40, torch.Generator().manual_seed(0), **settings).double()
+
+
+def ready(kind, epochs=10, **settings):
+    """``new``, prepared for a run on data with the class sizes COUNTS."""
+    return prepare(new(kind, **settings), labels_task(LABELS), small_model(), epochs)
+
+
 def autograd_of(loss, step):
     """Gradient of ``loss(logits)`` with respect to the logits, by autograd."""
     logits = step.logits.detach().requires_grad_()

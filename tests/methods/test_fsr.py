@@ -9,7 +9,7 @@ import gdw
 from gdw.methods import FSR
 from gdw.methods.fsr import largest_by_class
 from gdw.methods.l2rw import TINY
-from tests.methods.helpers import BATCH, CLASSES, FEATURES, batch, labels_task, make_step, small_model
+from tests.methods.helpers import BATCH, CLASSES, FEATURES, batch, labels_task, make_step, prepare, small_model
 
 TRAIN = 40
 
@@ -21,8 +21,7 @@ def task(seed=3):
 
 def method(own_task=None, **settings):
     made = FSR(CLASSES, TRAIN, **{"per_class": 3, "warm_up": 0, **settings}).double()
-    made.prepare(own_task or task(), small_model())
-    return made
+    return prepare(made, own_task or task(), small_model())
 
 
 def by_double_backward(step, images, labels):
