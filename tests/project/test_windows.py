@@ -20,7 +20,8 @@ def test_imports_commands_and_unit_tests_pass_without_them():
     soft = "ignore:only soft file lock is available"  # filelock's word for a Linux without fcntl; Windows has msvcrt
     tests = ["tests/project/without_unix.py", "tests/comparison/test_tables.py", "tests/training/test_history.py"]
     options = ["-q", "-p", "tests.project.windows", "-p", "no:cacheprovider", "-W", soft]
-    done = subprocess.run([sys.executable, "-m", "pytest", *options, *tests], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pytest", *options, *tests]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "skipped" not in done.stdout
 
