@@ -15,7 +15,6 @@ from gdw_notebooks.__main__ import COMMANDS as COURSE
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 EXTRAS = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
 BROUGHT_BY_THE_JOB = {"pip_audit"}  # by its own `pip install`; not part of the project
 GDW = {"run", "sweep", "methods"}
@@ -82,14 +81,6 @@ def test_only_main_publishes_the_site_and_only_after_it_was_built():
     assert site["publish"]["needs"] == "build"
     (uploaded,) = [step["with"]["path"] for step in site["build"]["steps"] if "upload-pages" in step.get("uses", "")]
     assert uploaded in start.COMMANDS["site"][0]
-
-
-@pytest.mark.parametrize("file", [form for form in FORMS if form.name != "config.yml"], ids=lambda file: file.stem)
-def test_every_form_asks_something(file):
-    form = yaml.safe_load(file.read_text("utf-8"))
-    assert form["name"]
-    assert form["description"]
-    assert any(part["validations"]["required"] for part in form["body"])
 
 
 def test_ci_calls_what_is_fast_first_and_then_the_test_command_of_the_readme():
