@@ -1,6 +1,6 @@
 """MWNet without an exact meta gradient: by finite differences, and by first order. Both are approximations."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -49,7 +49,7 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
     source = "approximation of MWNet; after Zhou et al., FMW-Net, IJMLC 2025, and Liu et al., DARTS, ICLR 2019"
     rules: ClassVar = {"distance": Number(0, above_low=True)}
 
-    def __init__(self, *args, distance: float = 1e-3, **kwargs):
+    def __init__(self, *args: Any, distance: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.distance = distance
 

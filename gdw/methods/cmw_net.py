@@ -1,13 +1,14 @@
 """CMW-Net: as Meta-Weight-Net, but each family of classes of similar size has its own weight curve."""
 
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gdw.data.task import Task
 from gdw.gradients.flows import one_hot
 from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
@@ -45,7 +46,7 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
             classes. With own labels both are B, since the two weights of an instance sum to 1.
         own_labels: share in [0, 1] that the average of the model keeps in each step; 0.997 in the published code for
             wrong labels.
-        class_counts: images of each observed class; by default ``prepare`` counts them.
+        class_counts: images of each observed class; by default those of the task.
         weight_net_lr, weight_net_decay, meta_every: as for ``LearnsWeightNet``.
 
     Source: Shu et al., CMW-Net: Learning a Class-Aware Sample Weighting Mapping for Robust Deep Learning, TPAMI 2023;
@@ -57,7 +58,9 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
     source = "Shu et al., CMW-Net: Learning a Class-Aware Sample Weighting Mapping for Robust Deep Learning, TPAMI 2023"
     rules: ClassVar = {"families": Number(1, whole=True), "divide_by_weights": Flag(), "own_labels": Number(0, 1)}
 
-    def __init__(self, *args, families: int = 3, divide_by_weights: bool = False, own_labels: float = 0.0, **kwargs):
+    def __init__(
+        self, *args: Any, families: int = 3, divide_by_weights: bool = False, own_labels: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         build = partial(FamilyWeightNet, int(families))
         self.families, self.divide_by_weights, self.own_labels = families, divide_by_weights, own_labels
@@ -67,8 +70,8 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
         self.register_buffer("family", torch.zeros(self.num_classes, dtype=torch.long))
         self.use_given_counts()
 
-    def prepare(self, task, model: nn.Module) -> None:
-        super().prepare(task, model)
+    def begin(self, task: Task | None, epochs: int, model: nn.Module) -> None:
+        super().begin(task, epochs, model)
         self.average = {}
 
     def use_counts(self, counts: Int[Tensor, "classes"]) -> None:
@@ -79,7 +82,7 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
         return self.weight_net(step.losses, self.family[step.labels])
 
     def logit_gradient(self, step: Step) -> Matrix:
-        self.require_prepared(step)
+        self.require_ready(step)
         if self.own_labels:
             return self.with_own_labels(step)
         if self.is_meta_step():
@@ -117,15 +120,6 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
         """``family_curves`` ``[families, 33]``: V at the losses 0, 0.25, ..., 8 nats."""
         losses = CURVE_LOSSES.to(next(self.weight_net.parameters()))
         return {"family_curves": self.weight_net.of_all_families(losses).T}
-
-    def get_extra_state(self) -> dict:
-        counted = UsesClassCounts.get_extra_state(self)
-        return {**LearnsWeightNet.get_extra_state(self), **counted, "average": self.average}
-
-    def set_extra_state(self, state: dict) -> None:
-        LearnsWeightNet.set_extra_state(self, state)
-        UsesClassCounts.set_extra_state(self, state)
-        self.average = {name: value.clone() for name, value in state.get("average", {}).items()}
 
 
 def class_families(counts: Int[Tensor, "classes"], families: int) -> Int[Tensor, "classes"]:

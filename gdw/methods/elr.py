@@ -1,6 +1,6 @@
 """ELR: what the model predicted for an instance early in training holds it back from its wrong label later."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -45,7 +45,7 @@ class ELR(KeepsInstances):
     rules: ClassVar = {"strength": Number(0), "momentum": Number(0, 1)}
     kept = ("targets",)
 
-    def __init__(self, *args, strength: float = 3.0, momentum: float = 0.7, **kwargs):
+    def __init__(self, *args: Any, strength: float = 3.0, momentum: float = 0.7, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.num_classes = count_classes(self.name, self.num_classes)
         self.strength, self.momentum = strength, momentum

@@ -1,17 +1,18 @@
 """FSR: a clean set made of the training set's own instances, those whose loss a virtual step lowers most."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from gdw.data.task import Task
 from gdw.gradients.meta import Problem, forward
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Stage, register
+from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.l2rw import TINY
 from gdw.methods.preparing import count_classes
@@ -46,8 +47,8 @@ class FSR(KeepsInstances):
         total: the sum of a batch's weights, as in L2RW; 1 in the published code.
 
     Raises:
-        ValueError: ``num_classes`` or ``num_instances`` was not given; ``prepare`` was not called, also after loading
-            a state; the Step's indices are missing or wrong.
+        ValueError: ``num_classes`` or ``num_instances`` was not given; ``before`` of its phase was not called, also
+            before a state is loaded; the Step's indices are missing or wrong.
 
     Source: Zhang and Pfister, Learning Fast Sample Re-weighting Without Reward Data, ICCV 2021, and its published code.
     """
@@ -61,37 +62,41 @@ class FSR(KeepsInstances):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         per_class: int = 20,
         warm_up: int = 1,
         momentum: float = 0.0,
         total: float = 1.0,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.num_classes = count_classes(self.name, self.num_classes)
         self.per_class, self.warm_up, self.momentum, self.total = per_class, warm_up, momentum, total
-        self.task = None
-        self.dictionary: Dictionary | None = None
+        self.task: Task | None = None
+        self.dictionary: tuple[Tensor, Tensor] | None = None  # images as the model takes them, and observed labels
+        self.dictionary_epoch = -1  # that it is for
         self.register_buffer("margins", torch.zeros(self.num_instances))
 
-    def stages(self, task, epochs: int) -> Sequence[Stage]:
+    def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
         if epochs <= self.warm_up:
             raise ValueError(
                 f"{self.name} has equal weights in the first {self.warm_up} epochs (warm_up): "
                 f"epochs must be above that, got {epochs}"
             )
-        return super().stages(task, epochs)
+        return [Phase(self, epochs=epochs, before=partial(self.begin, task))]
 
-    def prepare(self, task, model: nn.Module) -> None:
+    def begin(self, task: Task, model: nn.Module) -> None:
+        """The first dictionary, from the task that gives all later ones too."""
         self.task = task
-        self.dictionary = self.choose(0, next(model.parameters()))
+        self.choose(0, next(model.parameters()))
 
     def logit_gradient(self, step: Step) -> Matrix:
         before = self.of_batch("margins", step)
-        if self.dictionary is None or self.dictionary.epoch != step.epoch:
-            self.dictionary = self.choose(step.epoch, step.images)
-        equal, problem = torch.ones_like(step.flows), step.problem_with(self.dictionary.on(step.images.device))
+        if self.dictionary is None or self.dictionary_epoch != step.epoch:
+            self.choose(step.epoch, step.images)
+        images, labels = self.dictionary
+        device = step.images.device  # a loaded state is on the host
+        equal, problem = torch.ones_like(step.flows), step.problem_with((images.to(device), labels.to(device)))
         gradient = step.meta_gradient(equal, problem).sum(dim=-1, keepdim=True)
         margins = step.losses - losses_ahead(step, problem, equal)
         self.write("margins", step, torch.lerp(margins, before, self.momentum))
@@ -100,40 +105,19 @@ class FSR(KeepsInstances):
         weights = (-gradient).clamp_min(0)
         return self.total * weights / weights.sum().clamp_min(TINY) * step.flows
 
-    def choose(self, epoch: int, like: Tensor) -> "Dictionary":
-        """The dictionary of an epoch, in the precision and on the device of ``like``."""
+    def choose(self, epoch: int, like: Tensor) -> None:
+        """Make the dictionary of an epoch, in the precision and on the device of ``like``."""
         if self.task is None:
-            raise ValueError("fsr chooses its dictionary from the training set: call method.prepare(task, model) first")
+            raise ValueError(
+                "fsr chooses its dictionary from the training set: call before(model) of the phase in "
+                "method.phases(task, epochs) first"
+            )
         train = self.task.train
         margins = self.margins.to(train.labels.device)
         rows = largest_by_class(margins, train.labels, self.num_classes, self.per_class)
         images = train.images[rows.to(train.images.device)].to(like.device)
-        return Dictionary(epoch, self.task.pixels.normalise(images, like.dtype), train.labels[rows])
-
-    def get_extra_state(self) -> dict:
-        return {} if self.dictionary is None else vars(self.dictionary)
-
-    def set_extra_state(self, state: dict) -> None:
-        self.dictionary = Dictionary(**state) if state else None
-
-
-@dataclass(frozen=True)
-class Dictionary:
-    """Chosen training instances.
-
-    Attributes:
-        epoch: that it is for.
-        images: as the model takes them.
-        labels: observed.
-    """
-
-    epoch: int
-    images: Float[Tensor, "chosen *shape"]
-    labels: Int[Tensor, "chosen"]
-
-    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Images and labels there: a loaded state is on the host."""
-        return self.images.to(device), self.labels.to(device)
+        self.dictionary = self.task.pixels.normalise(images, like.dtype), train.labels[rows]
+        self.dictionary_epoch = epoch
 
 
 def losses_ahead(step: Step, problem: Problem, weights: Matrix) -> Float[Tensor, "batch"]:

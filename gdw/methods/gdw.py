@@ -1,6 +1,6 @@
 """GDW: every class-level gradient flow has its own weight. And tied GDW, its control."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
@@ -24,7 +24,7 @@ class GDW(TwoStage):
     source = "Chen et al., Generalized Data Weighting via Class-level Gradient Manipulation, NeurIPS 2021"
     rules: ClassVar = {"tied": Flag()}
 
-    def __init__(self, *args, tied: bool = False, **kwargs):
+    def __init__(self, *args: Any, tied: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.tied = tied
 

@@ -1,6 +1,6 @@
 """GDW whose first stage is class-level too: V sees each flow's own class and gives each flow its own weight."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ class ClassNetGDW(TwoStage):
     source = "this package: GDW (Chen et al., NeurIPS 2021) with a weight network for each flow instead of each loss"
     rules: ClassVar = {"level": Flag()}
 
-    def __init__(self, *args, level: bool = True, **kwargs):
+    def __init__(self, *args: Any, level: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         random = self.generator
         self.weight_net = FlowWeightNet() if random is None else new_weight_net(random, FlowWeightNet)

@@ -1,7 +1,7 @@
 """GLC: the clean set gives the noise matrix; the loss on noisy labels is corrected by it."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class GLC(UsesTransition):
 
     second_source: ClassVar[str] = "both"
 
-    def __init__(self, *args, transition: Sequence | None = None, **kwargs):
+    def __init__(self, *args: Any, transition: Sequence | None = None, **kwargs: Any) -> None:
         super().__init__(*args, transition=transition, **kwargs)
         self.register_buffer("transition", as_matrix(transition, self.num_classes))
 
@@ -44,7 +44,7 @@ class GLC(UsesTransition):
         self.transition.copy_(transition)
 
     def logit_gradient(self, step: Step) -> Matrix:
-        self.require_prepared(step)
+        self.require_ready(step)
         logits = step.logits.detach()
         log_transition = self.transition.clamp_min(torch.finfo(logits.dtype).tiny).log()
         corrected = step.probs - true_class_posterior(logits, step.labels, log_transition)

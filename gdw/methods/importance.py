@@ -1,6 +1,7 @@
 """Importance reweighting: each instance gets the weight that its observed label would have on clean data."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -32,7 +33,7 @@ class ImportanceReweighting(UsesTransition):
     name, title = "importance", "importance reweighting"
     source = "Liu and Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016"
 
-    def __init__(self, *args, transition: Sequence | None = None, **kwargs):
+    def __init__(self, *args: Any, transition: Sequence | None = None, **kwargs: Any) -> None:
         super().__init__(*args, transition=transition, **kwargs)
         self.register_buffer("transition", as_matrix(transition, self.num_classes))
 
@@ -40,7 +41,7 @@ class ImportanceReweighting(UsesTransition):
         self.transition.copy_(transition)
 
     def logit_gradient(self, step: Step) -> Matrix:
-        self.require_prepared(step)
+        self.require_ready(step)
         return self.instance_weights(step) * step.flows / len(step)
 
     def instance_weights(self, step: Step) -> Matrix:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,7 @@ class KeepsInstances(KeepsTensors):
         ValueError: ``num_instances`` was not given; the Step has no indices, or one that is out of range.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.num_instances is None:
             raise ValueError(f"{self.title} keeps numbers for each training instance: give num_instances=...")

@@ -1,6 +1,6 @@
 """L2RW: an instance's weight is how much following it would lower the clean loss, for this batch alone."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -29,7 +29,7 @@ class L2RW(Method):
     source = "Ren et al., Learning to Reweight Examples for Robust Deep Learning, ICML 2018"
     rules: ClassVar = {"total": Number(0, above_low=True)}
 
-    def __init__(self, *args, total: float = 1.0, **kwargs):
+    def __init__(self, *args: Any, total: float = 1.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.total = total
 

@@ -1,6 +1,6 @@
 """MLC: targets instead of weights; a network that corrects labels learns from the clean set."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -45,7 +45,7 @@ class MLC(Method):
     source = "Zheng, Awadallah and Dumais, Meta Label Correction for Noisy Label Learning, AAAI 2021"
     rules: ClassVar = {"label_net_lr": Number(0)}
 
-    def __init__(self, *args, label_net_lr: float = 1e-3, **kwargs):
+    def __init__(self, *args: Any, label_net_lr: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.num_classes = count_classes(self.name, self.num_classes)
         made = LabelNet(self.num_classes) if self.generator is None else new_label_net(self.num_classes, self.generator)
@@ -63,9 +63,3 @@ class MLC(Method):
         self.optimizer.zero_grad()
         targets.backward(target_gradient)
         self.optimizer.step()
-
-    def get_extra_state(self) -> dict:
-        return {"optimizer": self.optimizer.state_dict()}
-
-    def set_extra_state(self, state: dict) -> None:
-        self.optimizer.load_state_dict(state["optimizer"])

@@ -1,7 +1,7 @@
 """Noise adaptation layer: a C x C layer after the softmax learns how true classes become observed labels."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -36,7 +36,7 @@ class NoiseLayer(UsesTransition):
     source = "Goldberger and Ben-Reuven, Training Deep Neural-Networks Using a Noise Adaptation Layer, ICLR 2017"
     rules: ClassVar = {"layer_lr": Number(0)}
 
-    def __init__(self, *args, transition: Sequence | None = None, layer_lr: float = 1e-3, **kwargs):
+    def __init__(self, *args: Any, transition: Sequence | None = None, layer_lr: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(*args, transition=transition, **kwargs)
         self.layer = nn.Parameter(torch.zeros(self.num_classes, self.num_classes))
         if transition is not None:
@@ -54,8 +54,7 @@ class NoiseLayer(UsesTransition):
         return self.layer.softmax(dim=-1)
 
     def logit_gradient(self, step: Step) -> Matrix:
-        if self.is_first_model(step):
-            return step.flows / len(step)
+        self.require_ready(step)
         posterior = true_class_posterior(step.logits.detach(), step.labels, self.layer.detach().log_softmax(dim=-1))
         self.learn(step)
         return (step.probs - posterior) / len(step)
@@ -70,10 +69,3 @@ class NoiseLayer(UsesTransition):
     def snapshot(self) -> dict[str, Tensor]:
         """``transition``: Q after each epoch."""
         return {"transition": self.transition.detach()}
-
-    def get_extra_state(self) -> dict:
-        return {**super().get_extra_state(), "optimizer": self.optimizer.state_dict()}
-
-    def set_extra_state(self, state: dict) -> None:
-        super().set_extra_state(state)
-        self.optimizer.load_state_dict(state["optimizer"])

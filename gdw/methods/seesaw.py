@@ -1,6 +1,6 @@
 """Seesaw loss: class-level weights from class counts and probabilities, without a clean set."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -45,7 +45,7 @@ class SeesawLoss(KeepsTensors):
     rules: ClassVar = {"p": Number(0), "q": Number(0)}
     kept = ("seen",)
 
-    def __init__(self, *args, p: float = 0.8, q: float = 2.0, **kwargs):
+    def __init__(self, *args: Any, p: float = 0.8, q: float = 2.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.num_classes = count_classes(self.name, self.num_classes)
         self.p, self.q = p, q

@@ -1,6 +1,6 @@
 """SOP: each instance has its own parameters. They explain a wrong label, and the network need not learn it."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -46,7 +46,7 @@ class SOP(KeepsInstances):
     rules: ClassVar = {"u_lr": Number(0), "v_lr": Number(0)}
     kept = ("u", "v")
 
-    def __init__(self, *args, u_lr: float = 10.0, v_lr: float = 10.0, **kwargs):
+    def __init__(self, *args: Any, u_lr: float = 10.0, v_lr: float = 10.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.num_classes = count_classes(self.name, self.num_classes)
         self.u_lr, self.v_lr = u_lr, v_lr

@@ -1,6 +1,6 @@
 """What GDW and its relatives share: the two stages, and the zero-mean constraint after each."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -33,14 +33,14 @@ class TwoStage(LearnsWeightNet):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         step_size: float = 0.1,
         clip: float = 0.2,
         zero_mean: bool = True,
         stage_one: bool = True,
         stage_two: bool = True,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.step_size, self.clip = step_size, clip
         self.zero_mean, self.stage_one, self.stage_two = zero_mean, stage_one, stage_two

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -26,6 +26,9 @@ class LearnsWeightNet(Method):
         weight_net_decay: Adam's weight decay for V.
         meta_every: the clean set is used at every so many batches; the batches between use V's weights as they are.
             Above 1 this is an approximation; the published methods use the clean set at every batch.
+
+    Attributes:
+        batches: how many the method has seen.
     """
 
     rules: ClassVar = {
@@ -33,10 +36,15 @@ class LearnsWeightNet(Method):
     }  # fmt: skip
 
     def __init__(
-        self, *args, weight_net_lr: float = 1e-3, weight_net_decay: float = 1e-4, meta_every: int = 1, **kwargs
-    ):
+        self,
+        *args: Any,
+        weight_net_lr: float = 1e-3,
+        weight_net_decay: float = 1e-4,
+        meta_every: int = 1,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.meta_every, self._batches = meta_every, 0
+        self.meta_every, self.batches = meta_every, 0
         if meta_every != 1:
             self.all_steps_identical = False
         self.weight_net = WeightNet() if self.generator is None else new_weight_net(self.generator)
@@ -49,8 +57,8 @@ class LearnsWeightNet(Method):
 
     def is_meta_step(self) -> bool:
         """Whether this batch uses the clean set; counts the batch."""
-        self._batches += 1
-        return (self._batches - 1) % self.meta_every == 0
+        self.batches += 1
+        return (self.batches - 1) % self.meta_every == 0
 
     def learn(self, weights: Matrix, meta_gradient: Matrix) -> None:
         """V takes one optimiser step along the meta gradient of the weights it gave."""
@@ -77,16 +85,9 @@ class LearnsWeightNet(Method):
         for seed, method in enumerate(methods):
             pairs = zip(self.weight_net.parameters(), method.weight_net.parameters(), strict=True)
             method.optimizer.state.update({own: self._moments(stacked, seed) for stacked, own in pairs})
-            method._batches = self._batches
+            method.batches = self.batches
 
     def _moments(self, stacked: Tensor, seed: int) -> dict[str, Tensor]:
         """Adam's state of one seed; all seeds share the count of steps."""
         state = self.optimizer.state[stacked]
         return {name: (value[seed] if value.ndim else value).clone() for name, value in state.items()}
-
-    def get_extra_state(self) -> dict:
-        return {"optimizer": self.optimizer.state_dict(), "batches": self._batches}
-
-    def set_extra_state(self, state: dict) -> None:
-        self.optimizer.load_state_dict(state["optimizer"])
-        self._batches = state["batches"]

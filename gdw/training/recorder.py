@@ -21,21 +21,21 @@ class EpochRecorder:
     batches to the host, many at once.
 
     Args:
-        clean_labels: true labels of the whole training set ``[N]``, on the device.
+        true_labels: of the whole training set ``[N]``, on the device; the observed ones if nobody knows them.
         num_classes: C.
     """
 
-    def __init__(self, clean_labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float64):
-        self.device = device = summing_device(clean_labels.device)
-        self.clean_labels, self.num_classes, self.dtype = clean_labels.to(device), num_classes, dtype
+    def __init__(self, true_labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float64):
+        self.device = device = summing_device(true_labels.device)
+        self.true_labels, self.num_classes, self.dtype = true_labels.to(device), num_classes, dtype
         # what is summed, for every cell: weight * |flow|, |flow|, |gradient|, then gradient or weight and count
         self.groups = torch.zeros(5, 6, dtype=dtype, device=device)
         self.classes = torch.zeros(4, num_classes, num_classes, dtype=dtype, device=device)
         self.ledger = torch.zeros(2, 2, num_classes, dtype=dtype, device=device)
         self.group_losses = torch.zeros(2, 2, dtype=dtype, device=device)  # sum and count, clean and mislabelled
         self.instances = 0
-        self.instance_weights = torch.full((len(clean_labels),), torch.nan, dtype=dtype, device=device)
-        self.observed = torch.zeros_like(self.clean_labels)
+        self.instance_weights = torch.full((len(true_labels),), torch.nan, dtype=dtype, device=device)
+        self.observed = torch.zeros_like(self.true_labels)
         self.losses: list[Tensor] = []
         self.held: list[tuple[Tensor, ...]] = []
         self.pooled = False  # whether any batch may hold rows of the clean set
@@ -62,7 +62,7 @@ class EpochRecorder:
         flows, gradient, observed, indices, losses, batch_size = parts
         flows, gradient = flows.to(self.dtype), gradient.to(self.dtype)
         pulls, sizes = gradient * flows.sign() * batch_size.to(self.dtype)[:, None], flows.abs()
-        true = self.clean_labels[indices]
+        true = self.true_labels[indices]
         cells = torch.stack([pulls, sizes, gradient.abs(), gradient])
         truth = one_hot(true, self.num_classes).to(self.dtype)
         self.classes += torch.einsum("ib,sic->sbc", truth, cells)
@@ -125,7 +125,7 @@ class EpochRecorder:
         Raises:
             ValueError: it is the state of another task's recorder.
         """
-        device = self.clean_labels.device
+        device = self.true_labels.device
         for name in _SUMS:
             if state[name].shape != getattr(self, name).shape:
                 raise ValueError(f"the saved {name} have shape {tuple(state[name].shape)}: another task's")
@@ -137,7 +137,7 @@ class EpochRecorder:
 
     def _auroc(self) -> float:
         """Share of pairs whose clean instance weighs more than its mislabelled one; ties count half (Mann-Whitney)."""
-        weights, clean = _to_digits(self.instance_weights.cpu()), (self.observed == self.clean_labels).cpu()
+        weights, clean = _to_digits(self.instance_weights.cpu()), (self.observed == self.true_labels).cpu()
         seen = weights.isfinite()
         right, wrong = weights[seen & clean], weights[seen & ~clean].sort().values
         if not len(right) or not len(wrong):

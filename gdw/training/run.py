@@ -27,7 +27,6 @@ from gdw.training.inputs import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Lane, Loop, TrainingDiverged
 from gdw.training.metadata import how_made
 from gdw.training.provenance import recorded_config
-from gdw.training.state import load_method, method_state
 
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
@@ -85,7 +84,7 @@ class Training:
             compile_in_place(self.model, device)
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
-            tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),
+            tuple(torch.bincount(task.best_known_labels, minlength=task.num_classes).tolist()),
             metadata=how_made(e, device) | {"captured": e.capture and self.method.all_steps_identical},
         )  # fmt: skip
         self._loop: Loop | None = None
@@ -132,7 +131,7 @@ class Training:
         """
         checkpoint.write(path, {
             "experiment": self.experiment.everything(), "history": vars(self.history), "data": self._fingerprint(),
-            "model": dict(self.model.state_dict()), "method": method_state(self.method),
+            "model": dict(self.model.state_dict()), "method": dict(self.method.state_dict()),
             "loop": self._loop.state_dict() if self._loop else None, "randomness": self._torch_randomness(),
         })  # fmt: skip
 
@@ -170,7 +169,7 @@ class Training:
             self._loop = self._new_loop()
             self._loop.load_state_dict(saved["loop"])
         self.model.load_state_dict(saved["model"])
-        load_method(self.method, saved["method"])
+        self.method.load_state_dict(saved["method"])
         self.history = History(**saved["history"])
         if self._loop:
             self._loop.lanes[0].history = self.history
@@ -195,7 +194,7 @@ class Training:
         """A digest of all that the task holds, pictures too: a saved run continues only with the same data."""
         task = self.task
         splits = (task.train, task.meta, task.validation, task.test)
-        parts = [task.clean_labels, *(part for split in splits for part in (split.images, split.labels))]
+        parts = [task.best_known_labels, *(part for split in splits for part in (split.images, split.labels))]
         sums = "".join(checksum(part.detach().cpu()) for part in parts)
         return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
 

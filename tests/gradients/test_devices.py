@@ -55,16 +55,16 @@ def take_steps(training, source="train", device=META):
 
 
 def _take_steps(training, source, device):
-    training.method.stages(training.task, 2)
-    training.method.prepare(training.task, training.model)
+    phase = training.method.phases(training.task, 2)[-1]
+    phase.before(training.model)
     task, model, method = training.task.to(device), training.model.to(device), training.method.to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     if hasattr(method, "weight_net"):
         method.optimizer = torch.optim.Adam(method.weight_net.parameters())
-    sources, recorder = Sources(task, model, training.experiment), EpochRecorder(task.clean_labels, 10)
+    sources, recorder = Sources(task, model, training.experiment), EpochRecorder(task.true_labels, 10)
     for _ in range(2):
         step = sources.step(source, 0, optimizer)
-        gradient = take_step(step, method, optimizer)
+        gradient = take_step(step, phase.method, optimizer)
         recorder.add(step, gradient)
         assert gradient.device == device
     if source == "train":  # what is left of both is counted, once an epoch

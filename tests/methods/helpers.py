@@ -45,7 +45,7 @@ def clean_loss_after(step, weights):
 
 
 def labels_task(labels, classes=CLASSES, images=None, meta=None):
-    """As much of a task as a method may look at in ``prepare``."""
+    """As much of a task as a method may look at before a phase."""
     labels = torch.as_tensor(labels)
     images = torch.zeros(len(labels), FEATURES) if images is None else images
     return SimpleNamespace(num_classes=classes, train=Split(images, labels), meta=meta, pixels=POINTS)
@@ -56,10 +56,10 @@ LABELS = [label for label, count in enumerate(COUNTS) for _ in range(count)]
 MATRIX = torch.tensor([[0.7, 0.3, 0, 0], [0, 0.6, 0.2, 0.2], [0.1, 0.1, 0.8, 0], [0, 0, 0, 1]], dtype=torch.float64)
 
 
-def prepare(method, task=None, model=None, epochs=10):
-    """The method as a run of so many epochs prepares it: the only place in these tests that knows how."""
-    method.stages(task, epochs)
-    method.prepare(task, model)
+def begun(method, task=None, epochs=40, model=None):
+    """The method as a run of so many epochs has it in its last phase: the only place here that knows how."""
+    for phase in method.phases(task, epochs):
+        phase.before(model)
     return method
 
 
@@ -69,8 +69,8 @@ def new(kind, **settings):
 
 
 def ready(kind, epochs=10, **settings):
-    """``new``, prepared for a run on data with the class sizes COUNTS."""
-    return prepare(new(kind, **settings), labels_task(LABELS), small_model(), epochs)
+    """``new``, in the last phase of a run on data with the class sizes COUNTS."""
+    return begun(new(kind, **settings), labels_task(LABELS), epochs, small_model())
 
 
 def autograd_of(loss, step):

@@ -6,7 +6,7 @@ import torch
 import gdw
 from gdw.methods import CMWNet
 from gdw.methods.cmw_net import class_families
-from tests.methods.helpers import BATCH, make_step, new, prepare
+from tests.methods.helpers import BATCH, begun, make_step, new
 
 COUNTS = [50, 20, 21, 1]
 
@@ -41,12 +41,12 @@ def test_a_run_captured_or_saved_in_the_middle_gives_the_same_numbers(settings):
     gdw.methods.check(CMWNet, settings)
 
 
-def test_a_new_stage_starts_a_new_average():
+def test_a_new_phase_starts_a_new_average():
     training = gdw.Training(gdw.Experiment(method="cmw-net", epochs=1, settings={"own_labels": 0.9}))
     list(training.events())
     assert set(training.method.average) == set(dict(training.model.named_parameters()))
     assert all(not torch.equal(training.method.average[n], p) for n, p in training.model.named_parameters())
-    prepare(training.method, training.task, training.model)
+    begun(training.method, training.task, model=training.model)
     assert training.method.average == {}
 
 

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 import gdw
 from gdw.methods import CoTeaching
 from gdw.training.stepping import take_step
-from tests.methods.helpers import CLASSES, make_step, new, prepare, small_model
+from tests.methods.helpers import CLASSES, begun, make_step, new, small_model
 
 
 def train_each_other(pair, step):
@@ -71,7 +71,7 @@ def test_each_network_learns_from_the_others_small_losses_with_an_optimiser_like
     model, method = small_model(), new(CoTeaching, forget=0.5, ramp=1)
     optimizer = OPTIMIZERS[kind](groups(model))
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.7)
-    prepare(method, None, model)
+    begun(method, model=model)
     twin, peer = deepcopy(model), deepcopy(method.peer)
     assert not torch.equal(twin[2].weight, peer[2].weight)
     pair = [(net, OPTIMIZERS[kind](groups(net))) for net in (twin, peer)]
@@ -91,7 +91,7 @@ def test_frozen_parameters_of_the_peer_are_the_models():
     """They were learnt elsewhere: in another order they would be worth nothing."""
     model, method = small_model(), CoTeaching(CLASSES, forget=0.5)
     model[0].requires_grad_(False)
-    prepare(method, None, model)
+    begun(method, model=model)
     assert torch.equal(method.peer[0].weight, model[0].weight)
     assert not torch.equal(method.peer[2].weight, model[2].weight)
 
@@ -109,7 +109,7 @@ def test_a_layer_that_is_unfrozen_later_learns_in_the_peer_too():
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-@pytest.mark.parametrize("first", ["load", "prepare"])
+@pytest.mark.parametrize("first", ["load", "begin"])
 def test_what_the_peers_optimiser_has_gathered_is_saved(kind, first):
     def going_on(model, method, optimizer, seeds):
         for seed in seeds:
@@ -121,8 +121,8 @@ def test_what_the_peers_optimiser_has_gathered_is_saved(kind, first):
     other, copy = deepcopy(model), CoTeaching(CLASSES, forget=0.5, generator=torch.Generator().manual_seed(1))
     theirs = OPTIMIZERS[kind](two_groups(other))
     theirs.load_state_dict(deepcopy(optimizer.state_dict()))
-    if first == "prepare":
-        prepare(copy, None, other)
+    if first == "begin":
+        begun(copy, model=other)
     copy.load_state_dict(method.state_dict())
     copy.load_state_dict(copy.state_dict())  # saved again before a step
     going_on(model, method, optimizer, range(3, 6))
@@ -140,5 +140,5 @@ def test_a_second_model_of_one_epoch_forgets_in_it():
     """The kept share begins with everything: one epoch of it would be cross-entropy."""
     method = CoTeaching(CLASSES, forget=0.4, ramp=4)
     for epochs, shares in ((1, [0.6]), (2, [1.0, 0.9]), (6, [1.0, 0.9, 0.8, 0.7, 0.6, 0.6])):
-        prepare(method, model=small_model(), epochs=epochs)
+        begun(method, epochs=epochs, model=small_model())
         assert [round(method.kept_share(epoch), 6) for epoch in range(epochs)] == shares

@@ -8,7 +8,7 @@ import pytest
 from gdw.__main__ import main as gdw
 from gdw_notebooks.__main__ import main as gdw_course
 from tests.project.windows import MISSING
-from tools.wings import files
+from tools.wings import ROOT
 
 
 @pytest.mark.parametrize("module", MISSING)
@@ -18,9 +18,9 @@ def test_they_are_missing_here(module):
 
 
 def test_every_module_is_imported():
-    for name in files():
-        if name.split(".")[0] in ("gdw", "gdw_notebooks"):
-            import_module(name)
+    for package in ("gdw", "gdw_notebooks"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            import_module(".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
     assert not set(MISSING) & set(sys.modules)
 
 
