@@ -10,10 +10,8 @@ from gdw.methods import GLC, LDAM, METHODS, CoTeaching, ImportanceReweighting, N
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.transition import transition_from_clean
 from gdw.training.stepping import take_step
-from tests.methods.helpers import BATCH, CLASSES, batch, begun, labels_task, make_step, small_model
+from tests.methods.helpers import BATCH, CLASSES, COUNTS, LABELS, batch, begun, labels_task, make_step, small_model
 
-COUNTS = [50, 20, 5, 1]
-LABELS = [label for label, count in enumerate(COUNTS) for _ in range(count)]
 MATRIX = (0.6 * torch.eye(CLASSES) + 0.1).tolist()
 GIVEN = {  # what makes each of these work in a user's loop
     "class-balanced": {"class_counts": COUNTS},
@@ -78,7 +76,8 @@ def test_given_counts_are_what_is_counted(name):
     before = given.state_dict()
     begun(given, labels_task([3] * 9))  # the argument counts, not the task
     for key, value in before.items():
-        assert key == "_extra_state" or torch.equal(value, given.state_dict()[key])
+        if key != "_extra_state":
+            assert torch.equal(value, given.state_dict()[key])
 
 
 @pytest.mark.parametrize("kind", [ImportanceReweighting, NoiseLayer, GLC])
@@ -162,7 +161,7 @@ def test_co_teaching_names_the_weight_norm_that_it_can_copy():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     method = new("co-teaching", forget=0.4)
     take_step(make_step(model, lr=optimizer), method, optimizer)
-    assert method.peer is not None
+    assert all(torch.isfinite(value).all() for value in method.peer.parameters())
 
 
 def test_ldam_without_a_number_of_epochs_says_what_to_call():

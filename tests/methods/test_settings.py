@@ -26,16 +26,16 @@ def accepted(name, setting, value):
 
 
 @pytest.mark.parametrize(("name", "setting"), ALL)
-@pytest.mark.parametrize("value", ABSURD, ids=repr)
-def test_absurd_values_are_refused_by_name(name, setting, value):
+def test_absurd_values_are_refused_by_name(name, setting):
     method = METHODS[name]
-    if accepted(name, setting, value):
-        method.check_settings({setting: value})
-        return
-    for use in (lambda: method.check_settings({setting: value}), lambda: method(4, 40, **{setting: value})):
-        with pytest.raises((TypeError, ValueError), match=f"^{setting}") as caught:
-            use()
-        assert len(str(caught.value).splitlines()) == 1
+    for value in ABSURD:
+        if accepted(name, setting, value):
+            method.check_settings({setting: value})
+            continue
+        for use in (method.check_settings, lambda given: METHODS[name](4, 40, **given)):
+            with pytest.raises((TypeError, ValueError), match=f"^{setting}") as caught:
+                use({setting: value})
+            assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -124,11 +124,6 @@ def test_a_subclass_may_narrow_a_rule_and_keeps_the_others():
 
 
 DEPARTURES = (Path(__file__).parents[2] / "docs" / "quirks.md").read_text("utf-8").split("## The other methods")[1]
-
-
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "gdw"])
-def test_the_page_of_departures_speaks_of_every_method(name):
-    assert METHODS[name].title in DEPARTURES
 
 
 def test_every_option_that_it_names_can_be_set():
