@@ -36,7 +36,7 @@ def looks(found: dict[str, dict]) -> dict[str, dict]:
     groups = [style.CLEAN, style.OBSERVED, style.TRUE, style.OTHER]
     return {
         "learners": learners,
-        "classes": [{"name": name, "color": color} for name, color in reversed(style.NAMED.items())],
+        "classes": [{"name": name, "color": color} for name, color in style.NAMED.items()],
         "groups": [{"color": look.color, "dashes": list(look.linestyle[1]) if look.linestyle != "-" else []} for look in groups],
     }
 

@@ -65,7 +65,10 @@ export function expanded(a, shape) {
  */
 export function unsqueezed(a, axis) {
   const place = axis < 0 ? axis + a.shape.length + 1 : axis;
-  return { ...a, shape: a.shape.toSpliced(place, 0, 1), stride: a.stride.toSpliced(place, 0, 0) };
+  const shape = [...a.shape], stride = [...a.stride];
+  shape.splice(place, 0, 1);
+  stride.splice(place, 0, 0);
+  return { ...a, shape, stride };
 }
 
 /**
@@ -77,5 +80,6 @@ export function unsqueezed(a, axis) {
  */
 export function selected(a, axis, place) {
   const offset = a.offset + place * a.stride[axis];
-  return { ...a, shape: a.shape.toSpliced(axis, 1), stride: a.stride.toSpliced(axis, 1), offset };
+  const others = (/** @type {number[]} */ list) => list.filter((_, k) => k !== axis);
+  return { ...a, shape: others(a.shape), stride: others(a.stride), offset };
 }
