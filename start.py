@@ -34,7 +34,7 @@ FIRST = "notebooks/00_start_here.ipynb"
 PORTABLE = FIRST  # also run with torch's plain instructions, as on another processor
 LEFT_BEHIND = ("build", "dist", ".pytest_cache", ".ruff_cache", ".hypothesis")
 NBVAL = ["-m", "pytest", "--nbval", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
-JAVASCRIPT = "gdw_notebooks/panels/*.js"
+JAVASCRIPT = "gdw_notebooks/*/**/*.js"
 TYPE_CHECK = [
     "--noEmit", "--allowJs", "--checkJs", "--strict", "--target", "es2022", "--module", "es2022",
     "--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable",
@@ -172,7 +172,7 @@ def slides(options):
 
 
 def lint(options):
-    """Check the code's style, and the panels' JavaScript types where TypeScript is installed."""
+    """Check the code's style, and the JavaScript's types where TypeScript is installed."""
     setup(options)
     run("-m", "ruff", "check")
     check_javascript()
@@ -191,7 +191,7 @@ def find_typescript():
 
 
 def check_javascript():
-    """Check the types of the panels' JavaScript, or say in one line that this was skipped."""
+    """Check the types of the JavaScript, or say in one line that this was skipped."""
     typescript = find_typescript()
     if typescript is None:
         print("The JavaScript check was skipped: it needs TypeScript (tsc), which was not found.", flush=True)

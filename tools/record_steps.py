@@ -6,8 +6,6 @@ operations; the page repeats them, so that no formula is written twice. The file
 
 import base64
 import json
-import operator
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -18,8 +16,9 @@ import gdw
 from gdw.data.randomness import generator
 from gdw.methods import Method, method_class
 from gdw.networks.start import started
-from gdw.training.recording import Operations, Recorder
+from gdw.training.recording import Recorder
 from gdw.training.stepping import sgd, take_step
+from tools.recorded_graph import graph
 
 FOLDER = Path(__file__).parents[1] / "gdw_notebooks" / "playground" / "recordings"
 LEARNERS = ("cross-entropy", "gdw-tied", "gdw", "mwnet", "l2rw", "gdw-class-net", "gdw-reduced")
@@ -121,55 +120,6 @@ class Recorded:
                 found[f"{part}.{name}"] = parameter
                 found |= {f"{part}.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
         return found
-
-
-class Graph(torch.fx.Interpreter):
-    """Writes a recording down: each operation with its arguments and its outputs' shape."""
-
-    def __init__(self, operations: Operations, named: dict[str, Tensor]):
-        super().__init__(operations.module)
-        self.places, self.nodes = {}, []
-        self.named = {tensor.data_ptr(): name for name, tensor in named.items()}
-
-    def run_node(self, node: torch.fx.Node) -> object:
-        value = super().run_node(node)
-        if node.op == "get_attr":
-            self._add(node, ["tensor", self._tensor(value), list(value.shape)])
-        elif node.op == "call_function":
-            name = "getitem" if node.target is operator.getitem else str(node.target).removeprefix("aten.")
-            shape = list(value.shape) if isinstance(value, Tensor) else None
-            self._add(node, [name, [*map(self._plain, node.args)], shape, *filter(None, [self._plain(node.kwargs)])])
-        else:
-            self.outputs = self._plain(node.args[0])
-        return value
-
-    def _add(self, node: torch.fx.Node, written: list) -> None:
-        self.places[node] = len(self.nodes)
-        self.nodes.append(written)
-
-    def _tensor(self, tensor: Tensor) -> str:
-        name = self.named.get(tensor.data_ptr())
-        if name is None or not tensor.is_contiguous():
-            raise ValueError(f"the page cannot give this step its tensor {name or tuple(tensor.shape)}")
-        return name
-
-    def _plain(self, value: object) -> object:
-        if isinstance(value, torch.fx.Node):
-            return {"node": self.places[value]}
-        if isinstance(value, (list, tuple)):
-            return [*map(self._plain, value)]
-        if isinstance(value, dict):
-            return {name: self._plain(each) for name, each in value.items()}
-        known = value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and abs(value) < float("inf"))
-        return value if known else str(value)
-
-
-def graph(operations: Operations, names: Iterable[str], named: dict[str, Tensor]) -> dict:
-    """Nodes ``[operation, arguments, shape, keywords]``, and at which node each output is."""
-    written = Graph(operations, named)
-    written.run()
-    outputs = {name: node["node"] for name, node in zip(names, written.outputs, strict=True)}
-    return {"nodes": written.nodes, "outputs": outputs}
 
 
 def learner(name: str) -> dict:

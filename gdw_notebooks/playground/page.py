@@ -27,17 +27,13 @@ def recordings() -> dict[str, dict]:
 
 def looks(found: dict[str, dict]) -> dict[str, dict]:
     """Name, colour and line of each learner, as in the course's figures; the classes' names and colours."""
-    learners = {}
-    for name in (name for name, each in found.items() if "weight" in each.get("outputs", {})):
-        look = style.method_look(name)
-        dashes = look.linestyle[1] if isinstance(look.linestyle, tuple) else ()
-        learners[name] = {"title": style.method_title(name), "color": look.color, "dashes": list(dashes)}
-    learners["by-hand"]["title"] = "You"
-    groups = [style.CLEAN, style.OBSERVED, style.TRUE, style.OTHER]
+    names = [name for name, each in found.items() if "weight" in each.get("outputs", {})]
+    learners = {name: {"title": style.method_title(name), **_line(style.method_look(name))} for name in names}
+    learners["by-hand"] |= {"title": "You"}
     return {
         "learners": learners,
         "classes": [{"name": name, "color": color} for name, color in style.NAMED.items()],
-        "groups": [{"color": look.color, "dashes": list(look.linestyle[1]) if look.linestyle != "-" else []} for look in groups],
+        "groups": [_line(look) for look in (style.CLEAN, style.OBSERVED, style.TRUE, style.OTHER)],
     }
 
 
@@ -55,6 +51,11 @@ def page(course: str | None = None) -> str:
         "WORKER": f'"use strict";\n{bundle("worker")}', "SCRIPT": f"(() => {{\n{bundle('main')}\n}})();",
     }  # fmt: skip
     return re.sub(r"@(\w+)@", lambda place: fill[place[1]], (HERE / "playground.html").read_text("utf-8"))
+
+
+def _line(look: style.Look) -> dict:
+    dashes = look.linestyle[1] if isinstance(look.linestyle, tuple) else ()
+    return {"color": look.color, "dashes": list(dashes)}
 
 
 def _collect(name: str, parts: dict[str, str]) -> None:

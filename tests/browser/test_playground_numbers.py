@@ -1,6 +1,5 @@
 """The page's numbers: random scenes trained in the browser by the recorded steps, and in Python by gdw.Step."""
 
-import json
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from gdw_notebooks.playground.page import bundle, recordings
-from tools.record_steps import BATCH, BY_HAND, CLASSES, LEARNERS, Recorded
+from tools.record_steps import BY_HAND, CLASSES, LEARNERS, Recorded
 
 TRAIN = """async ([source, recordings, task, steps]) => {
   window.module ??= await import(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
@@ -97,9 +96,8 @@ def test_every_learner_trains_as_the_package_does(window, seed, size):
 
 
 def near(ours, theirs, what):
-    torch.testing.assert_close(
-        torch.tensor(ours, dtype=torch.float32), theirs.detach().flatten(), atol=1e-4, rtol=1e-3, msg=lambda text: f"{what}: {text}"
-    )
+    ours, theirs = torch.tensor(ours, dtype=torch.float32), theirs.detach().flatten()
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-3, msg=lambda text: f"{what}: {text}")
 
 
 LONG, CLOSE = 300, 1e-3  # steps, and how far a weight may be away after them

@@ -29,7 +29,7 @@ const NUDGE = 0.1; // of the cross by an arrow key
 const OTHERWISE = ["cross-entropy", "gdw-tied", "gdw"];
 /** @type {Record<string, { title: string, hint: string }>} */
 const TOOLS = {
-  look: { title: "Look", hint: "Point at a point: its arrows are the messages of its label, as strong as each learner lets them be." },
+  look: { title: "Look", hint: "Point at a point: its arrows are the pushes of its label. Out: this class up. In: this class down. Pale: before the weight." },
   label: { title: "Wrong label", hint: "Click a point: its label becomes wrong, or right again. Its ring is the true class." },
   clean: { title: "★ Clean set", hint: "Click a point: it joins the clean set, with its true label. Learners do not train on it; it judges." },
   draw0: { title: "Draw", hint: "Click or drag where points should be." },
@@ -68,6 +68,7 @@ function learnerBox(place) {
 
   /** @param {PointerEvent} event */
   function pressed(event) {
+    if (PHONE.matches && place !== active) return activate(place); // a small scene becomes the large one
     activate(place);
     held = true;
     cursor = null;
