@@ -19,7 +19,8 @@ Item = TypeVar("Item", bound=Hashable)
 DIGEST = 6  # hexadecimal digits of it that a name shows
 _DEFAULTS = {name: None if name in FROM_PRESET else field.default for name, field in FIELDS.items()}
 _NETWORK = {"model", "augment", "flip"}  # of the recipe: what all methods of a scenario share
-_RECIPE = {name for name in FIELDS if PART_OF[name] == "recipe"} - _NETWORK | {"precision", "derivative"}  # the last in records of version 0.2
+# "derivative" is in records of version 0.2 alone
+_RECIPE = {name for name in FIELDS if PART_OF[name] == "recipe"} - _NETWORK | {"precision", "derivative"}
 _NO_DATA = _RECIPE | {"method", "settings", "seed", OWN, *ENGINE}
 
 

@@ -194,7 +194,7 @@ class Engine:
     save_memory: bool = setting(Flag().check, "half the memory of a GDW step", False, later=True)
     channels_last: bool = setting(Flag().check, "memory layout of convolutional networks", False, later=True)
     capture: bool = setting(Flag().check, "record one step and replay it: the same numbers, sooner", False, later=True)
-    compile: bool = setting(Flag().check, "the network through torch.compile; then no step is recorded", False, later=True)
+    compile: bool = setting(Flag().check, "torch.compile the network; no step is then recorded", False, later=True)
 
     @property
     def inexact(self) -> dict[str, str]:

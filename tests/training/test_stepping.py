@@ -273,7 +273,7 @@ def test_a_recording_is_free_of_bookkeeping():
         return (weight.detach() * 2,)
 
     recording = Operations(step)
-    names = [str(node.target) for node in recording._module.graph.nodes]
+    names = [str(node.target) for node in recording.module.graph.nodes]
     assert not [name for name in names if name.startswith(("aten.detach", "aten.alias", "profiler"))]
     assert torch.equal(recording.outputs[0], torch.zeros(3))  # 1 - 1, doubled
     with torch.no_grad():
