@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from numbers import Real
-from typing import Protocol
+from typing import Any, Protocol
 
 ROUNDING = 1e-4  # how far a row of probabilities may be from the sum 1: as if written with four digits
 
@@ -39,10 +39,11 @@ class Number:
         if isinstance(value, bool) or not isinstance(value, Real):
             kind = "a whole number" if self.whole else "a number"
             raise TypeError(f"{name} must be {kind}{' or None' if self.or_none else ''}, got {value!r}")
-        inside = self.low < value <= self.high if self.above_low else self.low <= value <= self.high
-        if not (isfinite(value) and inside):
+        number = float(value)
+        inside = self.low < number <= self.high if self.above_low else self.low <= number <= self.high
+        if not (isfinite(number) and inside):
             raise ValueError(f"{name} must {self._range()}, got {value!r}")
-        if self.whole and value != int(value):
+        if self.whole and not number.is_integer():
             raise ValueError(f"{name} must be a whole number, got {value!r}")
 
     def _range(self) -> str:
@@ -99,12 +100,12 @@ def rule_for(default: object) -> Rule | None:
     return Number() if isinstance(default, Real) else None
 
 
-def plain(values: object) -> object:
+def plain(values: Any) -> Any:
     """Nested lists of a tensor or an array; anything else as it is."""
     return values.tolist() if hasattr(values, "tolist") else values
 
 
-def _items(name: str, value: object, wanted: str) -> Sequence:
+def _items(name: str, value: object, wanted: str) -> Sequence[Any]:
     value = plain(value)
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
