@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,9 @@ CLASSES, FEATURES, IMAGES_OF_A_CLASS, CLEAN_OF_A_CLASS, HIDDEN = 4, 6, 30, 3, 8
 BATCH, EPOCHS, STEPS, LR = 16, 4, 3, 0.3
 SEEDS = (0, 1)
 EXACT = 1e-9  # many seeds at once against one by one, in float64
-SETTINGS = {"batch_size": BATCH, "epochs": EPOCHS, "lr": LR, "threads": 1, "precision": "float64", "device": "cpu"}
+SETTINGS: dict[str, Any] = {
+    "batch_size": BATCH, "epochs": EPOCHS, "lr": LR, "threads": 1, "precision": "float64", "device": "cpu",
+}  # fmt: skip
 
 
 def check(method: type[Method], settings: Mapping[str, object] | None = None) -> None:
@@ -260,19 +263,22 @@ def _numbers(step: Step, model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in seen.items()}
 
 
-def _through_a_file(state: dict) -> dict:
+def _through_a_file(state: Mapping[str, Any]) -> Mapping[str, Any]:
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
-    return torch.load(file, weights_only=True)
+    loaded: Mapping[str, Any] = torch.load(file, weights_only=True)
+    return loaded
 
 
 def _same(one: Training, other: Training, distance: float = 0.0) -> bool:
     """Whether two runs end with the same model, method and History."""
-    pairs = [(one.model.state_dict(), other.model.state_dict())]
-    pairs += [(dict(one.method.named_parameters()), dict(other.method.named_parameters()))]
-    pairs += [({k: torch.as_tensor(v) for k, v in run.history.epochs.items()} for run in (one, other))]
-    return all(_close(first, second, distance) for first, second in pairs)
+    return all(_close(*pair, distance) for pair in zip(_outcome(one), _outcome(other), strict=True))
+
+
+def _outcome(run: Training) -> tuple[Mapping[str, Tensor], ...]:
+    epochs = {name: torch.as_tensor(values) for name, values in run.history.epochs.items()}
+    return run.model.state_dict(), dict(run.method.named_parameters()), epochs
 
 
 def _close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], distance: float) -> bool:
