@@ -114,8 +114,8 @@ def gradient_of(**settings):
 def test_divided_by_its_weights_a_step_is_longer_by_one_over_their_mean():
     weights = new()[0].instance_weights(make_step())
     method = new(divide_by_weights=True)[0]
-    torch.testing.assert_close(method.shares(make_step()), weights / weights.mean())
-    assert method.shares(make_step()).sum().item() == pytest.approx(BATCH)
+    torch.testing.assert_close(method.instance_weights(make_step()), weights / weights.mean())
+    assert method.instance_weights(make_step()).sum().item() == pytest.approx(BATCH)
 
 
 def test_own_labels_of_the_model_itself_send_nothing_back():
