@@ -57,7 +57,6 @@ class CoTeaching(NeedsPreparing):
     rules: ClassVar = {
         "forget": Number(0, 1, or_none=True), "ramp": Number(1), "first_share": Number(0, 1),
     }  # fmt: skip
-    forget: Tensor
 
     def __init__(
         self, *args: Any, forget: float | None = None, ramp: int = 10, first_share: float = 0.3, **kwargs: Any
@@ -65,8 +64,7 @@ class CoTeaching(NeedsPreparing):
         super().__init__(*args, **kwargs)
         self.ramp, self.first_share = ramp, first_share
         self.given = self.ready = forget is not None
-        self.register_buffer("forget", torch.tensor(float(forget or 0.0)))
-        self.forgotten = float(forget or 0.0)  # on the host: reading it from a GPU in every step would stall the GPU
+        self.forget = float(forget or 0.0)
         self.ramp_epochs, self.start = ramp, 0  # of this run
         self.peer: nn.Module | None = None
         self.peer_optimizer: torch.optim.Optimizer | None = None
@@ -85,9 +83,7 @@ class CoTeaching(NeedsPreparing):
         task = known(task)
         shares = observed_counts(task).double()
         kept = estimate_transition(model, task).diagonal().cpu().double() @ shares / shares.sum()
-        self.forget.copy_(1 - kept)
-        self.forgotten = float(self.forget)
-        self.ready = True
+        self.forget, self.ready = float(1 - kept), True
         self.begin(first, second, model)
 
     def begin(self, first: int, epochs: int, model: nn.Module) -> None:
@@ -122,7 +118,7 @@ class CoTeaching(NeedsPreparing):
     def kept_share(self, epoch: int) -> float:
         """R(t), with t counted from the second model's start."""
         passed = max(epoch - self.start, 0)
-        return 1 - self.forgotten * (passed / self.ramp_epochs if passed < self.ramp_epochs else 1)
+        return 1 - self.forget * (passed / self.ramp_epochs if passed < self.ramp_epochs else 1)
 
     def logit_gradient(self, step: Step) -> Matrix:
         self.require_ready(step)

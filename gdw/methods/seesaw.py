@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from gdw.gradients.flows import one_hot
@@ -63,6 +64,6 @@ class SeesawLoss(NeedsClasses, KeepsTensors):
         return (shifted.softmax(dim=-1) - onehot) / len(step)
 
 
-def _of_label(values: Matrix, onehot: Matrix) -> Column:
-    """Each row's entry at its observed label, ``[B, 1]``."""
+def _of_label(values: Float[Tensor, "*seeds #batch classes"], onehot: Matrix) -> Column:
+    """Each row's entry at its observed label, ``[B, 1]``; of one row for the whole batch too."""
     return (values * onehot).sum(dim=-1, keepdim=True)

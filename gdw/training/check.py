@@ -13,7 +13,7 @@ from gdw.data.dataset import Dataset
 from gdw.data.pixels import Pixels
 from gdw.data.task import Task, make_task
 from gdw.gradients.step import Step
-from gdw.methods.base import Method, Phase
+from gdw.methods.base import PROMISES, Method, Phase
 from gdw.methods.state import equal
 from gdw.networks.start import started
 from gdw.training.experiment import Experiment
@@ -140,7 +140,7 @@ def _check_class(trial: Trial) -> None:
             raise trial.wrong(f"it needs a {label}: write {label} = '...' in the class")
     if method.logit_gradient is Method.logit_gradient:
         raise trial.wrong("it has no gradient: write logit_gradient(self, step)")
-    for promise in ("supports_many_seeds", "all_steps_identical"):
+    for promise in PROMISES:
         if not isinstance(getattr(method, promise), bool):
             raise trial.wrong(f"{promise} must be True or False, got {getattr(method, promise)!r}")
 
