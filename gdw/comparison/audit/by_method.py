@@ -133,7 +133,8 @@ def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> PerPicture:
     """An epoch leaves out the pictures that fill no whole batch; one that no epoch had gets the mean of all."""
     seen = np.isfinite(weights)
     total = np.where(seen, weights, 0.0).sum(0)
-    return np.where(seen.any(0), total / np.maximum(seen.sum(0), 1), total.sum() / max(seen.sum(), 1))
+    found: PerPicture = np.where(seen.any(0), total / np.maximum(seen.sum(0), 1), total.sum() / max(seen.sum(), 1))
+    return found
 
 
 def _log_probs(training: Training, images: Float[Tensor, "asked *shape"]) -> LogProbs:
