@@ -4,7 +4,7 @@ import argparse
 import math
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, current_thread, main_thread
@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         options.plugin = load_plugins(options.plugin)
-        return options.command(options)
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
     except (ValueError, OSError, MissingPackage) as error:
         print(f"gdw: {error}", file=sys.stderr)
         return 2
@@ -164,7 +165,7 @@ def sweep_command(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _count(records: list[dict | None]) -> int:
+def _count(records: Sequence[object]) -> int:
     return sum(record is not None for record in records)
 
 

@@ -121,7 +121,4 @@ def is_recorded(device: torch.device) -> bool:
     """Whether this thread's operations on a device are being recorded, as a CUDA graph or under a ``Recording``."""
     if device.type == "cuda":
         return torch.cuda.is_current_stream_capturing()
-    for mode in _get_current_dispatch_mode_stack():
-        if isinstance(mode, Recording):
-            return True
-    return False
+    return any(isinstance(mode, Recording) for mode in _get_current_dispatch_mode_stack())

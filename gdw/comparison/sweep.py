@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -236,7 +236,7 @@ def resume(
     workers: int | None = None,
     on_done: Callable[[History], None] | None = None,
     seeds_at_once: int = 1,
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Run what ``path`` does not hold yet; each finished run is a line on disk before the next one takes its place.
 
     Args:

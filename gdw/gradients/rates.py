@@ -59,7 +59,7 @@ class VirtualStep:
             raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
         self.own: Optimizer | None = None  # whose step it is, where it is not plain SGD's
         if not isinstance(lr, Optimizer):
-            self._groups: dict[str, Group] = dict.fromkeys(self.parameters, {"lr": float(lr)})
+            self._groups: dict[str, Group] = {name: {"lr": float(lr)} for name in self.parameters}
             return
         groups = {parameter: group for group in lr.param_groups for parameter in group["params"]}
         self.parameters = {name: p for name, p in self.parameters.items() if p in groups}

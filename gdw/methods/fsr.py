@@ -16,13 +16,13 @@ from gdw.gradients.rates import VirtualStep
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.keeping import KeepsInstances
-from gdw.methods.l2rw import TINY
-from gdw.methods.preparing import count_classes
+from gdw.methods.l2rw import helpful_share
+from gdw.methods.preparing import NeedsClasses, known
 from gdw.methods.settings import Flag, Number
 
 
 @register
-class FSR(KeepsInstances):
+class FSR(NeedsClasses, KeepsInstances):
     """L2RW's weights, but the clean batch is a dictionary: for each class the ``per_class`` best training instances.
 
     Each batch takes a virtual step with equal weights, ``theta' = theta - lr * mean gradient``. It gives two things:
@@ -31,16 +31,17 @@ class FSR(KeepsInstances):
     - each instance's margin, ``loss_i(theta) - loss_i(theta')``: how much a step with all others lowers its own loss.
       A wrong label is contradicted by the rest of the batch, so its margin is small.
 
-    A running mean of the margins is kept for each training instance. Each epoch begins by choosing the dictionary anew:
-    the instances of each observed class with the largest. The labels are the observed ones, and the clean set is never
-    asked. The first dictionary are the first instances of each class. Before ``warm_up`` epochs all weights are equal.
+    A running mean of the margins is kept for each training instance. At the start of each epoch a new dictionary is
+    chosen: in each observed class the instances with the largest margins. Its labels are the observed ones; the clean
+    set is never used. The first dictionary is the first instances of each class. In the first ``warm_up`` epochs all
+    weights are equal.
 
     Feature sharing, the paper's other half, lets the virtual step move the last layer alone (``feature_sharing``). On
     a linear head it changes nothing.
 
     Left out: momentum in the virtual step, mixup, the pseudo loss and weights averaged by class. The whole dictionary
-    is one batch; the published code draws 200 of its instances for each step. A class with too few instances repeats
-    them.
+    is one batch; the published code draws 200 of its instances for each step. Instances of a class that has fewer than
+    ``per_class`` are used more than once.
 
     Args:
         per_class: size of the dictionary for each class.
@@ -63,6 +64,8 @@ class FSR(KeepsInstances):
         "total": Number(0, above_low=True), "feature_sharing": Flag(),
     }  # fmt: skip
 
+    margins: Tensor
+
     def __init__(
         self,
         *args: Any,
@@ -74,7 +77,6 @@ class FSR(KeepsInstances):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.num_classes = count_classes(self.name, self.num_classes)
         self.per_class, self.warm_up, self.momentum, self.total = per_class, warm_up, momentum, total
         self.feature_sharing = feature_sharing
         self.task: Task | None = None
@@ -90,29 +92,31 @@ class FSR(KeepsInstances):
             )
         return [Phase(self, epochs=epochs, before=partial(self.begin, task))]
 
-    def begin(self, task: Task, model: nn.Module) -> None:
+    def begin(self, task: Task | None, model: nn.Module) -> None:
         """The first dictionary, from the task that gives all later ones too."""
-        self.task = task
+        self.task = known(task)
         self.choose(0, next(model.parameters()))
 
     def logit_gradient(self, step: Step) -> Matrix:
         before = self.of_batch("margins", step)
-        if self.dictionary is None or self.dictionary_epoch != step.epoch:
-            self.choose(step.epoch, step.images)
-        images, labels = self.dictionary
-        device = step.images.device  # a loaded state is on the host
-        equal, problem = torch.ones_like(step.flows), step.problem_with((images.to(device), labels.to(device)))
+        equal, problem = torch.ones_like(step.flows), step.problem_with(self.dictionary_for(step))
         if self.feature_sharing:
             problem = replace(problem, virtual_step=last_layer_of(problem.virtual_step))
-        gradient = step.meta_gradient(equal, problem).sum(dim=-1, keepdim=True)
+        gradient = step.meta_gradient(equal, problem)
         margins = step.losses - losses_ahead(step, problem, equal)
         self.write("margins", step, torch.lerp(margins, before, self.momentum))
         if step.epoch < self.warm_up:
             return step.flows / len(step)
-        weights = (-gradient).clamp_min(0)
-        return self.total * weights / weights.sum().clamp_min(TINY) * step.flows
+        return helpful_share(gradient, self.total) * step.flows
 
-    def choose(self, epoch: int, like: Tensor) -> None:
+    def dictionary_for(self, step: Step) -> tuple[Tensor, Tensor]:
+        """The epoch's dictionary; it is chosen at the epoch's first step."""
+        if self.dictionary is None or self.dictionary_epoch != step.epoch:
+            return self.choose(step.epoch, step.images)
+        images, labels = self.dictionary
+        return images.to(step.images.device), labels.to(step.images.device)  # a loaded state is on the host
+
+    def choose(self, epoch: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Make the dictionary of an epoch, in the precision and on the device of ``like``."""
         if self.task is None:
             raise ValueError(
@@ -123,8 +127,9 @@ class FSR(KeepsInstances):
         margins = self.margins.to(train.labels.device)
         rows = largest_by_class(margins, train.labels, self.num_classes, self.per_class)
         images = train.images[rows.to(train.images.device)].to(like.device)
-        self.dictionary = self.task.pixels.normalise(images, like.dtype), train.labels[rows]
-        self.dictionary_epoch = epoch
+        images, labels = self.task.pixels.normalise(images, like.dtype), train.labels[rows].to(like.device)
+        self.dictionary, self.dictionary_epoch = (images, labels), epoch
+        return images, labels
 
 
 def last_layer_of(virtual_step: VirtualStep) -> VirtualStep:

@@ -1,4 +1,4 @@
-"""The fields of an experiment, each defined once: what it may be, what it is for, and what it is if nobody says.
+"""The fields of an experiment, each defined once: what it may be, what it is for, and its default.
 
 ``Data``, ``Recipe`` and ``Engine`` are frozen values. The command line, sweep files, run codes and records take names,
 checks, defaults and help texts from here; a default that depends on the data set is in presets.py.
@@ -6,7 +6,7 @@ checks, defaults and help texts from here; a default that depends on the data se
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
 import attrs
@@ -29,6 +29,7 @@ MOST_THREADS = 256  # far more than help; torch ends the process when asked for 
 CONTENT = re.compile(r"[0-9a-f]{16}")
 
 Check = Callable[[str, Any], Any]
+Noise = str | tuple[tuple[float, ...], ...] | FrozenDict
 
 
 def setting(check: Check, help: str, default: Any = attrs.NOTHING, *, later: bool = False) -> Any:
@@ -39,7 +40,7 @@ def setting(check: Check, help: str, default: Any = attrs.NOTHING, *, later: boo
         default: without one, the data set's preset has it.
         later: left out of records at its default, so that run codes from before it stay valid.
     """
-    converter = attrs.Converter(lambda value, field: check(field.name, value), takes_field=True)  # type: ignore[call-overload]
+    converter: Any = attrs.Converter(lambda value, field: check(field.name, value), takes_field=True)
     return attrs.field(default=default, converter=converter, metadata={"help": help, "later": later})
 
 
@@ -51,7 +52,7 @@ def _whole(low: int, high: float = float("inf")) -> Check:
     return Number(low, high, whole=True).check
 
 
-def _name_in(known: Mapping | tuple) -> Check:
+def _name_in(known: Iterable[str]) -> Check:
     return lambda name, value: one_of(name.replace("_", " "), value, known)
 
 
@@ -90,7 +91,7 @@ def _dataset(name: str, value: Any) -> str:
     return check_dataset_name(value)
 
 
-def _noise(name: str, value: Any) -> "str | tuple | FrozenDict":
+def _noise(name: str, value: Any) -> Noise:
     """A known name; a matrix as nested tuples; or, with the classes' names, as a table of rows by name."""
     if isinstance(value, str):
         if value in NOISES or value == INSTANCE_NOISE or value.removeprefix(HUMAN) not in ("", value):
@@ -115,7 +116,7 @@ class Data:
     dataset: str = setting(
         _dataset, f"{', '.join(DATASETS)}, or a folder's path", "digits"
     )
-    noise: str | tuple | FrozenDict = setting(  # noqa: RUF009 - attrs makes a field of it
+    noise: Noise = setting(  # noqa: RUF009 - attrs makes a field of it
         _noise, f"{', '.join(NOISES)}, instance-dependent, human:PATH[:KEY], or a matrix [[0.9,0.1],[0.2,0.8]]",
         "uniform",
     )  # fmt: skip
@@ -209,7 +210,9 @@ class Engine:
 
 PARTS = {"data": Data, "recipe": Recipe, "engine": Engine}
 PART_OF: dict[str, str] = {field.name: part for part, kind in PARTS.items() for field in attrs.fields(kind)}
-FIELDS: dict[str, attrs.Attribute] = {field.name: field for kind in PARTS.values() for field in attrs.fields(kind)}
+FIELDS: dict[str, "attrs.Attribute[Any]"] = {
+    field.name: field for kind in PARTS.values() for field in attrs.fields(kind)
+}
 
 
 EXACT_WAYS = ("auto", "forward", "reuse", "double-backward")
@@ -230,7 +233,7 @@ def without_derivative(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name != "derivative"}
 
 
-def kind_of(field: attrs.Attribute) -> type:
+def kind_of(field: "attrs.Attribute[Any]") -> type:
     """``str``, ``float``, ``int`` or ``bool``: how a text is read as a value of this field."""
     return next(kind for kind in (str, bool, float, int) if kind in (field.type, *get_args(field.type)))
 

@@ -13,10 +13,12 @@ from tests.browser.screen import cut_off
 LARGEST, FIRST_PICTURE_MS = 2e6, 1000
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 WAIT_MS = 60_000
-SMALL_TARGETS = """() => [...document.querySelectorAll('button, select, input[type=range], label:has(input[type=radio])')]
+SMALL_TARGETS = """() => [...document.querySelectorAll(
+  'button, select, input[type=range], label:has(input[type=radio])')]
   .filter((element) => element.checkVisibility())
   .map((element) => ({ box: element.getBoundingClientRect(), text: element.textContent.slice(0, 30) }))
-  .filter(({ box }) => box.height < 43.5 || box.width < 43.5).map(({ text, box }) => `${text}: ${box.width} x ${box.height}`)"""
+  .filter(({ box }) => box.height < 43.5 || box.width < 43.5)
+  .map(({ text, box }) => `${text}: ${box.width} x ${box.height}`)"""
 DRAWN = "() => document.querySelector('.score')?.textContent ? performance.now() : 0"
 PICTURES = "() => [...document.querySelectorAll('.learner canvas')].map((canvas) => canvas.toDataURL())"
 
@@ -34,7 +36,8 @@ def window(browser, file):
     contexts, errors = [], []
 
     def show(address="", **options):
-        contexts.append(browser.new_context(**{"viewport": SCREEN, "offline": True, "reduced_motion": "reduce"} | options))
+        usual = {"viewport": SCREEN, "offline": True, "reduced_motion": "reduce"}
+        contexts.append(browser.new_context(**usual | options))
         page = contexts[-1].new_page()
         page.set_default_timeout(WAIT_MS)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
