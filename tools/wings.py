@@ -28,6 +28,7 @@ WINGS = {
     "gdw_notebooks.recorded": "runs too long for a notebook",
     "gdw_notebooks.figures": "numbers in, figure out",
     "gdw_notebooks.panels": "controls beside figures",
+    "gdw_notebooks.playground": "training in the page",
     "gdw_notebooks.checks": "feedback on exercises",
     "gdw_notebooks.grading": "students' notebooks, run and checked",
     "gdw_notebooks.course": "commands for the course",

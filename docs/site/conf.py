@@ -4,6 +4,7 @@ project = "gdw"
 author = "the gdw authors"
 html_title = "GDW: one weight for every gradient flow"
 language = "en"
+root_doc = "course"  # index.html is the playground, which is no page of Sphinx's
 
 extensions = ["myst_parser", "tools.website.mathml"]
 myst_enable_extensions = ["dollarmath", "amsmath"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from gdw.cache import content_of_files
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.label_table import SPLITS, chosen_column, match, read_table
-from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, size_of
+from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (
@@ -211,19 +211,19 @@ def _by_table(folder: Path, table: Path, column: str | None) -> Listing:
     scan = _Scan(folder)
     files = scan.pictures(folder)
     paths = [_relative(file, folder) for file in files]
-    row_of = dict(zip(files, match(rows, paths), strict=True))
-    without = [path for path, row in zip(paths, row_of.values(), strict=True) if row is None]
-    files = [file for file in files if row_of[file] is not None]
-    words = [rows.columns[column][row_of[file]] for file in files]
-    if "" in words:
-        raise ValueError(f"{table}: {_relative(files[words.index('')], folder)} has no label in column {column}")
-    names = tuple(sorted(set(words), key=natural_key))
+    row_of = match(rows, paths)
+    without = [path for place, path in enumerate(paths) if place not in row_of]
+    words = {place: rows.columns[column][row] for place, row in row_of.items()}
+    if empty := [paths[place] for place, word in words.items() if not word]:
+        raise ValueError(f"{table}: {empty[0]} has no label in column {column}")
+    names = tuple(sorted(set(words.values()), key=natural_key))
     if len(names) < 2:
         raise ValueError(f"{table}: column {column} needs at least 2 classes, got {', '.join(names) or 'none'}")
     notes = scan.notes()
     if without:
         notes += (f"passed over {len(without)} as not in {table.name} (first: {without[0]})",)
-    return Listing(folder, names, {"train": (files, [names.index(word) for word in words])}, notes, table, column)
+    found = [files[place] for place in words], [names.index(word) for word in words.values()]
+    return Listing(folder, names, {"train": found}, notes, table, column)
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -250,7 +250,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
 def _reduced(files: list[Path], images: UInt8[Tensor, "images 3 height width"]) -> tuple[str, ...]:
     """A note if pictures of several sizes were reduced without a request for it."""
     height, width = images.shape[2:]
-    largest = max(max(size_of(file)) for file in sample(files))
+    largest = max(map(max, sizes_of(sample(files))), default=0)
     if (height, width) != (COMMON_SIZE, COMMON_SIZE) or largest <= COMMON_SIZE:
         return ()
     return (f"pictures of several sizes, up to {largest} pixels, are read at {height} x {width}: image_size=... keeps "
@@ -305,7 +305,7 @@ class _Scan:
     def pictures(self, folder: Path) -> list[Path]:
         """Pictures at any depth. Folders that links lead to come last: then a loop of links ends where it began."""
         found: list[Path] = []
-        waiting, links = deque([folder]), deque()
+        waiting, links = deque([folder]), deque[Path]()
         while waiting or links:
             here = (waiting or links).popleft()
             place = os.path.realpath(here)
@@ -325,7 +325,7 @@ class _Scan:
                     found.append(child)
         return sorted(found, key=lambda file: file.relative_to(folder).parts)
 
-    def is_picture(self, file: Path, entry: os.DirEntry) -> bool:
+    def is_picture(self, file: Path, entry: "os.DirEntry[str]") -> bool:
         """Whether to read it; if not, the reason is counted."""
         reason = None
         if not entry.is_file():

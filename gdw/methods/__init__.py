@@ -1,5 +1,7 @@
 """The methods, one file each: a method turns a Step into the gradient that goes back through the logits."""
 
+from collections.abc import Callable
+
 # The order of these imports is the order in which methods are listed, drawn and compared.
 # isort: off
 from gdw.methods.base import METHODS, Method, Phase, method_class, register
@@ -37,4 +39,4 @@ __all__ = [
     "NoiseLayer", "OnlyClean", "Phase", "Pooled", "ReducedGDW", "SeesawLoss", "TiedGDW",
     "method_class", "register",
 ]  # fmt: skip
-# gdw/__init__.py adds `check`: it trains, so it is written in a later wing (gdw/training/check.py).
+check: Callable[..., None]  # gdw/__init__.py sets it: it trains, and is written in a later wing

@@ -35,6 +35,7 @@ class BalancedSoftmax(UsesClassCounts):
         "ICLR 2021"
     )
     rules: ClassVar = {"tau": Number(0)}
+    log_prior: Tensor
 
     def __init__(self, *args: Any, tau: float = 1.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,7 +44,7 @@ class BalancedSoftmax(UsesClassCounts):
         self.use_given_counts()
 
     def use_counts(self, counts: Int[Tensor, "classes"]) -> None:
-        counts = counts.double().clamp_min(1)  # a class that is never observed: as if once
+        counts = counts.double().clamp_min(1)  # a class that is never observed counts as observed once
         self.log_prior.copy_((counts / counts.sum()).log())
 
     def logit_gradient(self, step: Step) -> Matrix:

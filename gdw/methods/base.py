@@ -16,20 +16,22 @@ from gdw.errors import unknown
 from gdw.gradients.step import Step
 from gdw.methods.settings import Number, Rule, rule_for
 from gdw.methods.state import load_own_state, own_state
+from gdw.networks.start import Network, started
 
-Matrix = Float[Tensor, "batch classes"]
+Matrix = Float[Tensor, "*seeds batch classes"]
+Column = Float[Tensor, "*seeds batch 1"]  # one number for each instance
 PROMISES = ("supports_many_seeds", "all_steps_identical")  # of a class of methods
 SOURCES = ("train", "meta", "both")  # of batches
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of training: which method sends what back, from which batches, with a cosine schedule of its own.
+    """A part of training: which method gives the gradient, on which batches, for how long. It has its own cosine.
 
     Args:
-        method: gives the gradient of each step: the one that was asked, a submodule of it, or one that learns nothing.
+        method: gives the gradient of each step: the run's method, a submodule of it, or one that learns nothing.
         source: ``"train"`` (observed labels), ``"meta"`` (the clean set) or ``"both"`` (their union).
-        epochs: how many, at least 1; an epoch has as many steps as one pass over the training set, whatever the source.
+        epochs: how many, at least 1; from each source an epoch has the steps of one pass over the training set.
         lr_scale: factor on the experiment's learning rate.
         restart: whether the model goes back to where it started.
         before: called once before the first step with the model so far (to estimate a noise matrix, say).
@@ -67,7 +69,7 @@ class Method(nn.Module):
     3. Put ``@gdw.methods.register`` above the class. Experiment, the command line, sweeps and labs now know its name.
     4. Call ``gdw.methods.check(MyMethod)``. It runs small problems, and raises one sentence if something is wrong.
 
-    A complete example: cross-entropy for which sure wrong answers count less::
+    A complete example: cross-entropy in which sure wrong answers count less::
 
         @gdw.methods.register
         class Doubtful(gdw.methods.Method):
@@ -87,7 +89,7 @@ class Method(nn.Module):
 
     What a method learns (a weight network, one parameter for each instance, a second network) is a parameter, buffer
     or submodule of it; then ``.to(device)`` works. ``state_dict`` holds its other attributes too: numbers, texts,
-    tensors, lists and dictionaries of these, optimisers, generators. So a saved run goes on with the same numbers.
+    tensors, lists and dictionaries of these, optimisers, generators. So a saved run continues with the same numbers.
 
     The two promises hold for the class that makes them, and not for its subclasses: those make them again.
     ``gdw.methods.check`` tests whether promises are true, and whether ``state_dict`` holds all that the method learnt.
@@ -98,8 +100,8 @@ class Method(nn.Module):
         generator: source of all its randomness.
 
     Raises:
-        TypeError: a setting of the wrong type, or an argument that the method does not have.
-        ValueError: a setting out of range.
+        TypeError: an argument that the method does not have.
+        ValueError: a setting of the wrong type or out of range.
     """
 
     name: ClassVar[str] = ""  #: as on the command line
@@ -113,7 +115,7 @@ class Method(nn.Module):
     """``logit_gradient`` works for a StackedStep too (a leading axis for seeds: sums name their axes from the end), and
     nothing happens before a phase."""
 
-    all_steps_identical: ClassVar[bool] = False
+    all_steps_identical: bool = False
     """Each step runs the same operations in the same order, for any batch, epoch and count. The method writes what it
     learns in place and reads no number on the host. Its optimisers are fused, and each is an attribute. An
     instance whose settings break the promise takes it back: ``self.all_steps_identical = False``."""
@@ -163,15 +165,14 @@ class Method(nn.Module):
         """Refuse settings that the method cannot be built with, without building it.
 
         Raises:
-            TypeError: a value of the wrong type.
-            ValueError: an unknown setting, with the nearest known one; a value out of range.
+            ValueError: an unknown setting, with the nearest known one; a value of the wrong type or out of range.
         """
         known = cls.settings()
         for name, value in settings.items():
             if name not in known:
                 raise unknown(f"setting of {cls.name or cls.__name__}", name, known)
-            own = [ancestor.rules[name] for ancestor in cls.__mro__ if name in getattr(ancestor, "rules", {})]
-            rule = own[0] if own else rule_for(known[name])
+            own = (kind.rules[name] for kind in cls.__mro__ if issubclass(kind, Method) and name in kind.rules)
+            rule = next(own, rule_for(known[name]))
             if rule is not None:
                 rule.check(name, value)
 
@@ -183,11 +184,11 @@ class Method(nn.Module):
         """What it trains on, in order. Asking changes nothing; ``before`` of a phase may.
 
         Args:
-            task: what the run trains on; None where nothing has to be found out from it.
+            task: what the run trains on. With None a phase that looks at the data can be listed, but cannot begin.
             epochs: the budget of the whole run.
 
         Raises:
-            ValueError: too few epochs for the method to be what it is (``gdw.methods.transition.share_of_epochs``).
+            ValueError: too few epochs for all phases (``gdw.methods.transition.share_of_epochs`` says so).
         """
         return [Phase(self, epochs=epochs)]
 
@@ -196,12 +197,16 @@ class Method(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def stack(cls, methods: "Sequence[Method]") -> "Method":
+    def stack(cls, methods: Sequence[Self]) -> Self:
         """One method for the Steps of many seeds, from one method of each; those stay as they are."""
         return methods[0]  # right for those that keep nothing
 
-    def copy_to(self, methods: "Sequence[Method]") -> None:
+    def copy_to(self, methods: Sequence[Self]) -> None:
         """Undo ``stack``: give each seed's method what was learnt for it, in place."""
+
+    def new_network(self, build: Callable[[], Network]) -> Network:
+        """A network for the method to learn: its start is drawn from ``generator``, or by torch where there is none."""
+        return build() if self.generator is None else started(build, self.generator, torch.get_default_dtype())
 
     def snapshot(self) -> dict[str, Tensor]:
         """Small tensors that the History keeps after each epoch (a weight curve, say)."""

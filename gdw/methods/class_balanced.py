@@ -13,7 +13,7 @@ from gdw.methods.settings import Number
 
 
 def effective_number(counts: Int[Tensor, "classes"], beta: float) -> Float[Tensor, "classes"]:
-    """``E_n = (1 - beta^n) / (1 - beta)``: n images overlap the more, the more there are; n itself at beta = 1.
+    """``E_n = (1 - beta^n) / (1 - beta)``: the more images, the more they overlap; n itself at beta = 1.
 
     Args:
         counts: images of each class, n.
@@ -48,6 +48,7 @@ class ClassBalanced(UsesClassCounts):
     name, title = "class-balanced", "class-balanced loss"
     source = "Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019"
     rules: ClassVar = {"beta": Number(0, 1)}
+    class_weights: Tensor
 
     def __init__(self, *args: Any, beta: float = 0.999, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gdw.data.task import Task
 from gdw.methods.base import Phase
-from gdw.methods.preparing import NeedsPreparing, count_classes
+from gdw.methods.preparing import NeedsPreparing, count_classes, known
 from gdw.methods.settings import Counts, plain
 
 
@@ -28,6 +28,7 @@ class UsesClassCounts(NeedsPreparing):
 
     missing: ClassVar[str] = "the number of images of each class: give class_counts=[...]"
     rules: ClassVar = {"class_counts": Counts()}
+    num_classes: int
 
     def __init__(self, *args: Any, class_counts: Sequence[int] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,7 +36,7 @@ class UsesClassCounts(NeedsPreparing):
         self.class_counts = None if class_counts is None else tuple(int(count) for count in plain(class_counts))
 
     def use_given_counts(self) -> None:
-        """For the end of a subclass's ``__init__``: its buffers exist by then."""
+        """Called at the end of a subclass's ``__init__``, when its buffers exist."""
         if self.class_counts is not None:
             self.learn_counts(torch.tensor(self.class_counts))
 
@@ -45,10 +46,10 @@ class UsesClassCounts(NeedsPreparing):
     def begin(self, task: Task | None, epochs: int, model: nn.Module) -> None:
         """What happens before the one phase: the labels of the task are counted, unless the counts were given."""
         if self.class_counts is None:
-            self.learn_counts(observed_counts(task))
+            self.learn_counts(observed_counts(known(task)))
 
     def learn_counts(self, counts: Int[Tensor, "classes"]) -> None:
-        """From here on the method knows the counts."""
+        """Use these counts; the method is ready then."""
         self.use_counts(counts)
         self.ready = True
 

@@ -17,12 +17,12 @@ from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.class_counts import observed_counts
 from gdw.methods.plain import CrossEntropy
-from gdw.methods.preparing import NeedsPreparing
+from gdw.methods.preparing import NeedsPreparing, known
 from gdw.methods.settings import Number
 from gdw.methods.transition import estimate_transition, share_of_epochs
 
 PEER_MOMENTUM = 0.9  # of the peer's SGD, if the Step's lr is a number
-NOT_FUSED = {"fused": None}  # the peer's step rounds as it always did; it is the same step
+NOT_FUSED = {"fused": None}  # a fused step would round differently
 
 
 @register
@@ -64,8 +64,7 @@ class CoTeaching(NeedsPreparing):
         super().__init__(*args, **kwargs)
         self.ramp, self.first_share = ramp, first_share
         self.given = self.ready = forget is not None
-        self.register_buffer("forget", torch.tensor(float(forget or 0.0)))
-        self.forgotten = float(forget or 0.0)  # on the host: reading it from a GPU in every step would stall the GPU
+        self.forget = float(forget or 0.0)
         self.ramp_epochs, self.start = ramp, 0  # of this run
         self.peer: nn.Module | None = None
         self.peer_optimizer: torch.optim.Optimizer | None = None
@@ -79,13 +78,12 @@ class CoTeaching(NeedsPreparing):
         begin = partial(self.estimate_and_begin, task, first, second)
         return [Phase(CrossEntropy(), "train", first), Phase(self, "train", second, restart=True, before=begin)]
 
-    def estimate_and_begin(self, task: Task, first: int, second: int, model: nn.Module) -> None:
+    def estimate_and_begin(self, task: Task | None, first: int, second: int, model: nn.Module) -> None:
         """The first model says how much to forget; then the second one and its peer begin."""
+        task = known(task)
         shares = observed_counts(task).double()
         kept = estimate_transition(model, task).diagonal().cpu().double() @ shares / shares.sum()
-        self.forget.copy_(1 - kept)
-        self.forgotten = float(self.forget)
-        self.ready = True
+        self.forget, self.ready = float(1 - kept), True
         self.begin(first, second, model)
 
     def begin(self, first: int, epochs: int, model: nn.Module) -> None:
@@ -93,11 +91,12 @@ class CoTeaching(NeedsPreparing):
         self.ramp_epochs, self.start = self.ramp if epochs > 1 else 0, first
         self.make_peer(model)
 
-    def make_peer(self, model: nn.Module) -> None:
+    def make_peer(self, model: nn.Module) -> nn.Module:
         """Another start of the same architecture, or the peer that was loaded."""
-        self.peer = shuffled_copy(model, self.generator).train()
-        self.peer.load_state_dict(self.waiting.pop("peer", None) or self.peer.state_dict())
-        self.peer_optimizer = torch.optim.SGD([p for p in self.peer.parameters() if p.requires_grad], lr=0.0)
+        peer = shuffled_copy(model, self.generator).train()
+        peer.load_state_dict(self.waiting.pop("peer", None) or peer.state_dict())
+        self.peer, self.peer_optimizer = peer, None
+        return peer
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """The peer's numbers wait until there is a peer."""
@@ -119,25 +118,26 @@ class CoTeaching(NeedsPreparing):
     def kept_share(self, epoch: int) -> float:
         """R(t), with t counted from the second model's start."""
         passed = max(epoch - self.start, 0)
-        return 1 - self.forgotten * (passed / self.ramp_epochs if passed < self.ramp_epochs else 1)
+        return 1 - self.forget * (passed / self.ramp_epochs if passed < self.ramp_epochs else 1)
 
     def logit_gradient(self, step: Step) -> Matrix:
         self.require_ready(step)
-        if self.peer is None:
-            self.make_peer(step.model)  # in a loop of your own, or after loading
-        self.follow(step.model, step.lr)
-        peer_logits = logits_of(self.peer(step.images), self.peer)
+        peer = self.make_peer(step.model) if self.peer is None else self.peer  # in a loop of your own, or after loading
+        optimizer = self.optimizer_for(peer, step.model, step.lr)
+        peer_logits = logits_of(peer(step.images), peer)
         peer_losses = cross_entropy(peer_logits, step.labels, reduction="none")
         count = max(1, round(self.kept_share(step.epoch) * len(step)))
         ours, theirs = smallest(peer_losses.detach(), count), smallest(step.losses, count)
-        self.peer_optimizer.zero_grad()
+        optimizer.zero_grad()
         peer_losses[theirs].mean().backward()
-        self.peer_optimizer.step()
+        optimizer.step()
         kept = torch.zeros_like(step.losses).index_fill_(0, ours, 1.0)
         return kept[:, None] * step.flows / count
 
-    def follow(self, model: nn.Module, lr: "float | torch.optim.Optimizer | None") -> None:
-        """The peer's optimiser takes the class and the groups of the model's. A number means SGD with momentum.
+    def optimizer_for(
+        self, peer: nn.Module, model: nn.Module, lr: float | torch.optim.Optimizer | None
+    ) -> torch.optim.Optimizer:
+        """The peer's optimiser, with the class and the groups of the model's. A number means SGD with momentum.
 
         Raises:
             ValueError: the Step has no learning rate.
@@ -146,20 +146,22 @@ class CoTeaching(NeedsPreparing):
             raise ValueError(f"{self.name} trains a second model: give the Step lr=... (the optimiser, or a number)")
         if not isinstance(lr, torch.optim.Optimizer):
             lr = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr, PEER_MOMENTUM)
-        peers = dict(zip(model.parameters(), self.peer.parameters(), strict=True))
+        peers = dict(zip(model.parameters(), peer.parameters(), strict=True))
         for own, theirs in peers.items():
             theirs.requires_grad_(own.requires_grad)
-        if type(self.peer_optimizer) is not type(lr):
+        optimizer = self.peer_optimizer
+        if optimizer is None or type(optimizer) is not type(lr):
             replaced = {id(own): theirs for own, theirs in peers.items()}
-            self.peer_optimizer = deepcopy(lr, {**replaced, id(lr.state): defaultdict(dict)})
+            self.peer_optimizer = optimizer = deepcopy(lr, {**replaced, id(lr.state): defaultdict(dict)})
         saved = self.waiting.pop("optimizer", None)
         if saved is not None:
-            self.peer_optimizer.param_groups = _groups(lr, peers)
-            self.peer_optimizer.load_state_dict(saved)
-        self.peer_optimizer.param_groups = _groups(lr, peers)
+            optimizer.param_groups = _groups(lr, peers)
+            optimizer.load_state_dict(saved)
+        optimizer.param_groups = _groups(lr, peers)
+        return optimizer
 
 
-def _groups(optimizer: torch.optim.Optimizer, peers: dict[nn.Parameter, nn.Parameter]) -> list[dict]:
+def _groups(optimizer: torch.optim.Optimizer, peers: dict[nn.Parameter, nn.Parameter]) -> list[dict[str, Any]]:
     """The optimiser's groups, with the peer's parameters in the place of the model's."""
     groups = [{**group, **(NOT_FUSED if "fused" in group else {})} for group in optimizer.param_groups]
     return [{**group, "params": [peers[p] for p in group["params"] if p in peers]} for group in groups]

@@ -7,14 +7,14 @@ import torch
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.keeping import KeepsInstances
-from gdw.methods.preparing import count_classes
+from gdw.methods.preparing import NeedsClasses
 from gdw.methods.settings import Number
 
 SMALLEST_ROOM = 1e-4  # 1 - <t, p> is divided by: at least this, about as in the published code, which clamps p
 
 
 @register
-class ELR(KeepsInstances):
+class ELR(NeedsClasses, KeepsInstances):
     """``loss = cross-entropy + strength * log(1 - <t_i, p_i>)``, with a target t_i for each training instance.
 
     ``t_i`` is the running mean of the instance's predicted probabilities, ``t <- momentum t + (1 - momentum) p``, at
@@ -47,7 +47,6 @@ class ELR(KeepsInstances):
 
     def __init__(self, *args: Any, strength: float = 3.0, momentum: float = 0.7, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.num_classes = count_classes(self.name, self.num_classes)
         self.strength, self.momentum = strength, momentum
         self.register_buffer("targets", torch.zeros(self.num_instances, self.num_classes))
 

@@ -5,21 +5,23 @@ from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gdw.data.task import Task
 from gdw.methods.base import Phase
 from gdw.methods.plain import CrossEntropy
-from gdw.methods.preparing import NeedsPreparing, count_classes
+from gdw.methods.preparing import NeedsPreparing, count_classes, known
 from gdw.methods.settings import Number, Probabilities, plain
 from gdw.methods.transition import Transition, estimate_transition, share_of_epochs
+
+Rows = Sequence[Sequence[float]] | Tensor  # a matrix, as people give it
 
 
 class UsesTransition(NeedsPreparing):
     """Base of methods that need the noise matrix T.
 
     In the training loop a first model learns from the observed labels and gives T on the clean set; the second model
-    starts afresh and uses T. In a loop of your own, give ``transition``
+    starts again and uses T. In a loop of your own, give ``transition``
     (``gdw.methods.transition.transition_from_clean`` estimates it), or train a first model and call ``estimate``.
 
     Args:
@@ -33,8 +35,9 @@ class UsesTransition(NeedsPreparing):
     )
     rules: ClassVar = {"first_share": Number(0, 1), "transition": Probabilities()}
     second_source: ClassVar[str] = "train"  #: what the second model trains on
+    num_classes: int
 
-    def __init__(self, *args: Any, first_share: float = 0.5, transition: Sequence | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, first_share: float = 0.5, transition: Rows | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.num_classes = count_classes(self.name, self.num_classes, transition, "transition")
         self.first_share, self.given = first_share, transition is not None
@@ -52,9 +55,9 @@ class UsesTransition(NeedsPreparing):
         ]
 
     @torch.no_grad()
-    def estimate(self, task: Task, model: nn.Module) -> None:
+    def estimate(self, task: Task | None, model: nn.Module) -> None:
         """The first phase's model gives T."""
-        self.use_transition(estimate_transition(model, task))
+        self.use_transition(estimate_transition(model, known(task)))
         self.ready = True
 
     def use_transition(self, transition: Transition) -> None:
@@ -62,7 +65,20 @@ class UsesTransition(NeedsPreparing):
         raise NotImplementedError
 
 
-def as_matrix(transition: Sequence | None, num_classes: int) -> Transition:
+class KeepsTransition(UsesTransition):
+    """Base of methods that use T as it was given or estimated; the identity (no noise) before that."""
+
+    transition: Tensor
+
+    def __init__(self, *args: Any, transition: Rows | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, transition=transition, **kwargs)
+        self.register_buffer("transition", as_matrix(transition, self.num_classes))
+
+    def use_transition(self, transition: Transition) -> None:
+        self.transition.copy_(transition)
+
+
+def as_matrix(transition: Rows | None, num_classes: int) -> Transition:
     """The matrix as a tensor; the identity (no noise) while it is not known."""
     if transition is None:
         return torch.eye(num_classes)

@@ -9,7 +9,7 @@ from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.settings import Flag
 from gdw.methods.two_stage import TwoStage
-from gdw.networks.weight_net import FlowWeightNet, new_weight_net
+from gdw.networks.weight_net import FlowWeightNet
 
 SMALLEST_PROBABILITY = 1e-6  # below it a class counts as this improbable
 
@@ -23,7 +23,7 @@ class ClassNetGDW(TwoStage):
     flow looks like, learnt from all flows of all instances: it can shut the flow of a probable class that is not the
     label ("this dog may be a cat") and leave those of improbable classes open.
 
-    V starts level, with the same weight for all flows: its last layer is zero but for its bias.
+    V starts level, with the same weight for all flows: its last layer is zero except for the bias.
 
     Args:
         level: off, V starts at random, as GDW's does.
@@ -39,10 +39,9 @@ class ClassNetGDW(TwoStage):
 
     def __init__(self, *args: Any, level: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        random = self.generator
-        self.weight_net = FlowWeightNet() if random is None else new_weight_net(random, FlowWeightNet)
+        self.weight_net = net = self.new_network(FlowWeightNet)
         if level:
-            self.weight_net.start_level()
+            net.start_level()
         self.optimizer = self._adam(self.weight_net.parameters())
 
     def first_stage(self, step: Step) -> Matrix:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, register
+from gdw.methods.base import Column, Matrix, Method, register
 from gdw.methods.settings import Number
 
 TINY = 1e-12  # a smaller sum of weights counts as zero: the batch is skipped, and nothing is divided by zero
@@ -34,6 +34,10 @@ class L2RW(Method):
         self.total = total
 
     def logit_gradient(self, step: Step) -> Matrix:
-        meta_gradient = step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)
-        weights = (-meta_gradient).clamp_min(0)
-        return self.total * weights / weights.sum(dim=(-2, -1), keepdim=True).clamp_min(TINY) * step.flows
+        return helpful_share(step.meta_gradient(torch.zeros_like(step.flows)), self.total) * step.flows
+
+
+def helpful_share(meta_gradient: Matrix, total: float) -> Column:
+    """``max(0, - d L_meta / d w_i)`` for one weight per instance, scaled to the sum ``total`` over the batch."""
+    weights = (-meta_gradient.sum(dim=-1, keepdim=True)).clamp_min(0)
+    return total * weights / weights.sum(dim=(-2, -1), keepdim=True).clamp_min(TINY)

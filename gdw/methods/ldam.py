@@ -45,6 +45,8 @@ class LDAM(UsesClassCounts):
     rules: ClassVar = {
         "max_margin": Number(0), "scale": Number(0, above_low=True), "beta": Number(0, 1), "deferred": Number(0, 1),
     }  # fmt: skip
+    margins: Tensor
+    late_weights: Tensor
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class LDAM(UsesClassCounts):
         """One weight per class: 1 before the deferred epoch.
 
         Raises:
-            ValueError: nobody said how many epochs there are.
+            ValueError: the number of epochs is not known yet.
         """
         if self.deferred_epoch is None:
             raise ValueError(

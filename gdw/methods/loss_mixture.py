@@ -47,6 +47,8 @@ class LossMixture(KeepsInstances):
     name, title = "loss-mixture", "loss mixture"
     source = "Li, Socher and Hoi, DivideMix: Learning with Noisy Labels as Semi-supervised Learning, ICLR 2020"
     rules: ClassVar = {"warm_up": Number(1, whole=True)}
+    losses: Tensor
+    weights: Tensor
 
     def __init__(self, *args: Any, warm_up: int = 10, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,17 +1,32 @@
-"""Methods that must know something before their first step: class counts, a noise matrix, a noise rate."""
+"""Methods that must know something first: how many classes there are, class counts, a noise matrix, a noise rate."""
 
 from typing import Any, ClassVar
 
+from gdw.data.task import Task
 from gdw.gradients.step import Step
 from gdw.methods.base import Method
 from gdw.methods.settings import plain
 
 
+class NeedsClasses(Method):
+    """Base of methods that must know how many classes there are.
+
+    Raises:
+        ValueError: ``num_classes`` was not given.
+    """
+
+    num_classes: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.num_classes = count_classes(self.name, self.num_classes)
+
+
 class NeedsPreparing(Method):
     """Base of methods that learn something from the task before a phase, or are given it as an argument.
 
-    The training loop calls ``before`` of each phase. In a loop of your own nobody else does, and without the missing
-    knowledge these methods would be cross-entropy. So they refuse to step.
+    The training loop calls ``before`` of each phase; in a loop of your own you do. Without it these methods would be
+    cross-entropy, so they refuse to step.
 
     Attributes:
         ready: whether the method knows what it needs.
@@ -38,6 +53,17 @@ class NeedsPreparing(Method):
             raise ValueError(
                 f"{self.name} was made for {self.num_classes} classes, but the model gives {step.num_classes} logits"
             )
+
+
+def known(task: Task | None) -> Task:
+    """The task, for a phase that cannot begin without one.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if task is None:
+        raise ValueError("this phase begins by looking at the data: give method.phases(task, epochs) the task")
+    return task
 
 
 def count_classes(name: str, num_classes: int | None, given: object = None, argument: str = "") -> int:

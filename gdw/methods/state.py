@@ -73,6 +73,6 @@ def equal(one: object, other: object) -> bool:
 def _is_plain(value: object) -> bool:
     if isinstance(value, dict):
         return all(_is_plain(part) for pair in value.items() for part in pair)
-    if type(value) in (list, tuple):
-        return all(map(_is_plain, value))
+    if isinstance(value, (list, tuple)):
+        return type(value) in (list, tuple) and all(map(_is_plain, value))
     return isinstance(value, PLAIN)

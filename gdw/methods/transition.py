@@ -76,7 +76,7 @@ def true_class_posterior(
 
 
 def share_of_epochs(epochs: int, share: float, why: str = "the run has two parts") -> tuple[int, int]:
-    """Epochs of the first part of a run and of the second: at least one each, whatever the share.
+    """Epochs of the first part of a run and of the second: at least one each, for any share.
 
     Args:
         epochs: of the whole run.

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix
+from gdw.methods.base import Column, Matrix
 from gdw.methods.settings import Flag, Number
 from gdw.methods.weight_net import LearnsWeightNet
 
@@ -68,7 +68,7 @@ class TwoStage(LearnsWeightNet):
         change = (self.step_size * followed / scale).clamp(-self.clip, self.clip)
         return self.constrain((weights - change).clamp(SMALLEST_WEIGHT, LARGEST_WEIGHT), step)
 
-    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:
+    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix | Column:
         """What the second stage follows: ``[B, C]``, or ``[B, 1]`` for one change per instance."""
         raise NotImplementedError
 

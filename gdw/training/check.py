@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from gdw.data.dataset import Dataset
 from gdw.data.pixels import Pixels
 from gdw.data.task import Task, make_task
 from gdw.gradients.step import Step
-from gdw.methods.base import Method, Phase
+from gdw.methods.base import PROMISES, Method, Phase
 from gdw.methods.state import equal
 from gdw.networks.start import started
 from gdw.training.experiment import Experiment
@@ -25,7 +26,9 @@ CLASSES, FEATURES, IMAGES_OF_A_CLASS, CLEAN_OF_A_CLASS, HIDDEN = 4, 6, 30, 3, 8
 BATCH, EPOCHS, STEPS, LR = 16, 4, 3, 0.3
 SEEDS = (0, 1)
 EXACT = 1e-9  # many seeds at once against one by one, in float64
-SETTINGS = {"batch_size": BATCH, "epochs": EPOCHS, "lr": LR, "threads": 1, "precision": "float64", "device": "cpu"}
+SETTINGS: dict[str, Any] = {
+    "batch_size": BATCH, "epochs": EPOCHS, "lr": LR, "threads": 1, "precision": "float64", "device": "cpu",
+}  # fmt: skip
 
 
 def check(method: type[Method], settings: Mapping[str, object] | None = None) -> None:
@@ -43,7 +46,7 @@ def check(method: type[Method], settings: Mapping[str, object] | None = None) ->
         settings: its own settings, if they differ from the defaults.
 
     Raises:
-        TypeError: not a method, or a setting of the wrong type.
+        TypeError: not a method.
         ValueError: says which declaration is wrong, and what to change.
     """
     if not (isinstance(method, type) and issubclass(method, Method)):
@@ -137,7 +140,7 @@ def _check_class(trial: Trial) -> None:
             raise trial.wrong(f"it needs a {label}: write {label} = '...' in the class")
     if method.logit_gradient is Method.logit_gradient:
         raise trial.wrong("it has no gradient: write logit_gradient(self, step)")
-    for promise in ("supports_many_seeds", "all_steps_identical"):
+    for promise in PROMISES:
         if not isinstance(getattr(method, promise), bool):
             raise trial.wrong(f"{promise} must be True or False, got {getattr(method, promise)!r}")
 
@@ -260,19 +263,22 @@ def _numbers(step: Step, model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in seen.items()}
 
 
-def _through_a_file(state: dict) -> dict:
+def _through_a_file(state: Mapping[str, Any]) -> Mapping[str, Any]:
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
-    return torch.load(file, weights_only=True)
+    loaded: Mapping[str, Any] = torch.load(file, weights_only=True)
+    return loaded
 
 
 def _same(one: Training, other: Training, distance: float = 0.0) -> bool:
     """Whether two runs end with the same model, method and History."""
-    pairs = [(one.model.state_dict(), other.model.state_dict())]
-    pairs += [(dict(one.method.named_parameters()), dict(other.method.named_parameters()))]
-    pairs += [({k: torch.as_tensor(v) for k, v in run.history.epochs.items()} for run in (one, other))]
-    return all(_close(first, second, distance) for first, second in pairs)
+    return all(_close(*pair, distance) for pair in zip(_outcome(one), _outcome(other), strict=True))
+
+
+def _outcome(run: Training) -> tuple[Mapping[str, Tensor], ...]:
+    epochs = {name: torch.as_tensor(values) for name, values in run.history.epochs.items()}
+    return run.model.state_dict(), dict(run.method.named_parameters()), epochs
 
 
 def _close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], distance: float) -> bool:

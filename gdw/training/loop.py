@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from gdw.data.task import Split, Task
 from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.gradients.seen import Seen
+from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Step
 from gdw.methods.base import Method
 from gdw.methods.state import load_optimizer
@@ -26,6 +28,7 @@ from gdw.training.recorder import EpochRecorder
 from gdw.training.sources import Sources
 from gdw.training.stepping import Captured, OneByOne, SeedsAtOnce, cosine, sgd
 
+Row = dict[str, Any]  # of a History: what an epoch gave, by name
 BATCHES_A_STEP = 4  # more than any step takes from one source: a saved number beyond it is wrong
 _POSITION = ("phase", "epoch", "phase_epoch", "batch", "begun")
 EVALUATION_BATCH = 1000  # images at once, without a graph
@@ -118,7 +121,8 @@ class Loop:
         self.lanes, self.together = list(lanes), len(lanes) > 1
         one = self.lanes[0]
         self.experiment = one.experiment
-        self.model = Stacked([lane.model for lane in lanes]) if self.together else one.model
+        self.stacked = Stacked([lane.model for lane in lanes]) if self.together else None
+        self.model: nn.Module = one.model if self.stacked is None else self.stacked
         self.sources = [Sources(lane.task, lane.model, lane.experiment) for lane in lanes]
         self.steps = self.sources[0].steps  # in an epoch
         self.plans = [list(lane.method.phases(lane.task, self.experiment.epochs)) for lane in lanes]
@@ -159,12 +163,12 @@ class Loop:
         started = time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0)
         while not self.finished:
             self.check_whole()
-            self._begin_phase()
+            take = self._begin_phase()
             phase = self.phases[self.phase]
             lr = phase.lr_scale * cosine(self.experiment.lr, self.phase_epoch, phase.epochs)
             self.recorders = self.recorders or self._new_recorders()
             while self.batch < self.steps:
-                yield self._take_step(lr)
+                yield self._take_step(take, lr)
             yield from self._close_epoch(lr, started)
 
     def check_whole(self) -> None:
@@ -175,7 +179,7 @@ class Loop:
     def _new_recorders(self) -> list[EpochRecorder]:
         return [EpochRecorder(lane.task.best_known_labels, lane.task.num_classes) for lane in self.lanes]
 
-    def _begin_phase(self) -> None:
+    def _begin_phase(self) -> OneByOne | SeedsAtOnce:
         if not self.begun:
             self.whole = False
             if not self.together:  # for methods that support many seeds nothing happens before a phase
@@ -186,38 +190,42 @@ class Loop:
         if self.take is None:
             self.optimizer = self.optimizer or sgd(self.model, self.experiment.recipe)
             self.take = self._stepping(self.optimizer)
+        return self.take
 
     def _stepping(self, optimizer: torch.optim.SGD) -> OneByOne | SeedsAtOnce:
         source, method = self.phases[self.phase].source, self.methods[self.phase]
-        if self.together:
-            return SeedsAtOnce(self.sources, source, self.model, method, optimizer)
-        captured = self.experiment.capture and method.all_steps_identical
+        if self.stacked is not None:
+            return SeedsAtOnce(self.sources, source, self.stacked, method, optimizer)
+        captured = self.experiment.engine.records_steps and method.all_steps_identical
         return (Captured if captured else OneByOne)(self.sources[0], source, method, optimizer)
 
     def _next_phase(self) -> None:
         self.phase, self.phase_epoch, self.begun = self.phase + 1, 0, False
         self.optimizer = self.take = None
 
-    def _take_step(self, lr: float) -> BatchDone:
+    def _take_step(self, take: OneByOne | SeedsAtOnce, lr: float) -> BatchDone:
         self.check_whole()
         self.whole = False
         with smaller_batch_named(self.experiment.batch_size, len(self.lanes)):
-            step, gradient = self.take(self.epoch, lr)
-        parts = zip(step.seeds(), gradient, strict=True) if self.together else [(step, gradient)]
-        for recorder, (seen, own) in zip(self.recorders, parts, strict=True):
-            recorder.add(seen, own)
+            step, gradient = take(self.epoch, lr)
+        if isinstance(step, StackedStep):
+            for recorder, seen, own in zip(self.recorders, step.seeds(), gradient, strict=True):
+                recorder.add(seen, own)
+        else:
+            self.recorders[0].add(step, gradient)
         self.batch += 1
         self.whole = True
         return BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)
 
     def _close_epoch(self, lr: float, started: float) -> Iterator[EpochDone]:
-        if self.together:
-            self.model.copy_to([lane.model for lane in self.lanes])
+        if self.stacked is not None:
+            self.stacked.copy_to([lane.model for lane in self.lanes])
             self.methods[self.phase].copy_to([plan[self.phase].method for plan in self.plans])
         running = [place for place in range(len(self.lanes)) if place not in self.diverged]
         with smaller_batch_named(self.experiment.batch_size, len(self.lanes)):
             found = {place: self._scores(place, lr) for place in running}
         errors = {place: scores for place, scores in found.items() if isinstance(scores, TrainingDiverged)}
+        rows = {place: scores for place, scores in found.items() if not isinstance(scores, TrainingDiverged)}
         for place, error in errors.items():
             self.lanes[place].history.error = str(error)
         if len(errors) == len(running):
@@ -225,21 +233,21 @@ class Loop:
         self.whole = False
         self.diverged |= errors.keys()
         seconds = (time.perf_counter() - started) / len(self.lanes)
-        for place in found.keys() - errors.keys():
+        for place, scores in rows.items():
             lane, recorder = self.lanes[place], self.recorders[place]
-            lane.history.append(epoch_row(recorder, lane.method, found[place], lr))
+            lane.history.append(epoch_row(recorder, lane.method, scores, lr))
             lane.history.metadata["seconds"] = round(seconds, 3)
         done = [
             EpochDone(self.epoch, self.total, self.lanes[place].history, self.recorders[place].instance_weights)
-            for place in running if place not in errors
-        ]  # fmt: skip
+            for place in rows
+        ]
         self.epoch, self.phase_epoch, self.batch, self.recorders = self.epoch + 1, self.phase_epoch + 1, 0, []
         if self.phase_epoch == self.phases[self.phase].epochs:
             self._next_phase()
         self.whole = True
         yield from done
 
-    def _scores(self, place: int, lr: float) -> "dict | TrainingDiverged":
+    def _scores(self, place: int, lr: float) -> "Row | TrainingDiverged":
         """What ``evaluate`` gives after an epoch of one lane, or why there is no such thing."""
         lane = self.lanes[place]
         try:
@@ -249,7 +257,7 @@ class Loop:
         except TrainingDiverged as error:
             return error
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """How far a run of one seed is, without model, method and history.
 
         Raises:
@@ -265,7 +273,7 @@ class Loop:
             "recorder": self.recorders[0].state_dict() if self.recorders else None,
         }
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved position. What came before its last phase is done again, for what a method makes there.
 
         Load model and method after this: it may change them.
@@ -313,7 +321,7 @@ def smaller_batch_named(batch_size: int, seeds: int = 1) -> Iterator[None]:
 
 def finite_scores(
     recorder: EpochRecorder, model: nn.Module, task: Task, method: Method, epoch: int, lr: float, history: History
-) -> dict:
+) -> Row:
     """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers.
 
     Raises:
@@ -339,14 +347,14 @@ def _diverged(what: str, epoch: int, lr: float, history: History) -> TrainingDiv
     )  # fmt: skip
 
 
-def epoch_row(recorder: EpochRecorder, method: Method, scores: dict, lr: float) -> dict:
+def epoch_row(recorder: EpochRecorder, method: Method, scores: Row, lr: float) -> Row:
     """What the History keeps of an epoch that is over."""
     snapshot = {name: value.detach().cpu().double().numpy() for name, value in method.snapshot().items()}
     return {**recorder.row(), **scores, "lr": lr, **snapshot}
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, task: Task) -> dict:
+def evaluate(model: nn.Module, task: Task) -> Row:
     """Test loss (nats) and accuracy in percent, overall and by class; validation accuracy, NaN without such a set."""
     test = predict(model, task, task.test)
     correct = _is_right(test, task.test.labels).cpu().double() * 100  # some devices have no float64

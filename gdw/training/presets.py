@@ -6,6 +6,7 @@ Those for digits start from trials on data held out of the training pool and are
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gdw.frozen import FrozenDict
 
@@ -35,8 +36,8 @@ class Preset:
     weight_decay: float = 5e-4
     meta_per_class: int = 5
     threads: int = 0
-    methods: Mapping[str, Mapping] = field(default_factory=dict)
-    plans: Mapping[str, Mapping] = field(default_factory=dict)
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    plans: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("methods", "plans"):
@@ -77,7 +78,7 @@ _DIGITS_METHODS = _SMALL_METHODS | {  # the best of nine each, on validation ima
 # The best of twelve each, on validation pictures (docs/settings.md).
 _FEATURES_GDW = {"clip": 0.1, "step_size": 0.1, "weight_net_lr": 0.001}
 _FEATURES_GDW_PLAN = {"epochs": 8, "lr": 0.01, "weight_decay": 0.03}
-_FEATURES_METHODS = {
+_FEATURES_METHODS: dict[str, dict[str, Any]] = {
     "gdw": _FEATURES_GDW,
     "gdw-tied": _FEATURES_GDW,  # GDW's control, so at its settings
     "gdw-reduced": _FEATURES_GDW,

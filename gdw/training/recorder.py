@@ -1,5 +1,8 @@
 """One epoch's statistics of the B x C matrices, kept on the device and read once an epoch."""
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -8,7 +11,7 @@ from gdw.gradients.seen import Seen
 from gdw.gradients.step import Step
 
 HELD_CELLS = 2_000_000  # cells of B x C matrices kept before they are summed: 16 MB of float64 for each sum
-SURE_BITS = 20  # of a float32's 24: so many bits of a weight are exact after a sum over its flows
+SURE_BITS = 20  # of a float32's 24: the bits of a weight that are exact after a sum over its flows
 NO_FLOAT64 = ("mps",)  # kinds of device that have no float64: Apple's GPU
 _SUMS = ("groups", "classes", "ledger", "group_losses", "instance_weights", "observed")
 
@@ -21,7 +24,7 @@ class EpochRecorder:
     batches to the host, many at once.
 
     Args:
-        true_labels: of the whole training set ``[N]``, on the device; the observed ones if nobody knows them.
+        true_labels: of the whole training set ``[N]``, on the device; the observed ones if they are unknown.
         num_classes: C.
     """
 
@@ -42,6 +45,8 @@ class EpochRecorder:
 
     def add(self, step: Step | Seen, gradient: Tensor) -> None:
         """One batch, held as it is: sums are made for many batches at once. Rows from the clean set are left out."""
+        if step.indices is None:
+            raise ValueError("a record is kept by instance: give the Step indices=...")
         self.losses.append(step.losses.mean())
         is_meta = torch.zeros_like(step.labels, dtype=torch.bool) if step.is_meta is None else step.is_meta
         self.pooled = self.pooled or step.is_meta is not None
@@ -92,7 +97,7 @@ class EpochRecorder:
         bad = (~torch.stack(self.losses).isfinite()).nonzero()
         return int(bad[0]) if len(bad) else None
 
-    def row(self) -> dict:
+    def row(self) -> dict[str, Any]:
         """The epoch's row of the History; empty groups are NaN."""
         self._sum_up()
         weight, size, mass, plain, counted = self.groups.view(5, 2, 3)
@@ -110,7 +115,7 @@ class EpochRecorder:
             "auroc": self._auroc(),
         }
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """All that was added. A recorder that loads it ends with the same row, bit for bit."""
         parts = [torch.cat(part) for part in zip(*self.held, strict=True)]
         return {
@@ -119,7 +124,7 @@ class EpochRecorder:
             "held": parts, "lengths": [len(held[2]) for held in self.held],
         }  # fmt: skip
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Undo ``state_dict``.
 
         Raises:
@@ -157,5 +162,5 @@ def _to_digits(weights: Tensor) -> Tensor:
     return torch.ldexp((mantissa * 2**SURE_BITS).round(), exponent - SURE_BITS)
 
 
-def _ratio(part: Tensor, whole: Tensor):
+def _ratio(part: Tensor, whole: Tensor) -> np.ndarray:
     return (part / torch.where(whole == 0, torch.nan, whole)).cpu().numpy()

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from gdw.private import TorchDispatchMode, tree_map_only, writes_in_place
+from gdw.private import Recording, TorchDispatchMode, tree_map_only, writes_in_place
 
 aten = torch.ops.aten
 Function = Callable[[], tuple[Tensor, ...]]
@@ -119,23 +119,24 @@ class Operations:
 
     Attributes:
         outputs: of the function's one run, which the recording is.
+        module: the operations as a graph; the tensors that were there before are its attributes.
     """
 
     def __init__(self, function: Function):
         with _Recording() as recording, _NoReading():
             self.outputs = function()
-        self._module = recording.module(self.outputs)
+        self.module = recording.module(self.outputs)
 
     def __len__(self) -> int:
-        return sum(node.op == "call_function" for node in self._module.graph.nodes)
+        return sum(node.op == "call_function" for node in self.module.graph.nodes)
 
     @torch.no_grad()
     def replay(self) -> tuple[Tensor, ...]:
         """Run them again; new outputs each time."""
-        return self._module()
+        return self.module()
 
 
-class _Recording(TorchDispatchMode):
+class _Recording(Recording):
     """Writes every operation down as a node of a graph; tensors from before it become the graph's own."""
 
     def __init__(self) -> None:

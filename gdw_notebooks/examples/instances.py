@@ -163,7 +163,7 @@ def _seen_by_method(training: Training, chosen: Tensor) -> tuple[Tensor, Tensor]
     step = Step(
         model, task.pixels.normalise(task.train.images[indices], dtype), task.train.labels[indices], indices=indices,
         meta_batch=(task.pixels.normalise(task.meta.images, dtype), task.meta.labels), lr=float(rates[-1]),
-        epoch=max(len(training.history) - 1, 0), derivative=training.experiment.derivative,
+        epoch=max(len(training.history) - 1, 0),
     )  # fmt: skip
     gradient = method.logit_gradient(step).detach() * len(step)
     method.load_state_dict(before)

@@ -11,10 +11,26 @@
 # - see where the method of this course wins, where it loses, and against which other method;
 # - compare two methods fairly: in pairs, seed by seed.
 #
-# **Time** about 15 minutes (all cells together run in half a minute). **You need** to have trained a network once.
+# **Time** about 20 minutes (all cells together run in half a minute). **You need** to have trained a network once.
 #
 # **How to use a notebook.** Click a cell and press **Shift+Enter**: the cell runs, and the next one is selected. Run
 # the cells from top to bottom. Words that are new to you are in the [glossary](../docs/glossary.md).
+
+# ## Play first
+#
+# Three spiral arms of points, one class each. A third of the labels name the next class. The stars are 15 points with
+# labels that you trust. Press **Train**. Which of the three networks learns the wrong labels by heart? Point at a
+# point with a ring: its label sends one *flow* to each class, and each learner decides how much of it counts. Then make
+# it harder: draw, change labels, try a mission. Everything happens in this page; no cell has to run.
+
+# %%
+from gdw_notebooks.playground.widget import Playground
+
+Playground()
+
+# %% [markdown]
+# What you have seen: a few trusted points can tell which of the other labels help. The rest of this notebook does the
+# same with pictures.
 
 # %%
 import json

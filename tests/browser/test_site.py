@@ -55,7 +55,7 @@ def names(site):
 
 def test_it_is_whole_and_small(site):
     found = names(site)
-    assert {"index", "docs/glossary", "docs/results", "notebooks/README"} <= set(found)
+    assert {"index", "course", "docs/glossary", "docs/results", "notebooks/README"} <= set(found)
     assert {f"live/{name}" for name in LIVE} <= set(found)
     assert {f"notebooks/{path.stem}" for path in (REPOSITORY / "notebooks").glob("*.ipynb")} <= set(found)
     assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < LARGEST
@@ -72,13 +72,13 @@ def test_every_page_opens_without_network_and_fits_a_phone(site, window):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_bars_anyone(site, window, scheme):
     page = window("index", color_scheme=scheme)
-    for name in ("index", *(f"live/{name}" for name in LIVE), "notebooks/01_gradient_flows", "docs/results"):
+    for name in ("course", *(f"live/{name}" for name in LIVE), "notebooks/01_gradient_flows", "docs/results"):
         page.goto((site / f"{name}.html").as_uri())
         assert not barriers(page, within="article"), name
 
 
 def test_the_first_paint_comes_at_once(window):
-    for name in ("index", "live/lab", "notebooks/05_weights_in_motion"):
+    for name in ("index", "course", "live/lab", "notebooks/05_weights_in_motion"):
         page = window(name)
         page.wait_for_function(FIRST_PAINT)
         assert page.evaluate(FIRST_PAINT) < FIRST_PAINT_MS, name
@@ -174,7 +174,7 @@ def test_the_lab_is_played_and_shows_three_views(window):
 
 
 def test_large_type_stays_on_the_next_page(site, window):
-    page = window("index")
+    page = window("course")
     page.get_by_role("button", name="Large type").click()
     size = page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")
     assert size >= 22

@@ -180,7 +180,7 @@ def test_shapes_and_devices():
         ({"imbalance": 0.0}, r"imbalance must lie in \(0, 1\], got 0"),
         ({"imbalance_kind": "stepp"}, "unknown imbalance kind 'stepp'; did you mean 'step'"),
         ({"imbalance": 0.01}, "imbalance 0.01 leaves class 2 without an image"),
-        ({"noise": torch.ones(3, 3)}, "row 0 sums to 3"),
+        ({"noise": torch.ones(3, 3)}, "got the sum 3 in row 0"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, message):
@@ -189,7 +189,7 @@ def test_settings_that_cannot_be_are_refused(settings, message):
 
 
 @pytest.mark.parametrize("own_test", [None, [9, 8, 7]])
-def test_a_smaller_run_has_so_many_of_each_class_and_the_same_test_images_for_every_seed(own_test):
+def test_a_smaller_run_has_as_many_of_each_class_as_asked_and_the_same_test_images_for_every_seed(own_test):
     data = numbered([40, 30, 50], own_test)
     made = [make_task(data, meta_per_class=2, train_per_class=6, test_per_class=4, seed=seed) for seed in range(2)]
     for task in made:

@@ -11,12 +11,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import gdw
-from gdw.gradients.step import DERIVATIVES
 from gdw.methods import METHODS
 from gdw.training.recorder import EpochRecorder
 from gdw.training.sources import Sources
 from gdw.training.stepping import take_step
 from tests.pictures import shifted_digits
+from tests.ways import STEPS
 
 META = torch.device("meta")
 SMALL = {"device": "cpu", "dataset": "digits", "rate": 0.4, "train_per_class": 20, "batch_size": 50}
@@ -105,9 +105,10 @@ def test_a_number_drawn_elsewhere_is_noticed(wrong):
         take_steps(gdw.Training(gdw.Experiment(method="cross-entropy", **SMALL), method=Drawing(10)))
 
 
-@pytest.mark.parametrize("derivative", DERIVATIVES)
-def test_every_derivative(derivative):
-    take_steps(gdw.Training(gdw.Experiment(derivative=derivative, model="cnn", **SMALL)))
+@pytest.mark.parametrize("way", STEPS)
+def test_every_exact_way(way, monkeypatch):
+    monkeypatch.setattr("gdw.training.sources.Step", STEPS[way])
+    take_steps(gdw.Training(gdw.Experiment(model="cnn", **SMALL)))
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])

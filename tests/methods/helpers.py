@@ -9,7 +9,8 @@ from torch.nn.functional import cross_entropy
 from gdw import Step
 from gdw.data.pixels import Pixels
 from gdw.data.task import Split
-from gdw.gradients.meta import forward, trainable, virtual_parameters
+from gdw.gradients.meta import forward
+from gdw.gradients.rates import trainable
 
 CLASSES, FEATURES, BATCH = 4, 6, 12
 POINTS = Pixels(scale=1.0, mean=(0.0,), std=(1.0,))
@@ -26,10 +27,10 @@ def batch(count=BATCH, seed=0, classes=CLASSES):
     return images, torch.randint(classes, (count,), generator=random)
 
 
-def make_step(model=None, seed=0, **given):
+def make_step(model=None, seed=0, kind=Step, **given):
     images, labels = batch(seed=seed)
     given = {"indices": torch.arange(len(labels)), "meta_batch": batch(5, seed=seed + 100), "lr": 0.5} | given
-    return Step(model or small_model(), images, labels, **given)
+    return kind(model or small_model(), images, labels, **given)
 
 
 def clean_loss_after(step, weights):
@@ -38,8 +39,7 @@ def clean_loss_after(step, weights):
     gradients = torch.autograd.grad(
         step.logits, list(parameters.values()), weights * step.flows / len(step), retain_graph=True
     )
-    frozen = {name: value.detach() for name, value in parameters.items()}
-    ahead = virtual_parameters(frozen, dict(zip(frozen, gradients, strict=True)), dict.fromkeys(frozen, step.lr))
+    ahead = {name: p.detach() - step.lr * g for (name, p), g in zip(parameters.items(), gradients, strict=True)}
     images, labels = step.meta_batch
     return cross_entropy(forward(step.model, ahead, images), labels).item()
 

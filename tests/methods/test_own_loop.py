@@ -100,6 +100,12 @@ def test_co_teaching_estimates_the_share_of_wrong_labels_from_the_model_it_is_gi
     assert 0 < float(method.forget) < 1
 
 
+@pytest.mark.parametrize("name", [*GIVEN, *BY_THE_TASK])
+def test_a_phase_that_looks_at_the_data_asks_for_the_task(name):
+    with pytest.raises(ValueError, match=r"give method\.phases\(task, epochs\) the task"):
+        begun(new(name), task=None)
+
+
 @pytest.mark.parametrize("name", BY_PHASES[:3])
 def test_baselines_on_other_batches_name_them_and_how_each_is_used(name):
     phases, step = new(name).phases(None, 10), make_step()
@@ -154,7 +160,7 @@ def weight_norm(style):
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_co_teaching_names_the_weight_norm_that_it_can_copy():
-    step = make_step(weight_norm(nn.utils.weight_norm), derivative="double-backward")
+    step = make_step(weight_norm(nn.utils.weight_norm))
     with pytest.raises(ValueError, match=r"Sequential cannot be copied.*parametrizations\.weight_norm"):
         new("co-teaching", forget=0.4).logit_gradient(step)
     model = weight_norm(nn.utils.parametrizations.weight_norm)

@@ -70,7 +70,7 @@ def test_wrong_share_by_hand(counts):
 
 
 def test_what_it_refuses():
-    with pytest.raises(ValueError, match="each row of the noise matrix must sum to 1"):
+    with pytest.raises(ValueError, match="the noise matrix must have rows that sum to 1"):
         BrokenData([[1, 1, 0], [0, 1, 0], [0, 0, 1]], NAMES)
     with pytest.raises(ValueError, match="room for 2 to 4 classes"):
         BrokenData(np.eye(10), tuple("0123456789"))

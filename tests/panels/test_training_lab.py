@@ -303,7 +303,7 @@ def test_steps_are_replayed_where_that_changes_no_bit(lab):
 
 @pytest.mark.parametrize(
     ("changes", "own"),
-    [({"compile": True}, {}), ({"precision": "bfloat16"}, {}), ({"derivative": "double-backward"}, {}),
+    [({"compile": True}, {}), ({"precision": "bfloat16"}, {}), ({"save_memory": True}, {}),
      ({"model": "cnn", "dataset": "digits"}, {}), ({}, {"model": object()}), ({}, {"method": object()})],
 )  # fmt: skip
 def test_steps_are_not_replayed_where_it_might_change_one(changes, own):

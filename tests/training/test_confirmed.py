@@ -110,11 +110,11 @@ def test_without_a_confirmed_picture_to_spare_there_is_no_test_score():
     ("change", "said"),
     [
         ({"confirmed": {}}, "no picture of points is confirmed: a run needs some as its clean set"),
-        ({"confirmed": {0: 0}}, "class cat has 1 confirmed images: too few for meta_per_class 3"),
+        ({"confirmed": {0: 0}}, "class cat has only 1 confirmed images: too few for meta_per_class 3"),
         ({"meta_per_class": 9, "validation_per_class": 4}, "too few for meta_per_class 9, validation_per_class 4"),
         ({"train_per_class": 60}, "images left: too few to train on 60"),
         ({"train_per_class": 0}, "train_per_class must be at least 1, got 0"),
-        ({"test_per_class": 50}, "class cat has 9 confirmed images to test on .*: too few for test_per_class 50"),
+        ({"test_per_class": 50}, "class cat has only 9 confirmed images to test on .*: too few for test_per_class 50"),
         ({"test_per_class": -2}, "test_per_class must be at least 1, got -2"),
         ({"confirmed": {0: 7}}, "the class of a confirmed image must be .*2, got 7"),
         ({"confirmed": {-1: 0}}, "the place of a confirmed image must be .*, got -1"),
@@ -196,7 +196,7 @@ def test_the_command_line_says_why_there_is_no_score(tmp_path, capsys):
         ("path,label\ncat/cat01.png,cta\n", "did you mean 'cat'"),
         ("nonsense", "confirmed.csv"),
         (None, "confirmed.csv: no such file of labels"),
-        ("path,label\ncat/cat01.png,cat\n", "class cat has 1 confirmed images: too few for meta_per_class 5"),
+        ("path,label\ncat/cat01.png,cat\n", "class cat has only 1 confirmed images: too few for meta_per_class 5"),
     ],
 )
 def test_a_wrong_table_is_named_before_features_are_computed(tmp_path, monkeypatch, capsys, text, said):

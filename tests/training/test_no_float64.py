@@ -10,12 +10,12 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 import gdw
 from gdw.gradients.seen import Seen
-from gdw.gradients.step import DERIVATIVES
 from gdw.methods import METHODS
 from gdw.training.recorder import EpochRecorder, summing_device
 from gdw.training.sources import Sources
 from gdw.training.stepping import take_step
 from tests.gradients.test_devices import META, SMALL, for_the_meta_device  # noqa: F401  (the fixture applies here too)
+from tests.ways import STEPS
 
 ON_THE_HOST = {  # these work on the CPU whatever the device is
     "data/corruption.py", "networks/start.py", "methods/class_balanced.py", "methods/class_counts.py",
@@ -81,9 +81,10 @@ def test_no_method_moves_float64_to_the_device(name):
     assert all(value.dtype != torch.float64 for value in (*method.parameters(), *method.buffers()))
 
 
-@pytest.mark.parametrize("derivative", DERIVATIVES)
-def test_no_derivative_does(derivative):
-    assert sites_of_steps(gdw.Training(gdw.Experiment(derivative=derivative, model="cnn", **SMALL))) == set()
+@pytest.mark.parametrize("way", STEPS)
+def test_no_exact_way_does(way, monkeypatch):
+    monkeypatch.setattr("gdw.training.sources.Step", STEPS[way])
+    assert sites_of_steps(gdw.Training(gdw.Experiment(model="cnn", **SMALL))) == set()
 
 
 def test_half_the_memory_does_not():

@@ -44,7 +44,6 @@ def test_every_method_goes_on_from_any_batch(method, tmp_path):
     "engine",
     [
         {"capture": True}, {"save_memory": True}, {"precision": "bfloat16"}, {"precision": "float64"},
-        {"derivative": "reuse"},
     ],
     ids=str,
 )  # fmt: skip

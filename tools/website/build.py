@@ -3,13 +3,15 @@
 import shutil
 from pathlib import Path
 
+from gdw_notebooks.playground.page import page as playground
 from tools.website.chapter import linked, page
 from tools.website.live import write_live_data
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "docs" / "site"
 SLIDES = "slides"  # of docs/teaching: pages of another form, made by tools/build_slides.py
-LISTED = "@NOTEBOOKS@"  # in index.md, where the chapters are named
+COURSE = "course"  # the page with the chapters; index.html is the playground
+LISTED = "@NOTEBOOKS@"  # in it, where the chapters are named
 
 
 def gather(root: Path, source: Path) -> None:
@@ -28,9 +30,9 @@ def gather(root: Path, source: Path) -> None:
         if file.stem != SLIDES:
             (teaching / file.name).write_text(linked(file.read_text("utf-8")), "utf-8")
     chapters = notebooks(root, source / "notebooks")
-    index = (source / "index.md").read_text("utf-8")
+    contents = source / f"{COURSE}.md"
     listed = "\n".join(f"notebooks/{name}" for name in chapters)
-    (source / "index.md").write_text(index.replace(LISTED, listed), "utf-8")
+    contents.write_text(contents.read_text("utf-8").replace(LISTED, listed), "utf-8")
     write_live_data(source / "static")
 
 
@@ -62,4 +64,5 @@ def build(target: Path, source: Path, root: Path = ROOT) -> None:
     status = build_main([*options, str(source), str(target)])
     if status:
         raise RuntimeError("Sphinx did not finish the site; the lines above say why")
+    (target / "index.html").write_text(playground(f"{COURSE}.html"), "utf-8")
     (target / ".nojekyll").touch()  # hosts that would leave out folders with an underscore

@@ -10,10 +10,11 @@ from nbformat import NotebookNode
 
 # Panels that are a still picture here and move on a page of their own: by the name at the beginning of their text.
 PANELS = {
-    "TrainingLab": ("the training lab", "lab"),
-    "FlowMicroscope": ("the flow microscope", "microscope"),
-    "BilevelStepper": ("the bilevel stepper", "stepper"),
-    "FlowLedger": ("the flow ledger", "ledger"),
+    "Playground": ("the playground", "index"),
+    "TrainingLab": ("the training lab", "live/lab"),
+    "FlowMicroscope": ("the flow microscope", "live/microscope"),
+    "BilevelStepper": ("the bilevel stepper", "live/stepper"),
+    "FlowLedger": ("the flow ledger", "live/ledger"),
 }
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
 IMAGE = "image/png"
@@ -90,7 +91,7 @@ def _text(text: str) -> str:
 def _picture(file: Path, output: NotebookNode) -> str:
     image = f"```{{image}} {file.parent.name}/{file.name}\n:alt: {alt_text(output)}\n```"
     name, live = PANELS.get(_panel(output), ("", ""))
-    return f"{image}\n\n[Move it yourself: {name}](../live/{live}.md)" if live else image
+    return f'{image}\n\n<a href="../{live}.html">Move it yourself: {name}</a>' if live else image
 
 
 def alt_text(output: NotebookNode) -> str:

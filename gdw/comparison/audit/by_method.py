@@ -133,13 +133,14 @@ def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> PerPicture:
     """An epoch leaves out the pictures that fill no whole batch; one that no epoch had gets the mean of all."""
     seen = np.isfinite(weights)
     total = np.where(seen, weights, 0.0).sum(0)
-    return np.where(seen.any(0), total / np.maximum(seen.sum(0), 1), total.sum() / max(seen.sum(), 1))
+    found: PerPicture = np.where(seen.any(0), total / np.maximum(seen.sum(0), 1), total.sum() / max(seen.sum(), 1))
+    return found
 
 
-@torch.no_grad()
 def _log_probs(training: Training, images: Float[Tensor, "asked *shape"]) -> LogProbs:
     like, pixels = next(training.model.parameters()), training.task.pixels
-    with evaluation_mode(training.model) as model:
+    with torch.no_grad(), evaluation_mode(training.model) as model:
         inputs = (pixels.normalise(batch.to(like.device), like.dtype) for batch in images.split(BATCH))
         logits = torch.cat([logits_of(model(batch), model) for batch in inputs])
-    return logits.double().log_softmax(1).cpu().numpy()
+    found: LogProbs = logits.double().log_softmax(1).cpu().numpy()
+    return found

@@ -25,7 +25,8 @@ def standardised(features: np.ndarray) -> Features:
     """Each feature with mean 0 and deviation 1, float32; one that never changes becomes 0."""
     values = features.reshape(len(features), -1).astype(np.float64)
     deviation = values.std(0)
-    return ((values - values.mean(0)) / np.where(deviation > 1e-6, deviation, 1.0)).astype(np.float32)
+    scaled = (values - values.mean(0)) / np.where(deviation > 1e-6, deviation, 1.0)
+    return np.asarray(scaled, np.float32)
 
 
 def fold_of(labels: Labels, folds: int, copies: Sequence[Sequence[int]] = (), seed: int = 0) -> Labels:
@@ -122,16 +123,16 @@ def trust(log_probs: LogProbs, labels: Labels) -> PerPicture:
     shares = np.bincount(labels, minlength=log_probs.shape[1]) / len(labels)
     with np.errstate(divide="ignore"):
         adjusted = normalised(log_probs - np.where(shares > 0, np.log(shares), 0.0))
-    believed = np.exp(observed_log_probs(adjusted, labels))
-    return believed / believed.mean()
+    believed: PerPicture = np.exp(observed_log_probs(adjusted, labels))
+    return np.asarray(believed / believed.mean())
 
 
 def observed_log_probs(log_probs: LogProbs, labels: Labels) -> PerPicture:
     """Of each picture's observed label; logarithms still differ for probabilities near 0 or 1."""
-    return log_probs[np.arange(len(labels)), labels]
+    return np.asarray(log_probs[np.arange(len(labels)), labels])
 
 
 def normalised(log_probs: LogProbs) -> LogProbs:
     """Every row's probabilities sum to 1."""
     top = log_probs.max(1, keepdims=True)
-    return log_probs - top - np.log(np.exp(log_probs - top).sum(1, keepdims=True))
+    return np.asarray(log_probs - top - np.log(np.exp(log_probs - top).sum(1, keepdims=True)))

@@ -59,12 +59,12 @@ class Judged:
     method: str
     seed: int
     network: str
-    progress: Callable[[str, int, int], None]
+    progress: Callable[[str, int, int], object]
 
     @cached_property
     def labels(self) -> Labels:
         """Observed, of the judged pictures."""
-        return self.observed[self.places]
+        return np.asarray(self.observed[self.places])
 
     @cached_property
     def features(self) -> Features:

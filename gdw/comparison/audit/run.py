@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -36,7 +37,7 @@ def audit(
     dataset: Dataset,
     confirmed: Mapping[str | int, str | int] | str | Path | None = None,
     *,
-    observed: object = None,
+    observed: Any = None,
     features: str | None = LITE0,
     features_size: int | None = None,
     ranking: str = "combined",

@@ -1,0 +1,70 @@
+// @ts-check
+// Missions: a scene to begin with, and a goal that the page checks itself.
+import { FIRST, drawn, labelsOf } from "./scene.js";
+
+/**
+ * @typedef {import("./scene.js").Scene} Scene
+ * @typedef {{ scene: Scene, learners: string[], steps: number, accuracy: number[], cleanLosses: number[] }} State
+ * @typedef {{ text: string, done: boolean }} Check
+ * @typedef {{ title: string, goal: string, learners: string[], tool: string, scene(clouds: import("./scene.js").Clouds): Scene,
+ *             checks(state: State): Check[], hidden?: boolean, won: string }} Mission
+ */
+
+const LONG = 300, TEN = 10; // steps before a goal counts; wrong labels
+const FAILS = 0.85, HOLDS = 0.95, AHEAD = 0.05; // accuracies, and a difference of two
+export const TWELVE = 12;
+
+/** @type {(over: Partial<Scene>, clouds: import("./scene.js").Clouds) => Scene} */
+function starting(over, clouds) {
+  const scene = { ...FIRST, ...over };
+  return { ...scene, points: drawn(scene, clouds) };
+}
+
+/** @type {(state: State, name: string) => number} */
+const of = (state, name) => state.accuracy[state.learners.indexOf(name)] ?? 0;
+/** @type {(share: number) => string} */
+const shown = (share) => `${Math.round(100 * share)} %`;
+/** @type {(state: State) => Check} */
+const enough = ({ steps }) => ({ text: `Train for ${LONG} steps (now ${steps})`, done: steps >= LONG });
+
+/** @type {Record<string, Mission>} */
+export const MISSIONS = {
+  ten: {
+    title: "Ten lies", tool: "label", learners: ["cross-entropy", "gdw-tied", "gdw"],
+    goal: "All labels are right. Make ten of them wrong, so that cross-entropy fails and GDW does not. Which ten?",
+    won: "Few points, and each lie is learnt by heart. The clean set votes against those pushes.",
+    scene: (clouds) => starting({ preset: "rings", count: 48, noise: "none", rate: 0, seed: 1 }, clouds),
+    checks: (state) => {
+      const labels = labelsOf(state.scene), wrong = state.scene.points.filter(({ truth }, k) => labels[k] !== truth).length;
+      const plain = of(state, "cross-entropy"), gdw = of(state, "gdw");
+      return [
+        { text: `Exactly ${TEN} wrong labels (now ${wrong})`, done: wrong === TEN }, enough(state),
+        { text: `Cross-entropy at ${shown(FAILS)} or below (now ${shown(plain)})`, done: plain <= FAILS },
+        { text: `GDW at ${shown(HOLDS)} or above (now ${shown(gdw)})`, done: gdw >= HOLDS },
+      ];
+    },
+  },
+  control: {
+    title: "The control wins", tool: "look", learners: ["cross-entropy", "gdw-tied", "gdw"],
+    goal: "Tied GDW is GDW with one weight for each point. Find a scene where it is better: change the data, the noise, the draw.",
+    won: "A weight for each flow is not always better: the clean set is small, and three weights for each point are noisier than one.",
+    scene: (clouds) => starting({}, clouds),
+    checks: (state) => {
+      const tied = of(state, "gdw-tied"), gdw = of(state, "gdw");
+      return [enough(state), {
+        text: `Tied GDW ${Math.round(100 * AHEAD)} points ahead of GDW (now ${shown(tied)} and ${shown(gdw)})`,
+        done: tied - gdw >= AHEAD,
+      }];
+    },
+  },
+  hand: {
+    title: "Beat GDW", tool: "weight", learners: ["by-hand", "gdw", "cross-entropy"], hidden: true,
+    goal: "Twelve points; some labels are wrong, and nobody says which. Stars are the clean set. Set the weights yourself: tap a point, or move its slider. The loss on the clean set judges you and GDW.",
+    won: "You looked at the clean points and turned down what disagrees with them. GDW does this with gradients, for every flow.",
+    scene: (clouds) => starting({ preset: "tail", count: TWELVE, noise: "flip", rate: 0.4, seed: 4 }, clouds),
+    checks: (state) => {
+      const [mine, gdw] = ["by-hand", "gdw"].map((name) => state.cleanLosses[state.learners.indexOf(name)]);
+      return [enough(state), { text: `Your clean loss (${mine?.toFixed(3)}) below GDW's (${gdw?.toFixed(3)})`, done: mine < gdw }];
+    },
+  },
+};

@@ -1,0 +1,235 @@
+"""The playground as a person uses it, from a file with the network off: on a screen and on a phone."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from gdw_notebooks.playground.page import page as playground
+from tests.browser.access import barriers, tab_to
+from tests.browser.conftest import SCREEN
+from tests.browser.screen import cut_off
+
+LARGEST, FIRST_PICTURE_MS = 2e6, 1000
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+WAIT_MS = 60_000
+SMALL_TARGETS = """() => [...document.querySelectorAll(
+  'button, select, input[type=range], label:has(input[type=radio])')]
+  .filter((element) => element.checkVisibility())
+  .map((element) => ({ box: element.getBoundingClientRect(), text: element.textContent.slice(0, 30) }))
+  .filter(({ box }) => box.height < 43.5 || box.width < 43.5)
+  .map(({ text, box }) => `${text}: ${box.width} x ${box.height}`)"""
+DRAWN = "() => document.querySelector('.score')?.textContent ? performance.now() : 0"
+PICTURES = "() => [...document.querySelectorAll('.learner canvas')].map((canvas) => canvas.toDataURL())"
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("playground") / "playground.html"
+    path.write_text(playground("course.html"), "utf-8")
+    return path
+
+
+@pytest.fixture
+def window(browser, file):
+    """Opens the page at an address, without network; an error or a request fails the test."""
+    contexts, errors = [], []
+
+    def show(address="", **options):
+        usual = {"viewport": SCREEN, "offline": True, "reduced_motion": "reduce"}
+        contexts.append(browser.new_context(**usual | options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: errors.append(request.url) if request.url.startswith("http") else None)
+        page.goto(f"{file.as_uri()}#{address}")
+        page.wait_for_function(DRAWN)
+        return page
+
+    expect.set_options(timeout=WAIT_MS)
+    yield show
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def steps(page):
+    return int(page.locator("#steps").text_content())
+
+
+def click_at(page, x, y):
+    """At a place of the plane, -2.2 ... 2.2 both ways, in the scene of the chosen learner."""
+    canvas = page.locator(".learner.active canvas")
+    box = canvas.bounding_box()
+    canvas.click(position={"x": (x + 2.2) / 4.4 * box["width"], "y": (2.2 - y) / 4.4 * box["height"]})
+
+
+def scores(page):
+    return [int(re.match(r"\d+", text)[0]) for text in page.locator(".score").all_text_contents()]
+
+
+def test_it_is_small_and_its_first_picture_comes_at_once(window, file):
+    assert file.stat().st_size < LARGEST
+    assert window().evaluate(DRAWN) < 5 * FIRST_PICTURE_MS  # benchmarks.playground has the figure of a calm machine
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["screen", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_bars_anyone(window, options, scheme):
+    page = window("steps=20", color_scheme=scheme, **options)
+    width = page.viewport_size["width"]
+    for mission in (None, "Ten lies", "Beat GDW"):
+        if mission:
+            press(page, mission)
+            expect(page.locator("#mission-title")).to_have_text(mission)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not page.evaluate(SMALL_TARGETS)
+        assert not barriers(page)
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["screen", "phone"])
+def test_train_pause_and_step_are_one_run(window, options):
+    page = window(**options)
+    press(page, "Train")
+    page.wait_for_function("() => Number(document.getElementById('steps').textContent) > 30")
+    press(page, "Pause")
+    page.wait_for_timeout(300)
+    before = steps(page)
+    press(page, "Step")
+    expect(page.locator("#steps")).to_have_text(str(before + 1))
+    assert f"steps={before}" in page.url
+    straight = window(f"steps={before + 1}", **options)
+    expect(straight.locator("#steps")).to_have_text(str(before + 1))
+    assert straight.evaluate(PICTURES) == page.evaluate(PICTURES)
+    press(page, "Reset")
+    expect(page.locator("#steps")).to_have_text("0")
+
+
+def test_the_opening_scene_shows_what_its_words_say(window):
+    page = window("steps=300")
+    plain, tied, gdw = scores(page)
+    assert plain < 85 < 90 < min(tied, gdw)
+    expect(page.get_by_role("img", name=re.compile("Accuracy on true labels at step 300"))).to_be_visible()
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["screen", "phone"])
+def test_points_are_drawn_mislabelled_made_clean_and_shared(window, options):
+    page = window("data=tail&n=12&noise=none&rate=0", **options)
+    counts = page.locator("#counts")
+    expect(counts).to_have_text("12 points to train on, 0 of them with a wrong label; 15 in the clean set.")
+    page.get_by_text("Draw blue").click()
+    click_at(page, 2.0, 2.0)
+    expect(counts).to_contain_text("13 points")
+    page.get_by_text("Wrong label", exact=True).click()
+    click_at(page, 2.0, 2.0)
+    expect(counts).to_contain_text("1 of them with a wrong label")
+    expect(page.locator("#point-words")).to_have_text(re.compile("labelled .* rose, really .* blue"))
+    page.get_by_text("★ Clean set", exact=True).click()
+    click_at(page, 2.0, 2.0)
+    expect(counts).to_have_text("12 points to train on, 0 of them with a wrong label; 16 in the clean set.")
+    shared = window(page.url.partition("#")[2], **options)
+    expect(shared.locator("#counts")).to_have_text(counts.text_content())
+    press(shared, "Step")
+    press(page, "Step")
+    expect(shared.locator("#steps")).to_have_text("1")
+    expect(page.locator("#steps")).to_have_text("1")
+    look_at(shared, 28)
+    look_at(page, 28)
+    expect(page.locator("#point-words")).to_contain_text("Point 28")
+    assert shared.evaluate(PICTURES) == page.evaluate(PICTURES)
+
+
+def look_at(page, point):
+    page.locator("#point").fill(str(point))
+    page.wait_for_timeout(300)
+
+
+def test_the_table_says_push_is_flow_times_weight(window):
+    page = window("data=moons&noise=flip&rate=0.4&steps=60")
+    look_at(page, 3)
+    cells = page.locator("#flows td .numbers").all_text_contents()
+    assert len(cells) == 9
+    for cell in cells:
+        push, flow, weight = (float(number.replace("−", "-")) for number in re.findall(r"[+−]?\d+\.\d\d", cell)[:3])
+        assert push == pytest.approx(flow * weight, abs=0.011)
+    for learner in range(3):  # the three flows of an instance sum to 0
+        assert sum(float(re.findall(r"[+−]?\d\.\d\d", cell)[1].replace("−", "-")) for cell in cells[learner::3]) == (
+            pytest.approx(0, abs=0.016)
+        )
+
+
+def test_a_keyboard_alone_draws_and_trains(window):
+    page = window("data=tail&n=12&noise=none&rate=0")
+    page.locator('input[name="tool"][value="draw2"]').focus()
+    page.keyboard.press("Space")
+    page.locator(".learner canvas").first.focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#counts")).to_contain_text("13 points")
+    page.locator("h1").click()
+    tab_to(page, "Train")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => Number(document.getElementById('steps').textContent) > 5")
+
+
+def test_the_mission_of_twelve_weights_is_won_by_hand(window):
+    page = window()
+    press(page, "Beat GDW")
+    expect(page.locator("#hand input")).to_have_count(12)
+    for slider in (2, 3, 9, 12):  # blue among amber stars, amber among rose ones
+        page.locator("#hand input").nth(slider - 1).fill("0")
+        page.locator("#hand input").nth(slider - 1).dispatch_event("change")
+    expect(page.locator("#hand output").nth(11)).to_have_text("0.00")
+    page.get_by_label("Speed").select_option("fastest")
+    press(page, "Train")
+    page.wait_for_function("() => Number(document.getElementById('steps').textContent) >= 300")
+    expect(page.locator("#won")).to_contain_text("Done!")
+
+
+def test_the_mission_of_ten_lies_counts_them(window):
+    page = window()
+    press(page, "Ten lies")
+    expect(page.locator("#checks")).to_contain_text("Exactly 10 wrong labels (now 0)")
+    for point in range(1, 11):  # of the first class; the clean points come after them
+        look_at_now(page, point)
+        press(page, "Change its label")
+    expect(page.locator("#checks li").first).to_have_class("done")
+    press(page, "Leave this mission")
+    expect(page.locator("#mission")).to_be_hidden()
+
+
+def look_at_now(page, point):
+    page.locator("#point").fill(str(point))
+    expect(page.locator("#point-words")).to_contain_text(f"Point {point}:")
+
+
+def test_limits_are_said_and_kept(window):
+    page = window("data=empty")
+    expect(page.locator("#counts")).to_have_text(re.compile("12 points .* 3 in the clean set"))
+    for _ in range(2):
+        page.locator("#point").fill("1")
+        page.locator("#point").evaluate("(slider) => { slider.value = 5; slider.dispatchEvent(new Event('input')); }")
+        press(page, "Out of the clean set" if _ == 0 else "Into the clean set")
+    expect(page.locator("#counts")).to_contain_text("3 in the clean set")
+
+
+@pytest.mark.parametrize("address", ["data=nothing&n=x&points=%%%", "learners=a b c&steps=-1&weights=x", "points=AAAA"])
+def test_a_broken_address_opens_the_first_scene(window, address):
+    page = window(address)
+    expect(page.locator("#counts")).to_have_text(window().locator("#counts").text_content())
+
+
+def test_every_learner_can_be_chosen(window):
+    page = window("steps=10")
+    menu = page.get_by_label("Learner 1", exact=True)
+    for name in menu.locator("option").all_text_contents():
+        menu.select_option(label=name)
+        press(page, "Step")
+        expect(page.locator("#steps")).to_have_text("1")
+    assert not cut_off(page.locator("#learners"))
