@@ -72,7 +72,7 @@ def rates(window: Page, pace: str) -> tuple[list[float], list[float]]:
 
 
 def apart(browser: Browser) -> list[float]:
-    """Largest difference of a weight of each learner's network after 300 steps on the clouds with uniform noise (0.6)."""
+    """Largest difference of a weight of each learner's network after 300 steps on clouds with uniform noise (0.6)."""
     window = browser.new_page()
     source = f"{bundle('scene', 'run')}\nexport {{ Run, FIRST, drawn, dataOf }};"
     found = window.evaluate(TRAIN, [source, recordings(), STEPS, list(NAMES)])

@@ -77,7 +77,10 @@ def test_it_is_small_and_its_first_picture_comes_at_once(window, file):
     assert window().evaluate(DRAWN) < 5 * FIRST_PICTURE_MS  # benchmarks.playground has the figure of a calm machine
 
 
-@pytest.mark.parametrize("options", [{"color_scheme": "light"}, PHONE | {"color_scheme": "dark"}], ids=str)
+LIGHT_SCREEN, DARK_PHONE = {"color_scheme": "light"}, PHONE | {"color_scheme": "dark"}
+
+
+@pytest.mark.parametrize("options", [LIGHT_SCREEN, DARK_PHONE], ids=["light screen", "dark phone"])
 def test_nothing_bars_anyone(window, options):
     page = window("steps=20", **options)
     width = page.viewport_size["width"]
