@@ -1,51 +1,54 @@
-"""The README's picture, drawn from the library's own numbers: ``python -m tools.readme_picture``."""
+"""The README's moving picture: the playground while it trains. ``python -m tools.readme_picture`` needs a Chromium.
 
+Each frame is the page at an address that says how many steps to take: the same frames each time.
+"""
+
+import shutil
+import tempfile
+from io import BytesIO
 from pathlib import Path
 
-import torch
+from PIL import Image
+from playwright.sync_api import sync_playwright
 
-from gdw.gradients.flows import class_gradients, zero_mean
-from gdw_notebooks.figures import style
-from gdw_notebooks.figures.pictogram import cat_picture
+from gdw_notebooks.playground.page import page
 
-PICTURE = Path(__file__).parents[1] / "docs" / "one_wrong_label.png"
-NAMES, PROBS, DOG = ("cat", "dog", "bird"), torch.tensor([[0.6, 0.3, 0.1]], dtype=torch.float64), torch.tensor([1])
-LOOKS = (style.TRUE, style.OBSERVED, style.OTHER)
-
-
-def pushes(weights: list[float]) -> list[float]:
-    """Minus the weighted flows: how far a step moves each logit, per learning rate."""
-    constrained = zero_mean(torch.tensor([weights], dtype=torch.float64), PROBS.log(), DOG)
-    return (-constrained * class_gradients(PROBS, DOG))[0].tolist()
+PICTURE = Path(__file__).parents[1] / "docs" / "playground.gif"
+STEPS = (*range(0, 60, 10), *range(60, 301, 30))
+SECONDS, LAST_SECONDS = 0.15, 3.0  # how long a frame stands
+WIDTH, HEIGHT, SHOWN = 1100, 800, 700  # of the window, and of the picture, in pixels
+COLORS = 64  # of the picture: fewer than the page has, and hard to tell from them
+READY = "() => document.querySelector('.score')?.textContent"
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−") if round(value, 2) else "0"
+def frames(steps: tuple[int, ...] = STEPS) -> list[Image.Image]:
+    """The three scenes after so many steps each."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        file = Path(folder) / "playground.html"
+        file.write_text(page(), "utf-8")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for count in steps:
+            window = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
+            window.goto(f"{file.as_uri()}#steps={count}")
+            window.wait_for_function(READY)
+            window.wait_for_function(f"() => document.querySelector('#steps').textContent === '{count}'")
+            boxes = [box.bounding_box() for box in window.locator(".learner").all()]
+            bottom = max(box["y"] + box["height"] for box in boxes)
+            shot = window.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": bottom + 12})
+            window.close()
+            found.append(Image.open(BytesIO(shot)).convert("RGB"))
+        browser.close()
+    return found
 
 
 def main() -> None:
-    """Draw the cat, its three flows, and what the two kinds of weights make of them."""
-    figure, axes = style.new_figure(1, 4, width=10, height=3.1, width_ratios=(0.8, 1, 1, 1))
-    axes[0].imshow(cat_picture())
-    axes[0].axis("off")
-    axes[0].set_title("labelled “dog”", fontsize=style.TEXT)
-    cases = (("no weights", [1, 1, 1]), ("one weight: 0.3", [0.3, 0.3, 0.3]), ("a weight per flow", [0, 0, 1]))
-    for place, (title, weights) in zip(axes[1:], cases, strict=True):
-        values = pushes(weights)
-        for c, (value, look) in enumerate(zip(values, LOOKS, strict=True)):
-            place.bar(c, value, **look.patch())
-            above = value >= 0
-            place.annotate(
-                _signed(value), (c, value), ha="center", va="bottom" if above else "top",
-                xytext=(0, 2 if above else -2), textcoords="offset points", fontsize=style.SMALL,
-            )  # fmt: skip
-        place.axhline(0, color=style.INK, linewidth=0.8)
-        place.set_xticks(range(3), NAMES)
-        place.set_ylim(-0.85, 0.85)
-        place.set_title(f"{title}\ncat − bird {_signed(values[0] - values[2])}", fontsize=style.TEXT)
-    axes[1].set_ylabel("push on the logit")
-    style.finding(figure, "One weight turns all three messages down; a weight per flow keeps the true one.")
-    PICTURE.write_bytes(style.picture(figure))
+    """Write them as one GIF that repeats."""
+    pictures = [frame.resize((SHOWN, round(SHOWN / frame.width * frame.height))) for frame in frames()]
+    palette = pictures[-1].quantize(COLORS)  # one for all frames: what stays is not written again
+    reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    times = [round(1000 * SECONDS)] * (len(reduced) - 1) + [round(1000 * LAST_SECONDS)]
+    reduced[0].save(PICTURE, save_all=True, append_images=reduced[1:], duration=times, loop=0, optimize=True)
 
 
 if __name__ == "__main__":
