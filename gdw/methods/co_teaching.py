@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from gdw.data.task import Task
 from gdw.gradients.outputs import logits_of
+from gdw.gradients.rates import VirtualStep
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.class_counts import observed_counts
@@ -135,7 +136,7 @@ class CoTeaching(NeedsPreparing):
         return kept[:, None] * step.flows / count
 
     def optimizer_for(
-        self, peer: nn.Module, model: nn.Module, lr: float | torch.optim.Optimizer | None
+        self, peer: nn.Module, model: nn.Module, lr: float | torch.optim.Optimizer | VirtualStep | None
     ) -> torch.optim.Optimizer:
         """The peer's optimiser, with the class and the groups of the model's. A number means SGD with momentum.
 
@@ -144,6 +145,8 @@ class CoTeaching(NeedsPreparing):
         """
         if lr is None:
             raise ValueError(f"{self.name} trains a second model: give the Step lr=... (the optimiser, or a number)")
+        if isinstance(lr, VirtualStep):
+            lr = lr.lr
         if not isinstance(lr, torch.optim.Optimizer):
             lr = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr, PEER_MOMENTUM)
         peers = dict(zip(model.parameters(), peer.parameters(), strict=True))
