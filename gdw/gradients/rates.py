@@ -46,6 +46,7 @@ class VirtualStep:
 
     Attributes:
         parameters: what it moves, by name.
+        lr: as given.
 
     Raises:
         ValueError: nothing to move, an optimiser of another model, a rate that is negative or not finite; for
@@ -58,6 +59,7 @@ class VirtualStep:
         if not self.parameters:
             raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
         self.own: Optimizer | None = None  # whose step it is, where it is not plain SGD's
+        self.lr = lr
         if not isinstance(lr, Optimizer):
             self._groups: dict[str, Group] = {name: {"lr": float(lr)} for name in self.parameters}
             return

@@ -47,7 +47,7 @@ class Step:
         meta_batch: clean images and labels, or a function that draws them when a method first asks.
         lr: learning rate of the virtual step: a number, the optimiser whose groups' rates it takes, or a
             ``VirtualStep`` that was made of one for this model (rates.py).
-        epoch: counted from 0.
+        epoch: counted from 0; None for a step that is recorded once for all epochs.
         is_meta: rows that come from the clean set ``[B]`` (training on both, or on it alone).
         virtual: the map of the virtual step. ``"sgd"``: ``theta' = theta - lr * gradient``, as in the paper, with a
             warning where ``lr`` is an optimiser of another kind. ``"optimizer"``: the step that the optimiser given as
@@ -87,7 +87,7 @@ class Step:
         check_rate(lr, virtual)
         self.model, self.labels = model, inputs.class_numbers(labels, shape=self.axes)
         self.images = self._images = images
-        self.indices, self.epoch, self.is_meta = indices, epoch, is_meta
+        self.indices, self._epoch, self.is_meta = indices, epoch, is_meta
         self.lr, self.virtual, self.max_prob = lr, virtual, max_prob
         self._meta_batch, self.way = meta_batch, None
         self._recorded = is_recorded(self.labels.device)
@@ -140,6 +140,17 @@ class Step:
     @property
     def num_classes(self) -> int:
         return self.logits.shape[-1]
+
+    @property
+    def epoch(self) -> int:
+        """Counted from 0.
+
+        Raises:
+            ValueError: the step is recorded once for all epochs.
+        """
+        if self._epoch is None:
+            raise ValueError("a recorded step has no epoch: a method that reads it has no identical steps")
+        return self._epoch
 
     @cached_property
     def _frozen_logits(self) -> Matrix:

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from gdw.data.task import Task
 from gdw.gradients.outputs import logits_of
+from gdw.gradients.rates import VirtualStep
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.class_counts import observed_counts
@@ -135,7 +136,7 @@ class CoTeaching(NeedsPreparing):
         return kept[:, None] * step.flows / count
 
     def optimizer_for(
-        self, peer: nn.Module, model: nn.Module, lr: float | torch.optim.Optimizer | None
+        self, peer: nn.Module, model: nn.Module, lr: float | torch.optim.Optimizer | VirtualStep | None
     ) -> torch.optim.Optimizer:
         """The peer's optimiser, with the class and the groups of the model's. A number means SGD with momentum.
 
@@ -144,20 +145,21 @@ class CoTeaching(NeedsPreparing):
         """
         if lr is None:
             raise ValueError(f"{self.name} trains a second model: give the Step lr=... (the optimiser, or a number)")
-        if not isinstance(lr, torch.optim.Optimizer):
-            lr = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr, PEER_MOMENTUM)
+        models = lr.lr if isinstance(lr, VirtualStep) else lr
+        if not isinstance(models, torch.optim.Optimizer):
+            models = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], models, PEER_MOMENTUM)
         peers = dict(zip(model.parameters(), peer.parameters(), strict=True))
         for own, theirs in peers.items():
             theirs.requires_grad_(own.requires_grad)
         optimizer = self.peer_optimizer
-        if optimizer is None or type(optimizer) is not type(lr):
+        if optimizer is None or type(optimizer) is not type(models):
             replaced = {id(own): theirs for own, theirs in peers.items()}
-            self.peer_optimizer = optimizer = deepcopy(lr, {**replaced, id(lr.state): defaultdict(dict)})
+            self.peer_optimizer = optimizer = deepcopy(models, {**replaced, id(models.state): defaultdict(dict)})
         saved = self.waiting.pop("optimizer", None)
         if saved is not None:
-            optimizer.param_groups = _groups(lr, peers)
+            optimizer.param_groups = _groups(models, peers)
             optimizer.load_state_dict(saved)
-        optimizer.param_groups = _groups(lr, peers)
+        optimizer.param_groups = _groups(models, peers)
         return optimizer
 
 

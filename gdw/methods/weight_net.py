@@ -23,8 +23,8 @@ class LearnsWeightNet(Method):
     Args:
         weight_net_lr: Adam's learning rate for V.
         weight_net_decay: Adam's weight decay for V.
-        meta_every: V learns from the clean set once in this number of batches; the others use its weights as they
-            are. Above 1 this is an approximation: the published methods use the clean set in every batch.
+        meta_every: the clean set is used once in this number of batches; the others take V's weights as they are.
+            Above 1 this is an approximation: the published methods use the clean set in every batch.
 
     Attributes:
         batches: how many the method has seen.

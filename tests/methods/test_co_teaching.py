@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 import gdw
+from gdw.gradients.rates import VirtualStep
 from gdw.methods import CoTeaching
 from gdw.training.stepping import take_step
 from tests.methods.helpers import CLASSES, begun, make_step, new, small_model
@@ -84,6 +85,14 @@ def test_each_network_learns_from_the_others_small_losses_with_an_optimiser_like
             each.step()
     for ours, expected in ((model, twin), (method.peer, peer)):
         torch.testing.assert_close(dict(ours.named_parameters()), dict(expected.named_parameters()))
+    assert type(method.peer_optimizer) is type(optimizer)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
+def test_the_optimiser_of_a_virtual_step_is_followed_too(kind):
+    model, method = small_model(), CoTeaching(CLASSES, forget=0.5)
+    optimizer = kind(model.parameters(), lr=0.01)
+    take_step(make_step(model, lr=VirtualStep(model, optimizer, "optimizer")), method, optimizer)
     assert type(method.peer_optimizer) is type(optimizer)
 
 
