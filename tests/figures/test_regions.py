@@ -36,9 +36,10 @@ def test_the_grid_is_what_the_network_believes_there(right_is_blue):
 
 
 def test_the_model_stays_in_the_mode_it_was_in(right_is_blue):
-    right_is_blue.train()
-    regions_of(right_is_blue, TASK, resolution=3)
-    assert right_is_blue.training
+    for training in (True, False):
+        right_is_blue.train(training)
+        regions_of(right_is_blue, TASK, resolution=3)
+        assert right_is_blue.training == training
 
 
 def test_pictures_have_no_regions():

@@ -18,10 +18,17 @@ def panel():
     return BrokenData(START, NAMES, (600, 300, 100))
 
 
-@settings(max_examples=15, deadline=None)
+class Undrawn(BrokenData):
+    """Its numbers alone: drawing is slow, and has its own tests."""
+
+    def redraw(self):
+        pass
+
+
+@settings(max_examples=15)
 @given(moves=moves)
-def test_rows_sum_to_1_whatever_is_moved(panel, moves):
-    panel.on_reset()
+def test_rows_sum_to_1_whatever_is_moved(moves):
+    panel = Undrawn(START, NAMES, (600, 300, 100))
     np.testing.assert_allclose(panel.matrix, START, atol=1e-12)
     for row, column, value in moves:
         before = panel.matrix

@@ -29,8 +29,7 @@ def test_the_mislabelled_drawings_are_shown_beside_their_labels(experiment):
     lab.run()
     lab.view.value = "Labels"
     figure = lab._figure
-    assert "labels are wrong" in figure.get_suptitle() or any("labels are wrong" in t.get_text() for t in figure.texts)
-    assert figure.axes[0].images, "no picture is drawn"
+    assert "labels are wrong" in figure.get_suptitle()
     assert figure.axes[0].images[0].get_array().shape[-1] == 3
 
 
