@@ -8,7 +8,7 @@ from PIL import Image
 
 import gdw
 from gdw.__main__ import main
-from gdw.comparison.audit import by_method, command
+from gdw.comparison.audit import by_method, command, heads, rank
 from gdw.comparison.audit.by_method import _mean_of_seen, out_of_fold_by_method, task_of_observed, upside_down
 from gdw.data.dataset import Dataset
 from gdw.data.folder import load_folder
@@ -194,6 +194,35 @@ def test_the_command_writes_both_files_and_replaces_its_own(folder, confirmed, t
     assert list(table.columns) == ["path", "observed", "proposed", "score", "rank", "reason"]
     assert precision(table, 40) > 0.85
     assert (tmp_path / "s.html").read_text("utf-8").count("<img") == 30
+
+
+def test_one_bar_counts_everything(folder, confirmed, tmp_path, monkeypatch):
+    bars, seen = [], []
+
+    class Bar(command.tqdm):
+        def __init__(self, *given, **named):
+            bars.append(self)
+            super().__init__(*given, **named)
+
+        def update(self, n=1):
+            super().update(n)
+            seen.append((self.desc, self.n, self.total))
+
+    monkeypatch.setattr(command, "tqdm", Bar)
+    file = tmp_path / "confirmed.csv"
+    file.write_text("path,label\n" + "".join(f"{path},{label}\n" for path, label in confirmed.items()), "utf-8")
+    asked = ["audit", str(folder), "--confirmed", str(file), "--features", "pixels", "--ranking", "with-method"]
+    assert main(asked) == 0
+    assert len(bars) == 1
+    assert seen == [("folds: ", done, 5) for done in (1, 2, 3, 4, 5)]
+
+
+def test_a_ranking_computes_what_it_needs_and_nothing_else(folder, monkeypatch):
+    rounds = []
+    monkeypatch.setattr(rank, "out_of_fold", lambda *given: rounds.append(1) or heads.out_of_fold(*given))
+    monkeypatch.setattr(rank, "combined", lambda *given: pytest.fail("a second round"))
+    gdw.audit(load_folder(folder), features=None, ranking="self-confidence")
+    assert rounds == [1]  # for the ranking and for the pairs
 
 
 def test_a_flat_folder_with_a_table(folder, tmp_path, capsys):
