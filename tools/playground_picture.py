@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 from gdw_notebooks.playground.page import page
 from gdw_notebooks.playground.widget import PICTURE
 
-STEPS, COLOURS = 300, 128
+STEPS, COLOURS = 400, 128
 SCREEN = {"width": 1280, "height": 800}
 SHOWN = f"() => document.getElementById('steps').textContent === '{STEPS}'"
 SETTLED_MS = 1000  # points have reached their size

@@ -25,6 +25,8 @@ LEARNERS = ("cross-entropy", "gdw-tied", "gdw", "mwnet", "l2rw", "gdw-class-net"
 BY_HAND = "by-hand"
 CLASSES, WIDTH, BATCH, ROWS, STARTS = 3, 32, 50, 512, 8
 """Classes; hidden units of both layers; points of a batch, of the forward pass; networks to start from."""
+RECIPE = gdw.Experiment(dataset="clouds").recipe
+RATE = RECIPE.lr * BATCH / RECIPE.batch_size  # the package's, for batches of half the size
 
 
 class ByHand(Method):
@@ -74,9 +76,8 @@ class Recorded:
 
     def __init__(self, name: str, seed: int = 0):
         self.name, self.model, self.method = name, network(seed), new_method(name, seed)
-        recipe = gdw.Experiment(dataset="clouds").recipe
-        self.rate = torch.tensor(recipe.lr)
-        self.optimizer = sgd(self.model, recipe)
+        self.rate = torch.tensor(RATE)
+        self.optimizer = sgd(self.model, RECIPE)
         self.optimizer.param_groups[0]["lr"] = self.rate
         self.inputs = {
             "images": torch.randn(BATCH, 2), "labels": torch.arange(BATCH) % CLASSES,
@@ -103,6 +104,16 @@ class Recorded:
         shown["weights"] = moved / shown["sizes"].clamp_min(smallest)
         shown["weight"] = moved.sum(-1) / shown["sizes"].sum(-1).clamp_min(smallest)
         return shown if step.asked is None else shown | {"g": step.asked}
+
+    @torch.no_grad()
+    def write(self, data: dict[str, list], chosen: list[int], clean: list[int]) -> None:
+        """Give it a batch of the page's data: which training points, which clean ones."""
+        self.inputs["images"].copy_(torch.tensor(data["points"]).view(-1, 2)[chosen])
+        self.inputs["labels"].copy_(torch.tensor(data["labels"])[chosen])
+        self.inputs["metaImages"].copy_(torch.tensor(data["cleanPoints"]).view(-1, 2)[clean])
+        self.inputs["metaLabels"].copy_(torch.tensor(data["cleanLabels"])[clean])
+        if "weights" in self.inputs:
+            self.inputs["weights"].copy_(torch.tensor(data["hand"])[chosen])
 
     @torch.no_grad()
     def restart(self, seed: int) -> None:
@@ -154,7 +165,7 @@ def clouds() -> dict:
 def recordings() -> dict[str, dict]:
     """Everything that the page needs, by the name of its file."""
     about = {"torch": torch.__version__.partition("+")[0], "batch": BATCH, "rows": ROWS, "classes": CLASSES}
-    about |= {"starts": STARTS, "rate": gdw.Experiment(dataset="clouds").lr}
+    about |= {"starts": STARTS, "rate": RATE}
     steps = {name: learner(name) for name in (*LEARNERS, BY_HAND)}
     return {"about": about, "clouds": clouds(), "forward": forward(), **steps}
 

@@ -80,7 +80,7 @@ def _today(config: Config) -> dict[str, Any]:
 
 
 def _clean_set(config: Config) -> str:
-    usual = preset_for(config.get("dataset", ""), config.get("features")).meta_per_class
+    usual = preset_for(config.get("dataset", ""), config.get("features")).values["meta_per_class"]
     size = config.get("meta_per_class") or usual
     return "" if size == usual else f" ({size} clean a class)"
 

@@ -53,7 +53,7 @@ def require_file(path: Path) -> None:
         ValueError: a folder, a pipe or a device; an empty file, a web page, a pointer of Git LFS.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file of labels")
+        raise FileNotFoundError(f"there is no file {path}")
     if not path.is_file():
         raise ValueError(f"{path} is {'a folder' if path.is_dir() else 'a pipe or a device'}, not a file of labels")
     if cause := files.damage(path):

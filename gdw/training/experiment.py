@@ -4,7 +4,6 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields as fields_of
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -16,13 +15,13 @@ from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
 from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of, without_derivative
 from gdw.training.identity import content_of, places_of, without_places
-from gdw.training.presets import Preset, preset_for
+from gdw.training.presets import preset_for
 
 CODE_VERSION = "gdw1"
 OWN = "own"  # key of a record's config whose data set, task, model or method was given as an object
 NAMES = (*(name for name in FIELDS if PART_OF[name] == "data"), "method", "settings", "seed",
          *(name for name in FIELDS if PART_OF[name] != "data"))  # fmt: skip
-FROM_PRESET = tuple(field.name for field in fields_of(Preset) if field.name in FIELDS)
+FROM_PRESET = tuple(name for name, field in FIELDS.items() if field.default is attrs.NOTHING)
 ENGINE = tuple(name for name in FIELDS if PART_OF[name] == "engine")
 
 
@@ -199,8 +198,8 @@ class Experiment:
 
     def _digest(self, engine: Mapping[str, Any] | None = None) -> str:
         """Four digits over every field. The engine's are those of the preset, or, as it was once, the run's own."""
-        usual = {"device": "auto", "threads": preset_for(self.dataset, self.features).threads, "precision": "float32",
-                 "derivative": "auto"}  # fmt: skip
+        threads = preset_for(self.dataset, self.features).values["threads"]
+        usual = {"device": "auto", "threads": threads, "precision": "float32", "derivative": "auto"}
         later = {k: v for k, v in (engine or {}).items() if k in usual or v}  # the others were left out when off
         values = usual | later | self.config()
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:4]

@@ -188,7 +188,7 @@ class Engine:
     """
 
     device: str = setting(_device, f"{', '.join(DEVICES)}: auto takes CUDA if there is a GPU, else the CPU", "auto")
-    threads: int = setting(_whole(0, MOST_THREADS), "of torch on the CPU; 0 leaves torch's own choice", 0)
+    threads: int = setting(_whole(0, MOST_THREADS), "of torch on the CPU; 0 leaves torch's own choice")
     precision: str = setting(
         _name_in(PRECISIONS), f"{', '.join(PRECISIONS)}; bfloat16 is for the network's passes alone", "float32"
     )

@@ -13,10 +13,11 @@ EXPORT = re.compile(r"^export (?=const |function |class )", re.MULTILINE)
 COURSE = '<a class="course" href="{}">Take the course</a>'
 
 
-def bundle(name: str) -> str:
-    """A module and all that it imports as one plain script: files may not import modules."""
+def bundle(*names: str) -> str:
+    """Modules and all that they import as one plain script: files may not import modules."""
     parts: dict[str, str] = {}
-    _collect(name, parts)
+    for name in names:
+        _collect(name, parts)
     return "\n".join(parts.values())
 
 

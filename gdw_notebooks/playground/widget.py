@@ -8,10 +8,10 @@ import traitlets
 from gdw_notebooks.panels.picture import with_png
 from gdw_notebooks.playground.page import page
 
-PICTURE = Path(__file__).with_name("playground.png")  # of the page after 300 steps: python -m tools.playground_picture
+PICTURE = Path(__file__).with_name("playground.png")  # of the page after 400 steps: python -m tools.playground_picture
 WORDS = (
-    "The playground after 300 steps, three pictures side by side. A third of the labels of three spiral arms name the "
-    "next class. Cross-entropy learns many of them by heart: it is right at about three points in four. For tied GDW "
+    "The playground after 400 steps, three pictures side by side. A third of the labels of three spiral arms name the "
+    "next class. Cross-entropy learns many of them by heart: it is right at about four points in five. For tied GDW "
     "and GDW many mislabelled points are small and pale, and their regions follow the arms."
 )
 FRAME = """

@@ -29,6 +29,14 @@ TRAIN = """async ([source, recordings, task, steps]) => {
 }"""
 
 
+FIRST_SCENE = """async ([source, clouds]) => {
+  const script = `${source}\nexport { FIRST, drawn, dataOf };`;
+  const { FIRST, drawn, dataOf } = await import(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })));
+  const data = dataOf({ ...FIRST, noise: 'uniform', rate: 0.6, points: drawn(FIRST, clouds) });
+  return { ...data, points: [...data.points], cleanPoints: [...data.cleanPoints] };
+}"""
+
+
 @pytest.fixture(scope="module")
 def window(browser):
     page = browser.new_page()
@@ -55,22 +63,6 @@ def trained(window, data, learners, steps, seed):
     return window.evaluate(TRAIN, [source, recordings(), task, steps])
 
 
-class InPython(Recorded):
-    """The same learner, given the same batches: step by step as the package takes them, or by replays."""
-
-    eager = True
-
-    def take(self, data, chosen, clean):
-        images, meta = (torch.tensor(data[name]).view(-1, 2) for name in ("points", "cleanPoints"))
-        self.inputs["images"].copy_(images[chosen])
-        self.inputs["labels"].copy_(torch.tensor(data["labels"])[chosen])
-        self.inputs["metaImages"].copy_(meta[clean])
-        self.inputs["metaLabels"].copy_(torch.tensor(data["cleanLabels"])[clean])
-        if self.name == BY_HAND:
-            self.method.weights.copy_(torch.tensor(data["hand"])[chosen])
-        return self.step() if self.eager else self.operations.replay()
-
-
 SCENES = [(12, 1, None), (500, 60, None), (200, 9, 2), (37, 4, 0), (50, 50, None)]
 SEVERAL = 12  # steps: rounding has not grown yet
 
@@ -80,9 +72,10 @@ def test_every_learner_trains_as_the_package_does(window, seed, size):
     data, names = scene(seed, *size), [*LEARNERS, BY_HAND]
     found = trained(window, data, names, SEVERAL, seed)
     for name, ours in zip(names, found["learners"], strict=True):
-        theirs = InPython(name, seed)
+        theirs = Recorded(name, seed)
         for chosen, clean in found["batches"]:
-            outputs = theirs.take(data, chosen, clean)
+            theirs.write(data, chosen, clean)
+            outputs = theirs.step()  # as the package takes it, without a recording
         assert ours["outputs"].keys() == outputs.keys()
         for key, value in theirs.states.items():
             near(ours["states"][key], value, f"{name}: {key}")
@@ -104,14 +97,15 @@ LONG, CLOSE = 300, 1e-3  # steps, and how far a weight may be away after them
 
 
 def test_three_learners_stay_close_for_a_whole_run(window):
-    data, names, seed = scene(7, 200, 9), ["cross-entropy", "gdw-tied", "gdw"], 1
-    found = trained(window, data, names, LONG, seed)
+    """On the clouds with uniform noise. Where more is learnt by heart, rounding grows faster, in torch as well."""
+    names = ["cross-entropy", "gdw-tied", "gdw"]
+    data = window.evaluate(FIRST_SCENE, [bundle("scene"), recordings()["clouds"]])
+    found = trained(window, data, names, LONG, 0)
     for name, ours in zip(names, found["learners"], strict=True):
-        theirs = InPython(name, seed)
-        theirs.eager = False
+        theirs = Recorded(name)
         for chosen, clean in found["batches"]:
-            theirs.take(data, chosen, clean)
+            theirs.write(data, chosen, clean)
+            theirs.operations.replay()
         for key, value in theirs.model.named_parameters():
             apart = (torch.tensor(ours["states"][f"network.{key}"]) - value.detach().flatten()).abs().max()
-            print(f"{name} {key}: {apart:.1e}")
-            assert apart < CLOSE, f"{name} {key}"
+            assert apart < CLOSE, f"{name} {key}: {apart:.1e}"

@@ -70,6 +70,14 @@ def test_the_room_check_hears_its_button(page):
     expect(page.get_by_text("your press arrived and came back")).to_be_visible()
 
 
+def test_the_playground_trains_in_its_frame(page):
+    inside = page.frame_locator("iframe[title='The playground']")
+    inside.get_by_role("button", name="Train", exact=True).click()
+    expect(inside.locator("#steps")).to_have_text(re.compile("[1-9]"))
+    inside.get_by_role("button", name="Pause", exact=True).click()
+    assert inside.locator("body").evaluate("(body) => body.scrollHeight <= innerHeight")
+
+
 def test_the_lab_trains_and_stops(page):
     choose(page, "Label noise", "flip")
     choose(page, "Imbalance", "0.1 (10 : 1)")

@@ -195,7 +195,7 @@ def test_the_command_line_says_why_there_is_no_score(tmp_path, capsys):
         ("path,label\ncat/none.png,cat\n", "no picture here is called cat/none.png"),
         ("path,label\ncat/cat01.png,cta\n", "did you mean 'cat'"),
         ("nonsense", "confirmed.csv"),
-        (None, "confirmed.csv: no such file of labels"),
+        (None, "there is no file"),
         ("path,label\ncat/cat01.png,cat\n", "class cat has only 1 confirmed images: too few for meta_per_class 5"),
     ],
 )

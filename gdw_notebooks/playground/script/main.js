@@ -25,6 +25,7 @@ worker.postMessage({ kind: "recordings", recordings });
 const grid = gridPoints(), still = matchMedia("(prefers-reduced-motion: reduce)");
 const PHONE = matchMedia("(max-width: 900px)");
 const NEAR = 0.14; // how far from a point a pointer may be, in the plane
+const TEXT_EVERY = 120; // ms between two states of curves and tables while the run goes on
 const NUDGE = 0.1; // of the cross by an arrow key
 const OTHERWISE = ["cross-entropy", "gdw-tied", "gdw"];
 /** @type {Record<string, { title: string, hint: string }>} */
@@ -41,7 +42,7 @@ const TOOLS = {
 
 /** @type {Address} */
 let run = understood(location.hash, { scene: FIRST, learners: OTHERWISE, steps: 0, mission: "", hand: [] }, names, recordings.clouds);
-let tool = "label", chosen = -1, active = 2, playing = false, number = 0, asked = false, held = false, moving = false, again = 0;
+let tool = "label", chosen = -1, active = 2, playing = false, number = 0, asked = false, held = false, moving = false, again = 0, writtenAt = 0;
 /** @type {[number, number] | null} */
 let cursor = null;
 /** @type {Picture | null} */
@@ -252,9 +253,13 @@ function show(answer) {
   boxes.forEach(({ score }, k) => { score.textContent = percent(last.accuracy[k]); });
   part("steps").textContent = String(answer.steps);
   part("rate").textContent = playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "";
-  if (answer.readings.length) drawFlows(part("flows"), looks, run.learners, answer.readings);
-  curves();
-  mission();
+  const now = performance.now();
+  if (!playing || now - writtenAt > TEXT_EVERY) { // numbers that change faster cannot be read
+    writtenAt = now;
+    if (answer.readings.length) drawFlows(part("flows"), looks, run.learners, answer.readings);
+    curves();
+    mission();
+  }
   paint();
 }
 

@@ -11,7 +11,7 @@ import { CLASSES, REACH } from "./scene.js";
  */
 
 export const GRID = 32; // points of the network's map, each way
-const FINE = 160; // pixels of the picture of regions, each way; between the points of the map, logits are interpolated
+const FINE = 128; // pixels of the picture of regions, each way; between the points of the map, logits are interpolated
 const PALE = 0.1, DEEP = 0.42; // how much of its colour a region has where the network is unsure, and where it is sure
 const SURE = 2; // a lead in logits at which a region has half of its depth
 const SMALL = 0.008, LARGE = 0.02, LARGEST_WEIGHT = 2.5; // radius of a point, of the picture's width
@@ -95,6 +95,7 @@ export class View {
     this.fit();
     const { pen, canvas } = this, moving = this.#follow(weights, still);
     pen.imageSmoothingEnabled = true;
+    pen.lineJoin = "round";
     pen.drawImage(this.fine, 0, 0, canvas.width, canvas.height);
     const order = [...shown.points.keys()].sort((a, b) => Number(shown.points[a].clean) - Number(shown.points[b].clean));
     for (const k of order) this.#point(shown, k);
@@ -155,7 +156,6 @@ export class View {
     pen.font = `700 ${Math.round(size * 0.045)}px system-ui, sans-serif`;
     pen.textAlign = "center";
     pen.lineWidth = size * 0.012;
-    pen.lineJoin = "round";
     numbers.forEach((k, place) => {
       const [u, v] = this.#pixel(points[k].x, points[k].y);
       for (const [style, way] of /** @type {const} */ ([[paper, "strokeText"], [ink, "fillText"]])) {
