@@ -141,7 +141,8 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.copytree(ROOT, copied, ignore=NOT_COPIED)
         for file in {file.parts[len(ROOT.parts) + 1]: file for file, *_ in drawn}.values():
             if noticed(copied, file, file.read_text("utf-8")):
-                raise SystemExit(f"the tests for {file} fail, or take over {SECONDS} s, without any change")
+                tests = " ".join(covering(file))
+                raise SystemExit(f"without any change these fail, or take over {SECONDS} s: pytest -x {tests}")
         for number, (file, line, old, text) in enumerate(drawn, 1):
             seen = noticed(copied, file, text)
             survived += not seen

@@ -17,7 +17,7 @@ PICTURE = Path(__file__).parents[1] / "docs" / "playground.gif"
 STEPS = (*range(0, 60, 10), *range(60, 301, 30))
 SECONDS, LAST_SECONDS = 0.15, 3.0  # how long a frame stands
 WIDTH, HEIGHT, SHOWN = 1100, 800, 700  # of the window, and of the picture, in pixels
-COLORS = 64  # of the picture: fewer than the page has, and hard to tell from them
+COLORS = 128  # of the picture
 READY = "() => document.querySelector('.score')?.textContent"
 
 
@@ -45,7 +45,7 @@ def frames(steps: tuple[int, ...] = STEPS) -> list[Image.Image]:
 def main() -> None:
     """Write them as one GIF that repeats."""
     pictures = [frame.resize((SHOWN, round(SHOWN / frame.width * frame.height))) for frame in frames()]
-    palette = pictures[-1].quantize(COLORS)  # one for all frames: what stays is not written again
+    palette = pictures[-1].quantize(COLORS, Image.Quantize.MAXCOVERAGE)  # one for all frames: what stays is not written again
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     times = [round(1000 * SECONDS)] * (len(reduced) - 1) + [round(1000 * LAST_SECONDS)]
     reduced[0].save(PICTURE, save_all=True, append_images=reduced[1:], duration=times, loop=0, optimize=True)
