@@ -1,23 +1,14 @@
 """Sets up, starts and tests the course: the same commands on Linux, macOS and Windows.
 
-    python start.py lab                  JupyterLab on the first notebook
-    python start.py demo                 the classroom page, without code
-    python start.py test                 unit tests, all notebooks, and the pages in a real browser
-    python start.py soak                 what the package survives: a long check, about 25 minutes; --short is quick
-    python start.py notebooks [01 ...]   build the notebooks from their sources
-    python start.py site                 the course as a static folder, build/site
-    python start.py dist                 what pip installs: sdist and wheels, in dist
-    python start.py slides               the lecturer's slides, HTML and PDF, in build/slides
-    python start.py lint                 the code's style
-    python start.py setup                only make .venv with everything in it
-    python start.py clean                remove .venv and what builds and tests leave
+    python start.py lab        # python start.py --help lists the commands
 
-The first command of them makes .venv, which takes some minutes. Only the standard library is used here, and only what
-an old Python can read, so that it gets a sentence instead of a syntax error. The Makefile calls this file.
+The first command makes .venv, which takes some minutes. Only the standard library is used here, and only what an old
+Python can read, so that it gets a sentence instead of a syntax error. The Makefile calls this file.
 """
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,18 +19,41 @@ VENV = ROOT / ".venv"
 READY = VENV / ".ready"  # as new as the last finished installation
 ASKED_FOR = ("pyproject.toml", "constraints.txt")
 EXTRAS = "course,features,audit,dask,site,test"
+INSTALL = "-m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable"
 OLDEST, NEWEST = (3, 11), (3, 14)
+LEFT_BEHIND = ("build", "dist", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis")
 
 FIRST = "notebooks/00_start_here.ipynb"
-PORTABLE = FIRST  # also run with torch's plain instructions, as on another processor
-LEFT_BEHIND = ("build", "dist", ".pytest_cache", ".ruff_cache", ".hypothesis")
-NBVAL = ["-m", "pytest", "--nbval", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
-JAVASCRIPT = "gdw_notebooks/*/**/*.js"
-TYPE_CHECK = [
-    "--noEmit", "--allowJs", "--checkJs", "--strict", "--target", "es2022", "--module", "es2022",
-    "--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable",
-]  # fmt: skip
-TWO_AT_ONCE = ["-n", "2", "--dist", "loadscope"]
+TWO_AT_ONCE = "-n 2 --dist loadscope"
+NBVAL = "-m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg"
+ANY_PROCESSOR = "ATEN_CPU_CAPABILITY=default"  # torch's plain instructions
+
+# What each command does, for --help, and what it runs, with the environment's Python and in the repository's folder.
+COMMANDS = {
+    "lab": ("JupyterLab on the first notebook", ["-m jupyterlab --allow-root " + FIRST]),
+    "demo": ("the classroom page, without code; takes --port and the like", ["-m gdw_notebooks demo"]),
+    "test": (
+        "unit tests, all notebooks, one of them again as on another processor, and the pages in a real browser",
+        [
+            "-m pytest " + TWO_AT_ONCE + " -m 'not browser'",
+            NBVAL + " " + TWO_AT_ONCE + " notebooks",
+            ANY_PROCESSOR + " " + NBVAL + " " + FIRST,
+            "-m pytest -m browser",
+        ],
+    ),
+    "lint": (
+        "the code's style and types, which way imports run, and the panels' JavaScript where TypeScript is installed",
+        ["-m ruff check", "lint-imports", "-m mypy", "-m tools.javascript"],
+    ),
+    "soak": ("what the package survives: a long check, about 25 minutes; --short is quick", ["-m tools.soak"]),
+    "notebooks": ("build the notebooks from their sources: all, or 01 03", ["-m tools.build_notebooks"]),
+    "site": ("the course as a static folder, build/site", ["-m tools.build_site"]),
+    "dist": ("what pip installs: sdist and wheels, in dist", ["-m tools.dist"]),
+    "slides": ("the lecturer's slides, HTML and PDF, in build/slides", ["-m tools.build_slides"]),
+    "setup": ("only make .venv with everything in it", []),
+    "clean": ("remove .venv and what builds and tests leave", []),
+}
+TAKES_NAMES = ("demo", "soak", "notebooks", "site")
 
 
 class Failed(Exception):
@@ -51,15 +65,22 @@ def supported(version):
     return OLDEST <= tuple(version) <= NEWEST
 
 
-def venv_python():
-    """The environment's Python, where this system puts it."""
-    return VENV.joinpath(*(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
+def from_venv(name):
+    """A program of the environment, where this system puts it."""
+    return VENV.joinpath("Scripts", name + ".exe") if os.name == "nt" else VENV.joinpath("bin", name)
 
 
-def run(*arguments, **environment):
-    """One command with the environment's Python, in the repository's folder; a failure ends everything."""
-    command = [str(venv_python()), *arguments]
-    status = subprocess.call(command, cwd=str(ROOT), env=dict(os.environ, **environment))  # noqa: S603 - no shell; names come from the user's own command line
+def run(line, names=()):
+    """One line of the table; a failure ends everything.
+
+    A line begins with environment variables, if any; then comes a program of the environment, or arguments for its
+    Python.
+    """
+    words, environment = [*shlex.split(line), *names], dict(os.environ)
+    while "=" in words[0]:
+        name, _, environment[name] = words.pop(0).partition("=")
+    program = "python" if words[0].startswith("-") else words.pop(0)
+    status = subprocess.call([str(from_venv(program)), *words], cwd=str(ROOT), env=environment)  # noqa: S603 - no shell; names come from the user's own command line
     if status:
         sys.exit(status)
 
@@ -69,8 +90,8 @@ def find_python():
     if supported(sys.version_info[:2]):
         return [sys.executable]
     minors = range(NEWEST[1], OLDEST[1] - 1, -1)
-    named = [["py", f"-3.{minor}"] for minor in minors] if os.name == "nt" else []
-    named += [*([f"python3.{minor}"] for minor in minors), ["python3"], ["python"]]
+    named = [["py", "-3." + str(minor)] for minor in minors] if os.name == "nt" else []
+    named += [*(["python3." + str(minor)] for minor in minors), ["python3"], ["python"]]
     for command in named:
         if shutil.which(command[0]) and _version_of(command) and supported(_version_of(command)):
             return command
@@ -90,13 +111,9 @@ def _version_of(command):
 
 
 def _has_pip():
-    return (
-        venv_python().exists()
-        and subprocess.call(  # noqa: S603 - fixed arguments, no shell
-            [str(venv_python()), "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        == 0
-    )
+    asks = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    python = from_venv("python")
+    return python.exists() and subprocess.call([str(python), "-m", "pip", "--version"], **asks) == 0  # noqa: S603 - fixed arguments, no shell
 
 
 def is_ready():
@@ -104,105 +121,18 @@ def is_ready():
     return READY.exists() and all(READY.stat().st_mtime >= (ROOT / name).stat().st_mtime for name in ASKED_FOR)
 
 
-def setup(options):
+def setup():
     """Make .venv and install the tested versions in it; nothing to do where that is done."""
     if is_ready():
         return
     if not _has_pip() and subprocess.call([*find_python(), "-m", "venv", "--clear", str(VENV)]) != 0:  # noqa: S603 - a Python that find_python named, no shell
         raise Failed("Python could not make .venv. On Debian and Ubuntu the package python3-venv is needed for that.")
     print("Installing into .venv; the first time takes some minutes.", flush=True)
-    run(
-        "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", "constraints.txt",
-        "--editable", f".[{EXTRAS}]",
-    )  # fmt: skip
+    run(INSTALL, [".[" + EXTRAS + "]"])
     READY.touch()
 
 
-def lab(options):
-    """Open JupyterLab on the first notebook."""
-    setup(options)
-    # In a container one is root, and JupyterLab wants to be told that this is meant.
-    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    run("-m", "jupyterlab", *as_root, FIRST)
-
-
-def demo(options):
-    """Serve the classroom page without code."""
-    setup(options)
-    run("-m", "gdw_notebooks", "demo", *options.names)
-
-
-def test(options):
-    """Unit tests, strict nbval of every notebook, once more with plain instructions, and the pages in a browser."""
-    setup(options)
-    run("-m", "pytest", *TWO_AT_ONCE, "-m", "not browser")
-    run(*NBVAL, *TWO_AT_ONCE, "notebooks")
-    run(*NBVAL, PORTABLE, ATEN_CPU_CAPABILITY="default")
-    run("-m", "pytest", "-m", "browser")
-
-
-def soak(options):
-    """Try what the package survives, and print the table; the names after it go to tools/soak."""
-    setup(options)
-    run("-m", "tools.soak", *options.names)
-
-
-def notebooks(options):
-    """Build all notebooks, or those whose names start so."""
-    setup(options)
-    run("-m", "tools.build_notebooks", *options.names)
-
-
-def site(options):
-    """Build the course as a static folder, build/site, that needs no server and no network."""
-    setup(options)
-    run("-m", "tools.build_site", *options.names)
-
-
-def dist(options):
-    """Build what pip installs, into dist: gdw, and gdw-course, which asks for everything that the course needs."""
-    setup(options)
-    run("-m", "tools.dist")
-
-
-def slides(options):
-    """Make the lecturer's slides: build/slides/slides.html, and slides.pdf where a Chromium is."""
-    setup(options)
-    run("-m", "tools.build_slides")
-
-
-def lint(options):
-    """Check the code's style, and the JavaScript's types where TypeScript is installed."""
-    setup(options)
-    run("-m", "ruff", "check")
-    check_javascript()
-
-
-def find_typescript():
-    """The command of TypeScript's compiler, or None; nothing is downloaded."""
-    if shutil.which("tsc"):
-        return [shutil.which("tsc")]
-    npx = shutil.which("npx")
-    if npx is None:
-        return None
-    command = [npx, "--no-install", "tsc"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return command if subprocess.call([*command, "--version"], cwd=str(ROOT), **quiet) == 0 else None  # noqa: S603 - npx and fixed words, no shell
-
-
-def check_javascript():
-    """Check the types of the JavaScript, or say in one line that this was skipped."""
-    typescript = find_typescript()
-    if typescript is None:
-        print("The JavaScript check was skipped: it needs TypeScript (tsc), which was not found.", flush=True)
-        return
-    files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(JAVASCRIPT))
-    status = subprocess.call([*typescript, *TYPE_CHECK, *files], cwd=str(ROOT))  # noqa: S603 - tsc and the repository's own files, no shell
-    if status:
-        sys.exit(status)
-
-
-def clean(options):
+def clean():
     """Remove .venv and what builds and tests leave; the notebooks stay as they are."""
     if Path(sys.prefix).resolve() == VENV.resolve():
         raise Failed("This Python runs from .venv and cannot remove it: use another, as in: python3 start.py clean")
@@ -213,27 +143,24 @@ def clean(options):
             shutil.rmtree(str(folder))
 
 
-# Each with what it does; names after the command go to those that take them.
-COMMANDS = {
-    "lab": lab, "demo": demo, "test": test, "soak": soak, "notebooks": notebooks, "site": site, "dist": dist,
-    "slides": slides, "lint": lint, "setup": setup, "clean": clean,
-}  # fmt: skip
-TAKES_NAMES = ("demo", "soak", "notebooks", "site")
-
-
 def main(arguments=None):
     """Parse, run; returns the exit status."""
     parser = argparse.ArgumentParser(
         description="Set up, start and test the course.",
-        epilog="\n".join(f"  {name:10} {task.__doc__}" for name, task in COMMANDS.items()),
+        epilog="\n".join("  {:10} {}".format(name, does) for name, (does, _) in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=sorted(COMMANDS))
-    options, options.names = parser.parse_known_args(arguments)
-    if options.names and options.command not in TAKES_NAMES:
-        parser.error(f"{options.command} takes nothing after it, got {' '.join(options.names)}")
+    options, names = parser.parse_known_args(arguments)
+    if names and options.command not in TAKES_NAMES:
+        parser.error("{} takes nothing after it, got {}".format(options.command, " ".join(names)))
     try:
-        COMMANDS[options.command](options)
+        if options.command == "clean":
+            clean()
+        else:
+            setup()
+        for line in COMMANDS[options.command][1]:
+            run(line, names)
     except Failed as failed:
         sys.stderr.write(f"start.py: {failed}\n")
         return 2

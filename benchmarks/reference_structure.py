@@ -12,7 +12,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from gdw.gradients.flows import class_gradients, zero_mean
-from gdw.gradients.meta import trainable, virtual_parameters
+from gdw.gradients.rates import trainable
 from gdw.methods.gdw import GDW
 from gdw.methods.two_stage import LARGEST_WEIGHT, SMALLEST_WEIGHT
 
@@ -41,7 +41,7 @@ def reference_step(
     sent_back = weights * flows / len(labels)
     gradients = torch.autograd.grad(logits, list(parameters.values()), sent_back, create_graph=True)  # backward 1
     lr = optimizer.param_groups[0]["lr"]
-    ahead = virtual_parameters(parameters, dict(zip(parameters, gradients, strict=True)), dict.fromkeys(parameters, lr))
+    ahead = {name: p - lr * g for (name, p), g in zip(parameters.items(), gradients, strict=True)}
     clean_logits = functional_call(copy, {**dict(copy.named_buffers()), **ahead}, (meta_batch[0],))  # forward 2
     (g,) = torch.autograd.grad(cross_entropy(clean_logits, meta_batch[1]), weights)  # backward 2, through backward 1
     method.learn(given, g)

@@ -4,8 +4,8 @@ import argparse
 import math
 import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 
@@ -29,15 +29,14 @@ from gdw.training.experiment import Experiment, parse_field
 from gdw.training.fields import FIELDS, kind_of
 from gdw.training.history import History
 from gdw.training.inputs import dataset_of
-from gdw.training.loop import EpochDone, TrainingDiverged
+from gdw.training.loop import EpochDone
 from gdw.training.many import ManySeeds
-from gdw.training.resume import SECONDS, Checkpoints
-from gdw.training.run import Training
+from gdw.training.resume import SECONDS
 
 PLUGIN = "a module, or a .py file, that registers methods of your own (gdw.methods.register); give it again for more"
 
 STOPPED = 130  # exit status after Ctrl-C, as shells have it
-AT_ONCE = "train up to so many seeds in one vectorised step if the method and the model support it (default: 1)"
+AT_ONCE = "train up to N seeds in one vectorised step where method and model can (default: 1); not with --checkpoint"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         options.plugin = load_plugins(options.plugin)
-        return options.command(options)
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
     except (ValueError, OSError, MissingPackage) as error:
         print(f"gdw: {error}", file=sys.stderr)
         return 2
@@ -60,8 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_command(options: argparse.Namespace) -> int:
     """Every method with every seed; a table, and with ``--json`` a record per run. What is there is not run again."""
-    if options.checkpoint and options.seeds_at_once > 1:
-        raise ValueError("--checkpoint saves runs one by one: leave out --seeds-at-once")
     experiments = experiments_of(options)
     with opened(options.json) as keep:
         dataset = _dataset(experiments[0])  # read once for all runs
@@ -70,7 +68,7 @@ def run_command(options: argparse.Namespace) -> int:
         left = [experiment for experiment, record in zip(experiments, kept, strict=True) if record is None]
         try:
             with _stop_between_batches() as asked:
-                for group in sweep.grouped(left, options.seeds_at_once):
+                for group in sweep.grouped(left, 1 if options.checkpoint else options.seeds_at_once):
                     done = _run_with_progress(group, dataset, options, asked)
                     histories += done
                     for history in done:
@@ -167,7 +165,7 @@ def sweep_command(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _count(records: list[dict | None]) -> int:
+def _count(records: Sequence[object]) -> int:
     return sum(record is not None for record in records)
 
 
@@ -190,44 +188,25 @@ def _run_with_progress(
 ) -> list[History]:
     one, seeds = group[0], [experiment.seed for experiment in group]
     named = f"{one.method} seed {one.seed}" if len(seeds) == 1 else f"{one.method}, {len(seeds)} seeds"
+    kept = {} if options.checkpoint is None else {"keep": options.checkpoint, "every": options.checkpoint_seconds}
     with tqdm(total=one.epochs * len(seeds), desc=named, unit="epoch") as bar:
-        training, events = _begun(group, dataset, options, bar)
-        try:
-            for event in events:
+        runs = ManySeeds(one, seeds, dataset=dataset, **kept)
+        bar.update(sum(map(len, runs.histories)))
+        for note in runs.notes:
+            bar.write(f"gdw: {note}", file=sys.stderr)
+        with suppress(torch.OutOfMemoryError):  # each history says so itself
+            for event in runs.events():
                 if isinstance(event, EpochDone):
                     bar.update()
                     score = event.history["test_accuracy"][-1]
                     bar.set_postfix_str("" if math.isnan(score) else f"test {score:.1f} %")
                 if asked.is_set():
-                    _save_before_stop(training, one, options)
+                    runs.save()
                     raise KeyboardInterrupt
-        except (TrainingDiverged, torch.OutOfMemoryError):
-            pass  # each history says so itself
-        histories = training.histories if isinstance(training, ManySeeds) else [training.history]
-        for history in histories:
+        for history in runs.histories:
             if history.error:
                 bar.write(f"gdw: {history.method} seed {history.seed}: {history.error}", file=sys.stderr)
-    return histories
-
-
-def _begun(
-    group: sweep.Group, dataset: Dataset, options: argparse.Namespace, bar: tqdm
-) -> tuple[ManySeeds | Training, Iterator]:
-    """The runs of a group and their events; with ``--checkpoint`` from where they were interrupted."""
-    if options.checkpoint is None:
-        many = ManySeeds(group[0], [experiment.seed for experiment in group], dataset=dataset)
-        return many, many.events()
-    checkpoints = Checkpoints(options.checkpoint, group[0], options.checkpoint_seconds)
-    training = checkpoints.training(dataset=dataset)
-    bar.update(len(training.history))
-    if checkpoints.note:
-        bar.write(f"gdw: {checkpoints.note}", file=sys.stderr)
-    return training, checkpoints.events(training)
-
-
-def _save_before_stop(training: ManySeeds | Training, experiment: Experiment, options: argparse.Namespace) -> None:
-    if options.checkpoint:
-        Checkpoints(options.checkpoint, experiment).save(training)
+    return runs.histories
 
 
 def _dataset(experiment: Experiment) -> Dataset:

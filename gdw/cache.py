@@ -45,12 +45,12 @@ def digest(content: bytes | memoryview) -> bytes:
 def checksum(tensor: Tensor) -> str:
     """A hash of shape, type and values: safetensors itself has none."""
     total = hashlib.blake2b(f"{tuple(tensor.shape)} {tensor.dtype}".encode(), digest_size=KEY_BYTES)
-    total.update(tensor.contiguous().numpy())
+    total.update(tensor.contiguous().numpy().data)
     return total.hexdigest()
 
 
 def file_stamp(file: Path) -> tuple[bytes, bool]:
-    """A hash of a file's path, size and times of change; and whether its last change is long enough ago to trust it.
+    """A hash of a file's path, size and times of change; and whether its last change is old enough to trust the hash.
 
     Raises:
         OSError: there is no such file.
@@ -169,7 +169,7 @@ class Cache:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """One process at a time writes; where no lock can be had, all go on without."""
+        """One process at a time writes; where no lock is possible, all continue without one."""
         from filelock import FileLock, Timeout
 
         lock = None

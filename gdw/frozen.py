@@ -4,26 +4,26 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 
-class FrozenDict(dict):
+class FrozenDict(dict[Any, Any]):
     """A dictionary that cannot be changed. Its lists are tuples, and its dictionaries are FrozenDicts too.
 
     Raises:
         TypeError: at any attempt to change it.
     """
 
-    def __init__(self, values: Mapping | None = None):
+    def __init__(self, values: Mapping[Any, Any] | None = None):
         super().__init__({name: frozen(value) for name, value in (values or {}).items()})
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("this dictionary cannot be changed: make another Experiment, as with_(settings=...) does")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return FrozenDict, (dict(self),)
 
 

@@ -2,7 +2,10 @@
 
 - Forward mode: ``forward_ad``'s one dual level belongs to the process. ``torch.func.jvp`` was tried: two threads at
   once fail in it.
-- ``TorchDispatchMode`` and the tree functions: a recording sees torch's operations below autograd only through them.
+- ``TorchDispatchMode``, the stack of such modes and the tree functions: a recording sees torch's operations below
+  autograd only through them, and a step sees only there that it is recorded.
+- ``_reparametrize_module``: ``torch.func.functional_call`` has other parameters in place for one call, and a backward
+  pass that computes layers again needs them longer.
 - A tensor's version, a model's hooks, whether an operation writes in place, whether a model was compiled in place:
   torch knows them, and does not say.
 - ``donated_buffer``: a compiled backward pass gives its memory away, and a step sends two gradients back through it.
@@ -20,12 +23,13 @@ import torch
 from torch import Tensor, nn
 from torch._functorch import config
 from torch.autograd import forward_ad
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.nn.utils.stateless import _reparametrize_module as reparametrized
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 __all__ = [
-    "FORWARD_AD_LOCK", "TorchDispatchMode", "dual_numbers", "has_hooks", "is_compiled", "keep_buffers_of_backward",
-    "tree_leaves", "tree_map_only", "version_of", "writes_in_place",
+    "FORWARD_AD_LOCK", "Recording", "TorchDispatchMode", "dual_numbers", "has_hooks", "is_compiled", "is_recorded",
+    "keep_buffers_of_backward", "reparametrized", "tree_leaves", "tree_map_only", "version_of", "writes_in_place",
 ]  # fmt: skip
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
@@ -43,38 +47,37 @@ def dual_numbers() -> Iterator[None]:
         RuntimeError: the level was not free for ``LEVEL_SECONDS``.
     """
     with FORWARD_AD_LOCK:
-        _enter_level()
+        try:
+            forward_ad.enter_dual_level()
+        except RuntimeError as error:
+            _enter_level_later(error)
         try:
             _load_forward_rules()
             yield
-        finally:
-            _leave_level()
+        finally:  # as exit_dual_level, in an order that cleanly refuses a thread that enters meanwhile
+            forward_ad._current_level = -1
+            torch._C._exit_dual_level(level=0)
 
 
-def _enter_level() -> None:
+def _enter_level_later(error: RuntimeError) -> None:
     """Take the process's one level of forward mode, as soon as it is free."""
     deadline = time.monotonic() + LEVEL_SECONDS
     while True:
+        if "current level is not valid" in str(error):  # another thread is leaving it just now: step back
+            torch._C._exit_dual_level(level=0)
+        elif "Nested forward mode AD" not in str(error):
+            raise error
+        if time.monotonic() > deadline:
+            raise RuntimeError(
+                f"forward mode was in use elsewhere in this process for {LEVEL_SECONDS:g} s: end the other "
+                "torch.func.jvp or dual level"
+            ) from error
+        time.sleep(LEVEL_PAUSE)
         try:
             forward_ad.enter_dual_level()
             return
-        except RuntimeError as error:
-            if "current level is not valid" in str(error):  # another thread is leaving it just now: step back
-                torch._C._exit_dual_level(level=0)
-            elif "Nested forward mode AD" not in str(error):
-                raise
-            if time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"forward mode was in use elsewhere in this process for {LEVEL_SECONDS:g} s: end the other "
-                    "torch.func.jvp or dual level, or take derivative='double-backward'"
-                ) from error
-        time.sleep(LEVEL_PAUSE)
-
-
-def _leave_level() -> None:
-    """As ``forward_ad.exit_dual_level``, in an order that cleanly refuses a thread that enters meanwhile."""
-    forward_ad._current_level = -1
-    torch._C._exit_dual_level(level=0)
+        except RuntimeError as again:
+            error = again
 
 
 @cache
@@ -108,3 +111,14 @@ def writes_in_place(operation: Any) -> bool:
 def keep_buffers_of_backward() -> None:
     """For the whole process: compiled backward passes keep their memory, as torch's own error message asks."""
     config.donated_buffer = False
+
+
+class Recording(TorchDispatchMode):
+    """Base of a mode that writes torch's operations down: within, nothing may be read on the host."""
+
+
+def is_recorded(device: torch.device) -> bool:
+    """Whether this thread's operations on a device are being recorded, as a CUDA graph or under a ``Recording``."""
+    if device.type == "cuda":
+        return torch.cuda.is_current_stream_capturing()
+    return any(isinstance(mode, Recording) for mode in _get_current_dispatch_mode_stack())

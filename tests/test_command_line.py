@@ -22,7 +22,7 @@ def test_a_run_prints_a_table_and_writes_a_record_for_each(tmp_path, capsys):
     assert gdw.Experiment.from_code(records[3]["code"]).config() == records[3]["config"]
     again = gdw.run(gdw.Experiment.from_code(records[1]["code"]))
     assert again.accuracy == records[1]["accuracy"]
-    assert "gdw - it" in out
+    assert "gdw minus this" in out
     assert "worst class" in out
 
 
@@ -40,8 +40,6 @@ def test_a_run_prints_a_table_and_writes_a_record_for_each(tmp_path, capsys):
         (["--set", "stepsize=1"], "did you mean 'step_size'"),
         (["--set", "step_size"], "name=value"),
         (["--json", "/no/such/folder/out.json"], "there is no folder"),
-        (["--derivative", "forwards"], "did you mean 'forward'"),
-        (["--derivative", "reuse", "--save-memory"], "choose one of the two"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_two(arguments, message, capsys):
@@ -55,10 +53,8 @@ def test_bad_input_is_one_sentence_and_status_two(arguments, message, capsys):
 def test_how_a_step_is_taken_stands_in_the_record(tmp_path):
     file = tmp_path / "out.json"
     assert main([*QUICK, "--save-memory", "--channels-last", "--capture", "--json", str(file)]) == 0
-    assert main([*QUICK, "--derivative", "reuse", "--json", str(tmp_path / "reuse.json")]) == 0
     (record,) = read(file)
     assert all(record["engine"][name] is True for name in ("save_memory", "channels_last", "capture"))
-    assert read(tmp_path / "reuse.json")[0]["engine"]["derivative"] == "reuse"
 
 
 def test_a_diverging_run_is_reported_and_the_others_go_on(capsys):

@@ -4,6 +4,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gdw.private import TorchDispatchMode, tree_leaves
 
 Action = Callable[[], object]
+Ratio = dict[str, Any]
 WARM_UP = 2  # rounds that are not counted
 
 
@@ -22,7 +24,7 @@ def operations(action: Action) -> int:
     """
     with FlopCounterMode(display=False) as counter:
         action()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def peak_bytes(action: Action) -> int:
@@ -30,7 +32,8 @@ def peak_bytes(action: Action) -> int:
 
     Only what torch's operations give back is seen, not their scratch memory.
     """
-    with _Alive() as alive:
+    alive = _Alive()
+    with alive:
         action()
     return alive.peak
 
@@ -39,11 +42,13 @@ class _Alive(TorchDispatchMode):
     """Follows every block of memory from the operation that gives it back to its end."""
 
     def __init__(self) -> None:
-        super().__init__()
+        TorchDispatchMode.__init__(self)
         self.now, self.peak = 0, 0
-        self._known: weakref.WeakSet = weakref.WeakSet()
+        self._known: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         for given in tree_leaves((args, kwargs)):
             if isinstance(given, Tensor):
                 self._known.add(given.untyped_storage())  # there before, or followed already
@@ -64,7 +69,9 @@ class _Alive(TorchDispatchMode):
         self.now -= size
 
 
-def interleaved(actions: Mapping[str, Action], baseline: str, rounds: int = 15, device: str = "cpu") -> dict[str, dict]:
+def interleaved(
+    actions: Mapping[str, Action], baseline: str, rounds: int = 15, device: str = "cpu"
+) -> dict[str, Ratio]:
     """Time every action once per round, in turns, and divide by the baseline's time of the same round.
 
     Shared machines are noisy: a slow moment slows all of a round equally, and the ratio stays the same.
@@ -94,13 +101,13 @@ def _timed(action: Action, device: str) -> float:
         action()
         end.record()
         torch.cuda.synchronize()
-        return start.elapsed_time(end) / 1000
+        return float(start.elapsed_time(end)) / 1000
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
 
 
-def _summary(seconds: list[float], baseline: list[float]) -> dict:
+def _summary(seconds: list[float], baseline: list[float]) -> Ratio:
     ratios = sorted(own / base for own, base in zip(seconds, baseline, strict=True))
     quarter = len(ratios) // 4
     return {

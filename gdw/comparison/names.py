@@ -5,6 +5,7 @@ import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.human_labels import parse
@@ -13,14 +14,17 @@ from gdw.training.experiment import ENGINE, FROM_PRESET, OWN, from_config
 from gdw.training.fields import FIELDS, PART_OF
 from gdw.training.presets import preset_for
 
+Config = Mapping[str, Any]
+Item = TypeVar("Item", bound=Hashable)
 DIGEST = 6  # hexadecimal digits of it that a name shows
 _DEFAULTS = {name: None if name in FROM_PRESET else field.default for name, field in FIELDS.items()}
 _NETWORK = {"model", "augment", "flip"}  # of the recipe: what all methods of a scenario share
+# "derivative" is in records of version 0.2 alone
 _RECIPE = {name for name in FIELDS if PART_OF[name] == "recipe"} - _NETWORK | {"precision", "derivative"}
 _NO_DATA = _RECIPE | {"method", "settings", "seed", OWN, *ENGINE}
 
 
-def scenario_name(config: Mapping) -> str:
+def scenario_name(config: Config) -> str:
     """Noise and imbalance in words, as ``"uniform 40 + long tail 0.1"``; ``"clean"`` where there is neither.
 
     Labels that people gave go by the name of their column, a noise matrix by a digest of it; a clean set of another
@@ -43,7 +47,7 @@ def scenario_name(config: Mapping) -> str:
     return (" + ".join(parts) or "clean") + _clean_set(config)
 
 
-def names(configs: Sequence[Mapping]) -> list[tuple[str, str]]:
+def names(configs: Sequence[Config]) -> list[tuple[str, str]]:
     """Scenario and method of each run of a table, as short as they can be in it.
 
     Two runs have one scenario if they have the same data and network, and one method if settings and training are the
@@ -53,7 +57,7 @@ def names(configs: Sequence[Mapping]) -> list[tuple[str, str]]:
         configs: of runs, as ``History.config`` and a sweep's records hold them.
     """
     configs = [_today(config) for config in configs]
-    scenarios = _distinct([scenario_name(_DEFAULTS | config) for config in configs], [_data(c) for c in configs])
+    scenarios = _distinct([scenario_name({**_DEFAULTS, **config}) for config in configs], [_data(c) for c in configs])
     methods, recipes = [str(config.get("method")) for config in configs], [_recipe(config) for config in configs]
     shown: dict[str, dict[str, None]] = {method: {} for method in methods}  # keys, in the order of appearance
     for (_, method), places in _grouped(zip(scenarios, methods, strict=True)).items():
@@ -68,22 +72,22 @@ def title(method: str) -> str:
     return f"{METHODS[name].title}{bracket}{rest}" if name in METHODS else method
 
 
-def _today(config: Mapping) -> dict:
+def _today(config: Config) -> dict[str, Any]:
     """As this version writes it; as it is where the run cannot be made again."""
     with suppress(ValueError, TypeError):
         return from_config(config).config()
     return dict(config)
 
 
-def _clean_set(config: Mapping) -> str:
-    usual = preset_for(config.get("dataset", ""), config.get("features")).meta_per_class
+def _clean_set(config: Config) -> str:
+    usual = preset_for(config.get("dataset", ""), config.get("features")).values["meta_per_class"]
     size = config.get("meta_per_class") or usual
     return "" if size == usual else f" ({size} clean a class)"
 
 
-def _data(config: Mapping) -> dict[str, object]:
+def _data(config: Config) -> dict[str, object]:
     """Everything that decides data and network; what changes nothing, as a kind of noise at rate 0, is left out."""
-    given = _DEFAULTS | dict(config)
+    given: dict[str, Any] = {**_DEFAULTS, **config}
     found = {key: value for key, value in given.items() if key not in _NO_DATA}
     if not isinstance(given["noise"], str):
         found |= {"noise": _digest(given["noise"]), "rate": None}
@@ -101,13 +105,13 @@ def _data(config: Mapping) -> dict[str, object]:
     return found | {f"own {kind}": name for kind, name in given.get(OWN, {}).items() if kind != "method"}
 
 
-def _recipe(config: Mapping) -> dict[str, object]:
+def _recipe(config: Config) -> dict[str, object]:
     """A method's settings and how it trains."""
     training = {key: value for key, value in config.items() if key in _RECIPE}
     return training | {f"settings.{name}": value for name, value in config.get("settings", {}).items()}
 
 
-def _distinct(texts: Sequence[str], details: Sequence[dict]) -> list[str]:
+def _distinct(texts: Sequence[str], details: Sequence[Config]) -> list[str]:
     """Each text, with those of its details in which others of the same text differ."""
     found = list(texts)
     for places in _grouped(texts).values():
@@ -117,7 +121,7 @@ def _distinct(texts: Sequence[str], details: Sequence[dict]) -> list[str]:
     return found
 
 
-def _that_differ(details: Sequence[dict]) -> list[str]:
+def _that_differ(details: Sequence[Config]) -> list[str]:
     """As few keys as tell these details from each other, the first ones that do."""
     different, apart = len(set(map(_text, details))), 1
     chosen: list[str] = []
@@ -130,14 +134,14 @@ def _that_differ(details: Sequence[dict]) -> list[str]:
     return chosen
 
 
-def _brackets(detail: Mapping, keys: Iterable[str]) -> str:
+def _brackets(detail: Config, keys: Iterable[str]) -> str:
     values = [f"no {key}" if detail.get(key) is None else f"{key} {detail[key]}" for key in keys]
     return f" ({', '.join(values)})" if values else ""
 
 
-def _grouped(items: Iterable[Hashable]) -> dict[Hashable, list[int]]:
+def _grouped(items: Iterable[Item]) -> dict[Item, list[int]]:
     """The places of each value."""
-    found: dict[Hashable, list[int]] = {}
+    found: dict[Item, list[int]] = {}
     for place, item in enumerate(items):
         found.setdefault(item, []).append(place)
     return found

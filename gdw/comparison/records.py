@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from gdw.training.experiment import OWN, Experiment, from_config, read_config
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw.training.identity import by_content, places_of
 
+Record = dict[str, Any]
 _NOT_MADE = ("seconds", "date", "seeds_at_once")  # of the metadata: they have a place of their own
 
 
-def record(history: History) -> dict:
+def record(history: History) -> Record:
     """One run in one line of JSON; accuracies in percent, each number the mean of the last five epochs."""
     at_once = history.metadata.get("seeds_at_once")  # its seconds are then a share of a common time
     return {
@@ -40,10 +42,10 @@ def record(history: History) -> dict:
     }
 
 
-def record_or_reason(history: History) -> dict:
+def record_or_reason(history: History) -> Record:
     """``record``, as values that JSON knows; where it cannot be made, a record that says so: it costs no other run."""
     try:
-        line = files.finite(record(history))
+        line = cast(Record, files.finite(record(history)))
         json.dumps(line)
         return line
     except Exception as error:  # a user's method or data may put anything into a History
@@ -59,7 +61,7 @@ def _finite(value: float) -> float | None:
 SCORES = {"accuracy": "test_accuracy", "validation_accuracy": "validation_accuracy", "auroc": "auroc"}
 
 
-def history_of(entry: dict, class_names: Sequence[str] = ()) -> History:
+def history_of(entry: Record, class_names: Sequence[str] = ()) -> History:
     """The scores in a record as a History of one epoch: all that tables need, and nothing about the epochs before."""
     scores = {name: _number(entry.get(score)) for score, name in SCORES.items()}
     images, rate = entry.get("training_images"), _number(entry.get("wrong_label_rate"))
@@ -75,20 +77,20 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
-def finished(experiments: Sequence[Experiment], path: str | Path | None) -> list[dict | None]:
+def finished(experiments: Sequence[Experiment], path: str | Path | None) -> list[Record | None]:
     """For each experiment its record in the file, if it ended without an error; None otherwise, and without a file."""
     records = [] if path is None else read(path)
     return records_of(experiments, (record for record in records if record["error"] is None))
 
 
-def records_of(experiments: Sequence[Experiment], records: Iterable[dict]) -> list[dict | None]:
-    """For each experiment its record, the last of several; None where there is none.
+def records_of(experiments: Sequence[Experiment], records: Iterable[Record]) -> list[Record | None]:
+    """For each experiment its record, the last one if there are several; None if there is none.
 
     Files are compared by what they hold now, wherever they are. Records of earlier versions name them only: they are
     taken on trust, with a warning, but not where pictures are confirmed, since such a table grows.
     """
     by_key = {key(record["config"]): record for record in records}
-    contents: dict[tuple, str | None] = {}
+    contents: dict[tuple[tuple[str, object], ...], str | None] = {}
     found, on_trust = [], 0
     for e in experiments:
         places = tuple(places_of(e.data).items())
@@ -105,7 +107,7 @@ def records_of(experiments: Sequence[Experiment], records: Iterable[dict]) -> li
     return found
 
 
-def read(path: str | Path) -> list[dict]:
+def read(path: str | Path) -> list[Record]:
     """The records in a file, the last one of each run; a torn last line is left out.
 
     ``gdw run --json`` of version 0.2 wrote a JSON list, which is read too.
@@ -130,15 +132,15 @@ def read(path: str | Path) -> list[dict]:
     return list({key(entry["config"]): entry for entry in entries}.values())
 
 
-def _list_of_records(text: str, path: str | Path) -> list:
+def _list_of_records(text: str, path: str | Path) -> list[Any]:
     try:
-        return json.loads(text)
+        return cast(list[Any], json.loads(text))
     except (ValueError, RecursionError):
-        raise ValueError(f"{path} is not a file of runs: it begins as a list, and is none") from None
+        raise ValueError(f"{path} is not a file of runs: it begins as a JSON list, but is not one") from None
 
 
 @contextmanager
-def opened(path: str | Path | None) -> Iterator[Callable[[History], dict]]:
+def opened(path: str | Path | None) -> Iterator[Callable[[History], Record]]:
     """Within: what is given turns a History into its record, which is on the disk when that returns.
 
     Existing records stay. A last line cut off by a kill is moved to ``FILE.torn``. Without a path nothing is written.
@@ -158,7 +160,7 @@ def opened(path: str | Path | None) -> Iterator[Callable[[History], dict]]:
         if not is_list:
             _set_torn_line_aside(path)
 
-        def keep(history: History) -> dict:
+        def keep(history: History) -> Record:
             nonlocal is_list
             if is_list:
                 files.write(path, "".join(json.dumps(entry, allow_nan=False) + "\n" for entry in read(path)))
@@ -172,12 +174,12 @@ def opened(path: str | Path | None) -> Iterator[Callable[[History], dict]]:
 
 def is_record(entry: object) -> bool:
     """Whether it is a run's record."""
-    kinds = {"method": str, "config": dict, "error": (str, type(None))}
+    kinds = {"method": (str,), "config": (dict,), "error": (str, type(None))}
     return isinstance(entry, dict) and all(n in entry and isinstance(entry[n], kind) for n, kind in kinds.items())
 
 
-def _entry(line: str) -> dict | None:
-    """The record in this line; None where it is none."""
+def _entry(line: str) -> Record | None:
+    """The record in this line; None if it is not one."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
@@ -213,7 +215,7 @@ def _append(path: Path, line: str) -> None:
             raise OSError(f"{path} cannot be written: {error.strerror or error}; {kept}") from error
 
 
-def key(config: dict) -> str:
+def key(config: Record) -> str:
     """What makes two runs the same: the science of a config, of this version or an earlier one.
 
     Where a config says what its files hold, their names do not count.

@@ -112,7 +112,7 @@ def summary(histories: Sequence[History], against: str | None = None) -> "DataFr
             "sd": np.std(accuracy, ddof=1) if len(accuracy) > 1 else float("nan"),
             "worst class": np.mean([h.worst_class for h in by_seed.values()]),
             "seconds": np.mean([h.metadata.get("seconds", float("nan")) for h in by_seed.values()]),
-            f"{against} - it": "" if method == against else str(_difference(reference, by_seed)),
+            f"{against} minus this": "" if method == against else str(_difference(reference, by_seed)),
         })  # fmt: skip
     return pd.DataFrame(rows).set_index("method") if rows else pd.DataFrame()
 

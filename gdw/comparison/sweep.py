@@ -1,21 +1,22 @@
-"""Many experiments on any concurrent.futures executor; each finished run is kept, and none repeated."""
+"""Many experiments on any concurrent.futures executor; each finished run is kept, and none is repeated."""
 
 import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from threading import Thread, current_thread, main_thread
+from typing import Any
 
 import torch
 
 from gdw.comparison.reach import plugins_for, without_main
-from gdw.comparison.records import finished, opened
+from gdw.comparison.records import Record, finished, opened
 from gdw.data.dataset import Dataset
 from gdw.methods.plugins import load_plugins
 from gdw.training.experiment import Experiment, from_config
@@ -26,6 +27,8 @@ from gdw.training.many import run_seeds, supports_many_seeds
 from gdw.training.run import run
 
 Group = tuple[Experiment, ...]  # what one worker does in one go
+Plain = dict[str, Any]  # of a configuration or a History, as every executor can send it
+Result = Future[list[Plain]]
 
 ATTEMPTS = 3  # how often a run may take its process down with it before it counts as failed
 
@@ -37,7 +40,7 @@ def run_all(
     on_done: Callable[[History], None] | None = None,
     seeds_at_once: int = 1,
 ) -> Iterator[History]:
-    """Run them all; yields each History as it finishes, so not in order.
+    """Run them all; yields each History as it finishes, in no fixed order.
 
     A run that fails yields a History whose ``error`` says why, and the rest continue. With local processes the
     next run starts only when the one before has been taken from this iterator.
@@ -47,8 +50,8 @@ def run_all(
         workers: how many of these processes; by default one per core; 0 runs in this process. Methods of your own are
             known in the others if they are in a module of their own (reach.py).
         on_done: called with each History before it is yielded.
-        seeds_at_once: up to so many seeds of an experiment in one vectorised training (many.py) where that can be;
-            their Histories come together. A run then equals a single run up to rounding, not bit for bit.
+        seeds_at_once: up to this number of seeds of an experiment in one vectorised training (many.py) where that is
+            possible; their Histories come together. A run then equals a single run up to rounding, not bit for bit.
 
     Raises:
         ValueError: ``seeds_at_once`` below 1; a method that other processes cannot find.
@@ -106,12 +109,12 @@ def _on(executor: Executor, groups: Sequence[Group], plugins: Sequence[str]) -> 
 
 
 def _on_processes(groups: Sequence[Group], workers: int | None, plugins: Sequence[str]) -> Iterator[History]:
-    """Never more runs handed over than there are workers; a pool that a dying process broke is replaced."""
+    """Never submits more runs than there are workers; a pool that a dying process broke is replaced."""
     workers = workers or os.cpu_count() or 1
-    waiting, attempts = list(reversed(groups)), Counter()
+    waiting, attempts = list(reversed(groups)), Counter[Group]()
     while waiting:
         with _pool(workers) as pool:
-            running: dict[Future, Group] = {}
+            running: dict[Result, Group] = {}
             while waiting or running:
                 try:
                     while waiting and len(running) < workers:
@@ -169,42 +172,40 @@ def _ctrl_c_held_back() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _configs(group: Group) -> list[dict]:
+def _configs(group: Group) -> list[Plain]:
     return [experiment.everything() for experiment in group]
 
 
-def _histories_of(future: Future, group: Group) -> list[History]:
+def _histories_of(future: Result, group: Group) -> list[History]:
     error = future.exception()
     if error is None:
         return [History.from_record(record) for record in future.result()]
     return [History(e.config(), error=f"{type(error).__name__}: {error}") for e in group]
 
 
-def _run_group(configs: list[dict], plugins: Sequence[str] = ()) -> list[dict]:
+def _run_group(configs: list[Plain], plugins: Sequence[str] = ()) -> list[Plain]:
     """In the worker, plain values in and out: all seeds at once; one by one if there is one seed or that fails."""
     load_plugins(plugins)
     if len(configs) > 1:
         experiment = from_config(configs[0])
-        with suppress(Exception):  # whatever it is, each run tells it for itself below
+        with suppress(Exception):  # whatever it is, each run reports it itself below
             dataset = _dataset(experiment)
             histories = run_seeds(experiment, [config["seed"] for config in configs], dataset=dataset)
             return [history.to_record() for history in histories]
     return [_run_one(config) for config in configs]
 
 
-def _run_one(config: dict) -> dict:
-    """In the worker: plain values in, plain values out, whatever the executor speaks."""
+def _run_one(config: Plain) -> Plain:
+    """In the worker: plain values in and out, which every executor can send."""
     try:
         experiment = from_config(config)
         return run(experiment, dataset=_dataset(experiment)).to_record()
-    except TrainingDiverged as error:
-        history = error.history
     except Exception as error:  # whatever a run may raise is its own failure, not the sweep's
-        history = History(config, error=f"{type(error).__name__}: {error}")
-    return history.to_record()
+        so_far = error.history if isinstance(error, TrainingDiverged) else None
+        return (so_far or History(config, error=f"{type(error).__name__}: {error}")).to_record()
 
 
-_LAST: list[tuple[tuple, Dataset]] = []  # the data set that this process read last, and what it was read for
+_LAST: list[tuple[tuple[object, ...], Dataset]] = []  # what this process read last: for what, and the data set
 
 
 def _dataset(experiment: Experiment) -> Dataset:
@@ -223,7 +224,8 @@ def _begin_worker(end: connection.Connection) -> None:
 
 
 def _end_with_parent(end: connection.Connection) -> None:
-    connection.wait([parent_process().sentinel, end])
+    parent = parent_process()
+    connection.wait([end] if parent is None else [parent.sentinel, end])
     os._exit(1)
 
 
@@ -234,7 +236,7 @@ def resume(
     workers: int | None = None,
     on_done: Callable[[History], None] | None = None,
     seeds_at_once: int = 1,
-) -> Iterator[dict]:
+) -> Generator[Record, None, None]:
     """Run what ``path`` does not hold yet; each finished run is a line on disk before the next one takes its place.
 
     Args:

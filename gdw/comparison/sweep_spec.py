@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from gdw import files
 from gdw.errors import unknown, whole_number
@@ -11,6 +12,7 @@ from gdw.methods import method_class
 from gdw.training.experiment import Experiment
 from gdw.training.fields import FIELDS, PART_OF
 
+Table = dict[str, Any]
 SCENARIO_FIELDS = tuple(name for name in FIELDS if PART_OF[name] == "data")
 OWN_KEYS = ("methods", "scenarios", "seeds", "settings", "plans")
 PLAN_FIELDS = tuple(name for name in FIELDS if PART_OF[name] == "recipe")
@@ -55,7 +57,7 @@ def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str]
 
 
 def experiments_of(
-    spec: dict, seeds: int | None = None, methods: Sequence[str] | None = None
+    spec: Table, seeds: int | None = None, methods: Sequence[str] | None = None
 ) -> list[Experiment]:
     """As ``load_spec``, from the parsed file."""
     _check_names("key of a sweep", spec, [*FIELDS, *OWN_KEYS])
@@ -80,9 +82,9 @@ def experiments_of(
     return list(dict.fromkeys(experiments))  # rate 0 and rate 0.0 are one
 
 
-def scenarios_of(spec: dict) -> list[dict]:
+def scenarios_of(spec: Table) -> list[Table]:
     """The scenarios, lists of values multiplied out, each once, in the order of the file."""
-    found = []
+    found: list[Table] = []
     for entry in _list_of("scenarios", spec.get("scenarios", [{}]), "tables: write [[scenarios]]"):
         _check_names("key of a scenario", _table("a scenario", entry), SCENARIO_FIELDS)
         axes = [_values(name, value) for name, value in entry.items()]
@@ -92,7 +94,7 @@ def scenarios_of(spec: dict) -> list[dict]:
     return [scenario for place, scenario in enumerate(found) if scenario not in found[:place]]
 
 
-def _values(name: str, value: object) -> list:
+def _values(name: str, value: object) -> list[Any]:
     """All values of one key of a scenario: a list means each of its values, but a noise matrix is one value."""
     if not isinstance(value, list):
         return [value]
@@ -113,19 +115,19 @@ def _seeds(seeds: object) -> list[int]:
     return found
 
 
-def _list_of(name: str, value: object, what: str) -> list:
+def _list_of(name: str, value: object, what: str) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError(f"{name} must be a list of {what}, got {value!r}")
     return value
 
 
-def _table(name: str, value: object) -> dict:
+def _table(name: str, value: object) -> Table:
     if not isinstance(value, dict):
         raise ValueError(f"{name} must be a table of names and values, got {value!r}")
     return value
 
 
-def _check_names(kind: str, given: dict, known: Sequence[str]) -> None:
+def _check_names(kind: str, given: Table, known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
             raise unknown(kind, name, known)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gdw.comparison.names import names
+from gdw.comparison.records import Record
 from gdw.comparison.report import SIGNIFICANCE, Difference, holm, paired_difference
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def table(records: Sequence[dict]) -> "DataFrame":
+def table(records: Sequence[Record]) -> "DataFrame":
     """One row per finished run: scenario, method, seed, its numbers and its run code; failed runs are left out.
 
     Scenarios and methods are named so that no two of them are averaged (:func:`gdw.comparison.names.names`); of a run
@@ -33,7 +34,7 @@ def table(records: Sequence[dict]) -> "DataFrame":
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
-def _confirmed_pictures(record: dict) -> dict:
+def _confirmed_pictures(record: Record) -> Record:
     """A digest of the pictures that were confirmed when the run was made: their table may have grown since."""
     digest = (record.get("made") or {}).get("confirmed")
     return {"confirmed pictures": digest} if digest else {}

@@ -58,7 +58,7 @@ class IndexBatches(Iterator[Int[Tensor, "batch"]]):
         return self._batches[self._next - 1]
 
     def skip(self, batches: int) -> None:
-        """Go on as if so many batches had been taken from a new iterator: the order of each pass is drawn again."""
+        """Go on as if this number of batches had been taken from a new iterator; their passes are drawn again."""
         passes, within = divmod(batches, self.in_a_pass)
         for _ in range(passes + (within > 0)):
             self._begin_pass()
@@ -101,7 +101,7 @@ def fetched(
         yield chosen.to(device, non_blocking=True), batch.to(device, non_blocking=True)
 
 
-class _Gathered(Dataset):
+class _Gathered(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, images: Tensor):
         self.images = images
 

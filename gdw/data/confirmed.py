@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from gdw import files
 from gdw.data.dataset import Dataset
-from gdw.data.human_labels import chosen_column
-from gdw.data.label_table import Table, class_numbers, match, read_table
+from gdw.data.label_table import Table, chosen_column, class_numbers, match, read_table
 from gdw.errors import unknown, whole_number
 
 CONFIRMED_COLUMNS = ("label", "confirmed", "confirmed_label")  # tried in this order
@@ -58,7 +58,7 @@ def stronger(one: str, other: str) -> str:
 
 
 def as_confirmed(given: Mapping[int, int]) -> Confirmed:
-    """The same labels; of a plain mapping nobody knows how its pictures were chosen."""
+    """The same labels; a plain mapping does not say how its pictures were chosen."""
     return given if isinstance(given, Confirmed) else Confirmed(dict(given))
 
 
@@ -77,31 +77,17 @@ def read_confirmed(
         ValueError: no table; an unknown path; an unknown class, with the nearest; a picture confirmed as two classes.
         FileNotFoundError: there is no such file.
     """
-    path = Path(path)
-    if _only_names(path):
-        return Confirmed()
-    table = read_table(path)
-    columns = {name.lower(): name for name in table.columns}
-    named = next((columns[name] for name in CONFIRMED_COLUMNS if name in columns), None)
-    ways = table.columns.get(columns.get(CHOSEN_COLUMN), [NOT_KNOWN] * len(table.paths))
-    others_of_it = {name: words for name, words in table.columns.items() if name != columns.get(CHOSEN_COLUMN)}
-    words = table.columns[named or chosen_column(others_of_it, None, path)]
-    table = _without_repeats(table, words, ways)
-    rows = match(table, paths, {name: place for place, name in enumerate(others)})
-    numbers = class_numbers(table.columns["label"], class_names, path)
-    rows = {place: row for place, row in enumerate(rows) if row is not None}
+    table = read_table(Path(path), least=0)
+    columns = {name.lower(): words for name, words in table.columns.items()}
+    ways = columns.pop(CHOSEN_COLUMN, [NOT_KNOWN] * len(table.paths))
+    named = next((name for name in CONFIRMED_COLUMNS if name in columns), None)
+    table = _without_repeats(table, columns[named or chosen_column(columns, None, table.path)], ways)
+    row_of = match(table, paths, others)
+    numbers = class_numbers(table.columns["label"], class_names, table.path)
     return Confirmed(
-        {place: numbers[row] for place, row in rows.items()},
-        {place: table.columns[CHOSEN_COLUMN][row] for place, row in rows.items()},
+        {place: numbers[row] for place, row in row_of.items()},
+        {place: table.columns[CHOSEN_COLUMN][row] for place, row in row_of.items()},
     )
-
-
-def _only_names(path: Path) -> bool:
-    """Whether the file has a row of column names and nothing else: nobody has confirmed a picture yet."""
-    if path.name.lower().endswith(".gz"):
-        return False
-    rows = [row for row in files.read_text(path).lstrip("\ufeff").splitlines() if row.strip()]
-    return len(rows) == 1 and "path" in rows[0].lower()
 
 
 def _without_repeats(table: Table, words: Sequence[str], ways: Sequence[str]) -> Table:
@@ -126,7 +112,7 @@ def _without_repeats(table: Table, words: Sequence[str], ways: Sequence[str]) ->
     return replace(table, paths=[table.paths[row] for row in rows], columns=columns)
 
 
-def confirmed_of(given: Mapping | Path | str | None, dataset: Dataset) -> Confirmed:
+def confirmed_of(given: Mapping[Any, Any] | Path | str | None, dataset: Dataset) -> Confirmed:
     """Confirmed labels for a data set.
 
     Args:

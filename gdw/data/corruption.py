@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from gdw.data.dataset import check_labels
-from gdw.errors import require_between, unknown
+from gdw.errors import number, probabilities, unknown
 from gdw.frozen import FrozenDict
 
-ROW_SUM_TOLERANCE = 1e-4  # how far a row of probabilities may be from 1: as if written with four digits
 COUNT_TOLERANCE = 1e-6  # 500 * 0.02 must count as 10 images even where it comes out as 9.999...
 
 SPREAD = 0.1  # standard deviation of the instances' rates, as published
@@ -82,7 +80,7 @@ def transition_matrix(
         return checked_matrix(noise, classes)
     if noise not in NOISES:
         raise unknown("noise", noise, NOISES)
-    require_between("rate", rate, 0, 1)
+    number("rate", rate, 0, 1)
     if classes < 2:
         raise ValueError(f"label noise needs at least 2 classes, got {classes}")
     return NOISES[noise](rate, classes, generator)
@@ -92,30 +90,13 @@ def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int | Non
     """A matrix given by hand, as float64 with rows that sum to exactly 1.
 
     Args:
-        classes: how many rows and columns it must have. Default: as many as it has rows, at least 1.
+        classes: how many rows and columns it must have; by default at least 2.
 
     Raises:
         ValueError: not row-stochastic with ``classes`` rows.
     """
-    try:
-        if not isinstance(noise, Tensor):
-            noise = torch.from_numpy(np.array(noise, dtype=np.float64))
-        matrix = noise.detach().to("cpu", torch.float64, copy=True)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError("noise must be a name or a matrix of numbers with rows of equal length") from error
-    if classes is None:
-        classes = max(1, len(matrix)) if matrix.ndim else 1
-    if matrix.shape != (classes, classes):
-        raise ValueError(
-            f"the noise matrix must be {classes} x {classes}, one row a class, got shape {tuple(matrix.shape)}"
-        )
-    if not bool((matrix >= 0).all()):  # false for NaN too
-        raise ValueError("the noise matrix must hold probabilities: found a negative number or NaN")
-    sums = matrix.sum(1)
-    worst = int((sums - 1).abs().argmax())
-    if abs(float(sums[worst]) - 1) > ROW_SUM_TOLERANCE:
-        raise ValueError(f"each row of the noise matrix must sum to 1, but row {worst} sums to {sums[worst]:g}")
-    return matrix / sums[:, None]
+    matrix = torch.from_numpy(probabilities("the noise matrix", noise, classes))
+    return matrix / matrix.sum(1, keepdim=True)
 
 
 def named_matrix(noise: Any) -> FrozenDict | None:
@@ -192,11 +173,11 @@ def instance_rates(count: int, rate: float, generator: torch.Generator) -> Float
 
     Values outside are drawn again (a truncated normal), by the inverse of its distribution function.
     """
-    require_between("rate", rate, 0, 1)
+    number("rate", rate, 0, 1)
     normal = torch.distributions.Normal(torch.tensor(rate, dtype=torch.float64), SPREAD)
     low, high = normal.cdf(torch.tensor([0.0, 1.0], dtype=torch.float64))
     draws = torch.rand(count, generator=generator, dtype=torch.float64)
-    return normal.icdf(low + (high - low) * draws).clamp(0, 1)
+    return cast(Tensor, normal.icdf(low + (high - low) * draws)).clamp(0, 1)
 
 
 def instance_dependent_labels(
@@ -244,20 +225,20 @@ def counted_matrix(
 ) -> Float[Tensor, "classes classes"]:
     """Share of each observed label among the images of each true class; the identity's row for an empty class.
 
-    For noise that no single matrix describes: what the labels came to.
+    For noise that no single matrix describes.
     """
     counts = torch.bincount(labels * classes + observed, minlength=classes**2).view(classes, classes).double()
     total = counts.sum(1, keepdim=True)
     return torch.where(total > 0, counts / total.clamp_min(1), torch.eye(classes, dtype=torch.float64))
 
 
-def wrong_label_rate(clean_labels: Int[Tensor, "images"], labels: Int[Tensor, "images"]) -> float:
+def wrong_label_rate(true_labels: Int[Tensor, "images"], labels: Int[Tensor, "images"]) -> float:
     """Share of labels that differ from the true ones, in [0, 1]; 0 for an empty set."""
-    return float((clean_labels != labels).double().mean()) if len(labels) else 0.0
+    return (true_labels != labels).double().mean().item() if len(labels) else 0.0
 
 
 def _exponential_share(place: int, classes: int, imbalance: float) -> float:
-    return imbalance ** (place / (classes - 1))
+    return float(imbalance ** (place / (classes - 1)))
 
 
 def _step_share(place: int, classes: int, imbalance: float) -> float:
@@ -274,7 +255,7 @@ def class_shares(kind: str, classes: int, imbalance: float) -> list[float]:
     """Size of each class as a share of the largest; see :func:`class_counts`."""
     if kind not in IMBALANCES:
         raise unknown("imbalance kind", kind, IMBALANCES)
-    require_between("imbalance", imbalance, 0, 1, open_low=True)
+    number("imbalance", imbalance, 0, 1, open_low=True)
     if classes < 2:
         raise ValueError(f"an imbalance needs at least 2 classes, got {classes}")
     return [IMBALANCES[kind](place, classes, imbalance) for place in range(classes)]

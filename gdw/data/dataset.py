@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ class Dataset:
     test_images: Shaped[Tensor, "test_images *shape"] | None = None
     test_labels: Int[Tensor, "test_images"] | None = None
     pixels: Pixels = field(default_factory=Pixels)
-    source: tuple | None = None
+    source: tuple[object, ...] | None = None
     validation_images: Shaped[Tensor, "validation_images *shape"] | None = None
     validation_labels: Int[Tensor, "validation_images"] | None = None
     paths: tuple[str, ...] | None = None
@@ -66,7 +67,7 @@ class Dataset:
     validation_pictures: UInt8[Tensor, "validation_images channels height width"] | None = None
     content: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))
         if len(self.class_names) < 2:
             raise ValueError(f"{self.name}: at least 2 classes are needed, got {len(self.class_names)}")
@@ -79,7 +80,7 @@ class Dataset:
             if images is not None:
                 self._take(part, prefix, images, labels)
 
-    def _take(self, part: str, prefix: str, images, labels) -> None:
+    def _take(self, part: str, prefix: str, images: Any, labels: Any) -> None:
         """Bring one part into its form and check it."""
         images = as_images(images, f"{self.name}: {part}")
         labels = as_labels(labels, self.class_names, f"{self.name}: {part}")
@@ -121,7 +122,7 @@ def check_labels(labels: Int[Tensor, "images"], classes: int, what: str, hint: s
         raise ValueError(f"{what} must lie in 0 ... {classes - 1}, got {found}{hint}")
 
 
-def as_images(images, what: str) -> Shaped[Tensor, "images *shape"]:
+def as_images(images: Any, what: str) -> Shaped[Tensor, "images *shape"]:
     """uint8 or float32, with channels first.
 
     Whole numbers in 0 ... 255 become uint8, real numbers float32. ``[N, H, W]`` of whole numbers are grey pictures
@@ -145,7 +146,7 @@ def as_images(images, what: str) -> Shaped[Tensor, "images *shape"]:
     return tensor
 
 
-def as_labels(labels, class_names: Sequence[str], what: str) -> Int[Tensor, "images"]:
+def as_labels(labels: Any, class_names: Sequence[str], what: str) -> Int[Tensor, "images"]:
     """int64 [images], from whole numbers of any type or from names of classes.
 
     Raises:
@@ -192,7 +193,7 @@ def _as_uint8_or_float32(tensor: Tensor, what: str) -> Tensor:
     return whole.to(torch.uint8)
 
 
-def _tensor(values, wanted: str) -> Tensor:
+def _tensor(values: Any, wanted: str) -> Tensor:
     if isinstance(values, Tensor):
         return values.detach()
     array = _array(values, wanted)
@@ -201,7 +202,7 @@ def _tensor(values, wanted: str) -> Tensor:
     return torch.from_numpy(native(array))
 
 
-def _array(values, wanted: str) -> np.ndarray:
+def _array(values: Any, wanted: str) -> np.ndarray:
     if isinstance(values, list | tuple) and any(isinstance(value, Tensor) for value in values):
         values = [value.detach().cpu().numpy() if isinstance(value, Tensor) else value for value in values]
     try:

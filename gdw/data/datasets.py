@@ -3,7 +3,6 @@
 Published sets come through torchvision; they are downloaded if they are not on disk.
 """
 
-import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -128,7 +128,7 @@ def folder_of(dataset: str, root: Path | None = None) -> Path:
 
 
 def _cifar10_folder(root: Path | None, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
-    """CIFAR-10's pictures as an image folder: whatever was done to them on the way, they are not called CIFAR-10."""
+    """CIFAR-10's pictures as an image folder. They may have been changed (to JPEG, say): the name says so."""
     folder = folder_of("cifar10-folder", root)
     if not (folder.is_dir() and "train" in split_folders(folder)):
         raise FileNotFoundError(f"no train/<class>/... in {folder}: let GDW_DATA name the folder that holds it")
@@ -207,7 +207,7 @@ def _load(
     raise unknown("dataset", name_or_path, DATASETS)
 
 
-def _open(published: Published, root: Path, train: bool):
+def _open(published: Published, root: Path, train: bool) -> Any:
     """What torchvision opens; the network is asked only for what is not on disk."""
     from torchvision import datasets
 
@@ -234,8 +234,10 @@ def _open(published: Published, root: Path, train: bool):
         ) from error
 
 
-def _damaged(published: Published, kind: type, folder: Path) -> list[str]:
+def _damaged(published: Published, kind: Any, folder: Path) -> list[str]:
     """What is wrong with the files that are there, those that torchvision unpacked included."""
+    from torchvision.datasets.utils import check_md5
+
     checksums = dict(getattr(kind, "resources", ()))  # MD5 of the published files, as torchvision knows them
     checksums |= {kind.filename: kind.tgz_md5} if hasattr(kind, "tgz_md5") else {}
     found = []
@@ -243,17 +245,12 @@ def _damaged(published: Published, kind: type, folder: Path) -> list[str]:
         for path in (folder / name, (folder / name).with_suffix("")):
             if cause := files.damage(path):
                 found.append(f"{path}: {cause}")
-            elif path.is_file() and path.name == name and checksums.get(name) not in (None, _md5(path)):
+            elif path.is_file() and path.name == name and name in checksums and not check_md5(path, checksums[name]):
                 found.append(f"{path}: the file is not the published one (its MD5 differs); download it again")
     return found
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _images(data) -> Tensor:
+def _images(data: Any) -> Tensor:
     """uint8 [images, channels, height, width] from either of torchvision's layouts."""
     images = torch.as_tensor(data)
     return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, Shaped, UInt8
@@ -28,7 +29,7 @@ CHUNK = 256  # pictures in a file: what an interruption loses at most
 THUMBNAIL = 96  # pixels: the longer side of the pictures kept for panels
 SMALLEST_DEVIATION = 1e-6  # of a feature; one that is the same for all pictures keeps a deviation of 1
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 """Called with the number of pictures whose features are ready, and the number of all."""
 
 
@@ -72,7 +73,8 @@ def with_features(
     """
     _check(dataset)
     scale = dataset.pixels.scale
-    size = chosen_size(network, tuple(dataset.images.shape[2:]), image_size)
+    height, width = dataset.images.shape[2:]
+    size = chosen_size(network, (height, width), image_size)
     stored = {part: getattr(dataset, f"{part}images") for part in PARTS.values()}
     stored = {part: images.cpu() for part, images in stored.items() if images is not None}
     views = {(part, 0): images for part, images in stored.items()}
@@ -80,7 +82,7 @@ def with_features(
         views |= {(part, 1): images.flip(-1) for part, images in stored.items()}
     extraction = _Extraction(network, size, scale, cache_folder(cache), device, progress)
     found = dict(zip(views, extraction.run(list(views.values())), strict=True))
-    changed = {}
+    changed: dict[str, Any] = {}
     for part, pictures in stored.items():
         features = found[part, 0]
         changed[f"{part}images"] = torch.stack([features, found[part, 1]], 1) if mirrored else features
@@ -128,7 +130,8 @@ class FeatureCache(Cache):
             weights: the hash of the network's weights; features of other weights are not taken. None: it is not
                 known yet; then everything is taken if all files agree, and nothing otherwise.
         """
-        wanted, found, names = set(keys), {}, self.names()
+        wanted, names = set(keys), self.names()
+        found: dict[bytes, Tensor] = {}
         for name in names:
             if name not in self._keys and (read := self.load(name, "keys")) is not None:
                 self._keys[name] = read[0], from_table(read[1]["keys"])
@@ -181,7 +184,7 @@ class _Extraction:
             if pretrained.weights != self.weights:  # they were not known, or are not those of the files
                 self.weights = pretrained.weights
                 found = self.cache.find(every, self.weights)
-            pretrained.module.to(self.device, memory_format=torch.channels_last)
+            pretrained.module.to(self.device).to(memory_format=torch.channels_last)
             for pictures, names in zip(parts, keys, strict=True):
                 self._compute(pretrained, pictures, names, found, len(every))
         return [torch.stack([found[key] for key in names]) for names in keys]
@@ -195,11 +198,11 @@ class _Extraction:
         for start in range(0, len(names), CHUNK):
             chunk = names[start : start + CHUNK]
             with self.cache.lock():
-                found |= self.cache.find(chunk, self.weights)  # another process may have been faster
+                found |= self.cache.find(chunk, pretrained.weights)  # another process may have been faster
                 chunk = [key for key in chunk if key not in found]
                 if chunk:
                     rows = self._forward(pretrained, pictures[[missing[key] for key in chunk]], len(found), total)
-                    self.cache.add(chunk, rows, self.weights)
+                    self.cache.add(chunk, rows, pretrained.weights)
                     found |= dict(zip(chunk, rows.unbind(0), strict=True))
 
     def _forward(self, pretrained: Pretrained, pictures: Tensor, done: int, total: int) -> Float[Tensor, "pictures D"]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from gdw.cache import content_of_files
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.label_table import SPLITS, chosen_column, match, read_table
-from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, size_of
+from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (
@@ -123,7 +123,7 @@ def load_table(
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
-    found = list_table(Path(folder).expanduser(), Path(table).expanduser(), column)
+    found = list_folder(Path(folder).expanduser(), Path(table).expanduser(), column)
     return load_listing(found, image_size, seen_at, stacklevel=3)
 
 
@@ -162,17 +162,26 @@ def load_listing(
     )
 
 
-def list_folder(folder: Path) -> Listing:
+def list_folder(folder: Path, table: Path | None = None, column: str | None = None) -> Listing:
     """Look through ``class/...``, or ``train/class/...`` with ``val/class/...`` and ``test/class/...``.
+
+    With a table of labels, look through any folder, whatever the folders in it are called.
 
     Folders of splits are known by their usual names in any case (``SPLITS``), where they hold folders themselves.
     Hidden names are passed over at every depth; pipes, sockets and devices are never opened; a folder that links
     reach twice is read once. A picture is known by its ending, otherwise by its first bytes.
 
     Raises:
+        FileNotFoundError: no such folder or table.
         ValueError: no class folders, one class, a class without a picture, splits without a training split, splits
-            whose classes differ.
+            whose classes differ; with a table, see :func:`load_table`.
     """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder of pictures {folder}")
+    return _by_folders(folder) if table is None else _by_table(folder, table, column)
+
+
+def _by_folders(folder: Path) -> Listing:
     scan, splits = _Scan(folder), split_folders(folder)
     named = " and ".join(path.name for path in splits.values())
     nested = any(scan.folders_in(split) for split in splits.values())
@@ -196,32 +205,25 @@ def list_folder(folder: Path) -> Listing:
     return Listing(folder, names, {split: (files, labels) for split, (_, files, labels) in found.items()}, scan.notes())
 
 
-def list_table(folder: Path, table: Path, column: str | None = None) -> Listing:
-    """Look through a folder, whatever the folders in it are called; a table has the labels.
-
-    Raises:
-        ValueError, FileNotFoundError: see :func:`load_table`.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder of pictures at {folder}")
+def _by_table(folder: Path, table: Path, column: str | None) -> Listing:
     rows = read_table(table)
     column = chosen_column(rows.columns, column, table)
     scan = _Scan(folder)
     files = scan.pictures(folder)
     paths = [_relative(file, folder) for file in files]
-    row_of = dict(zip(files, match(rows, paths), strict=True))
-    without = [path for path, row in zip(paths, row_of.values(), strict=True) if row is None]
-    files = [file for file in files if row_of[file] is not None]
-    words = [rows.columns[column][row_of[file]] for file in files]
-    if "" in words:
-        raise ValueError(f"{table}: {_relative(files[words.index('')], folder)} has no label in column {column}")
-    names = tuple(sorted(set(words), key=natural_key))
+    row_of = match(rows, paths)
+    without = [path for place, path in enumerate(paths) if place not in row_of]
+    words = {place: rows.columns[column][row] for place, row in row_of.items()}
+    if empty := [paths[place] for place, word in words.items() if not word]:
+        raise ValueError(f"{table}: {empty[0]} has no label in column {column}")
+    names = tuple(sorted(set(words.values()), key=natural_key))
     if len(names) < 2:
         raise ValueError(f"{table}: column {column} needs at least 2 classes, got {', '.join(names) or 'none'}")
     notes = scan.notes()
     if without:
         notes += (f"passed over {len(without)} as not in {table.name} (first: {without[0]})",)
-    return Listing(folder, names, {"train": (files, [names.index(word) for word in words])}, notes, table, column)
+    found = [files[place] for place in words], [names.index(word) for word in words.values()]
+    return Listing(folder, names, {"train": found}, notes, table, column)
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -248,7 +250,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
 def _reduced(files: list[Path], images: UInt8[Tensor, "images 3 height width"]) -> tuple[str, ...]:
     """A note if pictures of several sizes were reduced without a request for it."""
     height, width = images.shape[2:]
-    largest = max(max(size_of(file)) for file in sample(files))
+    largest = max(map(max, sizes_of(sample(files))), default=0)
     if (height, width) != (COMMON_SIZE, COMMON_SIZE) or largest <= COMMON_SIZE:
         return ()
     return (f"pictures of several sizes, up to {largest} pixels, are read at {height} x {width}: image_size=... keeps "
@@ -281,7 +283,10 @@ class _Scan:
         if not folders:
             found = any(not child.name.startswith(".") for child in folder.iterdir())
             cause = "has no class folders" if found else "is empty"
-            raise ValueError(f"{folder} {cause}: it needs one folder of pictures for each class")
+            raise ValueError(
+                f"{folder} {cause}: it needs one folder of pictures for each class, or a table of labels "
+                "(gdw audit --labels FILE; gdw.data.load_table)"
+            )
         if len(folders) == 1:
             raise ValueError(f"{folder} has only one class, {folders[0].name}: at least 2 are needed")
         self.reserved |= {os.path.realpath(directory) for directory in (folder, *folders)}
@@ -300,7 +305,7 @@ class _Scan:
     def pictures(self, folder: Path) -> list[Path]:
         """Pictures at any depth. Folders that links lead to come last: then a loop of links ends where it began."""
         found: list[Path] = []
-        waiting, links = deque([folder]), deque()
+        waiting, links = deque([folder]), deque[Path]()
         while waiting or links:
             here = (waiting or links).popleft()
             place = os.path.realpath(here)
@@ -320,7 +325,7 @@ class _Scan:
                     found.append(child)
         return sorted(found, key=lambda file: file.relative_to(folder).parts)
 
-    def is_picture(self, file: Path, entry: os.DirEntry) -> bool:
+    def is_picture(self, file: Path, entry: "os.DirEntry[str]") -> bool:
         """Whether to read it; if not, the reason is counted."""
         reason = None
         if not entry.is_file():

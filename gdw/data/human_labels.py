@@ -11,7 +11,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -157,7 +157,7 @@ def label_sets(path: Path) -> dict[str, object]:
     return {ALONE: content}
 
 
-def whole_numbers(values, path: Path) -> Int[Tensor, "images"]:
+def whole_numbers(values: Any, path: Path) -> Int[Tensor, "images"]:
     """Labels as int64, from whole numbers of any type and byte order.
 
     Raises:
@@ -172,10 +172,10 @@ def whole_numbers(values, path: Path) -> Int[Tensor, "images"]:
             raise ValueError(refusal) from None
     if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
         raise ValueError(f"{refusal}, got {str(values.dtype).removeprefix('torch.')}")
-    return values.detach().cpu().long()
+    return cast(Tensor, values).detach().cpu().long()
 
 
-def _content(path: Path):
+def _content(path: Path) -> Any:
     with path.open("rb") as stream:
         beginning = stream.read(len(NPY))
     if beginning == NPY:
@@ -192,13 +192,13 @@ def _content(path: Path):
     raise ValueError(path)
 
 
-def _torch(path: Path):
+def _torch(path: Path) -> Any:
     with torch.serialization.safe_globals(TORCH_SAFE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pickles that torch did not write: they are refused or read
         return _arrays_in(torch.load(path, weights_only=True, map_location="cpu"))
 
 
-def _numpy(path: Path):
+def _numpy(path: Path) -> Any:
     """An array; or the objects in it, such as a dictionary of arrays, read as a plain pickle."""
     with path.open("rb") as stream:
         version = np.lib.format.read_magic(stream)
@@ -234,7 +234,7 @@ class _Kind:
             raise pickle.UnpicklingError(f"values of the type {code!r}")
         self.dtype = np.dtype(code)
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, order, base, names, fields = state[:5]
         if order not in ("<", ">", "=", "|") or any(part is not None for part in (base, names, fields)):
             raise pickle.UnpicklingError("a type that is not plain")
@@ -246,7 +246,7 @@ class _Array:
 
     value: np.ndarray | None = None
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, by_columns, data = state
         if kind.dtype.hasobject:
             self.value = np.empty(len(data), object)
@@ -257,11 +257,11 @@ class _Array:
         self.value = self.value.reshape(shape, order="F" if by_columns else "C")
 
 
-def _reconstruct(kind: type, shape: tuple, code: bytes) -> _Array:
+def _reconstruct(kind: type, shape: tuple[int, ...], code: bytes) -> _Array:
     return _Array()
 
 
-def _scalar(kind: _Kind, data: bytes) -> np.generic:
+def _scalar(kind: _Kind, data: bytes | str) -> Any:
     if kind.dtype.hasobject:
         raise pickle.UnpicklingError("a single object")
     return np.frombuffer(data.encode("latin1") if isinstance(data, str) else data, kind.dtype, count=1)[0]
@@ -277,7 +277,8 @@ def _arrays_in(content: Any) -> Any:
         if content.value is None:
             raise ValueError("an array without content")
         if content.value.dtype.hasobject:
-            content.value.flat = [_arrays_in(value) for value in content.value.flat]
+            for place, value in enumerate(content.value.flat):
+                content.value.flat[place] = _arrays_in(value)
         return content.value
     if isinstance(content, _Kind):
         return content.dtype
@@ -298,7 +299,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
     **{(core, "scalar"): _scalar for core in CORES},
 }
 # The same for torch's own reader of such files; ``_arrays_in`` makes arrays of what it gives.
-TORCH_SAFE: list = [(value, f"{module}.{name}") for (module, name), value in ALLOWED.items() if module[:5] == "numpy"]
+TORCH_SAFE: list[Any] = [(kind, ".".join(name)) for name, kind in ALLOWED.items() if name[0].startswith("numpy")]
 
 
 class _PlainUnpickler(pickle.Unpickler):  # noqa: S301 - it looks up no name that is not in ALLOWED

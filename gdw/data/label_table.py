@@ -46,14 +46,14 @@ def is_table(path: Path) -> bool:
 
 
 def require_file(path: Path) -> None:
-    """Refuse what cannot hold labels, by its kind or its first bytes.
+    """Refuse a file that cannot hold labels, by its kind or its first bytes.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: a folder, a pipe or a device; an empty file, a web page, a pointer of Git LFS.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file of labels")
+        raise FileNotFoundError(f"there is no file {path}")
     if not path.is_file():
         raise ValueError(f"{path} is {'a folder' if path.is_dir() else 'a pipe or a device'}, not a file of labels")
     if cause := files.damage(path):
@@ -78,8 +78,11 @@ def chosen_column(columns: Iterable[str], key: str | None, path: Path) -> str:
     return key
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, least: int = 1) -> Table:
     """The table; its column of paths is known by its name.
+
+    Args:
+        least: how many rows it must have, besides that of the column names.
 
     Raises:
         FileNotFoundError: there is none.
@@ -96,7 +99,7 @@ def read_table(path: Path) -> Table:
         raise ValueError(f"{path} is not a table of text in UTF-8 ({error})") from error
     except Exception as error:  # zlib's own
         raise ValueError(f"{path} is not a gzip file ({error})") from error
-    if len(rows) < 2:
+    if len(rows) <= least:
         raise ValueError(f"{path} needs a row of column names and one row for each picture, got {len(rows)} rows")
     names = [name.strip() for name in rows[0]]
     place = next((place for place, name in enumerate(names) if name.lower() in PATH_COLUMNS), None)
@@ -122,39 +125,35 @@ def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "
         raise ValueError(
             f"{table.path} names pictures by path, but {dataset.name} is not read from a folder of pictures"
         )
-    others = _places([*(dataset.test_paths or ()), *(dataset.validation_paths or ())])
-    chosen = match(table, dataset.paths, others)
-    missing = [dataset.paths[place] for place, row in enumerate(chosen) if row is None]
+    row_of = match(table, dataset.paths, (*(dataset.test_paths or ()), *(dataset.validation_paths or ())))
+    missing = [path for place, path in enumerate(dataset.paths) if place not in row_of]
     if missing:
         raise ValueError(f"{table.path}: no label for {_some(missing, 'training pictures')}")
     numbers = class_numbers(table.columns[column], dataset.class_names, table.path)
-    return torch.tensor([numbers[row] for row in chosen])
+    return torch.tensor([numbers[row_of[place]] for place in range(len(dataset.paths))])
 
 
-def match(table: Table, paths: Sequence[str], others: dict[str, int] | None = None) -> list[int | None]:
-    """For each path the row that names it, or None.
+def match(table: Table, paths: Sequence[str], others: Sequence[str] = ()) -> dict[int, int]:
+    """The place of each path that a row names, and that row.
 
     Raises:
         ValueError: a picture in two rows; a row whose picture is not here and not among the others.
     """
-    places, others = _places(paths), others or {}
-    prefix = _common_split(paths)
-    chosen: list[int | None] = [None] * len(paths)
+    places, others_here, prefix = _places(paths), _places(others), _common_split(paths)
+    row_of: dict[int, int] = {}
     unknown_paths = []
     for row, written in enumerate(table.paths):
         names = [written] if written in places else _spellings(written, prefix)
         place = next((places[name] for name in names if name in places), None)
         if place is None:
-            if not any(name in others for name in names):
+            if not any(name in others_here for name in names):
                 unknown_paths.append(written)
-        elif chosen[place] is not None:
-            raise ValueError(f"{table.path}: {paths[place]} is in rows {chosen[place] + 1} and {row + 1}")
-        else:
-            chosen[place] = row
+        elif row_of.setdefault(place, row) != row:
+            raise ValueError(f"{table.path}: {paths[place]} is in rows {row_of[place] + 1} and {row + 1}")
     if unknown_paths:
         near = f"; a picture here is {paths[0]}" if paths else ""
         raise ValueError(f"{table.path}: no picture here is called {_some(unknown_paths, 'paths')}{near}")
-    return chosen
+    return dict(sorted(row_of.items()))
 
 
 def class_numbers(words: Sequence[str], class_names: Sequence[str], path: Path) -> list[int]:
@@ -165,7 +164,7 @@ def class_numbers(words: Sequence[str], class_names: Sequence[str], path: Path) 
     """
     number = {_plain(name): label for label, name in enumerate(class_names)}
     found = {_plain(word) for word in words}
-    if not found & number.keys() and all(word.isascii() and word.isdigit() for word in found):
+    if found and not found & number.keys() and all(word.isascii() and word.isdigit() for word in found):
         if max(int(word) for word in found) >= len(class_names):
             raise ValueError(
                 f"{path}: labels must be names of classes or lie in 0 ... {len(class_names) - 1}, "
@@ -195,7 +194,7 @@ def _common_split(paths: Sequence[str]) -> str | None:
 
 
 def _spellings(written: str, prefix: str | None) -> list[str]:
-    """The forms that this path may have in a data set, the likeliest first."""
+    """The ways in which a data set may write this path, the most likely first."""
     parts = [part for part in _plain(written.strip()).replace("\\", "/").split("/") if part not in ("", ".")]
     bare = parts[1:] if len(parts) > 1 and parts[0].lower() in SPLITS["train"] else parts
     ways = [parts, bare] + ([[prefix, *parts], [prefix, *bare]] if prefix else [])

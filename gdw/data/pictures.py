@@ -7,10 +7,12 @@ import hashlib
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,12 +23,17 @@ from gdw import files
 from gdw.cache import Cache, cache_folder, digest, file_stamp
 from gdw.data.pretrained import SMALL_PICTURE
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+    from PIL.ImageFile import ImageFile
+
 WHITE = 255  # the brightest shade, and the one background under every transparent picture
 # Formats that only decode pixels and that a file's first bytes tell apart. Not EPS, for one: it starts Ghostscript.
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI", "TIFF", "WEBP")
 FEWEST_SHADES = 1 / 256  # of its type's range: a picture that uses less comes out black
 BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF tags
 SIGNED = 2  # value of SAMPLE_FORMAT
+ORIENTATION, SIDEWAYS = 274, (5, 6, 7, 8)  # EXIF's tag, and its values where height and width change places
 COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
 PEEK = 100  # pictures looked at to learn whether they are all of one size
 CHUNK = 256  # pictures a thread decodes at a time
@@ -82,13 +89,13 @@ def _kept(paths: Sequence[Path], rule: str, decoded: Callable[[], Pictures]) -> 
     stamp = hashlib.sha256(f"{LAYOUT} {rule}".encode() + b"".join(of_file for of_file, _ in stamps)).hexdigest()
     base = os.path.commonpath([path.parent.absolute() for path in paths])
     name = digest(os.fsencode(f"{base} {rule}")).hex()
-    cache = Cache(folder / "pictures", "decoded pictures", "stamp")
-    found = cache.load(name, "pictures", made_from=stamp)
+    store = Cache(folder / "pictures", "decoded pictures", "stamp")
+    found = store.load(name, "pictures", made_from=stamp)
     if found is not None:
         return found[1]["pictures"]
     images = decoded()
     if images.numel() <= LARGE and all(settled for _, settled in stamps):
-        cache.save(name, stamp, pictures=images)
+        store.save(name, stamp, pictures=images)
     return images
 
 
@@ -113,13 +120,10 @@ def sample(paths: list[Path]) -> list[Path]:
 
 def _one_size(paths: list[Path], largest: int | None) -> tuple[int, int] | None:
     """Height and width that a sample of the pictures shares; None where they differ, or one is above ``largest``."""
-    sizes = set()
-    if largest is not None and any(max(size_of(path)) > largest for path in sample(paths)):
-        return None  # without reading a large picture
-    for path in sample(paths):
-        with suppress(BrokenPictureError):  # named later, with all the others
-            sizes.add(read_picture(path).shape[:2])
-    return sizes.pop() if len(sizes) == 1 else None
+    sizes = set(sizes_of(sample(paths)))
+    if len(sizes) != 1 or (largest is not None and max(max(size) for size in sizes) > largest):
+        return None
+    return sizes.pop()
 
 
 def _decode_all(paths: list[Path], size: tuple[int, int], resize: bool) -> Pictures:
@@ -162,7 +166,7 @@ def _decode_all(paths: list[Path], size: tuple[int, int], resize: bool) -> Pictu
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator:
+def _opened(path: Path) -> "Iterator[ImageFile]":
     """Pillow's picture before its pixels are read, without a warning of its size: reading it may refuse that."""
     from PIL import Image
 
@@ -185,13 +189,13 @@ def can_open(path: Path) -> bool:
         return False
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    """Width and height in pixels, from the file's first bytes; (0, 0) for a broken picture, which reading it names."""
-    try:
-        with _opened(path) as picture:
-            return picture.size
-    except Exception:  # junk may raise anything
-        return (0, 0)
+def sizes_of(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
+    """Height and width of each picture when it is upright, from the file's first bytes; broken ones are left out."""
+    for path in paths:
+        with suppress(Exception), _opened(path) as picture:  # junk may raise anything; reading it names it
+            width, height = picture.size
+            turned = picture.getexif().get(ORIENTATION, 1) in SIDEWAYS
+            yield (width, height) if turned else (height, width)
 
 
 def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width 3"]:
@@ -206,8 +210,7 @@ def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.nd
         with Image.open(file, formats=_formats()) as picture:
             if size is not None:
                 picture.draft("RGB", size[::-1])  # a large JPEG is decoded at a fraction of its size
-            brightest = _brightest(picture) if picture.mode.startswith("I") else None
-            colour = to_colour(ImageOps.exif_transpose(picture), brightest)
+            colour = to_colour(ImageOps.exif_transpose(picture), _brightest(picture))
             return np.asarray(colour if size is None else ImageOps.fit(colour, size[::-1]))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; store it smaller"
@@ -216,15 +219,14 @@ def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.nd
         raise BrokenPictureError(f"{file} ({files.damage(file) or error})") from error
 
 
-def to_colour(picture, brightest: int | None = None):
+def to_colour(picture: "Picture", brightest: int) -> "Picture":
     """The picture in mode RGB.
 
     Whole numbers of 16 or 32 bits are scaled by the range of their type, real numbers must lie in [0, 1], and
     what is transparent shows a white background.
 
     Args:
-        picture: a Pillow image.
-        brightest: largest value of its type; for the modes that start with I.
+        brightest: largest whole number of its type.
 
     Raises:
         ValueError: numbers outside their range, or a range so narrow that it is less than one of 256 shades.
@@ -261,15 +263,18 @@ def _shades_of_integers(values: np.ndarray, brightest: int) -> np.ndarray:
     return np.round(values.astype(np.float64) * (WHITE / brightest)).astype(np.uint8)
 
 
-def _brightest(picture) -> int:
+def _brightest(picture: "Picture") -> int:
     """Largest whole number that its file can hold. Pillow scales what a PGM or PNG holds to 16 bits."""
-    if picture.format != "TIFF":
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    if not isinstance(picture, TiffImageFile):
         return 2**16 - 1
-    bits = picture.tag_v2.get(BITS_PER_SAMPLE, (1,))[0]
+    bits = int(picture.tag_v2.get(BITS_PER_SAMPLE, (1,))[0])
     signed = picture.tag_v2.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
-    return 2 ** (bits - signed) - 1
+    return (1 << (bits - 1 if signed else bits)) - 1
 
 
+@cache
 def _formats() -> list[str]:
     """Those of ``FORMATS`` that this Pillow, with its plug-ins, knows."""
     from PIL import Image

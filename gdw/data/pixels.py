@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pixels:
-    """What is done to stored images before a network sees them, on whatever device they lie.
+    """What is done to stored images before a network sees them, on any device.
 
     The default leaves them as they are, which suits points.
 
@@ -31,7 +31,7 @@ class Pixels:
     flip: bool = False
     views: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.scale > 0 or not all(std > 0 for std in self.std):
             raise ValueError(f"scale and std must be positive, got scale {self.scale:g} and std {self.std}")
         if self.pad < 0:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Shaped
@@ -91,10 +92,10 @@ def own_size(network: str) -> int:
     """
     if network == LITE0:
         return LITE0_SIZE  # without timm, whose import takes seconds
-    return _config(network).input_size[-1]
+    return int(_config(network).input_size[-1])
 
 
-def _config(network: str):
+def _config(network: str) -> Any:
     """Timm's description of a network with pretrained weights; refuses one that it does not know."""
     import timm
 
@@ -147,7 +148,7 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
             a damaged file of weights.
         OSError: the weights are not on this machine and cannot be downloaded.
     """
-    import timm
+    from timm.data.config import resolve_model_data_config
 
     config = _config(network)
     own = config.input_size[-1]
@@ -156,7 +157,7 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     packaged = packaged_weights(network)
     with torch.random.fork_rng(devices=[]):  # timm draws a start before it loads the weights
         module = _packaged(network, packaged[0]) if packaged else _downloaded(network, config, folder)
-    settings = timm.data.resolve_model_data_config(module)
+    settings = resolve_model_data_config(module)
     interpolation = settings["interpolation"] if settings["interpolation"] in ("bilinear", "bicubic") else "bicubic"
     return Pretrained(
         module.eval().requires_grad_(False), tuple(settings["mean"]), tuple(settings["std"]), interpolation,
@@ -169,7 +170,7 @@ def weights_hash(state: Mapping[str, Tensor]) -> str:
     total = hashlib.blake2b(digest_size=8)
     for name, value in state.items():
         total.update(name.encode())
-        total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
 
 
@@ -177,7 +178,7 @@ def _packaged(network: str, file: Path) -> nn.Module:
     """The weights of the package in their order, which is timm's; the names differ."""
     import timm
 
-    module = timm.create_model(network, pretrained=False)
+    module: Any = timm.create_model(network, pretrained=False)
     own = module.state_dict()
     try:
         stored = torch.load(file, map_location="cpu", weights_only=True)
@@ -187,26 +188,26 @@ def _packaged(network: str, file: Path) -> nn.Module:
         raise ValueError(f"{file} does not fit {network}: {len(own)} tensors of other shapes are wanted")
     module.load_state_dict(dict(zip(own, stored.values(), strict=True)))
     module.reset_classifier(0)
-    return module
+    return cast(nn.Module, module)
 
 
-def _downloaded(network: str, config, folder: Path | None) -> nn.Module:
+def _downloaded(network: str, config: Any, folder: Path | None) -> nn.Module:
     """By timm, from the file that a user put there or from timm's own source."""
     import timm
     from huggingface_hub.constants import HF_HUB_CACHE
     from safetensors import SafetensorError
 
     file = None if folder is None else folder / f"{network}.safetensors"
-    given = file is not None and file.is_file()
+    given = file if file is not None and file.is_file() else None
     source = f"{config.hf_hub_id}/{config.hf_hub_filename or 'model.safetensors'}" if config.hf_hub_id else config.url
-    overlay = {"pretrained_cfg_overlay": {"file": str(file)}} if given else {}
+    overlay: Any = {"pretrained_cfg_overlay": {"file": str(given)}} if given else {}
     try:
         module = timm.create_model(network, pretrained=True, num_classes=0, **overlay)
         if given:
-            _check_names(module, file)
+            _check_names(module, given)
         return module
     except (RuntimeError, SafetensorError, KeyError) as error:
-        where = file if given else f"the download of {source} in {HF_HUB_CACHE}"
+        where = given or f"the download of {source} in {HF_HUB_CACHE}"
         reason = str(error).strip().splitlines()[0]
         message = f"{where} does not hold the weights of {network} ({reason}); remove it and try again"
         raise ValueError(message) from error

@@ -6,7 +6,7 @@ import torch
 
 
 def generator(seed: int, name: str) -> torch.Generator:
-    """A generator for one purpose, such as ``"split"`` or ``"noise"``. It draws on the CPU, whatever computes the run.
+    """A generator for one purpose, such as ``"split"`` or ``"noise"``. It draws on the CPU, for a run on a GPU too.
 
     The stream depends on the seed and on its own name alone, so a new stream never moves the others.
 

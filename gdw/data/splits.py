@@ -22,7 +22,7 @@ def split_indices(
     train_per_class: int | None = None,
     test_per_class: int | None = None,
 ) -> dict[str, Indices]:
-    """Disjoint ``"test"``, each set of ``per_class``, and ``"train"``: all that is left, or as much. Indices ascend.
+    """Disjoint ``"test"``, each set of ``per_class``, and ``"train"``: what is left. Indices ascend.
 
     Args:
         dataset: its own test images, where it has some, are counted on after its last training image, and its own
@@ -39,7 +39,7 @@ def split_indices(
     _check_counts(per_class, train_per_class, test_per_class)
     own = None
     if dataset.validation_labels is not None:
-        own = _own_validation(dataset, per_class.get("validation", 0))
+        own = _own_validation(dataset, dataset.validation_labels, per_class.get("validation", 0))
         per_class = {name: count for name, count in per_class.items() if name != "validation"}
     classes = range(len(dataset.class_names))
     pools = [(dataset.labels == label).nonzero().flatten() for label in classes]
@@ -86,7 +86,7 @@ def split_around_confirmed(
     _check_counts(per_class, train_per_class, test_per_class)
     indices = {}
     if dataset.validation_labels is not None:
-        indices["validation"] = _own_validation(dataset, per_class.get("validation", 0))
+        indices["validation"] = _own_validation(dataset, dataset.validation_labels, per_class.get("validation", 0))
         per_class = {name: count for name, count in per_class.items() if name != "validation"}
     classes, labels, held = range(len(dataset.class_names)), dataset.labels, sum(per_class.values())
     fixed = generator(TEST_SEED, "test")
@@ -135,7 +135,7 @@ def _confirmed_pools(
 def _check_pools(pools: list[Indices], least: int, class_names: tuple[str, ...], too_few: str) -> None:
     for pool, name in zip(pools, class_names, strict=True):
         if len(pool) < least:
-            raise ValueError(f"class {name} has {len(pool)} {too_few}")
+            raise ValueError(f"class {name} has only {len(pool)} {too_few}")
 
 
 def thinned(
@@ -167,30 +167,26 @@ def _test_indices(dataset: Dataset, pools: list[Indices]) -> tuple[Indices, list
     return test, [pool[count:].sort().values for pool, count in zip(pools, counts, strict=True)]
 
 
-def _own_validation(dataset: Dataset, count: int) -> Indices:
+def _own_validation(dataset: Dataset, validation_labels: Tensor, count: int) -> Indices:
     """All of the data set's own validation images; or ``count`` of each class, the same for every experiment."""
     start = len(dataset.labels) + (0 if dataset.test_labels is None else len(dataset.test_labels))
-    labels = dataset.validation_labels
-    if count == 0:
-        return start + torch.arange(len(labels))
-    pools = [(labels == label).nonzero().flatten() for label in range(len(dataset.class_names))]
-    for pool, name in zip(pools, dataset.class_names, strict=True):
-        if len(pool) < count:
-            raise ValueError(
-                f"class {name} has only {len(pool)} validation images: too few for validation_per_class {count}"
-            )
-    random = generator(TEST_SEED, "validation")
-    return start + _joined([_shuffled(pool, random)[:count] for pool in pools])
+    indices = start + torch.arange(len(validation_labels))
+    return _some_of_each(dataset, indices, validation_labels, count, "validation", "validation") if count else indices
 
 
 def _fewer_test_images(dataset: Dataset, test: Indices, count: int) -> Indices:
     """``count`` of each class, the same for every experiment."""
     labels = dataset.labels if dataset.test_labels is None else torch.cat([dataset.labels, dataset.test_labels])
-    pools = [test[labels[test] == label] for label in range(len(dataset.class_names))]
-    for pool, name in zip(pools, dataset.class_names, strict=True):
-        if len(pool) < count:
-            raise ValueError(f"class {name} has only {len(pool)} test images: too few for test_per_class {count}")
-    random = generator(TEST_SEED, "fewer test images")
+    return _some_of_each(dataset, test, labels[test], count, "test", "fewer test images")
+
+
+def _some_of_each(
+    dataset: Dataset, indices: Indices, labels: Int[Tensor, "images"], count: int, part: str, stream: str
+) -> Indices:
+    pools = [indices[labels == label] for label in range(len(dataset.class_names))]
+    too_few = f"{part} images: too few for {part}_per_class {count}"
+    _check_pools(pools, count, dataset.class_names, too_few)
+    random = generator(TEST_SEED, stream)
     return _joined([_shuffled(pool, random)[:count] for pool in pools])
 
 
@@ -207,12 +203,8 @@ def _check_sizes(
 ) -> None:
     wanted = ", ".join(f"{name}_per_class {count}" for name, count in per_class.items())
     rest = "at least one more" if train is None else f"{train} more"
-    for pool, name in zip(pools, class_names, strict=True):
-        if sum(per_class.values()) + (train or 1) > len(pool):
-            raise ValueError(
-                f"class {name} has only {len(pool)} images outside the test set: too few for {wanted} "
-                f"and {rest} to train on"
-            )
+    said = f"images outside the test set: too few for {wanted} and {rest} to train on"
+    _check_pools(pools, sum(per_class.values()) + (train or 1), class_names, said)
 
 
 def _shuffled(indices: Indices, random: torch.Generator) -> Indices:

@@ -1,7 +1,8 @@
 """A task: disjoint training, meta, validation and test sets, with what was done to the training labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from gdw.data.dataset import PARTS, Dataset
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_around_confirmed, split_indices, thinned
-from gdw.errors import require_between, unknown, whole_number
+from gdw.errors import number, unknown, whole_number
 
 INSTANCE_NOISE = "instance-dependent"
 
@@ -52,29 +53,28 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a method is given, and what only the one who judges it may see.
+    """What a method is trained on, and what only its evaluation may see.
 
     Attributes:
         train: images with their observed labels, which may be wrong.
-        clean_labels: int64 [train], the true ones: for figures and reports, never for a method. The observed ones in
-            their place where ``truth_known`` is False.
+        true_labels: int64 [train]: for figures and reports, never for a method. None if nobody knows them: labels that
+            may be wrong as they are.
         meta: the small clean set, balanced.
         validation: clean, for choosing settings; balanced, or all of a data set's own validation set; may be empty.
         test: clean; scores are measured on it and nothing is chosen on it.
         class_names: one for each label.
         pixels: normalisation and augmentation.
-        matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it, or, for
-            noise that no matrix describes, came to it. NaN where ``truth_known`` is False.
+        matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it. For
+            noise that no matrix describes it is counted afterwards. NaN if ``true_labels`` is None.
         source_indices: for each split, which image of the data set each of its images is: its training images
             first, then its own test images, then its own validation images, where it has them.
         resident: whether the images to train and test on lie on the device, with their labels; otherwise in the
             host's memory.
         pictures: where the images are features of pictures, the data set's training pictures, for figures.
-        truth_known: False for pictures whose labels may be wrong as they are, and nobody has looked.
     """
 
     train: Split
-    clean_labels: Int[Tensor, "train"]
+    true_labels: Int[Tensor, "train"] | None
     meta: Split
     validation: Split
     test: Split
@@ -84,7 +84,6 @@ class Task:
     source_indices: dict[str, Int[Tensor, "images"]]
     resident: bool = True
     pictures: UInt8[Tensor, "source channels height width"] | None = None
-    truth_known: bool = True
 
     @property
     def num_classes(self) -> int:
@@ -98,15 +97,20 @@ class Task:
 
     @property
     def wrong_label_rate(self) -> float:
-        """Share of training labels that are wrong, in [0, 1]: counted, not expected. NaN where nobody knows."""
-        if not self.truth_known:
+        """Share of training labels that are wrong, in [0, 1]: counted, not expected. NaN if nobody knows."""
+        if self.true_labels is None:
             return float("nan")
-        return _wrong_label_rate(self.clean_labels, self.train.labels)
+        return _wrong_label_rate(self.true_labels, self.train.labels)
+
+    @property
+    def best_known_labels(self) -> Int[Tensor, "train"]:
+        """The true labels, or the observed ones if nobody knows the true ones: flows are grouped by them."""
+        return self.train.labels if self.true_labels is None else self.true_labels
 
     def picture(self, index: int) -> UInt8[np.ndarray, "height width ..."] | None:
         """A training image for a figure: uint8, [height, width] if grey, else [height, width, 3]; None for points."""
         if self.pictures is not None:
-            image, scale = self.pictures[int(self.source_indices["train"][index])], 255
+            image, scale = self.pictures[int(self.source_indices["train"][index])], 255.0
         else:
             image, scale = self.train.images[index], self.pixels.scale
         if image.ndim != 3:
@@ -127,13 +131,14 @@ class Task:
         """
         splits = {name: getattr(self, name).to(device) for name in ("meta", "validation")}
         splits |= {name: getattr(self, name).to(device, images=resident) for name in ("train", "test")}
-        return replace(self, clean_labels=self.clean_labels.to(device), resident=resident, **splits)
+        true_labels = None if self.true_labels is None else self.true_labels.to(device)
+        return replace(self, true_labels=true_labels, resident=resident, **splits)
 
 
 def make_task(
     dataset: Dataset,
     *,
-    noise: str | Matrix | Sequence[Sequence[float]] = "uniform",
+    noise: str | Matrix | Sequence[Sequence[float]] | Mapping[str, Mapping[str, float]] = "uniform",
     rate: float = 0.0,
     imbalance: float = 1.0,
     imbalance_kind: str = "exponential",
@@ -160,7 +165,7 @@ def make_task(
             kept. Otherwise the classes have exactly these proportions, as large as the data allow.
         meta_per_class: clean images of each class, at least 1.
         validation_per_class: clean images of each class, 0 or more. Of a data set's own validation set 0 takes all.
-        train_per_class, test_per_class: a smaller run: so many of each class, before any imbalance; None: all.
+        train_per_class, test_per_class: a smaller run: this number of each class, before any imbalance; None: all.
         confirmed: the labels of the data set may be wrong as they are; of these pictures a person knows the right one:
             place in the data set to class number. The clean set is made of them alone; validation and test set are
             the data set's own, or made of those that were drawn at random (:class:`gdw.data.confirmed.Confirmed`). All
@@ -174,47 +179,27 @@ def make_task(
     """
     if confirmed is not None:
         check_as_labelled(noise, rate, imbalance)
-        if noise != "uniform":
+        if isinstance(noise, str) and noise != "uniform":
             dataset = replace(dataset, labels=human_labels.human_labels(noise, dataset))
         return _as_labelled(
             dataset, confirmed, {"meta": meta_per_class, "validation": validation_per_class}, train_per_class,
             test_per_class, seed,
         )  # fmt: skip
     classes = len(dataset.class_names)
-    noise = in_class_order(noise, dataset.class_names)
-    human = _check_noise(dataset, noise, rate, seed)
+    observe = _noise(dataset, in_class_order(noise, dataset.class_names), rate, seed)
     class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
     counts = {"meta": meta_per_class, "validation": validation_per_class}
     indices = split_indices(dataset, counts, generator(seed, "split"), train_per_class, test_per_class)
     if imbalance < 1:
         random = generator(seed, "imbalance")
         indices["train"] = thinned(indices["train"], dataset.labels, imbalance_kind, imbalance, classes, random)
-    clean = {name: _split(dataset, index) for name, index in indices.items()}
-    if human is not None:
-        observed = human[indices["train"]]
-        matrix = counted_matrix(clean["train"].labels, observed, classes)
-    else:
-        # noise that depends on the picture belongs to the picture: it is the same with and without features
-        seen = clean["train"].images if dataset.pictures is None else dataset.pictures[indices["train"]]
-        observed, matrix = _observed(Split(seen, clean["train"].labels), noise, rate, classes, seed)
-    return Task(
-        train=Split(clean["train"].images, observed),
-        clean_labels=clean["train"].labels,
-        meta=clean["meta"],
-        validation=clean["validation"],
-        test=clean["test"],
-        class_names=dataset.class_names,
-        pixels=dataset.pixels,
-        matrix=matrix,
-        source_indices=indices,
-        pictures=dataset.pictures,
-    )
+    return _task(dataset, indices, *observe(indices["train"]))
 
 
-def check_as_labelled(noise: str | Matrix, rate: float, imbalance: float) -> None:
+def check_as_labelled(noise: Any, rate: float, imbalance: float) -> None:
     """Refuse to change labels that may be wrong as they are."""
-    table = isinstance(noise, str) and noise.startswith(human_labels.PREFIX)
-    if not (table or (isinstance(noise, str) and noise == "uniform")) or rate or imbalance != 1:
+    table = isinstance(noise, str) and (noise == "uniform" or noise.startswith(human_labels.PREFIX))
+    if not table or rate or imbalance != 1:
         raise ValueError("with confirmed pictures all labels stay as they are: leave out noise, rate and imbalance")
 
 
@@ -234,39 +219,53 @@ def _as_labelled(
     indices = split_around_confirmed(
         dataset, as_confirmed(confirmed), counts, generator(seed, "split"), train_per_class, test_per_class
     )
+    return _task(dataset, indices, None, torch.full((len(dataset.class_names),) * 2, torch.nan, dtype=torch.float64))
+
+
+def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None, matrix: Matrix) -> Task:
+    """The task of these splits; None for labels that may be wrong as they are, and nobody knows the true ones."""
     splits = {name: _split(dataset, index) for name, index in indices.items()}
+    train = splits["train"]
     return Task(
-        **splits, clean_labels=splits["train"].labels, class_names=dataset.class_names, pixels=dataset.pixels,
-        matrix=torch.full((len(dataset.class_names),) * 2, float("nan"), dtype=torch.float64), source_indices=indices,
-        pictures=dataset.pictures, truth_known=False,
-    )  # fmt: skip
+        train=train if observed is None else Split(train.images, observed),
+        true_labels=None if observed is None else train.labels,
+        meta=splits["meta"],
+        validation=splits["validation"],
+        test=splits["test"],
+        class_names=dataset.class_names,
+        pixels=dataset.pixels,
+        matrix=matrix,
+        source_indices=indices,
+        pictures=dataset.pictures,
+    )
 
 
-def _check_noise(dataset: Dataset, noise: str | Matrix, rate: float, seed: int) -> Int[Tensor, "images"] | None:
-    """Refuse a wrong noise before any work. Labels that people gave are read here, once, and returned."""
-    if not isinstance(noise, str):
-        transition_matrix(noise, rate, len(dataset.class_names), generator(seed, "noise matrix"))
-    elif noise.startswith(human_labels.PREFIX):
-        return human_labels.human_labels(noise, dataset)
-    elif noise == INSTANCE_NOISE:
-        require_between("rate", rate, 0, 1)
-    elif noise not in NOISES:
-        raise unknown("noise", noise, (*NOISES, INSTANCE_NOISE, human_labels.PREFIX + "PATH"))
-    else:
-        transition_matrix(noise, rate, len(dataset.class_names), generator(seed, "noise matrix"))
-    return None
+def _noise(
+    dataset: Dataset, noise: Any, rate: float, seed: int
+) -> Callable[[Int[Tensor, "train"]], tuple[Int[Tensor, "train"], Matrix]]:
+    """A function from training images to their observed labels and the noise matrix, which is given or counted.
 
+    A wrong noise is refused, and labels that people gave are read, before any work.
+    """
+    classes = len(dataset.class_names)
 
-def _observed(
-    train: Split, noise: str | Matrix, rate: float, classes: int, seed: int
-) -> tuple[Int[Tensor, "train"], Float[Tensor, "classes classes"]]:
-    """Observed labels of the training images, and the matrix they were drawn from or came to."""
-    random = generator(seed, "noise")
+    def counted(train: Tensor, observed: Tensor) -> tuple[Tensor, Matrix]:
+        return observed, counted_matrix(dataset.labels[train], observed, classes)
+
+    if isinstance(noise, str) and noise.startswith(human_labels.PREFIX):
+        human = human_labels.human_labels(noise, dataset)
+        return lambda train: counted(train, human[train])
     if isinstance(noise, str) and noise == INSTANCE_NOISE:
-        observed = instance_dependent_labels(train.images, train.labels, rate, classes, random)
-        return observed, counted_matrix(train.labels, observed, classes)
+        number("rate", rate, 0, 1)
+        # it belongs to the picture: it is the same with and without features
+        pictures = dataset.images if dataset.pictures is None else dataset.pictures
+        return lambda train: counted(train, instance_dependent_labels(
+            pictures[train], dataset.labels[train], rate, classes, generator(seed, "noise")
+        ))  # fmt: skip
+    if isinstance(noise, str) and noise not in NOISES:
+        raise unknown("noise", noise, (*NOISES, INSTANCE_NOISE, human_labels.PREFIX + "PATH"))
     matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
-    return corrupt_labels(train.labels, matrix, random), matrix
+    return lambda train: (corrupt_labels(dataset.labels[train], matrix, generator(seed, "noise")), matrix)
 
 
 def _split(dataset: Dataset, indices: Int[Tensor, "images"]) -> Split:

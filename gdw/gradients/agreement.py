@@ -26,6 +26,10 @@ class PassesDiffer(RuntimeError):
     """The model's second forward pass is another function than its first."""
 
 
+class OtherLayers(RuntimeError):
+    """A second forward pass does not call the operations of the first in their order."""
+
+
 def passes_differ(what: str, model: nn.Module | None = None) -> PassesDiffer:
     """The exception, in one sentence."""
     name = "the model" if model is None else type(model).__name__
@@ -33,7 +37,7 @@ def passes_differ(what: str, model: nn.Module | None = None) -> PassesDiffer:
         f"the second forward pass of {name} does not repeat its first ({what}). Likely causes: "
         "random numbers from Python's random, numpy or a torch.Generator of its own; buffers that each pass moves; "
         "a hook that changes gradients; a torch.autograd.Function whose jvp or backward is not its derivative. "
-        "Draw from torch's global random numbers, or take derivative='double-backward', which needs no second pass"
+        "Draw from torch's global random numbers, and let a forward pass change nothing that the next one reads"
     )
 
 
@@ -48,8 +52,8 @@ def is_due(model: nn.Module, device: torch.device) -> bool:
 
 
 @torch.no_grad()
-def check_same_logits(model: nn.Module, first: Tensor, second: Tensor) -> None:
-    """Compare the logits of both passes, up to rounding in the lowest precision that they show.
+def check_same(first: Tensor, second: Tensor, model: nn.Module | None = None, what: str = "its logits") -> None:
+    """Compare numbers of both passes, up to rounding in the lowest precision that they show.
 
     Raises:
         PassesDiffer: they are not the same.
@@ -59,7 +63,7 @@ def check_same_logits(model: nn.Module, first: Tensor, second: Tensor) -> None:
         return
     gap = (second - first).norm() / first.norm().clamp_min(torch.finfo(first.dtype).tiny)
     if gap > _tolerance(first):  # False for NaN: a run that diverges is someone else's to report
-        raise passes_differ(f"its logits differ by {gap:.2g} relative to their size", model)
+        raise passes_differ(f"{what} differ by {gap:.2g} relative to their size", model)
 
 
 @torch.no_grad()

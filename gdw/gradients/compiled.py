@@ -3,14 +3,16 @@
 import os
 import shutil
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import jvp
 
-from gdw.gradients.meta import Named, forward
+from gdw.gradients.meta import Matrix, forward
+from gdw.gradients.rates import Named
 from gdw.private import FORWARD_AD_LOCK, is_compiled, keep_buffers_of_backward
 
 COMPILERS = ("g++", "clang++", "c++")  # what torch looks for to compile for the CPU
@@ -33,22 +35,21 @@ def compile_in_place(model: nn.Module, device: torch.device) -> None:
         model.compile()
 
 
-def as_written(model: nn.Module) -> AbstractContextManager:
+def as_written(model: nn.Module) -> AbstractContextManager[None]:
     """Within: a model that was compiled in place runs as it was written."""
     return torch.compiler.set_stance("force_eager") if is_compiled(model) else nullcontext()
 
 
-class CompiledTangent:
-    """``gdw.gradients.meta.logit_tangent`` for one model, compiled at its first call."""
+def compiled_tangent(model: nn.Module, images: Tensor, direction: Named, first: Matrix | None = None) -> Matrix:
+    """As ``gdw.gradients.meta.logit_tangent``, compiled at a model's first call; ``first`` is not compared."""
+    parameters = {name: model.get_parameter(name).detach() for name in direction}
+    with FORWARD_AD_LOCK, torch.no_grad():  # torch traces it with dual numbers
+        return _compiled()(model, parameters, direction, images)
 
-    def __init__(self, model: nn.Module):
-        def along(parameters: Named, direction: Named, images: Tensor) -> Tensor:
-            return jvp(lambda moved: forward(model, moved, images), (parameters,), (direction,))[1]
 
-        self._along = torch.compile(along)
+@cache
+def _compiled() -> Callable[[nn.Module, Named, Named, Tensor], Matrix]:
+    def along(model: nn.Module, parameters: Named, direction: Named, images: Tensor) -> Matrix:
+        return jvp(lambda moved: forward(model, moved, images), (parameters,), (direction,))[1]
 
-    def __call__(self, model: nn.Module, images: Tensor, direction: Named) -> Float[Tensor, "batch classes"]:
-        """How the logits move as the parameters move along ``direction``."""
-        parameters = {name: model.get_parameter(name).detach() for name in direction}
-        with FORWARD_AD_LOCK, torch.no_grad():  # torch traces it with dual numbers
-            return self._along(parameters, direction, images)
+    return torch.compile(along)

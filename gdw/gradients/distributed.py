@@ -1,15 +1,17 @@
 """Step across ranks: the B x C matrices are gathered, so a method sees the whole batch, as in one process."""
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gdw.gradients.meta import Named, Problem
-from gdw.gradients.step import Step
-
-ACROSS_RANKS = ("auto", "forward", "double-backward")
+from gdw.gradients.meta import Matrix, Problem
+from gdw.gradients.outputs import logits_of
+from gdw.gradients.rates import Named, Rates
+from gdw.gradients.step import Batch, Step
 
 
 class DistributedProblem(Problem):
@@ -22,7 +24,16 @@ class DistributedProblem(Problem):
         means = (flat / dist.get_world_size()).split([part.numel() for part in parts.values()])
         return {name: mean.view_as(part) for (name, part), mean in zip(parts.items(), means, strict=True)}
 
-    def tangent(self, direction: Named) -> Tensor:
+    def step_back(self, weights: Matrix, create_graph: bool = False) -> Named:
+        """Of the whole batch; with a graph, of this rank's part."""
+        gradients = super().step_back(weights, create_graph)
+        return gradients if create_graph else self.averaged(gradients)
+
+    def uphill(self, parameters: Named, rates: Rates) -> Named:
+        """By all ranks' clean batches."""
+        return self.averaged(super().uphill(parameters, rates))
+
+    def tangent(self, direction: Named) -> Matrix:
         """Of the whole batch."""
         return gather(super().tangent(direction))
 
@@ -47,21 +58,26 @@ class DistributedStep(Step):
 
     Raises:
         TypeError: the model is not a DistributedDataParallel.
-        ValueError: a ``derivative`` that is not exact or keeps a tape, or ``save_memory``.
+        ValueError: ``save_memory``.
     """
 
-    _problem_type = DistributedProblem
-    _takes_ranks = True
-
-    def __init__(self, model: DistributedDataParallel, images: Tensor, labels: Int[Tensor, "rows"], **given):
+    def __init__(self, model: DistributedDataParallel, images: Tensor, labels: Int[Tensor, "rows"], **given: Any):
         if not isinstance(model, DistributedDataParallel):
             raise TypeError(f"wrap the model in DistributedDataParallel first, got {type(model).__name__}")
-        if given.get("save_memory") or given.get("derivative", "auto") not in ACROSS_RANKS:
-            raise ValueError(f"across ranks the derivative is one of {', '.join(ACROSS_RANKS)}, with the graph kept")
-        super().__init__(model, images, labels, **given)
-        self.model, self.logits, self.labels = model.module, _Gather.apply(self.logits), gather(self.labels)
+        if given.get("save_memory"):
+            raise ValueError("across ranks the graph is kept: leave out save_memory")
+        self._wrapped = model  # its forward pass has the ranks add up their gradients
+        super().__init__(model.module, images, labels, **given)
+        self.logits, self.labels = _Gather.apply(self.logits), gather(self.labels)
         self.indices = None if self.indices is None else gather(self.indices)
         self.is_meta = None if self.is_meta is None else gather(self.is_meta)
+
+    def _forward(self, images: Tensor) -> Matrix:
+        return logits_of(self._wrapped(images), self.model)
+
+    def problem_with(self, meta_batch: Batch) -> Problem:
+        """As ``Step.problem_with``; the meta batch is this rank's part."""
+        return DistributedProblem(**vars(super().problem_with(meta_batch)))
 
     @property
     def images(self) -> Tensor:

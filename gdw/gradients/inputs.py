@@ -4,24 +4,15 @@ Shapes and types are checked on every device. Numbers are read on the CPU alone:
 device.
 """
 
-import math
-from numbers import Real
-
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-from gdw.errors import unknown
-
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
-VIRTUAL = ("sgd", "optimizer")
 
 
-def check_model(model: nn.Module, wrapped: bool = False) -> None:
+def check_model(model: nn.Module) -> None:
     """Refuse what is not a module, and wrappers that split the batch.
-
-    Args:
-        wrapped: the caller is ``DistributedStep``, which takes a ``DistributedDataParallel``.
 
     Raises:
         TypeError: the message names what to use.
@@ -30,42 +21,11 @@ def check_model(model: nn.Module, wrapped: bool = False) -> None:
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     if isinstance(model, DataParallel):
         raise TypeError("a Step cannot take nn.DataParallel: give it the model inside, model.module")
-    if isinstance(model, DistributedDataParallel) and not wrapped:
+    if isinstance(model, DistributedDataParallel):
         raise TypeError(
             "a Step sees one rank's part of the batch, so each rank would learn other weights: for a "
             "DistributedDataParallel take gdw.gradients.distributed.DistributedStep"
         )
-
-
-def check_rate(lr: "float | torch.optim.Optimizer | None") -> None:
-    """Refuse a learning rate that is not a number, not finite, or negative.
-
-    Raises:
-        TypeError: it is not a number and not an optimiser.
-        ValueError: a number that no step can take.
-    """
-    if lr is None or isinstance(lr, torch.optim.Optimizer):
-        return
-    if isinstance(lr, Tensor) and lr.numel() == 1:
-        if lr.device.type != "cpu":
-            return
-        lr = lr.item()
-    if not isinstance(lr, Real) or isinstance(lr, bool):
-        raise TypeError(f"lr must be a number or a torch optimiser, got {type(lr).__name__}")
-    if not math.isfinite(lr) or lr < 0:
-        raise ValueError(f"lr must be a finite number of at least 0, got {lr:g}")
-
-
-def check_virtual(virtual: str, lr: "float | torch.optim.Optimizer | None") -> None:
-    """Refuse an unknown virtual step, and ``"optimizer"`` without one.
-
-    Raises:
-        ValueError: the message says what is known, or what is missing.
-    """
-    if virtual not in VIRTUAL:
-        raise unknown("virtual step", virtual, VIRTUAL)
-    if virtual == "optimizer" and lr is not None and not isinstance(lr, torch.optim.Optimizer):
-        raise ValueError(f"virtual='optimizer' needs the optimiser as lr, got the number {lr:g}")
 
 
 def class_numbers(labels: Tensor, name: str = "labels", shape: tuple[str, ...] = ("batch",)) -> Tensor:
@@ -102,16 +62,20 @@ def check_range(labels: Tensor, classes: int, name: str = "labels") -> None:
     Raises:
         ValueError: the message gives the range.
     """
-    low, high = (int(label) for label in labels.aminmax())
+    low, high = labels.aminmax()
     if low < 0 or high >= classes:
-        raise ValueError(f"{name} must lie in 0 ... {classes - 1}, got {low} ... {high}")
+        raise ValueError(f"{name} must lie in 0 ... {classes - 1}, got {int(low)} ... {int(high)}")
 
 
-def check_logits(logits: Tensor, images: Tensor, labels: Tensor) -> None:
+def check_logits(logits: Tensor, images: Tensor, labels: Tensor, *, reads: bool) -> None:
     """Refuse logits that do not fit the labels.
 
+    Args:
+        reads: whether the labels' numbers are read on the host.
+
     Raises:
-        ValueError: another shape than the labels', with an axis of classes behind, or another device.
+        ValueError: another shape than the labels', with an axis of classes behind, another device, or a label that is
+            none of the classes.
     """
     if logits.shape[:-1] != labels.shape:
         raise ValueError(
@@ -120,16 +84,18 @@ def check_logits(logits: Tensor, images: Tensor, labels: Tensor) -> None:
         )
     if logits.device != labels.device:
         raise ValueError(f"labels and images must be on one device, got {labels.device} and {logits.device}")
+    if reads:
+        check_range(labels, logits.shape[-1])
 
 
-def checked_meta_batch(meta_batch: object, step_labels: Tensor, classes: int, trusted: bool) -> tuple[Tensor, Tensor]:
+def checked_meta_batch(meta_batch: object, step_labels: Tensor, classes: int, *, reads: bool) -> tuple[Tensor, Tensor]:
     """Clean images and labels, the labels as int64.
 
     Args:
         meta_batch: what the caller gave.
         step_labels: of the training batch: as many axes, the same device.
         classes: C.
-        trusted: the labels are known to lie in ``0 ... C - 1``.
+        reads: whether the labels' numbers are read on the host.
 
     Raises:
         TypeError: not a pair of tensors.
@@ -146,6 +112,6 @@ def checked_meta_batch(meta_batch: object, step_labels: Tensor, classes: int, tr
         raise ValueError(
             f"the meta batch must be on the training batch's device, got {labels.device} and {step_labels.device}"
         )
-    if labels.device.type == "cpu" and not trusted:
+    if reads:
         check_range(labels, classes, "the meta batch's labels")
     return images, labels

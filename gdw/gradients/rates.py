@@ -1,4 +1,4 @@
-"""How far a step moves each parameter per unit of its gradient: a learning rate, or what an optimiser makes of it.
+"""The virtual step: which parameters it moves, where to, and how far per unit of their gradients.
 
 The paper's virtual step is plain SGD's, ``theta' = theta - lr * gradient``: ``rate = lr``. An optimiser's own step
 takes momentum, bias correction and weight decay with it, and Adam's is not linear in the gradient. But it moves every
@@ -12,71 +12,114 @@ Hutter, Decoupled Weight Decay Regularization, ICLR 2019; Reddi et al., On the C
 import math
 import warnings
 import weakref
+from collections.abc import Callable, Collection, Mapping
+from copy import copy
+from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from gdw.errors import unknown
+
+Named = dict[str, Tensor]
 Rates = dict[str, float | Tensor]
+Group = Mapping[str, Any]
+VIRTUAL = ("sgd", "optimizer")
 _WARNED: "weakref.WeakSet[Optimizer]" = weakref.WeakSet()
 
 
-def trainable(model: nn.Module) -> dict[str, Tensor]:
+def trainable(model: nn.Module) -> Named:
     """The parameters that a step moves: frozen ones stay out, tied ones appear once."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def learning_rates(model: nn.Module, lr: "float | Optimizer", virtual: str = "sgd") -> Rates:
-    """The learning rate of each trainable parameter.
+class VirtualStep:
+    """The step that a model would take with some gradients; it takes none. Made once, it can be called at every batch.
 
     Args:
-        model: whose parameters.
+        model: whose trainable parameters it moves: frozen ones stay out, tied ones appear once.
         lr: one rate for all, or an optimiser whose groups give each parameter its own; a parameter in no group stays
-            where it is.
+            where it is. The groups' rates are read at each call.
         virtual: ``"sgd"``, or ``"optimizer"`` for the step that ``lr`` itself takes.
 
+    Attributes:
+        parameters: what it moves, by name.
+
     Raises:
-        ValueError: an optimiser of another model, a rate that is negative or not finite; for ``"sgd"``, an optimiser
-            that maximises; for ``"optimizer"``, one whose step is not known here.
+        ValueError: nothing to move, an optimiser of another model, a rate that is negative or not finite; for
+            ``"sgd"``, an optimiser that maximises; for ``"optimizer"``, one whose step is not known here.
     """
-    return rates_of(trainable(model), lr, virtual)
+
+    def __init__(self, model: nn.Module, lr: "float | Tensor | Optimizer", virtual: str = "sgd"):
+        check_rate(lr, virtual)
+        self.parameters = trainable(model)
+        if not self.parameters:
+            raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
+        self.own: Optimizer | None = None  # whose step it is, where it is not plain SGD's
+        if not isinstance(lr, Optimizer):
+            self._groups: dict[str, Group] = {name: {"lr": float(lr)} for name in self.parameters}
+            return
+        groups = {parameter: group for group in lr.param_groups for parameter in group["params"]}
+        self.parameters = {name: p for name, p in self.parameters.items() if p in groups}
+        self._groups = {name: groups[p] for name, p in self.parameters.items()}
+        _check_groups(self._groups, lr)
+        self.own = lr if virtual == "optimizer" else None
+        (_check_plain_step if self.own is None else _check_own_step)(lr)
+
+    @property
+    def rates(self) -> Rates:
+        """The learning rate of each parameter."""
+        return {name: self._groups[name]["lr"] for name in self.parameters}
+
+    @torch.no_grad()
+    def __call__(self, gradients: Named) -> tuple[Named, Rates]:
+        """The parameters after the step with these gradients, and how far each went down per unit of its gradient."""
+        moved: Named = {}
+        rates: Rates = {}
+        for name, parameter in self.parameters.items():
+            here, group = parameter.detach(), self._groups[name]
+            if self.own is None:
+                rates[name] = group["lr"]
+                moved[name] = (gradients[name] * -group["lr"]).add_(here)
+            else:
+                sign, state = -1.0 if group["maximize"] else 1.0, self.own.state.get(parameter, {})
+                moved[name], rate = STEPS[type(self.own)](here, sign * gradients[name], state, group)
+                rates[name] = sign * rate
+        return moved, rates
+
+    def only(self, names: Collection[str]) -> "VirtualStep":
+        """The same step of some of its parameters; the others stay where they are."""
+        part = copy(self)
+        part.parameters = {name: parameter for name, parameter in self.parameters.items() if name in names}
+        return part
 
 
-def rates_of(parameters: dict[str, Tensor], lr: "float | Optimizer", virtual: str = "sgd") -> Rates:
-    """As ``learning_rates``, for parameters by name."""
-    if not parameters:
-        raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
-    if not isinstance(lr, Optimizer):
-        return dict.fromkeys(parameters, float(lr))
-    groups = _groups(lr)
-    found = {name: groups[p] for name, p in parameters.items() if p in groups}
-    _check_groups(found, lr)
-    (_check_own_step if virtual == "optimizer" else _check_plain_step)(lr)
-    return {name: group["lr"] for name, group in found.items()}
+def check_rate(lr: object, virtual: str) -> None:
+    """Refuse what no virtual step can take.
 
-
-@torch.no_grad()
-def optimizer_step(
-    optimizer: Optimizer, parameters: dict[str, Tensor], gradients: dict[str, Tensor]
-) -> tuple[dict[str, Tensor], Rates]:
-    """The parameters after the optimiser's next step with these gradients, and the rates there.
-
-    Args:
-        optimizer: one of ``STEPS``; it stays as it is.
-        parameters: some of its own, by name.
-        gradients: for each of them.
+    Raises:
+        TypeError: ``lr`` is not a number and not an optimiser.
+        ValueError: a number that is not finite, or negative; an unknown ``virtual``, or ``"optimizer"`` without one.
     """
-    groups, step = _groups(optimizer), STEPS[type(optimizer)]
-    moved, rates = {}, {}
-    for name, parameter in parameters.items():
-        group, state = groups[parameter], optimizer.state.get(parameter, {})
-        sign = -1.0 if group["maximize"] else 1.0
-        moved[name], rate = step(parameter.detach(), sign * gradients[name], state, group)
-        rates[name] = sign * rate
-    return moved, rates
+    if virtual not in VIRTUAL:
+        raise unknown("virtual step", virtual, VIRTUAL)
+    if lr is None or isinstance(lr, (Optimizer, VirtualStep)):
+        return
+    if isinstance(lr, Tensor) and lr.numel() == 1:
+        if lr.device.type != "cpu":
+            return
+        lr = lr.item()
+    if not isinstance(lr, Real) or isinstance(lr, bool):
+        raise TypeError(f"lr must be a number or a torch optimiser, got {type(lr).__name__}")
+    if not math.isfinite(lr) or lr < 0:
+        raise ValueError(f"lr must be a finite number of at least 0, got {lr:g}")
+    if virtual == "optimizer":
+        raise ValueError(f"virtual='optimizer' needs the optimiser as lr, got the number {lr:g}")
 
 
-def _sgd(parameter: Tensor, gradient: Tensor, state: dict, group: dict) -> tuple[Tensor, float | Tensor]:
+def _sgd(parameter: Tensor, gradient: Tensor, state: Group, group: Group) -> tuple[Tensor, float | Tensor]:
     """``theta - lr * b`` with ``b = momentum * b + (1 - dampening) * gradient``; a first b is the gradient itself."""
     momentum = group["momentum"]
     before = state.get("momentum_buffer") if momentum else None
@@ -87,7 +130,7 @@ def _sgd(parameter: Tensor, gradient: Tensor, state: dict, group: dict) -> tuple
     return parameter - group["lr"] * (at_once * gradient + later * buffer), group["lr"] * (at_once + later * new)
 
 
-def _adam(parameter: Tensor, gradient: Tensor, state: dict, group: dict) -> tuple[Tensor, Tensor]:
+def _adam(parameter: Tensor, gradient: Tensor, state: Group, group: Group) -> tuple[Tensor, Tensor]:
     """``theta - lr * m / (1 - beta1^t) / (r + eps)`` with the root ``r`` of ``v / (1 - beta2^t)``.
 
     m and r both move with the gradient. From the derivative of m / (r + eps) two terms that cancel are left out by
@@ -117,14 +160,12 @@ def _correction(beta: float, count: Tensor) -> Tensor:
 
 
 #: the optimisers whose own step a virtual step can be
-STEPS = {SGD: _sgd, Adam: _adam, AdamW: _adam}
+STEPS: dict[type[Optimizer], Callable[[Tensor, Tensor, Group, Group], tuple[Tensor, float | Tensor]]] = {
+    SGD: _sgd, Adam: _adam, AdamW: _adam,
+}
 
 
-def _groups(optimizer: Optimizer) -> dict[Tensor, dict]:
-    return {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
-
-
-def _check_groups(found: dict[str, dict], optimizer: Optimizer) -> None:
+def _check_groups(found: dict[str, Group], optimizer: Optimizer) -> None:
     if not found:
         raise ValueError(
             f"the {type(optimizer).__name__} given as lr holds no trainable parameter of this model: "

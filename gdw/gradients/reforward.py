@@ -17,11 +17,11 @@ from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import CheckpointError
 
-from gdw.gradients.agreement import check_same_logits
+from gdw.gradients.agreement import check_same
 from gdw.gradients.compiled import as_written
-from gdw.gradients.meta import Named, forward, logit_tangent
+from gdw.gradients.meta import forward, logit_tangent
 from gdw.gradients.outputs import logits_of
-from gdw.gradients.rates import trainable
+from gdw.gradients.rates import Named, trainable
 from gdw.gradients.reuse import RULES
 from gdw.private import dual_numbers
 
@@ -53,7 +53,7 @@ class Reforward:
             duals = {name: forward_ad.make_dual(model.get_parameter(name), d) for name, d in direction.items()}
             self._graph, tangent = forward_ad.unpack_dual(forward(model, duals, images))
         if first is not None:
-            check_same_logits(model, first, self._graph.detach())
+            check_same(first, self._graph.detach(), model)
         return tangent.detach()
 
     def spend(self) -> Tensor:

@@ -11,80 +11,137 @@ The readable path (meta.py, no tape) is the oracle: tests/gradients/test_reuse.p
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from gdw.gradients.agreement import passes_differ
+from gdw.gradients.agreement import OtherLayers, check_same
+from gdw.gradients.meta import Matrix, logit_tangent
+from gdw.gradients.rates import Named
+from gdw.networks.autocast import Autocast
 from gdw.private import version_of
 
 aten = torch.ops.aten
+LEAST_NUMBERS = 5_000  # in a batch of images: below, a tape costs as much time as it saves (measured on a CPU)
+
+
+def pays(model: nn.Module, images: Tensor) -> bool:
+    """Whether a tape makes a step faster: convolutions take most of its time.
+
+    Products of linear layers are about as fast along a tangent without one. Passes in a lower precision leave nothing
+    on it that the tangent pass could use.
+    """
+    if images.numel() < LEAST_NUMBERS or torch.is_autocast_enabled(images.device.type):
+        return False
+    layers = list(model.modules())
+    return any(isinstance(layer, nn.Conv2d | nn.Conv1d | nn.Conv3d) for layer in layers) and not any(
+        isinstance(layer, Autocast) for layer in layers
+    )
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One operation of the first pass.
+
+    Attributes:
+        function: which.
+        output: what it gave.
+        version: how often the output had been written to.
+        probe: a few numbers of its input; None: not to be compared.
+    """
+
+    function: Callable[..., Tensor]
+    output: Tensor
+    version: int
+    probe: Tensor | None
 
 
 class Tape:
     """Outputs of one forward pass, in their order, and the pass along a tangent that uses them again.
 
     An output that was overwritten since (a ReLU in place), or that has another precision now, is computed again.
+
+    Args:
+        compares: whether the inputs of both passes are compared, by one number of each image.
     """
 
-    def __init__(self) -> None:
-        self._outputs: list[tuple[Callable, Tensor, int]] = []
+    def __init__(self, *, compares: bool) -> None:
+        self.compares = compares
+        self._recorded: list[Recorded] = []
 
     @contextmanager
     def record(self) -> Iterator[None]:
         """Within: every operation that has a rule here leaves its output on the tape."""
-        self._outputs.clear()
-        with _Recording(self._outputs):
+        self._recorded.clear()
+        with _Recording(self._recorded, self.compares):
             yield
 
-    @contextmanager
-    def replay(self) -> Iterator[None]:
-        """Within: the same operations again, on dual tensors, each with its recorded output.
+    def tangent(self, model: nn.Module, images: Tensor, direction: Named, first: Matrix | None = None) -> Matrix:
+        """As ``gdw.gradients.meta.logit_tangent``: the same operations again, each with its recorded output.
 
         Raises:
-            PassesDiffer: the second pass does not call the operations of the first in their order.
+            OtherLayers: the second pass does not call the operations of the first in their order.
         """
-        outputs = iter(self._outputs)
-        with _Replaying(outputs):
-            yield
-        if next(outputs, None) is not None:
-            raise passes_differ("it calls fewer layers")
+        recorded = iter(self._recorded)
+        with _Replaying(recorded):
+            tangent = logit_tangent(model, images, direction, first)
+        if next(recorded, None) is not None:
+            raise OtherLayers("it calls fewer layers")
+        return tangent
 
 
 class _Recording(TorchFunctionMode):
-    def __init__(self, outputs: list):
+    def __init__(self, recorded: list[Recorded], compares: bool):
         super().__init__()
-        self.outputs = outputs
+        self.recorded, self.compares = recorded, compares
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if function not in RULES:
+            return function(*args, **(kwargs or {}))
+        seen = probe(_input(args, kwargs)) if self.compares else None
         output = function(*args, **(kwargs or {}))
-        if function in RULES:
-            self.outputs.append((function, output.detach(), version_of(output)))
+        self.recorded.append(Recorded(function, output.detach(), version_of(output), seen))
         return output
 
 
 class _Replaying(TorchFunctionMode):
-    def __init__(self, outputs: Iterator):
+    def __init__(self, recorded: Iterator[Recorded]):
         super().__init__()
-        self.outputs = outputs
+        self.recorded = recorded
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         if function not in RULES:
             return function(*args, **kwargs)
-        recorded, output, version = next(self.outputs, (None, None, None))
-        if recorded is not function:
-            raise passes_differ("it calls other layers")
-        whole = version_of(output) == version and output.dtype == (args[0] if args else kwargs["input"]).dtype
+        first, x = next(self.recorded, None), _input(args, kwargs)
+        if first is None or first.function is not function:
+            raise OtherLayers("it calls other layers")
+        if first.probe is not None:
+            again = probe(forward_ad.unpack_dual(x).primal)
+            if again.shape != first.probe.shape:
+                raise OtherLayers("it calls other layers")
+            check_same(first.probe, again, what="the inputs of its layers")
+        whole = version_of(first.output) == first.version and first.output.dtype == x.dtype
         tangent = RULES[function](function, *args, **kwargs) if whole else None
         if tangent is None:
             return function(*args, **kwargs)
-        if tangent.shape != output.shape:
-            raise passes_differ("it calls other layers")
-        return forward_ad.make_dual(output, tangent)
+        if tangent.shape != first.output.shape:
+            raise OtherLayers("it calls other layers")
+        return forward_ad.make_dual(first.output, tangent)
+
+
+def _input(args: tuple, kwargs: dict | None) -> Tensor:
+    return args[0] if args else (kwargs or {})["input"]
+
+
+def probe(x: Tensor) -> Tensor:
+    """One number of each image, from the middle of its axes; a copy."""
+    return x.detach()[(slice(None), *(size // 2 for size in x.shape[1:]))].clone()
 
 
 # A rule takes the operation and its arguments, some of them dual tensors, and returns the tangent of the output. It

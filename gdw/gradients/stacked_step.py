@@ -25,14 +25,13 @@ class StackedStep(Step):
 
     Args:
         model: a ``Stacked``.
-        images, labels, given: as for ``Step``, everything with a leading seed axis; ``derivative`` is ``"forward"``,
-            or ``"reuse"`` where the model is a chain.
+        images, labels, given: as for ``Step``, everything with a leading seed axis.
 
     Raises:
         NoMetaGradient: the model has an operation that cannot run for several seeds at once.
     """
 
-    _axes = ("seeds", "batch")
+    axes = ("seeds", "batch")
 
     def __init__(self, model: nn.Module, images: Tensor, labels: Tensor, **given):
         if has_hooks(model):
@@ -40,10 +39,13 @@ class StackedStep(Step):
         with _one_sentence():
             super().__init__(model, images, labels, **given)
 
-    def _derivative(self, problem: Problem, weights: SeedsMatrix) -> SeedsMatrix:
-        """For each seed its own."""
+    def _takes_tape(self, images: Tensor) -> bool:
+        return self.model.is_chain  # a tape holds no tensors of vmap's
+
+    def meta_gradient(self, weights: SeedsMatrix, problem: Problem | None = None) -> SeedsMatrix:
+        """For each seed its own, by forward mode: a double backward does not run for several seeds."""
         with _one_sentence():
-            return super()._derivative(problem, weights)
+            return super().meta_gradient(weights, problem)
 
     @cached_property
     def losses(self) -> Float[Tensor, "seeds batch"]:

@@ -1,8 +1,10 @@
 """The methods, one file each: a method turns a Step into the gradient that goes back through the logits."""
 
+from collections.abc import Callable
+
 # The order of these imports is the order in which methods are listed, drawn and compared.
 # isort: off
-from gdw.methods.base import METHODS, Method, Stage, method_class, register
+from gdw.methods.base import METHODS, Method, Phase, method_class, register
 from gdw.methods.plain import CrossEntropy, FineTune, OnlyClean, Pooled
 from gdw.methods.label_smoothing import LabelSmoothing
 from gdw.methods.focal import FocalLoss
@@ -34,7 +36,7 @@ __all__ = [
     "ELR", "FSR", "GCE", "GDW", "GLC", "INSW", "L2RW", "LDAM", "METHODS", "MLC", "SOP", "BalancedSoftmax", "CMWNet",
     "ClassBalanced", "ClassNetGDW", "CoTeaching", "CrossEntropy", "FineTune", "FiniteDifferenceMWNet",
     "FirstOrderMWNet", "FocalLoss", "ImportanceReweighting", "LabelSmoothing", "LossMixture", "MWNet", "Method",
-    "NoiseLayer", "OnlyClean", "Pooled", "ReducedGDW", "SeesawLoss", "Stage", "TiedGDW",
+    "NoiseLayer", "OnlyClean", "Phase", "Pooled", "ReducedGDW", "SeesawLoss", "TiedGDW",
     "method_class", "register",
 ]  # fmt: skip
-# gdw/__init__.py adds `check`: it trains, so it is written in a later wing (gdw/training/check.py).
+check: Callable[..., None]  # gdw/__init__.py sets it: it trains, and is written in a later wing

@@ -1,6 +1,6 @@
 """MWNet without an exact meta gradient: by finite differences, and by first order. Both are approximations."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, register
+from gdw.methods.base import Column, Matrix, register
 from gdw.methods.settings import Number
 from gdw.methods.weight_net import LearnsWeightNet
 
@@ -24,7 +24,7 @@ class _ApproximateMWNet(LearnsWeightNet):
         with torch.no_grad():
             return self.instance_weights(step) * step.flows / len(step)
 
-    def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
+    def approximate_gradient(self, weights: Column, step: Step) -> Column:
         """About ``d L_meta / d w_i``."""
         raise NotImplementedError
 
@@ -49,20 +49,20 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
     source = "approximation of MWNet; after Zhou et al., FMW-Net, IJMLC 2025, and Liu et al., DARTS, ICLR 2019"
     rules: ClassVar = {"distance": Number(0, above_low=True)}
 
-    def __init__(self, *args, distance: float = 1e-3, **kwargs):
+    def __init__(self, *args: Any, distance: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.distance = distance
 
-    def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
+    def approximate_gradient(self, weights: Column, step: Step) -> Column:
         problem = step.problem
-        direction = problem.direction(weights)
+        direction = problem.uphill(*problem.virtual_step(problem.step_back(weights)))
         length = _norm(direction).clamp_min(torch.finfo(weights.dtype).tiny)
         reach = self.distance * _norm(problem.here) / length
         ahead, behind = (self._losses(step, direction, sign * reach) for sign in (1, -1))
         return -(ahead - behind)[:, None] / (2 * reach * len(step))
 
     @torch.no_grad()
-    def _losses(self, step: Step, direction: dict, reach: Tensor) -> Float[Tensor, "batch"]:
+    def _losses(self, step: Step, direction: dict[str, Tensor], reach: Tensor) -> Float[Tensor, "batch"]:
         moved = {name: p + reach * direction[name] for name, p in step.problem.here.items()}
         return cross_entropy(forward(step.model, moved, step.images), step.labels, reduction="none")
 
@@ -80,9 +80,10 @@ class FirstOrderMWNet(_ApproximateMWNet):
     name, title = "mwnet-first-order", "MWNet, first order"
     source = "approximation of MWNet (Shu et al., NeurIPS 2019): no virtual step"
 
-    def approximate_gradient(self, weights: Float[Tensor, "batch 1"], step: Step) -> Float[Tensor, "batch 1"]:
+    def approximate_gradient(self, weights: Column, step: Step) -> Column:
         return step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)
 
 
-def _norm(values: dict) -> Tensor:
-    return torch.stack([value.norm() for value in values.values()]).norm()
+def _norm(values: dict[str, Tensor]) -> Float[Tensor, ""]:
+    length: Tensor = torch.stack([value.norm() for value in values.values()]).norm()
+    return length

@@ -1,6 +1,6 @@
 """Balanced softmax, or logit adjustment: train with the class frequencies in the logits, predict without them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Int
@@ -22,7 +22,7 @@ class BalancedSoftmax(UsesClassCounts):
 
     Args:
         tau: strength, at least 0; 0 is cross-entropy.
-        class_counts: images of each class; by default ``prepare`` counts them.
+        class_counts: images of each class; by default those of the task.
 
     Source: Ren et al., Balanced Meta-Softmax for Long-Tailed Visual Recognition, NeurIPS 2020; Menon et al.,
     Long-Tail Learning via Logit Adjustment, ICLR 2021.
@@ -35,18 +35,19 @@ class BalancedSoftmax(UsesClassCounts):
         "ICLR 2021"
     )
     rules: ClassVar = {"tau": Number(0)}
+    log_prior: Tensor
 
-    def __init__(self, *args, tau: float = 1.0, **kwargs):
+    def __init__(self, *args: Any, tau: float = 1.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.tau = tau
         self.register_buffer("log_prior", torch.zeros(self.num_classes))
         self.use_given_counts()
 
     def use_counts(self, counts: Int[Tensor, "classes"]) -> None:
-        counts = counts.double().clamp_min(1)  # a class that is never observed: as if once
+        counts = counts.double().clamp_min(1)  # a class that is never observed counts as observed once
         self.log_prior.copy_((counts / counts.sum()).log())
 
     def logit_gradient(self, step: Step) -> Matrix:
-        self.require_prepared(step)
+        self.require_ready(step)
         probs = (step.logits.detach() + self.tau * self.log_prior).softmax(dim=-1)
         return class_gradients(probs, step.labels) / len(step)

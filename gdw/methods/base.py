@@ -3,49 +3,59 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from inspect import Parameter, getattr_static, signature
+from inspect import Parameter, signature
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gdw.data.task import Task
 from gdw.errors import unknown
 from gdw.gradients.step import Step
 from gdw.methods.settings import Number, Rule, rule_for
+from gdw.methods.state import load_own_state, own_state
+from gdw.networks.start import Network, started
 
-Matrix = Float[Tensor, "batch classes"]
+Matrix = Float[Tensor, "*seeds batch classes"]
+Column = Float[Tensor, "*seeds batch 1"]  # one number for each instance
+PROMISES = ("supports_many_seeds", "all_steps_identical")  # of a class of methods
+SOURCES = ("train", "meta", "both")  # of batches
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A part of training with one source of batches and its own cosine schedule.
+class Phase:
+    """A part of training: which method gives the gradient, on which batches, for how long. It has its own cosine.
 
     Args:
+        method: gives the gradient of each step: the run's method, a submodule of it, or one that learns nothing.
         source: ``"train"`` (observed labels), ``"meta"`` (the clean set) or ``"both"`` (their union).
-        epochs: how many, at least 1; an epoch has as many steps as one pass over the training set, whatever the source.
+        epochs: how many, at least 1; from each source an epoch has the steps of one pass over the training set.
         lr_scale: factor on the experiment's learning rate.
         restart: whether the model goes back to where it started.
+        before: called once before the first step with the model so far (to estimate a noise matrix, say).
 
     Raises:
-        ValueError: an unknown source; less than one epoch: a method must refuse a run that is too short for its stages.
+        ValueError: an unknown source; less than one epoch: a method must refuse a run that is too short for its phases.
     """
 
+    method: "Method"
     source: str = "train"
     epochs: int = 1
     lr_scale: float = 1.0
     restart: bool = False
+    before: Callable[[nn.Module], object] = lambda model: None
 
     def __post_init__(self) -> None:
-        if self.source not in ("train", "meta", "both"):
-            raise unknown("source", self.source, ("train", "meta", "both"))
+        if self.source not in SOURCES:
+            raise unknown("source", self.source, SOURCES)
         if self.epochs < 1:
-            raise ValueError(f"a stage of training needs at least 1 epoch, got {self.epochs}: give the run more epochs")
+            raise ValueError(f"a phase of training needs at least 1 epoch, got {self.epochs}: give the run more epochs")
 
 
 @lru_cache(maxsize=1024)
-def _keyword_only(constructor: Callable) -> Mapping[str, object]:
+def _keyword_only(constructor: Callable[..., None]) -> Mapping[str, object]:
     """Names and defaults of its keyword-only arguments; kept, because an Experiment asks each time it is made."""
     arguments = signature(constructor).parameters.values()
     return MappingProxyType({a.name: a.default for a in arguments if a.kind is Parameter.KEYWORD_ONLY})
@@ -59,7 +69,7 @@ class Method(nn.Module):
     3. Put ``@gdw.methods.register`` above the class. Experiment, the command line, sweeps and labs now know its name.
     4. Call ``gdw.methods.check(MyMethod)``. It runs small problems, and raises one sentence if something is wrong.
 
-    A complete example: cross-entropy for which sure wrong answers count less::
+    A complete example: cross-entropy in which sure wrong answers count less::
 
         @gdw.methods.register
         class Doubtful(gdw.methods.Method):
@@ -78,11 +88,11 @@ class Method(nn.Module):
         history = gdw.run(gdw.Experiment(method="doubtful", settings={"power": 0.3}, rate=0.4))
 
     What a method learns (a weight network, one parameter for each instance, a second network) is a parameter, buffer
-    or submodule of it. Then ``.to(device)`` and ``state_dict`` work.
+    or submodule of it; then ``.to(device)`` works. ``state_dict`` holds its other attributes too: numbers, texts,
+    tensors, lists and dictionaries of these, optimisers, generators. So a saved run continues with the same numbers.
 
-    The last two class variables are promises. A subclass inherits a promise as long as it changes no function that
-    runs in a step. If it overrides such a function (all but ``__init__``, ``stages`` and ``snapshot``), the promise is
-    lost until the subclass makes it again. ``gdw.methods.check`` tests whether promises are true.
+    The two promises hold for the class that makes them, and not for its subclasses: those make them again.
+    ``gdw.methods.check`` tests whether promises are true, and whether ``state_dict`` holds all that the method learnt.
 
     Args:
         num_classes: C.
@@ -90,8 +100,8 @@ class Method(nn.Module):
         generator: source of all its randomness.
 
     Raises:
-        TypeError: a setting of the wrong type, or an argument that the method does not have.
-        ValueError: a setting out of range.
+        TypeError: an argument that the method does not have.
+        ValueError: a setting of the wrong type or out of range.
     """
 
     name: ClassVar[str] = ""  #: as on the command line
@@ -103,35 +113,37 @@ class Method(nn.Module):
 
     supports_many_seeds: ClassVar[bool] = False
     """``logit_gradient`` works for a StackedStep too (a leading axis for seeds: sums name their axes from the end), and
-    ``prepare`` does nothing."""
+    nothing happens before a phase."""
 
-    all_steps_identical: ClassVar[bool] = False
+    all_steps_identical: bool = False
     """Each step runs the same operations in the same order, for any batch, epoch and count. The method writes what it
     learns in place and reads no number on the host. Its optimisers are fused, and each is an attribute. An
     instance whose settings break the promise takes it back: ``self.all_steps_identical = False``."""
 
-    def __init_subclass__(cls, **given) -> None:
+    def __init_subclass__(cls, **given: Any) -> None:
+        """A promise is not inherited."""
         super().__init_subclass__(**given)
-        bases = [base for base in cls.__bases__ if issubclass(base, Method)]
-        same = not any(_changes_a_step(cls, base) for base in bases)
-        if "supports_many_seeds" not in vars(cls):
-            cls.supports_many_seeds = same and all(base.supports_many_seeds for base in bases)
-        if "all_steps_identical" not in vars(cls):
-            cls.all_steps_identical = same and all(base.all_steps_identical for base in bases)
+        for promise in PROMISES:
+            if promise not in vars(cls):
+                setattr(cls, promise, False)
 
-    def __new__(cls, *args, **given):
+    def __new__(cls, *args: Any, **given: Any) -> Self:
         """Settings are checked first: nothing is built from a wrong one."""
         known = cls.settings()
         cls.check_settings({name: value for name, value in given.items() if name in known})
-        return super().__new__(cls)
+        made = super().__new__(cls)
+        made.__dict__["_given"] = {**known, **given}
+        return made
+
+    _given: dict[str, object]  # its settings
 
     def __init__(
         self,
         num_classes: int | None = None,
         num_instances: int | None = None,
         generator: torch.Generator | None = None,
-        **others,
-    ):
+        **others: Any,
+    ) -> None:
         if others:
             raise TypeError(str(unknown(f"argument of {type(self).__name__}", next(iter(others)), self._arguments())))
         super().__init__()
@@ -153,15 +165,14 @@ class Method(nn.Module):
         """Refuse settings that the method cannot be built with, without building it.
 
         Raises:
-            TypeError: a value of the wrong type.
-            ValueError: an unknown setting, with the nearest known one; a value out of range.
+            ValueError: an unknown setting, with the nearest known one; a value of the wrong type or out of range.
         """
         known = cls.settings()
         for name, value in settings.items():
             if name not in known:
                 raise unknown(f"setting of {cls.name or cls.__name__}", name, known)
-            own = [ancestor.rules[name] for ancestor in cls.__mro__ if name in getattr(ancestor, "rules", {})]
-            rule = own[0] if own else rule_for(known[name])
+            own = (kind.rules[name] for kind in cls.__mro__ if issubclass(kind, Method) and name in kind.rules)
+            rule = next(own, rule_for(known[name]))
             if rule is not None:
                 rule.check(name, value)
 
@@ -169,47 +180,45 @@ class Method(nn.Module):
     def _arguments(cls) -> list[str]:
         return ["num_classes", "num_instances", "generator", *cls.settings()]
 
-    def stages(self, task, epochs: int) -> Sequence[Stage]:
-        """What it trains on, in order; ``epochs`` is the budget of the whole run.
+    def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
+        """What it trains on, in order. Asking changes nothing; ``before`` of a phase may.
+
+        Args:
+            task: what the run trains on. With None a phase that looks at the data can be listed, but cannot begin.
+            epochs: the budget of the whole run.
 
         Raises:
-            ValueError: too few epochs for the method to be what it is (``gdw.methods.transition.share_of_epochs``).
+            ValueError: too few epochs for all phases (``gdw.methods.transition.share_of_epochs`` says so).
         """
-        return [Stage("train", epochs)]
-
-    def prepare(self, task, model: nn.Module) -> None:
-        """Called before each stage with the model so far (to estimate a noise matrix, say)."""
+        return [Phase(self, epochs=epochs)]
 
     def logit_gradient(self, step: Step) -> Matrix:
         """What the loop sends back through the logits: the gradient of the mean loss, ``[B, C]``."""
         raise NotImplementedError
 
     @classmethod
-    def stack(cls, methods: "Sequence[Method]") -> "Method":
+    def stack(cls, methods: Sequence[Self]) -> Self:
         """One method for the Steps of many seeds, from one method of each; those stay as they are."""
         return methods[0]  # right for those that keep nothing
 
-    def copy_to(self, methods: "Sequence[Method]") -> None:
+    def copy_to(self, methods: Sequence[Self]) -> None:
         """Undo ``stack``: give each seed's method what was learnt for it, in place."""
+
+    def new_network(self, build: Callable[[], Network]) -> Network:
+        """A network for the method to learn: its start is drawn from ``generator``, or by torch where there is none."""
+        return build() if self.generator is None else started(build, self.generator, torch.get_default_dtype())
 
     def snapshot(self) -> dict[str, Tensor]:
         """Small tensors that the History keeps after each epoch (a weight curve, say)."""
         return {}
 
+    def get_extra_state(self) -> dict[str, dict[str, Any]]:
+        """A part of ``state_dict``: all else that changed, and the method's optimisers and generators (state.py)."""
+        return own_state(self, self._given)
 
-NOT_IN_A_STEP = {"stages", "snapshot", "settings", "check_settings", "_arguments"}  # and names like __init__
-
-
-def _changes_a_step(cls: type[Method], base: type[Method]) -> bool:
-    """Whether a function of the base is another one in the subclass (its own or a mixin's)."""
-    functions = {
-        name
-        for ancestor in base.__mro__
-        if issubclass(ancestor, Method)
-        for name, value in vars(ancestor).items()
-        if not name.startswith("__") and (callable(value) or hasattr(value, "__get__"))
-    }
-    return any(getattr_static(cls, name) is not getattr_static(base, name) for name in functions - NOT_IN_A_STEP)
+    def set_extra_state(self, state: dict[str, dict[str, Any]]) -> None:
+        """Undo ``get_extra_state``; called by ``load_state_dict``."""
+        load_own_state(self, state)
 
 
 METHODS: dict[str, type[Method]] = {}

@@ -1,6 +1,6 @@
 """Class-balanced loss: the weight of a class is the inverse of its effective number of images."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -13,7 +13,7 @@ from gdw.methods.settings import Number
 
 
 def effective_number(counts: Int[Tensor, "classes"], beta: float) -> Float[Tensor, "classes"]:
-    """``E_n = (1 - beta^n) / (1 - beta)``: n images overlap the more, the more there are; n itself at beta = 1.
+    """``E_n = (1 - beta^n) / (1 - beta)``: the more images, the more they overlap; n itself at beta = 1.
 
     Args:
         counts: images of each class, n.
@@ -39,7 +39,7 @@ class ClassBalanced(UsesClassCounts):
 
     Args:
         beta: in [0, 1]; the paper tries 0.9, 0.99, 0.999 and 0.9999.
-        class_counts: images of each class; by default ``prepare`` counts them.
+        class_counts: images of each class; by default those of the task.
 
     Source: Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019 (its softmax form).
     """
@@ -48,8 +48,9 @@ class ClassBalanced(UsesClassCounts):
     name, title = "class-balanced", "class-balanced loss"
     source = "Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019"
     rules: ClassVar = {"beta": Number(0, 1)}
+    class_weights: Tensor
 
-    def __init__(self, *args, beta: float = 0.999, **kwargs):
+    def __init__(self, *args: Any, beta: float = 0.999, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.beta = beta
         self.register_buffer("class_weights", torch.ones(self.num_classes))
@@ -59,5 +60,5 @@ class ClassBalanced(UsesClassCounts):
         self.class_weights.copy_(class_balanced_weights(counts, self.beta))
 
     def logit_gradient(self, step: Step) -> Matrix:
-        self.require_prepared(step)
+        self.require_ready(step)
         return self.class_weights[step.labels, None] * step.flows / len(step)

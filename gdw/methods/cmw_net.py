@@ -1,28 +1,30 @@
 """CMW-Net: as Meta-Weight-Net, but each family of classes of similar size has its own weight curve."""
 
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
+from gdw.data.task import Task
 from gdw.gradients.flows import one_hot
 from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, register
+from gdw.methods.base import Column, Matrix, register
 from gdw.methods.class_counts import UsesClassCounts
 from gdw.methods.l2rw import TINY
+from gdw.methods.mwnet import WeighsInstances
 from gdw.methods.settings import Flag, Number
-from gdw.methods.weight_net import CURVE_LOSSES, LearnsWeightNet
-from gdw.networks.weight_net import FamilyWeightNet, new_weight_net
+from gdw.methods.weight_net import CURVE_LOSSES
+from gdw.networks.weight_net import FamilyWeightNet
 
 FIT_SEED = 0  # of k-means: the families follow from the counts alone
 
 
 @register
-class CMWNet(UsesClassCounts, LearnsWeightNet):
+class CMWNet(UsesClassCounts, WeighsInstances):
     """``w_i = V(loss_i)[family of label_i]``: V has one output for each family of classes.
 
     Families are found by k-means on the class counts (of observed labels), the smallest classes first. V's hidden
@@ -40,12 +42,12 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
     with small losses; here there is a clean set (docs/quirks.md).
 
     Args:
-        families: at most so many; fewer if there are fewer different counts. 3 in the paper.
+        families: the largest number of them; fewer if there are fewer different counts. 3 in the paper.
         divide_by_weights: divide by ``sum_i w_i``, as a constant, instead of B: the published code for unbalanced
             classes. With own labels both are B, since the two weights of an instance sum to 1.
         own_labels: share in [0, 1] that the average of the model keeps in each step; 0.997 in the published code for
             wrong labels.
-        class_counts: images of each observed class; by default ``prepare`` counts them.
+        class_counts: images of each observed class; by default those of the task.
         weight_net_lr, weight_net_decay, meta_every: as for ``LearnsWeightNet``.
 
     Source: Shu et al., CMW-Net: Learning a Class-Aware Sample Weighting Mapping for Robust Deep Learning, TPAMI 2023;
@@ -57,43 +59,37 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
     source = "Shu et al., CMW-Net: Learning a Class-Aware Sample Weighting Mapping for Robust Deep Learning, TPAMI 2023"
     rules: ClassVar = {"families": Number(1, whole=True), "divide_by_weights": Flag(), "own_labels": Number(0, 1)}
 
-    def __init__(self, *args, families: int = 3, divide_by_weights: bool = False, own_labels: float = 0.0, **kwargs):
+    weight_net: FamilyWeightNet
+    family: Tensor  # of each class
+
+    def __init__(
+        self, *args: Any, families: int = 3, divide_by_weights: bool = False, own_labels: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        build = partial(FamilyWeightNet, int(families))
         self.families, self.divide_by_weights, self.own_labels = families, divide_by_weights, own_labels
         self.average: dict[str, Tensor] = {}  # the averaged model's parameters, from the first step on
-        self.weight_net = build() if self.generator is None else new_weight_net(self.generator, build)
+        self.weight_net = self.new_network(partial(FamilyWeightNet, int(families)))
         self.optimizer = self._adam(self.weight_net.parameters())
         self.register_buffer("family", torch.zeros(self.num_classes, dtype=torch.long))
         self.use_given_counts()
 
-    def prepare(self, task, model: nn.Module) -> None:
-        super().prepare(task, model)
+    def begin(self, task: Task | None, epochs: int, model: nn.Module) -> None:
+        super().begin(task, epochs, model)
         self.average = {}
 
     def use_counts(self, counts: Int[Tensor, "classes"]) -> None:
         self.family.copy_(class_families(counts, self.families))
 
-    def instance_weights(self, step: Step) -> Float[Tensor, "batch 1"]:
-        """``V(loss)`` of the observed label's family, in (0, 1), with its graph."""
-        return self.weight_net(step.losses, self.family[step.labels])
+    def instance_weights(self, step: Step) -> Column:
+        """``V(loss)`` of the observed label's family, with its graph; in (0, 1), or scaled to the sum B."""
+        weights: Tensor = self.weight_net(step.losses, self.family[step.labels])
+        if self.divide_by_weights and not self.own_labels:
+            return weights * (len(step) / weights.detach().sum().clamp_min(TINY))
+        return weights
 
     def logit_gradient(self, step: Step) -> Matrix:
-        self.require_prepared(step)
-        if self.own_labels:
-            return self.with_own_labels(step)
-        if self.is_meta_step():
-            weights = self.shares(step).expand_as(step.flows)
-            self.learn(weights, step.meta_gradient(weights))
-        with torch.no_grad():
-            return self.shares(step) * step.flows / len(step)
-
-    def shares(self, step: Step) -> Float[Tensor, "batch 1"]:
-        """The weights; where they are asked to sum to B, times a constant that makes them."""
-        weights = self.instance_weights(step)
-        if not self.divide_by_weights:
-            return weights
-        return weights * (len(step) / weights.detach().sum().clamp_min(TINY))
+        self.require_ready(step)
+        return self.with_own_labels(step) if self.own_labels else super().logit_gradient(step)
 
     def with_own_labels(self, step: Step) -> Matrix:
         """``(probs - q) / B`` as for MLC, with the targets ``q_i = w_i onehot(label_i) + (1 - w_i) z_i``."""
@@ -106,7 +102,7 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
 
     @torch.no_grad()
     def predictions(self, step: Step) -> Matrix:
-        """The averaged model's probabilities; the average first takes in where the last step led."""
+        """The averaged model's probabilities, after the average was moved towards the model as it is now."""
         for name, parameter in step.model.named_parameters():
             kept = self.average[name] if name in self.average else parameter.clone()
             self.average[name] = kept.to(parameter.device).lerp_(parameter, 1 - self.own_labels)
@@ -117,15 +113,6 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
         """``family_curves`` ``[families, 33]``: V at the losses 0, 0.25, ..., 8 nats."""
         losses = CURVE_LOSSES.to(next(self.weight_net.parameters()))
         return {"family_curves": self.weight_net.of_all_families(losses).T}
-
-    def get_extra_state(self) -> dict:
-        counted = UsesClassCounts.get_extra_state(self)
-        return {**LearnsWeightNet.get_extra_state(self), **counted, "average": self.average}
-
-    def set_extra_state(self, state: dict) -> None:
-        LearnsWeightNet.set_extra_state(self, state)
-        UsesClassCounts.set_extra_state(self, state)
-        self.average = {name: value.clone() for name, value in state.get("average", {}).items()}
 
 
 def class_families(counts: Int[Tensor, "classes"], families: int) -> Int[Tensor, "classes"]:

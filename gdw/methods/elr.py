@@ -1,20 +1,20 @@
 """ELR: what the model predicted for an instance early in training holds it back from its wrong label later."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.keeping import KeepsInstances
-from gdw.methods.preparing import count_classes
+from gdw.methods.preparing import NeedsClasses
 from gdw.methods.settings import Number
 
 SMALLEST_ROOM = 1e-4  # 1 - <t, p> is divided by: at least this, about as in the published code, which clamps p
 
 
 @register
-class ELR(KeepsInstances):
+class ELR(NeedsClasses, KeepsInstances):
     """``loss = cross-entropy + strength * log(1 - <t_i, p_i>)``, with a target t_i for each training instance.
 
     ``t_i`` is the running mean of the instance's predicted probabilities, ``t <- momentum t + (1 - momentum) p``, at
@@ -45,9 +45,8 @@ class ELR(KeepsInstances):
     rules: ClassVar = {"strength": Number(0), "momentum": Number(0, 1)}
     kept = ("targets",)
 
-    def __init__(self, *args, strength: float = 3.0, momentum: float = 0.7, **kwargs):
+    def __init__(self, *args: Any, strength: float = 3.0, momentum: float = 0.7, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.num_classes = count_classes(self.name, self.num_classes)
         self.strength, self.momentum = strength, momentum
         self.register_buffer("targets", torch.zeros(self.num_instances, self.num_classes))
 

@@ -1,6 +1,6 @@
 """Focal loss: what the model already believes counts less."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -27,7 +27,7 @@ class FocalLoss(Method):
     source = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017"
     rules: ClassVar = {"gamma": Number(0)}
 
-    def __init__(self, *args, gamma: float = 2.0, **kwargs):
+    def __init__(self, *args: Any, gamma: float = 2.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.gamma = gamma
 

@@ -1,25 +1,28 @@
 """FSR: a clean set made of the training set's own instances, those whose loss a virtual step lowers most."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from gdw.data.task import Task
 from gdw.gradients.meta import Problem, forward
+from gdw.gradients.rates import VirtualStep
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Stage, register
+from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.keeping import KeepsInstances
-from gdw.methods.l2rw import TINY
-from gdw.methods.preparing import count_classes
-from gdw.methods.settings import Number
+from gdw.methods.l2rw import helpful_share
+from gdw.methods.preparing import NeedsClasses, known
+from gdw.methods.settings import Flag, Number
 
 
 @register
-class FSR(KeepsInstances):
+class FSR(NeedsClasses, KeepsInstances):
     """L2RW's weights, but the clean batch is a dictionary: for each class the ``per_class`` best training instances.
 
     Each batch takes a virtual step with equal weights, ``theta' = theta - lr * mean gradient``. It gives two things:
@@ -28,26 +31,28 @@ class FSR(KeepsInstances):
     - each instance's margin, ``loss_i(theta) - loss_i(theta')``: how much a step with all others lowers its own loss.
       A wrong label is contradicted by the rest of the batch, so its margin is small.
 
-    A running mean of the margins is kept for each training instance. Each epoch begins by choosing the dictionary anew:
-    the instances of each observed class with the largest. The labels are the observed ones, and the clean set is never
-    asked. The first dictionary are the first instances of each class. Before ``warm_up`` epochs all weights are equal.
+    A running mean of the margins is kept for each training instance. At the start of each epoch a new dictionary is
+    chosen: in each observed class the instances with the largest margins. Its labels are the observed ones; the clean
+    set is never used. The first dictionary is the first instances of each class. In the first ``warm_up`` epochs all
+    weights are equal.
 
-    Feature sharing, the paper's other half, is a choice of derivative here: ``derivative="last-layer"`` moves the last
-    layer alone. On a linear head it changes nothing.
+    Feature sharing, the paper's other half, lets the virtual step move the last layer alone (``feature_sharing``). On
+    a linear head it changes nothing.
 
     Left out: momentum in the virtual step, mixup, the pseudo loss and weights averaged by class. The whole dictionary
-    is one batch; the published code draws 200 of its instances for each step. A class with too few instances repeats
-    them.
+    is one batch; the published code draws 200 of its instances for each step. Instances of a class that has fewer than
+    ``per_class`` are used more than once.
 
     Args:
         per_class: size of the dictionary for each class.
         warm_up: epochs of equal weights.
         momentum: of the running mean of margins, in [0, 1]; 0, as in the published code, keeps the last one.
         total: the sum of a batch's weights, as in L2RW; 1 in the published code.
+        feature_sharing: whether the virtual step moves the last layer alone.
 
     Raises:
-        ValueError: ``num_classes`` or ``num_instances`` was not given; ``prepare`` was not called, also after loading
-            a state; the Step's indices are missing or wrong.
+        ValueError: ``num_classes`` or ``num_instances`` was not given; ``before`` of its phase was not called, also
+            before a state is loaded; the Step's indices are missing or wrong.
 
     Source: Zhang and Pfister, Learning Fast Sample Re-weighting Without Reward Data, ICCV 2021, and its published code.
     """
@@ -56,84 +61,81 @@ class FSR(KeepsInstances):
     source = "Zhang and Pfister, Learning Fast Sample Re-weighting Without Reward Data, ICCV 2021"
     rules: ClassVar = {
         "per_class": Number(1, whole=True), "warm_up": Number(0, whole=True), "momentum": Number(0, 1),
-        "total": Number(0, above_low=True),
+        "total": Number(0, above_low=True), "feature_sharing": Flag(),
     }  # fmt: skip
+
+    margins: Tensor
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         per_class: int = 20,
         warm_up: int = 1,
         momentum: float = 0.0,
         total: float = 1.0,
-        **kwargs,
-    ):
+        feature_sharing: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.num_classes = count_classes(self.name, self.num_classes)
         self.per_class, self.warm_up, self.momentum, self.total = per_class, warm_up, momentum, total
-        self.task = None
-        self.dictionary: Dictionary | None = None
+        self.feature_sharing = feature_sharing
+        self.task: Task | None = None
+        self.dictionary: tuple[Tensor, Tensor] | None = None  # images as the model takes them, and observed labels
+        self.dictionary_epoch = -1  # that it is for
         self.register_buffer("margins", torch.zeros(self.num_instances))
 
-    def stages(self, task, epochs: int) -> Sequence[Stage]:
+    def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
         if epochs <= self.warm_up:
             raise ValueError(
                 f"{self.name} has equal weights in the first {self.warm_up} epochs (warm_up): "
                 f"epochs must be above that, got {epochs}"
             )
-        return super().stages(task, epochs)
+        return [Phase(self, epochs=epochs, before=partial(self.begin, task))]
 
-    def prepare(self, task, model: nn.Module) -> None:
-        self.task = task
-        self.dictionary = self.choose(0, next(model.parameters()))
+    def begin(self, task: Task | None, model: nn.Module) -> None:
+        """The first dictionary, from the task that gives all later ones too."""
+        self.task = known(task)
+        self.choose(0, next(model.parameters()))
 
     def logit_gradient(self, step: Step) -> Matrix:
         before = self.of_batch("margins", step)
-        if self.dictionary is None or self.dictionary.epoch != step.epoch:
-            self.dictionary = self.choose(step.epoch, step.images)
-        equal, problem = torch.ones_like(step.flows), step.problem_with(self.dictionary.on(step.images.device))
-        gradient = step.meta_gradient(equal, problem).sum(dim=-1, keepdim=True)
+        equal, problem = torch.ones_like(step.flows), step.problem_with(self.dictionary_for(step))
+        if self.feature_sharing:
+            problem = replace(problem, virtual_step=last_layer_of(problem.virtual_step))
+        gradient = step.meta_gradient(equal, problem)
         margins = step.losses - losses_ahead(step, problem, equal)
         self.write("margins", step, torch.lerp(margins, before, self.momentum))
         if step.epoch < self.warm_up:
             return step.flows / len(step)
-        weights = (-gradient).clamp_min(0)
-        return self.total * weights / weights.sum().clamp_min(TINY) * step.flows
+        return helpful_share(gradient, self.total) * step.flows
 
-    def choose(self, epoch: int, like: Tensor) -> "Dictionary":
-        """The dictionary of an epoch, in the precision and on the device of ``like``."""
+    def dictionary_for(self, step: Step) -> tuple[Tensor, Tensor]:
+        """The epoch's dictionary; it is chosen at the epoch's first step."""
+        if self.dictionary is None or self.dictionary_epoch != step.epoch:
+            return self.choose(step.epoch, step.images)
+        images, labels = self.dictionary
+        return images.to(step.images.device), labels.to(step.images.device)  # a loaded state is on the host
+
+    def choose(self, epoch: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Make the dictionary of an epoch, in the precision and on the device of ``like``."""
         if self.task is None:
-            raise ValueError("fsr chooses its dictionary from the training set: call method.prepare(task, model) first")
+            raise ValueError(
+                "fsr chooses its dictionary from the training set: call before(model) of the phase in "
+                "method.phases(task, epochs) first"
+            )
         train = self.task.train
         margins = self.margins.to(train.labels.device)
         rows = largest_by_class(margins, train.labels, self.num_classes, self.per_class)
         images = train.images[rows.to(train.images.device)].to(like.device)
-        return Dictionary(epoch, self.task.pixels.normalise(images, like.dtype), train.labels[rows])
-
-    def get_extra_state(self) -> dict:
-        return {} if self.dictionary is None else vars(self.dictionary)
-
-    def set_extra_state(self, state: dict) -> None:
-        self.dictionary = Dictionary(**state) if state else None
+        images, labels = self.task.pixels.normalise(images, like.dtype), train.labels[rows].to(like.device)
+        self.dictionary, self.dictionary_epoch = (images, labels), epoch
+        return images, labels
 
 
-@dataclass(frozen=True)
-class Dictionary:
-    """Chosen training instances.
-
-    Attributes:
-        epoch: that it is for.
-        images: as the model takes them.
-        labels: observed.
-    """
-
-    epoch: int
-    images: Float[Tensor, "chosen *shape"]
-    labels: Int[Tensor, "chosen"]
-
-    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Images and labels there: a loaded state is on the host."""
-        return self.images.to(device), self.labels.to(device)
+def last_layer_of(virtual_step: VirtualStep) -> VirtualStep:
+    """The same step of the module alone that owns the last of the parameters that it moves."""
+    owner = list(virtual_step.parameters)[-1].rpartition(".")[0]
+    return virtual_step.only([name for name in virtual_step.parameters if name.rpartition(".")[0] == owner])
 
 
 def losses_ahead(step: Step, problem: Problem, weights: Matrix) -> Float[Tensor, "batch"]:

@@ -1,6 +1,6 @@
 """Generalised cross-entropy: between cross-entropy, which fits every label, and an error that no label dominates."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -35,7 +35,7 @@ class GCE(Method):
     )
     rules: ClassVar = {"q": Number(0, 1)}
 
-    def __init__(self, *args, q: float = 0.7, **kwargs):
+    def __init__(self, *args: Any, q: float = 0.7, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.q = q
 

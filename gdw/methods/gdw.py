@@ -1,9 +1,9 @@
 """GDW: every class-level gradient flow has its own weight. And tied GDW, its control."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, register
+from gdw.methods.base import Column, Matrix, register
 from gdw.methods.settings import Flag
 from gdw.methods.two_stage import TwoStage
 
@@ -24,11 +24,11 @@ class GDW(TwoStage):
     source = "Chen et al., Generalized Data Weighting via Class-level Gradient Manipulation, NeurIPS 2021"
     rules: ClassVar = {"tied": Flag()}
 
-    def __init__(self, *args, tied: bool = False, **kwargs):
+    def __init__(self, *args: Any, tied: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.tied = tied
 
-    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:
+    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix | Column:
         return of_instances(meta_gradient) if self.tied else meta_gradient
 
 
@@ -39,10 +39,10 @@ class TiedGDW(TwoStage):
     name, title, source = "gdw-tied", "tied GDW", "control: GDW with equal weights within each instance"
     supports_many_seeds = all_steps_identical = True
 
-    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:
+    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Column:
         return of_instances(meta_gradient)
 
 
-def of_instances(meta_gradient: Matrix) -> Matrix:
+def of_instances(meta_gradient: Matrix) -> Column:
     """The derivative with respect to one weight per instance, ``[B, 1]``: the sum over its classes."""
     return meta_gradient.sum(dim=-1, keepdim=True)

@@ -1,6 +1,6 @@
 """GDW whose first stage is class-level too: V sees each flow's own class and gives each flow its own weight."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.settings import Flag
 from gdw.methods.two_stage import TwoStage
-from gdw.networks.weight_net import FlowWeightNet, new_weight_net
+from gdw.networks.weight_net import FlowWeightNet
 
 SMALLEST_PROBABILITY = 1e-6  # below it a class counts as this improbable
 
@@ -23,7 +23,7 @@ class ClassNetGDW(TwoStage):
     flow looks like, learnt from all flows of all instances: it can shut the flow of a probable class that is not the
     label ("this dog may be a cat") and leave those of improbable classes open.
 
-    V starts level, with the same weight for all flows: its last layer is zero but for its bias.
+    V starts level, with the same weight for all flows: its last layer is zero except for the bias.
 
     Args:
         level: off, V starts at random, as GDW's does.
@@ -37,12 +37,11 @@ class ClassNetGDW(TwoStage):
     source = "this package: GDW (Chen et al., NeurIPS 2021) with a weight network for each flow instead of each loss"
     rules: ClassVar = {"level": Flag()}
 
-    def __init__(self, *args, level: bool = True, **kwargs):
+    def __init__(self, *args: Any, level: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        random = self.generator
-        self.weight_net = FlowWeightNet() if random is None else new_weight_net(random, FlowWeightNet)
+        self.weight_net = net = self.new_network(FlowWeightNet)
         if level:
-            self.weight_net.start_level()
+            net.start_level()
         self.optimizer = self._adam(self.weight_net.parameters())
 
     def first_stage(self, step: Step) -> Matrix:

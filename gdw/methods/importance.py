@@ -1,23 +1,20 @@
 """Importance reweighting: each instance gets the weight that its observed label would have on clean data."""
 
-from collections.abc import Sequence
-
 import torch
 
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, register
-from gdw.methods.first_model import UsesTransition, as_matrix
-from gdw.methods.transition import Transition
+from gdw.methods.base import Column, Matrix, register
+from gdw.methods.first_model import KeepsTransition
 
 LARGEST_RATIO = 10.0  # of the two posteriors; above it one instance would count as much as a tenth of a batch
 
 
 @register
-class ImportanceReweighting(UsesTransition):
+class ImportanceReweighting(KeepsTransition):
     """``w_i = p(true = label_i | x_i) / p(observed = label_i | x_i)``, with ``p(observed | x) = p T``.
 
     With these weights the expected loss on noisy labels is the expected loss on clean labels. A first model, trained
-    on the observed labels, gives T on the clean set; the second starts afresh and takes weights from its own posterior.
+    on the observed labels, gives T on the clean set; the second starts again and takes weights from its own posterior.
 
     Args:
         first_share: share of the epochs, in (0, 1), for the first model.
@@ -25,26 +22,19 @@ class ImportanceReweighting(UsesTransition):
 
     Source: Liu and Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016, for two classes;
     for C classes under T as in Xia et al., Are Anchor Points Really Indispensable, NeurIPS 2019. T comes from the
-    clean set here (as in GLC), from anchor points there; ratios are cut at 10, which is ours.
+    clean set here (as in GLC), from anchor points there; cutting ratios at 10 is ours.
     """
 
     all_steps_identical = True
     name, title = "importance", "importance reweighting"
     source = "Liu and Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016"
 
-    def __init__(self, *args, transition: Sequence | None = None, **kwargs):
-        super().__init__(*args, transition=transition, **kwargs)
-        self.register_buffer("transition", as_matrix(transition, self.num_classes))
-
-    def use_transition(self, transition: Transition) -> None:
-        self.transition.copy_(transition)
-
     def logit_gradient(self, step: Step) -> Matrix:
-        self.require_prepared(step)
+        self.require_ready(step)
         return self.instance_weights(step) * step.flows / len(step)
 
-    def instance_weights(self, step: Step) -> Matrix:
-        """The ratio of both posteriors of the observed label, [B, 1]."""
+    def instance_weights(self, step: Step) -> Column:
+        """The ratio of both posteriors of the observed label, ``[B, 1]``."""
         clean, noisy = step.probs, step.probs @ self.transition.to(step.probs.dtype)
         label = step.labels[:, None]
         tiny = torch.finfo(clean.dtype).tiny

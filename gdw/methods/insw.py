@@ -1,6 +1,6 @@
 """INSW: one free parameter per training instance, kept through training and moved by its meta gradient."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -33,7 +33,7 @@ class INSW(KeepsInstances):
     rules: ClassVar = {"weight_lr": Number(0)}
     kept = ("phi",)
 
-    def __init__(self, *args, weight_lr: float = 0.05, **kwargs):
+    def __init__(self, *args: Any, weight_lr: float = 0.05, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.weight_lr = weight_lr
         self.phi = nn.Parameter(torch.zeros(self.num_instances))

@@ -1,8 +1,8 @@
-"""What methods share that keep tensors through training: something for each class, or for each training instance."""
+"""Bases of methods that keep tensors during training: numbers for each class, or for each training instance."""
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -44,18 +44,19 @@ class KeepsInstances(KeepsTensors):
         ValueError: ``num_instances`` was not given; the Step has no indices, or one that is out of range.
     """
 
-    def __init__(self, *args, **kwargs):
+    num_instances: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.num_instances is None:
+        if self.num_instances is None:  # until here it may be
             raise ValueError(f"{self.title} keeps numbers for each training instance: give num_instances=...")
 
     def of_batch(self, name: str, step: Step) -> Tensor:
         """The batch's rows of a kept tensor, without a graph: ``[B]`` or ``[B, C]``."""
-        if step.indices is None:
-            raise ValueError(f"{self.title} needs to know which instances these are: give the Step indices=...")
-        kept, axis = getattr(self, name).detach(), step.indices.ndim - 1
+        kept: Tensor = getattr(self, name).detach()
+        rows, axis = self._rows(kept, step), step.labels.ndim - 1
         try:
-            return kept.gather(axis, _rows(kept, step.indices)).to(step.flows.dtype)
+            return kept.gather(axis, rows).to(step.flows.dtype)
         except (IndexError, RuntimeError) as error:  # checked by torch: reading indices here would stall a GPU
             last = kept.shape[axis] - 1
             raise ValueError(
@@ -66,12 +67,13 @@ class KeepsInstances(KeepsTensors):
     @torch.no_grad()
     def write(self, name: str, step: Step, values: Tensor) -> None:
         """Put the batch's rows back, in place."""
-        kept = getattr(self, name)
-        kept.scatter_(step.indices.ndim - 1, _rows(kept, step.indices), values.to(kept.dtype))
+        kept: Tensor = getattr(self, name)
+        kept.scatter_(step.labels.ndim - 1, self._rows(kept, step), values.to(kept.dtype))
 
-
-def _rows(kept: Tensor, indices: Tensor) -> Tensor:
-    """The indices, repeated along the classes if there are any. Copies, since a recorded step writes to its tensors."""
-    if kept.ndim == indices.ndim:
-        return indices
-    return indices[..., None].repeat(*(1 for _ in indices.shape), kept.shape[-1])
+    def _rows(self, kept: Tensor, step: Step) -> Tensor:
+        """The indices, repeated along the classes if there are any. Copies: a recorded step writes to its tensors."""
+        if step.indices is None:
+            raise ValueError(f"{self.title} needs to know which instances these are: give the Step indices=...")
+        if kept.ndim == step.indices.ndim:
+            return step.indices
+        return step.indices[..., None].repeat(*(1 for _ in step.indices.shape), kept.shape[-1])

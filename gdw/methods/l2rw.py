@@ -1,11 +1,11 @@
 """L2RW: an instance's weight is how much following it would lower the clean loss, for this batch alone."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, register
+from gdw.methods.base import Column, Matrix, Method, register
 from gdw.methods.settings import Number
 
 TINY = 1e-12  # a smaller sum of weights counts as zero: the batch is skipped, and nothing is divided by zero
@@ -29,11 +29,15 @@ class L2RW(Method):
     source = "Ren et al., Learning to Reweight Examples for Robust Deep Learning, ICML 2018"
     rules: ClassVar = {"total": Number(0, above_low=True)}
 
-    def __init__(self, *args, total: float = 1.0, **kwargs):
+    def __init__(self, *args: Any, total: float = 1.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.total = total
 
     def logit_gradient(self, step: Step) -> Matrix:
-        meta_gradient = step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)
-        weights = (-meta_gradient).clamp_min(0)
-        return self.total * weights / weights.sum(dim=(-2, -1), keepdim=True).clamp_min(TINY) * step.flows
+        return helpful_share(step.meta_gradient(torch.zeros_like(step.flows)), self.total) * step.flows
+
+
+def helpful_share(meta_gradient: Matrix, total: float) -> Column:
+    """``max(0, - d L_meta / d w_i)`` for one weight per instance, scaled to the sum ``total`` over the batch."""
+    weights = (-meta_gradient.sum(dim=-1, keepdim=True)).clamp_min(0)
+    return total * weights / weights.sum(dim=(-2, -1), keepdim=True).clamp_min(TINY)

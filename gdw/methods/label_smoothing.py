@@ -1,6 +1,6 @@
 """Label smoothing: every class gets a small part of the target, so no label is fully believed."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
@@ -24,7 +24,7 @@ class LabelSmoothing(Method):
     source = "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016"
     rules: ClassVar = {"smoothing": Number(0, 1)}
 
-    def __init__(self, *args, smoothing: float = 0.1, **kwargs):
+    def __init__(self, *args: Any, smoothing: float = 0.1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.smoothing = smoothing
 

@@ -2,15 +2,16 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gdw.data.task import Task
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Stage, register
+from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.settings import Number
 from gdw.methods.transition import share_of_epochs
@@ -46,15 +47,17 @@ class LossMixture(KeepsInstances):
     name, title = "loss-mixture", "loss mixture"
     source = "Li, Socher and Hoi, DivideMix: Learning with Noisy Labels as Semi-supervised Learning, ICLR 2020"
     rules: ClassVar = {"warm_up": Number(1, whole=True)}
+    losses: Tensor
+    weights: Tensor
 
-    def __init__(self, *args, warm_up: int = 10, **kwargs):
+    def __init__(self, *args: Any, warm_up: int = 10, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.warm_up = warm_up
         self.fitted_for = -1  # the epoch that the weights are for
         self.register_buffer("losses", torch.full((self.num_instances,), torch.nan))
         self.register_buffer("weights", torch.ones(self.num_instances))
 
-    def stages(self, task, epochs: int) -> Sequence[Stage]:
+    def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
         share_of_epochs(epochs, 0.5, f"{self.name} collects losses in one epoch and fits its groups before the next")
         if epochs <= self.warm_up:
             warnings.warn(
@@ -62,7 +65,7 @@ class LossMixture(KeepsInstances):
                 f"and the run has {epochs}. Give a smaller warm_up, or more epochs",
                 stacklevel=2,
             )
-        return super().stages(task, epochs)
+        return super().phases(task, epochs)
 
     def logit_gradient(self, step: Step) -> Matrix:
         if step.epoch >= self.warm_up and step.epoch != self.fitted_for:
@@ -75,12 +78,6 @@ class LossMixture(KeepsInstances):
     def snapshot(self) -> dict[str, Tensor]:
         """``small_loss_share``: the mean weight of all instances."""
         return {"small_loss_share": self.weights.mean()}
-
-    def get_extra_state(self) -> dict:
-        return {"fitted_for": self.fitted_for}
-
-    def set_extra_state(self, state: dict) -> None:
-        self.fitted_for = state["fitted_for"]
 
 
 def small_loss_probability(losses: Float[Tensor, "instances"]) -> Float[Tensor, "instances"]:

@@ -1,20 +1,21 @@
 """MLC: targets instead of weights; a network that corrects labels learns from the clean set."""
 
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from gdw.gradients.flows import one_hot
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, register
-from gdw.methods.preparing import count_classes
+from gdw.methods.base import Matrix, register
+from gdw.methods.preparing import NeedsClasses
 from gdw.methods.settings import Number
-from gdw.networks.label_net import LabelNet, new_label_net
+from gdw.networks.label_net import LabelNet
 
 
 @register
-class MLC(Method):
+class MLC(NeedsClasses):
     """``gradient = (probs - q) / B`` with soft targets ``q_i = net(probs_i, label_i)``, one number per class.
 
     The network learns through a virtual step with its targets. That step sends ``(p - q) / B`` back through the
@@ -45,16 +46,14 @@ class MLC(Method):
     source = "Zheng, Awadallah and Dumais, Meta Label Correction for Noisy Label Learning, AAAI 2021"
     rules: ClassVar = {"label_net_lr": Number(0)}
 
-    def __init__(self, *args, label_net_lr: float = 1e-3, **kwargs):
+    def __init__(self, *args: Any, label_net_lr: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.num_classes = count_classes(self.name, self.num_classes)
-        made = LabelNet(self.num_classes) if self.generator is None else new_label_net(self.num_classes, self.generator)
-        self.label_net = made
+        self.label_net = self.new_network(partial(LabelNet, self.num_classes))
         self.optimizer = torch.optim.Adam(self.label_net.parameters(), lr=label_net_lr, fused=True)
 
     def logit_gradient(self, step: Step) -> Matrix:
         observed = one_hot(step.labels, step.num_classes).to(step.probs.dtype)
-        targets = self.label_net(step.probs, observed)
+        targets: Tensor = self.label_net(step.probs, observed)
         self.learn(targets, step.target_gradient(targets))
         return (step.probs - targets.detach()) / len(step)
 
@@ -63,9 +62,3 @@ class MLC(Method):
         self.optimizer.zero_grad()
         targets.backward(target_gradient)
         self.optimizer.step()
-
-    def get_extra_state(self) -> dict:
-        return {"optimizer": self.optimizer.state_dict()}
-
-    def set_extra_state(self, state: dict) -> None:
-        self.optimizer.load_state_dict(state["optimizer"])

@@ -7,9 +7,20 @@ from gdw.methods.base import Matrix, register
 from gdw.methods.weight_net import LearnsWeightNet
 
 
+class WeighsInstances(LearnsWeightNet):
+    """Base of methods with ``w_i = V(loss_i)``: V learns through a virtual step, and the batch uses its new weights."""
+
+    def logit_gradient(self, step: Step) -> Matrix:
+        if self.is_meta_step():
+            weights = self.instance_weights(step).expand_as(step.flows)
+            self.learn(weights, step.meta_gradient(weights))
+        with torch.no_grad():
+            return self.instance_weights(step) * step.flows / len(step)
+
+
 @register
-class MWNet(LearnsWeightNet):
-    """``w_i = V(loss_i)``: V learns through a virtual step, and the same batch uses its new weights.
+class MWNet(WeighsInstances):
+    """``gradient = V(loss_i) (probs_i - onehot(label_i)) / B``, where V has learnt from this batch.
 
     Source: Shu et al., Meta-Weight-Net, NeurIPS 2019.
     """
@@ -17,10 +28,3 @@ class MWNet(LearnsWeightNet):
     name, title = "mwnet", "MWNet"
     supports_many_seeds = all_steps_identical = True
     source = "Shu et al., Meta-Weight-Net: Learning an Explicit Mapping for Sample Weighting, NeurIPS 2019"
-
-    def logit_gradient(self, step: Step) -> Matrix:
-        weights = self.instance_weights(step).expand_as(step.flows)
-        if self.is_meta_step():
-            self.learn(weights, step.meta_gradient(weights))
-        with torch.no_grad():
-            return self.instance_weights(step) * step.flows / len(step)

@@ -1,7 +1,6 @@
 """Noise adaptation layer: a C x C layer after the softmax learns how true classes become observed labels."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -10,7 +9,7 @@ from torch.nn.functional import nll_loss
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
-from gdw.methods.first_model import UsesTransition, as_matrix
+from gdw.methods.first_model import Rows, UsesTransition, as_matrix
 from gdw.methods.settings import Number
 from gdw.methods.transition import SMALLEST_RATE, Transition, true_class_posterior
 
@@ -21,7 +20,7 @@ class NoiseLayer(UsesTransition):
 
     ``posterior_k`` is proportional to ``p_k Q_k,label``: what the true class may be, given image and observed label.
     The layer starts from the matrix that a first model gives on the clean set and then learns with the second
-    model, by its own Adam. It is dropped for prediction. Only its first half of the paper is here: Q does not
+    model, by its own Adam. It is dropped for prediction. Only the first half of the paper is here: Q does not
     depend on the image (the paper's "simple" model).
 
     Args:
@@ -36,7 +35,7 @@ class NoiseLayer(UsesTransition):
     source = "Goldberger and Ben-Reuven, Training Deep Neural-Networks Using a Noise Adaptation Layer, ICLR 2017"
     rules: ClassVar = {"layer_lr": Number(0)}
 
-    def __init__(self, *args, transition: Sequence | None = None, layer_lr: float = 1e-3, **kwargs):
+    def __init__(self, *args: Any, transition: Rows | None = None, layer_lr: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(*args, transition=transition, **kwargs)
         self.layer = nn.Parameter(torch.zeros(self.num_classes, self.num_classes))
         if transition is not None:
@@ -54,8 +53,7 @@ class NoiseLayer(UsesTransition):
         return self.layer.softmax(dim=-1)
 
     def logit_gradient(self, step: Step) -> Matrix:
-        if self.is_first_model(step):
-            return step.flows / len(step)
+        self.require_ready(step)
         posterior = true_class_posterior(step.logits.detach(), step.labels, self.layer.detach().log_softmax(dim=-1))
         self.learn(step)
         return (step.probs - posterior) / len(step)
@@ -70,10 +68,3 @@ class NoiseLayer(UsesTransition):
     def snapshot(self) -> dict[str, Tensor]:
         """``transition``: Q after each epoch."""
         return {"transition": self.transition.detach()}
-
-    def get_extra_state(self) -> dict:
-        return {**super().get_extra_state(), "optimizer": self.optimizer.state_dict()}
-
-    def set_extra_state(self, state: dict) -> None:
-        super().set_extra_state(state)
-        self.optimizer.load_state_dict(state["optimizer"])

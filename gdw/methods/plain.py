@@ -1,49 +1,42 @@
 """The baselines without weights: cross-entropy on the training set, the clean set, both, or one after the other."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
+from gdw.data.task import Task
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, Method, Stage, register
+from gdw.methods.base import Matrix, Method, Phase, register
 from gdw.methods.settings import Number
 from gdw.methods.transition import share_of_epochs
 
 
-class EqualWeights(Method):
-    """``gradient = (probs - onehot(labels)) / B``: the flows as they are."""
+@register
+class CrossEntropy(Method):
+    """Cross-entropy on the training set with its observed labels: the flows as they are.
 
+    ``gradient = (probs - onehot(labels)) / B``.
+    """
+
+    name, title, source = "cross-entropy", "cross-entropy", "the standard loss"
     supports_many_seeds = all_steps_identical = True
 
     def logit_gradient(self, step: Step) -> Matrix:
         return step.flows / len(step)
 
 
-@register
-class CrossEntropy(EqualWeights):
-    """Cross-entropy on the training set with its observed labels."""
+class OtherBatches(Method):
+    """Base of baselines that are cross-entropy on other batches, from the sources of their phases.
 
-    name, title, source = "cross-entropy", "cross-entropy", "the standard loss"
-
-
-class OtherBatches(EqualWeights):
-    """Base of baselines that are cross-entropy on other batches, which ``stages`` names.
-
-    In a loop of your own call ``method.stages(None, epochs)`` and draw the batches from the sources it names. Before
-    that these methods refuse to step: on the usual batches they would be cross-entropy under another name.
+    In a loop of your own, draw the batches of each phase in ``method.phases(None, epochs)`` from its source and take
+    the gradient of its own method. On the usual batches these methods would be cross-entropy under another name, so
+    they give no gradient themselves.
     """
 
-    supports_many_seeds = all_steps_identical = True
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.planned = False
-
     def logit_gradient(self, step: Step) -> Matrix:
-        if not self.planned:
-            raise ValueError(
-                f"{self.name} is cross-entropy on batches that it chooses: call method.stages(None, epochs) before "
-                "training and draw the batches from the source of each stage"
-            )
-        return super().logit_gradient(step)
+        raise ValueError(
+            f"{self.name} is cross-entropy on batches that it chooses: for each phase of method.phases(None, epochs) "
+            "draw the batches from phase.source and take phase.method.logit_gradient(step)"
+        )
 
 
 @register
@@ -51,10 +44,10 @@ class OnlyClean(OtherBatches):
     """Cross-entropy on the clean set alone: what the clean set is worth without the training data."""
 
     name, title, source = "only-clean", "only the clean set", "baseline"
+    supports_many_seeds = all_steps_identical = True
 
-    def stages(self, task, epochs: int) -> list[Stage]:
-        self.planned = True
-        return [Stage("meta", epochs)]
+    def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
+        return [Phase(CrossEntropy(), "meta", epochs)]
 
 
 @register
@@ -62,10 +55,10 @@ class Pooled(OtherBatches):
     """Cross-entropy on training and clean set together: the clean images are a few more examples."""
 
     name, title, source = "pooled", "pooled (train + clean)", "baseline"
+    supports_many_seeds = all_steps_identical = True
 
-    def stages(self, task, epochs: int) -> list[Stage]:
-        self.planned = True
-        return [Stage("both", epochs)]
+    def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
+        return [Phase(CrossEntropy(), "both", epochs)]
 
 
 @register
@@ -78,14 +71,17 @@ class FineTune(OtherBatches):
     """
 
     name, title, source = "fine-tune", "fine-tune", "baseline; named in MWNet (Shu et al., NeurIPS 2019)"
+    supports_many_seeds = all_steps_identical = True
     rules: ClassVar = {"train_share": Number(0, 1), "lr_scale": Number(0)}
 
-    def __init__(self, *args, train_share: float = 0.5, lr_scale: float = 0.1, **kwargs):
+    def __init__(self, *args: Any, train_share: float = 0.5, lr_scale: float = 0.1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.train_share, self.lr_scale = train_share, lr_scale
 
-    def stages(self, task, epochs: int) -> list[Stage]:
-        self.planned = True
+    def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
         why = f"{self.name} trains on the training set, then on the clean set"
         first, second = share_of_epochs(epochs, self.train_share, why)
-        return [Stage("train", first), Stage("meta", second, lr_scale=self.lr_scale)]
+        return [
+            Phase(CrossEntropy(), "train", first),
+            Phase(CrossEntropy(), "meta", second, lr_scale=self.lr_scale),
+        ]

@@ -4,7 +4,9 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
+from typing import cast
 
 from gdw.methods.base import METHODS
 
@@ -39,7 +41,7 @@ def _load(name: str) -> str:
         if error.name and name.startswith(error.name):
             raise ValueError(f"plugin {name}: there is no such module (a file's name ends in .py)") from None
         raise ValueError(f"plugin {name}: it needs the module {error.name}, which is not installed") from error
-    except Exception as error:  # whatever an own file may raise
+    except Exception as error:  # a user's file may raise anything
         raise ValueError(f"plugin {name} failed: {type(error).__name__}: {error}") from error
     if not any(method.__module__.split(".")[0] == module.split(".")[0] for method in METHODS.values()):
         raise ValueError(f"plugin {name} registers no method: decorate its class with @gdw.methods.register")
@@ -47,11 +49,12 @@ def _load(name: str) -> str:
 
 
 def _run_file(module: str, path: str) -> None:
-    spec = importlib.util.spec_from_file_location(module, path)
-    found = importlib.util.module_from_spec(spec)
+    loader = SourceFileLoader(module, path)
+    spec = importlib.util.spec_from_file_location(module, path, loader=loader)
+    found = importlib.util.module_from_spec(cast(ModuleSpec, spec))  # None only where no loader is known
     sys.modules[module] = found  # before it runs: dataclasses and pickle look there
     try:
-        spec.loader.exec_module(found)
+        loader.exec_module(found)
     except BaseException:
         del sys.modules[module]
         raise

@@ -1,53 +1,69 @@
-"""Methods that must know something before their first step: class counts, a noise matrix, a noise rate."""
+"""Methods that must know something first: how many classes there are, class counts, a noise matrix, a noise rate."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from torch import nn
-
+from gdw.data.task import Task
 from gdw.gradients.step import Step
 from gdw.methods.base import Method
 from gdw.methods.settings import plain
 
 
-class NeedsPreparing(Method):
-    """Base of methods that learn something from the task in ``prepare``, or are given it as an argument.
+class NeedsClasses(Method):
+    """Base of methods that must know how many classes there are.
 
-    The training loop calls ``stages`` and ``prepare``. In a loop of your own nobody does, and without the missing
-    knowledge these methods would be cross-entropy. So they refuse to step.
+    Raises:
+        ValueError: ``num_classes`` was not given.
+    """
+
+    num_classes: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.num_classes = count_classes(self.name, self.num_classes)
+
+
+class NeedsPreparing(Method):
+    """Base of methods that learn something from the task before a phase, or are given it as an argument.
+
+    The training loop calls ``before`` of each phase; in a loop of your own you do. Without it these methods would be
+    cross-entropy, so they refuse to step.
 
     Attributes:
-        prepared: how often ``prepare`` was called in this run.
-        known: whether an argument gave what ``prepare`` would find out.
+        ready: whether the method knows what it needs.
     """
 
     missing: ClassVar[str] = ""  #: completes "... needs ..."
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.prepared, self.known = 0, False
-        self.register_load_state_dict_pre_hook(_accept_older_files)
+        self.ready = False
 
-    def prepare(self, task, model: nn.Module) -> None:
-        self.prepared += 1
-
-    def require_prepared(self, step: Step) -> None:
+    def require_ready(self, step: Step) -> None:
         """Refuse a step before the method knows what it needs, or with another number of classes.
 
         Raises:
             ValueError: says what is missing and how to give it.
         """
-        if not (self.known or self.prepared):
-            raise ValueError(f"{self.name} needs {self.missing}, or call method.prepare(task, model) before training")
+        if not self.ready:
+            raise ValueError(
+                f"{self.name} needs {self.missing}, or call before(model) of each phase in "
+                "method.phases(task, epochs) when it begins"
+            )
         if self.num_classes is not None and step.num_classes != self.num_classes:
             raise ValueError(
                 f"{self.name} was made for {self.num_classes} classes, but the model gives {step.num_classes} logits"
             )
 
-    def get_extra_state(self) -> dict:
-        return {"prepared": self.prepared}
 
-    def set_extra_state(self, state: dict) -> None:
-        self.prepared = state.get("prepared", 1)
+def known(task: Task | None) -> Task:
+    """The task, for a phase that cannot begin without one.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if task is None:
+        raise ValueError("this phase begins by looking at the data: give method.phases(task, epochs) the task")
+    return task
 
 
 def count_classes(name: str, num_classes: int | None, given: object = None, argument: str = "") -> int:
@@ -63,8 +79,3 @@ def count_classes(name: str, num_classes: int | None, given: object = None, argu
     if num_classes not in (None, found):
         raise ValueError(f"{argument} must have one entry for each of the {num_classes} classes, got {found}")
     return found
-
-
-def _accept_older_files(method: NeedsPreparing, state_dict: dict, prefix: str, *_) -> None:
-    """Methods saved before they had extra state were prepared."""
-    state_dict.setdefault(f"{prefix}_extra_state", {})

@@ -1,19 +1,21 @@
 """Seesaw loss: class-level weights from class counts and probabilities, without a clean set."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from gdw.gradients.flows import one_hot
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, register
+from gdw.methods.base import Column, Matrix, register
 from gdw.methods.keeping import KeepsTensors
-from gdw.methods.preparing import count_classes
+from gdw.methods.preparing import NeedsClasses
 from gdw.methods.settings import Number
 
 
 @register
-class SeesawLoss(KeepsTensors):
+class SeesawLoss(NeedsClasses, KeepsTensors):
     """``loss = -log s_y`` with ``s_y = e^(z_y) / (e^(z_y) + sum_j S_yj e^(z_j))``, j over the other classes.
 
     ``S_yj = M_yj C_yj`` scales what an instance of class y pushes down the logit of class j. Mitigation,
@@ -44,10 +46,10 @@ class SeesawLoss(KeepsTensors):
     source = "Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021"
     rules: ClassVar = {"p": Number(0), "q": Number(0)}
     kept = ("seen",)
+    seen: Tensor
 
-    def __init__(self, *args, p: float = 0.8, q: float = 2.0, **kwargs):
+    def __init__(self, *args: Any, p: float = 0.8, q: float = 2.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.num_classes = count_classes(self.name, self.num_classes)
         self.p, self.q = p, q
         self.register_buffer("seen", torch.zeros(self.num_classes, dtype=torch.long))
 
@@ -62,6 +64,6 @@ class SeesawLoss(KeepsTensors):
         return (shifted.softmax(dim=-1) - onehot) / len(step)
 
 
-def _of_label(values: Matrix, onehot: Matrix) -> Matrix:
-    """Each row's entry at its observed label, ``[B, 1]``."""
+def _of_label(values: Float[Tensor, "*seeds #batch classes"], onehot: Matrix) -> Column:
+    """Each row's entry at its observed label, ``[B, 1]``; of one row for the whole batch too."""
     return (values * onehot).sum(dim=-1, keepdim=True)

@@ -1,15 +1,15 @@
 """SOP: each instance has its own parameters. They explain a wrong label, and the network need not learn it."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from gdw.gradients.flows import one_hot
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, register
+from gdw.methods.base import Column, Matrix, register
 from gdw.methods.keeping import KeepsInstances
-from gdw.methods.preparing import count_classes
+from gdw.methods.preparing import NeedsClasses
 from gdw.methods.settings import Number
 
 START = 1e-8  # standard deviation of u and v at the start, as published: so small that only lasting errors grow them
@@ -17,7 +17,7 @@ SMALLEST = 1e-4  # of an explained probability, as published
 
 
 @register
-class SOP(KeepsInstances):
+class SOP(NeedsClasses, KeepsInstances):
     """Cross-entropy of ``p_i + s_i``, with ``s_i = u_i^2 onehot(y_i) - v_i^2 (1 - onehot(y_i))`` for each instance.
 
     ``loss = -log(e_y / sum_c e_c)`` with ``e = max(p + s, 0.0001)``. Model and ``u`` follow this loss; ``v`` follows
@@ -46,9 +46,8 @@ class SOP(KeepsInstances):
     rules: ClassVar = {"u_lr": Number(0), "v_lr": Number(0)}
     kept = ("u", "v")
 
-    def __init__(self, *args, u_lr: float = 10.0, v_lr: float = 10.0, **kwargs):
+    def __init__(self, *args: Any, u_lr: float = 10.0, v_lr: float = 10.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.num_classes = count_classes(self.name, self.num_classes)
         self.u_lr, self.v_lr = u_lr, v_lr
         self.u = nn.Parameter(START * torch.randn(self.num_instances, generator=self.generator))
         self.v = nn.Parameter(START * torch.randn(self.num_instances, self.num_classes, generator=self.generator))
@@ -61,7 +60,7 @@ class SOP(KeepsInstances):
         self._learn(step, u, v, noise, slope, observed)
         return step.probs * (slope - (step.probs * slope).sum(dim=-1, keepdim=True)) / len(step)
 
-    def _learn(self, step: Step, u: Matrix, v: Matrix, noise: Matrix, slope: Matrix, observed: Matrix) -> None:
+    def _learn(self, step: Step, u: Column, v: Matrix, noise: Matrix, slope: Matrix, observed: Matrix) -> None:
         """One gradient step of the batch's ``u`` and ``v``; beyond 1 in size the clamp lets nothing through."""
         predicted = one_hot(step.logits.detach().argmax(dim=-1), step.num_classes).to(observed.dtype)
         u_gradient = 2 * u * (slope * observed).sum(dim=-1, keepdim=True) * (u.square() <= 1)

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from gdw.data.task import Task
 from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.methods.base import Matrix
 
@@ -14,7 +15,7 @@ SMALLEST_RATE = 1e-4  # an estimated probability below this counts as this, unli
 
 
 @torch.no_grad()
-def estimate_transition(model: nn.Module, task) -> Transition:
+def estimate_transition(model: nn.Module, task: Task) -> Transition:
     """Row i: the mean of the model's probabilities over the clean images of class i.
 
     Args:
@@ -75,7 +76,7 @@ def true_class_posterior(
 
 
 def share_of_epochs(epochs: int, share: float, why: str = "the run has two parts") -> tuple[int, int]:
-    """Epochs of the first part of a run and of the second: at least one each, whatever the share.
+    """Epochs of the first part of a run and of the second: at least one each, for any share.
 
     Args:
         epochs: of the whole run.

@@ -1,11 +1,11 @@
 """What GDW and its relatives share: the two stages, and the zero-mean constraint after each."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix
+from gdw.methods.base import Column, Matrix
 from gdw.methods.settings import Flag, Number
 from gdw.methods.weight_net import LearnsWeightNet
 
@@ -33,14 +33,14 @@ class TwoStage(LearnsWeightNet):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         step_size: float = 0.1,
         clip: float = 0.2,
         zero_mean: bool = True,
         stage_one: bool = True,
         stage_two: bool = True,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.step_size, self.clip = step_size, clip
         self.zero_mean, self.stage_one, self.stage_two = zero_mean, stage_one, stage_two
@@ -68,7 +68,7 @@ class TwoStage(LearnsWeightNet):
         change = (self.step_size * followed / scale).clamp(-self.clip, self.clip)
         return self.constrain((weights - change).clamp(SMALLEST_WEIGHT, LARGEST_WEIGHT), step)
 
-    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:
+    def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix | Column:
         """What the second stage follows: ``[B, C]``, or ``[B, 1]`` for one change per instance."""
         raise NotImplementedError
 

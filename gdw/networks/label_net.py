@@ -4,8 +4,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gdw.networks.start import started
-
 HIDDEN = 128  # units of each hidden layer, as published
 
 
@@ -36,8 +34,3 @@ class LabelNet(nn.Module):
         outputs = self.linear3(self.linear2(self.linear1(torch.cat([probs, observed], dim=-1)).tanh()).tanh())
         share = outputs[..., -1:].sigmoid()
         return share * observed + (1 - share) * outputs[..., :-1].softmax(dim=-1)
-
-
-def new_label_net(num_classes: int, generator: torch.Generator) -> LabelNet:
-    """A network whose start depends only on the generator; torch's global random state stays as it is."""
-    return started(lambda: LabelNet(num_classes), generator, torch.get_default_dtype())

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import vmap
 
-from gdw.networks.held import call_with
+from gdw.networks.held import placed
 from gdw.networks.weight_net import FlowWeightNet, WeightNet
 
 
@@ -46,7 +46,8 @@ class Stacked(nn.Module):
         return _run(self.one, inputs).contiguous()
 
     def _call_one(self, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        return call_with(self.one, parameters, inputs)
+        with placed(self.one, parameters):
+            return self.one(inputs)
 
     @torch.no_grad()
     def copy_to(self, models: Sequence[nn.Module]) -> None:

@@ -1,7 +1,6 @@
 """V, the weight network: one weight for an instance from its loss."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
@@ -81,6 +80,6 @@ class FlowWeightNet(nn.Module):
         return self.linear2(self.linear1(inputs).relu()).sigmoid()[..., 0]
 
 
-def new_weight_net(generator: torch.Generator, build: Callable[[], nn.Module] = WeightNet) -> nn.Module:
+def new_weight_net(generator: torch.Generator) -> WeightNet:
     """A weight network whose start depends only on the generator; torch's global random state stays as it is."""
-    return started(build, generator, torch.get_default_dtype())
+    return started(WeightNet, generator, torch.get_default_dtype())

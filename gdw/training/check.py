@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,8 @@ from gdw.data.dataset import Dataset
 from gdw.data.pixels import Pixels
 from gdw.data.task import Task, make_task
 from gdw.gradients.step import Step
-from gdw.methods.base import Method, Stage
+from gdw.methods.base import PROMISES, Method, Phase
+from gdw.methods.state import equal
 from gdw.networks.start import started
 from gdw.training.experiment import Experiment
 from gdw.training.loop import TrainingDiverged
@@ -23,13 +26,15 @@ CLASSES, FEATURES, IMAGES_OF_A_CLASS, CLEAN_OF_A_CLASS, HIDDEN = 4, 6, 30, 3, 8
 BATCH, EPOCHS, STEPS, LR = 16, 4, 3, 0.3
 SEEDS = (0, 1)
 EXACT = 1e-9  # many seeds at once against one by one, in float64
-SETTINGS = {"batch_size": BATCH, "epochs": EPOCHS, "lr": LR, "threads": 1, "precision": "float64", "device": "cpu"}
+SETTINGS: dict[str, Any] = {
+    "batch_size": BATCH, "epochs": EPOCHS, "lr": LR, "threads": 1, "precision": "float64", "device": "cpu",
+}  # fmt: skip
 
 
 def check(method: type[Method], settings: Mapping[str, object] | None = None) -> None:
     """Test the declarations of a method on small problems, in about a second.
 
-    - It has a name, can be built, and plans stages for the epochs that there are.
+    - It has a name, can be built, and plans phases for the epochs that there are.
     - ``logit_gradient`` gives finite numbers ``[B, C]`` without a graph, and changes neither the step nor the model.
     - All its randomness comes from ``generator``: two runs give the same numbers.
     - ``state_dict`` holds all that it learnt: a copy that loads it continues with the same numbers.
@@ -41,7 +46,7 @@ def check(method: type[Method], settings: Mapping[str, object] | None = None) ->
         settings: its own settings, if they differ from the defaults.
 
     Raises:
-        TypeError: not a method, or a setting of the wrong type.
+        TypeError: not a method.
         ValueError: says which declaration is wrong, and what to change.
     """
     if not (isinstance(method, type) and issubclass(method, Method)):
@@ -51,7 +56,7 @@ def check(method: type[Method], settings: Mapping[str, object] | None = None) ->
     trial = Trial(method, settings)
     with torch.random.fork_rng(devices=[]):  # a wrong method may draw from it
         _check_class(trial)
-        _check_stages(trial)
+        _check_phases(trial)
         _check_step(trial)
         _check_randomness(trial)
         _check_state(trial)
@@ -94,12 +99,13 @@ class Trial:
             ) from error
         return made.double()
 
-    def prepared(self, model: nn.Module) -> Method:
-        """The method as the loop has it at the first step of its last stage."""
+    def begun(self, model: nn.Module) -> tuple[Method, Phase]:
+        """The method as the loop has it at the first step of its last phase, and that phase."""
         made = self.new()
-        for _ in made.stages(self.task, EPOCHS):
-            made.prepare(self.task, model)
-        return made
+        phases = made.phases(self.task, EPOCHS)
+        for phase in phases:
+            phase.before(model)
+        return made, phases[-1]
 
     def step(self, model: nn.Module, number: int) -> Step:
         """A batch of the training set with a batch of the clean set."""
@@ -134,32 +140,36 @@ def _check_class(trial: Trial) -> None:
             raise trial.wrong(f"it needs a {label}: write {label} = '...' in the class")
     if method.logit_gradient is Method.logit_gradient:
         raise trial.wrong("it has no gradient: write logit_gradient(self, step)")
-    for promise in ("supports_many_seeds", "all_steps_identical"):
+    for promise in PROMISES:
         if not isinstance(getattr(method, promise), bool):
             raise trial.wrong(f"{promise} must be True or False, got {getattr(method, promise)!r}")
 
 
-def _check_stages(trial: Trial) -> None:
+def _check_phases(trial: Trial) -> None:
     for epochs in range(EPOCHS, 0, -1):
+        method = trial.new()
+        before = deepcopy(method.state_dict())
         try:
-            stages = list(trial.new().stages(trial.task, epochs))
+            phases = list(method.phases(trial.task, epochs))
         except ValueError as error:
             if epochs == EPOCHS:
-                raise trial.wrong(f"stages refuses a run of {EPOCHS} epochs ({error})") from error
+                raise trial.wrong(f"phases refuses a run of {EPOCHS} epochs ({error})") from error
             continue  # a run that is too short for the method
-        strange = [stage for stage in stages if not isinstance(stage, Stage)]
-        if strange or not stages:
-            raise trial.wrong(f"stages must give gdw.methods.Stage objects, got {strange or stages!r}")
-        planned = sum(stage.epochs for stage in stages)
+        strange = [phase for phase in phases if not isinstance(phase, Phase)]
+        if strange or not phases:
+            raise trial.wrong(f"phases must give gdw.methods.Phase objects, got {strange or phases!r}")
+        planned = sum(phase.epochs for phase in phases)
         if planned != epochs:
-            raise trial.wrong(f"stages must share out all epochs: of {epochs} it plans {planned}")
+            raise trial.wrong(f"phases must share out all epochs: of {epochs} it plans {planned}")
+        if not equal(before, method.state_dict()):
+            raise trial.wrong("phases changes the method: do that in a function, and give the phase before=function")
 
 
 def _check_step(trial: Trial) -> None:
     model = trial.model()
-    method, step = trial.prepared(model), trial.step(model, 0)
+    (_, phase), step = trial.begun(model), trial.step(model, 0)
     before = _numbers(step, model)
-    gradient = method.logit_gradient(step)
+    gradient = phase.method.logit_gradient(step)
     _check_gradient(trial, gradient, step)
     for name, value in _numbers(step, model).items():
         if not torch.equal(value, before[name]):
@@ -195,22 +205,20 @@ def _check_randomness(trial: Trial) -> None:
 def _check_state(trial: Trial) -> None:
     """A method that took some steps is saved and loaded; both take the next step."""
     model = trial.model()
-    method = trial.prepared(model)
+    (method, phase), (copy, of_copy) = trial.begun(model), trial.begun(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=LR)
     for number in range(STEPS):
-        take_step(trial.step(model, number), method, optimizer)
-    copy = trial.new()
-    copy.stages(trial.task, EPOCHS)
+        take_step(trial.step(model, number), phase.method, optimizer)
     try:
         copy.load_state_dict(_through_a_file(method.state_dict()))
     except Exception as error:  # whatever the author's code or torch raises
         raise trial.wrong(f"its state_dict cannot be saved and loaded ({_said(error)})") from error
     for number in range(STEPS, 2 * STEPS):
         step = trial.step(model, number)
-        if not torch.equal(method.logit_gradient(step), copy.logit_gradient(step)):
+        if not torch.equal(phase.method.logit_gradient(step), of_copy.method.logit_gradient(step)):
             raise trial.wrong(
                 "after state_dict and load_state_dict it goes on with other numbers: what it learns must be a "
-                "parameter, a buffer or in get_extra_state"
+                "parameter, a buffer or an attribute of a kind that a file can hold"
             )
 
 
@@ -241,7 +249,7 @@ def _check_seeds(trial: Trial) -> None:
         if training.history.error or not _same(trial.run(seed), training, EXACT):
             raise trial.wrong(
                 "supports_many_seeds = True is wrong: seeds at once give other numbers than one by one, so seeds are "
-                "mixed (name axes from the end: dim=-1 for classes, dim=-2 for the batch) or prepare does something"
+                "mixed (name axes from the end: dim=-1 for classes, dim=-2 for the batch) or a phase has a before"
             )
 
 
@@ -255,19 +263,22 @@ def _numbers(step: Step, model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in seen.items()}
 
 
-def _through_a_file(state: dict) -> dict:
+def _through_a_file(state: Mapping[str, Any]) -> Mapping[str, Any]:
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
-    return torch.load(file, weights_only=True)
+    loaded: Mapping[str, Any] = torch.load(file, weights_only=True)
+    return loaded
 
 
 def _same(one: Training, other: Training, distance: float = 0.0) -> bool:
     """Whether two runs end with the same model, method and History."""
-    pairs = [(one.model.state_dict(), other.model.state_dict())]
-    pairs += [(dict(one.method.named_parameters()), dict(other.method.named_parameters()))]
-    pairs += [({k: torch.as_tensor(v) for k, v in run.history.epochs.items()} for run in (one, other))]
-    return all(_close(first, second, distance) for first, second in pairs)
+    return all(_close(*pair, distance) for pair in zip(_outcome(one), _outcome(other), strict=True))
+
+
+def _outcome(run: Training) -> tuple[Mapping[str, Tensor], ...]:
+    epochs = {name: torch.as_tensor(values) for name, values in run.history.epochs.items()}
+    return run.model.state_dict(), dict(run.method.named_parameters()), epochs
 
 
 def _close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], distance: float) -> bool:

@@ -8,6 +8,7 @@ write the file can also write the digest.
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from gdw import files
 FORMAT = "gdw run 1"
 
 
-def write(path: str | Path, value: dict) -> None:
+def write(path: str | Path, value: dict[str, Any]) -> None:
     """Write a tree of dictionaries, lists, tuples, numbers, texts, arrays and tensors, all at once.
 
     Raises:
@@ -33,7 +34,7 @@ def write(path: str | Path, value: dict) -> None:
     files.write(path, save_tensors(tensors, metadata))
 
 
-def read(path: str | Path) -> dict:
+def read(path: str | Path) -> dict[str, Any]:
     """What ``write`` wrote.
 
     Raises:
@@ -95,10 +96,11 @@ def _put(tensor: Tensor, tensors: dict[str, Tensor]) -> str:
     return name
 
 
-def _metadata(content: bytes) -> dict:
+def _metadata(content: bytes) -> dict[str, str]:
     """The header of a safetensors file: 8 bytes with its length, then JSON."""
     length = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + length])["__metadata__"]
+    metadata: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return metadata
 
 
 def _digest(text: str, tensors: dict[str, Tensor]) -> str:
@@ -107,5 +109,5 @@ def _digest(text: str, tensors: dict[str, Tensor]) -> str:
         tensor = tensors[name]
         whole.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         flat = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.reshape(-1))  # strides of 0 have no bytes
-        whole.update(flat.view(torch.uint8).numpy())
+        whole.update(flat.view(torch.uint8).numpy().data)
     return whole.hexdigest()

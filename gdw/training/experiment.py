@@ -4,25 +4,24 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields as fields_of
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
 from gdw.data.datasets import check_dataset_name
-from gdw.errors import number, truth, unknown, whole_number
+from gdw.errors import Flag, number, unknown, whole_number
 from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
-from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of
+from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of, without_derivative
 from gdw.training.identity import content_of, places_of, without_places
-from gdw.training.presets import Preset, preset_for
+from gdw.training.presets import preset_for
 
 CODE_VERSION = "gdw1"
 OWN = "own"  # key of a record's config whose data set, task, model or method was given as an object
 NAMES = (*(name for name in FIELDS if PART_OF[name] == "data"), "method", "settings", "seed",
          *(name for name in FIELDS if PART_OF[name] != "data"))  # fmt: skip
-FROM_PRESET = tuple(field.name for field in fields_of(Preset) if field.name in FIELDS)
+FROM_PRESET = tuple(name for name, field in FIELDS.items() if field.default is attrs.NOTHING)
 ENGINE = tuple(name for name in FIELDS if PART_OF[name] == "engine")
 
 
@@ -30,9 +29,9 @@ ENGINE = tuple(name for name in FIELDS if PART_OF[name] == "engine")
 class Experiment:
     """Everything that decides a run's numbers, and the engine that computes them.
 
-    A run is four values: ``data``, ``method`` with its ``settings``, ``recipe`` and ``seed``. ``engine`` stands beside
-    them. Each field of a value can be given and read directly: ``Experiment(rate=0.6).rate``. What is not given comes
-    from the data set's preset; :meth:`with_` keeps what was given, and nothing else.
+    A run is four values: ``data``, ``method`` with its ``settings``, ``recipe`` and ``seed``. ``engine`` says how it
+    is computed. Each field of a value can be given and read directly: ``Experiment(rate=0.6).rate``. What is not given
+    comes from the data set's preset; :meth:`with_` keeps what was given, and nothing else.
 
     Two experiments are equal if the same numbers come out up to rounding: the engine does not count, and data in files
     is what it holds, wherever it lies.
@@ -56,13 +55,15 @@ class Experiment:
     engine: Engine
     given: FrozenDict  # what the user said, of the fields that a preset could say too
 
-    def __init__(self, *, method: str = "gdw", settings: Mapping | None = None, seed: int = 0, **given: Any):
+    def __init__(self, *, method: str = "gdw", settings: Mapping[str, Any] | None = None, seed: int = 0, **given: Any):
+        given = without_derivative(given)
         for name in given:
             if name not in FIELDS:
                 raise unknown("field of an experiment", name, NAMES)
         method = method_class(method).name
         given = {name: value for name, value in given.items() if not (name in FROM_PRESET and value is None)}
-        dataset = check_dataset_name(given.get("dataset", FIELDS["dataset"].default))
+        named: Any = given.get("dataset", FIELDS["dataset"].default)
+        dataset = check_dataset_name(named)
         preset = preset_for(dataset, given.get("features"))
         values = {name: preset.of(method, name) for name in FROM_PRESET} | given
         parts = {
@@ -92,8 +93,8 @@ class Experiment:
             return NotImplemented
         if without_places(self.config()) != without_places(other.config()):
             return False
-        if None not in (self.content, other.content):
-            return self.content == other.content
+        if self.data.content and other.data.content:
+            return self.data.content == other.data.content
         if places_of(self.data) == places_of(other.data):
             return True
         mine, theirs = (e.content or content_of(e.data) for e in (self, other))
@@ -102,7 +103,7 @@ class Experiment:
     def __hash__(self) -> int:
         return hash(json.dumps(without_places(self.config()), sort_keys=True))
 
-    def config(self) -> dict:
+    def config(self) -> dict[str, Any]:
         """What decides the numbers, as plain JSON values, every field resolved.
 
         The engine is left out, except for what is not exact. Fields marked ``later`` are left out at their defaults, so
@@ -110,16 +111,16 @@ class Experiment:
         """
         return {k: v for k, v in self.everything().items() if k not in ENGINE} | self.engine.inexact
 
-    def everything(self) -> dict:
+    def everything(self) -> dict[str, Any]:
         """``config`` and the engine: what another process needs to run it in the same way."""
         kept = [n for n in NAMES if not (n in FIELDS and FIELDS[n].metadata["later"] and self._is_default(n))]
         return {name: thawed(getattr(self, name)) for name in kept}
 
     def _is_default(self, name: str) -> bool:
-        return getattr(self, name) == FIELDS[name].default
+        return bool(getattr(self, name) == FIELDS[name].default)
 
     def with_(self, **changes: Any) -> "Experiment":
-        """The same run but for these fields. What was given stays; the rest is what the preset says now.
+        """The same run with other values for these fields. What was given stays; the rest comes from the preset again.
 
         Another method starts with its own settings; new settings are added to those that were given.
         """
@@ -178,14 +179,15 @@ class Experiment:
             values = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="surrogateescape"))
         except ValueError:
             raise ValueError(f"not a run code: {code!r} (one looks like {cls()._code()!r})") from None
-        strange = {name.split(".")[0] for name in values} - set(NAMES)
+        strange = {name.split(".")[0] for name in values} - {*NAMES, "derivative"}
         if strange:
             raise ValueError(f"run code {code!r} has unknown fields: {', '.join(sorted(strange))}")
         parsed = {name: parse_field(name, value) for name, value in values.items()}
         settings = {k.removeprefix("settings."): v for k, v in parsed.items() if k.startswith("settings.")}
         given = {name: value for name, value in parsed.items() if not name.startswith("settings")}
         experiment = cls(settings=settings, **given)
-        if digest not in (experiment._digest(), experiment._digest(attrs.asdict(experiment.engine))):
+        engine = attrs.asdict(experiment.engine) | {k: v for k, v in given.items() if k == "derivative"}
+        if digest not in (experiment._digest(), experiment._digest(engine)):
             raise ValueError(
                 f"run code {code!r} was changed by hand or made under other defaults: "
                 f"with today's it would be {experiment._code()!r}"
@@ -194,16 +196,16 @@ class Experiment:
             warnings.warn("this run code does not say what its files hold: its data is not identified", stacklevel=2)
         return experiment
 
-    def _digest(self, engine: Mapping | None = None) -> str:
+    def _digest(self, engine: Mapping[str, Any] | None = None) -> str:
         """Four digits over every field. The engine's are those of the preset, or, as it was once, the run's own."""
-        usual = {"device": "auto", "threads": preset_for(self.dataset, self.features).threads, "precision": "float32",
-                 "derivative": "auto"}  # fmt: skip
+        threads = preset_for(self.dataset, self.features).values["threads"]
+        usual = {"device": "auto", "threads": threads, "precision": "float32", "derivative": "auto"}
         later = {k: v for k, v in (engine or {}).items() if k in usual or v}  # the others were left out when off
         values = usual | later | self.config()
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:4]
 
 
-def _checked_settings(method: str, settings: Mapping) -> dict:
+def _checked_settings(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Known names, each value of its default's type and in the range that the method gives."""
     known = method_class(method).settings()
     found = {}
@@ -211,10 +213,7 @@ def _checked_settings(method: str, settings: Mapping) -> dict:
         if name not in known:
             raise unknown(f"setting of {method}", name, known)
         found[name] = _like(f"{method}'s {name}", value, known[name])
-    try:
-        method_class(method).check_settings(found)
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    method_class(method).check_settings(found)
     return found
 
 
@@ -222,7 +221,7 @@ def _like(name: str, value: object, default: object) -> object:
     if default is None and value is None:
         return None
     if isinstance(default, bool):
-        return truth(name, value)
+        return Flag().check(name, value)
     if isinstance(default, int):
         return whole_number(name, value)
     if isinstance(default, float) or default is None:
@@ -232,13 +231,13 @@ def _like(name: str, value: object, default: object) -> object:
     return value
 
 
-def parse_field(name: str, text: str) -> object:
+def parse_field(name: str, text: str) -> Any:
     """A field's value from its text, as in a run code or on the command line: numbers, true, false, null, a matrix.
 
     Raises:
         ValueError: neither a name nor JSON.
     """
-    is_text = name == "method" or (name in FIELDS and kind_of(FIELDS[name]) is str)
+    is_text = name in ("method", "derivative") or (name in FIELDS and kind_of(FIELDS[name]) is str)
     if is_text and not (name == "noise" and text.startswith(("[", "{"))):
         return text
     try:
@@ -247,7 +246,7 @@ def parse_field(name: str, text: str) -> object:
         raise ValueError(f"{name}: {text!r} is neither a number nor true or false") from None
 
 
-def from_config(config: Mapping) -> Experiment:
+def from_config(config: Mapping[str, Any]) -> Experiment:
     """Undo ``Experiment.config`` or ``Experiment.everything``, after JSON too; records of earlier versions as well.
 
     What the preset says anyway does not count as given.
@@ -262,7 +261,7 @@ def from_config(config: Mapping) -> Experiment:
     return Experiment(**(given | {"settings": settings}))
 
 
-def read_config(config: Mapping) -> Experiment:
+def read_config(config: Mapping[str, Any]) -> Experiment:
     """An experiment from its fields, all of them given.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The fields of an experiment, each defined once: what it may be, what it is for, and what it is if nobody says.
+"""The fields of an experiment, each defined once: what it may be, what it is for, and its default.
 
 ``Data``, ``Recipe`` and ``Engine`` are frozen values. The command line, sweep files, run codes and records take names,
 checks, defaults and help texts from here; a default that depends on the data set is in presets.py.
@@ -6,7 +6,7 @@ checks, defaults and help texts from here; a default that depends on the data se
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
 import attrs
@@ -16,21 +16,20 @@ from gdw.data.corruption import IMBALANCES, NOISES, checked_matrix, named_matrix
 from gdw.data.datasets import DATASETS, check_dataset_name
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.task import INSTANCE_NOISE, check_as_labelled
-from gdw.errors import number, one_of, truth, unknown, whole_number
+from gdw.errors import Flag, Number, number, one_of, unknown
 from gdw.frozen import FrozenDict
-from gdw.gradients.step import DERIVATIVES, NEED_THE_GRAPH, check_derivative
 from gdw.networks.classifiers import MODELS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DEVICE = re.compile(r"(auto|cpu|cuda(:\d+)?|mps(:0)?)")
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}  # of parameters
 EXACT_PRECISIONS = ("float32", "float64")
-EXACT_DERIVATIVES = ("auto", "forward", "reuse", "double-backward")
 LARGEST_PICTURE = 4096  # pixels, height and width
 MOST_THREADS = 256  # far more than help; torch ends the process when asked for 100,000
 CONTENT = re.compile(r"[0-9a-f]{16}")
 
 Check = Callable[[str, Any], Any]
+Noise = str | tuple[tuple[float, ...], ...] | FrozenDict
 
 
 def setting(check: Check, help: str, default: Any = attrs.NOTHING, *, later: bool = False) -> Any:
@@ -41,31 +40,24 @@ def setting(check: Check, help: str, default: Any = attrs.NOTHING, *, later: boo
         default: without one, the data set's preset has it.
         later: left out of records at its default, so that run codes from before it stay valid.
     """
-    converter = attrs.Converter(lambda value, field: check(field.name, value), takes_field=True)  # type: ignore[call-overload]
+    converter: Any = attrs.Converter(lambda value, field: check(field.name, value), takes_field=True)
     return attrs.field(default=default, converter=converter, metadata={"help": help, "later": later})
 
 
-def _in(low: float, high: float = float("inf"), *, open_low: bool = False) -> Check:
-    return lambda name, value: number(name, value, low, high, open_low=open_low)
+def _in(low: float, high: float = float("inf"), *, above_low: bool = False, below_high: bool = False) -> Check:
+    return Number(low, high, above_low, below_high).check
 
 
-def _whole(low: int | None = None, high: int | None = None) -> Check:
-    return lambda name, value: whole_number(name, value, low, high)
+def _whole(low: int, high: float = float("inf")) -> Check:
+    return Number(low, high, whole=True).check
 
 
-def _name_in(known: Mapping | tuple) -> Check:
+def _name_in(known: Iterable[str]) -> Check:
     return lambda name, value: one_of(name.replace("_", " "), value, known)
 
 
 def _or_none(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
-
-
-def _momentum(name: str, value: object) -> float:
-    value = number(name, value, 0)
-    if value >= 1:
-        raise ValueError(f"{name} must be below 1, got {value:g}")
-    return value
 
 
 def _text(what: str) -> Check:
@@ -99,7 +91,7 @@ def _dataset(name: str, value: Any) -> str:
     return check_dataset_name(value)
 
 
-def _noise(name: str, value: Any) -> "str | tuple | FrozenDict":
+def _noise(name: str, value: Any) -> Noise:
     """A known name; a matrix as nested tuples; or, with the classes' names, as a table of rows by name."""
     if isinstance(value, str):
         if value in NOISES or value == INSTANCE_NOISE or value.removeprefix(HUMAN) not in ("", value):
@@ -124,12 +116,12 @@ class Data:
     dataset: str = setting(
         _dataset, f"{', '.join(DATASETS)}, or a folder's path", "digits"
     )
-    noise: str | tuple | FrozenDict = setting(  # noqa: RUF009 - attrs makes a field of it
+    noise: Noise = setting(  # noqa: RUF009 - attrs makes a field of it
         _noise, f"{', '.join(NOISES)}, instance-dependent, human:PATH[:KEY], or a matrix [[0.9,0.1],[0.2,0.8]]",
         "uniform",
     )  # fmt: skip
     rate: float = setting(_in(0, 1), "the noise's parameter in [0, 1]", 0.0)
-    imbalance: float = setting(_in(0, 1, open_low=True), "smallest class / largest, in (0, 1]", 1.0)
+    imbalance: float = setting(_in(0, 1, above_low=True), "smallest class / largest, in (0, 1]", 1.0)
     imbalance_kind: str = setting(_name_in(IMBALANCES), ", ".join(IMBALANCES), "exponential")
     meta_per_class: int = setting(_whole(1), "clean images of each class")
     validation_per_class: int = setting(_whole(0), "clean images of each class, held out to choose settings on", 0)
@@ -150,7 +142,7 @@ class Data:
         _or_none(_whole(1, LARGEST_PICTURE)), "height and width at which that network sees the pictures", None,
         later=True,
     )  # fmt: skip
-    mirrored: bool = setting(truth, "with features: those of the mirrored pictures too", False, later=True)
+    mirrored: bool = setting(Flag().check, "with features: those of the mirrored pictures too", False, later=True)
     confirmed: str | None = setting(
         _or_none(_path),
         "a table path,label[,chosen] of pictures you have checked; all other labels may be wrong as they are", None,
@@ -175,60 +167,73 @@ class Recipe:
     epochs: int = setting(_whole(1), "passes over the training set")
     batch_size: int = setting(_whole(1), "training images in a step")
     lr: float = setting(_in(0), "learning rate at the start of the cosine")
-    momentum: float = setting(_momentum, "of SGD, in [0, 1)")
+    momentum: float = setting(_in(0, 1, below_high=True), "of SGD, in [0, 1)")
     weight_decay: float = setting(_in(0), "of SGD")
     max_prob: float | None = setting(
-        _or_none(_in(0, 1, open_low=True)),
+        _or_none(_in(0, 1, above_low=True)),
         "the reference code's clamp on probabilities, such as 0.999 (docs/quirks.md)", None,
     )  # fmt: skip
-    augment: bool = setting(truth, "pictures are neither shifted nor mirrored", True, later=True)
-    flip: bool = setting(truth, "pictures are not mirrored: left and right differ", True, later=True)
+    augment: bool = setting(Flag().check, "pictures are neither shifted nor mirrored", True, later=True)
+    flip: bool = setting(Flag().check, "pictures are not mirrored: left and right differ", True, later=True)
 
 
 @attrs.frozen(kw_only=True)
 class Engine:
     """How a run is computed. It decides how long that takes and how much memory it needs, not what comes out.
 
-    Two values are not exact and therefore part of the experiment: the precision ``"bfloat16"``, and a derivative that
-    is an approximation (:attr:`inexact`).
+    One value is not exact and therefore part of the experiment: the precision ``"bfloat16"`` (:attr:`inexact`).
 
     Raises:
-        ValueError: an unknown name, a wrong type, or two options that exclude each other.
+        ValueError: an unknown name, or a wrong type.
     """
 
     device: str = setting(_device, f"{', '.join(DEVICES)}: auto takes CUDA if there is a GPU, else the CPU", "auto")
-    threads: int = setting(_whole(0, MOST_THREADS), "of torch on the CPU; 0 leaves torch's own choice", 0)
+    threads: int = setting(_whole(0, MOST_THREADS), "of torch on the CPU; 0 leaves torch's own choice")
     precision: str = setting(
         _name_in(PRECISIONS), f"{', '.join(PRECISIONS)}; bfloat16 is for the network's passes alone", "float32"
     )
-    derivative: str = setting(
-        _name_in(DERIVATIVES), f"how the meta gradient is taken: {', '.join(DERIVATIVES)}; auto is exact", "auto"
-    )
-    save_memory: bool = setting(truth, "half the memory of a GDW step", False, later=True)
-    channels_last: bool = setting(truth, "memory layout of convolutional networks", False, later=True)
-    capture: bool = setting(truth, "record one step and replay it: the same numbers, sooner", False, later=True)
-    compile: bool = setting(truth, "the network through torch.compile", False, later=True)
-
-    def __attrs_post_init__(self) -> None:
-        check_derivative(self.derivative, self.save_memory)
-        if self.capture and self.compile:
-            raise ValueError("a compiled network cannot be captured: choose one of capture and compile")
-        if self.compile and self.derivative in NEED_THE_GRAPH:
-            raise ValueError(f"a compiled network does not allow derivative={self.derivative!r}: choose one of the two")
+    save_memory: bool = setting(Flag().check, "half the memory of a GDW step", False, later=True)
+    channels_last: bool = setting(Flag().check, "memory layout of convolutional networks", False, later=True)
+    capture: bool = setting(Flag().check, "record one step and replay it: the same numbers, sooner", False, later=True)
+    compile: bool = setting(Flag().check, "torch.compile the network; no step is then recorded", False, later=True)
 
     @property
     def inexact(self) -> dict[str, str]:
         """What of it changes a result by more than rounding."""
-        exact = {"precision": EXACT_PRECISIONS, "derivative": EXACT_DERIVATIVES}
-        return {name: getattr(self, name) for name, known in exact.items() if getattr(self, name) not in known}
+        return {} if self.precision in EXACT_PRECISIONS else {"precision": self.precision}
+
+    @property
+    def records_steps(self) -> bool:
+        """Whether steps are recorded where the method allows it: a compiled network is fast without."""
+        return self.capture and not self.compile
 
 
 PARTS = {"data": Data, "recipe": Recipe, "engine": Engine}
 PART_OF: dict[str, str] = {field.name: part for part, kind in PARTS.items() for field in attrs.fields(kind)}
-FIELDS: dict[str, attrs.Attribute] = {field.name: field for kind in PARTS.values() for field in attrs.fields(kind)}
+FIELDS: dict[str, "attrs.Attribute[Any]"] = {
+    field.name: field for kind in PARTS.values() for field in attrs.fields(kind)
+}
 
 
-def kind_of(field: attrs.Attribute) -> type:
+EXACT_WAYS = ("auto", "forward", "reuse", "double-backward")
+
+
+def without_derivative(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same fields without ``derivative``, which up to version 0.2 said how the meta gradient is taken.
+
+    Raises:
+        ValueError: it names an approximation.
+    """
+    way = given.get("derivative", "auto")
+    if way not in EXACT_WAYS:
+        raise ValueError(
+            f"derivative={way!r}: the meta gradient is exact now; its approximations are in notebook 07 "
+            "(gdw_notebooks/examples/approximations.py), and version 0.2 makes such a run again"
+        )
+    return {name: value for name, value in given.items() if name != "derivative"}
+
+
+def kind_of(field: "attrs.Attribute[Any]") -> type:
     """``str``, ``float``, ``int`` or ``bool``: how a text is read as a value of this field."""
     return next(kind for kind in (str, bool, float, int) if kind in (field.type, *get_args(field.type)))
 

@@ -1,8 +1,10 @@
 """What a run recorded: one row per epoch, saved as plain JSON, equal when every number is."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,19 +51,19 @@ class History:
     Args:
         config: the Experiment, as a plain dictionary.
         class_names: C names.
-        wrong_label_rate: share of training labels that are wrong, in [0, 1]; NaN where nobody knows.
+        wrong_label_rate: share of training labels that are wrong, in [0, 1]; NaN if unknown.
         class_counts: training images of each true class.
         epochs: the table above.
         metadata: seconds, host, date, versions: never part of equality.
         error: why the run stopped early, where it did.
     """
 
-    config: dict
+    config: dict[str, Any]
     class_names: tuple[str, ...] = ()
     wrong_label_rate: float = 0.0
     class_counts: tuple[int, ...] = ()
     epochs: dict[str, np.ndarray] = field(default_factory=dict)
-    metadata: dict = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
 
     def __len__(self) -> int:
@@ -71,7 +73,7 @@ class History:
     def __getitem__(self, name: str) -> np.ndarray:
         return self.epochs[name]
 
-    def append(self, row: dict) -> None:
+    def append(self, row: Mapping[str, Any]) -> None:
         """One more epoch: a value or array for each name."""
         for name, value in row.items():
             value = np.asarray(value, dtype=np.float64)[None]
@@ -79,11 +81,11 @@ class History:
 
     @property
     def method(self) -> str:
-        return self.config["method"]
+        return str(self.config["method"])
 
     @property
     def seed(self) -> int:
-        return self.config["seed"]
+        return int(self.config["seed"])
 
     @property
     def accuracy(self) -> float:
@@ -109,29 +111,29 @@ class History:
         same = self.config == other.config and self.error == other.error and self.epochs.keys() == other.epochs.keys()
         return same and all(np.array_equal(self[k], other[k], equal_nan=True) for k in self.epochs)
 
-    def to_record(self) -> dict:
+    def to_record(self) -> dict[str, Any]:
         """As plain JSON values; NaN becomes null."""
         epochs = {name: _to_json(values.tolist()) for name, values in self.epochs.items()}
         others = {k: v for k, v in vars(self).items() if k != "epochs"}
         return others | {"wrong_label_rate": _to_json(self.wrong_label_rate), "epochs": epochs}
 
     @classmethod
-    def from_record(cls, record: dict) -> "History":
+    def from_record(cls, record: object) -> "History":
         """Undo ``to_record``, after JSON too.
 
         Raises:
             ValueError: it is not a record of a History; the message says what is missing or wrong.
         """
-        _check_record(record)
-        rate = record.get("wrong_label_rate", 0.0)
+        known = _checked(record)
+        rate = known.get("wrong_label_rate", 0.0)
         return cls(**{
-            **record, "wrong_label_rate": float("nan") if rate is None else rate,
-            "epochs": {name: _to_array(name, values) for name, values in record["epochs"].items()},
-            "class_names": tuple(record.get("class_names", ())), "class_counts": tuple(record.get("class_counts", ())),
+            **known, "wrong_label_rate": float("nan") if rate is None else rate,
+            "epochs": {name: _to_array(name, values) for name, values in known["epochs"].items()},
+            "class_names": tuple(known.get("class_names", ())), "class_counts": tuple(known.get("class_counts", ())),
         })  # fmt: skip
 
     def rounded(self, digits: int) -> "History":
-        """The same run with so many significant digits of every number: small enough to keep."""
+        """The same run with this number of significant digits in every number: small enough to keep."""
         keep = np.vectorize(lambda value: float(f"{value:.{digits}g}"), otypes=[np.float64])
         return replace(self, epochs={name: keep(values) for name, values in self.epochs.items()})
 
@@ -158,18 +160,19 @@ class History:
             raise ValueError(f"{path} is not a saved History: {error}") from None
 
 
-_KINDS = {
+_Kind = type | tuple[type, ...]
+_KINDS: dict[str, _Kind] = {
     "config": dict, "class_names": (list, tuple), "wrong_label_rate": (int, float, type(None)),
     "class_counts": (list, tuple), "epochs": dict, "metadata": dict, "error": (str, type(None)),
 }  # fmt: skip
 _PARTS = {"class_names": str, "class_counts": int}
-_WORDS = {
+_WORDS: dict[_Kind, str] = {
     dict: "an object", (list, tuple): "a list", (int, float, type(None)): "a number or null",
     (str, type(None)): "a text or null", str: "texts", int: "whole numbers",
 }  # fmt: skip
 
 
-def _check_record(record: object) -> None:
+def _checked(record: object) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ValueError(f"a History's record is an object with names, got {record!r:.60}")
     missing, strange = {"config", "epochs"} - record.keys(), record.keys() - _KINDS.keys()
@@ -184,6 +187,7 @@ def _check_record(record: object) -> None:
             raise ValueError(f"{name} must be a list of {_WORDS[kind]}")
     if len({len(values) for values in record["epochs"].values() if isinstance(values, (list, tuple))}) > 1:
         raise ValueError("not all names in epochs have the same number of epochs")
+    return record
 
 
 def _to_array(name: str, values: object) -> np.ndarray:
@@ -197,7 +201,7 @@ def _to_array(name: str, values: object) -> np.ndarray:
     return array
 
 
-def _to_json(value):
+def _to_json(value: Any) -> Any:
     if isinstance(value, list):
         return [_to_json(item) for item in value]
     return value if np.isfinite(value) else None

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from gdw import files
 from gdw.cache import content_of_files
@@ -55,8 +55,10 @@ def is_folder(name: str) -> bool:
 def places_of(data: Data) -> dict[str, Path]:
     """Where its files are, by the field that says so; absolute."""
     found = {"dataset": folder_of(data.dataset)} if is_folder(data.dataset) else {}
-    found |= {"noise": human_labels.parse(data.noise)[0]} if _is_table(data.noise) else {}
-    found |= {"confirmed": files.user_path(data.confirmed)} if data.confirmed else {}
+    if _is_table(data.noise):
+        found["noise"] = human_labels.parse(data.noise)[0]
+    if data.confirmed:
+        found["confirmed"] = files.user_path(data.confirmed)
     return {name: Path(os.path.abspath(path)) for name, path in found.items()}  # noqa: PTH100 - ".." goes, links stay
 
 
@@ -75,5 +77,5 @@ def without_places(config: dict[str, Any]) -> dict[str, Any]:
     return found | ({"confirmed": ""} if config.get("confirmed") else {})
 
 
-def _is_table(noise: Any) -> bool:
+def _is_table(noise: object) -> TypeGuard[str]:
     return isinstance(noise, str) and noise.startswith(human_labels.PREFIX)

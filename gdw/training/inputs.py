@@ -14,7 +14,7 @@ from gdw.training.experiment import Experiment
 from gdw.training.identity import content_of, places_of
 
 
-def source_of(experiment: Experiment) -> tuple:
+def source_of(experiment: Experiment) -> tuple[object, ...]:
     """``Dataset.source`` of the data set that the experiment names: the fields that decide which one it is."""
     e = experiment
     return (e.dataset, e.image_size, *((e.features, e.features_size, e.mirrored) if e.features else ()))

@@ -1,4 +1,4 @@
-"""The one loop: stages, epochs, events, evaluation and time.
+"""The one loop: phases, epochs, events, evaluation and time.
 
 ``train`` is a generator of events. The caller decides when the next step happens: to pause is not to ask for the next
 event, to stop is to close the generator. Between two events no step is half done, so a run can be saved there.
@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,18 +17,20 @@ from torch import Tensor, nn
 from gdw.data.task import Split, Task
 from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.gradients.seen import Seen
+from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Step
 from gdw.methods.base import Method
+from gdw.methods.state import load_optimizer
 from gdw.networks.stacked import Stacked
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
 from gdw.training.recorder import EpochRecorder
 from gdw.training.sources import Sources
-from gdw.training.state import load_optimizer
 from gdw.training.stepping import Captured, OneByOne, SeedsAtOnce, cosine, sgd
 
+Row = dict[str, Any]  # of a History: what an epoch gave, by name
 BATCHES_A_STEP = 4  # more than any step takes from one source: a saved number beyond it is wrong
-_POSITION = ("stage", "epoch", "stage_epoch", "batch", "begun")
+_POSITION = ("phase", "epoch", "phase_epoch", "batch", "begun")
 EVALUATION_BATCH = 1000  # images at once, without a graph
 
 
@@ -105,9 +108,9 @@ class Loop:
         lanes: one for each seed; they differ in nothing else.
 
     Attributes:
-        stage: number of the stage, from 0.
-        epoch: epochs that are over, in all stages.
-        stage_epoch: epochs of this stage that are over.
+        phase: number of the phase, from 0.
+        epoch: epochs that are over, in all phases.
+        phase_epoch: epochs of this phase that are over.
         batch: batches of this epoch that are over.
 
     Raises:
@@ -117,19 +120,20 @@ class Loop:
     def __init__(self, lanes: Sequence[Lane]):
         self.lanes, self.together = list(lanes), len(lanes) > 1
         one = self.lanes[0]
-        self.experiment, self.model, self.method = one.experiment, one.model, one.method
-        if self.together:
-            self.model = Stacked([lane.model for lane in lanes])
-            self.method = type(one.method).stack([lane.method for lane in lanes])
+        self.experiment = one.experiment
+        self.stacked = Stacked([lane.model for lane in lanes]) if self.together else None
+        self.model: nn.Module = one.model if self.stacked is None else self.stacked
         self.sources = [Sources(lane.task, lane.model, lane.experiment) for lane in lanes]
         self.steps = self.sources[0].steps  # in an epoch
-        self.stages = list(one.method.stages(one.task, self.experiment.epochs))
-        self.total = sum(stage.epochs for stage in self.stages)
-        self.initial: dict[str, Tensor] = {}  # where a later stage starts again
-        if any(stage.restart for stage in self.stages):
+        self.plans = [list(lane.method.phases(lane.task, self.experiment.epochs)) for lane in lanes]
+        self.phases = self.plans[0]
+        self.methods = self._methods()  # of each phase
+        self.total = sum(phase.epochs for phase in self.phases)
+        self.initial: dict[str, Tensor] = {}  # where a later phase starts again
+        if any(phase.restart for phase in self.phases):
             self.initial = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.stage, self.epoch, self.stage_epoch, self.batch = 0, 0, 0, 0
-        self.begun = False  # whether this stage was prepared
+        self.phase, self.epoch, self.phase_epoch, self.batch = 0, 0, 0, 0
+        self.begun = False  # whether what comes before this phase was done
         self.optimizer: torch.optim.SGD | None = None
         self.take: OneByOne | SeedsAtOnce | None = None
         self.recorders: list[EpochRecorder] = []
@@ -138,8 +142,16 @@ class Loop:
 
     @property
     def finished(self) -> bool:
-        """Whether every stage is over."""
-        return self.stage == len(self.stages)
+        """Whether every phase is over."""
+        return self.phase == len(self.phases)
+
+    def _methods(self) -> list[Method]:
+        """Of several seeds one method for all of them; phases that share a method share this one too."""
+        if not self.together:
+            return [phase.method for phase in self.phases]
+        of_lanes = [[phase.method for phase in same] for same in zip(*self.plans, strict=True)]
+        stacked = {id(methods[0]): type(methods[0]).stack(methods) for methods in of_lanes}
+        return [stacked[id(methods[0])] for methods in of_lanes]
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train from here on, one event at a time; an epoch ends with an EpochDone for every seed that still runs.
@@ -151,12 +163,12 @@ class Loop:
         started = time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0)
         while not self.finished:
             self.check_whole()
-            self._begin_stage()
-            stage = self.stages[self.stage]
-            lr = stage.lr_scale * cosine(self.experiment.lr, self.stage_epoch, stage.epochs)
+            take = self._begin_phase()
+            phase = self.phases[self.phase]
+            lr = phase.lr_scale * cosine(self.experiment.lr, self.phase_epoch, phase.epochs)
             self.recorders = self.recorders or self._new_recorders()
             while self.batch < self.steps:
-                yield self._take_step(lr)
+                yield self._take_step(take, lr)
             yield from self._close_epoch(lr, started)
 
     def check_whole(self) -> None:
@@ -165,50 +177,55 @@ class Loop:
             raise RuntimeError("this run was interrupted in the middle of a step: start it again, or load a saved one")
 
     def _new_recorders(self) -> list[EpochRecorder]:
-        return [EpochRecorder(lane.task.clean_labels, lane.task.num_classes) for lane in self.lanes]
+        return [EpochRecorder(lane.task.best_known_labels, lane.task.num_classes) for lane in self.lanes]
 
-    def _begin_stage(self) -> None:
+    def _begin_phase(self) -> OneByOne | SeedsAtOnce:
         if not self.begun:
             self.whole = False
-            if not self.together:  # methods that support many seeds have nothing to prepare
-                self.method.prepare(self.lanes[0].task, self.model)
-            if self.stages[self.stage].restart:
+            if not self.together:  # for methods that support many seeds nothing happens before a phase
+                self.phases[self.phase].before(self.model)
+            if self.phases[self.phase].restart:
                 self.model.load_state_dict(self.initial)
             self.begun = self.whole = True
         if self.take is None:
             self.optimizer = self.optimizer or sgd(self.model, self.experiment.recipe)
-            self.take = self._stepping(self.stages[self.stage].source, self.optimizer)
+            self.take = self._stepping(self.optimizer)
+        return self.take
 
-    def _stepping(self, source: str, optimizer: torch.optim.SGD) -> OneByOne | SeedsAtOnce:
-        if self.together:
-            return SeedsAtOnce(self.sources, source, self.model, self.method, optimizer)
-        captured = self.experiment.capture and self.method.all_steps_identical
-        return (Captured if captured else OneByOne)(self.sources[0], source, self.method, optimizer)
+    def _stepping(self, optimizer: torch.optim.SGD) -> OneByOne | SeedsAtOnce:
+        source, method = self.phases[self.phase].source, self.methods[self.phase]
+        if self.stacked is not None:
+            return SeedsAtOnce(self.sources, source, self.stacked, method, optimizer)
+        captured = self.experiment.engine.records_steps and method.all_steps_identical
+        return (Captured if captured else OneByOne)(self.sources[0], source, method, optimizer)
 
-    def _next_stage(self) -> None:
-        self.stage, self.stage_epoch, self.begun = self.stage + 1, 0, False
+    def _next_phase(self) -> None:
+        self.phase, self.phase_epoch, self.begun = self.phase + 1, 0, False
         self.optimizer = self.take = None
 
-    def _take_step(self, lr: float) -> BatchDone:
+    def _take_step(self, take: OneByOne | SeedsAtOnce, lr: float) -> BatchDone:
         self.check_whole()
         self.whole = False
         with smaller_batch_named(self.experiment.batch_size, len(self.lanes)):
-            step, gradient = self.take(self.epoch, lr)
-        parts = zip(step.seeds(), gradient, strict=True) if self.together else [(step, gradient)]
-        for recorder, (seen, own) in zip(self.recorders, parts, strict=True):
-            recorder.add(seen, own)
+            step, gradient = take(self.epoch, lr)
+        if isinstance(step, StackedStep):
+            for recorder, seen, own in zip(self.recorders, step.seeds(), gradient, strict=True):
+                recorder.add(seen, own)
+        else:
+            self.recorders[0].add(step, gradient)
         self.batch += 1
         self.whole = True
         return BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)
 
     def _close_epoch(self, lr: float, started: float) -> Iterator[EpochDone]:
-        if self.together:
-            self.model.copy_to([lane.model for lane in self.lanes])
-            self.method.copy_to([lane.method for lane in self.lanes])
+        if self.stacked is not None:
+            self.stacked.copy_to([lane.model for lane in self.lanes])
+            self.methods[self.phase].copy_to([plan[self.phase].method for plan in self.plans])
         running = [place for place in range(len(self.lanes)) if place not in self.diverged]
         with smaller_batch_named(self.experiment.batch_size, len(self.lanes)):
             found = {place: self._scores(place, lr) for place in running}
         errors = {place: scores for place, scores in found.items() if isinstance(scores, TrainingDiverged)}
+        rows = {place: scores for place, scores in found.items() if not isinstance(scores, TrainingDiverged)}
         for place, error in errors.items():
             self.lanes[place].history.error = str(error)
         if len(errors) == len(running):
@@ -216,21 +233,21 @@ class Loop:
         self.whole = False
         self.diverged |= errors.keys()
         seconds = (time.perf_counter() - started) / len(self.lanes)
-        for place in found.keys() - errors.keys():
+        for place, scores in rows.items():
             lane, recorder = self.lanes[place], self.recorders[place]
-            lane.history.append(epoch_row(recorder, lane.method, found[place], lr))
+            lane.history.append(epoch_row(recorder, lane.method, scores, lr))
             lane.history.metadata["seconds"] = round(seconds, 3)
         done = [
             EpochDone(self.epoch, self.total, self.lanes[place].history, self.recorders[place].instance_weights)
-            for place in running if place not in errors
-        ]  # fmt: skip
-        self.epoch, self.stage_epoch, self.batch, self.recorders = self.epoch + 1, self.stage_epoch + 1, 0, []
-        if self.stage_epoch == self.stages[self.stage].epochs:
-            self._next_stage()
+            for place in rows
+        ]
+        self.epoch, self.phase_epoch, self.batch, self.recorders = self.epoch + 1, self.phase_epoch + 1, 0, []
+        if self.phase_epoch == self.phases[self.phase].epochs:
+            self._next_phase()
         self.whole = True
         yield from done
 
-    def _scores(self, place: int, lr: float) -> "dict | TrainingDiverged":
+    def _scores(self, place: int, lr: float) -> "Row | TrainingDiverged":
         """What ``evaluate`` gives after an epoch of one lane, or why there is no such thing."""
         lane = self.lanes[place]
         try:
@@ -240,14 +257,14 @@ class Loop:
         except TrainingDiverged as error:
             return error
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """How far a run of one seed is, without model, method and history.
 
         Raises:
             RuntimeError: a step was interrupted in the middle.
         """
         self.check_whole()
-        restarts = any(stage.restart for stage in self.stages[self.stage + self.begun :])
+        restarts = any(phase.restart for phase in self.phases[self.phase + self.begun :])
         return {
             **{name: getattr(self, name) for name in _POSITION},
             "initial": self.initial if restarts else {},
@@ -256,8 +273,8 @@ class Loop:
             "recorder": self.recorders[0].state_dict() if self.recorders else None,
         }
 
-    def load_state_dict(self, state: dict) -> None:
-        """Go on from a saved position. The stages so far are prepared again, for what a method makes there.
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved position. What came before its last phase is done again, for what a method makes there.
 
         Load model and method after this: it may change them.
 
@@ -267,9 +284,10 @@ class Loop:
         position = [state[name] for name in _POSITION]
         if [type(value) for value in position] != [int, int, int, int, bool] or not self._is_possible(*position):
             raise ValueError(f"no position of this run: {dict(zip(_POSITION, position, strict=True))}")
-        self.stage, self.epoch, self.stage_epoch, self.batch, self.begun = position
-        for _ in range(self.stage + self.begun):
-            self.method.prepare(self.lanes[0].task, self.model)
+        self.phase, self.epoch, self.phase_epoch, self.batch, self.begun = position
+        reached = self.phase if self.begun else self.phase - 1
+        if reached >= 0:
+            self.phases[reached].before(self.model)
         if state["initial"]:
             self.initial = {name: value.to(self.initial[name].device) for name, value in state["initial"].items()}
         if state["optimizer"]:
@@ -280,13 +298,12 @@ class Loop:
             self.recorders = self._new_recorders()
             self.recorders[0].load_state_dict(state["recorder"])
 
-    def _is_possible(self, stage: int, epoch: int, stage_epoch: int, batch: int, begun: bool) -> bool:
-        if not 0 <= stage <= len(self.stages):
-            return False
-        before = sum(one.epochs for one in self.stages[:stage])
-        within = self.stages[stage].epochs if stage < len(self.stages) else 0
-        possible = range(max(1, within))  # its last epoch once closed, the next stage begins
-        return epoch == before + stage_epoch and stage_epoch in possible and 0 <= batch <= self.steps
+    def _is_possible(self, phase: int, epoch: int, phase_epoch: int, batch: int, begun: bool) -> bool:
+        if not 0 <= phase < len(self.phases):
+            return (phase, epoch, phase_epoch, batch, begun) == (len(self.phases), self.total, 0, 0, False)
+        before = sum(one.epochs for one in self.phases[:phase])
+        possible = range(self.phases[phase].epochs)  # its last epoch once closed, the next phase begins
+        return epoch == before + phase_epoch and phase_epoch in possible and 0 <= batch <= self.steps
 
 
 @contextmanager
@@ -304,7 +321,7 @@ def smaller_batch_named(batch_size: int, seeds: int = 1) -> Iterator[None]:
 
 def finite_scores(
     recorder: EpochRecorder, model: nn.Module, task: Task, method: Method, epoch: int, lr: float, history: History
-) -> dict:
+) -> Row:
     """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers.
 
     Raises:
@@ -330,14 +347,14 @@ def _diverged(what: str, epoch: int, lr: float, history: History) -> TrainingDiv
     )  # fmt: skip
 
 
-def epoch_row(recorder: EpochRecorder, method: Method, scores: dict, lr: float) -> dict:
+def epoch_row(recorder: EpochRecorder, method: Method, scores: Row, lr: float) -> Row:
     """What the History keeps of an epoch that is over."""
     snapshot = {name: value.detach().cpu().double().numpy() for name, value in method.snapshot().items()}
     return {**recorder.row(), **scores, "lr": lr, **snapshot}
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, task: Task) -> dict:
+def evaluate(model: nn.Module, task: Task) -> Row:
     """Test loss (nats) and accuracy in percent, overall and by class; validation accuracy, NaN without such a set."""
     test = predict(model, task, task.test)
     correct = _is_right(test, task.test.labels).cpu().double() * 100  # some devices have no float64

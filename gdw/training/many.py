@@ -1,7 +1,9 @@
 """Many seeds of one experiment at once: S models in one vectorised step, each with the numbers of its own run."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,40 +15,71 @@ from gdw.training.experiment import Experiment
 from gdw.training.history import History
 from gdw.training.inputs import dataset_of
 from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
+from gdw.training.resume import SECONDS, Checkpoints
 from gdw.training.run import Training, stepwise
 
-EXACT = ("auto", "forward", "reuse")  # derivatives that forward mode gives for all seeds at once
 SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on a GPU, which are busy with one
 
 
 class ManySeeds:
-    """Runs of one experiment that differ only in the seed, trained side by side; you control them event by event.
+    """Runs of one experiment that differ only in the seed; you control them event by event.
 
-    Each seed has the data, noise, start and batches of its own run. It ends with the same numbers, up to rounding.
-    If the method or the model does not support a seed axis (``at_once`` is False), they run one after another.
+    Each seed has the data, noise, start and batches of its own run. Where the method and the model support a seed axis
+    (``at_once``), all train side by side in one step, and each ends with the same numbers up to rounding. Otherwise
+    they run one after another, as a single seed does.
 
     Args:
         experiment: what to run; its own seed is ignored.
         seeds: the seeds, each once.
-        dataset: your own Dataset, instead of the one that ``experiment.dataset`` names.
+        keep: a folder for checkpoints (resume.py). A run that it holds continues from there; the seeds then run one
+            after another.
+        every: seconds between two checkpoints.
+        own: ``dataset`` of your own, instead of the one that ``experiment.dataset`` names; with a single seed all that
+            ``Training`` takes.
+
+    Attributes:
+        trainings: one for each seed, in their order.
+        at_once: whether they train side by side.
+        notes: a sentence about each damaged checkpoint that was passed over.
 
     Raises:
-        ValueError: no seed, or one twice.
+        ValueError: no seed, or one twice; a task, model or method of your own for several seeds; as ``Checkpoints``.
+        OSError: nothing can be kept in that folder.
     """
 
-    def __init__(self, experiment: Experiment, seeds: Sequence[int], *, dataset: Dataset | None = None):
+    def __init__(
+        self,
+        experiment: Experiment,
+        seeds: Sequence[int],
+        *,
+        keep: str | Path | None = None,
+        every: float = SECONDS,
+        **own: Any,
+    ) -> None:
         seeds = list(seeds)
         if not seeds or len(set(seeds)) < len(seeds):
             raise ValueError(f"seeds must be at least one, each once, got {seeds}")
-        dataset = dataset or dataset_of(experiment)  # decoded once for all, and its features computed once
-        self.trainings = [Training(experiment.with_(seed=seed), dataset=dataset) for seed in seeds]
+        check_own(seeds, own)
+        if len(seeds) > 1:
+            own = {"dataset": own.get("dataset") or dataset_of(experiment)}  # decoded once, its features computed once
+        each = [experiment.with_(seed=seed) for seed in seeds]
+        self.own, self.notes = own, []
+        self.checkpoints = [] if keep is None else [Checkpoints(keep, one, every) for one in each]
+        self.trainings = [one.training(**own) for one in self.checkpoints] or [Training(one, **own) for one in each]
+        self.notes = [one.note for one in self.checkpoints if one.note]
         sizes = {(len(t.task.train), len(t.task.meta)) for t in self.trainings}
-        self.at_once = len(seeds) > 1 and len(sizes) == 1 and supports_many_seeds(experiment)
+        side_by_side = len(seeds) > 1 and len(sizes) == 1 and keep is None
+        self.at_once = side_by_side and supports_many_seeds(experiment)
 
     @property
     def histories(self) -> list[History]:
         """One for each seed, in their order; the ``error`` of a seed that diverged says where."""
         return [training.history for training in self.trainings]
+
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch of every seed is over."""
+        return all(training.finished for training in self.trainings)
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train, one event at a time; a seed that diverges stops with its ``history.error``, and the others go on.
@@ -57,9 +90,32 @@ class ManySeeds:
         if self.at_once:
             yield from stepwise(train_together(self.trainings), self.trainings[0].experiment.threads)
             return
-        for training in self.trainings:
+        for place, training in enumerate(self.trainings):
             with suppress(TrainingDiverged):  # its history says so
-                yield from training.events()
+                yield from self.checkpoints[place].events(training) if self.checkpoints else training.events()
+
+    def save(self) -> None:
+        """Write a checkpoint of every run as it is now, where they are kept; between two events.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        for checkpoints, training in zip(self.checkpoints, self.trainings, strict=False):
+            checkpoints.save(training)
+
+    def start_again(self) -> None:
+        """All runs begin anew, whatever was kept of them."""
+        self.trainings = [Training(training.experiment, **self.own) for training in self.trainings]
+
+
+def check_own(seeds: Sequence[int], own: Iterable[str]) -> None:
+    """Refuse objects of the caller's own, by name, that several seeds cannot share.
+
+    Raises:
+        ValueError: there is a task, a model or a method for several seeds.
+    """
+    if len(seeds) > 1 and set(own) - {"dataset"}:
+        raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
 
 
 def run_seeds(
@@ -87,14 +143,13 @@ def run_seeds(
 
 
 def supports_many_seeds(experiment: Experiment) -> bool:
-    """Whether method, model, derivative and precision support a seed axis; needs no data."""
+    """Whether method, model and precision support a seed axis; needs no data."""
     if not method_class(experiment.method).supports_many_seeds:
         return False
     with torch.device("meta"):  # shapes only
         model = MODELS[experiment.model]((3, 32, 32), 10)
-    exact = experiment.derivative in EXACT and experiment.precision in SEED_AXIS_PRECISIONS
     plain = not (experiment.save_memory or experiment.capture or experiment.compile)
-    return can_stack(model) and exact and plain
+    return can_stack(model) and plain and experiment.precision in SEED_AXIS_PRECISIONS
 
 
 def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:

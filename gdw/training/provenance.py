@@ -1,4 +1,16 @@
-"""What a record says of the run it came from, and the way back from a record to an Experiment."""
+"""What a record says of the run it came from: the experiment, versions, machine, engine, the source's commit."""
+
+import platform
+import subprocess
+from datetime import datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy
+import torch
 
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
@@ -7,6 +19,9 @@ from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.history import History
 from gdw.training.inputs import source_of
 
+ROOT = Path(__file__).parents[2]  # of the source, where gdw is not installed from a wheel
+GIT_SECONDS = 10  # longer than git ever needs; a run must not wait for a network drive
+
 
 def recorded_config(
     experiment: Experiment,
@@ -14,7 +29,7 @@ def recorded_config(
     task: Task | None = None,
     model: object | None = None,
     method: Method | None = None,
-) -> dict:
+) -> dict[str, Any]:
     """``experiment.config()``; names of objects passed in instead of what it names are under ``"own"``.
 
     Such a config cannot be turned into the run again: ``from_config`` refuses it.
@@ -36,7 +51,7 @@ def recorded_config(
     return config | ({OWN: own} if own else {})
 
 
-def _settings_of(method: Method) -> dict:
+def _settings_of(method: Method) -> dict[str, Any]:
     """Those settings that it keeps as plain attributes of the same name."""
     found = {name: getattr(method, name, None) for name in type(method).settings()}
     return {name: value for name, value in found.items() if isinstance(value, (bool, int, float, str))}
@@ -49,3 +64,42 @@ def experiment_of(history: History) -> Experiment:
         ValueError: the run used objects that were passed in.
     """
     return from_config({**history.metadata.get("engine", {}), **history.config})
+
+
+def how_made(experiment: Experiment, device: torch.device) -> dict[str, Any]:
+    """What a History says of how its numbers were made: plain values, never part of equality."""
+    made = {
+        "device": str(device), "host": platform.machine(), "system": platform.system(),
+        "python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__,
+        "gdw": package_version(), "date": datetime.now().isoformat(timespec="seconds"),
+        "engine": attrs.asdict(experiment.engine),
+    }  # fmt: skip
+    if device.type == "cuda":
+        made["gpu"] = torch.cuda.get_device_name(device)
+    return made | ({"commit": commit()} if commit() else {})
+
+
+@cache
+def package_version() -> str:
+    """The installed version of gdw; "not installed" for a folder on the path."""
+    try:
+        return version("gdw")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@cache
+def commit() -> str | None:
+    """The git commit of the source, with ``-dirty`` after it where files were changed; None without git.
+
+    Asked once for each process, and only in a folder that is the package's own: a project that has gdw installed
+    somewhere inside has another history.
+    """
+    if not ((ROOT / ".git").exists() and (ROOT / "pyproject.toml").exists()):
+        return None
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)  # noqa: S603 - fixed arguments, no shell
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from gdw.private import TorchDispatchMode, tree_map_only, writes_in_place
+from gdw.private import Recording, TorchDispatchMode, tree_map_only, writes_in_place
 
 aten = torch.ops.aten
 Function = Callable[[], tuple[Tensor, ...]]
@@ -136,7 +136,7 @@ class Operations:
         return self.module()
 
 
-class _Recording(TorchDispatchMode):
+class _Recording(Recording):
     """Writes every operation down as a node of a graph; tensors from before it become the graph's own."""
 
     def __init__(self) -> None:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from gdw import files
 from gdw.training import checkpoint
@@ -32,7 +33,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | Path, experiment: Experiment, every: float = SECONDS):
-        self.experiment, self.every, self.note = experiment, every, None
+        self.experiment, self.every = experiment, every
+        self.note: str | None = None
         folder = Path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +43,7 @@ class Checkpoints:
         self.newest, self.previous = paths(folder, experiment)
         files.check_writable(self.newest)
 
-    def training(self, **own) -> Training:
+    def training(self, **own: Any) -> Training:
         """The run where its last good checkpoint left it, or from the start; ``own`` as for ``Training``.
 
         Raises:

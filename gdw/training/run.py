@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gdw.cache import checksum
 from gdw.data.batches import fits_in_memory
@@ -25,10 +26,9 @@ from gdw.training.history import History
 from gdw.training.identity import content_of
 from gdw.training.inputs import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Lane, Loop, TrainingDiverged
-from gdw.training.metadata import how_made
-from gdw.training.provenance import recorded_config
-from gdw.training.state import load_method, method_state
+from gdw.training.provenance import how_made, recorded_config
 
+Event = TypeVar("Event")
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
 
@@ -85,11 +85,11 @@ class Training:
             compile_in_place(self.model, device)
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
-            tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),
-            metadata=how_made(e, device) | {"captured": e.capture and self.method.all_steps_identical},
+            tuple(torch.bincount(task.best_known_labels, minlength=task.num_classes).tolist()),
+            metadata=how_made(e, device) | {"captured": e.engine.records_steps and self.method.all_steps_identical},
         )  # fmt: skip
         self._loop: Loop | None = None
-        self._randomness: dict | None = None  # torch's own, of a saved run
+        self._randomness: tuple[Tensor, Tensor | None] | None = None  # torch's own, of a saved run
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train, one event at a time (loop.py), from where the run is: a finished run has no more events.
@@ -116,7 +116,7 @@ class Training:
     def finished(self) -> bool:
         """Whether every epoch is over."""
         if self._loop is None:
-            return 0 < self.experiment.epochs <= len(self.history)
+            return bool(0 < self.experiment.epochs <= len(self.history))
         return self._loop.finished
 
     def save(self, path: str | Path) -> None:
@@ -132,12 +132,12 @@ class Training:
         """
         checkpoint.write(path, {
             "experiment": self.experiment.everything(), "history": vars(self.history), "data": self._fingerprint(),
-            "model": dict(self.model.state_dict()), "method": method_state(self.method),
+            "model": dict(self.model.state_dict()), "method": dict(self.method.state_dict()),
             "loop": self._loop.state_dict() if self._loop else None, "randomness": self._torch_randomness(),
         })  # fmt: skip
 
     @classmethod
-    def load(cls, path: str | Path, **own) -> "Training":
+    def load(cls, path: str | Path, **own: Any) -> "Training":
         """What ``save`` wrote, to go on or to use; nothing in the file is run.
 
         Args:
@@ -161,7 +161,7 @@ class Training:
             raise ValueError(f"{path} does not fit this experiment, model, method or data: {_reason(error)}") from None
         return training
 
-    def _restore(self, saved: dict) -> None:
+    def _restore(self, saved: dict[str, Any]) -> None:
         if not saved["data"].startswith(PICTURES_TOO):
             raise ValueError("it is of version 0.2, which did not say which pictures it had: run it again")
         if saved["data"] != self._fingerprint():
@@ -170,7 +170,7 @@ class Training:
             self._loop = self._new_loop()
             self._loop.load_state_dict(saved["loop"])
         self.model.load_state_dict(saved["model"])
-        load_method(self.method, saved["method"])
+        self.method.load_state_dict(saved["method"])
         self.history = History(**saved["history"])
         if self._loop:
             self._loop.lanes[0].history = self.history
@@ -195,25 +195,26 @@ class Training:
         """A digest of all that the task holds, pictures too: a saved run continues only with the same data."""
         task = self.task
         splits = (task.train, task.meta, task.validation, task.test)
-        parts = [task.clean_labels, *(part for split in splits for part in (split.images, split.labels))]
+        parts = [task.best_known_labels, *(part for split in splits for part in (split.images, split.labels))]
         sums = "".join(checksum(part.detach().cpu()) for part in parts)
         return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
 
-    def _torch_randomness(self) -> dict:
+    def _torch_randomness(self) -> tuple[Tensor, Tensor | None]:
         """The process's own random state: gdw draws nothing from it, but a model with dropout does."""
         device = self.task.train.labels.device
         gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-        return {"cpu": torch.get_rng_state(), "gpu": gpu}
+        return torch.get_rng_state(), gpu
 
     def _restore_randomness(self) -> None:
         """Once, when a loaded run continues."""
         state, self._randomness = self._randomness, None
         if state is None or self.finished:
             return
-        torch.set_rng_state(state["cpu"])
+        cpu, gpu = state
+        torch.set_rng_state(cpu)
         device = self.task.train.labels.device
-        if state["gpu"] is not None and device.type == "cuda":
-            torch.cuda.set_rng_state(state["gpu"], device)
+        if gpu is not None and device.type == "cuda":
+            torch.cuda.set_rng_state(gpu, device)
 
 
 def _reason(error: Exception) -> str:
@@ -222,7 +223,7 @@ def _reason(error: Exception) -> str:
     return str(error).splitlines()[0] if written else "a part of it is missing or of another kind"
 
 
-def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = None, **own) -> History:
+def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = None, **own: Any) -> History:
     """Run it to the end.
 
     Args:
@@ -239,7 +240,7 @@ def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = N
     return training.history
 
 
-def stepwise(events: Iterator, threads: int) -> Iterator:
+def stepwise(events: Iterator[Event], threads: int) -> Iterator[Event]:
     """The same events, each made under so many threads of torch: several runs may take turns in one process."""
     while True:
         with _threads(threads):

@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from gdw.data.batches import IndexBatches, fetched, index_batches
 from gdw.data.randomness import generator
 from gdw.data.task import Task
-from gdw.gradients.compiled import CompiledTangent
-from gdw.gradients.meta import logit_tangent
 from gdw.gradients.step import Step
 from gdw.training.experiment import Experiment
 
@@ -44,7 +42,6 @@ class Sources:
         self.taken: Counter[str] = Counter()  # batches: workers may have drawn more than were used
         self.augmentation = generator(seed, "augmentation")
         self.steps = train // batch_size
-        self.tangent_pass = CompiledTangent(model) if self.engine.compile else logit_tangent
         self.dtype = next(model.parameters()).dtype
         still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.numel() <= NORMALISED_ONCE
         self.once = still and small and task.resident
@@ -129,9 +126,8 @@ class Sources:
     def step_of(self, drawn: Drawn, epoch: int | None, lr: torch.optim.Optimizer, **given) -> Step:
         """A batch that was drawn, forward through the model once; ``given`` as for ``Step``."""
         images, labels, chosen, is_meta = drawn
-        given = {"meta_batch": self.meta_batch, "tangent_pass": self.tangent_pass, **given}
+        given = {"meta_batch": self.meta_batch, **given}
         return Step(
             self.model, images, labels, indices=chosen, lr=lr, epoch=epoch, is_meta=is_meta,
-            derivative=self.engine.derivative, max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory,
-            **given,
+            max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory, **given,
         )  # fmt: skip

@@ -78,14 +78,13 @@ class SeedsAtOnce:
     ):
         self.sources, self.source, self.model = sources, source, model
         self.method, self.optimizer = method, optimizer
-        self.derivative = "reuse" if model.is_chain else "forward"  # a tape holds no tensors of vmap's
 
     def __call__(self, epoch: int, lr: float) -> tuple[StackedStep, Tensor]:
         """The step as it was taken, and what went back through the logits ``[S, B, C]``."""
         images, labels, indices, is_meta = zip(*(own.draw(self.source) for own in self.sources), strict=True)
         step = StackedStep(
             self.model, torch.stack(images), torch.stack(labels), indices=torch.stack(indices),
-            meta_batch=self._meta_batches, lr=with_rate(self.optimizer, lr), epoch=epoch, derivative=self.derivative,
+            meta_batch=self._meta_batches, lr=with_rate(self.optimizer, lr), epoch=epoch,
             is_meta=None if is_meta[0] is None else torch.stack(is_meta), max_prob=self.sources[0].recipe.max_prob,
         )  # fmt: skip
         return step, take_step(step, self.method, self.optimizer)
@@ -165,7 +164,7 @@ class Captured(OneByOne):
 
     def _take_static(self) -> Outputs:
         return self._take(
-            self.sources.step_of(self.batch, None, self.optimizer, meta_batch=self.meta_batch, trusted=True)
+            self.sources.step_of(self.batch, None, self.optimizer, meta_batch=self.meta_batch)
         )
 
     def _take(self, step: Step) -> Outputs:

@@ -8,7 +8,8 @@ from torch.nn.functional import cross_entropy
 
 from gdw import Step, methods
 from gdw.data.randomness import generator
-from gdw.gradients.meta import forward, trainable, virtual_parameters
+from gdw.gradients.meta import forward
+from gdw.gradients.rates import VirtualStep
 
 CLASSES = ("cat", "dog", "bird")
 INSTANCES = ("A cat, 'cat'", "B cat, 'dog'", "C bird, 'bird'")
@@ -91,10 +92,9 @@ def meta_loss(problem: Problem, weights: Tensor) -> Tensor:
 
 def virtual_theta(model: nn.Module, step: Step, weights: Tensor) -> dict[str, Tensor]:
     """``theta'`` by the library's virtual step."""
-    start = {name: p.detach() for name, p in trainable(model).items()}
     sent_back = weights * step.flows / len(step)
     (gradient,) = torch.autograd.grad(step.logits, model.theta, sent_back, retain_graph=True)
-    return virtual_parameters(start, {"theta": gradient}, {"theta": step.lr})
+    return VirtualStep(model, step.lr)({"theta": gradient})[0]
 
 
 def finite_difference(problem: Problem, weights: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ def _shell():
     from IPython.core.history import HistoryManager
     from IPython.core.interactiveshell import InteractiveShell
 
-    from gdw.training.metadata import commit
+    from gdw.training.provenance import commit
 
     commit()  # asks git once, which the guard would refuse
     HistoryManager.enabled = False

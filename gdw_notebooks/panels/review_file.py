@@ -76,8 +76,7 @@ class ReviewFile:
         table = read_table(self.path)
         if "label" not in table.columns:
             raise ValueError(f"{self.path} needs the columns path and label, got path, {', '.join(table.columns)}")
-        rows = match(table, self.paths)
-        place = {row: picture for picture, row in enumerate(rows) if row is not None}
+        place = {row: picture for picture, row in match(table, self.paths).items()}
         numbers = class_numbers(table.columns["label"], self.class_names, self.path)
         ways = table.columns.get(CHOSEN_COLUMN, [NOT_KNOWN] * len(numbers))
         labels = {place[row]: number for row, number in enumerate(numbers)}

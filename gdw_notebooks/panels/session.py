@@ -4,7 +4,6 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Condition, Lock, Thread, current_thread
 from types import MappingProxyType
@@ -17,8 +16,7 @@ from gdw.training.experiment import Experiment
 from gdw.training.fields import EXACT_PRECISIONS, resolve_device
 from gdw.training.history import History
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
-from gdw.training.many import ManySeeds
-from gdw.training.resume import Checkpoints
+from gdw.training.many import ManySeeds, check_own
 from gdw.training.run import Training
 
 Event = BatchDone | EpochDone
@@ -38,7 +36,7 @@ class Session:
         on_event: called with a run's place and its event after each batch and each epoch, in the training's own
             thread, while nothing trains; not after a stop. An exception in it ends the session.
         on_end: called with the session when it has ended, for whatever reason.
-        training, many: what makes a run of one seed, and of several; as ``gdw.Training`` and ``ManySeeds``.
+        runs: what makes the runs of one experiment, as ``gdw.ManySeeds``.
 
     Attributes:
         errors: the exception of each run that failed, by its place; ``ALL_RUNS`` for one that concerns them all.
@@ -52,13 +50,12 @@ class Session:
         on_event: Callable[[int, Event], None] | None = None,
         on_end: Callable[["Session"], None] | None = None,
         *,
-        training: Callable[..., Training] = Training,
-        many: Callable[..., ManySeeds] = ManySeeds,
+        runs: Callable[..., ManySeeds] = ManySeeds,
     ):
-        self._on_event, self._on_end, self._make = on_event, on_end, (training, many)
+        self._on_event, self._on_end, self._make = on_event, on_end, runs
         self._gate, self._thread, self._ended, self._beginning = _Gate(), None, IDLE, Lock()
         self._shares: list[float] = []
-        self._runs: list[_Run] = []
+        self._runs: list[ManySeeds] = []
         self.seeds, self.notes = 1, []
         self.errors: dict[int, BaseException] = {}
         self.latest: dict[int, BatchDone] = {}
@@ -159,8 +156,7 @@ class Session:
             raise Busy("a run is going on already: stop it first, or wait for its end")
         if not experiments:
             raise ValueError("there is nothing to train: give at least one experiment")
-        if seeds > 1 and own.keys() - {"dataset"}:
-            raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
+        check_own(range(seeds), own)
         previous, self._thread = self._thread, None
         self._gate, self._runs = _Gate(closed=paused), []
         self.errors, self.latest = {}, {}  # a traceback holds the tensors of a failed run's last step
@@ -181,13 +177,13 @@ class Session:
             self._prepare(experiments, seeds, keep if seeds == 1 else None, own)
             with _short_collections():
                 for place, event in self._turns():
-                    self._shares[place] = self._runs[place].share(event)
+                    self._shares[place] = share(self._runs[place], event)
                     if isinstance(event, BatchDone):
                         self.latest[place] = event
                     if self._on_event and not self._gate.stopping:  # after Stop nobody waits for a picture
                         self._on_event(place, event)
             for run in self._runs:
-                run.keep()
+                run.save()
         except BaseException as error:  # kept for the session's owner; SystemExit too, which would end a thread unseen
             if isinstance(error, KeyboardInterrupt) and self._thread is None:
                 raise  # of ``run``, in the caller's own thread
@@ -197,12 +193,14 @@ class Session:
         for experiment in experiments:
             if self._gate.stopping:
                 return
-            self._runs.append(_Run(experiment, seeds, own, *self._make, keep))
-        self.notes = [run.note for run in self._runs if run.note]
+            one = as_trained(experiment, own) if seeds == 1 else experiment
+            kept = {} if keep is None else {"keep": keep}
+            self._runs.append(self._make(one, range(experiment.seed, experiment.seed + seeds), **kept, **own))
+        self.notes = [note for run in self._runs for note in run.notes]
         if keep and all(run.finished for run in self._runs):
-            for run, experiment in zip(self._runs, experiments, strict=True):
-                run.begin(self._make[0](as_trained(experiment, own), **own))
-        self._shares = [run.done() for run in self._runs]
+            for run in self._runs:
+                run.start_again()
+        self._shares = [share(run) for run in self._runs]
 
     def _end(self, state: str) -> None:
         self._ended = state
@@ -225,13 +223,14 @@ class Session:
         try:
             for event in runs[place]:
                 yield event
-                if run.ends_round(event):
+                if _is_last_of_batch(run, event):
                     break
         except TrainingDiverged as error:
             self.errors[place] = error
-        if event is None or run.is_over(event) or place in self.errors:
-            if error := run.error():
-                self.errors.setdefault(place, error)
+        if event is None or _is_last(run, event) or place in self.errors:
+            said = [history for history in run.histories if history.error]
+            if said:
+                self.errors.setdefault(place, TrainingDiverged(said[0].error, said[0]))
             del runs[place]
 
 
@@ -244,7 +243,7 @@ def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> 
     with torch.device("meta"):  # shapes only
         model = MODELS[experiment.model]((3, 32, 32), 10) if experiment.model in MODELS else None
     plain = not (experiment.compile or experiment.save_memory or own.keys() & {"model", "method"})
-    exact = experiment.derivative == "auto" and experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None
+    exact = experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None
     no_sums = model is not None and not any(isinstance(module, _NormBase) for module in model.modules())
     return plain and exact and no_sums and resolve_device(experiment.device).type == "cpu"
 
@@ -254,66 +253,28 @@ def as_trained(experiment: Experiment, own: Mapping = MappingProxyType({})) -> E
     return experiment.with_(capture=True) if can_capture(experiment, own) else experiment
 
 
-class _Run:
-    """One experiment with one or several seeds; one seed may be kept in a folder, and goes on from what is there."""
+def share(runs: ManySeeds, event: Event | None = None) -> float:
+    """How much of all seeds' batches is done after an event, in [0, 1]."""
+    seeds, within = len(runs.trainings), 0.0
+    if isinstance(event, BatchDone):
+        within = (event.batch + 1) / event.batches * (seeds if runs.at_once else 1)
+    return (sum(map(len, runs.histories)) + within) / (seeds * runs.trainings[0].experiment.epochs)
 
-    def __init__(
-        self, experiment: Experiment, seeds: int, own: dict, training: Callable, many: Callable,
-        keep: Path | None = None,
-    ):  # fmt: skip
-        self._checkpoints, self.note, self.at_once, self._epochs = None, None, False, experiment.epochs
-        if keep is not None:
-            self._checkpoints = Checkpoints(keep, as_trained(experiment, own))
-            self.begin(self._checkpoints.training(**own))
-            self.note = self._checkpoints.note
-        elif seeds == 1:
-            self.begin(training(as_trained(experiment, own), **own))
-        else:
-            source = many(experiment, range(experiment.seed, experiment.seed + seeds), **own)
-            self.trainings, self.at_once, self.events = source.trainings, source.at_once, source.events
 
-    def begin(self, training: Training) -> None:
-        """Train this one."""
-        self.trainings, checkpoints = [training], self._checkpoints
-        self.events = training.events if checkpoints is None else partial(checkpoints.events, training)
+def _is_last_of_batch(runs: ManySeeds, event: Event) -> bool:
+    """Whether the next event belongs to another batch: an epoch's last one brings the epoch of every seed."""
+    if isinstance(event, BatchDone):
+        return event.batch + 1 < event.batches
+    return not runs.at_once or _is_last_seed(runs, event)
 
-    def keep(self) -> None:
-        """Write it as it is now, if it is kept."""
-        if self._checkpoints is not None:
-            self._checkpoints.save(self.trainings[0])
 
-    @property
-    def finished(self) -> bool:
-        return all(training.finished for training in self.trainings)
+def _is_last(runs: ManySeeds, event: Event) -> bool:
+    return isinstance(event, EpochDone) and event.epoch + 1 == event.epochs and _is_last_seed(runs, event)
 
-    def done(self) -> float:
-        """Share of all epochs that are over, in [0, 1]."""
-        return sum(len(training.history) for training in self.trainings) / (len(self.trainings) * self._epochs)
 
-    def ends_round(self, event: Event) -> bool:
-        """Whether the next event belongs to another batch: an epoch's last one brings the epoch of every seed."""
-        if isinstance(event, BatchDone):
-            return event.batch + 1 < event.batches
-        return not self.at_once or self._is_last_seed(event)
-
-    def is_over(self, event: Event) -> bool:
-        return isinstance(event, EpochDone) and event.epoch + 1 == event.epochs and self._is_last_seed(event)
-
-    def _is_last_seed(self, event: EpochDone) -> bool:
-        running = [training.history for training in self.trainings if training.history.error is None]
-        return not running or event.history is running[-1]
-
-    def error(self) -> Exception | None:
-        """Of the first seed that diverged."""
-        said = [training.history.error for training in self.trainings if training.history.error]
-        return ArithmeticError(said[0]) if said else None
-
-    def share(self, event: Event) -> float:
-        """Of all seeds' batches that are done, in [0, 1]."""
-        seeds, within = len(self.trainings), 0.0
-        if isinstance(event, BatchDone):
-            within = (event.batch + 1) / event.batches * (seeds if self.at_once else 1)
-        return (sum(len(training.history) for training in self.trainings) + within) / (seeds * self._epochs)
+def _is_last_seed(runs: ManySeeds, event: EpochDone) -> bool:
+    going = [history for history in runs.histories if history.error is None]
+    return not going or event.history is going[-1]
 
 
 class _Gate:
@@ -324,7 +285,7 @@ class _Gate:
         self.closed, self.stopping = closed, False
 
     def wait(self) -> bool:
-        """Until a round may begin; False: none shall."""
+        """Until a round may begin; False if the runs are to stop."""
         with self._changed:
             self._changed.wait_for(lambda: not self.closed or self._passes or self.stopping)
             self._passes = max(0, self._passes - 1)

@@ -126,5 +126,5 @@ def test_a_summary_loses_no_run_and_compares_within_a_scenario():
     assert sum(len(by_seed) for by_seed in by_method(runs).values()) == len(runs)
     found = summary(runs)
     assert list(found.index) == ["mwnet, uniform 40", "mwnet, uniform 60", "gdw, uniform 40", "gdw, uniform 60"]
-    assert found.loc["mwnet, uniform 60", "gdw - it"].startswith("+11.0 [")
+    assert found.loc["mwnet, uniform 60", "gdw minus this"].startswith("+11.0 [")
     assert list(by_method([history(1, epochs=3), history(2, epochs=4)])) == ["gdw (epochs 3)", "gdw (epochs 4)"]

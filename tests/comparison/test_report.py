@@ -93,7 +93,7 @@ def test_the_table_pairs_by_seed_and_leaves_failed_runs_out():
     assert table.loc["a", "accuracy"] == 81
     assert table.loc["a", "sd"] == 1
     assert table.loc["a", "worst class"] == 71
-    assert table.loc["a", "b - it"] == "+5.0 (equal in 2 seeds)"
+    assert table.loc["a", "b minus this"] == "+5.0 (equal in 2 seeds)"
     assert table.loc["b", "seeds"] == 2
     assert summary([]).empty
 

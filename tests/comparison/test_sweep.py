@@ -108,7 +108,7 @@ def test_each_run_is_on_disk_before_the_next_one_starts(spec, tmp_path, monkeypa
     original = sweep._run_one
 
     class OneAtATime(ThreadPoolExecutor):
-        """Local processes are handed one run per worker; here in this process, to look at the file at each start."""
+        """Local processes get one run per worker; here in this process, to look at the file at each start."""
 
         def __init__(self, workers, context, initializer, initargs):
             super().__init__(workers)

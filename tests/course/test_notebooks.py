@@ -1,6 +1,7 @@
 """The course is what its sources say, has been run, hides answers from students, and names no machine."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -21,8 +22,18 @@ COURSE = [
 every_notebook = pytest.mark.parametrize(("source", "target", "solved"), COURSE)
 
 
+@cache
+def stored(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+@cache
+def fresh(source: Path, solved: bool) -> nbformat.NotebookNode:
+    return generate(source, solved=solved)
+
+
 def code_cells(path: Path) -> list[nbformat.NotebookNode]:
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    return [cell for cell in stored(path).cells if cell.cell_type == "code"]
 
 
 def outputs(path: Path) -> list[nbformat.NotebookNode]:
@@ -36,10 +47,11 @@ def text_of(output: nbformat.NotebookNode) -> str:
 
 @every_notebook
 def test_is_what_its_source_says(source, target, solved):
-    stored, fresh = nbformat.read(target, as_version=4), generate(source, solved=solved)
-    assert [(cell.id, cell.cell_type, cell.source) for cell in stored.cells] == [
-        (cell.id, cell.cell_type, cell.source) for cell in fresh.cells
-    ], f"run: make notebooks NOTEBOOK={source.stem}"
+    is_there, wanted = (
+        [(cell.id, cell.cell_type, cell.source) for cell in notebook.cells]
+        for notebook in (stored(target), fresh(source, solved))
+    )
+    assert is_there == wanted, f"run: make notebooks NOTEBOOK={source.stem}"
 
 
 @every_notebook
@@ -52,13 +64,13 @@ def test_has_been_run_without_an_error(source, target, solved):
 @every_notebook
 def test_is_small_and_carries_no_widget_state(source, target, solved):
     assert target.stat().st_size < LARGEST_FILE
-    assert "widgets" not in nbformat.read(target, as_version=4).metadata
+    assert "widgets" not in stored(target).metadata
     assert not [output for output in outputs(target) if WIDGET_VIEW in output.get("data", {})]
 
 
 @every_notebook
 def test_names_no_path_of_a_machine(source, target, solved):
-    written = [cell.source for cell in nbformat.read(target, as_version=4).cells]
+    written = [cell.source for cell in stored(target).cells]
     for text in [*written, *map(text_of, outputs(target))]:
         assert not MACHINE_PATH.search(text), text
 
@@ -106,7 +118,7 @@ def test_a_student_finds_no_answer_below_a_question(source):
 @every_lesson
 def test_every_cell_between_a_guess_and_its_answer_is_marked(source):
     open_guesses = set()
-    for cell in generate(source, solved=True).cells:
+    for cell in fresh(source, True).cells:
         if cell.cell_type != "code":
             continue
         assert reveals(cell) or not open_guesses, cell.source
@@ -122,7 +134,7 @@ def test_no_text_before_a_question_has_its_number(source):
     """Such as a heading "40 % is 36 %" above the question what 40 % comes to."""
     solved = next(target for target, solved in targets(source) if solved)
     read = ""
-    for cell in nbformat.read(solved, as_version=4).cells:
+    for cell in stored(solved).cells:
         if cell.cell_type == "markdown":
             read += cell.source
         for output in cell.get("outputs", []):
@@ -134,7 +146,7 @@ def test_no_text_before_a_question_has_its_number(source):
 @every_lesson
 def test_a_question_has_a_cell_to_write_in(source):
     """'Predict first' is followed by a cell that makes a Prediction, before any cell that shows something."""
-    cells = generate(source, solved=True).cells
+    cells = fresh(source, True).cells
     for place, cell in enumerate(cells):
         if cell.cell_type == "markdown" and "**Predict first" in cell.source:
             following = next(later for later in cells[place + 1 :] if later.cell_type == "code")
@@ -143,7 +155,7 @@ def test_a_question_has_a_cell_to_write_in(source):
 
 @every_lesson
 def test_opens_with_a_question_and_ends_with_what_to_keep(source):
-    text = [cell.source for cell in generate(source, solved=True).cells if cell.cell_type == "markdown"]
+    text = [cell.source for cell in fresh(source, True).cells if cell.cell_type == "markdown"]
     title = text[0].splitlines()[0]
     assert re.fullmatch(r"# \d\d · .+\?", title)
     for words in ("**You will**", "**Time** about", "**You need**", "docs/glossary.md"):
@@ -157,42 +169,8 @@ def test_opens_with_a_question_and_ends_with_what_to_keep(source):
     assert quiz.count("</details>") == quiz.count("<details>")
 
 
-def test_the_plan_and_the_notebooks_say_the_same_minutes():
-    page = (NOTEBOOKS / "README.md").read_text("utf-8")
-    plan = dict(re.findall(r"(?m)^\| \[[^|]*\]\((\S+)\.ipynb\) \|[^|]*\| (\d+) \|", page))
-    lessons = [source for source in sources() if source.parent == NOTEBOOKS / "source"]
-    said = {source.stem: re.search(r"\*\*Time\*\* about (\d+)", source.read_text("utf-8"))[1] for source in lessons}
-    assert said == plan
-
-
 def test_the_first_notebook_says_how_to_run_a_cell():
-    assert "Shift+Enter" in generate(sources()[0], solved=False).cells[0].source
-
-
-@every_notebook
-def test_every_link_leads_somewhere(source, target, solved):
-    for cell in nbformat.read(target, as_version=4).cells:
-        if cell.cell_type != "markdown":
-            continue
-        for link in re.findall(r"\]\(((?!http)[^)\s]+)\)", cell.source):
-            path, _, anchor = link.partition("#")
-            there = (target.parent / path).resolve()
-            assert there.exists(), link
-            if anchor:
-                assert anchor in anchors(there.read_text("utf-8")), link
-
-
-def anchors(page: str) -> set[str]:
-    """Of a Markdown page's headings, as GitHub and JupyterLab make them."""
-    return {re.sub(r"[^\w -]", "", found.lower()).replace(" ", "-") for found in re.findall(r"(?m)^#+ (.+)$", page)}
-
-
-def test_the_glossary_is_in_order_and_each_word_has_its_paragraph():
-    page = (NOTEBOOKS.parent / "docs" / "glossary.md").read_text("utf-8")
-    words = re.findall(r"(?m)^## (.+)$", page)
-    assert words == sorted(set(words), key=str.casefold)
-    for section in page.split("\n## ")[1:]:
-        assert len(section.split("\n", 1)[1].strip()) > 20, section
+    assert "Shift+Enter" in fresh(sources()[0], False).cells[0].source
 
 
 def test_no_notebook_without_a_source():
@@ -219,12 +197,18 @@ print(answer())
 """
 
 
-@pytest.fixture
-def course(tmp_path):
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "09_product.py").write_text(EXERCISE)
-    build(tmp_path / "source" / "09_product.py", tmp_path)
-    return tmp_path
+REVEALING = EXERCISE.replace("# %%\nprint(answer())\n", '# %% tags=["reveals"]\nprint(answer())\n', 1)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """Built once: a kernel runs each notebook."""
+    folder = tmp_path_factory.mktemp("course")
+    (folder / "source").mkdir()
+    for name, text in (("09_product", EXERCISE), ("10_product", REVEALING)):
+        (folder / "source" / f"{name}.py").write_text(text, "utf-8")
+        build(folder / "source" / f"{name}.py", folder)
+    return folder
 
 
 def test_one_source_makes_an_exercise_and_its_solution(course):
@@ -235,21 +219,15 @@ def test_one_source_makes_an_exercise_and_its_solution(course):
     assert [output.text for output in outputs(solution)] == ["42\n", "42\n"]
 
 
-REVEALING = EXERCISE.replace("# %%\nprint(answer())\n", '# %% tags=["reveals"]\nprint(answer())\n', 1)
-
-
 def test_a_marked_output_is_stored_in_the_solution_alone(course):
-    source = course / "source" / "10_product.py"
-    source.write_text(REVEALING, "utf-8")
-    build(source, course)
     exercise, solution = code_cells(course / "10_product.ipynb"), code_cells(course / "solutions" / "10_product.ipynb")
     assert [bool(cell.outputs) for cell in exercise] == [False, False, True]
     assert exercise[1].execution_count is None
     assert [bool(cell.outputs) for cell in solution] == [False, True, True]
 
 
-def test_a_link_to_the_docs_is_one_folder_longer_in_the_solution(course):
-    source = course / "source" / "11_link.py"
+def test_a_link_to_the_docs_is_one_folder_longer_in_the_solution(tmp_path):
+    source = tmp_path / "11_link.py"
     source.write_text("# %% [markdown]\n# [flow](../docs/glossary.md#flow)\n\n" + EXERCISE, "utf-8")
     assert "(../docs/glossary.md#flow)" in generate(source, solved=False).cells[0].source
     assert "(../../docs/glossary.md#flow)" in generate(source, solved=True).cells[0].source

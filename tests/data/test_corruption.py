@@ -98,11 +98,11 @@ def test_a_matrix_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [
-        ([[0.5, 0.4], [0, 1]], "row 0 of the noise matrix|row 0 sums to 0.9"),
-        ([[1, 0], [0.5, 0.5 + 2e-4]], "row 1 sums to"),
+        ([[0.5, 0.4], [0, 1]], "rows that sum to 1, got the sum 0.9 in row 0"),
+        ([[1, 0], [0.5, 0.5 + 2e-4]], "got the sum 1.0002 in row 1"),
         ([[1.5, -0.5], [0, 1]], "negative number or NaN"),
         ([[float("nan"), 1], [0, 1]], "negative number or NaN"),
-        ([[1, 0, 0], [0, 1, 0]], r"must be 2 x 2, one row a class, got shape \(2, 3\)"),
+        ([[1, 0, 0], [0, 1, 0]], r"must be a square matrix .* of 2 x 2, got the shape \(2, 3\)"),
         ([[1, 0], [1]], "rows of equal length"),
     ],
 )
@@ -116,7 +116,7 @@ def test_a_matrix_that_is_not_row_stochastic_is_refused(matrix, message):
     [
         ("uniform", 1.4, 3, r"rate must lie in \[0, 1\], got 1.4"),
         ("uniform", -0.1, 3, r"rate must lie in \[0, 1\], got -0.1"),
-        ("uniform", float("nan"), 3, r"rate must lie in \[0, 1\], got nan"),
+        ("uniform", float("nan"), 3, "rate must be a finite number, got nan"),
         ("unifrom", 0.1, 3, "unknown noise 'unifrom'; did you mean 'uniform'"),
         ("flip2", 0.1, 2, "flip noise to 2 other classes needs 3 classes, got 2"),
         ("symmetric", 0.1, 1, "at least 2 classes, got 1"),
@@ -136,16 +136,16 @@ def test_a_label_without_a_row_is_refused(labels):
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [
-        (torch.zeros(3, 3), "row 0 sums to 0"),
-        (np.zeros((3, 3)), "row 0 sums to 0"),
+        (torch.zeros(3, 3), "got the sum 0 in row 0"),
+        (np.zeros((3, 3)), "got the sum 0 in row 0"),
         (torch.full((3, 3), torch.nan), "negative number or NaN"),
         ([[1, 0, 0], [0, 1, 0], [0, 0, float("nan")]], "negative number or NaN"),
-        ([[1, 0, 0], [0, 1, 0], [0, 0, 0]], "row 2 sums to 0"),
-        (torch.eye(3)[:2], "must be 2 x 2"),
+        ([[1, 0, 0], [0, 1, 0], [0, 0, 0]], "got the sum 0 in row 2"),
+        (torch.eye(3)[:2], r"must be a square matrix .*, got the shape \(2, 3\)"),
         ([[1, 0], "ab"], "rows of equal length"),
-        (None, r"must be 1 x 1, .* got shape \(\)"),
-        ([], r"must be 1 x 1, .* got shape \(0,\)"),
-        ([[10**400]], "matrix of numbers"),
+        (None, r"must be a square matrix .*, got the shape \(\)"),
+        ([], r"must be a square matrix .*, got the shape \(0,\)"),
+        ([[10**400]], "with numbers in rows"),
     ],
 )
 def test_labels_are_never_drawn_from_what_is_no_matrix(matrix, message):

@@ -36,9 +36,10 @@ def test_the_grid_is_what_the_network_believes_there(right_is_blue):
 
 
 def test_the_model_stays_in_the_mode_it_was_in(right_is_blue):
-    right_is_blue.train()
-    regions_of(right_is_blue, TASK, resolution=3)
-    assert right_is_blue.training
+    for training in (True, False):
+        right_is_blue.train(training)
+        regions_of(right_is_blue, TASK, resolution=3)
+        assert right_is_blue.training == training
 
 
 def test_pictures_have_no_regions():
@@ -59,6 +60,13 @@ def test_fill_is_the_label_ring_the_truth_and_size_the_weight(right_is_blue):
     sizes = clean.get_sizes()
     assert sizes[0] > sizes[1] > sizes[2]  # 1, a half, and one not yet seen
     assert "25 % of the labels are wrong: with GDW they weigh 0.25" in figure.get_suptitle().replace("\n", " ")
+
+
+def test_where_nobody_knows_the_truth_no_label_is_called_wrong(right_is_blue):
+    figure = decision_regions([regions_of(right_is_blue, TASK, resolution=3)], POINTS, LABELS, None, NAMES)
+    drawn = {each.get_gid(): each for each in figure.axes[0].collections}
+    assert len(drawn["right labels"].get_offsets()) == len(POINTS)
+    assert figure.get_suptitle() == "Nobody knows which of these labels are wrong"
 
 
 def test_a_click_finds_the_point_under_it_and_nothing_beside_it():

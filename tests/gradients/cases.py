@@ -20,6 +20,7 @@ from gdw.data.randomness import generator
 from gdw.networks.classifiers import build_model
 from tests import awkward
 from tests.awkward import CLASSES, small
+from tests.ways import STEPS
 
 BATCH, META, LR = 6, 5, 0.1
 
@@ -60,10 +61,10 @@ class Case:
 
 
 RANDOM_SEED = 1  # of Python's random: its first number is 0.13, its second 0.85, its third 0.76
-FORWARD_WAYS = ("auto", "forward", "reuse", "save_memory")
+FORWARD_WAYS = ("its own", "forward", "tape", "save_memory")
 DIFFERS = dict.fromkeys(FORWARD_WAYS, "does not repeat its first")
-NO_RULE = {"forward": "no forward-mode", "save_memory": "leave out save_memory"}
-HIDDEN = NO_RULE | dict.fromkeys(("auto", "reuse", "double-backward"), "hides how it depends")
+NO_RULE = {"save_memory": "leave out save_memory"}
+HIDDEN = NO_RULE | dict.fromkeys(("its own", "forward", "tape", "double-backward"), "hides how it depends")
 
 
 def course(name: str) -> Callable[[], nn.Module]:
@@ -205,10 +206,10 @@ def taken(case: Case, way: str, weights: Tensor, **given) -> Tensor:
     """The meta gradient by one of the package's ways, on a new model, which is as it was after it."""
     model = case.model()
     own = held(model)
-    how = {"save_memory": True} if way == "save_memory" else {"derivative": way}
+    given |= {"save_memory": True} if way == "save_memory" else {}
     torch.manual_seed(3)  # of dropout
     with case.context():
-        step = Step(model, *case.batch(), meta_batch=case.batch(META, seed=4), lr=LR, **how, **given)
+        step = STEPS.get(way, Step)(model, *case.batch(), meta_batch=case.batch(META, seed=4), lr=LR, **given)
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
         torch.manual_seed(5)
         gradient = step.meta_gradient(weights)

@@ -11,10 +11,11 @@ from gdw import Step
 from gdw.data.randomness import generator
 from gdw.gradients.agreement import FIRST_STEPS, PassesDiffer, is_due
 from gdw.gradients.meta import NoMetaGradient
-from gdw.gradients.step import DERIVATIVES
 from gdw.methods import GDW, L2RW
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
+from gdw.private import reparametrized
+from gdw.training.recording import Operations
 from gdw.training.stepping import take_step
 from tests.awkward import (
     CHECKPOINTS_HAVE_A_FORWARD_RULE,
@@ -23,22 +24,22 @@ from tests.awkward import (
     ByHand,
     Checkpointed,
     HidesHalf,
-    OwnGenerator,
     TwoLayers,
     WrongTangent,
 )
 from tests.gradients.cases import BATCH, CASES, LR, META, some_weights
+from tests.ways import STEPS
 
 CPU = torch.device("cpu")
 
 
-def gradient(model, weights=None, dtype=torch.float64, shape=(8,), **how):
+def gradient(model, weights=None, dtype=torch.float64, shape=(8,), way="its own", **how):
     case = CASES["mlp"]
     numbers = torch.Generator().manual_seed(1)
     images = torch.randn(BATCH + META, *shape, generator=numbers, dtype=dtype)
     (_, labels), (_, meta_labels) = case.batch(), case.batch(META)
     meta_batch = images[BATCH:], meta_labels
-    step = Step(model, images[:BATCH], labels, meta_batch=meta_batch, lr=LR, **how)
+    step = STEPS[way](model, images[:BATCH], labels, meta_batch=meta_batch, lr=LR, **how)
     return step.meta_gradient(some_weights().to(dtype) if weights is None else weights)
 
 
@@ -59,35 +60,48 @@ class LateNoise(TwoLayers):
         return x if random.random() < self.chance else super().between(x)
 
 
-def test_what_begins_to_differ_later_is_found_on_the_cpu():
+@pytest.mark.parametrize("way", ["forward", "tape"])
+def test_what_begins_to_differ_later_is_found_on_the_cpu(way):
     model = LateNoise().double()
     for _ in range(FIRST_STEPS + 1):
-        gradient(model)
+        gradient(model, way=way)
     model.chance = 0.5
-    with pytest.raises(PassesDiffer, match="LateNoise does not repeat its first .*derivative='double-backward'"):
+    with pytest.raises(PassesDiffer, match="LateNoise does not repeat its first .*torch's global random numbers"):
         for _ in range(20):  # each pair of passes differs one time in two
-            gradient(model)
+            gradient(model, way=way)
 
 
 def test_weights_of_zero_hide_nothing():
-    """L2RW asks at weights 0; with a tape the logits are the first pass's own, so the adjoint alone can tell."""
+    """L2RW asks at weights 0, where the adjoint alone can tell a wrong tangent."""
     with pytest.raises(PassesDiffer, match="<v, J u> is"):
-        gradient(OwnGenerator().double(), torch.zeros(BATCH, CLASSES).double(), derivative="reuse")
+        gradient(ByHand(WrongTangent).double(), torch.zeros(BATCH, CLASSES).double(), way="tape")
 
 
-def test_a_trusted_step_is_not_compared():
-    gradient(OwnGenerator().double(), trusted=True)
+def test_a_recorded_step_is_not_compared():
+    class Scaled(TwoLayers):
+        def between(self, x):
+            return super().between(x) * random.random()
+
+    case, model, weights = CASES["mlp"], Scaled().double(), some_weights()
+    batch, meta_batch = case.batch(), case.batch(META)
+
+    def gradient():
+        return (Step(model, *batch, meta_batch=meta_batch, lr=LR).meta_gradient(weights),)
+
+    with pytest.raises(PassesDiffer):
+        gradient()
+    Operations(gradient)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn", "resnet32"])
-@pytest.mark.parametrize("how", [{}, {"derivative": "reuse"}, {"save_memory": True}], ids=str)
+@pytest.mark.parametrize("how", [{}, {"way": "tape"}, {"save_memory": True}], ids=str)
 def test_rounding_is_no_difference(name, how):
     model = build_model(name, (3, 8, 8), CLASSES, generator(0, "model"), torch.float32)
     gradient(model, dtype=torch.float32, shape=(3, 8, 8), **how)
     low = Autocast(model)
-    gradient(low, dtype=torch.float32, shape=(3, 8, 8), **({} if "derivative" in how else how))
-    with torch.autocast("cpu", torch.bfloat16):
-        gradient(model, dtype=torch.float32, shape=(3, 8, 8), **how)
+    gradient(low, dtype=torch.float32, shape=(3, 8, 8), **({} if "way" in how else how))
+    with torch.autocast("cpu", torch.bfloat16):  # and no tape
+        gradient(model, dtype=torch.float32, shape=(3, 8, 8), **({} if "way" in how else how))
 
 
 def test_logits_that_are_not_numbers_are_left_to_the_loop():
@@ -128,42 +142,31 @@ def test_after_the_advised_remedy_the_same_model_uses_forward_mode_again(monkeyp
     with fused, pytest.warns(UserWarning, match="no forward-mode"), pytest.raises(RuntimeError, match="MATH"):
         gradient(model, shape=(8, 4))
     with sdpa_kernel(SDPBackend.MATH):
-        expected = gradient(model, shape=(8, 4), derivative="double-backward")
-        monkeypatch.setattr("gdw.gradients.fallback.by_double_backward", None)  # it would fail
+        expected = gradient(model, shape=(8, 4), way="double-backward")
+        monkeypatch.setattr("gdw.gradients.exact.by_double_backward", None)  # it would fail
         torch.testing.assert_close(gradient(model, shape=(8, 4)), expected, rtol=1e-9, atol=1e-15)
-
-
-def test_a_finite_difference_between_two_networks_is_refused():
-    for derivative in ("finite-difference", "first-order"):
-        with pytest.raises(PassesDiffer, match="OwnGenerator does not repeat"):
-            gradient(OwnGenerator().double(), derivative=derivative)
 
 
 def test_a_hidden_dependence_is_found_where_nothing_is_sent_back():
     """L2RW asks at weights 0."""
     with pytest.raises(NoMetaGradient, match="cannot be differentiated twice: .*<v, J u> is"):
-        gradient(ByHand(HidesHalf).double(), torch.zeros(BATCH, CLASSES).double(), derivative="double-backward")
-
-
-def test_a_tangent_without_the_virtual_step_is_checked_too():
-    with pytest.raises(PassesDiffer, match="<v, J u> is"):
-        gradient(ByHand(WrongTangent).double(), derivative="no-virtual-step")
+        gradient(ByHand(HidesHalf).double(), torch.zeros(BATCH, CLASSES).double(), way="double-backward")
 
 
 def test_a_parameter_that_is_lost_is_noticed(monkeypatch):
     """With torch's own tie_weights a layer under two names keeps what was put in its place."""
 
-    def call_with(model, parameters, *inputs):
-        return torch.func.functional_call(model, dict(parameters), inputs)
+    def placed(model, parameters):
+        return reparametrized(model, dict(parameters), tie_weights=True)
 
-    monkeypatch.setattr("gdw.gradients.meta.call_with", call_with)
+    monkeypatch.setattr("gdw.gradients.meta.placed", placed)
     model = CASES["a layer under two names"].model()
     with pytest.raises(RuntimeError, match="UnderTwoNames has lost its parameter middle.weight"):
-        gradient(model, derivative="double-backward")
+        gradient(model)
 
 
-@pytest.mark.parametrize("derivative", DERIVATIVES)
-def test_steps_of_a_network_with_aliases_end_where_they_end_without(derivative):
+@pytest.mark.parametrize("way", STEPS)
+def test_steps_of_a_network_with_aliases_end_where_they_end_without(way):
     """Its optimiser still moves every layer."""
 
     def end(build):
@@ -173,7 +176,7 @@ def test_steps_of_a_network_with_aliases_end_where_they_end_without(derivative):
         optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
         for seed in range(3):
             batch, meta_batch = CASES["mlp"].batch(seed=seed), CASES["mlp"].batch(META, seed=9)
-            take_step(Step(model, *batch, meta_batch=meta_batch, lr=optimizer, derivative=derivative), own, optimizer)
+            take_step(STEPS[way](model, *batch, meta_batch=meta_batch, lr=optimizer), own, optimizer)
         return dict(model.named_parameters())
 
     case = CASES["a list with one layer twice"]

@@ -12,16 +12,14 @@ import torch
 from gdw import Step
 from gdw.gradients import compiled
 from gdw.gradients.agreement import PassesDiffer
-from gdw.gradients.compiled import CompiledTangent, compile_in_place
+from gdw.gradients.compiled import compile_in_place
 from gdw.gradients.meta import NoMetaGradient
 from gdw.gradients.stacked_step import StackedStep
-from gdw.gradients.step import DERIVATIVES
 from gdw.networks.stacked import Stacked, can_stack
 from gdw.training.recording import Recorder
-from tests.gradients.cases import ALIASES, BY_HAND, CASES, LR, META, some_weights, taken, textbook
+from tests.gradients.cases import BY_HAND, CASES, LR, META, some_weights, taken, textbook
+from tests.ways import STEPS
 
-EXACT = ("auto", "forward", "reuse", "double-backward")
-APPROXIMATE = ("no-virtual-step", "finite-difference", "first-order", "last-layer")
 OURS = (NoMetaGradient, PassesDiffer, TypeError)
 
 
@@ -31,15 +29,13 @@ def oracle(name, change=lambda case: case):
         return textbook(change(CASES[name]), some_weights())
 
 
-def test_the_list_of_exact_ways_is_complete():
-    assert {*EXACT, *APPROXIMATE} == set(DERIVATIVES)
-
-
-@pytest.mark.parametrize("way", [*EXACT, "save_memory"])
+@pytest.mark.parametrize("way", [*STEPS, "save_memory"])
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("ignore:.*no forward-mode derivative", "ignore:.*weight_norm.*deprecated")
 def test_the_textbooks_number_or_a_sentence(name, way):
     case = CASES[name]
+    if (name, way) == ("layers dropped by Python's random", "tape"):
+        pytest.skip("a pass that differs is made again without the tape, and may repeat the first by chance")
     if way in case.refused:
         with pytest.raises(OURS, match=case.refused[way]):
             taken(case, way, some_weights())
@@ -49,26 +45,18 @@ def test_the_textbooks_number_or_a_sentence(name, way):
     torch.testing.assert_close(taken(case, way, some_weights()), expected, rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.parametrize("way", APPROXIMATE)
-@pytest.mark.parametrize("name", ALIASES)
-def test_an_approximation_of_the_same_network_without_aliases(name, way):
-    case = ALIASES[name]
-    expected = taken(replace(case, build=case.plain), way, some_weights())
-    torch.testing.assert_close(taken(case, way, some_weights()), expected, rtol=1e-12, atol=1e-15)
-
-
 def captured(case, weights):
     """From a recording: the first step as it is written, the second recorded, the third replayed."""
     model, batch, meta_batch = case.model(), case.batch(), case.batch(META, seed=4)
     start = copy.deepcopy(model.state_dict())
 
-    def gradient(trusted):
-        return (Step(model, *batch, meta_batch=meta_batch, lr=LR, trusted=trusted).meta_gradient(weights),)
+    def gradient():
+        return (Step(model, *batch, meta_batch=meta_batch, lr=LR).meta_gradient(weights),)
 
     recorder = Recorder(torch.device("cpu"), SimpleNamespace())
     with case.context():
-        recorder.warm_up(lambda: gradient(trusted=False))
-        recording = recorder.record(lambda: gradient(trusted=True))
+        recorder.warm_up(gradient)
+        recording = recorder.record(gradient)
         model.load_state_dict(start)
         return recording.replay()[0]
 
@@ -82,7 +70,7 @@ CAPTURE_REFUSES = {
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("ignore:.*no forward-mode derivative", "ignore:.*weight_norm.*deprecated")
 def test_from_a_recording(name):
-    refused = CAPTURE_REFUSES.get(name) or CASES[name].refused.get("auto")
+    refused = CAPTURE_REFUSES.get(name) or CASES[name].refused.get("its own")
     if refused:
         with pytest.raises((*OURS, ValueError, RuntimeError), match=refused):
             captured(CASES[name], some_weights())
@@ -114,10 +102,9 @@ NOT_AT_ONCE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("derivative", ["auto", "reuse"])
 @pytest.mark.parametrize("name", [name for name in CASES if name not in NOT_STACKED])
 @pytest.mark.filterwarnings("ignore:.*no forward-mode derivative", "ignore:There is a performance drop")
-def test_two_seeds_at_once(name, derivative):
+def test_two_seeds_at_once(name):
     case = CASES[name]
     cases = [case, perturbed(case)]
     models = [each.model() for each in cases]
@@ -132,11 +119,11 @@ def test_two_seeds_at_once(name, derivative):
 
     def gradient():
         meta_batch = both(case.batch(META, seed=4))
-        step = StackedStep(stacked, *both(case.batch()), meta_batch=meta_batch, lr=LR, derivative=derivative)
+        step = StackedStep(stacked, *both(case.batch()), meta_batch=meta_batch, lr=LR)
         return step.meta_gradient(torch.stack([some_weights()] * 2))
 
     with case.context():
-        if name in NOT_AT_ONCE or (derivative == "reuse" and not stacked.is_chain):
+        if name in NOT_AT_ONCE:
             with pytest.raises(OURS):
                 gradient()
             return
@@ -153,5 +140,6 @@ def test_compiled():
     model = case.model()
     compile_in_place(model, torch.device("cpu"))
     meta_batch = case.batch(META, seed=4)
-    step = Step(model, *case.batch(), meta_batch=meta_batch, lr=LR, tangent_pass=CompiledTangent(model))
+    step = Step(model, *case.batch(), meta_batch=meta_batch, lr=LR)
     torch.testing.assert_close(step.meta_gradient(weights), oracle(name), rtol=1e-9, atol=1e-15)
+    assert step.way == "forward mode, compiled"

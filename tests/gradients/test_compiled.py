@@ -9,14 +9,15 @@ from torch import nn
 import gdw
 from gdw.data.randomness import generator
 from gdw.gradients import compiled
-from gdw.gradients.compiled import CompiledTangent, compile_in_place
-from gdw.gradients.meta import NoMetaGradient, logit_tangent, trainable
+from gdw.gradients.compiled import compile_in_place, compiled_tangent
+from gdw.gradients.meta import NoMetaGradient, logit_tangent
+from gdw.gradients.rates import trainable
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
 from tests.runs import trained
 
 SMALL = {"model": "cnn", "precision": "float64", "epochs": 2, "train_per_class": 20, "test_per_class": 5, "rate": 0.4}
-WAYS = [{}, {"save_memory": True}, {"derivative": "finite-difference"}, {"method": "mwnet"}]
+WAYS = [{}, {"save_memory": True}, {"method": "mwnet"}]
 a_compiler = pytest.mark.skipif(not any(map(shutil.which, compiled.COMPILERS)), reason="no C++ compiler")
 
 
@@ -39,7 +40,7 @@ def test_a_tangent_keeps_its_digits_where_the_passes_are_in_bfloat16():
     expected = logit_tangent(model, images, direction)  # before: torch 2.10 gives a compiled module no tangent
     compile_in_place(model, torch.device("cpu"))
     model(images)
-    tangent = CompiledTangent(model)(model, images, direction)
+    tangent = compiled_tangent(model, images, direction)
     torch.testing.assert_close(tangent, expected, rtol=1e-5, atol=1e-4)
 
 

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from gdw import Step
+from tests.ways import STEPS
 
 CLASSES = 4
 
@@ -126,32 +127,38 @@ def test_logits_without_a_graph(without, save_memory):
 
 def test_a_meta_gradient_asked_for_under_no_grad_is_the_same():
     expected = meta_gradient()
-    for derivative in ("auto", "double-backward"):
-        step = Step(model(), *batch(), meta_batch=batch(3, 1), lr=0.1, derivative=derivative)
+    for kind in STEPS.values():
+        step = kind(model(), *batch(), meta_batch=batch(3, 1), lr=0.1)
         with torch.no_grad():
             torch.testing.assert_close(step.meta_gradient(torch.ones(6, CLASSES)), expected)
 
 
-def test_nothing_is_read_where_the_step_is_trusted():
+@pytest.fixture
+def unread_labels(monkeypatch):
+    """As in a recording, or off the CPU."""
+    monkeypatch.setattr("gdw.gradients.step.is_recorded", lambda device: True)
+
+
+def test_nothing_is_read_where_the_step_is_recorded(unread_labels):
     """A label out of range is found by reading, an empty shape or a wrong type is not."""
     images, labels = batch()
-    assert Step(model(), images, labels + 100, trusted=True).labels.min() >= 100
+    assert Step(model(), images, labels + 100).labels.min() >= 100
     with pytest.raises(ValueError, match="squeeze"):
-        Step(model(), images, labels[:, None], trusted=True)
+        Step(model(), images, labels[:, None])
 
 
-def unread(change=lambda labels: labels, methods_gradient=None, **given):
+def unread(change=lambda labels: labels, methods_gradient=None, way="its own", **given):
     """A step whose labels nobody reads, as it is off the CPU; row 2 has no class. Returns the model's gradient too."""
     (images, labels), network = batch(), model()
     labels[2] = -100
-    step = Step(network, images, change(labels), meta_batch=batch(3, 1), lr=0.1, trusted=True, **given)
+    step = STEPS[way](network, images, change(labels), meta_batch=batch(3, 1), lr=0.1, **given)
     gradient = step.flows / len(step) if methods_gradient is None else methods_gradient(step)
     step.logits.backward(gradient, retain_graph=True)
     return step, network.weight.grad
 
 
-@pytest.mark.parametrize("how", [{}, {"derivative": "reuse"}, {"derivative": "double-backward"}, {"save_memory": True}])
-def test_where_labels_are_not_read_a_row_without_a_class_is_left_out(how):
+@pytest.mark.parametrize("how", [*({"way": way} for way in STEPS), {"save_memory": True}], ids=str)
+def test_where_labels_are_not_read_a_row_without_a_class_is_left_out(how, unread_labels):
     """As in torch's cross-entropy, with B below the mean: the step's is the mean over all rows."""
     step, gradient = unread(**how)
     (images, labels), network = batch(), model()
@@ -169,7 +176,7 @@ def test_where_labels_are_not_read_a_row_without_a_class_is_left_out(how):
     assert not found[2].any()
 
 
-def test_nothing_goes_back_through_such_a_row_whatever_a_method_sends():
+def test_nothing_goes_back_through_such_a_row_whatever_a_method_sends(unread_labels):
     found = unread(methods_gradient=lambda step: step.probs - 1 / CLASSES)[1]
     images, network = batch()[0], model()
     probs = network(images).softmax(-1).detach() - 1 / CLASSES
@@ -178,10 +185,10 @@ def test_nothing_goes_back_through_such_a_row_whatever_a_method_sends():
     torch.testing.assert_close(found, network.weight.grad)
 
 
-def test_a_row_of_the_clean_batch_without_a_class_counts_in_its_mean_too():
+def test_a_row_of_the_clean_batch_without_a_class_counts_in_its_mean_too(unread_labels):
     def gradient(labels, lr):
-        step = Step(model(), *batch(), meta_batch=(meta_images[: len(labels)], labels), lr=lr, trusted=True)
-        return step.problem.direction(None)["weight"]
+        problem = Step(model(), *batch(), meta_batch=(meta_images[: len(labels)], labels), lr=lr).problem
+        return problem.uphill(problem.here, problem.virtual_step.rates)["weight"]
 
     meta_images, labels = batch(3, 1)
     labels[2] = -100

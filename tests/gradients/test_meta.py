@@ -10,13 +10,13 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
 
-from gdw import Step
 from gdw.data.randomness import generator
 from gdw.gradients.flows import class_gradients
-from gdw.gradients.meta import NoMetaGradient, forward, virtual_parameters
-from gdw.gradients.rates import learning_rates, trainable
+from gdw.gradients.meta import NoMetaGradient, forward
+from gdw.gradients.rates import VirtualStep
 from gdw.networks.classifiers import build_model
 from tests.awkward import CLASSES, Attention, Recurrent, small
+from tests.ways import STEPS
 
 BATCH, LR = 6, 0.1
 
@@ -27,12 +27,12 @@ def pictures(shape, count=BATCH, seed=0):
     return images, torch.randint(CLASSES, (count,), generator=random)
 
 
-def step_of(model, shape, derivative, lr=LR):
+def step_of(model, shape, way="its own", lr=LR):
     dtype = next(model.parameters()).dtype
     images, labels = pictures(shape)
     meta_images, meta_labels = pictures(shape, 5, seed=1)
     meta_batch = meta_images.to(dtype), meta_labels
-    return Step(model, images.to(dtype), labels, meta_batch=meta_batch, lr=lr, derivative=derivative)
+    return STEPS[way](model, images.to(dtype), labels, meta_batch=meta_batch, lr=lr)
 
 
 def some_weights(seed=2):
@@ -77,9 +77,9 @@ def test_finite_differences():
 def test_dropout_leaves_the_random_state_alone():
     model = small(nn.Linear(8, 32), nn.Dropout(0.5), nn.Linear(32, CLASSES))
     after = []
-    for derivative in ("forward", "double-backward"):
+    for way in ("forward", "double-backward"):
         torch.manual_seed(3)
-        step_of(model, (8,), derivative).meta_gradient(some_weights())
+        step_of(model, (8,), way).meta_gradient(some_weights())
         after.append(torch.rand(1))
     assert torch.equal(*after)
 
@@ -87,14 +87,14 @@ def test_dropout_leaves_the_random_state_alone():
 def test_frozen_parameters_stay_out_of_the_virtual_step():
     model = small(nn.Linear(8, 9), nn.Tanh(), nn.Linear(9, CLASSES))
     model[0].weight.requires_grad_(False)
-    assert set(trainable(model)) == {"0.bias", "2.weight", "2.bias"}
+    assert set(VirtualStep(model, 0.1).parameters) == {"0.bias", "2.weight", "2.bias"}
 
 
 def test_each_parameter_takes_its_groups_rate():
     model = small(nn.Linear(8, 9), nn.Tanh(), nn.Linear(9, CLASSES))
     groups = [{"params": model[0].parameters(), "lr": 0.3}, {"params": [model[2].weight], "lr": 0.01}]
     optimizer = torch.optim.SGD(groups, lr=1.0)
-    assert learning_rates(model, optimizer) == {"0.weight": 0.3, "0.bias": 0.3, "2.weight": 0.01}
+    assert VirtualStep(model, optimizer).rates == {"0.weight": 0.3, "0.bias": 0.3, "2.weight": 0.01}
     forward_mode, oracle = both_ways(model, (8,), lr=optimizer)
     torch.testing.assert_close(forward_mode, oracle, rtol=1e-11, atol=1e-16)
     assert not torch.allclose(forward_mode, both_ways(model, (8,), lr=0.3)[0])
@@ -114,8 +114,8 @@ def test_virtual_parameters_leave_the_model_where_it_is():
     before = {name: value.clone() for name, value in model.state_dict().items()}
     step_of(model, (8,), "forward").meta_gradient(some_weights())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    ones = {name: torch.ones_like(p) for name, p in trainable(model).items()}
-    moved = virtual_parameters(trainable(model), ones, dict.fromkeys(ones, 0.5))
+    ones = {name: torch.ones_like(p) for name, p in model.named_parameters()}
+    moved, _ = VirtualStep(model, 0.5)(ones)
     torch.testing.assert_close(moved["0.bias"], model[0].bias - 0.5)
     assert not torch.allclose(forward(model, moved, pictures((8,))[0]), model(pictures((8,))[0]))
 
@@ -125,18 +125,18 @@ def test_a_missing_forward_rule_is_named_once_and_double_backward_takes_over():
     model = Recurrent()  # in float32 one fused operation, without a forward rule; in float64 many small ones
     exact = step_of(copy.deepcopy(model).double(), (8, 4), "forward").meta_gradient(some_weights())
     with pytest.warns(UserWarning, match="Recurrent has no forward-mode derivative at mkldnn_rnn_layer"):
-        got = step_of(model, (8, 4), "auto").meta_gradient(some_weights().float())
+        got = step_of(model, (8, 4)).meta_gradient(some_weights().float())
     torch.testing.assert_close(got.double(), exact, rtol=1e-3, atol=1e-6)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        step_of(model, (8, 4), "auto").meta_gradient(some_weights().float())
+        step_of(model, (8, 4)).meta_gradient(some_weights().float())
 
 
 def test_a_model_that_cannot_be_differentiated_twice_gets_a_clear_error():
     torch.manual_seed(0)
     model = Attention().double()
     with sdpa_kernel(SDPBackend.FLASH_ATTENTION), pytest.warns(UserWarning, match="attention"):
-        step = step_of(model, (8, 4), "auto")
+        step = step_of(model, (8, 4))
         with pytest.raises(NoMetaGradient, match="attention.*MATH"):
             step.meta_gradient(some_weights())
 

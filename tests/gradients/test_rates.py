@@ -9,10 +9,10 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 
 from gdw import Step
-from gdw.gradients.approximate import DISTANCE
-from gdw.gradients.rates import learning_rates
+from gdw.gradients.rates import VirtualStep
 from tests.awkward import CLASSES
 from tests.gradients.cases import BATCH, CASES, META, some_weights
+from tests.ways import STEPS
 
 CASE = CASES["mlp"]
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
@@ -30,7 +30,7 @@ OPTIMISERS = {
     "amsgrad": (Adam, {"amsgrad": True, "betas": (0.8, 0.95), "eps": 1e-4}),
     "no memory": (AdamW, {"betas": (0.0, 0.0), "eps": 1e-2}),
 }
-WAYS = [{"derivative": "auto"}, {"derivative": "reuse"}, {"derivative": "double-backward"}, {"save_memory": True}]
+WAYS = [*({"way": way} for way in STEPS), {"save_memory": True}]
 
 
 def trained(kind, steps=3, **settings):
@@ -77,8 +77,8 @@ def at_step(name, step):
     return model, optimizer, differences(model, optimizer)
 
 
-def step_of(model, optimizer, **how):
-    return Step(model, *CASE.batch(), meta_batch=CASE.batch(META, seed=4), lr=optimizer, **how)
+def step_of(model, optimizer, way="its own", **how):
+    return STEPS[way](model, *CASE.batch(), meta_batch=CASE.batch(META, seed=4), lr=optimizer, **how)
 
 
 def meta_gradient(model, optimizer, **how):
@@ -137,20 +137,6 @@ def test_plain_sgd_is_the_papers_virtual_step():
     torch.testing.assert_close(meta_gradient(model, optimizer, virtual="optimizer"), expected, rtol=1e-12, atol=0)
 
 
-def test_a_finite_difference_of_the_tangent_takes_the_same_direction():
-    model, optimizer, _ = at_step("adamw", 30)
-    exact = meta_gradient(model, optimizer, virtual="optimizer")
-    found = meta_gradient(model, optimizer, virtual="optimizer", derivative="finite-difference")
-    assert (found - exact).abs().max() <= 10 * DISTANCE * exact.abs().max()
-
-
-@pytest.mark.parametrize("derivative", ["no-virtual-step", "first-order"])
-def test_without_a_virtual_step_there_is_no_step_of_the_optimiser(derivative):
-    model, optimizer = trained(Adam)
-    with pytest.raises(ValueError, match="needs a derivative that takes the virtual step"):
-        meta_gradient(model, optimizer, virtual="optimizer", derivative=derivative)
-
-
 @pytest.mark.parametrize("kind", [Adam, AdamW, torch.optim.RMSprop, torch.optim.Adagrad])
 def test_a_plain_virtual_step_beside_another_optimiser_is_said_once(kind):
     model, optimizer = trained(kind)
@@ -170,7 +156,7 @@ def test_a_plain_virtual_step_beside_another_optimiser_is_said_once(kind):
 
 def test_the_learning_rates_are_those_of_the_groups():
     model, optimizer = trained(Adam)
-    assert learning_rates(model, optimizer, "optimizer") == {
+    assert VirtualStep(model, optimizer, "optimizer").rates == {
         "0.weight": 0.03, "0.bias": 0.03, "2.weight": 0.01, "2.bias": 0.01,
     }  # fmt: skip
 

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gdw import Experiment, Step
+from gdw import Step
 from gdw.data.randomness import generator
-from gdw.gradients.reuse import RULES
+from gdw.gradients.reuse import LEAST_NUMBERS, RULES
+from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
-from gdw.training.run import Training
 from tests.awkward import CLASSES, Recurrent, small
+from tests.ways import STEPS
 
 BATCH = 6
 
@@ -23,9 +24,9 @@ def batch(shape, count=BATCH, seed=0):
     return images, torch.randint(CLASSES, (count,), generator=random)
 
 
-def meta_gradient(model, shape, derivative):
+def meta_gradient(model, shape, way):
     torch.manual_seed(3)  # of dropout: the same units in either way
-    step = Step(model, *batch(shape), meta_batch=batch(shape, 5, seed=1), lr=0.1, derivative=derivative)
+    step = STEPS[way](model, *batch(shape), meta_batch=batch(shape, 5, seed=1), lr=0.1)
     return step.meta_gradient(torch.rand(BATCH, CLASSES, generator=torch.Generator().manual_seed(2)).double())
 
 
@@ -33,7 +34,7 @@ def same_both_ways(model, shape):
     before = copy.deepcopy(model.state_dict())
     exact = meta_gradient(model, shape, "forward")
     model.load_state_dict(before)
-    reused = meta_gradient(model, shape, "reuse")
+    reused = meta_gradient(model, shape, "tape")
     assert exact.abs().max() > 0
     torch.testing.assert_close(reused, exact, rtol=0, atol=1e-12 * exact.abs().max().item())
 
@@ -61,14 +62,12 @@ def test_under_autocast_the_tangent_is_computed_anew_in_full_precision():
     images, labels = batch((8,))
     meta = batch((8,), 5, seed=1)
 
-    def tangent(derivative):
+    def tangent(way):
         with torch.autocast("cpu", torch.bfloat16):
-            step = Step(
-                model, images.float(), labels, meta_batch=(meta[0].float(), meta[1]), lr=0.1, derivative=derivative
-            )
+            step = STEPS[way](model, images.float(), labels, meta_batch=(meta[0].float(), meta[1]), lr=0.1)
             return step.meta_gradient(torch.ones(BATCH, CLASSES))
 
-    assert torch.equal(tangent("reuse"), tangent("forward"))
+    assert torch.equal(tangent("tape"), tangent("forward"))
 
 
 def test_nothing_that_is_on_the_tape_is_computed_again(monkeypatch):
@@ -82,7 +81,7 @@ def test_nothing_that_is_on_the_tape_is_computed_again(monkeypatch):
 
         monkeypatch.setitem(RULES, function, watched)
     model = build_model("cnn", (3, 8, 8), CLASSES, generator(0, "model"), torch.float64)
-    meta_gradient(model, (3, 8, 8), "reuse")
+    meta_gradient(model, (3, 8, 8), "tape")
     layers = 3 * [torch.conv2d, functional.batch_norm, functional.relu] + [functional.linear]
     assert computed == [(layer, True) for layer in layers]
 
@@ -98,7 +97,7 @@ def test_a_second_pass_that_takes_another_way_is_refused():
             return self.inner(x if self.calls == 1 else x.relu())
 
     with pytest.raises(RuntimeError, match="does not repeat its first"):
-        meta_gradient(Fickle().double(), (8,), "reuse")
+        meta_gradient(Fickle().double(), (8,), "tape")
 
 
 def test_an_operation_without_a_forward_rule_falls_back_as_usual():
@@ -106,24 +105,45 @@ def test_an_operation_without_a_forward_rule_falls_back_as_usual():
     model = Recurrent()
     (images, labels), (meta_images, meta_labels) = batch((3, 4)), batch((3, 4), 5, seed=1)
 
-    def gradient(derivative):
+    def gradient(way):
         meta_batch = meta_images.float(), meta_labels
-        step = Step(model, images.float(), labels, meta_batch=meta_batch, lr=0.1, derivative=derivative)
+        step = STEPS[way](model, images.float(), labels, meta_batch=meta_batch, lr=0.1)
         return step.meta_gradient(torch.ones(BATCH, CLASSES))
 
     with pytest.warns(UserWarning, match="no forward-mode derivative"):
-        reused = gradient("reuse")
+        reused = gradient("tape")
     assert torch.equal(reused, gradient("double-backward"))
 
 
-def test_a_whole_run_ends_with_the_same_parameters():
-    ends = []
-    for derivative in ("forward", "reuse"):
-        training = Training(Experiment(rate=0.6, epochs=2, precision="float64", derivative=derivative))
-        for _ in training.events():
-            pass
-        ends.append(torch.nn.utils.parameters_to_vector(training.model.parameters()))
-    torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-10)
+def test_the_step_takes_a_tape_where_it_makes_it_faster(monkeypatch):
+    """Convolutions on more than a few numbers, in the precision of the tangent."""
+
+    def way(model, count, **how):
+        step = Step(model, *batch((3, 8, 8), count), meta_batch=batch((3, 8, 8), 5, seed=1), lr=0.1, **how)
+        step.meta_gradient(torch.ones(count, CLASSES))
+        return step.way
+
+    cnn, mlp = (build_model(name, (3, 8, 8), CLASSES, generator(0, "model"), torch.float64) for name in ("cnn", "mlp"))
+    many = -(-LEAST_NUMBERS // (3 * 8 * 8))
+    assert way(cnn, many) == "forward mode, with a tape of the first pass"
+    assert way(cnn, many - 1) == way(mlp, many) == way(Autocast(cnn), many) == "forward mode"
+    assert way(cnn, many, save_memory=True) == "forward mode, its graph computed again"
+
+
+def test_a_model_that_prepares_something_in_its_first_pass_is_differentiated_without_the_tape():
+    class Prepares(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.table = nn.Linear(8, CLASSES), None
+
+        def forward(self, x):
+            if self.table is None:
+                self.table = functional.linear(torch.ones(1, 8).to(x), torch.eye(8).to(x))
+            return self.inner(x * self.table)
+
+    found, expected = (meta_gradient(Prepares().double(), (8,), way) for way in ("tape", "double-backward")
+                       if torch.manual_seed(0))  # fmt: skip
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
 
 
 def test_scaled_batched_products_go_through_torchs_own_rule():

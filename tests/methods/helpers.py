@@ -9,7 +9,8 @@ from torch.nn.functional import cross_entropy
 from gdw import Step
 from gdw.data.pixels import Pixels
 from gdw.data.task import Split
-from gdw.gradients.meta import forward, trainable, virtual_parameters
+from gdw.gradients.meta import forward
+from gdw.gradients.rates import trainable
 
 CLASSES, FEATURES, BATCH = 4, 6, 12
 POINTS = Pixels(scale=1.0, mean=(0.0,), std=(1.0,))
@@ -26,10 +27,10 @@ def batch(count=BATCH, seed=0, classes=CLASSES):
     return images, torch.randint(classes, (count,), generator=random)
 
 
-def make_step(model=None, seed=0, **given):
+def make_step(model=None, seed=0, kind=Step, **given):
     images, labels = batch(seed=seed)
     given = {"indices": torch.arange(len(labels)), "meta_batch": batch(5, seed=seed + 100), "lr": 0.5} | given
-    return Step(model or small_model(), images, labels, **given)
+    return kind(model or small_model(), images, labels, **given)
 
 
 def clean_loss_after(step, weights):
@@ -38,17 +39,38 @@ def clean_loss_after(step, weights):
     gradients = torch.autograd.grad(
         step.logits, list(parameters.values()), weights * step.flows / len(step), retain_graph=True
     )
-    frozen = {name: value.detach() for name, value in parameters.items()}
-    ahead = virtual_parameters(frozen, dict(zip(frozen, gradients, strict=True)), dict.fromkeys(frozen, step.lr))
+    ahead = {name: p.detach() - step.lr * g for (name, p), g in zip(parameters.items(), gradients, strict=True)}
     images, labels = step.meta_batch
     return cross_entropy(forward(step.model, ahead, images), labels).item()
 
 
 def labels_task(labels, classes=CLASSES, images=None, meta=None):
-    """As much of a task as a method may look at in ``prepare``."""
+    """As much of a task as a method may look at before a phase."""
     labels = torch.as_tensor(labels)
     images = torch.zeros(len(labels), FEATURES) if images is None else images
     return SimpleNamespace(num_classes=classes, train=Split(images, labels), meta=meta, pixels=POINTS)
+
+
+COUNTS = [50, 20, 5, 1]
+LABELS = [label for label, count in enumerate(COUNTS) for _ in range(count)]
+MATRIX = torch.tensor([[0.7, 0.3, 0, 0], [0, 0.6, 0.2, 0.2], [0.1, 0.1, 0.8, 0], [0, 0, 0, 1]], dtype=torch.float64)
+
+
+def begun(method, task=None, epochs=40, model=None):
+    """The method as a run of so many epochs has it in its last phase: the only place here that knows how."""
+    for phase in method.phases(task, epochs):
+        phase.before(model)
+    return method
+
+
+def new(kind, **settings):
+    """A method for small steps, in float64; as many instances as ``make_step`` may name."""
+    return kind(CLASSES, 40, torch.Generator().manual_seed(0), **settings).double()
+
+
+def ready(kind, epochs=10, **settings):
+    """``new``, in the last phase of a run on data with the class sizes COUNTS."""
+    return begun(new(kind, **settings), labels_task(LABELS), epochs, small_model())
 
 
 def autograd_of(loss, step):

@@ -121,7 +121,7 @@ def test_between_two_questions_to_the_clean_set_v_stands_as_it_is(kind):
 
 def test_asking_at_every_batch_is_the_default_and_at_none_is_refused():
     assert new().meta_every == 1
-    with pytest.raises(ValueError, match=r"meta_every must lie in \[1, inf\), got 0"):
+    with pytest.raises(ValueError, match="meta_every must be at least 1, got 0"):
         new(meta_every=0)
 
 

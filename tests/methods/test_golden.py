@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from gdw import Step
 from gdw.methods import GDW, MWNet
 from gdw.training.stepping import cosine, take_step
+from tests.ways import STEPS as WAYS
 
 RECORD = Path(__file__).parents[1] / "golden" / "digits_mlp.npz"
 BATCH, CLASSES, STEPS = 32, 10, 5
@@ -42,9 +42,9 @@ METHODS = {
 }
 
 
-@pytest.mark.parametrize("derivative", ["forward", "double-backward"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", METHODS)
-def test_every_step_ends_where_the_record_does(record, name, derivative):
+def test_every_step_ends_where_the_record_does(record, name, way):
     model, method = Classifier().double(), METHODS[name]().double()
     model.load_state_dict(stored(record, "init/model/"))
     method.weight_net.load_state_dict(stored(record, "init/weight_net/"))
@@ -52,9 +52,9 @@ def test_every_step_ends_where_the_record_does(record, name, derivative):
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4)
     for k in range(STEPS):
         meta_batch = record["meta_x"][k], record["meta_y"][k]
-        step = Step(
+        step = WAYS[way](
             model, record["x"][k], record["noisy"][k], meta_batch=meta_batch, lr=optimizer,
-            derivative=derivative, max_prob=MAX_PROB,
+            max_prob=MAX_PROB,
         )  # fmt: skip
         take_step(step, method, optimizer)
         for module, prefix in ((model, "model"), (method.weight_net, "weight_net")):

@@ -12,6 +12,7 @@ from gdw.methods import MLC
 from gdw.networks.stacked import Stacked
 from gdw.training.stepping import take_step
 from tests.methods.helpers import BATCH, CLASSES, batch, make_step, small_model
+from tests.ways import STEPS
 
 LR = 0.5
 
@@ -31,11 +32,11 @@ def clean_loss_after(model, step, targets):
     return cross_entropy(functional_call(model, virtual, (images,)), labels)
 
 
-@pytest.mark.parametrize("derivative", ["auto", "forward", "reuse", "double-backward"])
-def test_the_targets_derivative_is_double_backwards_up_to_the_sum_of_a_row(derivative):
+@pytest.mark.parametrize("kind", STEPS.values(), ids=STEPS)
+def test_the_targets_derivative_is_double_backwards_up_to_the_sum_of_a_row(kind):
     """Targets sum to 1, so a constant along a row is no direction: ``sum q log p`` and ``(p - q)`` differ there."""
     model, targets = small_model(), some_targets().requires_grad_()
-    step = make_step(model, lr=LR, derivative=derivative)
+    step = make_step(model, lr=LR, kind=kind)
     (expected,) = torch.autograd.grad(clean_loss_after(model, step, targets), targets)
     found = step.target_gradient(targets.detach())
     centred = [each - each.mean(-1, keepdim=True) for each in (found, expected)]
@@ -76,7 +77,7 @@ def test_of_two_seeds_at_once_each_has_its_own():
     steps = [make_step(model, seed=seed, lr=LR) for seed, model in enumerate(models)]
     images, labels = torch.stack([s.images for s in steps]), torch.stack([s.labels for s in steps])
     meta_batch = tuple(torch.stack(part) for part in zip(*(s.meta_batch for s in steps), strict=True))
-    together = StackedStep(Stacked(models), images, labels, meta_batch=meta_batch, lr=LR, derivative="forward")
+    together = StackedStep(Stacked(models), images, labels, meta_batch=meta_batch, lr=LR)
     targets = torch.stack([some_targets(1), some_targets(2)])
     found = together.target_gradient(targets)
     for seed, step in enumerate(steps):

@@ -9,6 +9,7 @@ from gdw import Step
 from gdw.data.randomness import generator
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
+from tests.ways import STEPS
 
 QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=8, device="cpu", model="cnn")
 NEAR = 0.05  # relative: what 8 bits of mantissa leave of a mean loss
@@ -51,16 +52,18 @@ def test_the_passes_are_lowered_and_the_tangent_is_not():
     assert torch.equal(*tangents)
 
 
-@pytest.mark.parametrize("derivative", ["reuse", "double-backward", "finite-difference", "first-order"])
-def test_every_derivative_can_be_taken(derivative):
-    history = gdw.run(QUICK.with_(precision="bfloat16", derivative=derivative, epochs=1))
+@pytest.mark.parametrize("way", STEPS)
+def test_every_exact_way_can_be_taken(way, monkeypatch):
+    monkeypatch.setattr("gdw.training.sources.Step", STEPS[way])
+    history = gdw.run(QUICK.with_(precision="bfloat16", epochs=1))
     assert np.isfinite(history["train_loss"]).all()
 
 
-def test_reusing_the_first_pass_changes_nothing():
+def test_a_tape_changes_nothing(monkeypatch):
     once = QUICK.with_(precision="bfloat16", epochs=2)
-    plain, reused = gdw.run(once), gdw.run(once.with_(derivative="reuse"))
-    np.testing.assert_array_equal(plain["train_loss"], reused["train_loss"])
+    plain = gdw.run(once)
+    monkeypatch.setattr("gdw.training.sources.Step", STEPS["tape"])
+    np.testing.assert_array_equal(plain["train_loss"], gdw.run(once)["train_loss"])
 
 
 def test_a_saved_run_comes_back(tmp_path):

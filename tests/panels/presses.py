@@ -64,11 +64,25 @@ class InstantTraining:
             yield EpochDone(epoch, self.experiment.epochs, self.history, None)
 
 
+class InstantRuns:
+    """One seed of it, as ManySeeds has it."""
+
+    at_once, notes, finished = False, (), False
+
+    def __init__(self, experiment, seeds, **own):
+        (seed,) = seeds
+        self.trainings = [InstantTraining(experiment.with_(seed=seed), **own)]
+        self.histories, self.events = [self.trainings[0].history], self.trainings[0].events
+
+    def save(self):
+        pass
+
+
 class InstantLab(TrainingLab):
     """A lab with that trainer, which counts its threads, and draws nothing: drawing is slow and has its own tests."""
 
     def new_session(self) -> Session:
-        return CountingSession(self._on_event, self._on_end, training=InstantTraining, many=None)
+        return CountingSession(self._on_event, self._on_end, runs=InstantRuns)
 
     def redraw(self) -> None:
         pass

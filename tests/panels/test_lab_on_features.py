@@ -29,15 +29,14 @@ def test_the_mislabelled_drawings_are_shown_beside_their_labels(experiment):
     lab.run()
     lab.view.value = "Labels"
     figure = lab._figure
-    assert "labels are wrong" in figure.get_suptitle() or any("labels are wrong" in t.get_text() for t in figure.texts)
-    assert figure.axes[0].images, "no picture is drawn"
+    assert "labels are wrong" in figure.get_suptitle()
     assert figure.axes[0].images[0].get_array().shape[-1] == 3
 
 
 def test_the_microscope_shows_the_drawing_of_an_instance(experiment):
     training = Training(experiment)
     list(training.events())
-    wrong = (training.task.clean_labels != training.task.train.labels).nonzero()[:1, 0]
+    wrong = (training.task.true_labels != training.task.train.labels).nonzero()[:1, 0]
     (instance,) = instances_at(training, wrong)
     assert instance.picture.shape == (96, 96, 3)
     assert (instance.picture == training.task.picture(int(wrong[0]))).all()

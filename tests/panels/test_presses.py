@@ -99,7 +99,7 @@ def test_data_that_do_not_fit_are_not_blamed_on_the_batch_size(monkeypatch):
     def greedy(*given, **more):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("gdw_notebooks.panels.session._Run.__init__", greedy)
+    monkeypatch.setattr("gdw.training.many.ManySeeds.__init__", greedy)
     lab = TrainingLab(START, beside="")
     lab.run()
     assert "not enough for these data and this model: try a smaller data set, or a smaller model" in lab.status.value

@@ -18,75 +18,40 @@ OLD_PYTHON = (3, 8)  # what start.py can be read by
 
 @pytest.fixture
 def called(monkeypatch, tmp_path):
-    """The commands that would run, without the environment's Python, and what they find in the environment."""
-    commands = []
+    """The lines that would run, and the environment variables that each finds."""
+    lines = []
 
     def call(command, **options):
-        commands.append((command[1:], options.get("env", {})))
+        lines.append((" ".join([Path(command[0]).stem, *command[1:]]), options.get("env", {})))
         return 0
 
     monkeypatch.setattr(start.subprocess, "call", call)
     monkeypatch.setattr(start, "is_ready", lambda: True)
-    return commands
+    return lines
 
 
 def test_test_runs_all_four_parts(called):
     assert start.main(["test"]) == 0
-    lines = [" ".join(command) for command, _ in called]
-    assert lines == [
-        "-m pytest -n 2 --dist loadscope -m not browser",
-        "-m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 --dist loadscope notebooks",
-        "-m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/00_start_here.ipynb",
-        "-m pytest -m browser",
+    assert [line for line, _ in called] == [
+        "python -m pytest -n 2 --dist loadscope -m not browser",
+        "python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 --dist loadscope notebooks",
+        "python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/00_start_here.ipynb",
+        "python -m pytest -m browser",
     ]
     assert [environment.get("ATEN_CPU_CAPABILITY") for _, environment in called] == [None, None, "default", None]
 
 
-def test_lint_checks_every_panel_where_typescript_is(called, monkeypatch):
-    monkeypatch.setattr(start, "find_typescript", lambda: ["node", "tsc"])
+def test_lint_checks_style_imports_types_and_scripts(called):
     assert start.main(["lint"]) == 0
-    (ruff, _), (typescript, _) = called
-    assert ruff == ["-m", "ruff", "check"]
-    assert typescript[0] == "tsc"
-    assert {"--noEmit", "--checkJs", "--strict"} < set(typescript)
-    names = {Path(name).name for name in typescript if name.endswith(".js")}
-    assert names == {path.name for path in (ROOT / "gdw_notebooks").rglob("*.js")}
-    assert "microscope.js" in names
-
-
-def test_lint_without_typescript_says_what_it_skipped(called, monkeypatch, capsys):
-    monkeypatch.setattr(start.shutil, "which", lambda name: None)
-    assert start.main(["lint"]) == 0
-    assert [command for command, _ in called] == [["-m", "ruff", "check"]]
-    assert capsys.readouterr().out.splitlines() == [
-        "The JavaScript check was skipped: it needs TypeScript (tsc), which was not found."
-    ]
-
-
-def test_npx_is_asked_for_what_is_installed_and_downloads_nothing(monkeypatch):
-    asked = []
-    monkeypatch.setattr(start.shutil, "which", lambda name: "npx" if name == "npx" else None)
-    monkeypatch.setattr(start.subprocess, "call", lambda command, **options: asked.append(command) or 1)
-    assert start.find_typescript() is None
-    assert asked == [["npx", "--no-install", "tsc", "--version"]]
-
-
-def test_every_panel_asks_for_the_check():
-    for path in (ROOT / "gdw_notebooks").rglob("*.js"):
-        assert path.read_text("utf-8").startswith("// @ts-check\n"), path.name
-
-
-def test_wrong_types_end_lint_with_a_failure(called, monkeypatch):
-    monkeypatch.setattr(start, "find_typescript", lambda: ["tsc"])
-    monkeypatch.setattr(start.subprocess, "call", lambda command, **options: 2 if command[0] == "tsc" else 0)
-    with pytest.raises(SystemExit) as ended:
-        start.main(["lint"])
-    assert ended.value.code == 2
+    assert [line for line, _ in called] == [
+        "python -m ruff check", "lint-imports", "python -m mypy", "python -m tools.javascript",
+    ]  # fmt: skip
 
 
 def test_files_that_it_names_exist(called):
-    for name in (start.FIRST, start.PORTABLE, *start.ASKED_FOR, "tests/nbval_sanitize.cfg", "notebooks"):
-        assert (ROOT / name).exists()
+    named = re.findall(r"\b[\w/]+\.(?:ipynb|cfg|toml|txt)\b", (ROOT / "start.py").read_text("utf-8"))
+    assert {start.FIRST, *start.ASKED_FOR} <= set(named)
+    assert all((ROOT / name).exists() for name in named)
 
 
 def test_a_failure_ends_it_with_its_status(monkeypatch):
@@ -101,23 +66,13 @@ def test_other_commands(called):
     for words, line in {
         "notebooks": "-m tools.build_notebooks",
         "notebooks 01 03": "-m tools.build_notebooks 01 03",
+        "lab": f"-m jupyterlab --allow-root {start.FIRST}",  # in a container one is root
         "site": "-m tools.build_site",
         "dist": "-m tools.dist",
         "demo --port 8870": "-m gdw_notebooks demo --port 8870",
     }.items():
         assert start.main(words.split()) == 0
-        assert " ".join(called[-1][0]) == line
-
-
-def test_lab_opens_the_first_notebook(called, monkeypatch):
-    monkeypatch.setattr(start.os, "geteuid", lambda: 0, raising=False)
-    start.main(["lab"])
-    monkeypatch.setattr(start.os, "geteuid", lambda: 1000, raising=False)
-    start.main(["lab"])
-    monkeypatch.delattr(start.os, "geteuid")  # as on Windows
-    start.main(["lab"])
-    lines = [" ".join(command) for command, _ in called]
-    assert lines == [f"-m jupyterlab --allow-root {start.FIRST}", *2 * [f"-m jupyterlab {start.FIRST}"]]
+        assert called[-1][0] == f"python {line}"
 
 
 def test_what_takes_no_names_says_so(called, capsys):
@@ -133,9 +88,9 @@ def test_setup_makes_the_environment_once(called, monkeypatch, tmp_path):
     monkeypatch.setattr(start, "is_ready", lambda: start.READY.exists())
     for _ in range(2):
         assert start.main(["setup"]) == 0
-    made, installed = (" ".join(command) for command, _ in called)
-    assert made == f"-m venv --clear {tmp_path / '.venv'}"
-    assert installed.startswith("-m pip install")
+    (made, _), (installed, _) = called
+    assert made == f"{Path(sys.executable).stem} -m venv --clear {tmp_path / '.venv'}"
+    assert installed.startswith("python -m pip install")
     assert installed.endswith("--constraint constraints.txt --editable .[course,features,audit,dask,site,test]")
 
 
@@ -152,9 +107,9 @@ def test_setup_is_done_again_when_the_project_asks_for_something_else(monkeypatc
 
 @pytest.mark.parametrize(("system", "ending"), [("nt", ("Scripts", "python.exe")), ("posix", ("bin", "python"))])
 def test_the_environments_python_is_where_the_system_puts_it(monkeypatch, system, ending):
-    folder = start.VENV
+    expected = start.VENV.joinpath(*ending)
     monkeypatch.setattr(start.os, "name", system)
-    assert start.venv_python() == folder.joinpath(*ending)
+    assert start.from_venv("python") == expected
 
 
 def test_an_old_python_looks_for_another(monkeypatch):
@@ -200,9 +155,11 @@ def test_it_does_not_remove_the_python_that_runs_it(monkeypatch, capsys):
     assert Path(sys.prefix).exists()
 
 
-def test_every_command_is_described_where_it_is_explained():
-    explained = set(re.findall(r"python start\.py (\w+)", start.__doc__))
-    assert explained == set(start.COMMANDS)
+def test_help_describes_every_command(capsys):
+    with pytest.raises(SystemExit):
+        start.main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(f"{name:10} {does}" in shown for name, (does, _) in start.COMMANDS.items())
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

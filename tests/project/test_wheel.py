@@ -17,21 +17,23 @@ import gdw
 from tests.project import wheels
 from tools import dist
 
-FIRST_CELLS = """
+OUTSIDE = """
+import json
 import sys
 import nbformat
 from nbclient import NotebookClient
+import gdw
+import gdw_notebooks
+from gdw_notebooks.recorded import histories, standing
 
 notebook = nbformat.read(sys.argv[1], as_version=4)
 NotebookClient(notebook, timeout=300, resources={"metadata": {"path": sys.argv[2]}}).execute()
 shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
-print(sum("application/vnd.jupyter.widget-view+json" in data for data in shown))
-"""
-WHERE = """
-import json, gdw, gdw_notebooks
-from gdw_notebooks.recorded import histories, standing
-print(json.dumps([gdw.__file__, gdw_notebooks.__file__, str(histories.HISTORIES), len(histories.load("05-noisy")),
-                  len(standing.load())]))
+print(json.dumps({
+    "files": [gdw.__file__, gdw_notebooks.__file__, str(histories.HISTORIES)],
+    "recordings": len(histories.load("05-noisy")), "runs": len(standing.load()),
+    "panels": sum("application/vnd.jupyter.widget-view+json" in data for data in shown),
+}))
 """
 
 
@@ -121,13 +123,6 @@ def test_wheels_of_an_earlier_version_are_removed_and_other_files_stay(tmp_path,
     assert (tmp_path / "notes.txt").exists()
 
 
-def test_everything_is_found_inside_the_environment(installed, elsewhere):
-    *files, recordings, runs = json.loads(wheels.run(installed / "python", "-c", WHERE, cwd=elsewhere))
-    assert all(Path(file).is_relative_to(installed.parent) for file in files), files
-    assert recordings == 5  # methods, in the noisy run of notebook 05
-    assert runs > 1000
-
-
 def test_the_methods_command(installed, elsewhere):
     assert "Generalized Data Weighting" in wheels.run(installed / "gdw", "methods", cwd=elsewhere)
 
@@ -140,8 +135,11 @@ def test_the_doctor_finds_the_course(installed, elsewhere):
     assert "A short run of GDW: 3 epochs" in told
 
 
-def test_the_classroom_opens_outside_the_repository(installed, elsewhere):
+def test_the_classroom_opens_outside_the_repository_and_finds_everything_inside_the_environment(installed, elsewhere):
     wheels.run(installed / "gdw-course", "start", "my course", "--copy-only", cwd=elsewhere)
     page = elsewhere / "my course" / "demo" / "classroom.ipynb"
-    shown = wheels.run(installed / "python", "-c", FIRST_CELLS, page, page.parent, cwd=elsewhere)
-    assert int(shown) >= 1  # the classroom's panel
+    found = json.loads(wheels.run(installed / "python", "-c", OUTSIDE, page, page.parent, cwd=elsewhere))
+    assert all(Path(file).is_relative_to(installed.parent) for file in found["files"]), found
+    assert found["recordings"] == 5  # methods, in the noisy run of notebook 05
+    assert found["runs"] > 1000
+    assert found["panels"] == 1  # the classroom

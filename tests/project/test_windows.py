@@ -1,7 +1,6 @@
 """What Windows lacks is not needed: modules of Unix alone, its paths, its encoding."""
 
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,64 +8,22 @@ from pathlib import Path
 import pytest
 
 from gdw.data.human_labels import parse
-from tests.project.windows import MISSING
-from tools.wings import ROOT, files
+from tools.wings import ROOT
 
 # Windows's own encoding for text files, on most machines of Europe and America, cannot read what we write.
 TEXT_METHODS = {"read_text": 0, "write_text": 1}  # and the place of `encoding` among the arguments
-IMPORT_EACH = """
-import importlib
-for name in sys.argv[1:]:
-    try:
-        importlib.import_module(name)
-    except ImportError as error:
-        print(name, error)
-"""
 NOT_OURS = {".venv", "notebooks", "build"}
 
 
-def windows_shaped(code: str, *arguments: str) -> subprocess.CompletedProcess:
-    """A Python without the modules that Windows lacks, in the repository's folder."""
-    code = f"import runpy, sys\nfrom tests.project.windows import hide\nhide()\n{code}"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="they are missing there anyway")
-@pytest.mark.parametrize("module", MISSING)
-def test_they_are_missing_in_these_tests(module):
-    done = windows_shaped(f"import {module}")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"ModuleNotFoundError: No module named '{module}' on Windows"
-
-
-@pytest.mark.parametrize("package", ["gdw", "gdw_notebooks"])
-def test_every_module_is_imported_without_them(package):
-    names = [name for name in files() if name.split(".")[0] == package and not name.endswith("__main__")]
-    done = windows_shaped(IMPORT_EACH, *names)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-
-
-@pytest.mark.parametrize(("module", "arguments", "said"), [
-    ("gdw", ["methods"], "Generalized Data Weighting"),
-    ("gdw", ["run", "--epochs", "1"], "test accuracy"),
-    ("gdw_notebooks", ["doctor"], "Ready."),
-])  # fmt: skip
-def test_commands_work_without_them(module, arguments, said):
-    done = windows_shaped(f"sys.argv[0] = {module!r}; runpy.run_module({module!r}, run_name='__main__')", *arguments)
-    assert done.returncode == 0, done.stderr
-    assert said in done.stdout
-
-
-@pytest.mark.parametrize("tests", ["tests/comparison/test_tables.py", "tests/training/test_history.py"])
-def test_unit_tests_pass_without_them(tests):
+def test_imports_commands_and_unit_tests_pass_without_them():
+    """One process without the modules that Windows lacks: see without_unix.py."""
     soft = "ignore:only soft file lock is available"  # filelock's word for a Linux without fcntl; Windows has msvcrt
-    blocked = ["-p", "tests.project.windows", "-p", "no:cacheprovider", "-W", soft]
-    command = [sys.executable, "-m", "pytest", "-q", *blocked, tests]
+    tests = ["tests/project/without_unix.py", "tests/comparison/test_tables.py", "tests/training/test_history.py"]
+    options = ["-q", "-p", "tests.project.windows", "-p", "no:cacheprovider", "-W", soft]
+    command = [sys.executable, "-m", "pytest", *options, *tests]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
+    assert "skipped" not in done.stdout
 
 
 @pytest.mark.parametrize(("noise", "path", "key"), [
@@ -108,5 +65,6 @@ def test_text_files_are_read_and_written_as_utf_8(package):
     """Beside ruff's rule, which knows a Path only where it is made."""
     chosen = [file for file in our_files() if file.relative_to(ROOT).parts[0] == package]
     assert chosen
-    found = {str(file.relative_to(ROOT)): without_encoding(file.read_text("utf-8")) for file in chosen}
+    texts = {str(file.relative_to(ROOT)): file.read_text("utf-8") for file in chosen}
+    found = {name: without_encoding(text) for name, text in texts.items() if "e_text(" in text or "d_text(" in text}
     assert not {name: lines for name, lines in found.items() if lines}

@@ -81,7 +81,7 @@ def test_the_test_set_is_the_same_for_each_seed():
 def test_nobody_can_say_which_labels_are_wrong():
     data, right = dataset()
     task = make_task(data, confirmed=confirmed(right), meta_per_class=3)
-    assert not task.truth_known
+    assert task.true_labels is None
     assert math.isnan(task.wrong_label_rate)
     assert task.matrix.isnan().all()
     history = trained(gdw.Experiment(dataset="clouds", epochs=3, batch_size=20), task=task).history
@@ -110,11 +110,11 @@ def test_without_a_confirmed_picture_to_spare_there_is_no_test_score():
     ("change", "said"),
     [
         ({"confirmed": {}}, "no picture of points is confirmed: a run needs some as its clean set"),
-        ({"confirmed": {0: 0}}, "class cat has 1 confirmed images: too few for meta_per_class 3"),
+        ({"confirmed": {0: 0}}, "class cat has only 1 confirmed images: too few for meta_per_class 3"),
         ({"meta_per_class": 9, "validation_per_class": 4}, "too few for meta_per_class 9, validation_per_class 4"),
         ({"train_per_class": 60}, "images left: too few to train on 60"),
         ({"train_per_class": 0}, "train_per_class must be at least 1, got 0"),
-        ({"test_per_class": 50}, "class cat has 9 confirmed images to test on .*: too few for test_per_class 50"),
+        ({"test_per_class": 50}, "class cat has only 9 confirmed images to test on .*: too few for test_per_class 50"),
         ({"test_per_class": -2}, "test_per_class must be at least 1, got -2"),
         ({"confirmed": {0: 7}}, "the class of a confirmed image must be .*2, got 7"),
         ({"confirmed": {-1: 0}}, "the place of a confirmed image must be .*, got -1"),
@@ -176,7 +176,7 @@ def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
     assert task.train.labels.tolist() == right
     assert (plain.train.labels != task.train.labels).float().mean() > 0.2
     assert torch.equal(plain.test.labels, task.test.labels)
-    assert not task.truth_known
+    assert task.true_labels is None
     assert run(pets, table, "--noise", noise) == 0
     assert f"as labelled in {tmp_path / 'corrected.csv'} (5 clean a class)" in capsys.readouterr().out
 
@@ -195,8 +195,8 @@ def test_the_command_line_says_why_there_is_no_score(tmp_path, capsys):
         ("path,label\ncat/none.png,cat\n", "no picture here is called cat/none.png"),
         ("path,label\ncat/cat01.png,cta\n", "did you mean 'cat'"),
         ("nonsense", "confirmed.csv"),
-        (None, "confirmed.csv: no such file of labels"),
-        ("path,label\ncat/cat01.png,cat\n", "class cat has 1 confirmed images: too few for meta_per_class 5"),
+        (None, "there is no file"),
+        ("path,label\ncat/cat01.png,cat\n", "class cat has only 1 confirmed images: too few for meta_per_class 5"),
     ],
 )
 def test_a_wrong_table_is_named_before_features_are_computed(tmp_path, monkeypatch, capsys, text, said):

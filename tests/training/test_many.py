@@ -93,7 +93,6 @@ def test_what_adam_has_gathered_goes_back_to_each_seed():
     [
         {"model": "cnn"},  # BatchNorm: its statistics are each seed's own
         {"method": "glc"},  # looks at the model between its stages
-        {"derivative": "double-backward"},
     ],
 )
 def test_what_cannot_go_together_runs_one_by_one(changes):

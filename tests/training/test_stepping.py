@@ -21,10 +21,10 @@ from gdw.training.recording import Operations, Recorder
 from tests import cuda_graph
 from tests.pictures import shifted_digits
 from tests.runs import trained
+from tests.ways import STEPS
 
 SMALL = {"rate": 0.4, "epochs": 2, "batch_size": 50, "train_per_class": 30, "test_per_class": 10, "device": "cpu"}
 CAPTURABLE = [name for name, method in METHODS.items() if method.all_steps_identical]
-DIFFERENTIATED = ("auto", "forward", "reuse", "double-backward", "no-virtual-step", "finite-difference", "last-layer")
 
 
 @pytest.fixture(params=["operations", "CUDA graph"])
@@ -65,10 +65,11 @@ def test_every_method_that_says_so_can_be_captured(method, recorder):
     same(gdw.Experiment(method=method, **SMALL))
 
 
-@pytest.mark.parametrize("derivative", DIFFERENTIATED)
-def test_every_derivative(derivative, recorder):
-    same(gdw.Experiment(derivative=derivative, **SMALL))
-    same(gdw.Experiment(model="cnn", derivative=derivative, precision="float64", **SMALL), atol=1e-9)
+@pytest.mark.parametrize("way", STEPS)
+def test_every_exact_way(way, recorder, monkeypatch):
+    monkeypatch.setattr("gdw.training.sources.Step", STEPS[way])
+    same(gdw.Experiment(**SMALL))
+    same(gdw.Experiment(model="cnn", precision="float64", **SMALL), atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -305,12 +306,10 @@ def test_dropout_is_refused(how):
         trained(gdw.Experiment(**{how: True}, **SMALL), model=model)
 
 
-@pytest.mark.parametrize(
-    "other", [{"capture": True}, {"derivative": "reuse"}, {"derivative": "double-backward"}], ids=str
-)
-def test_compiled_and_what_does_not_go_with_it_are_a_choice(other):
-    with pytest.raises(ValueError, match="choose one"):
-        gdw.Experiment(compile=True, **other)
+def test_a_compiled_network_is_not_recorded():
+    engine = gdw.Experiment(compile=True, capture=True).engine
+    assert not engine.records_steps
+    assert gdw.Experiment(capture=True).engine.records_steps
 
 
 def test_an_optimiser_of_the_methods_is_as_it_was(monkeypatch):

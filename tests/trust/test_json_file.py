@@ -226,8 +226,8 @@ def test_a_list_of_records_of_version_0_2_is_read_and_goes_on_as_lines(tmp_path)
 def test_a_record_says_how_it_was_made(tmp_path):
     made = record(history())["made"]
     assert made.keys() >= {"device", "host", "system", "python", "torch", "numpy", "gdw", "engine"}
-    assert made["engine"].keys() >= {"threads", "precision", "derivative"}
-    if (files_root := gdw.training.metadata.ROOT / ".git").exists():
+    assert made["engine"].keys() >= {"threads", "precision", "save_memory"}
+    if (files_root := gdw.training.provenance.ROOT / ".git").exists():
         assert len(made["commit"].split("-")[0]) == 40, files_root
 
 
@@ -240,5 +240,6 @@ def test_checkpoints_on_the_command_line_go_on_where_they_were(tmp_path, capsys)
     assert f"going on from {newest.with_suffix('.previous.safetensors')}" in capsys.readouterr().err
     first, second = (read(tmp_path / f"{name}.json")[0] for name in ("whole", "again"))
     assert {**first, "seconds": 0, "date": 0} == {**second, "seconds": 0, "date": 0}
-    assert main([*arguments, "--seeds", "2", "--seeds-at-once", "2"]) == 2
-    assert "leave out --seeds-at-once" in capsys.readouterr().err
+    assert main([*arguments, "--seeds", "2", "--seeds-at-once", "2", "--json", str(tmp_path / "two.json")]) == 0
+    assert read(tmp_path / "two.json")[0]["seconds"] == second["seconds"]  # not run again
+    assert len(list((tmp_path / "kept").glob("*[0-9a-f].safetensors"))) == 2

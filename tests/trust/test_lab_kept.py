@@ -90,10 +90,10 @@ def test_a_kernel_that_is_killed_loses_nothing_but_time(tmp_path, unbroken):
     """It ends without a word, while it trains, with what it has written before."""
     code = (
         "import os, sys\n"
-        "from gdw.training import resume\n"
+        "from gdw.training.many import ManySeeds\n"
         "from gdw_notebooks.panels.training_lab import TrainingLab\n"
         "from tests.trust.test_lab_kept import START\n"
-        "resume.Checkpoints.__init__.__defaults__ = (0.0,)\n"
+        "ManySeeds.__init__.__kwdefaults__['every'] = 0.0\n"
         "lab = TrainingLab(START, checkpoint=sys.argv[1])\n"
         "lab.keep.value = True\n"
         "lab.train.click()\n"

@@ -94,7 +94,7 @@ def confident_joint(log_probs: LogProbs, labels: Labels) -> Float[np.ndarray, "o
     """
     from cleanlab.count import compute_confident_joint
 
-    return compute_confident_joint(labels, np.exp(log_probs), calibrate=True).astype(float)
+    return np.asarray(compute_confident_joint(labels, np.exp(log_probs), calibrate=True), float)
 
 
 def pairs(joint: Float[np.ndarray, "observed proposed"], names: Sequence[str]) -> "DataFrame":

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -89,11 +89,11 @@ def page(
 """
 
 
-def _pair(row) -> str:
+def _pair(row: Any) -> str:
     return f"{row.observed} → {row.proposed}"
 
 
-def _row(row, picture: UInt8[np.ndarray, "channels height width"]) -> str:
+def _row(row: Any, picture: UInt8[np.ndarray, "channels height width"]) -> str:
     small = ' class="small"' if max(picture.shape[1:]) <= SMALL else ""
     data = {name: getattr(row, name) for name in ("rank", "observed", "proposed", "score", "path")}
     held = " ".join(f'data-{name}="{escape(str(value))}"' for name, value in data.items())

@@ -1,0 +1,146 @@
+"""The exact meta gradient of any model: by forward mode, else by double backward, else a sentence that says why not."""
+
+import re
+import warnings
+import weakref
+from functools import partial
+
+import torch
+from torch import nn
+
+from gdw.gradients.agreement import check_adjoint, passes_differ
+from gdw.gradients.meta import Matrix, NoMetaGradient, Problem
+from gdw.gradients.rates import Named
+
+# Models found to hold an operation without a forward-mode rule, and the settings under which: one warning for each.
+_WITHOUT_FORWARD_RULE: "weakref.WeakKeyDictionary[nn.Module, set[tuple[object, ...]]]" = weakref.WeakKeyDictionary()
+
+
+def by_forward_mode(problem: Problem, weights: Matrix) -> Matrix:
+    """``d L_meta / d weights`` in closed form, its inner products by one Jacobian-vector product.
+
+    Raises:
+        NotImplementedError, RuntimeError: an operation has no forward-mode rule (``lacks_rule``).
+        PassesDiffer: a check of the model's two passes (agreement.py) fails.
+    """
+    gradients = problem.step_back(weights)
+    direction = problem.uphill(*problem.virtual_step(gradients))
+    compared = to_compare(problem, weights, gradients) if problem.is_checked else None
+    tangent = problem.tangent(direction)
+    if compared:
+        check_tangent(problem, tangent, direction, *compared)
+    return problem.closed_form(tangent)
+
+
+def by_double_backward(problem: Problem, weights: Matrix) -> Matrix:
+    """``d L_meta / d weights`` as in textbooks: through the graph of the virtual step itself.
+
+    The chain rule in two parts: the clean loss back to theta', and from theta' back through the first backward pass.
+
+    Raises:
+        NoMetaGradient: the model cannot be differentiated twice, or a check of the second part (agreement.py) fails.
+    """
+    try:
+        return _by_double_backward(problem, weights)
+    except RuntimeError as error:
+        name = type(problem.model).__name__
+        if "torch.compile" in str(error):
+            raise NoMetaGradient(f"{name} cannot be compiled and differentiated twice") from error
+        if not lacks_rule(error):
+            raise
+        raise NoMetaGradient(
+            f"{name} cannot be differentiated twice at {_operation(error)}, neither forward nor "
+            "backward; replace that operation (fused attention: torch.nn.attention.sdpa_kernel(SDPBackend.MATH))"
+        ) from error
+
+
+def _by_double_backward(problem: Problem, weights: Matrix) -> Matrix:
+    weights = weights.detach().requires_grad_()
+    with torch.enable_grad():
+        gradients = problem.step_back(weights, create_graph=True)
+    moved = problem.averaged({name: gradient.detach() for name, gradient in gradients.items()})
+    direction = problem.uphill(*problem.virtual_step(moved))
+    linked = [name for name, gradient in gradients.items() if gradient.requires_grad]
+    gradient = torch.zeros_like(weights)
+    if linked:
+        given = [gradients[name] for name in linked], weights, [-direction[name] for name in linked]
+        (gradient,) = torch.autograd.grad(*given, allow_unused=True, materialize_grads=True)
+    gradient = problem.averaged({"weights": gradient})["weights"]
+    if problem.is_checked:
+        weights, moved = to_compare(problem, weights.detach(), moved)
+        refused = partial(_hides_a_dependence, problem.model)
+        check_adjoint(refused, weights, -gradient, moved, direction, problem.logits.detach())
+    return gradient
+
+
+def to_compare(problem: Problem, weights: Matrix, gradients: Named) -> tuple[Matrix, Named]:
+    """Weights and what the virtual step sends back at them. L2RW asks at weights 0, where nothing goes back: then 1."""
+    if weights.any():
+        return weights, gradients
+    ones = torch.ones_like(weights)
+    return ones, problem.step_back(ones)
+
+
+def check_tangent(problem: Problem, tangent: Matrix, direction: Named, weights: Matrix, gradients: Named) -> None:
+    """Compare the tangent along ``direction`` with what went back at ``weights`` (agreement.py).
+
+    Raises:
+        PassesDiffer: they belong to two functions.
+    """
+    v = (weights * problem.flows / problem.logits.shape[-2]).to(tangent.dtype)
+    refused = partial(passes_differ, model=problem.model)
+    check_adjoint(refused, v, tangent, gradients, direction, problem.logits.detach())
+
+
+def instead_of_forward_mode(problem: Problem, weights: Matrix, error: Exception) -> Matrix:
+    """The double backward of a model for which forward mode has ended with ``error``.
+
+    One warning names the operation. The model is remembered with the settings that choose the operation (attention's
+    kernels, the mode, the precision): when one of them changes, forward mode is tried again.
+
+    Raises:
+        Exception: the same, if it is no missing rule.
+        NoMetaGradient: there is no graph to go back through, or it cannot be differentiated twice.
+    """
+    if not lacks_rule(error):
+        raise error
+    what = f"{type(problem.model).__name__} has no forward-mode derivative at {_operation(error)}"
+    if not problem.keeps_graph:
+        raise NoMetaGradient(f"{what}: leave out save_memory, for a double backward") from error
+    _WITHOUT_FORWARD_RULE.setdefault(problem.model, set()).add(_settings(problem.model))
+    warnings.warn(
+        f"{what}; its meta gradient is taken by double backward from now on, exact but slower", stacklevel=2
+    )
+    return by_double_backward(problem, weights)
+
+
+def without_forward_rule(model: nn.Module) -> bool:
+    """Whether forward mode has failed for it, under the settings of now."""
+    return model in _WITHOUT_FORWARD_RULE and _settings(model) in _WITHOUT_FORWARD_RULE[model]
+
+
+def lacks_rule(error: Exception) -> bool:
+    """Whether an operation that has no derivative of a kind has ended a pass."""
+    return isinstance(error, NotImplementedError) or "is not implemented" in str(error) or "forward AD" in str(error)
+
+
+def _settings(model: nn.Module) -> tuple[object, ...]:
+    """What decides which operations a forward pass runs: attention's and recurrent kernels, mode, precision, device."""
+    cuda, first = torch.backends.cuda, next(model.parameters())
+    attention = (cuda.flash_sdp_enabled, cuda.mem_efficient_sdp_enabled, cuda.math_sdp_enabled, cuda.cudnn_sdp_enabled)
+    kernels = *(enabled() for enabled in attention), torch.backends.cudnn.enabled, torch.backends.mkldnn.enabled
+    return *kernels, model.training, first.dtype, first.device
+
+
+def _operation(error: Exception) -> str:
+    named = re.search(r"(?:with|for|formula for|derivative for) ['\"]?([\w:.]+)", str(error))
+    return named.group(1) if named else str(error).splitlines()[0]
+
+
+def _hides_a_dependence(model: nn.Module, what: str) -> NoMetaGradient:
+    return NoMetaGradient(
+        f"{type(model).__name__} cannot be differentiated twice: its backward pass hides how it depends on what is "
+        f"sent back, or is not linear in it ({what}). Likely causes: a torch.autograd.Function whose backward uses "
+        ".data, detach(), numpy or once_differentiable; a hook that clips gradients. Write that backward with torch's "
+        "operations alone, or give the Function a jvp"
+    )

@@ -1,0 +1,44 @@
+"""The check of the scripts' types: every script, by an installed TypeScript alone."""
+
+import pytest
+
+from tools import javascript
+
+SCRIPTS = sorted((javascript.ROOT / "gdw_notebooks").rglob("*.js"))
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_every_script_is_checked_and_wrong_types_are_a_failure(monkeypatch, status):
+    commands = []
+    monkeypatch.setattr(javascript, "find_typescript", lambda: ["node", "tsc"])
+    monkeypatch.setattr(javascript.subprocess, "call", lambda command, **options: commands.append(command) or status)
+    assert javascript.main() == status
+    ((_, _, *arguments),) = commands
+    assert {"--noEmit", "--checkJs", "--strict"} < set(arguments)
+    assert [javascript.ROOT / name for name in arguments if name.endswith(".js")] == SCRIPTS
+    assert "microscope.js" in {path.name for path in SCRIPTS}
+
+
+def test_without_typescript_it_says_what_it_skipped(monkeypatch, capsys):
+    monkeypatch.setattr(javascript.shutil, "which", lambda name: None)
+    assert javascript.main() == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "The JavaScript check was skipped: it needs TypeScript (tsc), which was not found."
+    ]
+
+
+def test_npx_is_asked_for_what_is_installed_and_downloads_nothing(monkeypatch):
+    asked = []
+
+    class Unknown:
+        returncode = 1
+
+    monkeypatch.setattr(javascript.shutil, "which", lambda name: "npx" if name == "npx" else None)
+    monkeypatch.setattr(javascript.subprocess, "run", lambda command, **options: asked.append(command) or Unknown)
+    assert javascript.find_typescript() is None
+    assert asked == [["npx", "--no-install", "tsc", "--version"]]
+
+
+def test_every_script_asks_for_the_check():
+    for path in SCRIPTS:
+        assert path.read_text("utf-8").startswith("// @ts-check\n"), path.name

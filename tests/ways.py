@@ -1,0 +1,28 @@
+"""A Step for each exact way to take its meta gradient, whatever it would pick itself."""
+
+from gdw import Step
+from gdw.gradients.exact import by_double_backward
+
+
+class WithoutTape(Step):
+    """By forward mode alone."""
+
+    def _takes_tape(self, images):
+        return False
+
+
+class WithTape(Step):
+    """By forward mode, with a tape, however small the model is."""
+
+    def _takes_tape(self, images):
+        return True
+
+
+class Twice(Step):
+    """By double backward: the oracle."""
+
+    def meta_gradient(self, weights, problem=None):
+        return by_double_backward(problem or self.problem, weights.detach())
+
+
+STEPS = {"its own": Step, "forward": WithoutTape, "tape": WithTape, "double-backward": Twice}
