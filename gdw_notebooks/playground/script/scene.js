@@ -37,14 +37,14 @@ export const PRESETS = {
     title: "Two moons", classes: 2,
     draw: (random, truth) => {
       const angle = Math.PI * random(), side = truth ? -1 : 1;
-      return [1.3 * side * Math.cos(angle) - 0.65 * side + 0.14 * normal(random),
-        1.3 * side * Math.sin(angle) - 0.3 * side + 0.14 * normal(random)];
+      return [1.15 * side * Math.cos(angle) - 0.57 * side + 0.14 * normal(random),
+        1.15 * side * Math.sin(angle) - 0.27 * side + 0.14 * normal(random)];
     },
   },
   rings: {
     title: "Rings", classes: 3,
     draw: (random, truth) => {
-      const angle = 2 * Math.PI * random(), radius = 0.35 + 0.8 * truth + 0.13 * normal(random);
+      const angle = 2 * Math.PI * random(), radius = 0.3 + 0.75 * truth + 0.12 * normal(random);
       return [radius * Math.cos(angle), radius * Math.sin(angle)];
     },
   },
