@@ -45,7 +45,7 @@ def frames(steps: tuple[int, ...] = STEPS) -> list[Image.Image]:
 def main() -> None:
     """Write them as one GIF that repeats."""
     pictures = [frame.resize((SHOWN, round(SHOWN / frame.width * frame.height))) for frame in frames()]
-    palette = pictures[-1].quantize(COLORS, Image.Quantize.MAXCOVERAGE)  # one for all frames: what stays is not written again
+    palette = pictures[-1].quantize(COLORS, Image.Quantize.MAXCOVERAGE)  # one for all: what stays is written once
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     times = [round(1000 * SECONDS)] * (len(reduced) - 1) + [round(1000 * LAST_SECONDS)]
     reduced[0].save(PICTURE, save_all=True, append_images=reduced[1:], duration=times, loop=0, optimize=True)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -224,7 +225,7 @@ def _like(name: str, value: object, default: object) -> object:
         return Flag().check(name, value)
     if isinstance(default, int):
         return whole_number(name, value)
-    if isinstance(default, float) or default is None:
+    if isinstance(default, float) or (default is None and isinstance(value, Real)):
         return number(name, value)
     if isinstance(default, str) and not isinstance(value, str):
         raise ValueError(f"{name} must be text, got {value!r}")
