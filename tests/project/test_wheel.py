@@ -74,6 +74,7 @@ def test_the_wheel_holds_code_and_course(built):
             path for path in (wheels.ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts
         ]
         assert {path.relative_to(wheels.ROOT).as_posix() for path in files} <= inside
+    assert "gdw/py.typed" in inside  # type checkers read the hints
     assert not [name for name in inside if name.startswith(("tests/", "tools/", "benchmarks/", "notebooks/"))]
     assert not [name for name in inside if "/source/" in name or name.endswith(".pyc")]
 
