@@ -20,8 +20,17 @@ from benchmarks.measure import machine
 from gdw import files
 from gdw.comparison.audit.by_method import out_of_fold_by_method, run_method, task_of_observed
 from gdw.comparison.audit.count import confident_joint
-from gdw.comparison.audit.heads import FOLDS, LogProbs, fold_of, normalised, standardised, trained_log_probs
-from gdw.comparison.audit.rank import observed_log_probs, predictions, self_confidence
+from gdw.comparison.audit.heads import (
+    FOLDS,
+    LogProbs,
+    combined,
+    fold_of,
+    normalised,
+    observed_log_probs,
+    out_of_fold,
+    standardised,
+    trained_log_probs,
+)
 from gdw.comparison.report import paired_difference
 from gdw.data.corruption import class_counts, corrupt_labels, transition_matrix
 from gdw.data.dataset import Dataset
@@ -92,12 +101,13 @@ def rankings(
     labels, classes, right = observed[rest], len(dataset.class_names), dataset.labels.numpy()[sure]
     folds = tuple(fold_of(observed, FOLDS, seed=one)[rest] for one in (2 * seed, 2 * seed + 1))
     known = features[sure], right
-    both, alone = (predictions(features[rest], labels, folds, classes, k) for k in (known, None))
+    first = out_of_fold(features[rest], labels, folds[0], classes)
+    both, alone = (combined(first, features[rest], labels, folds[1], k) for k in (known, None))
     confirmed = trained_log_probs(*known, None, features[rest], classes, CONFIRMED_FREEDOM)
     found = {
-        BASE: self_confidence(both.first, labels),
-        OURS: observed_log_probs(both.combined, labels),
-        "combined, nothing confirmed": observed_log_probs(alone.combined, labels),
+        BASE: np.exp(observed_log_probs(first, labels)),
+        OURS: observed_log_probs(both, labels),
+        "combined, nothing confirmed": observed_log_probs(alone, labels),
         "confirmed pictures alone": observed_log_probs(confirmed, labels),
     }
     task = task_of_observed(dataset, observed, rest, (sure, right))
@@ -105,12 +115,12 @@ def rankings(
         experiment = Experiment(features=LITE0, method=method, seed=seed)
         held_out = out_of_fold_by_method(task, experiment, folds[1])
         found[f"{method}: probability out of fold"] = observed_log_probs(held_out, labels)
-        found[f"combined and {method} out of fold"] = observed_log_probs(normalised(both.combined + held_out), labels)
+        found[f"combined and {method} out of fold"] = observed_log_probs(normalised(both + held_out), labels)
         run = run_method(task, experiment)
         found[f"{method}: probability in sample"] = observed_log_probs(run.log_probs, labels)
         if method in WEIGHTING:
             found[f"{method}: weights"] = run.weights
-    return found, off_diagonal(both.first, labels)
+    return found, off_diagonal(first, labels)
 
 
 def off_diagonal(log_probs: LogProbs, labels: np.ndarray) -> int:
@@ -143,7 +153,7 @@ def one_split(dataset: Dataset, features: np.ndarray, table: Path, seed: int, me
         found["wrong"][name] = {"estimated": estimate, "true": int(wrong.sum())}
     places, _ = sets[UNIFORM]
     seen, truth = standardised(features[places]), dataset.labels.numpy()[places]
-    first = predictions(seen, truth, (fold_of(truth, FOLDS, seed=2 * seed),) * 2, len(dataset.class_names)).first
+    first = out_of_fold(seen, truth, fold_of(truth, FOLDS, seed=2 * seed), len(dataset.class_names))
     found["wrong"][CLEAN] = {"estimated": off_diagonal(first, truth), "true": 0}
     return found
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
+
+from gdw.private import Recording
 
 MUTABLE_UNSAID = ("aten::native_batch_norm",)  # it moves the running statistics
 HOST_READS = ("aten::_local_scalar_dense", "aten::equal", "aten::nonzero", "aten::is_nonzero")
@@ -85,7 +86,7 @@ def record(graph, stream=None, capture_error_mode="global"):
             tensor.copy_(value)
 
 
-class _Recording(TorchDispatchMode):
+class _Recording(Recording):
     def __init__(self, graph):
         super().__init__()
         self.graph, self.made, self.before, self.outputs = graph, {}, {}, {}

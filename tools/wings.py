@@ -3,29 +3,26 @@
 python -m tools.wings        # draws the picture again; tests/test_imports.py says when it is needed
 """
 
-import ast
-from collections import Counter
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import grimp
+
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "wings.svg"
+PACKAGES = ("gdw", "gdw_notebooks")
 
-# From bottom to top: each wing imports only from wings before it.
+# What each wing holds, from bottom to top; the messages, files and values that everybody uses are not drawn.
+# pyproject.toml has the order that lint-imports holds.
 WINGS = {
-    "gdw.errors": "error messages",
-    "gdw.files": "files read and written safely",
-    "gdw.cache": "results kept on disk",
-    "gdw.frozen": "values that cannot be changed",
-    "gdw.private": "torch's private names",
     "gdw.data": "pictures and labels, noise, splits, batches",
     "gdw.networks": "classifiers, the weight network V",
     "gdw.gradients": "class-level flows, the meta gradient, Step",
     "gdw.methods": "one file per method",
     "gdw.training": "Experiment, the loop, History",
     "gdw.comparison": "sweeps, statistics, tables",
-    "gdw": "the public names",
     "gdw.__main__": "the command line",
     "gdw_notebooks.examples": "small problems, taken apart",
     "gdw_notebooks.recorded": "runs too long for a notebook",
@@ -36,57 +33,38 @@ WINGS = {
     "gdw_notebooks.course": "commands for the course",
     "gdw_notebooks.__main__": "gdw-course",
 }
-# everybody uses the messages; the public names only pass on
-HIDDEN = ("gdw.errors", "gdw.files", "gdw.cache", "gdw.frozen", "gdw.private", "gdw")
 
 BOX_WIDTH, BOX_HEIGHT, GAP, MARGIN, COLUMN = 270, 46, 26, 16, 400  # in pixels
 METHOD_COLOR, COURSE_COLOR = "#dbe9f6", "#fbe6d4"
 
 
-def files() -> dict[str, Path]:
-    """Every module of the two packages by its dotted name."""
-    return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-        for package in ("gdw", "gdw_notebooks")
-        for path in sorted((ROOT / package).rglob("*.py"))
-    }
+def layers() -> list[str]:
+    """The wings that lint-imports knows, from bottom to top."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    found = [contract for contract in contracts if contract["type"] == "layers"]
+    return [f"{package}.{name}" for contract in found for package in contract["containers"]
+            for name in reversed(contract["layers"])]  # fmt: skip
 
 
-def imports(module: str, known: dict[str, Path]) -> Iterator[str]:
-    """Every module that it imports, at its top or inside a function."""
-    path = known[module]
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            up = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            source = ".".join([*up, *filter(None, [node.module])])
-            # `from gdw import methods` takes a module, `from gdw.gradients.step import Step` a name of one
-            yield from (f"{source}.{a.name}" if f"{source}.{a.name}" in known else source for a in node.names)
+def arrows() -> list[tuple[str, str]]:
+    """Which wing imports which: ``(importing, imported)``."""
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    inside = {wing: {wing, *graph.find_descendants(wing)} for wing in WINGS}
+    return [
+        (importing, imported)
+        for importing in sorted(WINGS)
+        for imported in sorted(WINGS)
+        if importing != imported and _any_import(graph, inside[importing], inside[imported])
+    ]
 
 
-def wing(module: str) -> str:
-    """The wing that a module belongs to: the longest name in ``WINGS`` that it starts with."""
-    fitting = [name for name in WINGS if module == name or module.startswith(f"{name}.")]
-    return max(fitting, key=len) if fitting else module
-
-
-def arrows() -> Counter[tuple[str, str]]:
-    """How many modules of one wing import from another: ``(importing, imported)`` to a count of imports."""
-    known = files()
-    found: Counter[tuple[str, str]] = Counter()
-    for module in known:
-        for imported in set(imports(module, known)):
-            if imported in known and wing(imported) != wing(module):
-                found[wing(module), wing(imported)] += 1
-    return found
+def _any_import(graph: grimp.ImportGraph, modules: Iterable[str], others: set[str]) -> bool:
+    return any(graph.find_modules_directly_imported_by(module) & others for module in modules)
 
 
 def svg() -> str:
     """The picture: wings from bottom to top, the method on the left, the course on the right."""
-    shown = [name for name in WINGS if name not in HIDDEN]
-    columns = [[n for n in shown if n.split(".")[0] == package] for package in ("gdw", "gdw_notebooks")]
+    columns = [[name for name in WINGS if name.split(".")[0] == package] for package in PACKAGES]
     tallest = max(map(len, columns))
     height = 2 * MARGIN + tallest * BOX_HEIGHT + (tallest - 1) * GAP
     width = 2 * MARGIN + COLUMN + BOX_WIDTH + 90
@@ -102,9 +80,8 @@ def svg() -> str:
         '<path d="M0 0 8 4 0 8z" fill="#666"/></marker></defs>',
         f'<rect width="{width}" height="{height}" fill="white"/>',
     ]
-    drawn = [pair for pair in sorted(arrows()) if not set(pair) & set(HIDDEN)]
-    lines += [_arrow(place[importing], place[imported]) for importing, imported in drawn]
-    lines += [_box(name, *place[name]) for name in shown]
+    lines += [_arrow(place[importing], place[imported]) for importing, imported in arrows()]
+    lines += [_box(name, *place[name]) for name in WINGS]
     return "\n".join([*lines, "</svg>", ""])
 
 

@@ -16,7 +16,8 @@ from gdw.training.presets import preset_for
 DIGEST = 6  # hexadecimal digits of it that a name shows
 _DEFAULTS = {name: None if name in FROM_PRESET else field.default for name, field in FIELDS.items()}
 _NETWORK = {"model", "augment", "flip"}  # of the recipe: what all methods of a scenario share
-_RECIPE = {name for name in FIELDS if PART_OF[name] == "recipe"} - _NETWORK | {"precision", "derivative"}  # the last in records of version 0.2
+_RECIPE = {name for name in FIELDS if PART_OF[name] == "recipe"} - _NETWORK
+_RECIPE |= {"precision", "derivative"}  # the second in records of version 0.2
 _NO_DATA = _RECIPE | {"method", "settings", "seed", OWN, *ENGINE}
 
 

@@ -251,9 +251,9 @@ def counted_matrix(
     return torch.where(total > 0, counts / total.clamp_min(1), torch.eye(classes, dtype=torch.float64))
 
 
-def wrong_label_rate(clean_labels: Int[Tensor, "images"], labels: Int[Tensor, "images"]) -> float:
+def wrong_label_rate(true_labels: Int[Tensor, "images"], labels: Int[Tensor, "images"]) -> float:
     """Share of labels that differ from the true ones, in [0, 1]; 0 for an empty set."""
-    return float((clean_labels != labels).double().mean()) if len(labels) else 0.0
+    return float((true_labels != labels).double().mean()) if len(labels) else 0.0
 
 
 def _exponential_share(place: int, classes: int, imbalance: float) -> float:

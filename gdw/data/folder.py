@@ -123,7 +123,7 @@ def load_table(
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
-    found = list_table(Path(folder).expanduser(), Path(table).expanduser(), column)
+    found = list_folder(Path(folder).expanduser(), Path(table).expanduser(), column)
     return load_listing(found, image_size, seen_at, stacklevel=3)
 
 
@@ -162,17 +162,26 @@ def load_listing(
     )
 
 
-def list_folder(folder: Path) -> Listing:
+def list_folder(folder: Path, table: Path | None = None, column: str | None = None) -> Listing:
     """Look through ``class/...``, or ``train/class/...`` with ``val/class/...`` and ``test/class/...``.
+
+    With a table of labels, look through any folder, whatever the folders in it are called.
 
     Folders of splits are known by their usual names in any case (``SPLITS``), where they hold folders themselves.
     Hidden names are passed over at every depth; pipes, sockets and devices are never opened; a folder that links
     reach twice is read once. A picture is known by its ending, otherwise by its first bytes.
 
     Raises:
+        FileNotFoundError: no such folder or table.
         ValueError: no class folders, one class, a class without a picture, splits without a training split, splits
-            whose classes differ.
+            whose classes differ; with a table, see :func:`load_table`.
     """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder of pictures {folder}")
+    return _by_folders(folder) if table is None else _by_table(folder, table, column)
+
+
+def _by_folders(folder: Path) -> Listing:
     scan, splits = _Scan(folder), split_folders(folder)
     named = " and ".join(path.name for path in splits.values())
     nested = any(scan.folders_in(split) for split in splits.values())
@@ -196,14 +205,7 @@ def list_folder(folder: Path) -> Listing:
     return Listing(folder, names, {split: (files, labels) for split, (_, files, labels) in found.items()}, scan.notes())
 
 
-def list_table(folder: Path, table: Path, column: str | None = None) -> Listing:
-    """Look through a folder, whatever the folders in it are called; a table has the labels.
-
-    Raises:
-        ValueError, FileNotFoundError: see :func:`load_table`.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder of pictures at {folder}")
+def _by_table(folder: Path, table: Path, column: str | None) -> Listing:
     rows = read_table(table)
     column = chosen_column(rows.columns, column, table)
     scan = _Scan(folder)
@@ -281,7 +283,10 @@ class _Scan:
         if not folders:
             found = any(not child.name.startswith(".") for child in folder.iterdir())
             cause = "has no class folders" if found else "is empty"
-            raise ValueError(f"{folder} {cause}: it needs one folder of pictures for each class")
+            raise ValueError(
+                f"{folder} {cause}: it needs one folder of pictures for each class, or a table of labels "
+                "(gdw audit --labels FILE; gdw.data.load_table)"
+            )
         if len(folders) == 1:
             raise ValueError(f"{folder} has only one class, {folders[0].name}: at least 2 are needed")
         self.reserved |= {os.path.realpath(directory) for directory in (folder, *folders)}

@@ -56,25 +56,24 @@ class Task:
 
     Attributes:
         train: images with their observed labels, which may be wrong.
-        clean_labels: int64 [train], the true ones: for figures and reports, never for a method. The observed ones in
-            their place where ``truth_known`` is False.
+        true_labels: int64 [train]: for figures and reports, never for a method. None if nobody knows them: labels that
+            may be wrong as they are.
         meta: the small clean set, balanced.
         validation: clean, for choosing settings; balanced, or all of a data set's own validation set; may be empty.
         test: clean; scores are measured on it and nothing is chosen on it.
         class_names: one for each label.
         pixels: normalisation and augmentation.
         matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it, or, for
-            noise that no matrix describes, came to it. NaN where ``truth_known`` is False.
+            noise that no matrix describes, came to it. NaN where ``true_labels`` is None.
         source_indices: for each split, which image of the data set each of its images is: its training images
             first, then its own test images, then its own validation images, where it has them.
         resident: whether the images to train and test on lie on the device, with their labels; otherwise in the
             host's memory.
         pictures: where the images are features of pictures, the data set's training pictures, for figures.
-        truth_known: False for pictures whose labels may be wrong as they are, and nobody has looked.
     """
 
     train: Split
-    clean_labels: Int[Tensor, "train"]
+    true_labels: Int[Tensor, "train"] | None
     meta: Split
     validation: Split
     test: Split
@@ -84,7 +83,6 @@ class Task:
     source_indices: dict[str, Int[Tensor, "images"]]
     resident: bool = True
     pictures: UInt8[Tensor, "source channels height width"] | None = None
-    truth_known: bool = True
 
     @property
     def num_classes(self) -> int:
@@ -99,9 +97,14 @@ class Task:
     @property
     def wrong_label_rate(self) -> float:
         """Share of training labels that are wrong, in [0, 1]: counted, not expected. NaN where nobody knows."""
-        if not self.truth_known:
+        if self.true_labels is None:
             return float("nan")
-        return _wrong_label_rate(self.clean_labels, self.train.labels)
+        return _wrong_label_rate(self.true_labels, self.train.labels)
+
+    @property
+    def best_known_labels(self) -> Int[Tensor, "train"]:
+        """The true labels, or the observed ones if nobody knows the true ones: flows are grouped by them."""
+        return self.train.labels if self.true_labels is None else self.true_labels
 
     def picture(self, index: int) -> UInt8[np.ndarray, "height width ..."] | None:
         """A training image for a figure: uint8, [height, width] if grey, else [height, width, 3]; None for points."""
@@ -127,7 +130,8 @@ class Task:
         """
         splits = {name: getattr(self, name).to(device) for name in ("meta", "validation")}
         splits |= {name: getattr(self, name).to(device, images=resident) for name in ("train", "test")}
-        return replace(self, clean_labels=self.clean_labels.to(device), resident=resident, **splits)
+        true_labels = None if self.true_labels is None else self.true_labels.to(device)
+        return replace(self, true_labels=true_labels, resident=resident, **splits)
 
 
 def make_task(
@@ -199,7 +203,7 @@ def make_task(
         observed, matrix = _observed(Split(seen, clean["train"].labels), noise, rate, classes, seed)
     return Task(
         train=Split(clean["train"].images, observed),
-        clean_labels=clean["train"].labels,
+        true_labels=clean["train"].labels,
         meta=clean["meta"],
         validation=clean["validation"],
         test=clean["test"],
@@ -236,9 +240,9 @@ def _as_labelled(
     )
     splits = {name: _split(dataset, index) for name, index in indices.items()}
     return Task(
-        **splits, clean_labels=splits["train"].labels, class_names=dataset.class_names, pixels=dataset.pixels,
+        **splits, true_labels=None, class_names=dataset.class_names, pixels=dataset.pixels,
         matrix=torch.full((len(dataset.class_names),) * 2, float("nan"), dtype=torch.float64), source_indices=indices,
-        pictures=dataset.pictures, truth_known=False,
+        pictures=dataset.pictures,
     )  # fmt: skip
 
 

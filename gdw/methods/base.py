@@ -15,7 +15,7 @@ from gdw.data.task import Task
 from gdw.errors import unknown
 from gdw.gradients.step import Step
 from gdw.methods.settings import Number, Rule, rule_for
-from gdw.methods.state import state_of, with_state
+from gdw.methods.state import load_own_state, own_state
 
 Matrix = Float[Tensor, "batch classes"]
 PROMISES = ("supports_many_seeds", "all_steps_identical")  # of a class of methods
@@ -86,11 +86,11 @@ class Method(nn.Module):
         history = gdw.run(gdw.Experiment(method="doubtful", settings={"power": 0.3}, rate=0.4))
 
     What a method learns (a weight network, one parameter for each instance, a second network) is a parameter, buffer
-    or submodule of it. Then ``.to(device)`` and ``state_dict`` work. What else changes in training is named in
-    ``saved``, and is a part of ``state_dict`` too.
+    or submodule of it; then ``.to(device)`` works. ``state_dict`` holds its other attributes too: numbers, texts,
+    tensors, lists and dictionaries of these, optimisers, generators. So a saved run goes on with the same numbers.
 
     The two promises hold for the class that makes them, and not for its subclasses: those make them again.
-    ``gdw.methods.check`` tests whether promises and ``saved`` are right.
+    ``gdw.methods.check`` tests whether promises are true, and whether ``state_dict`` holds all that the method learnt.
 
     Args:
         num_classes: C.
@@ -118,10 +118,6 @@ class Method(nn.Module):
     learns in place and reads no number on the host. Its optimisers are fused, and each is an attribute. An
     instance whose settings break the promise takes it back: ``self.all_steps_identical = False``."""
 
-    saved: ClassVar[tuple[str, ...]] = ()
-    """Attributes that change in training and are no parameter, buffer or submodule: numbers, texts, tensors, lists and
-    dictionaries of these, optimisers, generators. A subclass names those of its base too."""
-
     def __init_subclass__(cls, **given: Any) -> None:
         """A promise is not inherited."""
         super().__init_subclass__(**given)
@@ -133,7 +129,11 @@ class Method(nn.Module):
         """Settings are checked first: nothing is built from a wrong one."""
         known = cls.settings()
         cls.check_settings({name: value for name, value in given.items() if name in known})
-        return super().__new__(cls)
+        made = super().__new__(cls)
+        made.__dict__["_given"] = {**known, **given}
+        return made
+
+    _given: dict[str, object]  # its settings
 
     def __init__(
         self,
@@ -207,18 +207,13 @@ class Method(nn.Module):
         """Small tensors that the History keeps after each epoch (a weight curve, say)."""
         return {}
 
-    def get_extra_state(self) -> dict[str, object]:
-        """What ``saved`` names, and the state of ``generator``: a part of ``state_dict``."""
-        return {name: state_of(getattr(self, name)) for name in ("generator", *self.saved)}
+    def get_extra_state(self) -> dict[str, dict[str, Any]]:
+        """A part of ``state_dict``: all else that changed, and the method's optimisers and generators (state.py)."""
+        return own_state(self, self._given)
 
-    def set_extra_state(self, state: dict[str, object]) -> None:
+    def set_extra_state(self, state: dict[str, dict[str, Any]]) -> None:
         """Undo ``get_extra_state``; called by ``load_state_dict``."""
-        state = dict(state)
-        random = state.pop("generator", None)
-        if self.generator is not None and random is not None:
-            self.generator.set_state(random)
-        for name, value in state.items():
-            setattr(self, name, with_state(getattr(self, name), value))
+        load_own_state(self, state)
 
 
 METHODS: dict[str, type[Method]] = {}

@@ -56,7 +56,6 @@ class CMWNet(UsesClassCounts, LearnsWeightNet):
     name, title = "cmw-net", "CMW-Net"
     all_steps_identical = True
     source = "Shu et al., CMW-Net: Learning a Class-Aware Sample Weighting Mapping for Robust Deep Learning, TPAMI 2023"
-    saved = (*UsesClassCounts.saved, *LearnsWeightNet.saved, "average")
     rules: ClassVar = {"families": Number(1, whole=True), "divide_by_weights": Flag(), "own_labels": Number(0, 1)}
 
     def __init__(

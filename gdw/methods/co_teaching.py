@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -23,24 +23,6 @@ from gdw.methods.transition import estimate_transition, share_of_epochs
 
 PEER_MOMENTUM = 0.9  # of the peer's SGD, if the Step's lr is a number
 NOT_FUSED = {"fused": None}  # the peer's step rounds as it always did; it is the same step
-
-
-class Schedule(NamedTuple):
-    """The share of each batch that is kept: ``R(t) = 1 - forget min(t / ramp, 1)``, t epochs after the start.
-
-    Args:
-        forget: on the host: reading it from a GPU in every step would stall the GPU.
-        ramp: epochs.
-        start: epochs of the first model.
-    """
-
-    forget: float
-    ramp: int
-    start: int = 0
-
-    def kept_share(self, epoch: int) -> float:
-        passed = epoch - self.start
-        return 1 - self.forget * (passed / self.ramp if passed < self.ramp else 1)
 
 
 @register
@@ -83,7 +65,8 @@ class CoTeaching(NeedsPreparing):
         self.ramp, self.first_share = ramp, first_share
         self.given = self.ready = forget is not None
         self.register_buffer("forget", torch.tensor(float(forget or 0.0)))
-        self.schedule = Schedule(float(forget or 0.0), ramp)
+        self.forgotten = float(forget or 0.0)  # on the host: reading it from a GPU in every step would stall the GPU
+        self.ramp_epochs, self.start = ramp, 0  # of this run
         self.peer: nn.Module | None = None
         self.peer_optimizer: torch.optim.Optimizer | None = None
         self.waiting: dict[str, Any] = {}  # a peer's loaded state, until there is a peer
@@ -101,13 +84,13 @@ class CoTeaching(NeedsPreparing):
         shares = observed_counts(task).double()
         kept = estimate_transition(model, task).diagonal().cpu().double() @ shares / shares.sum()
         self.forget.copy_(1 - kept)
-        self.schedule = self.schedule._replace(forget=float(self.forget))
+        self.forgotten = float(self.forget)
         self.ready = True
         self.begin(first, second, model)
 
     def begin(self, first: int, epochs: int, model: nn.Module) -> None:
         """The peer is made, and the ramp begins after ``first`` epochs; in one epoch there is no time for a ramp."""
-        self.schedule = self.schedule._replace(ramp=self.ramp if epochs > 1 else 0, start=first)
+        self.ramp_epochs, self.start = self.ramp if epochs > 1 else 0, first
         self.make_peer(model)
 
     def make_peer(self, model: nn.Module) -> None:
@@ -126,15 +109,17 @@ class CoTeaching(NeedsPreparing):
             self.waiting["peer"] = {name.removeprefix("peer."): value.clone() for name, value in peer.items()}
         return loaded
 
-    def get_extra_state(self) -> dict[str, object]:
-        optimizer = None if self.peer_optimizer is None else self.peer_optimizer.state_dict()
-        waiting = {"optimizer": optimizer, **deepcopy(self.waiting)}
-        own = {"schedule": tuple(self.schedule), "waiting": waiting, "peer_optimizer": None}  # that is made anew
-        return {**super().get_extra_state(), **own}
+    def set_extra_state(self, state: dict[str, dict[str, Any]]) -> None:
+        """The state of the peer's optimiser waits until the loop's optimiser is known."""
+        optimizers = dict(state["optimizers"])
+        saved = optimizers.pop("peer_optimizer", None)
+        super().set_extra_state({**state, "optimizers": optimizers})
+        self.waiting.setdefault("optimizer", deepcopy(saved))
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        super().set_extra_state({name: value for name, value in state.items() if name != "peer_optimizer"})
-        self.schedule = Schedule(*self.schedule)
+    def kept_share(self, epoch: int) -> float:
+        """R(t), with t counted from the second model's start."""
+        passed = max(epoch - self.start, 0)
+        return 1 - self.forgotten * (passed / self.ramp_epochs if passed < self.ramp_epochs else 1)
 
     def logit_gradient(self, step: Step) -> Matrix:
         self.require_ready(step)
@@ -143,7 +128,7 @@ class CoTeaching(NeedsPreparing):
         self.follow(step.model, step.lr)
         peer_logits = logits_of(self.peer(step.images), self.peer)
         peer_losses = cross_entropy(peer_logits, step.labels, reduction="none")
-        count = max(1, round(self.schedule.kept_share(step.epoch) * len(step)))
+        count = max(1, round(self.kept_share(step.epoch) * len(step)))
         ours, theirs = smallest(peer_losses.detach(), count), smallest(step.losses, count)
         self.peer_optimizer.zero_grad()
         peer_losses[theirs].mean().backward()

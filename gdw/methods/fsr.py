@@ -1,7 +1,7 @@
 """FSR: a clean set made of the training set's own instances, those whose loss a virtual step lowers most."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -78,7 +78,8 @@ class FSR(KeepsInstances):
         self.per_class, self.warm_up, self.momentum, self.total = per_class, warm_up, momentum, total
         self.feature_sharing = feature_sharing
         self.task: Task | None = None
-        self.dictionary: Dictionary | None = None
+        self.dictionary: tuple[Tensor, Tensor] | None = None  # images as the model takes them, and observed labels
+        self.dictionary_epoch = -1  # that it is for
         self.register_buffer("margins", torch.zeros(self.num_instances))
 
     def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
@@ -92,13 +93,15 @@ class FSR(KeepsInstances):
     def begin(self, task: Task, model: nn.Module) -> None:
         """The first dictionary, from the task that gives all later ones too."""
         self.task = task
-        self.dictionary = self.choose(0, next(model.parameters()))
+        self.choose(0, next(model.parameters()))
 
     def logit_gradient(self, step: Step) -> Matrix:
         before = self.of_batch("margins", step)
-        if self.dictionary is None or self.dictionary.epoch != step.epoch:
-            self.dictionary = self.choose(step.epoch, step.images)
-        equal, problem = torch.ones_like(step.flows), step.problem_with(self.dictionary.on(step.images.device))
+        if self.dictionary is None or self.dictionary_epoch != step.epoch:
+            self.choose(step.epoch, step.images)
+        images, labels = self.dictionary
+        device = step.images.device  # a loaded state is on the host
+        equal, problem = torch.ones_like(step.flows), step.problem_with((images.to(device), labels.to(device)))
         if self.feature_sharing:
             problem = replace(problem, virtual_step=last_layer_of(problem.virtual_step))
         gradient = step.meta_gradient(equal, problem).sum(dim=-1, keepdim=True)
@@ -109,8 +112,8 @@ class FSR(KeepsInstances):
         weights = (-gradient).clamp_min(0)
         return self.total * weights / weights.sum().clamp_min(TINY) * step.flows
 
-    def choose(self, epoch: int, like: Tensor) -> "Dictionary":
-        """The dictionary of an epoch, in the precision and on the device of ``like``."""
+    def choose(self, epoch: int, like: Tensor) -> None:
+        """Make the dictionary of an epoch, in the precision and on the device of ``like``."""
         if self.task is None:
             raise ValueError(
                 "fsr chooses its dictionary from the training set: call before(model) of the phase in "
@@ -120,34 +123,8 @@ class FSR(KeepsInstances):
         margins = self.margins.to(train.labels.device)
         rows = largest_by_class(margins, train.labels, self.num_classes, self.per_class)
         images = train.images[rows.to(train.images.device)].to(like.device)
-        return Dictionary(epoch, self.task.pixels.normalise(images, like.dtype), train.labels[rows])
-
-    def get_extra_state(self) -> dict[str, object]:
-        chosen = None if self.dictionary is None else vars(self.dictionary)
-        return {**super().get_extra_state(), "dictionary": chosen}
-
-    def set_extra_state(self, state: dict[str, object]) -> None:
-        super().set_extra_state(state)
-        self.dictionary = None if self.dictionary is None else Dictionary(**self.dictionary)
-
-
-@dataclass(frozen=True)
-class Dictionary:
-    """Chosen training instances.
-
-    Attributes:
-        epoch: that it is for.
-        images: as the model takes them.
-        labels: observed.
-    """
-
-    epoch: int
-    images: Float[Tensor, "chosen *shape"]
-    labels: Int[Tensor, "chosen"]
-
-    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Images and labels there: a loaded state is on the host."""
-        return self.images.to(device), self.labels.to(device)
+        self.dictionary = self.task.pixels.normalise(images, like.dtype), train.labels[rows]
+        self.dictionary_epoch = epoch
 
 
 def last_layer_of(virtual_step: VirtualStep) -> VirtualStep:

@@ -42,7 +42,6 @@ class LDAM(UsesClassCounts):
 
     name, title = "ldam-drw", "LDAM-DRW"
     source = "Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019"
-    saved = (*UsesClassCounts.saved, "deferred_epoch")
     rules: ClassVar = {
         "max_margin": Number(0), "scale": Number(0, above_low=True), "beta": Number(0, 1), "deferred": Number(0, 1),
     }  # fmt: skip

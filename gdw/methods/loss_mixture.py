@@ -46,7 +46,6 @@ class LossMixture(KeepsInstances):
 
     name, title = "loss-mixture", "loss mixture"
     source = "Li, Socher and Hoi, DivideMix: Learning with Noisy Labels as Semi-supervised Learning, ICLR 2020"
-    saved = ("fitted_for",)
     rules: ClassVar = {"warm_up": Number(1, whole=True)}
 
     def __init__(self, *args: Any, warm_up: int = 10, **kwargs: Any) -> None:

@@ -43,7 +43,6 @@ class MLC(Method):
     name, title = "mlc", "MLC"
     all_steps_identical = True
     source = "Zheng, Awadallah and Dumais, Meta Label Correction for Noisy Label Learning, AAAI 2021"
-    saved = ("optimizer",)
     rules: ClassVar = {"label_net_lr": Number(0)}
 
     def __init__(self, *args: Any, label_net_lr: float = 1e-3, **kwargs: Any) -> None:

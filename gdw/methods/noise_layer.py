@@ -34,7 +34,6 @@ class NoiseLayer(UsesTransition):
 
     name, title = "noise-layer", "noise adaptation layer"
     source = "Goldberger and Ben-Reuven, Training Deep Neural-Networks Using a Noise Adaptation Layer, ICLR 2017"
-    saved = (*UsesTransition.saved, "optimizer")
     rules: ClassVar = {"layer_lr": Number(0)}
 
     def __init__(self, *args: Any, transition: Sequence | None = None, layer_lr: float = 1e-3, **kwargs: Any) -> None:

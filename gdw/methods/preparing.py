@@ -18,7 +18,6 @@ class NeedsPreparing(Method):
     """
 
     missing: ClassVar[str] = ""  #: completes "... needs ..."
-    saved = ("ready",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

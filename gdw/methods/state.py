@@ -1,35 +1,51 @@
-"""What an attribute of a method knows at one moment, to be saved and loaded."""
+"""What a module knows besides parameters, buffers and submodules, to be saved and loaded."""
 
 from collections.abc import Mapping
 from copy import deepcopy
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
+from torch.optim import Optimizer
 
 PLAIN = (bool, int, float, str, type(None), Tensor)
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))  # parameters, buffers, hooks
 
 
-def state_of(value: object) -> object:
-    """A copy of what the value knows; of an optimiser or a generator its state."""
-    if isinstance(value, torch.optim.Optimizer):
-        return value.state_dict()
-    return value.get_state() if isinstance(value, torch.Generator) else deepcopy(value)
+def own_state(module: nn.Module, given: Mapping[str, object]) -> dict[str, dict[str, Any]]:
+    """Its attributes that are numbers, texts, tensors, lists and dictionaries of these, optimisers or generators.
+
+    Args:
+        module: other attributes are left out: its constructor makes them.
+        given: the constructor's arguments. An attribute of the same name is left out as long as it has that value.
+    """
+    own = {name: value for name, value in vars(module).items() if name not in _OF_EVERY_MODULE and value is not given}
+    plain = {name: value for name, value in own.items() if _is_plain(value)}
+    return {
+        "plain": deepcopy({n: v for n, v in plain.items() if not (n in given and equal(given[n], v))}),
+        "optimizers": {name: value.state_dict() for name, value in own.items() if isinstance(value, Optimizer)},
+        "generators": {name: value.get_state() for name, value in own.items() if isinstance(value, Generator)},
+    }
 
 
-def with_state(value: object, state: object) -> object:
-    """The value as it was when ``state_of`` gave the state: an optimiser or a generator is the same object."""
-    if isinstance(value, torch.optim.Optimizer):
-        load_optimizer(value, state)
-    elif isinstance(value, torch.Generator):
-        if state is not None:
-            value.set_state(state)
-    else:
-        return deepcopy(state)
-    return value
+def load_own_state(module: nn.Module, state: Mapping[str, Mapping[str, Any]]) -> None:
+    """Undo ``own_state``, for a module with the same optimisers.
+
+    Raises:
+        KeyError, ValueError: it has others.
+    """
+    own = vars(module)
+    for name, value in deepcopy(dict(state["plain"])).items():
+        both = isinstance(value, Tensor) and isinstance(own.get(name), Tensor)
+        setattr(module, name, value.to(own[name].device) if both else value)
+    for name, value in state["optimizers"].items():
+        load_optimizer(own[name], value)
+    for name, value in state["generators"].items():
+        if isinstance(own.get(name), Generator):
+            own[name].set_state(value)
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, object]) -> None:
+def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Its saved state, laid out in memory as its parameters are.
 
     Fused optimisers read parameter, gradient and momentum in the order of memory: under ``channels_last`` a momentum
@@ -43,45 +59,20 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, object]) -
                 values[name] = torch.empty_like(parameter).copy_(value)
 
 
-def own_values(module: nn.Module) -> dict[str, object]:
-    """Copies of the attributes of a module that can be saved and are no parameter, buffer or submodule."""
-    own = {name: value for name, value in vars(module).items() if name not in _OF_EVERY_MODULE}
-    return {name: state_of(value) for name, value in own.items() if _can_be_saved(value)}
-
-
-def changed(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    """Names of the values that differ between two answers of ``own_values``."""
-    return [name for name, value in after.items() if name not in before or not _equal(before[name], value)]
-
-
-def check_saved(module: nn.Module, before: Mapping[str, object]) -> None:
-    """Refuse a module whose ``state_dict`` misses something that changed since ``own_values`` gave ``before``.
-
-    Raises:
-        ValueError: names the attribute.
-    """
-    in_state = module.get_extra_state()
-    for name in changed(before, own_values(module)):
-        if name not in in_state:
-            raise ValueError(
-                f"{type(module).__name__} changes self.{name} in training, and its state_dict does not hold that: "
-                f"write saved = ({name!r},) in the class"
-            )
-
-
-def _can_be_saved(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(_can_be_saved(part) for pair in value.items() for part in pair)
-    if isinstance(value, (list, tuple)):
-        return all(map(_can_be_saved, value))
-    return isinstance(value, (*PLAIN, torch.optim.Optimizer, torch.Generator))
-
-
-def _equal(one: object, other: object) -> bool:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_equal(value, other[key]) for key, value in one.items())
+def equal(one: object, other: object) -> bool:
+    """Whether two values are the same, tensors and nested values too."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(map(_equal, one, other))
+        return len(one) == len(other) and all(map(equal, one, other))
     if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return torch.equal(one, other)
+        return torch.equal(one.isnan(), other.isnan()) and torch.equal(one.nan_to_num(), other.nan_to_num())
     return type(one) is type(other) and (one is other or one == other)
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(_is_plain(part) for pair in value.items() for part in pair)
+    if type(value) in (list, tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, PLAIN)

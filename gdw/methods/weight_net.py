@@ -31,7 +31,6 @@ class LearnsWeightNet(Method):
         batches: how many the method has seen.
     """
 
-    saved = ("optimizer", "batches")
     rules: ClassVar = {
         "weight_net_lr": Number(0), "weight_net_decay": Number(0), "meta_every": Number(1, whole=True),
     }  # fmt: skip

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import nn
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 def started(
-    build: Callable[[], nn.Module], generator: torch.Generator, dtype: torch.dtype, normal: bool = False
-) -> nn.Module:
+    build: Callable[[], Network], generator: torch.Generator, dtype: torch.dtype, normal: bool = False
+) -> Network:
     """A new module on the CPU, its numbers drawn from ``generator`` in float64 and from nowhere else."""
     with torch.device("meta"):  # shapes only: no memory, and no number drawn
         model = build()

@@ -173,7 +173,7 @@ class Loop:
             raise RuntimeError("this run was interrupted in the middle of a step: start it again, or load a saved one")
 
     def _new_recorders(self) -> list[EpochRecorder]:
-        return [EpochRecorder(lane.task.clean_labels, lane.task.num_classes) for lane in self.lanes]
+        return [EpochRecorder(lane.task.best_known_labels, lane.task.num_classes) for lane in self.lanes]
 
     def _begin_phase(self) -> None:
         if not self.begun:
@@ -266,7 +266,7 @@ class Loop:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from a saved position. What comes before its phase is done again, for what a method makes there.
+        """Go on from a saved position. What came before its last phase is done again, for what a method makes there.
 
         Load model and method after this: it may change them.
 
@@ -277,8 +277,9 @@ class Loop:
         if [type(value) for value in position] != [int, int, int, int, bool] or not self._is_possible(*position):
             raise ValueError(f"no position of this run: {dict(zip(_POSITION, position, strict=True))}")
         self.phase, self.epoch, self.phase_epoch, self.batch, self.begun = position
-        if self.begun:
-            self.phases[self.phase].before(self.model)
+        reached = self.phase if self.begun else self.phase - 1
+        if reached >= 0:
+            self.phases[reached].before(self.model)
         if state["initial"]:
             self.initial = {name: value.to(self.initial[name].device) for name, value in state["initial"].items()}
         if state["optimizer"]:

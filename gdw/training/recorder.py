@@ -1,5 +1,8 @@
 """One epoch's statistics of the B x C matrices, kept on the device and read once an epoch."""
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -21,21 +24,21 @@ class EpochRecorder:
     batches to the host, many at once.
 
     Args:
-        clean_labels: true labels of the whole training set ``[N]``, on the device.
+        true_labels: of the whole training set ``[N]``, on the device; the observed ones if nobody knows them.
         num_classes: C.
     """
 
-    def __init__(self, clean_labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float64):
-        self.device = device = summing_device(clean_labels.device)
-        self.clean_labels, self.num_classes, self.dtype = clean_labels.to(device), num_classes, dtype
+    def __init__(self, true_labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float64):
+        self.device = device = summing_device(true_labels.device)
+        self.true_labels, self.num_classes, self.dtype = true_labels.to(device), num_classes, dtype
         # what is summed, for every cell: weight * |flow|, |flow|, |gradient|, then gradient or weight and count
         self.groups = torch.zeros(5, 6, dtype=dtype, device=device)
         self.classes = torch.zeros(4, num_classes, num_classes, dtype=dtype, device=device)
         self.ledger = torch.zeros(2, 2, num_classes, dtype=dtype, device=device)
         self.group_losses = torch.zeros(2, 2, dtype=dtype, device=device)  # sum and count, clean and mislabelled
         self.instances = 0
-        self.instance_weights = torch.full((len(clean_labels),), torch.nan, dtype=dtype, device=device)
-        self.observed = torch.zeros_like(self.clean_labels)
+        self.instance_weights = torch.full((len(true_labels),), torch.nan, dtype=dtype, device=device)
+        self.observed = torch.zeros_like(self.true_labels)
         self.losses: list[Tensor] = []
         self.held: list[tuple[Tensor, ...]] = []
         self.pooled = False  # whether any batch may hold rows of the clean set
@@ -46,7 +49,10 @@ class EpochRecorder:
         is_meta = torch.zeros_like(step.labels, dtype=torch.bool) if step.is_meta is None else step.is_meta
         self.pooled = self.pooled or step.is_meta is not None
         batch_size = torch.full_like(step.losses, len(step))
-        self.held.append((step.flows, gradient.detach(), step.labels, step.indices, step.losses, batch_size, is_meta))
+        indices = step.indices
+        if indices is None:
+            raise ValueError("a recorder sums by training instance: give the Step its indices")
+        self.held.append((step.flows, gradient.detach(), step.labels, indices, step.losses, batch_size, is_meta))
         if len(self.held) * step.flows.numel() > HELD_CELLS:
             self._sum_up()
 
@@ -62,7 +68,7 @@ class EpochRecorder:
         flows, gradient, observed, indices, losses, batch_size = parts
         flows, gradient = flows.to(self.dtype), gradient.to(self.dtype)
         pulls, sizes = gradient * flows.sign() * batch_size.to(self.dtype)[:, None], flows.abs()
-        true = self.clean_labels[indices]
+        true = self.true_labels[indices]
         cells = torch.stack([pulls, sizes, gradient.abs(), gradient])
         truth = one_hot(true, self.num_classes).to(self.dtype)
         self.classes += torch.einsum("ib,sic->sbc", truth, cells)
@@ -92,7 +98,7 @@ class EpochRecorder:
         bad = (~torch.stack(self.losses).isfinite()).nonzero()
         return int(bad[0]) if len(bad) else None
 
-    def row(self) -> dict:
+    def row(self) -> dict[str, Any]:
         """The epoch's row of the History; empty groups are NaN."""
         self._sum_up()
         weight, size, mass, plain, counted = self.groups.view(5, 2, 3)
@@ -110,7 +116,7 @@ class EpochRecorder:
             "auroc": self._auroc(),
         }
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """All that was added. A recorder that loads it ends with the same row, bit for bit."""
         parts = [torch.cat(part) for part in zip(*self.held, strict=True)]
         return {
@@ -119,13 +125,13 @@ class EpochRecorder:
             "held": parts, "lengths": [len(held[2]) for held in self.held],
         }  # fmt: skip
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Undo ``state_dict``.
 
         Raises:
             ValueError: it is the state of another task's recorder.
         """
-        device = self.clean_labels.device
+        device = self.true_labels.device
         for name in _SUMS:
             if state[name].shape != getattr(self, name).shape:
                 raise ValueError(f"the saved {name} have shape {tuple(state[name].shape)}: another task's")
@@ -137,7 +143,7 @@ class EpochRecorder:
 
     def _auroc(self) -> float:
         """Share of pairs whose clean instance weighs more than its mislabelled one; ties count half (Mann-Whitney)."""
-        weights, clean = _to_digits(self.instance_weights.cpu()), (self.observed == self.clean_labels).cpu()
+        weights, clean = _to_digits(self.instance_weights.cpu()), (self.observed == self.true_labels).cpu()
         seen = weights.isfinite()
         right, wrong = weights[seen & clean], weights[seen & ~clean].sort().values
         if not len(right) or not len(wrong):
@@ -157,5 +163,5 @@ def _to_digits(weights: Tensor) -> Tensor:
     return torch.ldexp((mantissa * 2**SURE_BITS).round(), exponent - SURE_BITS)
 
 
-def _ratio(part: Tensor, whole: Tensor):
+def _ratio(part: Tensor, whole: Tensor) -> np.ndarray[Any, Any]:
     return (part / torch.where(whole == 0, torch.nan, whole)).cpu().numpy()

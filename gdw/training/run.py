@@ -16,7 +16,6 @@ from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
 from gdw.methods.base import Method, method_class
-from gdw.methods.state import check_saved, own_values
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
 from gdw.training import checkpoint
@@ -85,10 +84,9 @@ class Training:
             compile_in_place(self.model, device)
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
-            tuple(torch.bincount(task.clean_labels, minlength=task.num_classes).tolist()),
+            tuple(torch.bincount(task.best_known_labels, minlength=task.num_classes).tolist()),
             metadata=how_made(e, device) | {"captured": e.engine.records_steps and self.method.all_steps_identical},
         )  # fmt: skip
-        self._fresh = own_values(self.method)
         self._loop: Loop | None = None
         self._randomness: dict | None = None  # torch's own, of a saved run
 
@@ -130,9 +128,7 @@ class Training:
         Raises:
             OSError: the file cannot be written; what it held before is still there.
             RuntimeError: a step was interrupted in the middle.
-            ValueError: the method changed an attribute that it does not name in ``saved``.
         """
-        check_saved(self.method, self._fresh)
         checkpoint.write(path, {
             "experiment": self.experiment.everything(), "history": vars(self.history), "data": self._fingerprint(),
             "model": dict(self.model.state_dict()), "method": dict(self.method.state_dict()),
@@ -198,7 +194,7 @@ class Training:
         """A digest of all that the task holds, pictures too: a saved run continues only with the same data."""
         task = self.task
         splits = (task.train, task.meta, task.validation, task.test)
-        parts = [task.clean_labels, *(part for split in splits for part in (split.images, split.labels))]
+        parts = [task.best_known_labels, *(part for split in splits for part in (split.images, split.labels))]
         sums = "".join(checksum(part.detach().cpu()) for part in parts)
         return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
 

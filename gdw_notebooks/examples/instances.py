@@ -28,7 +28,7 @@ class Instance:
     Args:
         logits: ``[C]``, in nats.
         label: the observed label.
-        clean_label: the true one.
+        true_label: the true one.
         class_names: C names.
         picture: uint8 ``[height, width]`` or ``[height, width, 3]``; None where there is none to show.
         weights: ``[C]``, where the microscope starts; None: all 1.
@@ -37,7 +37,7 @@ class Instance:
 
     logits: Tensor
     label: int
-    clean_label: int
+    true_label: int
     class_names: tuple[str, ...]
     picture: np.ndarray | None = None
     weights: Tensor | None = None
@@ -49,7 +49,7 @@ class Instance:
             value = getattr(self, name)
             if value is not None and tuple(value.shape) != (classes,):
                 raise ValueError(f"{name} must have one entry for each of {classes} classes, got {tuple(value.shape)}")
-        for name in ("label", "clean_label"):
+        for name in ("label", "true_label"):
             if not 0 <= getattr(self, name) < classes:
                 raise ValueError(f"{name} must lie in 0 ... {classes - 1}, got {getattr(self, name)}")
 
@@ -60,7 +60,7 @@ class Instance:
 
     @property
     def mislabelled(self) -> bool:
-        return self.label != self.clean_label
+        return self.label != self.true_label
 
     @cached_property
     def _batch(self) -> tuple[Tensor, Tensor]:
@@ -98,14 +98,14 @@ class Instance:
     @cached_property
     def rival(self) -> int:
         """The most probable class that is not the true and not the observed one."""
-        others = [c for c in range(len(self.class_names)) if c not in (self.label, self.clean_label)]
+        others = [c for c in range(len(self.class_names)) if c not in (self.label, self.true_label)]
         return max(others or [self.label], key=lambda c: self.probs[c])
 
     @cached_property
     def number_map(self) -> np.ndarray:
         """``[3, C]``: from pushes to their sum, true minus observed label, and true minus rival."""
         one = np.eye(len(self.class_names))
-        true = one[self.clean_label]
+        true = one[self.true_label]
         return np.stack([one.sum(0), true - one[self.label], true - one[self.rival]])
 
     def effective(self, weights: np.ndarray, mode: str) -> np.ndarray:
@@ -131,9 +131,9 @@ def instances_of(training: Training, count: int = 12) -> list[Instance]:
     Raises:
         ValueError: nobody knows which labels are wrong.
     """
-    if not training.task.truth_known:
+    if training.task.true_labels is None:
         raise ValueError("nobody knows which of these labels are wrong: there is no mislabelled instance to show")
-    wrong = training.task.clean_labels != training.task.train.labels
+    wrong = training.task.true_labels != training.task.train.labels
     return instances_at(training, torch.cat([wrong.nonzero()[:count, 0], (~wrong).nonzero()[:count, 0]]))
 
 
@@ -143,7 +143,7 @@ def instances_at(training: Training, chosen: Int[Tensor, "chosen"]) -> list[Inst
     logits, weights = _seen_by_method(training, chosen)
     return [
         Instance(
-            logits[row], int(task.train.labels[i]), int(task.clean_labels[i]), task.class_names,
+            logits[row], int(task.train.labels[i]), int(task.true_labels[i]), task.class_names,
             task.picture(int(i)), weights[row], f"training image {int(i)}",
         )
         for row, i in enumerate(chosen)

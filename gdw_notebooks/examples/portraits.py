@@ -21,12 +21,12 @@ class Portraits:
 
     Attributes:
         gradients: by method, ``[B, C]``.
-        labels, clean_labels: observed and true, ``[B]``.
+        labels, true_labels: observed and true, ``[B]``.
     """
 
     gradients: dict[str, Float[Tensor, "batch classes"]]
     labels: Int[Tensor, "batch"]
-    clean_labels: Int[Tensor, "batch"]
+    true_labels: Int[Tensor, "batch"]
 
 
 def portraits(methods: Sequence[str], shared: Experiment = SHARED, own_epochs: int = OWN_EPOCHS) -> Portraits:
@@ -47,7 +47,7 @@ def portraits(methods: Sequence[str], shared: Experiment = SHARED, own_epochs: i
             epoch=own_epochs - 1,
         )  # fmt: skip
         gradients[name] = method.logit_gradient(step).detach() * len(step)
-    return Portraits(gradients, task.train.labels[rows], task.clean_labels[rows])
+    return Portraits(gradients, task.train.labels[rows], task.true_labels[rows])
 
 
 def _trained(experiment: Experiment) -> Training:

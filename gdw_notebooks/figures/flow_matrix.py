@@ -22,7 +22,7 @@ MANY_CLASSES = 20  # above this, names no longer fit under the columns
 def flow_matrix(
     flows: Float[Tensor, "batch classes"] | Float[Tensor, "classes"],
     labels: Int[Tensor, "batch"],
-    clean_labels: Int[Tensor, "batch"],
+    true_labels: Int[Tensor, "batch"],
     class_names: Sequence[str],
     *,
     title: str | None = None,
@@ -36,12 +36,12 @@ def flow_matrix(
     Args:
         flows: one row per instance, or a single one.
         labels: observed; an ``int`` or 0-d tensor for a single instance.
-        clean_labels: true, likewise.
+        true_labels: true, likewise.
         title: the finding; by default how many labels are wrong.
         quantity: what a cell holds, for the colour bar.
     """
     matrix = np.atleast_2d(flows.detach().cpu().double().numpy())
-    observed, true = (np.atleast_1d(np.asarray(each)) for each in (labels, clean_labels))
+    observed, true = (np.atleast_1d(np.asarray(each)) for each in (labels, true_labels))
     height = min(FRAME + (ROW if len(matrix) <= MOST_NUMBERS else LOW_ROW) * len(matrix), MOST_HEIGHT)
     figure, axes = style.new_figure(height=height, large=large)
     extreme = max(np.abs(matrix).max(), 1e-12)

@@ -16,7 +16,7 @@ NUMBER_NAMES = ("sum of all pushes", "true − observed", "true − strongest ot
 
 def number_notes(instance: Instance) -> list[str]:
     """Which classes each of the three numbers compares."""
-    true, observed, rival = (instance.class_names[c] for c in (instance.clean_label, instance.label, instance.rival))
+    true, observed, rival = (instance.class_names[c] for c in (instance.true_label, instance.label, instance.rival))
     if not instance.mislabelled:
         return ["0: pull and pushes cancel", "the same class here", f"{true} − {rival}"]
     if instance.rival == instance.label:
@@ -26,7 +26,7 @@ def number_notes(instance: Instance) -> list[str]:
 
 def findings(instance: Instance) -> dict[str, str]:
     """The sentence above the bars, for each mode and outcome; ``{sum}``, ``{rival}``, ``{label}`` are numbers."""
-    true, observed, rival = (instance.class_names[c] for c in (instance.clean_label, instance.label, instance.rival))
+    true, observed, rival = (instance.class_names[c] for c in (instance.true_label, instance.label, instance.rival))
     at_one = (instance.number_map @ instance.pushes(np.ones(len(instance.class_names))))[2]
     follows = f"The weight of “{observed}” follows, so that the sum stays 0"
     texts = {
@@ -62,14 +62,14 @@ def signed(value: float) -> str:
 
 def role(instance: Instance, c: int) -> str:
     """Its kind of flow, as in ``style.FLOW_LOOKS``; a label that is right counts as the true class."""
-    if c == instance.clean_label:
+    if c == instance.true_label:
         return "true class"
     return "observed label" if c == instance.label else "other classes"
 
 
 def describe(instance: Instance) -> str:
     """The picture in words."""
-    true, observed = instance.class_names[instance.clean_label], instance.class_names[instance.label]
+    true, observed = instance.class_names[instance.true_label], instance.class_names[instance.label]
     what = f"{instance.name}: " if instance.name else ""
     return f"{what}a picture of “{true}”, {'wrongly ' if instance.mislabelled else ''}labelled “{observed}”"
 
@@ -102,7 +102,7 @@ def microscope_figure(instance: Instance, weights: np.ndarray, mode: str = "clas
 
 def _picture(axes: Axes, instance: Instance) -> None:
     axes.axis("off")
-    true, observed = instance.class_names[instance.clean_label], instance.class_names[instance.label]
+    true, observed = instance.class_names[instance.true_label], instance.class_names[instance.label]
     axes.set_title(f"observed label: {observed}\ntrue class: {true}", fontsize=10, loc="left")
     if instance.picture is None:
         axes.text(0.5, 0.5, "(no picture)", ha="center", va="center", transform=axes.transAxes)
@@ -140,5 +140,5 @@ def _columns(axes: Axes, columns: dict[float, tuple[str, list[str]]]) -> None:
 
 
 def _name(instance: Instance, c: int) -> str:
-    tags = [tag for tag, at in (("observed", instance.label), ("true", instance.clean_label)) if at == c]
+    tags = [tag for tag, at in (("observed", instance.label), ("true", instance.true_label)) if at == c]
     return f"{instance.class_names[c]} ({' and '.join(tags)})" if tags else instance.class_names[c]

@@ -16,8 +16,8 @@ PAPER = 1.0
 
 
 def mislabelled_indices(task: Task) -> np.ndarray:
-    """Of the training instances with a wrong label, in their order."""
-    return np.flatnonzero((task.train.labels != task.clean_labels).cpu().numpy())
+    """Of the training instances whose label is known to be wrong, in their order."""
+    return np.flatnonzero((task.train.labels != task.best_known_labels).cpu().numpy())
 
 
 def mislabelled_pictures(
@@ -35,7 +35,7 @@ def mislabelled_pictures(
     """
     if not task.has_pictures:
         raise ValueError(f"pictures are wanted, or features of pictures; got inputs of shape {task.input_shape}")
-    if not task.truth_known:
+    if task.true_labels is None:
         figure, axes = style.new_figure(width=WIDTH, height=HEAD + ROW_HEIGHT, large=large)
         axes.set_axis_off()
         style.finding(figure, "Nobody knows which of these labels are wrong: gdw audit looks for them (notebook 09)")
@@ -60,7 +60,7 @@ def _one(axes, task: Task, index: int, place: int, weight: float | None) -> None
     left, top = column * (1 + GAP), row * (1 + FOOT)
     axes.imshow(task.picture(index), extent=(left, left + 1, top + 1, top), cmap="gray", vmin=0, vmax=255,
                 interpolation="nearest")  # fmt: skip
-    names = [_short(task.class_names, int(label[index])) for label in (task.train.labels, task.clean_labels)]
+    names = [_short(task.class_names, int(label[index])) for label in (task.train.labels, task.best_known_labels)]
     known = weight is not None and np.isfinite(weight)
     words = f"says {names[0]}\nis {names[1]}" + (f", w {weight:.2f}" if known else "")
     axes.text(left + 0.5, top + 1.03, words, ha="center", va="top", fontsize=style.SMALL - 1.5, color=style.INK)

@@ -43,14 +43,14 @@ def flow_portraits(found: Portraits, *, title: str, large: bool = False) -> Figu
 
 def _row_order(found: Portraits) -> list[int]:
     """The first mislabelled instances, then the first clean ones, each by their true class."""
-    wrong = (found.labels != found.clean_labels).numpy()
+    wrong = (found.labels != found.true_labels).numpy()
     chosen = [np.flatnonzero(wrong)[:ROWS_SHOWN], np.flatnonzero(~wrong)[:ROWS_SHOWN]]
-    truth = found.clean_labels.numpy()
+    truth = found.true_labels.numpy()
     return [int(row) for rows in chosen for row in rows[np.argsort(truth[rows], kind="stable")]]
 
 
 def _columns(found: Portraits, row: int) -> list[int]:
     """The label's column, the true class's, then the others; a clean row keeps some other class in second place."""
-    label, true = int(found.labels[row]), int(found.clean_labels[row])
+    label, true = int(found.labels[row]), int(found.true_labels[row])
     first = [label] if label == true else [label, true]
     return [*first, *(c for c in range(next(iter(found.gradients.values())).shape[1]) if c not in first)]

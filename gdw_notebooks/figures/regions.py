@@ -64,7 +64,7 @@ def decision_regions(
     regions: Sequence[Regions],
     points: Float[Tensor, "points 2"],
     labels: Int[Tensor, "points"],
-    clean_labels: Int[Tensor, "points"],
+    true_labels: Int[Tensor, "points"] | None,
     class_names: Sequence[str],
     weights: Sequence[Float[np.ndarray, "points"] | None] = (),
     names: Sequence[str] = (),
@@ -76,6 +76,8 @@ def decision_regions(
 
     Args:
         regions: of each network to show side by side.
+        labels: observed.
+        true_labels: None if nobody knows them: the rings then show the observed ones, and the title says so.
         weights: of each network's method; None, or left out: all points look the same.
         names: of each network.
     """
@@ -83,14 +85,15 @@ def decision_regions(
     weights = [*weights, *[None] * (len(regions) - len(weights))]
     names = [*names, *[""] * (len(regions) - len(names))]
     colors = np.array(style.class_colors(class_names))
+    rings = colors[(labels if true_labels is None else true_labels).cpu()]
     for each, region, weight, name in zip(axes.flat, regions, weights, names, strict=True):
         _background(each, region, colors)
-        _points(each, points.cpu().numpy(), colors[labels.cpu()], colors[clean_labels.cpu()], weight)
+        _points(each, points.cpu().numpy(), colors[labels.cpu()], rings, weight)
         each.set_title(name, fontsize=style.TEXT, loc="left")
         each.set_xlabel("first coordinate")
     axes[0, 0].set_ylabel("second coordinate")
     _legend(figure, axes[0, 0], class_names, colors, 2 if large else 4)
-    style.finding(figure, title or _finding(labels != clean_labels, weights, names))
+    style.finding(figure, title or _finding(labels, true_labels, weights, names))
     return figure
 
 
@@ -147,7 +150,12 @@ def _legend(figure: Figure, axes: Axes, class_names: Sequence[str], colors: np.n
     )
 
 
-def _finding(wrong: Tensor, weights: Sequence[np.ndarray | None], names: Sequence[str]) -> str:
+def _finding(
+    labels: Tensor, true_labels: Tensor | None, weights: Sequence[np.ndarray | None], names: Sequence[str]
+) -> str:
+    if true_labels is None:
+        return "Nobody knows which of these labels are wrong"
+    wrong = labels != true_labels
     share = f"{100 * wrong.double().mean():.0f} % of the labels are wrong"
     told = [(name, weight) for name, weight in zip(names, weights, strict=True) if weight is not None]
     if not told or not wrong.any():

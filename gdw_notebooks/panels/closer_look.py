@@ -60,7 +60,7 @@ class CloserLook(VBox):
         if not trainings:
             self.words.value = self._why_not()
             return
-        if not trainings[run].task.truth_known:
+        if trainings[run].task.true_labels is None:
             self.words.value = TRUTH_UNKNOWN
             return
         self.refresh()

@@ -184,10 +184,10 @@ def _regions(shown: Shown) -> Figure:
         return _note("Decision regions need points in the plane: choose the data set “clouds” and press Train", shown)
     task = pairs[0][0].task
     return decision_regions(
-        [plane.regions for plane, _ in pairs], task.train.images, task.train.labels, task.clean_labels,
+        [plane.regions for plane, _ in pairs], task.train.images, task.train.labels, task.true_labels,
         task.class_names, [plane.weights for plane, _ in pairs],
         [f"{style.method_title(h.method)}, seed {h.seed}" for _, h in pairs],
-        title=None if task.truth_known else "Nobody knows which of these labels are wrong", large=shown.large,
+        large=shown.large,
     )  # fmt: skip
 
 
@@ -204,11 +204,11 @@ def _labels(shown: Shown) -> Figure:
 def _labels_table(shown: Shown) -> "DataFrame | None":
     import pandas as pd
 
-    if shown.task is None or not shown.task.truth_known:
+    if shown.task is None or shown.task.true_labels is None:
         return None
     wrong, names = mislabelled_indices(shown.task), np.array(shown.task.class_names)
-    labels, clean = shown.task.train.labels.cpu()[wrong], shown.task.clean_labels.cpu()[wrong]
-    columns = {"label says": names[labels], "true class": names[clean]}
+    labels, true = shown.task.train.labels.cpu()[wrong], shown.task.true_labels.cpu()[wrong]
+    columns = {"label says": names[labels], "true class": names[true]}
     if shown.weights is not None and shown.firsts():
         columns[f"weight, {style.method_title(shown.firsts()[0].method)}"] = shown.weights[wrong]
     frame = pd.DataFrame(columns, index=pd.Index(wrong, name="training image"))
@@ -224,8 +224,8 @@ def _points(shown: Shown) -> "DataFrame | None":
     task, names = planes[0].task, np.array(planes[0].task.class_names)
     x, y = task.train.images.cpu().numpy().T
     columns = {"x": x, "y": y, "observed": names[task.train.labels.cpu()]}
-    if task.truth_known:
-        columns["true"] = names[task.clean_labels.cpu()]
+    if task.true_labels is not None:
+        columns["true"] = names[task.true_labels.cpu()]
     for plane, history in zip(planes, shown.firsts(), strict=False):
         columns[f"weight, {style.method_title(history.method)}"] = plane.weights
     return _captioned(pd.DataFrame(columns), "Training points")

@@ -4,7 +4,7 @@
 /**
  * @typedef {{ name: string, weights: number[], weight: number, largest_weight: number, constraint: number[][],
  *             push_map: number[][], number_map: number[][], axis: [number, number], probs: number[], label: number,
- *             clean_label: number, class_names: string[], mislabelled: boolean, picture?: string | null, alt: string,
+ *             true_label: number, class_names: string[], mislabelled: boolean, picture?: string | null, alt: string,
  *             number_names: string[], number_notes: string[], findings: Record<string, string> }} Instance
  * @typedef {"instance" | "classes" | "free"} Mode
  * @typedef {"all" | "mislabelled" | "clean"} Show
@@ -362,7 +362,7 @@ class View {
     this.picture.replaceChildren(instance.picture
       ? make("img", { src: instance.picture, alt: instance.alt })
       : make("span", { class: "no-picture" }, instance.alt));
-    const [observed, truth] = [instance.label, instance.clean_label].map((c) => instance.class_names[c]);
+    const [observed, truth] = [instance.label, instance.true_label].map((c) => instance.class_names[c]);
     this.labels.replaceChildren(
       "observed label ", make("strong", { class: "observed" }, observed), make("br"),
       "true class ", make("strong", { class: "true" }, truth));
@@ -382,7 +382,7 @@ class View {
    * @param {Instance} instance
    */
   row(name, c, instance) {
-    const isLabel = c === instance.label, isTrue = c === instance.clean_label;
+    const isLabel = c === instance.label, isTrue = c === instance.true_label;
     const role = isTrue ? "true" : isLabel ? "observed" : "other";
     const tag = isLabel && isTrue ? "observed, true" : isLabel ? "observed" : isTrue ? "true" : "";
     const bar = make("div", { class: "bar" }), ghost = make("div", { class: "ghost" });

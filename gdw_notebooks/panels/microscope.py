@@ -141,7 +141,7 @@ def _record(instance: Instance) -> dict:
     reach = np.array([min(pushes.min(), -SHORTER_SIDE * pushes.max()), max(pushes.max(), -SHORTER_SIDE * pushes.min())])
     return {
         "name": instance.name or "instance", "class_names": list(instance.class_names),
-        "label": instance.label, "clean_label": instance.clean_label, "mislabelled": instance.mislabelled,
+        "label": instance.label, "true_label": instance.true_label, "mislabelled": instance.mislabelled,
         "picture": _data_uri(instance.picture), "alt": describe(instance), "probs": instance.probs.tolist(),
         "push_map": instance.push_map.tolist(), "constraint": instance.constraint.tolist(),
         "number_map": instance.number_map.tolist(), "number_names": NUMBER_NAMES,

@@ -29,7 +29,7 @@ def make() -> list[Instance]:
 def to_record(instance: Instance) -> dict:
     """One instance as JSON takes it."""
     return {
-        "name": instance.name, "label": instance.label, "clean_label": instance.clean_label,
+        "name": instance.name, "label": instance.label, "true_label": instance.true_label,
         "class_names": list(instance.class_names), "logits": _rounded(instance.logits),
         "weights": _rounded(instance.weights), "picture": instance.picture.tolist(),
     }  # fmt: skip
@@ -38,7 +38,7 @@ def to_record(instance: Instance) -> dict:
 def from_record(record: dict) -> Instance:
     """Undo ``to_record``."""
     return Instance(
-        torch.tensor(record["logits"]), record["label"], record["clean_label"], tuple(record["class_names"]),
+        torch.tensor(record["logits"]), record["label"], record["true_label"], tuple(record["class_names"]),
         np.array(record["picture"], dtype=np.uint8), torch.tensor(record["weights"]), record["name"],
     )  # fmt: skip
 

@@ -327,9 +327,9 @@ guess
 task = training.task
 with torch.no_grad():
     beliefs = training.model(task.pixels.normalise(task.train.images)).softmax(-1)
-wrong = (task.clean_labels != task.train.labels).nonzero()[:, 0]
+wrong = (task.true_labels != task.train.labels).nonzero()[:, 0]
 rows = beliefs[wrong].scatter(1, task.train.labels[wrong, None], 0)  # leave out the observed label
-harmed = (rows.argmax(1) == task.clean_labels[wrong]).double().mean()
+harmed = (rows.argmax(1) == task.true_labels[wrong]).double().mean()
 assert harmed > 0.6
 came = {"share of mislabelled images": 100 * harmed.item()}
 guess.reveal(came, close=7, unit="%", look="what does a higher test accuracy do to this share?")

@@ -93,9 +93,9 @@ guess
 # %% tags=["reveals"]
 random = torch.Generator().manual_seed(0)
 uniform = transition_matrix("uniform", 0.4, 10, random)
-clean_labels = torch.arange(10).repeat_interleave(10_000)
-labels = corrupt_labels(clean_labels, uniform, random)
-counted = 100 * wrong_label_rate(clean_labels, labels)
+true_labels = torch.arange(10).repeat_interleave(10_000)
+labels = corrupt_labels(true_labels, uniform, random)
+counted = 100 * wrong_label_rate(true_labels, labels)
 print(f"expected {100 * wrong_share(uniform.numpy()):.1f} %, counted {counted:.1f} %")
 assert abs(counted - 36) < 0.5
 guess.reveal({"wrong labels": round(counted)}, close=1, look="which of the new labels are right?")

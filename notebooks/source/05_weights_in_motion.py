@@ -197,7 +197,7 @@ guess
 
 # %% tags=["reveals"]
 training = gdw.Training(gdw.Experiment(noise="uniform", rate=0.6, method="gdw"))
-labels, truth = training.task.train.labels, training.task.clean_labels
+labels, truth = training.task.train.labels, training.task.true_labels
 who = int((labels != truth).nonzero()[0])
 visits, weights = [], []
 for event in training.events():

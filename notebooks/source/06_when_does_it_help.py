@@ -45,7 +45,7 @@ guess
 
 # %% tags=["reveals"]
 found = portraits(standing.methods())
-flows, wrong = found.gradients["cross-entropy"], found.labels != found.clean_labels
+flows, wrong = found.gradients["cross-entropy"], found.labels != found.true_labels
 named = {METHODS[name].title: gradient for name, gradient in found.gradients.items()}
 ratios = {title: gradient / flows for title, gradient in named.items()}
 spread = {title: float((r.std(1) / (r.abs().mean(1) + 1e-12)).median()) for title, r in ratios.items()}

@@ -37,10 +37,10 @@ def test_about_the_rate_is_mislabelled_and_equal_images_go_the_same_way():
 def test_a_task_has_it_and_reports_the_matrix_it_came_to():
     dataset = gdw.load_dataset("digits")
     task, clean = (gdw.make_task(dataset, noise=n, rate=0.4) for n in ("instance-dependent", "uniform"))
-    assert torch.equal(task.clean_labels, clean.clean_labels)
+    assert torch.equal(task.true_labels, clean.true_labels)
     assert torch.equal(task.test.labels, clean.test.labels)
     assert task.wrong_label_rate == pytest.approx(0.4, abs=0.05)
-    torch.testing.assert_close(task.matrix, counted_matrix(task.clean_labels, task.train.labels, 10))
+    torch.testing.assert_close(task.matrix, counted_matrix(task.true_labels, task.train.labels, 10))
     torch.testing.assert_close(task.matrix.sum(1), torch.ones(10, dtype=torch.float64))
     again = gdw.make_task(dataset, noise="instance-dependent", rate=0.4)
     assert torch.equal(task.train.labels, again.train.labels)

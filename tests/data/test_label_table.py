@@ -197,7 +197,7 @@ def test_a_table_that_does_not_fit_its_folder(tmp_path, rows, message):
     folder = flat(tmp_path / "pictures")
     with pytest.raises(ValueError, match=message):
         _quietly(load_table, folder, written(tmp_path / "t.csv", rows))
-    with pytest.raises(FileNotFoundError, match="no folder of pictures at .*nowhere"):
+    with pytest.raises(FileNotFoundError, match="there is no folder of pictures .*nowhere"):
         load_table(tmp_path / "nowhere", tmp_path / "t.csv")
 
 

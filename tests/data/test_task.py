@@ -52,7 +52,7 @@ def test_splits_are_disjoint_balanced_and_true_to_their_source(
     for name in SPLITS:
         assert torch.equal(shown(getattr(task, name)), task.source_indices[name])
     truth = data.labels if not own_test else torch.cat([data.labels, data.test_labels])
-    assert torch.equal(task.clean_labels, truth[task.source_indices["train"]])
+    assert torch.equal(task.true_labels, truth[task.source_indices["train"]])
     for name in ("meta", "validation", "test"):
         assert torch.equal(getattr(task, name).labels, truth[task.source_indices[name]])
     assert torch.bincount(task.meta.labels).tolist() == [meta] * len(sizes)
@@ -114,16 +114,16 @@ def test_no_torch_state_is_read_or_moved():
     assert torch.equal(one.train.labels, make_task(DIGITS, rate=0.4, imbalance=0.5).train.labels)
 
 
-def test_clean_labels_without_noise():
+def test_without_noise_every_label_is_true():
     task = make_task(DIGITS)
-    assert torch.equal(task.train.labels, task.clean_labels)
+    assert torch.equal(task.train.labels, task.true_labels)
     assert task.wrong_label_rate == 0.0
     assert torch.equal(task.matrix, torch.eye(10, dtype=torch.float64))
 
 
 def test_wrong_label_rate_is_counted():
     task = make_task(DIGITS, noise="symmetric", rate=0.6)
-    assert task.wrong_label_rate == float((task.train.labels != task.clean_labels).double().mean())
+    assert task.wrong_label_rate == float((task.train.labels != task.true_labels).double().mean())
     assert abs(task.wrong_label_rate - 0.6) < 0.07
 
 
@@ -131,14 +131,14 @@ def test_a_matrix_in_place_of_a_name():
     swap = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
     for noise in (swap, np.array(swap), torch.tensor(swap)):
         task = make_task(numbered([20, 20, 20]), noise=noise)
-        assert torch.equal(task.train.labels, torch.tensor([1, 0, 2])[task.clean_labels])
+        assert torch.equal(task.train.labels, torch.tensor([1, 0, 2])[task.true_labels])
 
 
 def test_a_matrix_of_pandas_is_read_by_the_names_of_the_classes():
     data = numbered([20, 20, 20])
     swap = pandas.DataFrame([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]], index=["c", "a", "b"], columns=["c", "b", "a"])
     task = make_task(data, noise=swap)  # c to a, a to b, b to c
-    assert torch.equal(task.train.labels, torch.tensor([1, 2, 0])[task.clean_labels])
+    assert torch.equal(task.train.labels, torch.tensor([1, 2, 0])[task.true_labels])
     with pytest.raises(ValueError, match="rows and columns of the noise matrix must be called a, b, c, got 0, 1, 2"):
         make_task(data, noise=pandas.DataFrame(torch.eye(3).numpy()))
 
@@ -149,12 +149,12 @@ def test_a_matrix_of_pandas_is_read_by_the_names_of_the_classes():
 def test_an_imbalance_is_exact_and_as_large_as_the_classes_allow(kind, expected):
     data = numbered([61, 61, 61] if kind == "exponential" else [61, 41, 61], [1, 1, 1])
     task = make_task(data, imbalance=0.25, imbalance_kind=kind, meta_per_class=1)
-    assert torch.bincount(task.clean_labels).tolist() == expected
+    assert torch.bincount(task.true_labels).tolist() == expected
 
 
 def test_a_class_that_is_rare_already_only_limits_the_scale():
     task = make_task(numbered([101, 101, 11], [1, 1, 1]), imbalance=0.1, meta_per_class=1)
-    assert torch.bincount(task.clean_labels).tolist() == [100, 31, 10]
+    assert torch.bincount(task.true_labels).tolist() == [100, 31, 10]
 
 
 def test_shapes_and_devices():
@@ -164,7 +164,7 @@ def test_shapes_and_devices():
     assert make_task(load_dataset("clouds")).input_shape == (2,)
     moved = task.to("meta")
     assert {getattr(moved, name).images.device.type for name in SPLITS} == {"meta"}
-    assert moved.clean_labels.device.type == "meta"
+    assert moved.true_labels.device.type == "meta"
     assert len(moved.train) == len(task.train)
 
 
@@ -193,7 +193,7 @@ def test_a_smaller_run_has_so_many_of_each_class_and_the_same_test_images_for_ev
     data = numbered([40, 30, 50], own_test)
     made = [make_task(data, meta_per_class=2, train_per_class=6, test_per_class=4, seed=seed) for seed in range(2)]
     for task in made:
-        assert torch.bincount(task.clean_labels).tolist() == [6] * 3
+        assert torch.bincount(task.true_labels).tolist() == [6] * 3
         assert torch.bincount(task.test.labels).tolist() == [4] * 3
         everything = torch.cat([task.source_indices[name] for name in SPLITS])
         assert len(everything.unique()) == len(everything)

@@ -68,7 +68,7 @@ def test_instances_of_a_run_are_what_the_run_saw(training):
     assert [i.mislabelled for i in instances] == [True] * 4 + [False] * 4
     index = int(instances[0].name.split()[-1])
     assert instances[0].label == training.task.train.labels[index]
-    assert instances[0].clean_label == training.task.clean_labels[index]
+    assert instances[0].true_label == training.task.true_labels[index]
     np.testing.assert_array_equal(instances[0].picture, (training.task.train.images[index, 0] * 15.9375).byte())
     spread = [np.ptp(i.start) for i in instances]
     assert max(spread) > 0.01  # GDW gives each flow its own weight
@@ -90,6 +90,6 @@ def test_cross_entropy_weights_every_flow_by_one():
     [({"label": 3}, "label must lie in 0 ... 2, got 3"), ({"logits": torch.zeros(2)}, "logits must have one entry")],
 )
 def test_what_cannot_be_shown_is_refused(change, message):
-    given = {"logits": torch.zeros(3), "label": 0, "clean_label": 1, "class_names": ("a", "b", "c"), **change}
+    given = {"logits": torch.zeros(3), "label": 0, "true_label": 1, "class_names": ("a", "b", "c"), **change}
     with pytest.raises(ValueError, match=message):
         Instance(**given)

@@ -61,6 +61,13 @@ def test_fill_is_the_label_ring_the_truth_and_size_the_weight(right_is_blue):
     assert "25 % of the labels are wrong: with GDW they weigh 0.25" in figure.get_suptitle().replace("\n", " ")
 
 
+def test_where_nobody_knows_the_truth_no_label_is_called_wrong(right_is_blue):
+    figure = decision_regions([regions_of(right_is_blue, TASK, resolution=3)], POINTS, LABELS, None, NAMES)
+    drawn = {each.get_gid(): each for each in figure.axes[0].collections}
+    assert len(drawn["right labels"].get_offsets()) == len(POINTS)
+    assert figure.get_suptitle() == "Nobody knows which of these labels are wrong"
+
+
 def test_a_click_finds_the_point_under_it_and_nothing_beside_it():
     points = torch.tensor([[0.0, 0.0], [1.0, 1.0], [-1.0, 0.5]])
     labels = torch.tensor([0, 1, 2])

@@ -45,10 +45,17 @@ def clean_loss_after(step, weights):
 
 
 def labels_task(labels, classes=CLASSES, images=None, meta=None):
-    """As much of a task as a method may look at in ``prepare``."""
+    """As much of a task as a method may look at before a phase."""
     labels = torch.as_tensor(labels)
     images = torch.zeros(len(labels), FEATURES) if images is None else images
     return SimpleNamespace(num_classes=classes, train=Split(images, labels), meta=meta, pixels=POINTS)
+
+
+def begun(method, task=None, epochs=40, model=None):
+    """The method as a run of so many epochs has it in its last phase."""
+    for phase in method.phases(task, epochs):
+        phase.before(model)
+    return method
 
 
 def autograd_of(loss, step):

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from gdw.methods import BalancedSoftmax
-from tests.methods.helpers import CLASSES, autograd_of, labels_task, make_step
+from tests.methods.helpers import CLASSES, autograd_of, begun, labels_task, make_step
 
 LABELS = [0] * 50 + [1] * 20 + [2] * 5 + [3] * 1
 PRIOR = torch.tensor([50, 20, 5, 1], dtype=torch.float64) / 76
@@ -13,7 +13,7 @@ PRIOR = torch.tensor([50, 20, 5, 1], dtype=torch.float64) / 76
 
 def prepared(**settings):
     method = BalancedSoftmax(CLASSES, **settings).double()
-    method.prepare(labels_task(LABELS), None)
+    begun(method, labels_task(LABELS))
     return method
 
 
@@ -29,7 +29,7 @@ def test_tau_0_and_equal_classes_are_cross_entropy():
     expected = autograd_of(lambda z: cross_entropy(z, step.labels), step)
     torch.testing.assert_close(prepared(tau=0.0).logit_gradient(step), expected)
     equal = BalancedSoftmax(CLASSES).double()
-    equal.prepare(labels_task([0, 1, 2, 3]), None)
+    begun(equal, labels_task([0, 1, 2, 3]))
     torch.testing.assert_close(equal.logit_gradient(step), expected)
 
 

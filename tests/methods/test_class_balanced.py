@@ -5,7 +5,7 @@ from torch.nn.functional import cross_entropy
 
 from gdw.methods import ClassBalanced
 from gdw.methods.class_balanced import class_balanced_weights, effective_number
-from tests.methods.helpers import CLASSES, autograd_of, labels_task, make_step
+from tests.methods.helpers import CLASSES, autograd_of, begun, labels_task, make_step
 
 LABELS = [0] * 50 + [1] * 20 + [2] * 5 + [3] * 1
 COUNTS = torch.tensor([50, 20, 5, 1])
@@ -13,7 +13,7 @@ COUNTS = torch.tensor([50, 20, 5, 1])
 
 def prepared(beta):
     method = ClassBalanced(CLASSES, beta=beta).double()
-    method.prepare(labels_task(LABELS), None)
+    begun(method, labels_task(LABELS))
     return method
 
 

@@ -11,7 +11,7 @@ import gdw
 from gdw.methods import CMWNet
 from gdw.methods.cmw_net import class_families
 from gdw.training.stepping import take_step
-from tests.methods.helpers import BATCH, CLASSES, make_step, small_model
+from tests.methods.helpers import BATCH, CLASSES, begun, make_step, small_model
 from tests.methods.test_meta_methods import clean_loss_after, losses_of, mwnet_loop, real_step
 
 COUNTS, STEPS, LR = [50, 20, 21, 1], 3, 0.5
@@ -134,12 +134,12 @@ def test_a_run_captured_or_saved_in_the_middle_gives_the_same_numbers(settings):
     gdw.methods.check(CMWNet, settings)
 
 
-def test_a_new_stage_starts_a_new_average():
+def test_a_new_phase_starts_a_new_average():
     training = gdw.Training(gdw.Experiment(method="cmw-net", epochs=1, settings={"own_labels": 0.9}))
     list(training.events())
     assert set(training.method.average) == set(dict(training.model.named_parameters()))
     assert all(not torch.equal(training.method.average[n], p) for n, p in training.model.named_parameters())
-    training.method.prepare(training.task, training.model)
+    begun(training.method, training.task, model=training.model)
     assert training.method.average == {}
 
 

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 import gdw
 from gdw.methods import CoTeaching
 from gdw.training.stepping import take_step
-from tests.methods.helpers import CLASSES, autograd_of, make_step, small_model
+from tests.methods.helpers import CLASSES, autograd_of, begun, make_step, small_model
 
 
 def train_each_other(pair, step):
@@ -25,7 +25,7 @@ def train_each_other(pair, step):
 def test_each_network_learns_from_the_others_small_losses():
     """Beside a plain loop: two networks, two optimisers, torch's own cross-entropy on the picked rows."""
     model, method = small_model(), CoTeaching(CLASSES, forget=0.5, ramp=1, generator=torch.Generator().manual_seed(0))
-    method.prepare(None, model)
+    begun(method, model=model)
     twin, peer = deepcopy(model), deepcopy(method.peer)
     assert not torch.equal(twin[0].weight, peer[0].weight)
     settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4}
@@ -102,7 +102,7 @@ def test_the_peer_has_an_optimiser_like_the_models(kind, groups):
     model, method = small_model(), CoTeaching(CLASSES, forget=0.5, ramp=1, generator=torch.Generator().manual_seed(0))
     optimizer = OPTIMIZERS[kind](groups(model))
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.7)
-    method.prepare(None, model)
+    begun(method, model=model)
     twin, peer = deepcopy(model), deepcopy(method.peer)
     pair = [(net, OPTIMIZERS[kind](groups(net))) for net in (twin, peer)]
     schedules = [torch.optim.lr_scheduler.ExponentialLR(own, 0.7) for _, own in pair]
@@ -121,7 +121,7 @@ def test_frozen_parameters_of_the_peer_are_the_models():
     """They were learnt elsewhere: in another order they would be worth nothing."""
     model, method = small_model(), CoTeaching(CLASSES, forget=0.5)
     model[0].requires_grad_(False)
-    method.prepare(None, model)
+    begun(method, model=model)
     assert torch.equal(method.peer[0].weight, model[0].weight)
     assert not torch.equal(method.peer[2].weight, model[2].weight)
 
@@ -139,7 +139,7 @@ def test_a_layer_that_is_unfrozen_later_learns_in_the_peer_too():
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-@pytest.mark.parametrize("first", ["load", "prepare"])
+@pytest.mark.parametrize("first", ["load", "begin"])
 def test_what_the_peers_optimiser_has_gathered_is_saved(kind, first):
     def going_on(model, method, optimizer, seeds):
         for seed in seeds:
@@ -151,8 +151,8 @@ def test_what_the_peers_optimiser_has_gathered_is_saved(kind, first):
     other, copy = deepcopy(model), CoTeaching(CLASSES, forget=0.5, generator=torch.Generator().manual_seed(1))
     theirs = OPTIMIZERS[kind](two_groups(other))
     theirs.load_state_dict(deepcopy(optimizer.state_dict()))
-    if first == "prepare":
-        copy.prepare(None, other)
+    if first == "begin":
+        begun(copy, model=other)
     copy.load_state_dict(method.state_dict())
     copy.load_state_dict(copy.state_dict())  # saved again before a step
     going_on(model, method, optimizer, range(3, 6))
@@ -170,5 +170,5 @@ def test_a_second_model_of_one_epoch_forgets_in_it():
     """The kept share begins with everything: one epoch of it would be cross-entropy."""
     method = CoTeaching(CLASSES, forget=0.4, ramp=4)
     for epochs, shares in ((1, [0.6]), (2, [1.0, 0.9]), (6, [1.0, 0.9, 0.8, 0.7, 0.6, 0.6])):
-        method.stages(None, epochs)
+        begun(method, epochs=epochs, model=small_model())
         assert [round(method.kept_share(epoch), 6) for epoch in range(epochs)] == shares

@@ -9,7 +9,7 @@ import gdw
 from gdw.methods import FSR
 from gdw.methods.fsr import largest_by_class
 from gdw.methods.l2rw import TINY
-from tests.methods.helpers import BATCH, CLASSES, FEATURES, batch, labels_task, make_step, small_model
+from tests.methods.helpers import BATCH, CLASSES, FEATURES, batch, begun, labels_task, make_step, small_model
 
 TRAIN = 40
 
@@ -21,8 +21,7 @@ def task(seed=3):
 
 def method(own_task=None, **settings):
     made = FSR(CLASSES, TRAIN, **{"per_class": 3, "warm_up": 0, **settings}).double()
-    made.prepare(own_task or task(), small_model())
-    return made
+    return begun(made, own_task or task(), model=small_model())
 
 
 def by_double_backward(step, images, labels):
@@ -83,7 +82,7 @@ def test_a_dictionary_lasts_for_an_epoch():
     assert own.dictionary is first
     own.margins.copy_(torch.arange(TRAIN).double())
     own.logit_gradient(make_step(epoch=1))
-    assert not torch.equal(own.dictionary.images, first.images)
+    assert not torch.equal(own.dictionary[0], first[0])
 
 
 def test_a_batch_that_only_raises_the_loss_of_the_dictionary_is_skipped():
@@ -101,7 +100,7 @@ def test_a_loaded_state_goes_on_in_its_epoch_and_says_what_it_lacks_for_the_next
     copy.load_state_dict(own.state_dict())
     step = make_step(seed=1)
     assert torch.equal(copy.logit_gradient(step), own.logit_gradient(step))
-    with pytest.raises(ValueError, match=r"chooses its dictionary from the training set: call method\.prepare"):
+    with pytest.raises(ValueError, match=r"chooses its dictionary from the training set: call before\(model\)"):
         copy.logit_gradient(make_step(epoch=1))
 
 

@@ -22,11 +22,9 @@ def test_the_gradient_is_autograds_on_noisy_and_on_clean_rows():
 
 
 def test_the_first_model_learns_by_cross_entropy():
-    step, method = make_step(), GLC(CLASSES).double()
-    method.stages(None, 10)
-    method.prepare(None, step.model)
+    step, first = make_step(), GLC(CLASSES).double().phases(None, 10)[0]
     expected = autograd_of(lambda z: cross_entropy(z, step.labels), step)
-    torch.testing.assert_close(method.logit_gradient(step), expected)
+    torch.testing.assert_close(first.method.logit_gradient(step), expected)
 
 
 def test_the_first_model_trains_on_noisy_labels_and_the_second_starts_anew_on_both_sets():

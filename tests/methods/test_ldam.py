@@ -5,17 +5,14 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 
 from gdw.methods import LDAM
-from tests.methods.helpers import CLASSES, autograd_of, labels_task, make_step
+from tests.methods.helpers import CLASSES, autograd_of, begun, labels_task, make_step
 
 COUNTS = (50, 20, 5, 1)
 LABELS = [label for label, count in enumerate(COUNTS) for _ in range(count)]
 
 
 def prepared(epochs=10, **settings):
-    method = LDAM(CLASSES, **settings).double()
-    method.stages(None, epochs)
-    method.prepare(labels_task(LABELS), None)
-    return method
+    return begun(LDAM(CLASSES, **settings).double(), labels_task(LABELS), epochs)
 
 
 def expected_gradient(step, scale, late):

@@ -10,7 +10,7 @@ from tests.methods.helpers import CLASSES, autograd_of, make_step
 
 def started(**settings):
     method = NoiseLayer(CLASSES, **settings).double()
-    method.prepared = 2
+    method.ready = True
     with torch.no_grad():
         method.layer.copy_(torch.randn(CLASSES, CLASSES, generator=torch.Generator().manual_seed(0)))
     return method
@@ -50,6 +50,6 @@ def test_it_is_saved_and_loaded_with_its_optimiser(tmp_path):
     list(training.events())
     training.save(tmp_path / "run.pt")
     loaded = gdw.Training.load(tmp_path / "run.pt").method
-    assert loaded.prepared == 2
+    assert loaded.ready
     assert torch.equal(loaded.layer, training.method.layer)
     assert loaded.optimizer.state_dict()["state"].keys() == training.method.optimizer.state_dict()["state"].keys()

@@ -1,4 +1,4 @@
-"""Methods in a user's training loop: what needs preparing says so, and nothing is silently cross-entropy."""
+"""Methods in a user's training loop: what a phase begins with says so, and nothing is silently cross-entropy."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from gdw.methods import GLC, LDAM, METHODS, CoTeaching, ImportanceReweighting, N
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.transition import transition_from_clean
 from gdw.training.stepping import take_step
-from tests.methods.helpers import BATCH, CLASSES, batch, labels_task, make_step, small_model
+from tests.methods.helpers import BATCH, CLASSES, batch, begun, labels_task, make_step, small_model
 
 COUNTS = [50, 20, 5, 1]
 LABELS = [label for label, count in enumerate(COUNTS) for _ in range(count)]
@@ -26,7 +26,8 @@ GIVEN = {  # what makes each of these work in a user's loop
     "cmw-net": {"class_counts": COUNTS},
 }
 STARTS_AS_CROSS_ENTROPY = ("sop", "loss-mixture")  # these learn about each instance first
-BY_STAGES = ("only-clean", "pooled", "fine-tune", "ldam-drw")  # these ask which epochs or batches there are
+BY_PHASES = ("only-clean", "pooled", "fine-tune", "ldam-drw")  # these ask which epochs or batches there are
+SOURCES = {"only-clean": ["meta"], "pooled": ["both"], "fine-tune": ["train", "meta"]}
 BY_THE_TASK = ("fsr",)  # it learns from the training set itself
 PER_INSTANCE = [name for name, method in METHODS.items() if issubclass(method, KeepsInstances)]
 
@@ -38,10 +39,11 @@ def new(name, **settings):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_either_differs_from_cross_entropy_or_says_what_is_missing(name):
-    """As README makes GDW; nobody calls stages or prepare."""
+    """As README makes GDW; nobody asks for phases."""
     step = make_step(epoch=30)  # late enough for every schedule
-    if name in (*GIVEN, *BY_STAGES, *BY_THE_TASK):
-        with pytest.raises(ValueError, match=rf"^{name} .*(give |call method\.(stages|prepare))"):
+    if name in (*GIVEN, *BY_PHASES, *BY_THE_TASK):
+        says = r"(give |call before\(model\)|draw the batches from phase\.source)"
+        with pytest.raises(ValueError, match=f"^{name} .*{says}"):
             new(name).logit_gradient(step)
         return
     differs = (new(name).logit_gradient(step) - step.flows / len(step)).abs().max() > 1e-6
@@ -60,33 +62,31 @@ def test_methods_that_start_as_cross_entropy_differ_later(name):
 @pytest.mark.parametrize("name", GIVEN)
 def test_what_the_message_asks_for_is_enough(name):
     method, step = new(name, **GIVEN[name]), make_step(epoch=30)
-    if name in BY_STAGES:
-        method.stages(None, 40)
+    if name in BY_PHASES:
+        begun(method)
     gradient = method.logit_gradient(step)
     assert (gradient - step.flows / len(step)).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("name", ["class-balanced", "balanced-softmax", "ldam-drw", "cmw-net"])
-def test_given_counts_are_what_prepare_counts(name):
+def test_given_counts_are_what_is_counted(name):
     given, counted = new(name, **GIVEN[name]), new(name)
-    counted.prepare(labels_task(LABELS), None)
-    for method in (given, counted):
-        method.stages(None, 40)
+    begun(given), begun(counted, labels_task(LABELS))
     step = make_step(epoch=39)
     # the given ones passed through float32 buffers before .double()
     torch.testing.assert_close(given.logit_gradient(step), counted.logit_gradient(step), rtol=1e-5, atol=1e-7)
     before = given.state_dict()
-    given.prepare(labels_task([3] * 9), None)  # the argument counts, not the task
+    begun(given, labels_task([3] * 9))  # the argument counts, not the task
     for key, value in before.items():
         assert key == "_extra_state" or torch.equal(value, given.state_dict()[key])
 
 
 @pytest.mark.parametrize("kind", [ImportanceReweighting, NoiseLayer, GLC])
-def test_a_first_model_and_prepare_are_enough_too(kind):
+def test_a_first_model_and_estimate_are_enough_too(kind):
     images, labels = batch(40, seed=9)
     task, model = labels_task(labels, images=images, meta=Split(images, labels)), small_model()
     method = kind(CLASSES).double()
-    method.prepare(task, model)
+    method.estimate(task, model)
     step = make_step()
     assert (method.logit_gradient(step) - step.flows / len(step)).abs().max() > 1e-4
     matrix = transition_from_clean(model, images, labels)
@@ -97,15 +97,17 @@ def test_a_first_model_and_prepare_are_enough_too(kind):
 def test_co_teaching_estimates_the_share_of_wrong_labels_from_the_model_it_is_given():
     images, labels = batch(40, seed=9)
     method = CoTeaching(CLASSES).double()
-    method.prepare(labels_task(labels, images=images, meta=Split(images, labels)), small_model())
+    begun(method, labels_task(labels, images=images, meta=Split(images, labels)), model=small_model())
     assert 0 < float(method.forget) < 1
 
 
-@pytest.mark.parametrize("name", BY_STAGES[:3])
-def test_baselines_on_other_batches_step_once_they_named_them(name):
-    method, step = new(name), make_step()
-    assert sum(stage.epochs for stage in method.stages(None, 10)) == 10
-    assert torch.equal(method.logit_gradient(step), step.flows / len(step))
+@pytest.mark.parametrize("name", BY_PHASES[:3])
+def test_baselines_on_other_batches_name_them_and_how_each_is_used(name):
+    phases, step = new(name).phases(None, 10), make_step()
+    assert sum(phase.epochs for phase in phases) == 10
+    assert [phase.source for phase in phases] == SOURCES[name]
+    for phase in phases:
+        assert torch.equal(phase.method.logit_gradient(step), step.flows / len(step))
 
 
 @pytest.mark.parametrize("name", [name for name in GIVEN if name != "co-teaching"])  # it keeps nothing for each class
@@ -164,18 +166,5 @@ def test_co_teaching_names_the_weight_norm_that_it_can_copy():
 
 
 def test_ldam_without_a_number_of_epochs_says_what_to_call():
-    with pytest.raises(ValueError, match=r"call method.stages\(None, epochs\)"):
+    with pytest.raises(ValueError, match=r"call before\(model\) of the phase"):
         LDAM(class_counts=COUNTS).double().logit_gradient(make_step())
-
-
-@pytest.mark.parametrize("name", ["class-balanced", "balanced-softmax", "ldam-drw", "glc", "importance", "noise-layer"])
-def test_files_from_before_the_extra_state_load_as_prepared(name):
-    saved = new(name)
-    saved.stages(None, 10)
-    state = {key: value for key, value in saved.state_dict().items() if key != "_extra_state"}
-    if name == "noise-layer":  # it had one, with less in it
-        state["_extra_state"] = {"optimizer": saved.optimizer.state_dict(), "prepared": 2}
-    loaded = new(name)
-    loaded.stages(None, 10)
-    loaded.load_state_dict(state)
-    assert loaded.logit_gradient(make_step()).isfinite().all()

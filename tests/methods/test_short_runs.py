@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gdw
-from gdw.methods import METHODS, CrossEntropy, Stage
+from gdw.methods import METHODS, CrossEntropy, Phase
 from gdw.methods.base import Method
 from gdw.methods.transition import share_of_epochs
 from tests.runs import trained
@@ -51,7 +51,7 @@ def test_it_is_refused_before_the_first_step(name):
 )
 def test_with_what_the_first_model_would_find_out_one_epoch_is_enough(name, settings):
     method = METHODS[name](10, **settings)
-    assert [stage.epochs for stage in method.stages(None, 1)] == [1]
+    assert [phase.epochs for phase in method.phases(None, 1)] == [1]
     if name == "co-teaching":
         assert (parameters(name, 1, **settings) - parameters("cross-entropy", 1)).abs().max() > 1e-6
 
@@ -78,13 +78,13 @@ def test_no_part_of_a_run_is_empty_whatever_the_share(epochs, share, name):
     always = name == "ldam-drw" and share in (0, 1)
     if epochs == 1 and name in REFUSED_AT_ONE and not always:
         with pytest.raises(ValueError, match=rf"^{name} "):
-            method.stages(None, epochs)
+            method.phases(None, epochs)
         return
-    stages = list(method.stages(None, epochs))
-    assert all(stage.epochs >= 1 for stage in stages)
-    assert sum(stage.epochs for stage in stages) == epochs
+    phases = method.phases(None, epochs)
+    assert all(phase.epochs >= 1 for phase in phases)
+    assert sum(phase.epochs for phase in phases) == epochs
     if name == "ldam-drw":
-        assert method.deferred_epoch in (range(1, epochs) if 0 < share < 1 else (round(share) * epochs,))
+        assert method.epochs_before(epochs) in (range(1, epochs) if 0 < share < 1 else (round(share) * epochs,))
 
 
 @given(epochs=st.integers(2, 1000), share=st.floats(0, 1))
@@ -96,14 +96,14 @@ def test_both_parts_have_at_least_an_epoch_and_their_share(epochs, share):
         assert first == round(epochs * share)
 
 
-def test_a_stage_without_an_epoch_does_not_exist():
+def test_a_phase_without_an_epoch_does_not_exist():
     class Short(CrossEntropy):
         name = "short"
 
-        def stages(self, task, epochs):
-            return [Stage("train", epochs // 2), Stage("meta", epochs - epochs // 2)]
+        def phases(self, task, epochs):
+            return [Phase(self, "train", epochs // 2), Phase(self, "meta", epochs - epochs // 2)]
 
-    with pytest.raises(ValueError, match="a stage of training needs at least 1 epoch, got 0"):
+    with pytest.raises(ValueError, match="a phase of training needs at least 1 epoch, got 0"):
         next(gdw.Training(gdw.Experiment(method="cross-entropy", epochs=1, **SMALL), method=Short(10)).events())
     gdw.methods.check(Short)
 
@@ -112,8 +112,8 @@ def test_check_wants_all_epochs_of_shorter_runs_too():
     class Forgetful(CrossEntropy):
         name, title = "forgetful", "forgetful"
 
-        def stages(self, task, epochs):
-            return [Stage("train", max(2, epochs))]
+        def phases(self, task, epochs):
+            return [Phase(self, "train", max(2, epochs))]
 
     with pytest.raises(ValueError, match="of 1 it plans 2"):
         gdw.methods.check(Forgetful)
@@ -121,11 +121,11 @@ def test_check_wants_all_epochs_of_shorter_runs_too():
     class Long(Method):
         name, title = "long", "long"
 
-        def stages(self, task, epochs):
+        def phases(self, task, epochs):
             raise ValueError("epochs must be at least 100")
 
         def logit_gradient(self, step):
             return step.flows / len(step)
 
-    with pytest.raises(ValueError, match=r"stages refuses a run of 4 epochs \(epochs must be at least 100\)"):
+    with pytest.raises(ValueError, match=r"phases refuses a run of 4 epochs \(epochs must be at least 100\)"):
         gdw.methods.check(Long)

@@ -37,7 +37,7 @@ def test_the_mislabelled_drawings_are_shown_beside_their_labels(experiment):
 def test_the_microscope_shows_the_drawing_of_an_instance(experiment):
     training = Training(experiment)
     list(training.events())
-    wrong = (training.task.clean_labels != training.task.train.labels).nonzero()[:1, 0]
+    wrong = (training.task.true_labels != training.task.train.labels).nonzero()[:1, 0]
     (instance,) = instances_at(training, wrong)
     assert instance.picture.shape == (96, 96, 3)
     assert (instance.picture == training.task.picture(int(wrong[0]))).all()

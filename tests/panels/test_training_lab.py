@@ -264,7 +264,7 @@ def test_a_click_on_a_point_opens_it_in_the_microscope(lab):
     lab.picture.clicked = [x / lab._figure.bbox.width, 1 - y / lab._figure.bbox.height]
     shown = lab.closer.microscope.instance
     assert (lab.closer.method.value, lab.closer.instance.value) == (1, point)
-    assert (shown.label, shown.clean_label) == (int(task.train.labels[point]), int(task.clean_labels[point]))
+    assert (shown.label, shown.true_label) == (int(task.train.labels[point]), int(task.true_labels[point]))
     after = lab.session.trainings[1].model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     lab.closer.shut.click()
@@ -411,13 +411,13 @@ def test_labels_shows_the_wrong_ones_beside_their_pictures():
     assert "Press Train" in lab.picture.alt
     lab.run()
     task, table = lab.session.trainings[0].task, lab.table()
-    wrong = (task.train.labels != task.clean_labels).nonzero()[:, 0]
+    wrong = (task.train.labels != task.true_labels).nonzero()[:, 0]
     assert table.index.tolist() == wrong.tolist()
     assert (table["label says"] != table["true class"]).all()
     axes = lab.draw().axes[0]
     assert len(axes.images) == len(axes.texts) == 24
     first = int(wrong[0])
-    says, true = (task.class_names[int(labels[first])] for labels in (task.train.labels, task.clean_labels))
+    says, true = (task.class_names[int(labels[first])] for labels in (task.train.labels, task.true_labels))
     assert axes.texts[0].get_text().startswith(f"says {says}\nis {true}, w ")
     assert f"{len(wrong)} of {len(task.train)} labels are wrong" in lab.picture.alt
 

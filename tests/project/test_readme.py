@@ -33,14 +33,14 @@ def test_the_loop_of_ones_own():
     images, meta = (task.pixels.normalise(split.images) for split in (task.train, task.meta))
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10))
-    before = torch.nn.functional.cross_entropy(model(images), task.clean_labels).item()
+    before = torch.nn.functional.cross_entropy(model(images), task.true_labels).item()
     names = {
         "gdw": gdw, "torch": torch, "model": model, "clean_batches": itertools.repeat((meta, task.meta.labels)),
         "loader": zip(images.split(100), task.train.labels.split(100), strict=True),
     }  # fmt: skip
     names["loader"] = [next(names["loader"]) for _ in range(12)] * 4
     exec(compile(BLOCKS[1], "README.md", "exec"), names)
-    assert torch.nn.functional.cross_entropy(model(images), task.clean_labels).item() < before - 0.2
+    assert torch.nn.functional.cross_entropy(model(images), task.true_labels).item() < before - 0.2
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)#]+)\)", README))

@@ -130,7 +130,7 @@ def test_portraits_show_the_same_batch_under_every_method():
     figure = flow_portraits(found, title="three of them")
     shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
     assert shown[0].shape == (2 * ROWS_SHOWN, 10)
-    wrong = (found.labels != found.clean_labels).nonzero()[:ROWS_SHOWN, 0]
-    first = min(wrong.tolist(), key=lambda row: (int(found.clean_labels[row]), row))
+    wrong = (found.labels != found.true_labels).nonzero()[:ROWS_SHOWN, 0]
+    first = min(wrong.tolist(), key=lambda row: (int(found.true_labels[row]), row))
     expected = -float(flows[first, found.labels[first]].abs().sqrt())
     assert float(shown[0][0, 0]) == pytest.approx(expected, abs=1e-6)

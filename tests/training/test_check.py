@@ -1,11 +1,13 @@
 """gdw.methods.check: every method passes it without being named, and each wrong declaration is refused."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
 import gdw
-from gdw.methods import GDW, METHODS, CrossEntropy, Method, Stage
+from gdw.methods import GDW, METHODS, CrossEntropy, Method, Phase
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -56,12 +58,12 @@ class OwnArguments(Good):
 
 
 class TooFewEpochs(Good):
-    def stages(self, task, epochs):
-        return [Stage("train", epochs - 1)]
+    def phases(self, task, epochs):
+        return [Phase(self, "train", epochs - 1)]
 
 
-class OddStages(Good):
-    def stages(self, task, epochs):
+class OddPhases(Good):
+    def phases(self, task, epochs):
         return ["train"]
 
 
@@ -131,25 +133,32 @@ class OtherRandomness(Good):
 
 
 class Forgets(Good):
-    """Keeps what it learns in a plain attribute."""
+    """Keeps what it learns where nothing looks."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.hidden = (SimpleNamespace(seen=0.0),)
 
     def logit_gradient(self, step):
-        self.seen = getattr(self, "seen", 0.0) + step.losses.mean()
-        return super().logit_gradient(step) * self.seen
+        self.hidden[0].seen += step.losses.mean()
+        return super().logit_gradient(step) * self.hidden[0].seen
+
+
+class ChangesWhenAsked(Good):
+    asked = 0
+
+    def phases(self, task, epochs):
+        self.asked += 1
+        return super().phases(task, epochs)
 
 
 class CountsSteps(Good):
     all_steps_identical = True
+    count = 0
 
     def logit_gradient(self, step):
-        self.count = getattr(self, "count", 0) + 1
+        self.count += 1
         return super().logit_gradient(step) / self.count
-
-    def get_extra_state(self):
-        return getattr(self, "count", 0)
-
-    def set_extra_state(self, state):
-        self.count = state
 
 
 class ReadsOnTheHost(Good):
@@ -187,8 +196,8 @@ class PreparesForOneSeed(Good):
         super().__init__(*args, **kwargs)
         self.register_buffer("factor", torch.ones(()))
 
-    def prepare(self, task, model):
-        self.factor.fill_(task.wrong_label_rate)
+    def phases(self, task, epochs):
+        return [Phase(self, epochs=epochs, before=lambda model: self.factor.fill_(task.wrong_label_rate))]
 
     def logit_gradient(self, step):
         return self.factor * super().logit_gradient(step)
@@ -205,7 +214,7 @@ WRONG = {
     PromiseIsText: "all_steps_identical must be True or False",
     OwnArguments: "cannot be built",
     TooFewEpochs: "of 4 it plans 3",
-    OddStages: "must give gdw.methods.Stage",
+    OddPhases: "must give gdw.methods.Phase",
     OneNumber: r"must give \[B, C\] = \[16, 4\], got \[\]",
     OneColumn: r"got \[16, 1\]",
     Single: "must keep the type",
@@ -218,6 +227,7 @@ WRONG = {
     GlobalRandomness: "torch's global random numbers",
     OtherRandomness: "two runs with one seed differ",
     Forgets: "goes on with other numbers",
+    ChangesWhenAsked: "phases changes the method",
     CountsSteps: "all_steps_identical = True is wrong: a recorded step gives other numbers",
     ReadsOnTheHost: "all_steps_identical = True is wrong: .*on the host",
     AsksForTheEpoch: "all_steps_identical = True is wrong",

@@ -81,7 +81,7 @@ def test_the_test_set_is_the_same_for_each_seed():
 def test_nobody_can_say_which_labels_are_wrong():
     data, right = dataset()
     task = make_task(data, confirmed=confirmed(right), meta_per_class=3)
-    assert not task.truth_known
+    assert task.true_labels is None
     assert math.isnan(task.wrong_label_rate)
     assert task.matrix.isnan().all()
     history = trained(gdw.Experiment(dataset="clouds", epochs=3, batch_size=20), task=task).history
@@ -176,7 +176,7 @@ def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
     assert task.train.labels.tolist() == right
     assert (plain.train.labels != task.train.labels).float().mean() > 0.2
     assert torch.equal(plain.test.labels, task.test.labels)
-    assert not task.truth_known
+    assert task.true_labels is None
     assert run(pets, table, "--noise", noise) == 0
     assert f"as labelled in {tmp_path / 'corrected.csv'} (5 clean a class)" in capsys.readouterr().out
 

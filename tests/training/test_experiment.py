@@ -433,6 +433,6 @@ def test_a_matrix_by_name_is_read_by_its_names(as_table):
     for experiment in (named, gdw.Experiment.from_code(named.code), from_config(record)):
         assert experiment == named
         task = gdw.Training(experiment).task
-        assert torch.equal(task.train.labels, (task.clean_labels - 1) % 10)
+        assert torch.equal(task.train.labels, (task.true_labels - 1) % 10)
     with pytest.raises(ValueError, match="rows and columns of the noise matrix must be called"):
         gdw.Experiment(noise=as_table(rows, index=names, columns=[f"class {name}" for name in names]))

@@ -9,7 +9,7 @@ import torch
 import gdw
 from gdw.data.batches import index_batches
 from gdw.data.randomness import generator
-from gdw.methods import METHODS, Method, Stage
+from gdw.methods import METHODS, Method, Phase
 from gdw.training import loop
 from gdw.training.history import History
 from gdw.training.loop import evaluate, predict
@@ -74,16 +74,20 @@ def test_the_cosine_is_torchs():
         schedule.step()
 
 
-def test_stages_draw_from_their_source_and_may_start_again():
+def test_phases_draw_from_their_source_and_may_start_again():
     seen = []
 
     class Probe(Method):
         name = "probe"
 
-        def stages(self, task, epochs):
-            return [Stage("train", 1), Stage("meta", 1, lr_scale=0.5), Stage("both", 1, restart=True)]
+        def phases(self, task, epochs):
+            return [
+                Phase(self, "train", 1, before=self.look),
+                Phase(self, "meta", 1, lr_scale=0.5, before=self.look),
+                Phase(self, "both", 1, restart=True, before=self.look),
+            ]
 
-        def prepare(self, task, model):
+        def look(self, model):
             seen.append([p.clone() for p in model.parameters()])
 
         def logit_gradient(self, step):
@@ -93,10 +97,10 @@ def test_stages_draw_from_their_source_and_may_start_again():
     experiment = gdw.Experiment(**QUICK, method="cross-entropy")
     training = gdw.Training(experiment, method=Probe())
     start = [p.clone() for p in training.model.parameters()]
-    first_of_last_stage = None
+    first_of_last_phase = None
     for event in training.events():
-        if isinstance(event, gdw.BatchDone) and event.epoch == 2 and first_of_last_stage is None:
-            first_of_last_stage = event.step.logits
+        if isinstance(event, gdw.BatchDone) and event.epoch == 2 and first_of_last_phase is None:
+            first_of_last_phase = event.step.logits
     masks = [item for item in seen if item is None or isinstance(item, torch.Tensor)]
     batches = len(masks) // 3
     assert all(mask is None for mask in masks[:batches])

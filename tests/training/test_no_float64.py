@@ -9,18 +9,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 import gdw
+from gdw.gradients.rates import VirtualStep
 from gdw.gradients.seen import Seen
 from gdw.methods import METHODS
 from gdw.training.recorder import EpochRecorder, summing_device
 from gdw.training.sources import Sources
 from gdw.training.stepping import take_step
 from tests.gradients.test_devices import META, SMALL, for_the_meta_device  # noqa: F401  (the fixture applies here too)
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 ON_THE_HOST = {  # these work on the CPU whatever the device is
     "data/corruption.py", "networks/start.py", "methods/class_balanced.py", "methods/class_counts.py",
     "training/recorder.py", "methods/ldam.py:LDAM.use_counts", "methods/balanced_softmax.py:BalancedSoftmax.use_counts",
-    "methods/co_teaching.py:CoTeaching.prepare",
+    "methods/co_teaching.py:CoTeaching.estimate_and_begin",
 }  # fmt: skip
 NOT_ON_MPS = {  # these make float64 on the device: a run on Apple's GPU fails there
     "training/loop.py:evaluate", "training/loop.py:epoch_row",
@@ -53,8 +54,8 @@ def calling_function():
 
 def sites_of_steps(training, source="train"):
     """Two steps on the pretend device."""
-    training.method.stages(training.task, 2)
-    training.method.prepare(training.task, training.model)
+    phase = training.method.phases(training.task, 2)[-1]
+    phase.before(training.model)
     task, model, method = training.task.to(META), training.model.to(META), training.method.to(META)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     if hasattr(method, "weight_net"):
@@ -62,8 +63,8 @@ def sites_of_steps(training, source="train"):
     with MakesFloat64("meta") as made:
         sources = Sources(task, model, training.experiment)
         for _ in range(2):
-            step = sources.step(source, 0, optimizer)
-            take_step(step, method, optimizer)
+            step = sources.step_of(sources.draw(source), 0, VirtualStep(model, optimizer))
+            take_step(step, phase.method, optimizer)
             assert step.probs.dtype == step.losses.dtype == torch.float32
         method.snapshot()
     return made.sites
@@ -81,9 +82,9 @@ def test_no_method_moves_float64_to_the_device(name):
     assert all(value.dtype != torch.float64 for value in (*method.parameters(), *method.buffers()))
 
 
-@pytest.mark.parametrize("way", STEPS)
+@pytest.mark.parametrize("way", BY_WAY)
 def test_no_exact_way_does(way, monkeypatch):
-    monkeypatch.setattr("gdw.training.sources.Step", STEPS[way])
+    monkeypatch.setattr("gdw.training.sources.Step", BY_WAY[way])
     assert sites_of_steps(gdw.Training(gdw.Experiment(model="cnn", **SMALL))) == set()
 
 

@@ -110,7 +110,10 @@ class Counting(Method):
         super().__init__(*args, **kwargs)
         self.count, self.means = 0, []
 
-    def prepare(self, task, model):
+    def phases(self, task, epochs):
+        return [gdw.methods.Phase(self, epochs=epochs, before=self.begin)]
+
+    def begin(self, model):
         self.scale = nn.Parameter(torch.ones(()))
         self.optimizer = torch.optim.Adam([self.scale], lr=0.01)
 

@@ -1,4 +1,4 @@
-"""Rankings by a method of this package: the weights it gives in training, and what its classifier says at the end."""
+"""What a method of this package says of each picture: its weight in training, and its classifier's probabilities."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,17 +8,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gdw.comparison.audit.heads import Labels, LogProbs
-from gdw.comparison.audit.rank import RANKINGS
+from gdw.comparison.audit.heads import Labels, LogProbs, PerPicture
 from gdw.data.dataset import Dataset
 from gdw.data.task import Split, Task
-from gdw.errors import one_of
-from gdw.methods.base import method_class
+from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.training.experiment import Experiment
 from gdw.training.loop import EpochDone
 from gdw.training.run import Training
 
-BY_METHOD = ("with-method", "weights")  # rankings that train a method
+BATCH = 1000  # pictures that a classifier is asked about at once
 UPSIDE_DOWN = (
     "the weights of {method} are upside down: they are larger where the label is less likely (rank correlation "
     "{correlation:+.2f} with the held-out probability of the observed label); do not use this ranking, or train for "
@@ -35,8 +33,12 @@ class MethodRun:
         log_probs: of each class, by the classifier after the last epoch, which was trained on these pictures.
     """
 
-    weights: Float[np.ndarray, "pictures"]
+    weights: PerPicture
     log_probs: LogProbs
+
+
+def unseen(what: str, done: int, total: int) -> None:
+    """Progress that nobody wants to see."""
 
 
 def task_of_observed(
@@ -44,7 +46,7 @@ def task_of_observed(
 ) -> Task:
     """What a method trains on in an audit: observed labels, with the confirmed pictures as the clean set.
 
-    The truth is unknown: the observed labels are in its place. No picture is left for a test set.
+    Nobody knows the true labels. No picture is left for a test set.
 
     Args:
         dataset: of features.
@@ -57,20 +59,19 @@ def task_of_observed(
     clean, nothing = Split(dataset.images[sure], torch.from_numpy(right)), Split(images[:0], observed[:0])
     matrix = torch.eye(len(dataset.class_names), dtype=torch.float64)
     return Task(
-        Split(images, observed), observed, clean, nothing, nothing, dataset.class_names, dataset.pixels, matrix, {},
-        truth_known=False,
-    )  # fmt: skip
+        Split(images, observed), None, clean, nothing, nothing, dataset.class_names, dataset.pixels, matrix, {}
+    )
 
 
 def run_method(
-    task: Task, experiment: Experiment, progress: Callable[[int, int], None] | None = None
+    task: Task, experiment: Experiment, progress: Callable[[str, int, int], object] = unseen
 ) -> MethodRun:
     """Train on all pictures of the task, once.
 
     Args:
         task: by ``task_of_observed``.
         experiment: names the method, its settings, the model and the seed.
-        progress: called with (epochs done, epochs in all).
+        progress: called with ("epochs", how many are done, how many there are).
 
     Raises:
         ValueError: fewer pictures than a batch.
@@ -80,20 +81,19 @@ def run_method(
     for event in training.events():
         if isinstance(event, EpochDone):
             weights.append(event.instance_weights.cpu().double().numpy())
-            if progress is not None:
-                progress(event.epoch + 1, event.epochs)
+            progress("epochs", event.epoch + 1, event.epochs)
     return MethodRun(_mean_of_seen(np.stack(weights)), _log_probs(training, task.train.images))
 
 
 def out_of_fold_by_method(
-    task: Task, experiment: Experiment, fold: Labels, progress: Callable[[int, int], None] | None = None
+    task: Task, experiment: Experiment, fold: Labels, progress: Callable[[str, int, int], object] = unseen
 ) -> LogProbs:
     """What each picture's class is, by a classifier that a method trained on the other folds.
 
     Args:
         task, experiment: as for ``run_method``.
         fold: of each picture, by :func:`gdw.comparison.audit.heads.fold_of`.
-        progress: called with (folds done, folds in all).
+        progress: called with ("folds", how many are done, how many there are).
 
     Raises:
         ValueError: fewer pictures outside a fold than a batch.
@@ -103,16 +103,15 @@ def out_of_fold_by_method(
     for done, one in enumerate(folds, 1):
         asked = torch.from_numpy(fold == one)
         others = Split(images[~asked], labels[~asked])
-        training = Training(experiment, task=replace(task, train=others, clean_labels=others.labels))
+        training = Training(experiment, task=replace(task, train=others))
         for _ in training.events():
             pass
         found[fold == one] = _log_probs(training, images[asked])
-        if progress is not None:
-            progress(done, len(folds))
+        progress("folds", done, len(folds))
     return found
 
 
-def upside_down(weights: np.ndarray, held_out: np.ndarray, method: str) -> str | None:
+def upside_down(weights: PerPicture, held_out: PerPicture, method: str) -> str | None:
     """A warning where the weights and the held-out predictions disagree in their order; None where they agree.
 
     A weight network starts at random: in about half of all seeds it gives a larger weight to a larger loss, until it
@@ -130,19 +129,7 @@ def upside_down(weights: np.ndarray, held_out: np.ndarray, method: str) -> str |
     return UPSIDE_DOWN.format(method=method, correlation=correlation) if correlation < 0 else None
 
 
-def check_ranking(ranking: str, method: str, any_confirmed: bool) -> None:
-    """Refuse a ranking that cannot be made.
-
-    Raises:
-        ValueError: an unknown ranking or method, with the nearest name; weights without confirmed pictures.
-    """
-    one_of("ranking", ranking, RANKINGS)
-    name = method_class(method).name
-    if ranking in BY_METHOD and not any_confirmed:
-        raise ValueError(f"the ranking {ranking} of {name} needs confirmed pictures, as its clean set")
-
-
-def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> Float[np.ndarray, "pictures"]:
+def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> PerPicture:
     """An epoch leaves out the pictures that fill no whole batch; one that no epoch had gets the mean of all."""
     seen = np.isfinite(weights)
     total = np.where(seen, weights, 0.0).sum(0)
@@ -151,7 +138,8 @@ def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> Float[np.nda
 
 @torch.no_grad()
 def _log_probs(training: Training, images: Float[Tensor, "asked *shape"]) -> LogProbs:
-    model = training.model.eval()
-    like = next(model.parameters())
-    batches = [model(training.task.pixels.normalise(batch.to(like.device), like.dtype)) for batch in images.split(1000)]
-    return torch.cat(batches).double().log_softmax(1).cpu().numpy()
+    like, pixels = next(training.model.parameters()), training.task.pixels
+    with evaluation_mode(training.model) as model:
+        inputs = (pixels.normalise(batch.to(like.device), like.dtype) for batch in images.split(BATCH))
+        logits = torch.cat([logits_of(model(batch), model) for batch in inputs])
+    return logits.double().log_softmax(1).cpu().numpy()

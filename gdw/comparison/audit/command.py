@@ -6,23 +6,21 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gdw.comparison.audit.by_method import BY_METHOD, check_ranking
 from gdw.comparison.audit.heads import FOLDS
-from gdw.comparison.audit.inputs import check_counts, list_folder
-from gdw.comparison.audit.output import check_outputs
+from gdw.comparison.audit.output import SHOWN, Audit, check_outputs
 from gdw.comparison.audit.page import PAIRS
 from gdw.comparison.audit.rank import RANKINGS
-from gdw.comparison.audit.run import SHOWN, Audit, audit
+from gdw.comparison.audit.run import Plan
 from gdw.data.confirmed import Confirmed, read_confirmed
-from gdw.data.folder import load_listing
+from gdw.data.folder import list_folder, load_listing
 from gdw.data.pretrained import LITE0, own_size
-from gdw.errors import require_package, whole_number
+from gdw.errors import whole_number
 
 PIXELS = "pixels"  # instead of a network's name: the pictures themselves
 PRINTED = 10  # suspects and class pairs
 
 
-def add_command(commands) -> argparse.ArgumentParser:
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
     """Add ``audit`` to the commands of the command line."""
     found = commands.add_parser("audit", help="which labels of a folder of pictures are probably wrong?")
     found.add_argument("folder", type=Path, metavar="FOLDER", help="a class in each subfolder; or see --labels")
@@ -37,7 +35,7 @@ def add_command(commands) -> argparse.ArgumentParser:
     rankings = f"{', '.join(RANKINGS)} (default: the first)"
     found.add_argument("--features", default=LITE0, metavar="NAME", help=networks)
     found.add_argument("--features-size", type=int, metavar="PIXELS", help="at which the network sees the pictures")
-    found.add_argument("--ranking", default=RANKINGS[0], metavar="NAME", help=rankings)
+    found.add_argument("--ranking", default=next(iter(RANKINGS)), metavar="NAME", help=rankings)
     found.add_argument("--method", default="gdw", metavar="NAME", help="for --ranking with-method or weights: whose")
     found.add_argument("--folds", type=int, default=FOLDS, metavar="N", help=f"(default: {FOLDS})")
     found.add_argument("--seed", type=int, default=0, metavar="N", help="draws the folds (default: 0)")
@@ -46,27 +44,29 @@ def add_command(commands) -> argparse.ArgumentParser:
 
 def audit_folder(options: argparse.Namespace) -> str:
     """Check everything that can be checked before a picture is decoded, then audit and write; what to print."""
-    network = None if options.features == PIXELS else options.features
-    require_package("cleanlab", "audit", "an audit")
-    if network is not None:
-        require_package("timm", "features", "an audit on features")
-    check_outputs((options.csv, "csv"), (options.html, "html"))
+    check_outputs(options.csv, options.html)
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
+    network = None if options.features == PIXELS else options.features
+    plan = Plan(network, options.features_size, options.ranking, options.method, options.folds, options.seed)
     listing = list_folder(options.folder, options.labels, options.column)
     confirmed = Confirmed()
     if options.confirmed is not None:
         confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
-    check_ranking(options.ranking, options.method, bool(confirmed))
-    check_counts(listing.labels, confirmed, listing.class_names, options.folds, options.ranking in BY_METHOD)
+    plan.check(listing.labels, confirmed, listing.class_names)
     seen_at = None if network is None else options.features_size or own_size(network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
         dataset = load_listing(listing, seen_at=seen_at)
-    found = audit(
-        dataset, confirmed, features=network, features_size=options.features_size, ranking=options.ranking,
-        method=options.method, folds=options.folds, seed=options.seed, progress=_Bars(),
-    )  # fmt: skip
+    with tqdm(delay=1) as bar:
+
+        def progress(what: str, done: int, total: int) -> None:
+            if bar.desc != f"{what}: ":
+                bar.reset(total)
+                bar.set_description(what)
+            bar.update(done - bar.n)
+
+        found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress)
     if options.csv is not None:
         found.save_csv(options.csv)
     if options.html is not None:
@@ -74,23 +74,10 @@ def audit_folder(options: argparse.Namespace) -> str:
     return _text(found, options)
 
 
-class _Bars:
-    """A progress bar for each thing that is counted."""
-
-    def __init__(self):
-        self.bars: dict[str, tqdm] = {}
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        bar = self.bars.setdefault(what, tqdm(desc=what, total=total, delay=1))
-        bar.update(done - bar.n)
-        if done == total:
-            bar.close()
-
-
 def _text(found: Audit, options: argparse.Namespace) -> str:
     """What was found in a few lines, and where all of it is."""
-    parts = [f"{found.name}: {sentence}" if place == 0 else f"note: {sentence}"
-             for place, sentence in enumerate(found.sentences())]  # fmt: skip
+    result, *notes = found.sentences()
+    parts = [f"{found.name}: {result}", *(f"note: {note}" for note in notes)]
     if len(found.pairs):
         parts += [f"{PAIRS}:", found.pairs.head(PRINTED).to_string(index=False)]
     first = found.table.head(PRINTED)[["rank", "path", "observed", "proposed", "score", "reason"]]

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from gdw.comparison.audit.heads import Labels
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.features import picture_keys
 
@@ -23,7 +22,7 @@ class Copies:
     groups: tuple[tuple[int, ...], ...]
     outside: tuple[tuple[int, str], ...]
 
-    def in_other_classes(self, labels: np.ndarray) -> dict[int, int]:
+    def in_other_classes(self, labels: Labels) -> dict[int, int]:
         """For each picture that has a copy with another label, that copy."""
         found = {}
         for group in self.groups:
@@ -33,46 +32,38 @@ class Copies:
                     found[place] = other
         return found
 
+    def notes(self, labels: Labels, names: Sequence[str]) -> list[str]:
+        """Sentences for the reader."""
+        said = []
+        listed = [" = ".join(names[place] for place in group[:SHOWN]) for group in self.groups]
+        classes = [len(set(labels[list(group)])) for group in self.groups]
+        same = [text for text, count in zip(listed, classes, strict=True) if count == 1]
+        differing = [text for text, count in zip(listed, classes, strict=True) if count > 1]
+        if same:
+            said.append(f"{len(same)} pictures are there more than once in their class (first: {same[0]})")
+        if differing:
+            shown = "; ".join(differing[:SHOWN])
+            said.append(f"{len(differing)} pictures are in several classes, so at least one label is wrong: {shown}")
+        if self.outside:
+            place, name = self.outside[0]
+            said.append(
+                f"{len(self.outside)} copies of training pictures are in the test or validation set, so scores on it "
+                f"are too high (first: {names[place]} = {name})"
+            )
+        return said
+
 
 def find_copies(dataset: Dataset) -> Copies:
     """By a hash of the pixels at the size at which they were read: the same photo under another name is found too."""
-    keys = _keys(dataset, "")
     places: dict[bytes, list[int]] = {}
-    for place, key in enumerate(keys):
-        places.setdefault(key, []).append(place)
-    groups = tuple(tuple(group) for group in places.values() if len(group) > 1)
-    outside = []
-    for part, prefix in PARTS.items():
-        if prefix and getattr(dataset, f"{prefix}images") is not None:
-            paths = getattr(dataset, f"{prefix}paths")
-            for place, key in enumerate(_keys(dataset, prefix)):
+    outside: list[tuple[int, str]] = []
+    for part, prefix in PARTS.items():  # the training set first
+        images, paths = getattr(dataset, f"{prefix}images"), getattr(dataset, f"{prefix}paths")
+        for place, key in enumerate(() if images is None else picture_keys(images.cpu(), dataset.pixels.scale)):
+            if prefix:
                 name = paths[place] if paths else f"{part} picture {place}"
                 outside += [(one, name) for one in places.get(key, ())]
+            else:
+                places.setdefault(key, []).append(place)
+    groups = tuple(tuple(group) for group in places.values() if len(group) > 1)
     return Copies(groups, tuple(outside))
-
-
-def _keys(dataset: Dataset, prefix: str) -> list[bytes]:
-    return picture_keys(getattr(dataset, f"{prefix}images").cpu(), dataset.pixels.scale)
-
-
-def notes(copies: Copies, labels: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Sentences for the reader."""
-    said = []
-    same = [group for group in copies.groups if len(set(labels[list(group)])) == 1]
-    if same:
-        said.append(f"{len(same)} pictures are there more than once in their class (first: {_listed(same[0], names)})")
-    differing = [group for group in copies.groups if len(set(labels[list(group)])) > 1]
-    if differing:
-        shown = "; ".join(_listed(group, names) for group in differing[:SHOWN])
-        said.append(f"{len(differing)} pictures are in several classes, so at least one label is wrong: {shown}")
-    if copies.outside:
-        place, name = copies.outside[0]
-        said.append(
-            f"{len(copies.outside)} copies of training pictures are in the test or validation set, so scores on it are "
-            f"too high (first: {names[place]} = {name})"
-        )
-    return said
-
-
-def _listed(group: Sequence[int], names: Sequence[str]) -> str:
-    return " = ".join(names[place] for place in group[:SHOWN])

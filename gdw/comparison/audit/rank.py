@@ -1,82 +1,157 @@
 """Rankings: how sure each is that a picture's observed label is right. The lowest is the most suspicious.
 
 * ``self-confidence``: cleanlab's. The probability of the observed label by a classifier trained on other pictures.
-* ``combined``: the geometric mean of two rounds. In the second round each label counts as much as the first round
-  believes it, so wrong labels teach less. Confirmed pictures are trained on too.
-* ``with-method`` (by_method.py): the product of ``combined`` and of the same probability by classifiers that a method
-  of this package trained on other pictures, with the confirmed ones as its clean set.
-* ``weights`` (by_method.py): the mean weight that a method of this package gives a picture while it trains.
+* ``combined``: the geometric mean of two rounds (heads.py). Confirmed pictures are trained on too.
+* ``with-method``: the product of ``combined`` and of the same probability by classifiers that a method of this package
+  trained on other pictures, with the confirmed ones as its clean set.
+* ``weights``: the mean weight that a method of this package gives a picture while it trains.
 
 Source: Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
 
-from gdw.comparison.audit.heads import Features, Labels, LogProbs, normalised, out_of_fold
+from gdw.comparison.audit.by_method import out_of_fold_by_method, run_method, task_of_observed, upside_down
+from gdw.comparison.audit.heads import (
+    Features,
+    Labels,
+    LogProbs,
+    PerPicture,
+    combined,
+    normalised,
+    observed_log_probs,
+    out_of_fold,
+    standardised,
+)
+from gdw.data.dataset import Dataset
+from gdw.data.task import Task
+from gdw.errors import one_of
+from gdw.methods.base import method_class
+from gdw.training.experiment import Experiment
 
-RANKINGS = ("combined", "self-confidence", "with-method", "weights")
-CONFIRMED_WEIGHT = 3.0  # of a confirmed picture among the others, which have 1 on average; chosen on other pictures
+BY_METHOD = ("with-method", "weights")  # rankings that train a method
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """What classifiers say of pictures that they were not trained on, as log-probabilities.
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a ranking is made of; what several rankings need is computed once, when it is first asked for.
 
     Attributes:
-        first: trained on the observed labels; no confirmed picture is used. cleanlab's input.
-        combined: both rounds, with what is confirmed.
+        data: of features.
+        observed: labels of the whole data set.
+        places: of the pictures that are judged.
+        confirmed: places of the confirmed pictures, and their classes.
+        folds: of each judged picture in each round, by :func:`gdw.comparison.audit.heads.fold_of`.
+        method, seed: of a ranking ``BY_METHOD``.
+        network: that the features are from.
+        progress: called with what is counted, how many are done, and how many there are.
     """
 
-    first: LogProbs
-    combined: LogProbs
+    data: Dataset
+    observed: Labels
+    places: Labels
+    confirmed: tuple[Labels, Labels]
+    folds: tuple[Labels, Labels]
+    method: str
+    seed: int
+    network: str
+    progress: Callable[[str, int, int], None]
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Observed, of the judged pictures."""
+        return self.observed[self.places]
+
+    @cached_property
+    def features(self) -> Features:
+        """Standardised, of the whole data set."""
+        images = self.data.images[:, 0] if self.data.pixels.views else self.data.images
+        return standardised(images.cpu().numpy())
+
+    @cached_property
+    def first(self) -> LogProbs:
+        """The first round: trained on the observed labels alone. cleanlab's input."""
+        return out_of_fold(self.features[self.places], self.labels, self.folds[0], len(self.data.class_names))
+
+    @cached_property
+    def combined(self) -> LogProbs:
+        """Both rounds, with what is confirmed."""
+        sure, right = self.confirmed
+        known = (self.features[sure], right) if len(sure) else None
+        return combined(self.first, self.features[self.places], self.labels, self.folds[1], known)
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """How the method is trained."""
+        return Experiment(features=self.network, method=self.method, seed=self.seed)
+
+    @cached_property
+    def task(self) -> Task:
+        """What the method trains on."""
+        return task_of_observed(self.data, self.observed, self.places, self.confirmed)
 
 
-def predictions(
-    features: Features,
-    labels: Labels,
-    folds: tuple[Labels, Labels],
-    classes: int,
-    known: tuple[Features, Labels] | None = None,
-) -> Predictions:
-    """Both rounds.
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """What a ranking says of the judged pictures.
 
-    Args:
-        features: standardised, of the pictures to be judged.
-        labels: observed.
-        folds: of each picture in each round, by :func:`gdw.comparison.audit.heads.fold_of`.
-        known: features and labels of the confirmed pictures, which are not among the others.
+    Attributes:
+        log_probs: of each class; the most likely one is proposed.
+        trust: the lowest is the most suspicious.
+        warning: what a reader must know of it.
     """
-    first = out_of_fold(features, labels, folds[0], classes)
-    weighted = None if known is None else (*known, CONFIRMED_WEIGHT)
-    second = out_of_fold(features, labels, folds[1], classes, weights=trust(first, labels), known=weighted)
-    return Predictions(first, normalised((first + second) / 2))
+
+    log_probs: LogProbs
+    trust: PerPicture
+    warning: str | None = None
 
 
-def trust(log_probs: LogProbs, labels: Labels) -> Float[np.ndarray, "pictures"]:
-    """How much each observed label counts: its probability if all classes were equally frequent; 1 on average.
+def by_combined(judged: Judged) -> Ranked:
+    """By the probability of the observed label after both rounds."""
+    return _by_probability(judged.combined, judged)
 
-    A classifier gives a rare class a small probability because it is rare. Dividing by the shares of the classes takes
-    this back, so that right labels of rare classes are not taken for wrong ones.
 
-    Source: Menon et al., Long-tail learning via logit adjustment, ICLR 2021, equation 9.
+def by_self_confidence(judged: Judged) -> Ranked:
+    """By the probability of the observed label after the first round, as cleanlab does."""
+    return _by_probability(judged.first, judged)
+
+
+def with_method(judged: Judged) -> Ranked:
+    """By the product of ``combined`` and of the probability by classifiers that the method trained on other folds."""
+    held_out = out_of_fold_by_method(judged.task, judged.experiment, judged.folds[1], judged.progress)
+    return _by_probability(normalised(judged.combined + held_out), judged)
+
+
+def by_weights(judged: Judged) -> Ranked:
+    """By the weights of one run of the method, with a warning if they are upside down."""
+    run = run_method(judged.task, judged.experiment, judged.progress)
+    likely = observed_log_probs(judged.first, judged.labels)
+    return Ranked(judged.combined, run.weights, upside_down(run.weights, likely, judged.method))
+
+
+def _by_probability(log_probs: LogProbs, judged: Judged) -> Ranked:
+    return Ranked(log_probs, np.exp(observed_log_probs(log_probs, judged.labels)))
+
+
+RANKINGS: dict[str, Callable[[Judged], Ranked]] = {
+    "combined": by_combined,
+    "self-confidence": by_self_confidence,
+    "with-method": with_method,
+    "weights": by_weights,
+}
+
+
+def check_ranking(ranking: str, method: str, any_confirmed: bool) -> None:
+    """Refuse a ranking that cannot be made.
+
+    Raises:
+        ValueError: an unknown ranking or method, with the nearest name; a method without confirmed pictures.
     """
-    shares = np.bincount(labels, minlength=log_probs.shape[1]) / len(labels)
-    with np.errstate(divide="ignore"):
-        adjusted = normalised(log_probs - np.where(shares > 0, np.log(shares), 0.0))
-    believed = np.exp(observed_log_probs(adjusted, labels))
-    return believed / believed.mean()
-
-
-def self_confidence(log_probs: LogProbs, labels: Labels) -> Float[np.ndarray, "pictures"]:
-    """The score of cleanlab: the probability of the observed label."""
-    from cleanlab.rank import get_label_quality_scores
-
-    return get_label_quality_scores(labels, np.exp(log_probs), method="self_confidence")
-
-
-def observed_log_probs(log_probs: LogProbs, labels: Labels) -> Float[np.ndarray, "pictures"]:
-    """The same as logarithms, which still differ for probabilities near 0 or 1."""
-    return log_probs[np.arange(len(labels)), labels]
+    one_of("ranking", ranking, RANKINGS)
+    name = method_class(method).name
+    if ranking in BY_METHOD and not any_confirmed:
+        raise ValueError(f"the ranking {ranking} of {name} needs confirmed pictures, as its clean set")

@@ -1,100 +1,40 @@
 """``audit(dataset)``: which labels are probably wrong, as a table, and between which limits their share is."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import UInt8
 
-from gdw import files
-from gdw.comparison.audit import copies as copying
-from gdw.comparison.audit.by_method import (
-    BY_METHOD,
-    check_ranking,
-    out_of_fold_by_method,
-    run_method,
-    task_of_observed,
-    upside_down,
-)
-from gdw.comparison.audit.count import NO_SAMPLE, WrongShare, confident_joint, pairs, wrong_share
-from gdw.comparison.audit.heads import FOLDS, fold_of, normalised, standardised
-from gdw.comparison.audit.inputs import as_labels, check_counts
-from gdw.comparison.audit.output import check_outputs, csv_text
-from gdw.comparison.audit.page import page
-from gdw.comparison.audit.rank import Predictions, observed_log_probs, predictions, self_confidence
+from gdw.comparison.audit.by_method import unseen
+from gdw.comparison.audit.copies import find_copies
+from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
+from gdw.comparison.audit.heads import FOLDS, Labels, fold_of
+from gdw.comparison.audit.output import Audit
+from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, check_ranking
 from gdw.comparison.audit.table import suspects
-from gdw.data.confirmed import confirmed_of
+from gdw.data.confirmed import Confirmed, confirmed_of
 from gdw.data.dataset import Dataset
 from gdw.data.features import thumbnails, with_features
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
-from gdw.training.experiment import Experiment
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-SHOWN = 500  # rows of a page: each has its picture inside
+LEAST_CONFIRMED = 2  # pictures of each class in the clean set of a method
 NOTHING_CONFIRMED = (
     "no picture is confirmed: the ranking knows the observed labels alone, so it cannot see an error that most labels "
     "of a class share"
 )
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], object]
 """Called with what is counted (``"features"``, ``"epochs"``), how many are done, and how many there are."""
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What ``audit`` found.
-
-    Attributes:
-        table: one row a picture with the columns path, observed, proposed, score, rank, reason; rank 1 is the most
-            suspicious. Its index is the picture's place in the data set.
-        pairs: between which classes labels are probably wrong, the most frequent pair first, with the columns observed,
-            proposed.
-        wrong_share: of all labels, as a range; None unless pictures that were drawn at random are confirmed.
-        notes: sentences that a reader must know.
-        name: of the data set.
-        pictures: uint8 [images, channels, height, width], for the page; None where there are none.
-    """
-
-    table: "DataFrame"
-    pairs: "DataFrame"
-    wrong_share: WrongShare | None
-    notes: tuple[str, ...]
-    name: str
-    pictures: np.ndarray | None = None
-
-    def save_csv(self, path: str | Path) -> None:
-        """Write the table; an earlier audit's file is replaced, nobody else's is.
-
-        Raises:
-            OSError, ValueError: see :func:`gdw.comparison.audit.output.check_outputs`.
-        """
-        check_outputs((Path(path), "csv"))
-        files.write(path, csv_text(self.table))
-
-    def save_html(self, path: str | Path, top: int = SHOWN) -> None:
-        """Write a page that needs no other file, with the ``top`` most suspicious pictures.
-
-        Raises:
-            OSError, ValueError: as for ``save_csv``; or the data set has no pictures.
-        """
-        if self.pictures is None:
-            raise ValueError(f"{self.name} has no pictures to show: a page needs them, a CSV file does not")
-        check_outputs((Path(path), "html"))
-        shown = self.table.head(whole_number("top", top, 1))
-        files.write(path, page(self.name, shown, self.pictures, self.sentences(), self.pairs))
-
-    def sentences(self) -> list[str]:
-        """The result in words, with the notes."""
-        return [str(self.wrong_share or NO_SAMPLE), *self.notes]
 
 
 def audit(
     dataset: Dataset,
-    confirmed: Mapping | str | Path | None = None,
+    confirmed: Mapping[str | int, str | int] | str | Path | None = None,
     *,
     observed: object = None,
     features: str | None = LITE0,
@@ -108,7 +48,7 @@ def audit(
     """Rank the training pictures of a data set by how suspicious their labels are. What is right is not needed.
 
     Classifiers on features of a frozen network are trained on four fifths of the pictures and asked about the last
-    fifth, in turn (:mod:`gdw.comparison.audit.rank`). Nothing is measured on labels that nobody has confirmed.
+    fifth, in turn (:mod:`gdw.comparison.audit.heads`). Nothing is measured on labels that nobody has confirmed.
 
     Args:
         dataset: its ``labels`` are the observed ones. Of pictures; or of features already (``with_features``).
@@ -134,83 +74,102 @@ def audit(
 
     Source: the ranking builds on Northcutt et al., Confident Learning, JAIR 2021.
     """
-    require_package("cleanlab", "audit", "an audit")
-    folds = whole_number("folds", folds, 2)
+    plan = Plan(features, features_size, ranking, method, folds, seed)
     known = confirmed_of(confirmed, dataset)
-    check_ranking(ranking, method, bool(known))
-    labels = as_labels(observed, dataset).cpu().numpy()
-    check_counts(labels, known, dataset.class_names, folds, ranking in BY_METHOD)
-    experiment = Experiment(features=features or LITE0, method=method, seed=seed) if ranking in BY_METHOD else None
-    found = copying.find_copies(dataset)
-    data = _featured(dataset, features, features_size, progress)
-    values = data.images[:, 0] if data.pixels.views else data.images
-    values = standardised(values.cpu().numpy())
-    places = np.arange(len(labels))
-    judged = places[~np.isin(places, list(known))]
-    sure, right = np.array(sorted(known), np.int64), np.array([known[place] for place in sorted(known)], np.int64)
-    fold = tuple(fold_of(labels, folds, found.groups, one)[judged] for one in (2 * seed, 2 * seed + 1))
-    spoken = predictions(
-        values[judged], labels[judged], fold, len(data.class_names), (values[sure], right) if known else None
-    )
-    notes = [*_confirmed_notes(known, labels, data), *copying.notes(found, labels, _names(data))]
-    log_probs = spoken.combined
-    if ranking == "combined":
-        trust = np.exp(observed_log_probs(spoken.combined, labels[judged]))
-    elif ranking == "self-confidence":
-        log_probs, trust = spoken.first, self_confidence(spoken.first, labels[judged])
-    elif ranking == "with-method":
-        count = None if progress is None else lambda done, total: progress("folds", done, total)
-        task = task_of_observed(data, labels, judged, (sure, right))
-        held_out = out_of_fold_by_method(task, experiment, fold[1], count)
-        log_probs = normalised(spoken.combined + held_out)
-        trust = np.exp(observed_log_probs(log_probs, labels[judged]))
-    else:
-        log_probs, trust, said = _by_weights(data, labels, judged, (sure, right), spoken, experiment, progress)
-        notes += said
-    joint = confident_joint(spoken.first, labels[judged])
-    table = suspects(
-        _names(data), labels, judged, log_probs, trust, known, data.class_names, found.in_other_classes(labels)
-    )
-    return Audit(
-        table, pairs(joint, data.class_names), wrong_share(labels, known), (*dataset.notes, *notes), dataset.name,
-        _pictures(data),
-    )  # fmt: skip
+    labels = dataset.labels if observed is None else replace(dataset, labels=observed).labels
+    plan.check(labels.tolist(), known, dataset.class_names)
+    return plan.run(dataset, labels.cpu().numpy(), known, progress or unseen)
 
 
-def _featured(dataset: Dataset, features: str | None, size: int | None, progress: Progress | None) -> Dataset:
-    if features is None or dataset.images.ndim != 4:
-        return dataset
-    require_package("timm", "features", "an audit on features")
-    count = None if progress is None else lambda done, total: progress("features", done, total)
-    return with_features(dataset, features, image_size=size, progress=count)
+@dataclass(frozen=True)
+class Plan:
+    """How an audit is made: ``audit``'s arguments of the same names."""
+
+    features: str | None = LITE0
+    features_size: int | None = None
+    ranking: str = "combined"
+    method: str = "gdw"
+    folds: int = FOLDS
+    seed: int = 0
+
+    def check(self, labels: Sequence[int], confirmed: Mapping[int, int], class_names: Sequence[str]) -> None:
+        """Refuse what cannot be done, before a picture is decoded.
+
+        Raises:
+            ValueError, MissingPackage: as for ``audit``.
+        """
+        require_package("cleanlab", "audit", "an audit")
+        if self.features is not None:
+            require_package("timm", "features", "an audit on features")
+        whole_number("folds", self.folds, 2)
+        check_ranking(self.ranking, self.method, bool(confirmed))
+        check_counts(labels, confirmed, class_names, self.folds, self.ranking in BY_METHOD)
+
+    def run(self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress) -> Audit:
+        """The audit of a data set with these observed labels."""
+        copies = find_copies(dataset)
+        data = dataset
+        if self.features is not None and dataset.images.ndim == 4:
+            data = with_features(
+                dataset, self.features, image_size=self.features_size, progress=partial(progress, "features")
+            )
+        sure = np.array(sorted(confirmed), np.int64)
+        right = np.array([confirmed[place] for place in sure.tolist()], np.int64)
+        places = np.setdiff1d(np.arange(len(labels)), sure)
+        first, second = (fold_of(labels, self.folds, copies.groups, 2 * self.seed + one)[places] for one in (0, 1))
+        network = self.features or LITE0
+        judged = Judged(
+            data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress
+        )
+        ranked = RANKINGS[self.ranking](judged)
+        names = dataset.paths or tuple(map(str, range(len(labels))))
+        table = suspects(
+            names, labels, places, ranked.log_probs, ranked.trust, confirmed, data.class_names,
+            copies.in_other_classes(labels),
+        )  # fmt: skip
+        notes = [*dataset.notes, _of_confirmed(confirmed, labels), *copies.notes(labels, names)]
+        notes += [ranked.warning] if ranked.warning else []
+        confused = pairs(confident_joint(judged.first, judged.labels), data.class_names)
+        return Audit(table, confused, wrong_share(labels, confirmed), tuple(notes), dataset.name, _pictures(data))
 
 
-def _names(dataset: Dataset) -> tuple[str, ...]:
-    """Paths; without them each picture's place in the data set."""
-    return dataset.paths or tuple(str(place) for place in range(len(dataset.labels)))
+def check_counts(
+    labels: Sequence[int], confirmed: Mapping[int, int], class_names: Sequence[str], folds: int, clean_set: bool = True
+) -> None:
+    """Refuse what no ranking can be made of.
+
+    Args:
+        clean_set: whether a method is trained with the confirmed pictures as its clean set.
+
+    Raises:
+        ValueError: a class with fewer pictures to judge than folds; a clean set with fewer than 2 of a class.
+    """
+    if confirmed and clean_set:
+        short = _below(LEAST_CONFIRMED, Counter(confirmed.values()), class_names)
+        if short:
+            raise ValueError(f"confirm at least {LEAST_CONFIRMED} pictures of each class, or none at all: {short}")
+    left = Counter(label for place, label in enumerate(labels) if place not in confirmed)
+    if few := _below(folds, left, class_names):
+        raise ValueError(
+            f"each class needs at least {folds} pictures that are not confirmed, one for each of {folds} folds: {few}"
+        )
 
 
-def _pictures(dataset: Dataset) -> np.ndarray | None:
+def _below(least: int, counts: Mapping[int, int], class_names: Sequence[str], shown: int = 5) -> str:
+    """The classes with fewer pictures, in words."""
+    parts = [f"{name} has {counts[c]}" for c, name in enumerate(class_names) if counts[c] < least]
+    more = f" and {len(parts) - shown} more classes have too few" if len(parts) > shown else ""
+    return ", ".join(parts[:shown]) + more
+
+
+def _of_confirmed(known: Mapping[int, int], labels: Labels) -> str:
+    if not known:
+        return NOTHING_CONFIRMED
+    wrong = sum(int(labels[place]) != right for place, right in known.items())
+    return f"{len(known)} pictures are confirmed; {wrong} of them had another label and come first"
+
+
+def _pictures(dataset: Dataset) -> UInt8[np.ndarray, "images channels height width"] | None:
     if dataset.pictures is not None:
         return dataset.pictures.cpu().numpy()
-    if dataset.images.ndim != 4:
-        return None
-    return thumbnails(dataset.images.cpu(), dataset.pixels.scale).numpy()
-
-
-def _confirmed_notes(known: Mapping[int, int], labels: np.ndarray, dataset: Dataset) -> list[str]:
-    if not known:
-        return [NOTHING_CONFIRMED]
-    wrong = sum(int(labels[place]) != right for place, right in known.items())
-    return [f"{len(known)} pictures are confirmed; {wrong} of them had another label and come first"]
-
-
-def _by_weights(
-    data: Dataset, labels: np.ndarray, judged: np.ndarray, confirmed: tuple[np.ndarray, np.ndarray],
-    spoken: Predictions, experiment: Experiment, progress: Progress | None,
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Log-probabilities, weights and, where these are upside down, a warning."""
-    count = None if progress is None else lambda done, total: progress("epochs", done, total)
-    made = run_method(task_of_observed(data, labels, judged, confirmed), experiment, count)
-    warning = upside_down(made.weights, observed_log_probs(spoken.first, labels[judged]), experiment.method)
-    return spoken.combined, made.weights, [warning] if warning else []
+    return thumbnails(dataset.images.cpu(), dataset.pixels.scale).numpy() if dataset.images.ndim == 4 else None

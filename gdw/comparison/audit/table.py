@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gdw.comparison.audit.heads import Labels, LogProbs
+from gdw.comparison.audit.heads import Labels, LogProbs, PerPicture
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -17,9 +17,9 @@ DECIMALS = 6  # of a score
 def suspects(
     names: Sequence[str],
     labels: Labels,
-    judged: np.ndarray,
+    judged: Labels,
     log_probs: LogProbs,
-    trust: np.ndarray,
+    trust: PerPicture,
     confirmed: Mapping[int, int],
     class_names: Sequence[str],
     copies: Mapping[int, int],
@@ -40,30 +40,28 @@ def suspects(
     """
     import pandas as pd
 
-    rows = [_confirmed_row(place, right, names, labels, class_names) for place, right in confirmed.items()]
-    for row, place in enumerate(judged):
-        proposed = int(log_probs[row].argmax())
-        reason = _reason(np.exp(log_probs[row]), int(labels[place]), proposed, class_names)
+    rows = []
+    for place, right in confirmed.items():
+        wrong = right != labels[place]
+        reason = f"you confirmed it as {class_names[right]}" + (f", not {class_names[labels[place]]}" if wrong else "")
+        rows.append((place, right, -np.inf if wrong else np.inf, reason))
+    for place, scores, trusted in zip(judged.tolist(), log_probs, trust.tolist(), strict=True):
+        proposed = int(scores.argmax())
+        reason = _reason(np.exp(scores), int(labels[place]), proposed, class_names)
         if place in copies:
             other = copies[place]
             reason += f"; the same picture as {names[other]}, which is labelled {class_names[labels[other]]}"
-        trusted = float(trust[row])
-        rows.append((place, trusted, names[place], class_names[labels[place]], class_names[proposed], reason))
-    rows.sort(key=lambda row: (row[1], row[0]))
-    places, trusts, paths, observed, proposals, reasons = zip(*rows, strict=True)
-    shown = np.round(1 - np.clip(trusts, 0, 1), DECIMALS)
-    columns = (paths, observed, proposals, shown, np.arange(1, len(rows) + 1), reasons)
-    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)), index=pd.Index(places, name="picture"))
+        rows.append((place, proposed, trusted, reason))
+    frame = pd.DataFrame(rows, columns=["picture", "proposed", "trust", "reason"]).sort_values(["trust", "picture"])
+    frame["path"] = [names[place] for place in frame["picture"]]
+    frame["observed"] = [class_names[labels[place]] for place in frame["picture"]]
+    frame["proposed"] = [class_names[label] for label in frame["proposed"]]
+    frame["score"] = np.round(1 - frame["trust"].clip(0, 1), DECIMALS)
+    frame["rank"] = np.arange(1, len(frame) + 1)
+    return frame.set_index("picture")[list(COLUMNS)]
 
 
-def _confirmed_row(place: int, right: int, names, labels, class_names) -> tuple:
-    wrong = right != labels[place]
-    reason = f"you confirmed it as {class_names[right]}" + (f", not {class_names[labels[place]]}" if wrong else "")
-    trust = -np.inf if wrong else np.inf
-    return place, trust, names[place], class_names[labels[place]], class_names[right], reason
-
-
-def _reason(probs: np.ndarray, observed: int, proposed: int, class_names: Sequence[str]) -> str:
+def _reason(probs: PerPicture, observed: int, proposed: int, class_names: Sequence[str]) -> str:
     likely = f"looks like {class_names[proposed]} ({_percent(probs[proposed])})"
     if observed == proposed:
         return f"{likely}, as labelled"

@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gdw.comparison.audit.inputs import check_counts, list_folder
+from gdw.comparison.audit.run import check_counts
 from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
-from gdw.data.folder import load_listing
+from gdw.data.folder import list_folder, load_listing
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_flat_folder_with_a_table_is_listed(tmp_path, pets):
     flat.mkdir()
     for file in (pets / "cat").iterdir():
         file.rename(flat / file.name)
-    with pytest.raises(ValueError, match=r"no class folders.*or a table of labels: --labels"):
+    with pytest.raises(ValueError, match=r"no class folders.*or a table of labels .gdw audit --labels"):
         list_folder(flat)
     labels = tmp_path / "labels.tsv"
     labels.write_text("path\tlabel\n" + "".join(f"{n}.png\t{'owl' if n % 2 else 'fox'}\n" for n in range(6)), "utf-8")

@@ -2,11 +2,19 @@
 
 import numpy as np
 import pytest
+from cleanlab.rank import get_label_quality_scores
 from scipy.stats import binomtest
 
 from gdw.comparison.audit.count import clopper_pearson, confident_joint, pairs, wrong_share
-from gdw.comparison.audit.heads import fold_of, normalised, out_of_fold, standardised
-from gdw.comparison.audit.rank import observed_log_probs, predictions, self_confidence, trust
+from gdw.comparison.audit.heads import (
+    combined,
+    fold_of,
+    normalised,
+    observed_log_probs,
+    out_of_fold,
+    standardised,
+    trust,
+)
 from gdw.data.confirmed import IN_CLASS, RANDOM, SUSPECT, Confirmed
 
 CLASSES, COUNT = 3, 300
@@ -23,27 +31,29 @@ def spoken():
     rest = np.arange(15, COUNT)
     folds = tuple(fold_of(observed, 5, seed=seed)[rest] for seed in (0, 1))
     known = features[:15], truth[:15]
-    return predictions(features[rest], observed[rest], folds, CLASSES, known), observed[rest], truth[rest]
+    first = out_of_fold(features[rest], observed[rest], folds[0], CLASSES)
+    both = combined(first, features[rest], observed[rest], folds[1], known)
+    return first, both, observed[rest], truth[rest]
 
 
 def test_wrong_labels_come_first(spoken):
-    said, observed, truth = spoken
+    first, both, observed, truth = spoken
     wrong = observed != truth
-    for log_probs in (said.first, said.combined):
+    for log_probs in (first, both):
         order = observed_log_probs(log_probs, observed).argsort()
         assert wrong[order[:60]].mean() > 0.8
         assert (log_probs[wrong].argmax(1) == truth[wrong]).mean() > 0.9  # the proposal is the right label
 
 
 def test_self_confidence_is_the_probability_of_the_observed_label(spoken):
-    said, observed, _ = spoken
-    expected = [np.exp(said.first)[row, label] for row, label in enumerate(observed)]
-    np.testing.assert_allclose(self_confidence(said.first, observed), expected)
+    first, _, observed, _ = spoken
+    cleanlab = get_label_quality_scores(observed, np.exp(first), method="self_confidence")
+    np.testing.assert_allclose(np.exp(observed_log_probs(first, observed)), cleanlab)
 
 
 def test_the_confident_joint_is_that_of_the_paper(spoken):
-    said, observed, _ = spoken
-    probs = np.exp(said.first)
+    first, _, observed, _ = spoken
+    probs = np.exp(first)
     thresholds = [probs[observed == label, label].mean() for label in range(CLASSES)]
     counts = np.zeros((CLASSES, CLASSES))
     for row, label in zip(probs, observed, strict=True):
@@ -51,7 +61,7 @@ def test_the_confident_joint_is_that_of_the_paper(spoken):
         if above:
             counts[label, max(above, key=lambda c: row[c])] += 1
     expected = counts / counts.sum(1, keepdims=True) * np.bincount(observed)[:, None]
-    joint = confident_joint(said.first, observed)
+    joint = confident_joint(first, observed)
     np.testing.assert_allclose(joint, expected, atol=1)  # cleanlab rounds to whole pictures
     np.testing.assert_array_equal(joint.sum(1), np.bincount(observed))
 
@@ -140,9 +150,10 @@ def test_the_second_round_trains_on_trusted_labels_and_with_confirmed_pictures()
     features = standardised(random.normal(size=(4, 6))[truth] * 1.5 + random.normal(size=(400, 6)))
     labels = np.where(random.random(400) < 0.4, random.integers(0, 4, 400), truth)
     folds = fold_of(labels, 5, seed=0), fold_of(labels, 5, seed=1)
-    said = predictions(features, labels, folds, 4)
-    second = out_of_fold(features, labels, folds[1], 4, weights=trust(said.first, labels))
-    np.testing.assert_allclose(said.combined, normalised((said.first + second) / 2))
+    first = out_of_fold(features, labels, folds[0], 4)
+    both = combined(first, features, labels, folds[1])
+    second = out_of_fold(features, labels, folds[1], 4, weights=trust(first, labels))
+    np.testing.assert_allclose(both, normalised((first + second) / 2))
     known = features[truth == 0][:20], np.zeros(20, np.int64)
-    with_known = predictions(features, labels, folds, 4, known).combined
-    assert with_known[:, 0].mean() > said.combined[:, 0].mean()
+    with_known = combined(first, features, labels, folds[1], known)
+    assert with_known[:, 0].mean() > both[:, 0].mean()

@@ -160,7 +160,7 @@ def test_a_methods_classifier_judges_in_evaluation_mode(monkeypatch):
     places, sure = np.arange(200), np.arange(200, 230)
     task = task_of_observed(digits, digits.labels.numpy(), places, (sure, digits.labels[sure].numpy()))
     assert len(task.test) == 0  # a score would be of the pictures that it learns from
-    assert not task.truth_known
+    assert task.true_labels is None
     experiment = gdw.Experiment(method="mwnet", model="cnn", epochs=2, batch_size=50, device="cpu")
     log_probs = by_method.run_method(task, experiment).log_probs
     model = made[0].model.eval()

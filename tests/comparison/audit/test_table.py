@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from gdw.comparison.audit.copies import find_copies, notes
+from gdw.comparison.audit.copies import find_copies
 from gdw.comparison.audit.table import suspects
 from gdw.data.dataset import Dataset
 
@@ -40,7 +40,7 @@ def test_copies_are_found_by_content_and_said():
     assert copies.groups == ((0, 4, 5), (1, 2))
     assert copies.in_other_classes(labels) == {0: 4, 4: 0, 5: 4}
     assert set(copies.outside) == {(3, "test/x"), (0, "test/y"), (4, "test/y"), (5, "test/y")}
-    said = notes(copies, labels, ("a", "b", "c", "d", "e", "f"))
+    said = copies.notes(labels, ("a", "b", "c", "d", "e", "f"))
     assert said[0] == "1 pictures are there more than once in their class (first: b = c)"
     assert said[1].endswith("so at least one label is wrong: a = e = f")
     assert "scores on it are too high" in said[2]
