@@ -145,7 +145,7 @@ class _Recording(Recording):
         self.graph = torch.fx.Graph()
         self.tensors: dict[str, Tensor] = {}
         self.nodes = WeakTensorKeyDictionary()
-        self.made: "weakref.WeakSet[torch.UntypedStorage]" = weakref.WeakSet()  # memory that was not there before
+        self.made: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()  # memory that was not there before
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
