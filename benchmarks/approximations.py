@@ -9,7 +9,9 @@ and its difference from exact GDW, paired by seed; bold where it is decided afte
 
 import argparse
 import json
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import mean
 
@@ -21,22 +23,19 @@ from benchmarks.measure import machine
 from benchmarks.step_cost import network_and_batches
 from gdw.comparison.cost import operations
 from gdw.comparison.report import Difference, holm, paired_difference
-from gdw.comparison.sweep import run_all
+from gdw.data.randomness import generator
+from gdw.gradients.exact import by_forward_mode
 from gdw.networks.autocast import Autocast
 from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone
-from gdw.training.provenance import experiment_of
 from gdw.training.run import Training
 from gdw.training.stepping import take_step
+from gdw_notebooks.examples import approximations
 
-WAYS = {  # name: how an Experiment takes it
+WAYS = {  # name: how an Experiment says it; what is of approximations.py it does not
     "exact": {},
-    "exact, reusing the first pass": {"derivative": "reuse"},
     "exact, passes in bfloat16": {"precision": "bfloat16"},
-    "no virtual step": {"derivative": "no-virtual-step"},
-    "finite difference": {"derivative": "finite-difference"},
-    "no virtual step, finite difference": {"derivative": "first-order"},
-    "last layer": {"derivative": "last-layer"},
+    **{way: {} for way in approximations.WAYS if way != "double backward"},
     "every second batch": {"settings": {"meta_every": 2}},
     "every fifth batch": {"settings": {"meta_every": 5}},
 }
@@ -55,66 +54,66 @@ COUNTED_STEPS = 10  # whole rounds of every second and every fifth batch
 def errors() -> dict[str, dict[str, float]]:
     """Relative error and cosine of each g against the exact one: means over an epoch's batches."""
     training = Training(Experiment(rate=0.6, epochs=60))
-    names = [name for name, how in WAYS.items() if how and "settings" not in how]  # another g at the same batch
+    names = [name for name, how in WAYS.items() if name != "exact" and "settings" not in how]  # another g there
     found = {name: {"relative": [], "cosine": []} for name in names}
     for event in training.events():
         if event.epoch >= EPOCH:
             break
         if isinstance(event, BatchDone) and event.epoch == EPOCH - 1:
             weights = training.method.first_stage(event.step).detach()
-            exact = _meta_gradient(event.step, {"derivative": "forward"}, weights)
+            exact = _meta_gradient(event.step, "exact", weights)
             for name in names:
-                g = _meta_gradient(event.step, WAYS[name], weights)
+                g = _meta_gradient(event.step, name, weights)
                 found[name]["relative"].append(((g - exact).norm() / exact.norm()).item())
                 found[name]["cosine"].append(torch.cosine_similarity(g.flatten(), exact.flatten(), dim=0).item())
     return {name: {kind: mean(values) for kind, values in kinds.items()} for name, kinds in found.items()}
 
 
-def _meta_gradient(seen: gdw.Step, how: dict, weights: torch.Tensor) -> torch.Tensor:
+def _meta_gradient(seen: gdw.Step, name: str, weights: torch.Tensor) -> torch.Tensor:
     """On that step's batches, with the model as it is now."""
-    model = Autocast(seen.model) if how.get("precision") == "bfloat16" else seen.model
-    given = {"meta_batch": seen.meta_batch, "lr": seen.lr, "derivative": how.get("derivative", "forward")}
-    return gdw.Step(model, seen.images, seen.labels, **given).meta_gradient(weights)
+    model = Autocast(seen.model) if "precision" in WAYS[name] else seen.model
+    lr = next(iter(seen.lr.rates.values()))
+    step = gdw.Step(model, seen.images, seen.labels, meta_batch=seen.meta_batch, lr=lr)
+    return approximations.WAYS.get(name, by_forward_mode)(step.problem, weights)
 
 
 def costs() -> dict[str, float]:
     """Operations of a GDW step over a plain one's, for each way; a mean over ten steps."""
-    plain = _operations("cross-entropy", {})
-    return {name: _operations("gdw", how) / plain for name, how in WAYS.items()}
+    plain = _operations("cross-entropy", "exact")
+    return {name: _operations("gdw", name) / plain for name in WAYS}
 
 
-def _operations(method_name: str, how: dict) -> int:
+def _method(name: str, **given) -> gdw.methods.Method:
+    """GDW, with its meta gradient taken that way."""
+    method = gdw.methods.GDW(10, **given)
+    return approximations.taken_by(approximations.WAYS[name], method) if name in approximations.WAYS else method
+
+
+def _operations(method_name: str, name: str) -> int:
     network, batch, meta_batch = network_and_batches("resnet32", COUNTED_BATCH, 10, "cpu")
-    method = gdw.methods.method_class(method_name)(10, **how.get("settings", {}))
+    method = _method(name, **WAYS[name].get("settings", {})) if method_name == "gdw" else gdw.methods.CrossEntropy(10)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
 
     def steps() -> None:
         for _ in range(COUNTED_STEPS):
-            derivative = how.get("derivative", "auto")
-            take_step(
-                gdw.Step(network, *batch, meta_batch=meta_batch, lr=optimizer, derivative=derivative), method, optimizer
-            )
+            take_step(gdw.Step(network, *batch, meta_batch=meta_batch, lr=optimizer), method, optimizer)
 
     steps()  # the first ones are checked, which takes a pass more (gdw/gradients/agreement.py)
     return operations(steps)
 
 
-def _identity(experiment: Experiment) -> str:
-    """With the engine: two exact derivatives are the same experiment, and two rows of the table."""
-    return json.dumps(experiment.everything(), sort_keys=True)
+def _accuracy(name: str, scenario: str, seed: int) -> float:
+    experiment = Experiment(**SCENARIOS[scenario], **WAYS[name], seed=seed, device="cpu")
+    method = _method(name, generator=generator(seed, "method"), **experiment.settings)
+    return gdw.run(experiment, method=method).accuracy
 
 
 def accuracies(seeds: Sequence[int], workers: int | None = None) -> dict[str, dict[str, list[float]]]:
     """Test accuracy in percent by way and scenario, one for each seed in order."""
-    experiments = {
-        (way, scenario, seed): Experiment(**data, **how, seed=seed, device="cpu")
-        for way, how in WAYS.items()
-        for scenario, data in SCENARIOS.items()
-        for seed in seeds
-    }
-    runs = tqdm(run_all(list(experiments.values()), workers=workers), total=len(experiments), unit="run")
-    by_run = {_identity(experiment_of(history)): history.accuracy for history in runs}
-    score = {key: by_run[_identity(e)] for key, e in experiments.items()}
+    runs = [(way, scenario, seed) for way in WAYS for scenario in SCENARIOS for seed in seeds]
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        found = tqdm(pool.map(_accuracy, *zip(*runs, strict=True)), total=len(runs), unit="run")
+        score = dict(zip(runs, found, strict=True))
     return {
         way: {scenario: [score[way, scenario, seed] for seed in seeds] for scenario in SCENARIOS} for way in WAYS
     }

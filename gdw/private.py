@@ -100,12 +100,12 @@ def has_hooks(model: nn.Module) -> bool:
 
 def is_compiled(model: nn.Module) -> bool:
     """Whether ``model.compile()`` was called."""
-    return model._compiled_call_impl is not None
+    return bool(model._compiled_call_impl is not None)
 
 
 def writes_in_place(operation: Any) -> bool:
     """Whether an operation of torch changes one of its arguments."""
-    return operation._schema.is_mutable
+    return bool(operation._schema.is_mutable)
 
 
 def keep_buffers_of_backward() -> None:
@@ -121,4 +121,5 @@ def is_recorded(device: torch.device) -> bool:
     """Whether this thread's operations on a device are being recorded, as a CUDA graph or under a ``Recording``."""
     if device.type == "cuda":
         return torch.cuda.is_current_stream_capturing()
-    return any(isinstance(mode, Recording) for mode in _get_current_dispatch_mode_stack())
+    modes = _get_current_dispatch_mode_stack()
+    return bool(modes) and any(isinstance(mode, Recording) for mode in modes)

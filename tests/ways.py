@@ -25,4 +25,4 @@ class Twice(Step):
         return by_double_backward(problem or self.problem, weights.detach())
 
 
-STEPS = {"its own": Step, "forward": WithoutTape, "tape": WithTape, "double-backward": Twice}
+BY_WAY = {"its own": Step, "forward": WithoutTape, "tape": WithTape, "double-backward": Twice}

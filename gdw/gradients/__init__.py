@@ -1,1 +1,1 @@
-"""Gradients: class-level flows, the meta gradient (exact, and named approximations), and the Step that methods see."""
+"""Gradients: class-level flows, the exact meta gradient, and the Step that methods see."""

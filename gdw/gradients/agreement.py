@@ -112,15 +112,16 @@ def check_own_parameters(model: nn.Module, own: dict[str, Tensor]) -> None:
 
 
 def _norm(values: dict[str, Tensor]) -> Tensor:
-    return torch.stack([value.norm() for value in values.values()]).norm()
+    length: Tensor = torch.stack([value.norm() for value in values.values()]).norm()
+    return length
 
 
 def _tolerance(logits: Tensor) -> float:
     """Square root of the relative rounding error: far above what rounding does, far below another network."""
-    eps = torch.finfo(logits.dtype).eps
+    eps: float = torch.finfo(logits.dtype).eps
     for low in (torch.float16, torch.bfloat16):  # a pass under autocast leaves no more digits than that
         if torch.equal(logits, logits.to(low).to(logits.dtype)):
             eps = torch.finfo(low).eps
     if logits.device.type != "cpu" and logits.dtype is torch.float32:
         eps = max(eps, TF32_EPS)
-    return eps**0.5
+    return float(eps**0.5)

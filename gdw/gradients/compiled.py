@@ -50,6 +50,8 @@ def compiled_tangent(model: nn.Module, images: Tensor, direction: Named, first: 
 @cache
 def _compiled() -> Callable[[nn.Module, Named, Named, Tensor], Matrix]:
     def along(model: nn.Module, parameters: Named, direction: Named, images: Tensor) -> Matrix:
-        return jvp(lambda moved: forward(model, moved, images), (parameters,), (direction,))[1]
+        tangent: Matrix = jvp(lambda moved: forward(model, moved, images), (parameters,), (direction,))[1]
+        return tangent
 
-    return torch.compile(along)
+    compiled: Callable[[nn.Module, Named, Named, Tensor], Matrix] = torch.compile(along)
+    return compiled

@@ -93,11 +93,11 @@ class _Gather(torch.autograd.Function):
     """All ranks' rows; backward, this rank's rows, times the number of ranks, since DDP takes the mean over ranks."""
 
     @staticmethod
-    def forward(ctx, own: Float[Tensor, "rows classes"]) -> Float[Tensor, "batch classes"]:
+    def forward(ctx: Any, own: Float[Tensor, "rows classes"]) -> Float[Tensor, "batch classes"]:
         return gather(own)
 
     @staticmethod
-    def backward(ctx, gradient: Float[Tensor, "batch classes"]) -> Float[Tensor, "rows classes"]:
+    def backward(ctx: Any, gradient: Float[Tensor, "batch classes"]) -> Float[Tensor, "rows classes"]:
         return gradient.chunk(dist.get_world_size())[dist.get_rank()] * dist.get_world_size()
 
 

@@ -128,7 +128,8 @@ def _settings(model: nn.Module) -> tuple[object, ...]:
     """What decides which operations a forward pass runs: attention's and recurrent kernels, mode, precision, device."""
     cuda, first = torch.backends.cuda, next(model.parameters())
     attention = (cuda.flash_sdp_enabled, cuda.mem_efficient_sdp_enabled, cuda.math_sdp_enabled, cuda.cudnn_sdp_enabled)
-    kernels = *(enabled() for enabled in attention), torch.backends.cudnn.enabled, torch.backends.mkldnn.enabled
+    kernels = [enabled() for enabled in attention]  # type: ignore[no-untyped-call]  # functions of torch
+    kernels += [torch.backends.cudnn.enabled, torch.backends.mkldnn.enabled]
     return *kernels, model.training, first.dtype, first.device
 
 

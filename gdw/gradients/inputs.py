@@ -5,27 +5,9 @@ device.
 """
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DataParallel, DistributedDataParallel
+from torch import Tensor
 
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
-
-
-def check_model(model: nn.Module) -> None:
-    """Refuse what is not a module, and wrappers that split the batch.
-
-    Raises:
-        TypeError: the message names what to use.
-    """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    if isinstance(model, DataParallel):
-        raise TypeError("a Step cannot take nn.DataParallel: give it the model inside, model.module")
-    if isinstance(model, DistributedDataParallel):
-        raise TypeError(
-            "a Step sees one rank's part of the batch, so each rank would learn other weights: for a "
-            "DistributedDataParallel take gdw.gradients.distributed.DistributedStep"
-        )
 
 
 def class_numbers(labels: Tensor, name: str = "labels", shape: tuple[str, ...] = ("batch",)) -> Tensor:

@@ -91,7 +91,8 @@ def logit_tangent(model: nn.Module, images: Tensor, direction: Named, first: Mat
         check_same(first, logits, model)
     if tangent is None:
         raise NotImplementedError("forward AD gave no tangent: the logits do not depend on the parameters")
-    return tangent
+    found: Matrix = tangent
+    return found
 
 
 @dataclass(frozen=True)

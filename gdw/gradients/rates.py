@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from gdw.errors import unknown
@@ -47,6 +48,8 @@ class VirtualStep:
     Attributes:
         parameters: what it moves, by name.
         lr: as given.
+        was_asked, is_expected: whether a Step has asked for it, and whether the next one is likely to: only then is a
+            tape worth its memory (reuse.py).
 
     Raises:
         ValueError: nothing to move, an optimiser of another model, a rate that is negative or not finite; for
@@ -54,10 +57,12 @@ class VirtualStep:
     """
 
     def __init__(self, model: nn.Module, lr: "float | Tensor | Optimizer", virtual: str = "sgd"):
+        check_model(model)
         check_rate(lr, virtual)
         self.parameters = trainable(model)
         if not self.parameters:
             raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
+        self.was_asked, self.is_expected = False, True
         self.own: Optimizer | None = None  # whose step it is, where it is not plain SGD's
         self.lr = lr
         if not isinstance(lr, Optimizer):
@@ -96,6 +101,23 @@ class VirtualStep:
         part = copy(self)
         part.parameters = {name: parameter for name, parameter in self.parameters.items() if name in names}
         return part
+
+
+def check_model(model: nn.Module) -> None:
+    """Refuse what is not a module, and wrappers that split the batch.
+
+    Raises:
+        TypeError: the message names what to use.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if isinstance(model, DataParallel):
+        raise TypeError("a Step cannot take nn.DataParallel: give it the model inside, model.module")
+    if isinstance(model, DistributedDataParallel):
+        raise TypeError(
+            "a Step sees one rank's part of the batch, so each rank would learn other weights: for a "
+            "DistributedDataParallel take gdw.gradients.distributed.DistributedStep"
+        )
 
 
 def check_rate(lr: object, virtual: str) -> None:

@@ -7,7 +7,8 @@ more forward pass makes it.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -22,7 +23,7 @@ from gdw.gradients.compiled import as_written
 from gdw.gradients.meta import forward, logit_tangent
 from gdw.gradients.outputs import logits_of
 from gdw.gradients.rates import Named, trainable
-from gdw.gradients.reuse import RULES
+from gdw.gradients.reuse import RULES, Arguments, Keywords
 from gdw.private import dual_numbers
 
 
@@ -35,13 +36,17 @@ class Reforward:
         replay: context under which a further forward pass draws the same random numbers as the first.
     """
 
-    def __init__(self, model: nn.Module, images: Tensor, replay: Callable = nullcontext):
+    def __init__(
+        self, model: nn.Module, images: Tensor, replay: Callable[[], AbstractContextManager[None]] = nullcontext
+    ):
         self.model, self.images, self.replay = model, images, replay
         self.device = images.device.type
         self.autocast = torch.is_autocast_enabled(self.device), torch.get_autocast_dtype(self.device)
         self._graph: Tensor | None = logits_of(model(images), model)
         #: [batch, classes]; a backward pass reaches the model's trainable parameters as usual, as often as needed
-        self.logits = _Spend.apply(self, *trainable(model).values()) if self._graph.requires_grad else self._graph
+        self.logits: Matrix = self._graph
+        if self._graph.requires_grad:
+            self.logits = _Spend.apply(self, self._graph.detach(), *trainable(model).values())
 
     def tangent(
         self, model: nn.Module, images: Tensor, direction: Named, first: Float[Tensor, "batch classes"] | None = None
@@ -54,7 +59,8 @@ class Reforward:
             self._graph, tangent = forward_ad.unpack_dual(forward(model, duals, images))
         if first is not None:
             check_same(first, self._graph.detach(), model)
-        return tangent.detach()
+        found: Matrix = tangent.detach()
+        return found
 
     def spend(self) -> Tensor:
         """Logits with their graph; the caller's backward pass frees it."""
@@ -70,32 +76,34 @@ class Reforward:
 
 class _Spend(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, passes: Reforward, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, passes: Reforward, graph: Tensor, *parameters: Tensor) -> Tensor:
         ctx.passes, ctx.parameters = passes, parameters
-        return passes._graph.detach()
+        return graph.detach()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         passes, given = ctx.passes, (ctx.parameters, gradient)
         try:
-            return None, *torch.autograd.grad(passes.spend(), *given, allow_unused=True)
+            return None, None, *torch.autograd.grad(passes.spend(), *given, allow_unused=True)
         except CheckpointError:  # a layer computed again outside the tangent pass runs other operations than within
-            return None, *torch.autograd.grad(passes.fresh(), *given, allow_unused=True)
+            return None, None, *torch.autograd.grad(passes.fresh(), *given, allow_unused=True)
 
 
 class _GraphOfOutputs(TorchFunctionMode):
     """Within: an operation on dual tensors that has a rule (reuse.py) leaves a graph of its output alone."""
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, function: Any, types: Any, args: Arguments = (), kwargs: Keywords | None = None
+    ) -> Any:
         kwargs, rule = kwargs or {}, RULES.get(function)
         with torch.no_grad():
             tangent = rule and rule(function, *args, **kwargs)
         if tangent is None:
             return function(*args, **kwargs)
-        output = function(*map(_primal, args), **{name: _primal(value) for name, value in kwargs.items()})
+        output = function(*map(_primal, args), **dict(zip(kwargs, map(_primal, kwargs.values()), strict=True)))
         return forward_ad.make_dual(output, tangent)
 
 
-def _primal(value):
+def _primal(value: object) -> object:
     return forward_ad.unpack_dual(value).primal if isinstance(value, Tensor) else value

@@ -12,7 +12,7 @@ The readable path (meta.py, no tape) is the oracle: tests/gradients/test_reuse.p
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,10 @@ from gdw.networks.autocast import Autocast
 from gdw.private import version_of
 
 aten = torch.ops.aten
+Operation: TypeAlias = Callable[..., Tensor]
+Arguments: TypeAlias = tuple[Any, ...]
+Keywords: TypeAlias = dict[str, Any]
+CONVOLUTIONS = {nn.Conv1d, nn.Conv2d, nn.Conv3d}
 LEAST_NUMBERS = 5_000  # in a batch of images: below, a tape costs as much time as it saves (measured on a CPU)
 
 
@@ -38,10 +42,8 @@ def pays(model: nn.Module, images: Tensor) -> bool:
     """
     if images.numel() < LEAST_NUMBERS or torch.is_autocast_enabled(images.device.type):
         return False
-    layers = list(model.modules())
-    return any(isinstance(layer, nn.Conv2d | nn.Conv1d | nn.Conv3d) for layer in layers) and not any(
-        isinstance(layer, Autocast) for layer in layers
-    )
+    kinds = set(map(type, model.modules()))
+    return not kinds.isdisjoint(CONVOLUTIONS) and Autocast not in kinds
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Recorded:
         probe: a few numbers of its input; None: not to be compared.
     """
 
-    function: Callable[..., Tensor]
+    function: Operation
     output: Tensor
     version: int
     probe: Tensor | None
@@ -100,7 +102,9 @@ class _Recording(TorchFunctionMode):
         super().__init__()
         self.recorded, self.compares = recorded, compares
 
-    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_function__(
+        self, function: Any, types: Any, args: Arguments = (), kwargs: Keywords | None = None
+    ) -> Any:
         if function not in RULES:
             return function(*args, **(kwargs or {}))
         seen = probe(_input(args, kwargs)) if self.compares else None
@@ -114,7 +118,9 @@ class _Replaying(TorchFunctionMode):
         super().__init__()
         self.recorded = recorded
 
-    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_function__(
+        self, function: Any, types: Any, args: Arguments = (), kwargs: Keywords | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         if function not in RULES:
             return function(*args, **kwargs)
@@ -135,20 +141,25 @@ class _Replaying(TorchFunctionMode):
         return forward_ad.make_dual(first.output, tangent)
 
 
-def _input(args: tuple, kwargs: dict | None) -> Tensor:
-    return args[0] if args else (kwargs or {})["input"]
+def _input(args: Arguments, kwargs: Keywords | None) -> Tensor:
+    found: Tensor = args[0] if args else (kwargs or {})["input"]
+    return found
 
 
 def probe(x: Tensor) -> Tensor:
     """One number of each image, from the middle of its axes; a copy."""
-    return x.detach()[(slice(None), *(size // 2 for size in x.shape[1:]))].clone()
+    for size in x.shape[1:]:
+        x = x.select(1, size // 2)
+    return x.detach().clone()
 
 
 # A rule takes the operation and its arguments, some of them dual tensors, and returns the tangent of the output. It
 # returns None to leave the operation to torch: a kind of use that the rule does not cover, or nothing that moves.
 
 
-def _linear(function: Callable, input, weight, bias=None, *rest, **named) -> Tensor | None:
+def _linear(
+    function: Operation, input: Tensor, weight: Tensor, bias: Tensor | None = None, *rest: Any, **named: Any
+) -> Tensor | None:
     """A convolution or a linear layer: ``f(x', W) + f(x, W') + b'``."""
     (x, dx), (w, dw) = forward_ad.unpack_dual(input), forward_ad.unpack_dual(weight)
     db = None if bias is None else forward_ad.unpack_dual(bias).tangent
@@ -158,7 +169,9 @@ def _linear(function: Callable, input, weight, bias=None, *rest, **named) -> Ten
     return moved if dx is None else moved.add_(function(dx, w, None, *rest, **named))
 
 
-def _baddbmm(function: Callable, input, batch1, batch2, **scales) -> Tensor | None:
+def _baddbmm(
+    function: Operation, input: Tensor, batch1: Tensor, batch2: Tensor, **scales: float
+) -> Tensor | None:
     """``a + X Y``, unscaled, the linear layers of stacked.py: ``a' + X' Y + X Y'``."""
     (x, dx), (y, dy) = forward_ad.unpack_dual(batch1), forward_ad.unpack_dual(batch2)
     da = forward_ad.unpack_dual(input).tangent
@@ -169,8 +182,10 @@ def _baddbmm(function: Callable, input, batch1, batch2, **scales) -> Tensor | No
 
 
 def _batch_norm(
-    function, input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
-) -> Tensor | None:
+    function: Operation, input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
+    weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False, momentum: float | None = 0.1,
+    eps: float = 1e-5,
+) -> Tensor | None:  # fmt: skip
     """Training mode, scale and shift both moving: its backward kernel on ``x'``, plus ``scale' * x_hat + shift'``."""
     if not training or weight is None or bias is None:
         return None
@@ -182,16 +197,18 @@ def _batch_norm(
     through, _, _ = aten.native_batch_norm_backward(
         dx, x, w, None, None, mean, inverse_sd, True, eps, [True, False, False]
     )
-    return moved.add_(through)
+    tangent: Tensor = moved.add_(through)
+    return tangent
 
 
-def _relu(function: Callable, input, inplace: bool = False) -> Tensor | None:
+def _relu(function: Operation, input: Tensor, inplace: bool = False) -> Tensor | None:
     """``x'`` where ``x`` is positive. Not in place: that would overwrite its input's record."""
     x, dx = forward_ad.unpack_dual(input)
-    return None if inplace or dx is None else aten.threshold_backward(dx, x, 0)
+    tangent: Tensor | None = None if inplace or dx is None else aten.threshold_backward(dx, x, 0)
+    return tangent
 
 
-RULES: dict[Callable, Callable] = {
+RULES: dict[Operation, Callable[..., Tensor | None]] = {
     torch.conv1d: _linear,
     torch.conv2d: _linear,
     torch.conv3d: _linear,

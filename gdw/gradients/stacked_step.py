@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from gdw.gradients.agreement import PassesDiffer
 from gdw.gradients.meta import NoMetaGradient, Problem
 from gdw.gradients.seen import Seen
 from gdw.gradients.step import Step
+from gdw.networks.stacked import Stacked
 from gdw.private import has_hooks
 
 SeedsMatrix = Float[Tensor, "seeds batch classes"]
@@ -33,7 +35,9 @@ class StackedStep(Step):
 
     axes = ("seeds", "batch")
 
-    def __init__(self, model: nn.Module, images: Tensor, labels: Tensor, **given):
+    model: Stacked
+
+    def __init__(self, model: Stacked, images: Tensor, labels: Tensor, **given: Any):
         if has_hooks(model):
             raise NoMetaGradient("hooks do not run when several seeds are trained at once: train them one by one")
         with _one_sentence():
@@ -56,7 +60,8 @@ class StackedStep(Step):
     def seeds(self) -> Iterator[Seen]:
         """Seed by seed, in order."""
         is_meta = self.is_meta if self.is_meta is not None else [None] * len(self.labels)
-        parts = zip(self.flows, self.losses, self.labels, self.indices, is_meta, strict=True)
+        indices = torch.arange(len(self)).expand_as(self.labels) if self.indices is None else self.indices
+        parts = zip(self.flows, self.losses, self.labels, indices, is_meta, strict=True)
         return (Seen(*part) for part in parts)
 
 

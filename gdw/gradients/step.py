@@ -18,7 +18,7 @@ from gdw.gradients.exact import by_double_backward, by_forward_mode, instead_of_
 from gdw.gradients.flows import class_gradients, only_labelled, zero_mean
 from gdw.gradients.meta import Problem, TangentPass, logit_tangent
 from gdw.gradients.outputs import logits_of
-from gdw.gradients.rates import VirtualStep, check_rate
+from gdw.gradients.rates import VirtualStep, check_model, check_rate
 from gdw.gradients.reforward import Reforward
 from gdw.gradients.reuse import Tape, pays
 from gdw.private import is_compiled, is_recorded
@@ -83,17 +83,24 @@ class Step:
         max_prob: float | None = None,
         save_memory: bool = False,
     ):
-        inputs.check_model(model)
-        check_rate(lr, virtual)
+        if not isinstance(lr, VirtualStep):
+            check_model(model)
+            check_rate(lr, virtual)
         self.model, self.labels = model, inputs.class_numbers(labels, shape=self.axes)
         self.images = self._images = images
         self.indices, self._epoch, self.is_meta = indices, epoch, is_meta
         self.lr, self.virtual, self.max_prob = lr, virtual, max_prob
-        self._meta_batch, self.way = meta_batch, None
+        self._meta_batch = meta_batch
+        self.way: str | None = None
         self._recorded = is_recorded(self.labels.device)
+        #: whether numbers are read on the host: elsewhere than on the CPU it would have to wait for the device
+        self._reads = self.labels.device.type == "cpu" and not self._recorded
+        self._is_expected = lr is not None and meta_batch is not None  # to be asked for its meta gradient
+        if isinstance(lr, VirtualStep):
+            self._is_expected, lr.is_expected = lr.is_expected, lr.was_asked
         self._own = self._first_pass(images, save_memory)  # what the model itself has given
         inputs.check_logits(self._own, images, self.labels, reads=self._reads)
-        self.logits = only_labelled(self._own, self.labels)
+        self.logits = self._own if self._reads else only_labelled(self._own, self.labels)
 
     def _first_pass(self, images: Tensor, save_memory: bool) -> Matrix:
         """The model's logits; afterwards ``_tangent`` is the way along a tangent that fits how they were made."""
@@ -110,7 +117,7 @@ class Step:
         elif is_compiled(self.model):
             logits, self._tangent = self._forward(images), compiled_tangent
             self._forward_way = "forward mode, compiled"
-        elif self._takes_tape(images):
+        elif self._is_expected and self._takes_tape(images):
             tape = Tape(compares=self._reads)
             with tape.record():
                 logits = self._forward(images)
@@ -118,7 +125,9 @@ class Step:
         else:
             logits = self._forward(images)
         #: whether the model drew random numbers in this pass (dropout); not known, and False, in a recording
-        self.draws_random_numbers = bool(before) and not all(map(torch.equal, before, random_state(images.device)))
+        self.draws_random_numbers = before is not None and not all(
+            map(torch.equal, before, random_state(images.device))
+        )
         if not self.draws_random_numbers:
             self._replay = nullcontext  # leave the process's random state alone
         return logits
@@ -128,11 +137,6 @@ class Step:
 
     def _takes_tape(self, images: Tensor) -> bool:
         return pays(self.model, images)
-
-    @property
-    def _reads(self) -> bool:
-        """Whether numbers are read on the host: elsewhere than on the CPU it would have to wait for the device."""
-        return self.labels.device.type == "cpu" and not self._recorded
 
     def __len__(self) -> int:
         return self.labels.shape[-1]
@@ -180,7 +184,7 @@ class Step:
         if self._meta_batch is None:
             raise ValueError("this method learns from a clean set: give the Step a meta_batch=(images, labels)")
         given = self._meta_batch() if callable(self._meta_batch) else self._meta_batch
-        return inputs.checked_meta_batch(given, self.labels, self.num_classes, reads=self._reads)
+        return inputs.checked_meta_batch(given, self.labels, self.logits.shape[-1], reads=self._reads)
 
     def zero_mean(self, weights: Matrix) -> Matrix:
         """The weights under the zero-mean constraint (flows.py)."""
@@ -202,6 +206,7 @@ class Step:
         if self.draws_random_numbers and self._tangent is compiled_tangent:
             raise ValueError("the model draws random numbers (dropout), and a compiled tangent pass draws others")
         virtual_step = self.lr if isinstance(self.lr, VirtualStep) else VirtualStep(self.model, self.lr, self.virtual)
+        virtual_step.was_asked = virtual_step.is_expected = True
         is_checked = not self._recorded and is_due(self.model, self._own.device)
         return Problem(
             self.model, self._images, self.logits, self.flows, meta_batch, virtual_step, self._replay, self._tangent,
@@ -219,7 +224,7 @@ class Step:
             NoMetaGradient: the model cannot be differentiated; the message names the operation and a way.
             PassesDiffer: the model's second forward pass does not repeat its first (agreement.py).
         """
-        problem, weights = problem or self.problem, weights.detach()
+        problem, weights = problem or self.problem_with(self.meta_batch), weights.detach()
         if problem.keeps_graph and without_forward_rule(self.model):
             self.way = DOUBLE_BACKWARD
             return by_double_backward(problem, weights)

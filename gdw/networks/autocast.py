@@ -25,4 +25,5 @@ class Autocast(nn.Module):
         """Logits in the parameters' own precision."""
         along_a_tangent = any(forward_ad.unpack_dual(p).tangent is not None for p in self.model.parameters())
         with torch.autocast(images.device.type, self.dtype, enabled=not along_a_tangent):
-            return self.model(images).to(images.dtype)
+            logits: Tensor = self.model(images).to(images.dtype)
+            return logits

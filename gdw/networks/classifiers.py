@@ -35,7 +35,8 @@ class BasicBlock(nn.Module):
         before = self.extra // 2
         shortcut = pad(shortcut, (0, 0, 0, 0, before, self.extra - before))
         inner = self.norm1(self.conv1(x)).relu()
-        return (self.norm2(self.conv2(inner)) + shortcut).relu()
+        output: Tensor = (self.norm2(self.conv2(inner)) + shortcut).relu()
+        return output
 
 
 class WideBlock(nn.Module):
@@ -54,7 +55,8 @@ class WideBlock(nn.Module):
     def forward(self, x: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch outputs down across"]:
         active = self.norm1(x).relu()
         inner = self.norm2(self.conv1(active)).relu()
-        return self.conv2(inner) + (x if self.shortcut is None else self.shortcut(active))
+        output: Tensor = self.conv2(inner) + (x if self.shortcut is None else self.shortcut(active))
+        return output
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -82,7 +84,8 @@ def _linear(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
 def _mlp(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """Flatten, two hidden layers of 128 with ReLU."""
-    layers, inputs = [nn.Flatten()], math.prod(input_shape)
+    layers: list[nn.Module] = [nn.Flatten()]
+    inputs = math.prod(input_shape)
     for width in MLP_WIDTHS:
         layers += [nn.Linear(inputs, width), nn.ReLU()]
         inputs = width

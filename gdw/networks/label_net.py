@@ -33,4 +33,5 @@ class LabelNet(nn.Module):
         """Targets, each row a distribution, from the model's probabilities and the observed labels' one-hot vectors."""
         outputs = self.linear3(self.linear2(self.linear1(torch.cat([probs, observed], dim=-1)).tanh()).tanh())
         share = outputs[..., -1:].sigmoid()
-        return share * observed + (1 - share) * outputs[..., :-1].softmax(dim=-1)
+        targets: Tensor = share * observed + (1 - share) * outputs[..., :-1].softmax(dim=-1)
+        return targets

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -47,7 +48,8 @@ class Stacked(nn.Module):
 
     def _call_one(self, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
         with placed(self.one, parameters):
-            return self.one(inputs)
+            output: Tensor = self.one(inputs)
+            return output
 
     @torch.no_grad()
     def copy_to(self, models: Sequence[nn.Module]) -> None:
@@ -84,7 +86,8 @@ def _weight_net(net: WeightNet, losses: Tensor) -> Tensor:
 def _flow_weight_net(net: FlowWeightNet, inputs: Tensor) -> Tensor:
     """[S, B, C, 3] to [S, B, C]."""
     hidden = _linear(net.linear1, inputs.flatten(1, 2)).relu()
-    return _linear(net.linear2, hidden).sigmoid()[..., 0].unflatten(1, inputs.shape[1:3])
+    output: Tensor = _linear(net.linear2, hidden).sigmoid()[..., 0].unflatten(1, inputs.shape[1:3])
+    return output
 
 
 def _linear(layer: nn.Linear, inputs: Tensor) -> Tensor:
@@ -95,15 +98,17 @@ def _linear(layer: nn.Linear, inputs: Tensor) -> Tensor:
 
 
 def _flatten(layer: nn.Flatten, inputs: Tensor) -> Tensor:
-    return layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+    output: Tensor = layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+    return output
 
 
 def _elementwise(layer: nn.Module, inputs: Tensor) -> Tensor:
-    return layer(inputs)
+    output: Tensor = layer(inputs)
+    return output
 
 
 #: the modules that a chain may contain, each for inputs with a leading seed axis
-CHAIN: dict[type[nn.Module], Callable[[nn.Module, Tensor], Tensor]] = {
+CHAIN: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {
     nn.Sequential: _sequential,
     WeightNet: _weight_net,
     FlowWeightNet: _flow_weight_net,

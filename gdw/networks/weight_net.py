@@ -30,7 +30,8 @@ class WeightNet(nn.Module):
 
     def forward(self, losses: Float[Tensor, "batch"]) -> Float[Tensor, "batch 1"]:
         """Weights in (0, 1) from losses."""
-        return self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
+        weights: Tensor = self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
+        return weights
 
 
 class FamilyWeightNet(nn.Module):
@@ -54,7 +55,8 @@ class FamilyWeightNet(nn.Module):
 
     def of_all_families(self, losses: Float[Tensor, "batch"]) -> Float[Tensor, "batch families"]:
         """What every family makes of each loss."""
-        return self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
+        weights: Tensor = self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
+        return weights
 
 
 class FlowWeightNet(nn.Module):
@@ -77,7 +79,8 @@ class FlowWeightNet(nn.Module):
 
     def forward(self, inputs: Float[Tensor, "batch classes 3"]) -> Float[Tensor, "batch classes"]:
         """Weights in (0, 1)."""
-        return self.linear2(self.linear1(inputs).relu()).sigmoid()[..., 0]
+        weights: Tensor = self.linear2(self.linear1(inputs).relu()).sigmoid()[..., 0]
+        return weights
 
 
 def new_weight_net(generator: torch.Generator) -> WeightNet:

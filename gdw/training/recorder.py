@@ -51,7 +51,10 @@ class EpochRecorder:
         is_meta = torch.zeros_like(step.labels, dtype=torch.bool) if step.is_meta is None else step.is_meta
         self.pooled = self.pooled or step.is_meta is not None
         batch_size = torch.full_like(step.losses, len(step))
-        self.held.append((step.flows, gradient.detach(), step.labels, step.indices, step.losses, batch_size, is_meta))
+        indices = step.indices
+        if indices is None:
+            raise ValueError("a recorder sums by training instance: give the Step its indices")
+        self.held.append((step.flows, gradient.detach(), step.labels, indices, step.losses, batch_size, is_meta))
         if len(self.held) * step.flows.numel() > HELD_CELLS:
             self._sum_up()
 

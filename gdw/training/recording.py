@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ class Recorder:
             ValueError: it draws random numbers, and a replay would draw others.
         """
         self.runs_left -= 1
-        with self._aside(), _NoDrawing():
+        with self._aside(), _NoDrawing():  # type: ignore[no-untyped-call]  # torch's
             return function()
 
     def record(self, function: Function) -> "Operations | CudaGraph":
@@ -133,19 +134,23 @@ class Operations:
     @torch.no_grad()
     def replay(self) -> tuple[Tensor, ...]:
         """Run them again; new outputs each time."""
-        return self.module()
+        outputs: tuple[Tensor, ...] = self.module()
+        return outputs
 
 
 class _Recording(Recording):
     """Writes every operation down as a node of a graph; tensors from before it become the graph's own."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.graph, self.tensors = torch.fx.Graph(), {}
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's
+        self.graph = torch.fx.Graph()
+        self.tensors: dict[str, Tensor] = {}
         self.nodes = WeakTensorKeyDictionary()
-        self.made: weakref.WeakSet = weakref.WeakSet()  # memory that was not there before
+        self.made: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()  # memory that was not there before
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         if torch.Tag.data_dependent_output in function.tags:
             raise RuntimeError(f"{function} reads a number on the host")
         outputs = function(*args, **(kwargs or {}))
@@ -170,7 +175,8 @@ class _Recording(Recording):
                 raise RuntimeError("a tensor came from an operation that cannot be seen")
             name = f"tensor{len(self.tensors)}"
             self.tensors[name], self.nodes[tensor] = tensor, self.graph.get_attr(name)
-        return self.nodes[tensor]
+        node: torch.fx.Node = self.nodes[tensor]
+        return node
 
     def _name(self, node: torch.fx.Node, outputs: object, new: bool) -> None:
         if isinstance(outputs, Tensor):
@@ -185,7 +191,9 @@ class _Recording(Recording):
 class _NoDrawing(TorchDispatchMode):
     """Within: only an explicit generator may draw random numbers (the batches do)."""
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         if RANDOM in function.tags and (kwargs or {}).get("generator") is None:
             raise ValueError("the model or the method draws random numbers (dropout): leave out capture")
         return function(*args, **(kwargs or {}))
@@ -194,7 +202,9 @@ class _NoDrawing(TorchDispatchMode):
 class _NoReading(TorchFunctionMode):
     """Within: no tensor becomes a list or an array."""
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         if function in READERS:
             raise RuntimeError(f"Tensor.{function.__name__} reads numbers on the host")
         return function(*args, **(kwargs or {}))

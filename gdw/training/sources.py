@@ -1,6 +1,7 @@
 """Batches of the training set, the clean set, or both, as Steps of the loop."""
 
 from collections import Counter
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from gdw.data.batches import IndexBatches, fetched, index_batches
 from gdw.data.randomness import generator
 from gdw.data.task import Task
+from gdw.gradients.rates import VirtualStep
 from gdw.gradients.step import Step
 from gdw.training.experiment import Experiment
 
@@ -75,16 +77,20 @@ class Sources:
             chosen = next(self.indices["meta"])
             images, labels = self.ready(self.images["meta"][chosen]), task.meta.labels[chosen]
             return images, labels, chosen, torch.ones_like(chosen, dtype=torch.bool)
-        chosen, stored = self._training_images(source)
+        if task.resident:
+            chosen = next(self.indices[source])  # of a clean row some other image, to be replaced
+            stored = self.images["train"][chosen if source == "train" else chosen.clamp(max=len(task.train) - 1)]
+        else:
+            chosen, stored = next(self.fetched[source])
         if source == "train":
             return self.ready(stored), task.train.labels[chosen], chosen, None
         return self._pooled(chosen, stored)
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """How far each source is: the seed and the number of batches used say all about the order of the batches."""
         return {"taken": dict(self.taken), "augmentation": self.augmentation.get_state()}
 
-    def load_state_dict(self, state: dict, most: int) -> None:
+    def load_state_dict(self, state: dict[str, Any], most: int) -> None:
         """Continue where the saved sources were. Only for sources from which nothing was drawn yet.
 
         Args:
@@ -101,13 +107,6 @@ class Sources:
         self.taken = Counter(state["taken"])
         self.augmentation.set_state(state["augmentation"])
 
-    def _training_images(self, source: str) -> tuple[Tensor, Tensor]:
-        """Indices of the next batch with the stored images; a clean row has some other image, to be replaced."""
-        if not self.task.resident:
-            return next(self.fetched[source])
-        chosen = next(self.indices[source])
-        return chosen, self.images["train"][chosen.clamp(max=len(self.task.train) - 1)]
-
     def _pooled(self, chosen: Tensor, stored: Tensor) -> Drawn:
         """Clean rows last. How many they are is never asked: the host would have to wait for the device."""
         task, count = self.task, len(self.task.train)
@@ -119,15 +118,12 @@ class Sources:
         labels = torch.where(is_meta, task.meta.labels[clean], task.train.labels[chosen.clamp(max=count - 1)])
         return self.ready(images), labels, chosen, is_meta
 
-    def step(self, source: str, epoch: int, lr: torch.optim.Optimizer) -> Step:
-        """The next batch of a source, forward through the model once."""
-        return self.step_of(self.draw(source), epoch, lr)
-
-    def step_of(self, drawn: Drawn, epoch: int | None, lr: torch.optim.Optimizer, **given) -> Step:
-        """A batch that was drawn, forward through the model once; ``given`` as for ``Step``."""
+    def step_of(
+        self, drawn: Drawn, epoch: int | None, lr: VirtualStep, meta_batch: tuple[Tensor, Tensor] | None = None
+    ) -> Step:
+        """A batch that was drawn, forward through the model once; the clean batch is the next one, or a given one."""
         images, labels, chosen, is_meta = drawn
-        given = {"meta_batch": self.meta_batch, **given}
         return Step(
-            self.model, images, labels, indices=chosen, lr=lr, epoch=epoch, is_meta=is_meta,
-            max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory, **given,
+            self.model, images, labels, indices=chosen, meta_batch=meta_batch or self.meta_batch, lr=lr, epoch=epoch,
+            is_meta=is_meta, max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory,
         )  # fmt: skip

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gdw.gradients.rates import VirtualStep
 from gdw.gradients.seen import Seen
 from gdw.gradients.stacked_step import StackedStep
-from gdw.gradients.step import Step
+from gdw.gradients.step import Batch, Step
 from gdw.methods.base import Method
 from gdw.networks.stacked import Stacked
 from gdw.training.fields import Recipe
@@ -34,11 +35,10 @@ def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     )  # fmt: skip
 
 
-def with_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> torch.optim.Optimizer:
-    """The same optimiser at this learning rate."""
+def set_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:
+    """Set the learning rate of all its groups."""
     for group in optimizer.param_groups:
         group["lr"] = lr
-    return optimizer
 
 
 def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> Tensor:
@@ -55,10 +55,12 @@ class OneByOne:
 
     def __init__(self, sources: Sources, source: str, method: Method, optimizer: torch.optim.Optimizer):
         self.sources, self.source, self.method, self.optimizer = sources, source, method, optimizer
+        self.virtual_step = VirtualStep(sources.model, optimizer)  # it reads the rates of each step
 
-    def __call__(self, epoch: int, lr: float) -> tuple[Step, Tensor]:
+    def __call__(self, epoch: int, lr: float) -> tuple[Step | Seen, Tensor]:
         """The step as it was taken, and what went back through the logits."""
-        step = self.sources.step(self.source, epoch, with_rate(self.optimizer, lr))
+        set_rate(self.optimizer, lr)
+        step = self.sources.step_of(self.sources.draw(self.source), epoch, self.virtual_step)
         return step, take_step(step, self.method, self.optimizer)
 
 
@@ -78,13 +80,15 @@ class SeedsAtOnce:
     ):
         self.sources, self.source, self.model = sources, source, model
         self.method, self.optimizer = method, optimizer
+        self.virtual_step = VirtualStep(model, optimizer)
 
     def __call__(self, epoch: int, lr: float) -> tuple[StackedStep, Tensor]:
         """The step as it was taken, and what went back through the logits ``[S, B, C]``."""
+        set_rate(self.optimizer, lr)
         images, labels, indices, is_meta = zip(*(own.draw(self.source) for own in self.sources), strict=True)
         step = StackedStep(
             self.model, torch.stack(images), torch.stack(labels), indices=torch.stack(indices),
-            meta_batch=self._meta_batches, lr=with_rate(self.optimizer, lr), epoch=epoch,
+            meta_batch=self._meta_batches, lr=self.virtual_step, epoch=epoch,
             is_meta=None if is_meta[0] is None else torch.stack(is_meta), max_prob=self.sources[0].recipe.max_prob,
         )  # fmt: skip
         return step, take_step(step, self.method, self.optimizer)
@@ -121,7 +125,7 @@ class Captured(OneByOne):
         self.batch: Drawn | None = None  # where the recording reads
         self.meta_batch: tuple[Tensor, Tensor] | None = None
         self.recording: Operations | CudaGraph | None = None
-        with_rate(optimizer, self.rate)
+        set_rate(optimizer, self.rate)
 
     def __call__(self, epoch: int, lr: float) -> tuple[Seen, Tensor]:
         """What a recorder sees of the step, and what went back through the logits."""
@@ -140,7 +144,7 @@ class Captured(OneByOne):
         return outputs
 
     def _take_first(self, drawn: Drawn, epoch: int) -> Outputs:
-        step = self.sources.step_of(drawn, epoch, self.optimizer)
+        step = self.sources.step_of(drawn, epoch, self.virtual_step)
         outputs = self._take(step)
         self.asks_clean_set = "meta_batch" in vars(step)
         return outputs
@@ -153,8 +157,11 @@ class Captured(OneByOne):
     def _replay(self, drawn: Drawn) -> Outputs:
         meta_batch = self.sources.meta_batch() if self.asks_clean_set else None
         if self.recording is None:
-            self.batch, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are a recorder's to keep
-            self.recording = self.recorder.record(self._take_static)
+            static, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are a recorder's to keep
+            self.batch = static
+            self.recording = self.recorder.record(
+                lambda: self._take(self.sources.step_of(static, None, self.virtual_step, meta_batch=meta_batch))
+            )
             self.optimizer.zero_grad()  # a replay leaves nothing in `.grad`
             self.method.zero_grad()
             return self.recording.outputs
@@ -162,21 +169,17 @@ class Captured(OneByOne):
         _write(self.meta_batch, meta_batch)
         return self.recording.replay()
 
-    def _take_static(self) -> Outputs:
-        return self._take(
-            self.sources.step_of(self.batch, None, self.optimizer, meta_batch=self.meta_batch)
-        )
-
     def _take(self, step: Step) -> Outputs:
         gradient = take_step(step, self.method, self.optimizer)
         return step.flows, step.losses, gradient
 
 
 def _copy(drawn: Drawn) -> Drawn:
-    return tuple(None if part is None else part.clone() for part in drawn)
+    images, labels, indices, is_meta = drawn
+    return images.clone(), labels.clone(), indices.clone(), None if is_meta is None else is_meta.clone()
 
 
-def _write(static: Drawn | tuple | None, given: Drawn | tuple | None) -> None:
+def _write(static: Drawn | Batch | None, given: Drawn | Batch | None) -> None:
     for place, values in zip(static or (), given or (), strict=True):
-        if place is not None:
+        if place is not None and values is not None:
             place.copy_(values, non_blocking=True)

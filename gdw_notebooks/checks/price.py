@@ -56,7 +56,7 @@ class PredictedCost(Exercise):
     title = "The cost with half a clean batch"
     notebook, heading = "07_the_price", "Exercise 2: predict a cost"
     hints = (
-        "Which of the eleven passes go through the clean batch, and which through the training batch?",
+        "Which of the ten passes go through the clean batch, and which through the training batch?",
         "A pass through half as many images costs half as much.",
         "Add them all up, then divide by the passes of a plain step.",
     )

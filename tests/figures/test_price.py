@@ -8,16 +8,16 @@ from gdw_notebooks.figures.price import LOOKS, pass_bars, ratio_bars, savings
 
 
 def test_a_bar_is_as_long_as_its_passes():
-    figure = pass_bars(list(PASSES), title="Eleven passes")
+    figure = pass_bars(list(PASSES), title="Ten passes")
     (axes,) = figure.axes
     ends = {}
     for patch in axes.patches:
         place = round(patch.get_y() + patch.get_height() / 2)
         ends[place] = max(ends.get(place, 0), patch.get_x() + patch.get_width())
-    assert [ends[place] for place in range(len(PASSES))] == [3, 11, 11, 10, 12]
+    assert [ends[place] for place in range(len(PASSES))] == [3, 10, 10, 11, 12]
     assert [text.get_text() for text in figure.legends[0].texts] == list(KINDS)
     assert set(LOOKS) == set(KINDS)
-    assert figure.get_suptitle() == "Eleven passes"
+    assert figure.get_suptitle() == "Ten passes"
 
 
 def test_a_ratio_has_its_number_and_its_range():

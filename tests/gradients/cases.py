@@ -20,7 +20,7 @@ from gdw.data.randomness import generator
 from gdw.networks.classifiers import build_model
 from tests import awkward
 from tests.awkward import CLASSES, small
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 BATCH, META, LR = 6, 5, 0.1
 
@@ -209,7 +209,7 @@ def taken(case: Case, way: str, weights: Tensor, **given) -> Tensor:
     given |= {"save_memory": True} if way == "save_memory" else {}
     torch.manual_seed(3)  # of dropout
     with case.context():
-        step = STEPS.get(way, Step)(model, *case.batch(), meta_batch=case.batch(META, seed=4), lr=LR, **given)
+        step = BY_WAY.get(way, Step)(model, *case.batch(), meta_batch=case.batch(META, seed=4), lr=LR, **given)
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
         torch.manual_seed(5)
         gradient = step.meta_gradient(weights)

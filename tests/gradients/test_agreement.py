@@ -28,7 +28,7 @@ from tests.awkward import (
     WrongTangent,
 )
 from tests.gradients.cases import BATCH, CASES, LR, META, some_weights
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 CPU = torch.device("cpu")
 
@@ -39,7 +39,7 @@ def gradient(model, weights=None, dtype=torch.float64, shape=(8,), way="its own"
     images = torch.randn(BATCH + META, *shape, generator=numbers, dtype=dtype)
     (_, labels), (_, meta_labels) = case.batch(), case.batch(META)
     meta_batch = images[BATCH:], meta_labels
-    step = STEPS[way](model, images[:BATCH], labels, meta_batch=meta_batch, lr=LR, **how)
+    step = BY_WAY[way](model, images[:BATCH], labels, meta_batch=meta_batch, lr=LR, **how)
     return step.meta_gradient(some_weights().to(dtype) if weights is None else weights)
 
 
@@ -165,7 +165,7 @@ def test_a_parameter_that_is_lost_is_noticed(monkeypatch):
         gradient(model)
 
 
-@pytest.mark.parametrize("way", STEPS)
+@pytest.mark.parametrize("way", BY_WAY)
 def test_steps_of_a_network_with_aliases_end_where_they_end_without(way):
     """Its optimiser still moves every layer."""
 
@@ -176,7 +176,7 @@ def test_steps_of_a_network_with_aliases_end_where_they_end_without(way):
         optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
         for seed in range(3):
             batch, meta_batch = CASES["mlp"].batch(seed=seed), CASES["mlp"].batch(META, seed=9)
-            take_step(STEPS[way](model, *batch, meta_batch=meta_batch, lr=optimizer), own, optimizer)
+            take_step(BY_WAY[way](model, *batch, meta_batch=meta_batch, lr=optimizer), own, optimizer)
         return dict(model.named_parameters())
 
     case = CASES["a list with one layer twice"]

@@ -18,7 +18,7 @@ from gdw.gradients.stacked_step import StackedStep
 from gdw.networks.stacked import Stacked, can_stack
 from gdw.training.recording import Recorder
 from tests.gradients.cases import BY_HAND, CASES, LR, META, some_weights, taken, textbook
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 OURS = (NoMetaGradient, PassesDiffer, TypeError)
 
@@ -29,7 +29,7 @@ def oracle(name, change=lambda case: case):
         return textbook(change(CASES[name]), some_weights())
 
 
-@pytest.mark.parametrize("way", [*STEPS, "save_memory"])
+@pytest.mark.parametrize("way", [*BY_WAY, "save_memory"])
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("ignore:.*no forward-mode derivative", "ignore:.*weight_norm.*deprecated")
 def test_the_textbooks_number_or_a_sentence(name, way):

@@ -11,12 +11,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import gdw
+from gdw.gradients.rates import VirtualStep
 from gdw.methods import METHODS
 from gdw.training.recorder import EpochRecorder
 from gdw.training.sources import Sources
 from gdw.training.stepping import take_step
 from tests.pictures import shifted_digits
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 META = torch.device("meta")
 SMALL = {"device": "cpu", "dataset": "digits", "rate": 0.4, "train_per_class": 20, "batch_size": 50}
@@ -63,7 +64,7 @@ def _take_steps(training, source, device):
         method.optimizer = torch.optim.Adam(method.weight_net.parameters())
     sources, recorder = Sources(task, model, training.experiment), EpochRecorder(task.true_labels, 10)
     for _ in range(2):
-        step = sources.step(source, 0, optimizer)
+        step = sources.step_of(sources.draw(source), 0, VirtualStep(model, optimizer))
         gradient = take_step(step, phase.method, optimizer)
         recorder.add(step, gradient)
         assert gradient.device == device
@@ -105,9 +106,9 @@ def test_a_number_drawn_elsewhere_is_noticed(wrong):
         take_steps(gdw.Training(gdw.Experiment(method="cross-entropy", **SMALL), method=Drawing(10)))
 
 
-@pytest.mark.parametrize("way", STEPS)
+@pytest.mark.parametrize("way", BY_WAY)
 def test_every_exact_way(way, monkeypatch):
-    monkeypatch.setattr("gdw.training.sources.Step", STEPS[way])
+    monkeypatch.setattr("gdw.training.sources.Step", BY_WAY[way])
     take_steps(gdw.Training(gdw.Experiment(model="cnn", **SMALL)))
 
 

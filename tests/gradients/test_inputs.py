@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gdw import Step
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 CLASSES = 4
 
@@ -127,7 +127,7 @@ def test_logits_without_a_graph(without, save_memory):
 
 def test_a_meta_gradient_asked_for_under_no_grad_is_the_same():
     expected = meta_gradient()
-    for kind in STEPS.values():
+    for kind in BY_WAY.values():
         step = kind(model(), *batch(), meta_batch=batch(3, 1), lr=0.1)
         with torch.no_grad():
             torch.testing.assert_close(step.meta_gradient(torch.ones(6, CLASSES)), expected)
@@ -151,13 +151,13 @@ def unread(change=lambda labels: labels, methods_gradient=None, way="its own", *
     """A step whose labels nobody reads, as it is off the CPU; row 2 has no class. Returns the model's gradient too."""
     (images, labels), network = batch(), model()
     labels[2] = -100
-    step = STEPS[way](network, images, change(labels), meta_batch=batch(3, 1), lr=0.1, **given)
+    step = BY_WAY[way](network, images, change(labels), meta_batch=batch(3, 1), lr=0.1, **given)
     gradient = step.flows / len(step) if methods_gradient is None else methods_gradient(step)
     step.logits.backward(gradient, retain_graph=True)
     return step, network.weight.grad
 
 
-@pytest.mark.parametrize("how", [*({"way": way} for way in STEPS), {"save_memory": True}], ids=str)
+@pytest.mark.parametrize("how", [*({"way": way} for way in BY_WAY), {"save_memory": True}], ids=str)
 def test_where_labels_are_not_read_a_row_without_a_class_is_left_out(how, unread_labels):
     """As in torch's cross-entropy, with B below the mean: the step's is the mean over all rows."""
     step, gradient = unread(**how)

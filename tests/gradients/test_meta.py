@@ -16,7 +16,7 @@ from gdw.gradients.meta import NoMetaGradient, forward
 from gdw.gradients.rates import VirtualStep
 from gdw.networks.classifiers import build_model
 from tests.awkward import CLASSES, Attention, Recurrent, small
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 BATCH, LR = 6, 0.1
 
@@ -32,7 +32,7 @@ def step_of(model, shape, way="its own", lr=LR):
     images, labels = pictures(shape)
     meta_images, meta_labels = pictures(shape, 5, seed=1)
     meta_batch = meta_images.to(dtype), meta_labels
-    return STEPS[way](model, images.to(dtype), labels, meta_batch=meta_batch, lr=lr)
+    return BY_WAY[way](model, images.to(dtype), labels, meta_batch=meta_batch, lr=lr)
 
 
 def some_weights(seed=2):

@@ -12,7 +12,7 @@ from gdw import Step
 from gdw.gradients.rates import VirtualStep
 from tests.awkward import CLASSES
 from tests.gradients.cases import BATCH, CASES, META, some_weights
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 CASE = CASES["mlp"]
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
@@ -30,7 +30,7 @@ OPTIMISERS = {
     "amsgrad": (Adam, {"amsgrad": True, "betas": (0.8, 0.95), "eps": 1e-4}),
     "no memory": (AdamW, {"betas": (0.0, 0.0), "eps": 1e-2}),
 }
-WAYS = [*({"way": way} for way in STEPS), {"save_memory": True}]
+WAYS = [*({"way": way} for way in BY_WAY), {"save_memory": True}]
 
 
 def trained(kind, steps=3, **settings):
@@ -78,7 +78,7 @@ def at_step(name, step):
 
 
 def step_of(model, optimizer, way="its own", **how):
-    return STEPS[way](model, *CASE.batch(), meta_batch=CASE.batch(META, seed=4), lr=optimizer, **how)
+    return BY_WAY[way](model, *CASE.batch(), meta_batch=CASE.batch(META, seed=4), lr=optimizer, **how)
 
 
 def meta_gradient(model, optimizer, **how):

@@ -9,11 +9,12 @@ from torch.nn import functional
 
 from gdw import Step
 from gdw.data.randomness import generator
+from gdw.gradients.rates import VirtualStep
 from gdw.gradients.reuse import LEAST_NUMBERS, RULES
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
 from tests.awkward import CLASSES, Recurrent, small
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 BATCH = 6
 
@@ -26,7 +27,7 @@ def batch(shape, count=BATCH, seed=0):
 
 def meta_gradient(model, shape, way):
     torch.manual_seed(3)  # of dropout: the same units in either way
-    step = STEPS[way](model, *batch(shape), meta_batch=batch(shape, 5, seed=1), lr=0.1)
+    step = BY_WAY[way](model, *batch(shape), meta_batch=batch(shape, 5, seed=1), lr=0.1)
     return step.meta_gradient(torch.rand(BATCH, CLASSES, generator=torch.Generator().manual_seed(2)).double())
 
 
@@ -64,7 +65,7 @@ def test_under_autocast_the_tangent_is_computed_anew_in_full_precision():
 
     def tangent(way):
         with torch.autocast("cpu", torch.bfloat16):
-            step = STEPS[way](model, images.float(), labels, meta_batch=(meta[0].float(), meta[1]), lr=0.1)
+            step = BY_WAY[way](model, images.float(), labels, meta_batch=(meta[0].float(), meta[1]), lr=0.1)
             return step.meta_gradient(torch.ones(BATCH, CLASSES))
 
     assert torch.equal(tangent("tape"), tangent("forward"))
@@ -107,7 +108,7 @@ def test_an_operation_without_a_forward_rule_falls_back_as_usual():
 
     def gradient(way):
         meta_batch = meta_images.float(), meta_labels
-        step = STEPS[way](model, images.float(), labels, meta_batch=meta_batch, lr=0.1)
+        step = BY_WAY[way](model, images.float(), labels, meta_batch=meta_batch, lr=0.1)
         return step.meta_gradient(torch.ones(BATCH, CLASSES))
 
     with pytest.warns(UserWarning, match="no forward-mode derivative"):
@@ -128,6 +129,22 @@ def test_the_step_takes_a_tape_where_it_makes_it_faster(monkeypatch):
     assert way(cnn, many) == "forward mode, with a tape of the first pass"
     assert way(cnn, many - 1) == way(mlp, many) == way(Autocast(cnn), many) == "forward mode"
     assert way(cnn, many, save_memory=True) == "forward mode, its graph computed again"
+
+
+def test_no_tape_is_kept_for_a_method_that_does_not_ask():
+    cnn = build_model("cnn", (3, 8, 8), CLASSES, generator(0, "model"), torch.float64)
+    virtual_step = VirtualStep(cnn, 0.1)
+
+    def way(ask):
+        step = Step(cnn, *batch((3, 8, 8), 40), meta_batch=batch((3, 8, 8), 5, seed=1), lr=virtual_step)
+        if ask:
+            step.meta_gradient(torch.ones(40, CLASSES))
+        return step.way, step._forward_way == "forward mode"
+
+    asked = [False, False, True, False, True]
+    ways = [way(ask) for ask in asked]
+    assert [untaped for _, untaped in ways] == [False, True, True, False, False]  # the first may ask
+    assert ways[-1][0] == "forward mode, with a tape of the first pass"
 
 
 def test_a_model_that_prepares_something_in_its_first_pass_is_differentiated_without_the_tape():

@@ -9,7 +9,7 @@ from torch import nn
 
 from gdw.methods import GDW, MWNet
 from gdw.training.stepping import cosine, take_step
-from tests.ways import STEPS as WAYS
+from tests.ways import BY_WAY
 
 RECORD = Path(__file__).parents[1] / "golden" / "digits_mlp.npz"
 BATCH, CLASSES, STEPS = 32, 10, 5
@@ -42,7 +42,7 @@ METHODS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", BY_WAY)
 @pytest.mark.parametrize("name", METHODS)
 def test_every_step_ends_where_the_record_does(record, name, way):
     model, method = Classifier().double(), METHODS[name]().double()
@@ -52,7 +52,7 @@ def test_every_step_ends_where_the_record_does(record, name, way):
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4)
     for k in range(STEPS):
         meta_batch = record["meta_x"][k], record["meta_y"][k]
-        step = WAYS[way](
+        step = BY_WAY[way](
             model, record["x"][k], record["noisy"][k], meta_batch=meta_batch, lr=optimizer,
             max_prob=MAX_PROB,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from gdw.methods import MLC
 from gdw.networks.stacked import Stacked
 from gdw.training.stepping import take_step
 from tests.methods.helpers import BATCH, CLASSES, batch, make_step, small_model
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 LR = 0.5
 
@@ -32,7 +32,7 @@ def clean_loss_after(model, step, targets):
     return cross_entropy(functional_call(model, virtual, (images,)), labels)
 
 
-@pytest.mark.parametrize("kind", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("kind", BY_WAY.values(), ids=BY_WAY)
 def test_the_targets_derivative_is_double_backwards_up_to_the_sum_of_a_row(kind):
     """Targets sum to 1, so a constant along a row is no direction: ``sum q log p`` and ``(p - q)`` differ there."""
     model, targets = small_model(), some_targets().requires_grad_()

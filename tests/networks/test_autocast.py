@@ -9,16 +9,17 @@ from gdw import Step
 from gdw.data.randomness import generator
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=8, device="cpu", model="cnn")
 NEAR = 0.05  # relative: what 8 bits of mantissa leave of a mean loss
 
 
 @pytest.mark.parametrize("method", ["cross-entropy", "gdw"])
-def test_it_trains_with_losses_near_those_of_float32(method):
+def test_it_trains_with_losses_near_those_of_float64(method):
+    """float32 itself moves by 1 % with the order of a sum."""
     low = gdw.run(QUICK.with_(method=method, precision="bfloat16"))
-    full = gdw.run(QUICK.with_(method=method))
+    full = gdw.run(QUICK.with_(method=method, precision="float64"))
     np.testing.assert_allclose(low["train_loss"], full["train_loss"], rtol=NEAR)
     assert not np.array_equal(low["train_loss"], full["train_loss"])
     assert low["test_accuracy"][-1] > low["test_accuracy"][0] + 5
@@ -52,9 +53,9 @@ def test_the_passes_are_lowered_and_the_tangent_is_not():
     assert torch.equal(*tangents)
 
 
-@pytest.mark.parametrize("way", STEPS)
+@pytest.mark.parametrize("way", BY_WAY)
 def test_every_exact_way_can_be_taken(way, monkeypatch):
-    monkeypatch.setattr("gdw.training.sources.Step", STEPS[way])
+    monkeypatch.setattr("gdw.training.sources.Step", BY_WAY[way])
     history = gdw.run(QUICK.with_(precision="bfloat16", epochs=1))
     assert np.isfinite(history["train_loss"]).all()
 
@@ -62,7 +63,7 @@ def test_every_exact_way_can_be_taken(way, monkeypatch):
 def test_a_tape_changes_nothing(monkeypatch):
     once = QUICK.with_(precision="bfloat16", epochs=2)
     plain = gdw.run(once)
-    monkeypatch.setattr("gdw.training.sources.Step", STEPS["tape"])
+    monkeypatch.setattr("gdw.training.sources.Step", BY_WAY["tape"])
     np.testing.assert_array_equal(plain["train_loss"], gdw.run(once)["train_loss"])
 
 

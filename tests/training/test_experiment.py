@@ -366,6 +366,25 @@ def test_codes_of_earlier_versions_name_the_engine_and_still_load():
         assert gdw.Experiment.from_code(code).code == code
 
 
+EXACT_WAYS = ("auto", "forward", "reuse", "double-backward")
+
+
+@pytest.mark.parametrize("way", EXACT_WAYS)
+def test_an_exact_way_that_a_record_of_version_02_names_is_read_as_the_plain_one(way):
+    plain = gdw.Experiment(rate=0.6)
+    assert from_config(plain.everything() | {"derivative": way}) == plain
+    assert "derivative" not in from_config(plain.everything() | {"derivative": way}).everything()
+
+
+@pytest.mark.parametrize("way", ["no-virtual-step", "finite-difference", "first-order", "last-layer"])
+def test_an_approximation_that_it_names_is_refused_and_says_where_it_is(way):
+    where = r"approximations are in notebook 07 \(gdw_notebooks/examples/approximations\.py\)"
+    with pytest.raises(ValueError, match=where):
+        from_config(gdw.Experiment(rate=0.6).config() | {"derivative": way})
+    with pytest.raises(ValueError, match=where):
+        gdw.Experiment.from_code(f"gdw1:dataset=digits&rate=0.6&method=gdw&derivative={way}~0000")
+
+
 def test_a_record_says_what_ran():
     class Half(Method):
         name = "half"

@@ -9,13 +9,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 import gdw
+from gdw.gradients.rates import VirtualStep
 from gdw.gradients.seen import Seen
 from gdw.methods import METHODS
 from gdw.training.recorder import EpochRecorder, summing_device
 from gdw.training.sources import Sources
 from gdw.training.stepping import take_step
 from tests.gradients.test_devices import META, SMALL, for_the_meta_device  # noqa: F401  (the fixture applies here too)
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 ON_THE_HOST = {  # these work on the CPU whatever the device is
     "data/corruption.py", "networks/start.py", "methods/class_balanced.py", "methods/class_counts.py",
@@ -62,7 +63,7 @@ def sites_of_steps(training, source="train"):
     with MakesFloat64("meta") as made:
         sources = Sources(task, model, training.experiment)
         for _ in range(2):
-            step = sources.step(source, 0, optimizer)
+            step = sources.step_of(sources.draw(source), 0, VirtualStep(model, optimizer))
             take_step(step, phase.method, optimizer)
             assert step.probs.dtype == step.losses.dtype == torch.float32
         method.snapshot()
@@ -81,9 +82,9 @@ def test_no_method_moves_float64_to_the_device(name):
     assert all(value.dtype != torch.float64 for value in (*method.parameters(), *method.buffers()))
 
 
-@pytest.mark.parametrize("way", STEPS)
+@pytest.mark.parametrize("way", BY_WAY)
 def test_no_exact_way_does(way, monkeypatch):
-    monkeypatch.setattr("gdw.training.sources.Step", STEPS[way])
+    monkeypatch.setattr("gdw.training.sources.Step", BY_WAY[way])
     assert sites_of_steps(gdw.Training(gdw.Experiment(model="cnn", **SMALL))) == set()
 
 

@@ -21,7 +21,7 @@ from gdw.training.recording import Operations, Recorder
 from tests import cuda_graph
 from tests.pictures import shifted_digits
 from tests.runs import trained
-from tests.ways import STEPS
+from tests.ways import BY_WAY
 
 SMALL = {"rate": 0.4, "epochs": 2, "batch_size": 50, "train_per_class": 30, "test_per_class": 10, "device": "cpu"}
 CAPTURABLE = [name for name, method in METHODS.items() if method.all_steps_identical]
@@ -65,9 +65,9 @@ def test_every_method_that_says_so_can_be_captured(method, recorder):
     same(gdw.Experiment(method=method, **SMALL))
 
 
-@pytest.mark.parametrize("way", STEPS)
+@pytest.mark.parametrize("way", BY_WAY)
 def test_every_exact_way(way, recorder, monkeypatch):
-    monkeypatch.setattr("gdw.training.sources.Step", STEPS[way])
+    monkeypatch.setattr("gdw.training.sources.Step", BY_WAY[way])
     same(gdw.Experiment(**SMALL))
     same(gdw.Experiment(model="cnn", precision="float64", **SMALL), atol=1e-9)
 
