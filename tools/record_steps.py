@@ -95,7 +95,7 @@ class Recorded:
         """One step of training; what the page shows of each point, ``[B, C]`` or ``[B]``."""
         given = self.inputs
         step = SeenStep(
-            self.model, given["images"], given["labels"], lr=self.optimizer, trusted=True,
+            self.model, given["images"], given["labels"], lr=self.optimizer,
             meta_batch=(given["metaImages"], given["metaLabels"]),
         )  # fmt: skip
         moved = take_step(step, self.method, self.optimizer) * step.flows.sign() * len(step)
