@@ -47,6 +47,7 @@ class VirtualStep:
 
     Attributes:
         parameters: what it moves, by name.
+        lr: as given.
         was_asked, is_expected: whether a Step has asked for it, and whether the next one is likely to: only then is a
             tape worth its memory (reuse.py).
 
@@ -61,7 +62,7 @@ class VirtualStep:
         self.parameters = trainable(model)
         if not self.parameters:
             raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
-        self.was_asked, self.is_expected = False, True
+        self.lr, self.was_asked, self.is_expected = lr, False, True
         self.own: Optimizer | None = None  # whose step it is, where it is not plain SGD's
         if not isinstance(lr, Optimizer):
             self._groups: dict[str, Group] = {name: {"lr": float(lr)} for name in self.parameters}
@@ -127,7 +128,7 @@ def check_rate(lr: object, virtual: str) -> None:
     """
     if virtual not in VIRTUAL:
         raise unknown("virtual step", virtual, VIRTUAL)
-    if lr is None or isinstance(lr, (Optimizer, VirtualStep)):
+    if lr is None or isinstance(lr, Optimizer):
         return
     if isinstance(lr, Tensor) and lr.numel() == 1:
         if lr.device.type != "cpu":
