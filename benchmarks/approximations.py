@@ -72,8 +72,7 @@ def errors() -> dict[str, dict[str, float]]:
 def _meta_gradient(seen: gdw.Step, name: str, weights: torch.Tensor) -> torch.Tensor:
     """On that step's batches, with the model as it is now."""
     model = Autocast(seen.model) if "precision" in WAYS[name] else seen.model
-    lr = next(iter(seen.lr.rates.values()))
-    step = gdw.Step(model, seen.images, seen.labels, meta_batch=seen.meta_batch, lr=lr)
+    step = gdw.Step(model, seen.images, seen.labels, meta_batch=seen.meta_batch, lr=seen.lr)
     return approximations.WAYS.get(name, by_forward_mode)(step.problem, weights)
 
 

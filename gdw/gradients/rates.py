@@ -62,7 +62,7 @@ class VirtualStep:
         self.parameters = trainable(model)
         if not self.parameters:
             raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
-        self.was_asked, self.is_expected = False, True
+        self.lr, self.was_asked, self.is_expected = lr, False, True
         self.own: Optimizer | None = None  # whose step it is, where it is not plain SGD's
         self.lr = lr
         if not isinstance(lr, Optimizer):
@@ -129,7 +129,7 @@ def check_rate(lr: object, virtual: str) -> None:
     """
     if virtual not in VIRTUAL:
         raise unknown("virtual step", virtual, VIRTUAL)
-    if lr is None or isinstance(lr, (Optimizer, VirtualStep)):
+    if lr is None or isinstance(lr, Optimizer):
         return
     if isinstance(lr, Tensor) and lr.numel() == 1:
         if lr.device.type != "cpu":

@@ -44,7 +44,7 @@ class Reforward:
         self.autocast = torch.is_autocast_enabled(self.device), torch.get_autocast_dtype(self.device)
         self._graph: Tensor | None = logits_of(model(images), model)
         #: [batch, classes]; a backward pass reaches the model's trainable parameters as usual, as often as needed
-        self.logits: Matrix = self._graph
+        self.logits: Tensor = self._graph
         if self._graph.requires_grad:
             self.logits = _Spend.apply(self, self._graph.detach(), *trainable(model).values())
 
@@ -59,7 +59,7 @@ class Reforward:
             self._graph, tangent = forward_ad.unpack_dual(forward(model, duals, images))
         if first is not None:
             check_same(first, self._graph.detach(), model)
-        found: Matrix = tangent.detach()
+        found: Float[Tensor, "batch classes"] = tangent.detach()
         return found
 
     def spend(self) -> Tensor:

@@ -83,21 +83,23 @@ class Step:
         max_prob: float | None = None,
         save_memory: bool = False,
     ):
-        if not isinstance(lr, VirtualStep):
+        prepared = lr if isinstance(lr, VirtualStep) else None
+        self.lr = prepared.lr if prepared else lr
+        if prepared is None:
             check_model(model)
-            check_rate(lr, virtual)
+            check_rate(self.lr, virtual)
         self.model, self.labels = model, inputs.class_numbers(labels, shape=self.axes)
         self.images = self._images = images
         self.indices, self._epoch, self.is_meta = indices, epoch, is_meta
-        self.lr, self.virtual, self.max_prob = lr, virtual, max_prob
+        self.virtual, self.max_prob, self._prepared = virtual, max_prob, prepared
         self._meta_batch = meta_batch
         self.way: str | None = None
         self._recorded = is_recorded(self.labels.device)
         #: whether numbers are read on the host: elsewhere than on the CPU it would have to wait for the device
         self._reads = self.labels.device.type == "cpu" and not self._recorded
         self._is_expected = lr is not None and meta_batch is not None  # to be asked for its meta gradient
-        if isinstance(lr, VirtualStep):
-            self._is_expected, lr.is_expected = lr.is_expected, lr.was_asked
+        if prepared:
+            self._is_expected, prepared.is_expected = prepared.is_expected, prepared.was_asked
         self._own = self._first_pass(images, save_memory)  # what the model itself has given
         inputs.check_logits(self._own, images, self.labels, reads=self._reads)
         self.logits = self._own if self._reads else only_labelled(self._own, self.labels)
@@ -205,7 +207,7 @@ class Step:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         if self.draws_random_numbers and self._tangent is compiled_tangent:
             raise ValueError("the model draws random numbers (dropout), and a compiled tangent pass draws others")
-        virtual_step = self.lr if isinstance(self.lr, VirtualStep) else VirtualStep(self.model, self.lr, self.virtual)
+        virtual_step = self._prepared or VirtualStep(self.model, self.lr, self.virtual)
         virtual_step.was_asked = virtual_step.is_expected = True
         is_checked = not self._recorded and is_due(self.model, self._own.device)
         return Problem(
