@@ -84,7 +84,7 @@ class Step:
         save_memory: bool = False,
     ):
         prepared = lr if isinstance(lr, VirtualStep) else None
-        self.lr = prepared.lr if prepared else lr
+        self.lr = lr.lr if isinstance(lr, VirtualStep) else lr
         if prepared is None:
             check_model(model)
             check_rate(self.lr, virtual)

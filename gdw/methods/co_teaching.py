@@ -13,7 +13,6 @@ from torch.nn.functional import cross_entropy
 
 from gdw.data.task import Task
 from gdw.gradients.outputs import logits_of
-from gdw.gradients.rates import VirtualStep
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.class_counts import observed_counts
@@ -136,7 +135,7 @@ class CoTeaching(NeedsPreparing):
         return kept[:, None] * step.flows / count
 
     def optimizer_for(
-        self, peer: nn.Module, model: nn.Module, lr: float | torch.optim.Optimizer | VirtualStep | None
+        self, peer: nn.Module, model: nn.Module, lr: float | Tensor | torch.optim.Optimizer | None
     ) -> torch.optim.Optimizer:
         """The peer's optimiser, with the class and the groups of the model's. A number means SGD with momentum.
 
@@ -145,9 +144,8 @@ class CoTeaching(NeedsPreparing):
         """
         if lr is None:
             raise ValueError(f"{self.name} trains a second model: give the Step lr=... (the optimiser, or a number)")
-        models = lr.lr if isinstance(lr, VirtualStep) else lr
-        if not isinstance(models, torch.optim.Optimizer):
-            models = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], models, PEER_MOMENTUM)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        models = lr if isinstance(lr, torch.optim.Optimizer) else torch.optim.SGD(trained, lr, PEER_MOMENTUM)
         peers = dict(zip(model.parameters(), peer.parameters(), strict=True))
         for own, theirs in peers.items():
             theirs.requires_grad_(own.requires_grad)
