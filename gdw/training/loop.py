@@ -7,7 +7,6 @@ event, to stop is to close the generator. Between two events no step is half don
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,8 +205,10 @@ class Loop:
     def _take_step(self, take: OneByOne | SeedsAtOnce, lr: float) -> BatchDone:
         self.check_whole()
         self.whole = False
-        with smaller_batch_named(self.experiment.batch_size, len(self.lanes)):
+        try:
             step, gradient = take(self.epoch, lr)
+        except torch.OutOfMemoryError as error:
+            raise self._too_large() from error
         if isinstance(step, StackedStep):
             for recorder, seen, own in zip(self.recorders, step.seeds(), gradient, strict=True):
                 recorder.add(seen, own)
@@ -222,12 +223,14 @@ class Loop:
             self.stacked.copy_to([lane.model for lane in self.lanes])
             self.methods[self.phase].copy_to([plan[self.phase].method for plan in self.plans])
         running = [place for place in range(len(self.lanes)) if place not in self.diverged]
-        with smaller_batch_named(self.experiment.batch_size, len(self.lanes)):
+        try:
             found = {place: self._scores(place, lr) for place in running}
+        except torch.OutOfMemoryError as error:
+            raise self._too_large() from error
         errors = {place: scores for place, scores in found.items() if isinstance(scores, TrainingDiverged)}
         rows = {place: scores for place, scores in found.items() if not isinstance(scores, TrainingDiverged)}
-        for place, error in errors.items():
-            self.lanes[place].history.error = str(error)
+        for place, diverged in errors.items():
+            self.lanes[place].history.error = str(diverged)
         if len(errors) == len(running):
             raise errors[running[0]]
         self.whole = False
@@ -256,6 +259,15 @@ class Loop:
             )  # fmt: skip
         except TrainingDiverged as error:
             return error
+
+    def _too_large(self) -> torch.OutOfMemoryError:
+        """What to try where a GPU's memory is not enough: fewer seeds, or half as many images in a batch."""
+        seeds, size = len(self.lanes), self.experiment.batch_size
+        fewer = f"{seeds // 2 or 1} seeds at once, or " if seeds > 1 else ""
+        return torch.OutOfMemoryError(
+            f"the memory of the GPU is not enough for batches of {size} images: try {fewer}"
+            f"batch_size={max(1, size // 2)}, save_memory=True, or a smaller model"
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """How far a run of one seed is, without model, method and history.
@@ -304,19 +316,6 @@ class Loop:
         before = sum(one.epochs for one in self.phases[:phase])
         possible = range(self.phases[phase].epochs)  # its last epoch once closed, the next phase begins
         return epoch == before + phase_epoch and phase_epoch in possible and 0 <= batch <= self.steps
-
-
-@contextmanager
-def smaller_batch_named(batch_size: int, seeds: int = 1) -> Iterator[None]:
-    """Within: where a GPU's memory is not enough, the error says so, and names a batch size of half as many images."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        fewer = f"{seeds // 2 or 1} seeds at once, or " if seeds > 1 else ""
-        raise torch.OutOfMemoryError(
-            f"the memory of the GPU is not enough for batches of {batch_size} images: try {fewer}"
-            f"batch_size={max(1, batch_size // 2)}, save_memory=True, or a smaller model"
-        ) from error
 
 
 def finite_scores(

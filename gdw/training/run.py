@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -242,21 +241,17 @@ def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = N
 
 def stepwise(events: Iterator[Event], threads: int) -> Iterator[Event]:
     """The same events, each made under so many threads of torch: several runs may take turns in one process."""
+    event: Event | None
     while True:
-        with _threads(threads):
+        before = torch.get_num_threads()
+        differs = bool(threads) and threads != before
+        if differs:
+            torch.set_num_threads(threads)
+        try:
             event = next(events, None)
+        finally:
+            if differs:
+                torch.set_num_threads(before)
         if event is None:
             return
         yield event
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if count and count != before:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        if count and count != before:
-            torch.set_num_threads(before)
