@@ -76,18 +76,20 @@ class Step:
         *,
         indices: Int[Tensor, "*seeds batch"] | None = None,
         meta_batch: Batch | Callable[[], Batch] | None = None,
-        lr: "float | torch.optim.Optimizer | VirtualStep | None" = None,
+        lr: "float | Tensor | torch.optim.Optimizer | VirtualStep | None" = None,
         epoch: int | None = 0,
         is_meta: Bool[Tensor, "*seeds batch"] | None = None,
         virtual: str = "sgd",
         max_prob: float | None = None,
         save_memory: bool = False,
     ):
-        prepared = lr if isinstance(lr, VirtualStep) else None
-        self.lr = lr.lr if isinstance(lr, VirtualStep) else lr
-        if prepared is None:
+        prepared: VirtualStep | None = None
+        if isinstance(lr, VirtualStep):
+            prepared, lr = lr, lr.lr
+        else:
             check_model(model)
-            check_rate(self.lr, virtual)
+            check_rate(lr, virtual)
+        self.lr: float | Tensor | torch.optim.Optimizer | None = lr
         self.model, self.labels = model, inputs.class_numbers(labels, shape=self.axes)
         self.images = self._images = images
         self.indices, self._epoch, self.is_meta = indices, epoch, is_meta

@@ -62,13 +62,23 @@ WAYS: dict[str, MetaGradient] = {
 }
 
 
+class Untaped(Step):
+    """A Step that keeps no tape of its first pass: a double backward needs the graph alone."""
+
+    def _takes_tape(self, images: Tensor) -> bool:
+        return False
+
+
 def taken_by(way: MetaGradient, method: Method) -> Method:
     """The same method, whose steps take the meta gradient that way from now on."""
     usual = method.logit_gradient
 
     def logit_gradient(step: Step) -> Tensor:
         step.meta_gradient = lambda weights, problem=None: way(problem or step.problem, weights.detach())
-        return usual(step)
+        try:
+            return usual(step)
+        finally:
+            del step.meta_gradient  # it refers to the step, whose graph would wait for the collector
 
     method.logit_gradient = logit_gradient
     return method

@@ -32,7 +32,7 @@ from gdw.training.stepping import sgd, take_step
 # %%
 from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.checks.price import STATIONS, PassOrder, PredictedCost
-from gdw_notebooks.examples.approximations import WAYS, taken_by
+from gdw_notebooks.examples.approximations import WAYS, Untaped, taken_by
 from gdw_notebooks.examples.passes import PASSES, PLAIN, total
 from gdw_notebooks.figures.price import pass_bars, ratio_bars, savings
 from gdw_notebooks.panels.still import Still
@@ -86,7 +86,8 @@ def step_of(method, way=None, batch=4, clean=4, **keep):
     optimizer, method = torch.optim.SGD(network.parameters(), lr=0.1), gdw.methods.METHODS[method](10)
     meta = {"meta_batch": (clean_images, clean_labels), "lr": optimizer} if method.name != "cross-entropy" else {}
     method = taken_by(WAYS[way], method) if way else method
-    return lambda: take_step(gdw.Step(network, images, labels, **meta, **keep), method, optimizer)
+    kind = Untaped if way else gdw.Step
+    return lambda: take_step(kind(network, images, labels, **meta, **keep), method, optimizer)
 
 
 # %%
