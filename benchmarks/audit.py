@@ -38,7 +38,7 @@ from gdw.data.label_table import labels_by_path, read_table
 from gdw.data.pretrained import LITE0
 from gdw.data.randomness import generator
 from gdw.training.experiment import Experiment
-from gdw.training.inputs import dataset_of
+from gdw.training.loading import dataset_of
 
 CONFIRMED = 10  # pictures of each class
 HUMAN = {

@@ -31,7 +31,7 @@ from gdw.comparison.sweep import grouped, run_all
 from gdw.data.task import Split, Task
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
-from gdw.training.inputs import dataset_of, task_of
+from gdw.training.loading import dataset_of, task_of
 from gdw.training.many import train_together
 from gdw.training.run import Training, stepwise
 
@@ -122,8 +122,8 @@ def folds_of(task: Task, count: int) -> list[Task]:
         out = place % count == fold
         parts = {"meta": ~out, "validation": out}
         splits = {name: Split(task.meta.images[which], labels[which]) for name, which in parts.items()}
-        sources = {name: task.source_indices["meta"][which] for name, which in parts.items()}
-        found.append(replace(task, **splits, source_indices=task.source_indices | sources))
+        sources = {name: task.dataset_indices["meta"][which] for name, which in parts.items()}
+        found.append(replace(task, **splits, dataset_indices=task.dataset_indices | sources))
     return found
 
 

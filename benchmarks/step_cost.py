@@ -25,7 +25,7 @@ from gdw.data.randomness import generator
 from gdw.gradients.compiled import compile_in_place
 from gdw.methods import Method
 from gdw.networks.classifiers import build_model
-from gdw.training.recording import Recorder
+from gdw.training.recording import Capture
 from gdw.training.stepping import sgd, take_step
 from gdw_notebooks.examples.approximations import WAYS, taken_by
 
@@ -113,10 +113,10 @@ def one_step(row: str, model: str, batch_size: int, num_classes: int, device: st
 
 def captured(step: Callable[[], tuple[torch.Tensor, ...]], method: Method, device: str) -> Callable[[], object]:
     """The same step, replayed."""
-    recorder = Recorder(torch.device(device), method)
-    while recorder.runs_left:
-        recorder.warm_up(step)
-    return recorder.record(step).replay
+    capture = Capture(torch.device(device), method)
+    while capture.runs_left:
+        capture.warm_up(step)
+    return capture.take(step).replay
 
 
 def measure(model: str, batch_size: int, num_classes: int, device: str, rounds: int, names=DEFAULT_ROWS) -> dict:

@@ -1,7 +1,7 @@
 """gdw: learning from wrong labels and unbalanced classes by weighting every class-level gradient flow."""
 
 from gdw import methods
-from gdw.comparison.audit.run import audit
+from gdw.comparison.audit.audit import audit
 from gdw.data.datasets import load_dataset
 from gdw.data.task import make_task
 from gdw.gradients.flows import class_gradients, zero_mean

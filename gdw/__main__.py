@@ -28,7 +28,7 @@ from gdw.methods.plugins import load_plugins
 from gdw.training.experiment import Experiment, parse_field
 from gdw.training.fields import FIELDS, kind_of
 from gdw.training.history import History
-from gdw.training.inputs import dataset_of
+from gdw.training.loading import dataset_of
 from gdw.training.loop import EpochDone
 from gdw.training.many import ManySeeds
 from gdw.training.resume import SECONDS

@@ -16,7 +16,7 @@ import gdw
 from gdw.data.randomness import generator
 from gdw.methods import Method, method_class
 from gdw.networks.start import started
-from gdw.training.recording import Recorder
+from gdw.training.recording import Capture
 from gdw.training.stepping import sgd, take_step
 from tools.recorded_graph import graph
 
@@ -84,10 +84,10 @@ class Recorded:
             "metaImages": torch.randn(BATCH, 2), "metaLabels": torch.arange(BATCH) % CLASSES, "rate": self.rate,
             **dict(self.method.named_buffers()),
         }  # fmt: skip
-        recorder = Recorder(torch.device("cpu"), self.method)
-        while recorder.runs_left:
-            recorder.warm_up(lambda: tuple(self.step().values()))
-        self.operations = recorder.record(lambda: tuple(self.step().values()))
+        capture = Capture(torch.device("cpu"), self.method)
+        while capture.runs_left:
+            capture.warm_up(lambda: tuple(self.step().values()))
+        self.operations = capture.take(lambda: tuple(self.step().values()))
         self.states = self._states()
         self.restart(seed)
 
@@ -151,7 +151,7 @@ def forward() -> dict:
         return logits, cross_entropy(logits, given["labels"], reduction="none")
 
     with torch.no_grad():
-        operations = Recorder(torch.device("cpu"), model).record(outputs)
+        operations = Capture(torch.device("cpu"), model).take(outputs)
     written = graph(operations, ("logits", "losses"), given | _named(model))
     return written | {"starts": _starts([_named(network(seed)) for seed in range(STARTS)])}
 

@@ -21,7 +21,7 @@ from gdw.data.dataset import Dataset
 from gdw.methods.plugins import load_plugins
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
-from gdw.training.inputs import dataset_of, source_of
+from gdw.training.loading import dataset_of, origin_of
 from gdw.training.loop import TrainingDiverged
 from gdw.training.many import run_seeds, supports_many_seeds
 from gdw.training.run import run
@@ -210,9 +210,9 @@ _LAST: list[tuple[tuple[object, ...], Dataset]] = []  # what this process read l
 
 def _dataset(experiment: Experiment) -> Dataset:
     """Decoded once per worker process while the files stay the same; nobody writes to it."""
-    source = (*source_of(experiment), experiment.identified().content)
-    if not _LAST or _LAST[0][0] != source:
-        _LAST[:] = [(source, dataset_of(experiment))]
+    origin = (*origin_of(experiment), experiment.identified().content)
+    if not _LAST or _LAST[0][0] != origin:
+        _LAST[:] = [(origin, dataset_of(experiment))]
     return _LAST[0][1]
 
 

@@ -34,7 +34,7 @@ class Dataset:
         labels: int64 [images], true, in ``0 ... classes - 1``.
         test_images, test_labels: the published test set; without one a task holds out a fixed share.
         pixels: how the stored values become a network's input.
-        source: the name and size that ``load_dataset`` was given; None for a data set of your own.
+        origin: the name and size that ``load_dataset`` was given; None for a data set of your own.
         validation_images, validation_labels: a separate validation set; without one a task takes it from training.
         paths: the file of each training image, relative to the data set's folder, with forward slashes.
         test_paths, validation_paths: the same for these sets.
@@ -55,7 +55,7 @@ class Dataset:
     test_images: Shaped[Tensor, "test_images *shape"] | None = None
     test_labels: Int[Tensor, "test_images"] | None = None
     pixels: Pixels = field(default_factory=Pixels)
-    source: tuple[object, ...] | None = None
+    origin: tuple[object, ...] | None = None
     validation_images: Shaped[Tensor, "validation_images *shape"] | None = None
     validation_labels: Int[Tensor, "validation_images"] | None = None
     paths: tuple[str, ...] | None = None

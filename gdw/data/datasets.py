@@ -183,8 +183,8 @@ def load_dataset(
             pictures that have their own; a published set whose files are damaged.
         FileNotFoundError: no such folder; or a published set that is not on disk and cannot be downloaded.
     """
-    source = (str(name_or_path), image_size, *(() if seen_at is None else (seen_at,)))
-    return replace(_load(name_or_path, root, image_size, seen_at), source=source)
+    origin = (str(name_or_path), image_size, *(() if seen_at is None else (seen_at,)))
+    return replace(_load(name_or_path, root, image_size, seen_at), origin=origin)
 
 
 def _load(

@@ -90,7 +90,7 @@ def with_features(
     mean, std = _statistics(found["", 0])
     name = f"{dataset.name}, features of {network}"
     pixels = Pixels(1.0, mean, std, flip=mirrored, views=mirrored)
-    return replace(dataset, name=name, pixels=pixels, source=None, **changed)  # it is not what load_dataset gave
+    return replace(dataset, name=name, pixels=pixels, origin=None, **changed)  # it is not what load_dataset gave
 
 
 def thumbnails(

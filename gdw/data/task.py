@@ -66,7 +66,7 @@ class Task:
         pixels: normalisation and augmentation.
         matrix: float64 [classes, classes], rows: true, columns: observed; the labels were drawn from it. For
             noise that no matrix describes it is counted afterwards. NaN if ``true_labels`` is None.
-        source_indices: for each split, which image of the data set each of its images is: its training images
+        dataset_indices: for each split, which image of the data set each of its images is: its training images
             first, then its own test images, then its own validation images, where it has them.
         resident: whether the images to train and test on lie on the device, with their labels; otherwise in the
             host's memory.
@@ -81,7 +81,7 @@ class Task:
     class_names: tuple[str, ...]
     pixels: Pixels
     matrix: Float[Tensor, "classes classes"]
-    source_indices: dict[str, Int[Tensor, "images"]]
+    dataset_indices: dict[str, Int[Tensor, "images"]]
     resident: bool = True
     pictures: UInt8[Tensor, "source channels height width"] | None = None
 
@@ -110,7 +110,7 @@ class Task:
     def picture(self, index: int) -> UInt8[np.ndarray, "height width ..."] | None:
         """A training image for a figure: uint8, [height, width] if grey, else [height, width, 3]; None for points."""
         if self.pictures is not None:
-            image, scale = self.pictures[int(self.source_indices["train"][index])], 255.0
+            image, scale = self.pictures[int(self.dataset_indices["train"][index])], 255.0
         else:
             image, scale = self.train.images[index], self.pixels.scale
         if image.ndim != 3:
@@ -235,7 +235,7 @@ def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None,
         class_names=dataset.class_names,
         pixels=dataset.pixels,
         matrix=matrix,
-        source_indices=indices,
+        dataset_indices=indices,
         pictures=dataset.pictures,
     )
 

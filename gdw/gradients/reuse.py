@@ -47,7 +47,7 @@ def pays(model: nn.Module, images: Tensor) -> bool:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class Taped:
     """One operation of the first pass.
 
     Attributes:
@@ -74,33 +74,33 @@ class Tape:
 
     def __init__(self, *, compares: bool) -> None:
         self.compares = compares
-        self._recorded: list[Recorded] = []
+        self._taped: list[Taped] = []
 
     @contextmanager
-    def record(self) -> Iterator[None]:
+    def watch(self) -> Iterator[None]:
         """Within: every operation that has a rule here leaves its output on the tape."""
-        self._recorded.clear()
-        with _Recording(self._recorded, self.compares):
+        self._taped.clear()
+        with _Taping(self._taped, self.compares):
             yield
 
     def tangent(self, model: nn.Module, images: Tensor, direction: Named, first: Matrix | None = None) -> Matrix:
-        """As ``gdw.gradients.meta.logit_tangent``: the same operations again, each with its recorded output.
+        """As ``gdw.gradients.meta.logit_tangent``: the same operations again, each with its taped output.
 
         Raises:
             OtherLayers: the second pass does not call the operations of the first in their order.
         """
-        recorded = iter(self._recorded)
-        with _Replaying(recorded):
+        taped = iter(self._taped)
+        with _Replaying(taped):
             tangent = logit_tangent(model, images, direction, first)
-        if next(recorded, None) is not None:
+        if next(taped, None) is not None:
             raise OtherLayers("it calls fewer layers")
         return tangent
 
 
-class _Recording(TorchFunctionMode):
-    def __init__(self, recorded: list[Recorded], compares: bool):
+class _Taping(TorchFunctionMode):
+    def __init__(self, taped: list[Taped], compares: bool):
         super().__init__()
-        self.recorded, self.compares = recorded, compares
+        self.taped, self.compares = taped, compares
 
     def __torch_function__(
         self, function: Any, types: Any, args: Arguments = (), kwargs: Keywords | None = None
@@ -109,14 +109,14 @@ class _Recording(TorchFunctionMode):
             return function(*args, **(kwargs or {}))
         seen = probe(_input(args, kwargs)) if self.compares else None
         output = function(*args, **(kwargs or {}))
-        self.recorded.append(Recorded(function, output.detach(), version_of(output), seen))
+        self.taped.append(Taped(function, output.detach(), version_of(output), seen))
         return output
 
 
 class _Replaying(TorchFunctionMode):
-    def __init__(self, recorded: Iterator[Recorded]):
+    def __init__(self, taped: Iterator[Taped]):
         super().__init__()
-        self.recorded = recorded
+        self.taped = taped
 
     def __torch_function__(
         self, function: Any, types: Any, args: Arguments = (), kwargs: Keywords | None = None
@@ -124,7 +124,7 @@ class _Replaying(TorchFunctionMode):
         kwargs = kwargs or {}
         if function not in RULES:
             return function(*args, **kwargs)
-        first, x = next(self.recorded, None), _input(args, kwargs)
+        first, x = next(self.taped, None), _input(args, kwargs)
         if first is None or first.function is not function:
             raise OtherLayers("it calls other layers")
         if first.probe is not None:

@@ -1,4 +1,4 @@
-"""Seen: what a recorder sees of a training step where the Step itself is not available."""
+"""Seen: what the statistics see of a training step where the Step itself is not available."""
 
 from dataclasses import dataclass
 

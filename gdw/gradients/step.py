@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gdw.gradients import inputs
+from gdw.gradients import checks
 from gdw.gradients.agreement import is_due
 from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.exact import by_double_backward, by_forward_mode, instead_of_forward_mode, without_forward_rule
@@ -90,7 +90,7 @@ class Step:
             check_model(model)
             check_rate(lr, virtual)
         self.lr: float | Tensor | torch.optim.Optimizer | None = lr
-        self.model, self.labels = model, inputs.class_numbers(labels, shape=self.axes)
+        self.model, self.labels = model, checks.class_numbers(labels, shape=self.axes)
         self.images = self._images = images
         self.indices, self._epoch, self.is_meta = indices, epoch, is_meta
         self.virtual, self.max_prob, self._prepared = virtual, max_prob, prepared
@@ -103,7 +103,7 @@ class Step:
         if prepared:
             self._is_expected, prepared.is_expected = prepared.is_expected, prepared.was_asked
         self._own = self._first_pass(images, save_memory)  # what the model itself has given
-        inputs.check_logits(self._own, images, self.labels, reads=self._reads)
+        checks.check_logits(self._own, images, self.labels, reads=self._reads)
         self.logits = self._own if self._reads else only_labelled(self._own, self.labels)
 
     def _first_pass(self, images: Tensor, save_memory: bool) -> Matrix:
@@ -123,7 +123,7 @@ class Step:
             self._forward_way = "forward mode, compiled"
         elif self._is_expected and self._takes_tape(images):
             tape = Tape(compares=self._reads)
-            with tape.record():
+            with tape.watch():
                 logits = self._forward(images)
             self._tangent, self._forward_way = tape.tangent, "forward mode, with a tape of the first pass"
         else:
@@ -188,7 +188,7 @@ class Step:
         if self._meta_batch is None:
             raise ValueError("this method learns from a clean set: give the Step a meta_batch=(images, labels)")
         given = self._meta_batch() if callable(self._meta_batch) else self._meta_batch
-        return inputs.checked_meta_batch(given, self.labels, self.logits.shape[-1], reads=self._reads)
+        return checks.checked_meta_batch(given, self.labels, self.logits.shape[-1], reads=self._reads)
 
     def zero_mean(self, weights: Matrix) -> Matrix:
         """The weights under the zero-mean constraint (flows.py)."""

@@ -10,8 +10,8 @@ from torch.nn.functional import cross_entropy
 from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
+from gdw.methods.learned_weights import LearnsWeightNet
 from gdw.methods.settings import Number
-from gdw.methods.weight_net import LearnsWeightNet
 
 
 class _ApproximateMWNet(LearnsWeightNet):

@@ -15,9 +15,9 @@ from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
 from gdw.methods.class_counts import UsesClassCounts
 from gdw.methods.l2rw import TINY
+from gdw.methods.learned_weights import CURVE_LOSSES
 from gdw.methods.mwnet import WeighsInstances
 from gdw.methods.settings import Flag, Number
-from gdw.methods.weight_net import CURVE_LOSSES
 from gdw.networks.weight_net import FamilyWeightNet
 
 FIT_SEED = 0  # of k-means: the families follow from the counts alone

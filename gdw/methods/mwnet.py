@@ -4,7 +4,7 @@ import torch
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
-from gdw.methods.weight_net import LearnsWeightNet
+from gdw.methods.learned_weights import LearnsWeightNet
 
 
 class WeighsInstances(LearnsWeightNet):

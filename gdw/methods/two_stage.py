@@ -6,8 +6,8 @@ import torch
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix
+from gdw.methods.learned_weights import LearnsWeightNet
 from gdw.methods.settings import Flag, Number
-from gdw.methods.weight_net import LearnsWeightNet
 
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-6, 1e6  # as published
 

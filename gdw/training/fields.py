@@ -203,7 +203,7 @@ class Engine:
         return {} if self.precision in EXACT_PRECISIONS else {"precision": self.precision}
 
     @property
-    def records_steps(self) -> bool:
+    def captures_steps(self) -> bool:
         """Whether steps are recorded where the method allows it: a compiled network is fast without."""
         return self.capture and not self.compile
 

@@ -21,9 +21,9 @@ from gdw.gradients.step import Step
 from gdw.methods.base import Method
 from gdw.methods.state import load_optimizer
 from gdw.networks.stacked import Stacked
+from gdw.training.epoch_statistics import EpochStatistics
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
-from gdw.training.recorder import EpochRecorder
 from gdw.training.sources import Sources
 from gdw.training.stepping import Captured, OneByOne, SeedsAtOnce, cosine, sgd
 
@@ -37,7 +37,7 @@ EVALUATION_BATCH = 1000  # images at once, without a graph
 class BatchDone:
     """One step has been taken; ``epoch`` and ``batch`` count from 0. ``gradient`` is what went back, [B, C].
 
-    Of a captured step only what a recorder sees is left.
+    Of a captured step only what the epoch's statistics see is left.
     """
 
     epoch: int
@@ -135,7 +135,7 @@ class Loop:
         self.begun = False  # whether what comes before this phase was done
         self.optimizer: torch.optim.SGD | None = None
         self.take: OneByOne | SeedsAtOnce | None = None
-        self.recorders: list[EpochRecorder] = []
+        self.statistics: list[EpochStatistics] = []
         self.diverged: set[int] = set()  # places of the lanes that stopped
         self.whole = True  # no step was interrupted in the middle
 
@@ -165,7 +165,7 @@ class Loop:
             take = self._begin_phase()
             phase = self.phases[self.phase]
             lr = phase.lr_scale * cosine(self.experiment.lr, self.phase_epoch, phase.epochs)
-            self.recorders = self.recorders or self._new_recorders()
+            self.statistics = self.statistics or self._new_statistics()
             while self.batch < self.steps:
                 yield self._take_step(take, lr)
             yield from self._close_epoch(lr, started)
@@ -175,8 +175,8 @@ class Loop:
         if not self.whole:
             raise RuntimeError("this run was interrupted in the middle of a step: start it again, or load a saved one")
 
-    def _new_recorders(self) -> list[EpochRecorder]:
-        return [EpochRecorder(lane.task.best_known_labels, lane.task.num_classes) for lane in self.lanes]
+    def _new_statistics(self) -> list[EpochStatistics]:
+        return [EpochStatistics(lane.task.best_known_labels, lane.task.num_classes) for lane in self.lanes]
 
     def _begin_phase(self) -> OneByOne | SeedsAtOnce:
         if not self.begun:
@@ -195,7 +195,7 @@ class Loop:
         source, method = self.phases[self.phase].source, self.methods[self.phase]
         if self.stacked is not None:
             return SeedsAtOnce(self.sources, source, self.stacked, method, optimizer)
-        captured = self.experiment.engine.records_steps and method.all_steps_identical
+        captured = self.experiment.engine.captures_steps and method.all_steps_identical
         return (Captured if captured else OneByOne)(self.sources[0], source, method, optimizer)
 
     def _next_phase(self) -> None:
@@ -210,10 +210,10 @@ class Loop:
         except torch.OutOfMemoryError as error:
             raise self._too_large() from error
         if isinstance(step, StackedStep):
-            for recorder, seen, own in zip(self.recorders, step.seeds(), gradient, strict=True):
-                recorder.add(seen, own)
+            for statistics, seen, own in zip(self.statistics, step.seeds(), gradient, strict=True):
+                statistics.add(seen, own)
         else:
-            self.recorders[0].add(step, gradient)
+            self.statistics[0].add(step, gradient)
         self.batch += 1
         self.whole = True
         return BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)
@@ -237,14 +237,14 @@ class Loop:
         self.diverged |= errors.keys()
         seconds = (time.perf_counter() - started) / len(self.lanes)
         for place, scores in rows.items():
-            lane, recorder = self.lanes[place], self.recorders[place]
-            lane.history.append(epoch_row(recorder, lane.method, scores, lr))
+            lane, statistics = self.lanes[place], self.statistics[place]
+            lane.history.append(epoch_row(statistics, lane.method, scores, lr))
             lane.history.metadata["seconds"] = round(seconds, 3)
         done = [
-            EpochDone(self.epoch, self.total, self.lanes[place].history, self.recorders[place].instance_weights)
+            EpochDone(self.epoch, self.total, self.lanes[place].history, self.statistics[place].instance_weights)
             for place in rows
         ]
-        self.epoch, self.phase_epoch, self.batch, self.recorders = self.epoch + 1, self.phase_epoch + 1, 0, []
+        self.epoch, self.phase_epoch, self.batch, self.statistics = self.epoch + 1, self.phase_epoch + 1, 0, []
         if self.phase_epoch == self.phases[self.phase].epochs:
             self._next_phase()
         self.whole = True
@@ -255,7 +255,7 @@ class Loop:
         lane = self.lanes[place]
         try:
             return finite_scores(
-                self.recorders[place], lane.model, lane.task, lane.method, self.epoch, lr, lane.history
+                self.statistics[place], lane.model, lane.task, lane.method, self.epoch, lr, lane.history
             )  # fmt: skip
         except TrainingDiverged as error:
             return error
@@ -282,7 +282,7 @@ class Loop:
             "initial": self.initial if restarts else {},
             "optimizer": self.optimizer.state_dict() if self.optimizer else None,
             "sources": self.sources[0].state_dict(),
-            "recorder": self.recorders[0].state_dict() if self.recorders else None,
+            "statistics": self.statistics[0].state_dict() if self.statistics else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -306,9 +306,9 @@ class Loop:
             self.optimizer = sgd(self.model, self.experiment.recipe)
             load_optimizer(self.optimizer, state["optimizer"])
         self.sources[0].load_state_dict(state["sources"], BATCHES_A_STEP * (self.total * self.steps + 1))
-        if state["recorder"]:
-            self.recorders = self._new_recorders()
-            self.recorders[0].load_state_dict(state["recorder"])
+        if state["statistics"]:
+            self.statistics = self._new_statistics()
+            self.statistics[0].load_state_dict(state["statistics"])
 
     def _is_possible(self, phase: int, epoch: int, phase_epoch: int, batch: int, begun: bool) -> bool:
         if not 0 <= phase < len(self.phases):
@@ -319,14 +319,14 @@ class Loop:
 
 
 def finite_scores(
-    recorder: EpochRecorder, model: nn.Module, task: Task, method: Method, epoch: int, lr: float, history: History
+    statistics: EpochStatistics, model: nn.Module, task: Task, method: Method, epoch: int, lr: float, history: History
 ) -> Row:
     """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers.
 
     Raises:
         TrainingDiverged: a loss of the epoch, a parameter of model or method, or the test loss is not finite.
     """
-    bad = recorder.first_bad_step()
+    bad = statistics.first_bad_step()
     if bad is not None:
         raise _diverged(f"the loss stopped being finite at step {bad + 1}", epoch, lr, history)
     for owner, module in (("model", model), ("method", method)):
@@ -346,10 +346,10 @@ def _diverged(what: str, epoch: int, lr: float, history: History) -> TrainingDiv
     )  # fmt: skip
 
 
-def epoch_row(recorder: EpochRecorder, method: Method, scores: Row, lr: float) -> Row:
+def epoch_row(statistics: EpochStatistics, method: Method, scores: Row, lr: float) -> Row:
     """What the History keeps of an epoch that is over."""
     snapshot = {name: value.detach().cpu().double().numpy() for name, value in method.snapshot().items()}
-    return {**recorder.row(), **scores, "lr": lr, **snapshot}
+    return {**statistics.row(), **scores, "lr": lr, **snapshot}
 
 
 @torch.no_grad()

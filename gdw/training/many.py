@@ -13,7 +13,7 @@ from gdw.networks.classifiers import MODELS
 from gdw.networks.stacked import can_stack
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
-from gdw.training.inputs import dataset_of
+from gdw.training.loading import dataset_of
 from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
 from gdw.training.resume import SECONDS, Checkpoints
 from gdw.training.run import Training, stepwise

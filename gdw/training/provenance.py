@@ -17,13 +17,13 @@ from gdw.data.task import Task
 from gdw.methods.base import Method
 from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.history import History
-from gdw.training.inputs import source_of
+from gdw.training.loading import origin_of
 
 ROOT = Path(__file__).parents[2]  # of the source, where gdw is not installed from a wheel
 GIT_SECONDS = 10  # longer than git ever needs; a run must not wait for a network drive
 
 
-def recorded_config(
+def config_of_run(
     experiment: Experiment,
     dataset: Dataset | None = None,
     task: Task | None = None,
@@ -39,7 +39,7 @@ def recorded_config(
         task, model, method: None, or the object that was given.
     """
     config, own = experiment.config(), {}
-    if dataset is not None and dataset.source != source_of(experiment):
+    if dataset is not None and dataset.origin != origin_of(experiment):
         own["dataset"] = config["dataset"] = dataset.name
     if task is not None:
         own["task"] = f"{len(task.train)} images of {task.num_classes} classes"

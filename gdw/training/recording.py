@@ -29,7 +29,7 @@ READERS = (Tensor.tolist, Tensor.numpy, Tensor.__array__)  # on the host, past t
 _ONE_AT_A_TIME = threading.Lock()  # a GPU records one graph at a time
 
 
-class Recorder:
+class Capture:
     """Takes a function's first runs as they are, and then one as a recording.
 
     Args:
@@ -55,7 +55,7 @@ class Recorder:
         with self._aside(), _NoDrawing():  # type: ignore[no-untyped-call]  # torch's
             return function()
 
-    def record(self, function: Function) -> "Operations | CudaGraph":
+    def take(self, function: Function) -> "Operations | CudaGraph":
         """Record it.
 
         Raises:

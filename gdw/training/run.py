@@ -23,9 +23,9 @@ from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.fields import PRECISIONS, resolve_device
 from gdw.training.history import History
 from gdw.training.identity import content_of
-from gdw.training.inputs import dataset_of, task_of
+from gdw.training.loading import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Lane, Loop, TrainingDiverged
-from gdw.training.provenance import how_made, recorded_config
+from gdw.training.provenance import config_of_run, how_made
 
 Event = TypeVar("Event")
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
@@ -56,7 +56,7 @@ class Training:
     ):
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
-        config = recorded_config(e, dataset, task, model, method)
+        config = config_of_run(e, dataset, task, model, method)
         if task is None:
             loaded = dataset_of(e, dataset)
             task = task_of(e, loaded)
@@ -85,7 +85,7 @@ class Training:
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.best_known_labels, minlength=task.num_classes).tolist()),
-            metadata=how_made(e, device) | {"captured": e.engine.records_steps and self.method.all_steps_identical},
+            metadata=how_made(e, device) | {"captured": e.engine.captures_steps and self.method.all_steps_identical},
         )  # fmt: skip
         self._loop: Loop | None = None
         self._randomness: tuple[Tensor, Tensor | None] | None = None  # torch's own, of a saved run

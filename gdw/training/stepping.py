@@ -16,7 +16,7 @@ from gdw.gradients.step import Batch, Step
 from gdw.methods.base import Method
 from gdw.networks.stacked import Stacked
 from gdw.training.fields import Recipe
-from gdw.training.recording import CudaGraph, Operations, Recorder
+from gdw.training.recording import Capture, CudaGraph, Operations
 from gdw.training.sources import Drawn, Sources
 
 Outputs = tuple[Tensor, ...]
@@ -120,7 +120,7 @@ class Captured(OneByOne):
         device, dtype = sources.task.train.labels.device, sources.dtype
         dtype = dtype if device.type == "cpu" else torch.float32  # a GPU's fused SGD reads no other
         self.rate = torch.zeros((), dtype=dtype, device=device)
-        self.recorder = Recorder(device, method)
+        self.capture = Capture(device, method)
         self.asks_clean_set = False
         self.batch: Drawn | None = None  # where the recording reads
         self.meta_batch: tuple[Tensor, Tensor] | None = None
@@ -128,16 +128,16 @@ class Captured(OneByOne):
         set_rate(optimizer, self.rate)
 
     def __call__(self, epoch: int, lr: float) -> tuple[Seen, Tensor]:
-        """What a recorder sees of the step, and what went back through the logits."""
+        """What the epoch's statistics see of the step, and what went back through the logits."""
         self.rate.fill_(lr)
         drawn = self.sources.draw(self.source)
-        flows, losses, gradient = self._warm_up(drawn, epoch) if self.recorder.runs_left else self._replay(drawn)
+        flows, losses, gradient = self._warm_up(drawn, epoch) if self.capture.runs_left else self._replay(drawn)
         _, labels, indices, is_meta = drawn
         return Seen(flows, losses, labels, indices, is_meta), gradient
 
     def _warm_up(self, drawn: Drawn, epoch: int) -> Outputs:
         before = self._places()
-        outputs = self.recorder.warm_up(lambda: self._take_first(drawn, epoch))
+        outputs = self.capture.warm_up(lambda: self._take_first(drawn, epoch))
         moved = [name for name, place in self._places().items() if before.get(name, place) != place]
         if moved:
             raise ValueError(f"{moved[0]} is another tensor after each step: write in place, or leave out capture")
@@ -157,9 +157,9 @@ class Captured(OneByOne):
     def _replay(self, drawn: Drawn) -> Outputs:
         meta_batch = self.sources.meta_batch() if self.asks_clean_set else None
         if self.recording is None:
-            static, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are a recorder's to keep
+            static, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are the statistics' to keep
             self.batch = static
-            self.recording = self.recorder.record(
+            self.recording = self.capture.take(
                 lambda: self._take(self.sources.step_of(static, None, self.virtual_step, meta_batch=meta_batch))
             )
             self.optimizer.zero_grad()  # a replay leaves nothing in `.grad`

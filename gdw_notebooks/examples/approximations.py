@@ -3,7 +3,7 @@
 None is exact (tests/examples/test_approximations.py). Counted in forward passes of a step (a backward pass is two),
 without a tape: exact 11, without the virtual step 9, with a finite difference 9, with both 7, through the last layer
 alone 5, against a plain step's 3. One more, a meta gradient at every k-th batch only, is a setting of the methods that
-learn V (gdw/methods/weight_net.py).
+learn V (gdw/methods/learned_weights.py).
 """
 
 from collections.abc import Callable

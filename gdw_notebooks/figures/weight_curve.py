@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gdw.methods.weight_net import CURVE_LOSSES
+from gdw.methods.learned_weights import CURVE_LOSSES
 from gdw.training.history import History
 from gdw_notebooks.figures import style
 

@@ -168,7 +168,7 @@ def _weight_net(shown: Shown) -> Figure:
 def _weight_net_table(shown: Shown) -> "DataFrame | None":
     import pandas as pd
 
-    from gdw.methods.weight_net import CURVE_LOSSES
+    from gdw.methods.learned_weights import CURVE_LOSSES
 
     found = _with_curve(shown)
     if not found:

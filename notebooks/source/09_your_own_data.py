@@ -263,14 +263,14 @@ if truth:
 # %%
 table = f"human:{work / 'corrected.csv'}"
 task = gdw.make_task(dataset, noise=table, confirmed=known, meta_per_class=10)
-part = {name: set(places.tolist()) for name, places in task.source_indices.items()}
+part = {name: set(places.tolist()) for name, places in task.dataset_indices.items()}
 ways = {name: Counter(known.chosen.get(place, "not looked at") for place in part[name]) for name in part}
 for name, what in {"meta": "clean set", "test": "test set", "train": "trained on"}.items():
     print(f"{what:10} {len(part[name]):3}: " + ", ".join(f"{ways[name][way]} {way}" for way in sorted(ways[name])))
 assert part["test"] <= set(known.drawn())
 assert not part["test"] & (part["meta"] | part["train"])
 if truth:
-    shown = zip(task.source_indices["train"].tolist(), task.train.labels.tolist(), strict=True)
+    shown = zip(task.dataset_indices["train"].tolist(), task.train.labels.tolist(), strict=True)
     assert all(known.get(place, label) == label for place, label in shown)
 
 # %% [markdown]

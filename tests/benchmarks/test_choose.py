@@ -11,7 +11,7 @@ import gdw
 from benchmarks import choose
 from gdw.comparison.report import holm, paired_difference
 from gdw.training.history import History
-from gdw.training.inputs import task_of
+from gdw.training.loading import task_of
 from gdw.training.many import supports_many_seeds
 from gdw.training.presets import PRESETS
 
@@ -146,14 +146,14 @@ DIGITS = choose.load_spec(choose.SPEC.with_name("choose_digits.toml"))
 def test_every_clean_picture_is_held_out_once_and_never_learnt_from_meanwhile():
     task = task_of(gdw.Experiment(rate=0.6), gdw.load_dataset("digits"))
     folds = choose.folds_of(task, 5)
-    whole = set(task.source_indices["meta"].tolist())
-    held = [set(fold.source_indices["validation"].tolist()) for fold in folds]
+    whole = set(task.dataset_indices["meta"].tolist())
+    held = [set(fold.dataset_indices["validation"].tolist()) for fold in folds]
     assert sorted(place for fold in held for place in fold) == sorted(whole)
     for fold, out in zip(folds, held, strict=True):
-        assert set(fold.source_indices["meta"].tolist()) == whole - out
+        assert set(fold.dataset_indices["meta"].tolist()) == whole - out
         assert fold.validation.labels.bincount().tolist() == [1] * 10
         assert fold.meta.labels.bincount().tolist() == [4] * 10
-        images = gdw.load_dataset("digits").images[fold.source_indices["validation"]]
+        images = gdw.load_dataset("digits").images[fold.dataset_indices["validation"]]
         assert (fold.validation.images == images).all()
         assert fold.train is task.train
 

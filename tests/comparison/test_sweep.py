@@ -139,7 +139,7 @@ def test_a_failed_run_is_reported_and_the_rest_go_on(tmp_path):
 def test_a_worker_that_dies_takes_no_other_run_with_it(monkeypatch, tmp_path):
     """A data set that kills its process: reported after three attempts; the good runs arrive once each."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, gdw.training.inputs as i\nreal = i.load_dataset\n"
+        "import os, gdw.training.loading as i\nreal = i.load_dataset\n"
         "i.load_dataset = lambda name, **more: os._exit(9) if name == './deadly' else real(name, **more)\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))

@@ -80,9 +80,9 @@ def files(cache):
 
 
 def test_the_data_set_keeps_everything_but_its_images(loader, tmp_path):
-    data, seen = dataset(source=("digits", None)), Seen()
+    data, seen = dataset(origin=("digits", None)), Seen()
     made_of = made(data, tmp_path, seen)
-    assert made_of.source is None  # a record must not say that it is digits
+    assert made_of.origin is None  # a record must not say that it is digits
     assert made_of.name == f"set, features of {NETWORK}"
     assert (made_of.images.shape, made_of.images.dtype) == ((COUNT, WIDTH), torch.float32)
     assert made_of.test_images.shape == (10, WIDTH)

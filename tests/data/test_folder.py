@@ -11,7 +11,7 @@ from gdw.data.datasets import load_dataset
 from gdw.data.pretrained import LITE0
 from gdw.data.task import make_task
 from gdw.training.experiment import Experiment
-from gdw.training.inputs import dataset_of
+from gdw.training.loading import dataset_of
 
 
 def picture(path, shade=0, size=(16, 16), mode="RGB"):
@@ -220,11 +220,11 @@ def test_val_is_the_validation_set_of_a_task(tmp_path):
     assert data.validation_paths[0] == "valid/cat/00.png"
     whole, some = make_task(data), make_task(data, validation_per_class=3)
     assert torch.equal(whole.validation.images, data.validation_images)
-    assert whole.source_indices["validation"].tolist() == list(range(68, 78))
+    assert whole.dataset_indices["validation"].tolist() == list(range(68, 78))
     assert torch.bincount(some.validation.labels).tolist() == [3, 3]
     assert torch.equal(whole.test.images, data.test_images)
     for name in ("train", "meta", "test"):
-        assert torch.equal(whole.source_indices[name], some.source_indices[name])
+        assert torch.equal(whole.dataset_indices[name], some.dataset_indices[name])
     with pytest.raises(ValueError, match="class cat has only 5 validation images: too few for validation_per_class 6"):
         make_task(data, validation_per_class=6)
 

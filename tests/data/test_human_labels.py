@@ -29,7 +29,7 @@ def test_a_task_takes_the_files_labels_for_the_images_it_trains_on(published, ke
     task = gdw.make_task(DIGITS, noise=f"human:{published}{key}")
     assert task.wrong_label_rate == pytest.approx(share, abs=0.03)
     if share > 0.2:
-        assert torch.equal(task.train.labels, torch.from_numpy(WORSE)[task.source_indices["train"]])
+        assert torch.equal(task.train.labels, torch.from_numpy(WORSE)[task.dataset_indices["train"]])
 
 
 def test_an_experiment_trains_on_them_and_its_run_code_holds_the_path(published):

@@ -47,14 +47,14 @@ def test_splits_are_disjoint_balanced_and_true_to_their_source(
     data = numbered(sizes, [3] * len(sizes) if own_test else None)
     counts = {"meta_per_class": meta, "validation_per_class": validation}
     task = make_task(data, noise=noise, rate=rate, imbalance=imbalance, seed=seed, **counts)
-    everything = torch.cat([task.source_indices[name] for name in SPLITS])
+    everything = torch.cat([task.dataset_indices[name] for name in SPLITS])
     assert len(everything.unique()) == len(everything)
     for name in SPLITS:
-        assert torch.equal(shown(getattr(task, name)), task.source_indices[name])
+        assert torch.equal(shown(getattr(task, name)), task.dataset_indices[name])
     truth = data.labels if not own_test else torch.cat([data.labels, data.test_labels])
-    assert torch.equal(task.true_labels, truth[task.source_indices["train"]])
+    assert torch.equal(task.true_labels, truth[task.dataset_indices["train"]])
     for name in ("meta", "validation", "test"):
-        assert torch.equal(getattr(task, name).labels, truth[task.source_indices[name]])
+        assert torch.equal(getattr(task, name).labels, truth[task.dataset_indices[name]])
     assert torch.bincount(task.meta.labels).tolist() == [meta] * len(sizes)
     assert torch.bincount(task.validation.labels, minlength=len(sizes)).tolist() == [validation] * len(sizes)
     if imbalance == 1:
@@ -66,7 +66,7 @@ def test_the_held_out_test_set_is_a_stratified_share_that_no_setting_moves():
     share = torch.bincount(first.test.labels) / torch.bincount(DIGITS.labels)
     assert (share - 0.3).abs().max() < 0.005
     for settings in ({"seed": 5}, {"rate": 0.8}, {"meta_per_class": 20}, {"imbalance": 0.1}):
-        assert torch.equal(make_task(DIGITS, **settings).source_indices["test"], first.source_indices["test"])
+        assert torch.equal(make_task(DIGITS, **settings).dataset_indices["test"], first.dataset_indices["test"])
 
 
 def test_a_test_set_of_its_own_is_used_whole():
@@ -81,11 +81,11 @@ def test_the_same_settings_give_the_same_task_and_another_seed_another():
     settings = {"noise": "flip", "rate": 0.4, "imbalance": 0.5, "validation_per_class": 3}
     one, again, other = (make_task(DIGITS, **settings, seed=seed) for seed in (1, 1, 2))
     for name in SPLITS:
-        assert torch.equal(one.source_indices[name], again.source_indices[name])
+        assert torch.equal(one.dataset_indices[name], again.dataset_indices[name])
         assert torch.equal(getattr(one, name).labels, getattr(again, name).labels)
     assert torch.equal(one.matrix, again.matrix)
     assert not torch.equal(one.matrix, other.matrix)
-    assert not torch.equal(one.source_indices["meta"], other.source_indices["meta"])
+    assert not torch.equal(one.dataset_indices["meta"], other.dataset_indices["meta"])
 
 
 def test_noise_moves_no_split_and_imbalance_no_meta_image():
@@ -93,15 +93,15 @@ def test_noise_moves_no_split_and_imbalance_no_meta_image():
     noisy = make_task(DIGITS, noise="flip2", rate=0.5, validation_per_class=4)
     thin = make_task(DIGITS, imbalance=0.1, validation_per_class=4)
     for name in SPLITS:
-        assert torch.equal(plain.source_indices[name], noisy.source_indices[name])
+        assert torch.equal(plain.dataset_indices[name], noisy.dataset_indices[name])
     for name in ("meta", "validation", "test"):
-        assert torch.equal(plain.source_indices[name], thin.source_indices[name])
-    assert set(thin.source_indices["train"].tolist()) < set(plain.source_indices["train"].tolist())
+        assert torch.equal(plain.dataset_indices[name], thin.dataset_indices[name])
+    assert set(thin.dataset_indices["train"].tolist()) < set(plain.dataset_indices["train"].tolist())
 
 
 def test_validation_images_come_out_of_training_and_leave_meta_where_it_was():
     without, with_some = make_task(DIGITS), make_task(DIGITS, validation_per_class=7)
-    assert torch.equal(without.source_indices["meta"], with_some.source_indices["meta"])
+    assert torch.equal(without.dataset_indices["meta"], with_some.dataset_indices["meta"])
     assert len(without.train) - len(with_some.train) == len(with_some.validation) == 70
 
 
@@ -195,7 +195,7 @@ def test_a_smaller_run_has_as_many_of_each_class_as_asked_and_the_same_test_imag
     for task in made:
         assert torch.bincount(task.true_labels).tolist() == [6] * 3
         assert torch.bincount(task.test.labels).tolist() == [4] * 3
-        everything = torch.cat([task.source_indices[name] for name in SPLITS])
+        everything = torch.cat([task.dataset_indices[name] for name in SPLITS])
         assert len(everything.unique()) == len(everything)
     assert torch.equal(shown(made[0].test), shown(made[1].test))
     assert not torch.equal(shown(made[0].train), shown(made[1].train))

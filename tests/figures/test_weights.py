@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gdw.methods.weight_net import CURVE_LOSSES
+from gdw.methods.learned_weights import CURVE_LOSSES
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.weight_curve import weight_curve
 from gdw_notebooks.figures.weights import weights_by_group

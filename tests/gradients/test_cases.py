@@ -16,7 +16,7 @@ from gdw.gradients.compiled import compile_in_place
 from gdw.gradients.meta import NoMetaGradient
 from gdw.gradients.stacked_step import StackedStep
 from gdw.networks.stacked import Stacked, can_stack
-from gdw.training.recording import Recorder
+from gdw.training.recording import Capture
 from tests.gradients.cases import BY_HAND, CASES, LR, META, some_weights, taken, textbook
 from tests.ways import BY_WAY
 
@@ -53,10 +53,10 @@ def captured(case, weights):
     def gradient():
         return (Step(model, *batch, meta_batch=meta_batch, lr=LR).meta_gradient(weights),)
 
-    recorder = Recorder(torch.device("cpu"), SimpleNamespace())
+    capture = Capture(torch.device("cpu"), SimpleNamespace())
     with case.context():
-        recorder.warm_up(gradient)
-        recording = recorder.record(gradient)
+        capture.warm_up(gradient)
+        recording = capture.take(gradient)
         model.load_state_dict(start)
         return recording.replay()[0]
 

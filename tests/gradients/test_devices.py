@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import gdw
 from gdw.gradients.rates import VirtualStep
 from gdw.methods import METHODS
-from gdw.training.recorder import EpochRecorder
+from gdw.training.epoch_statistics import EpochStatistics
 from gdw.training.sources import Sources
 from gdw.training.stepping import take_step
 from tests.pictures import shifted_digits
@@ -49,7 +49,7 @@ class Drawn(TorchDispatchMode):
 
 
 def take_steps(training, source="train", device=META):
-    """Two steps, and a recorder's sums over them. Returns the random numbers that were drawn."""
+    """Two steps, and the statistics' sums over them. Returns the random numbers that were drawn."""
     with Drawn() as drawn:
         _take_steps(training, source, device)
     return drawn.numbers
@@ -62,14 +62,14 @@ def _take_steps(training, source, device):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     if hasattr(method, "weight_net"):
         method.optimizer = torch.optim.Adam(method.weight_net.parameters())
-    sources, recorder = Sources(task, model, training.experiment), EpochRecorder(task.true_labels, 10)
+    sources, statistics = Sources(task, model, training.experiment), EpochStatistics(task.true_labels, 10)
     for _ in range(2):
         step = sources.step_of(sources.draw(source), 0, VirtualStep(model, optimizer))
         gradient = take_step(step, phase.method, optimizer)
-        recorder.add(step, gradient)
+        statistics.add(step, gradient)
         assert gradient.device == device
     if source == "train":  # what is left of both is counted, once an epoch
-        recorder._sum_up()
+        statistics._sum_up()
 
 
 def same_numbers_decide(source="train", dataset=None, **experiment):

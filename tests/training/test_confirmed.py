@@ -56,23 +56,23 @@ def test_clean_validation_and_test_pictures_are_confirmed_ones_and_all_others_ar
     data, right = dataset()
     sure = confirmed(right)
     task = make_task(data, confirmed=sure, **counts)
-    parts = {name: set(places.tolist()) for name, places in task.source_indices.items()}
+    parts = {name: set(places.tolist()) for name, places in task.dataset_indices.items()}
     assert parts["train"] == set(range(len(data.labels))) - set(sure)
     assert parts["meta"] | parts["validation"] | parts["test"] == set(sure)
     assert sum(map(len, parts.values())) == len(data.labels)
-    assert torch.equal(task.train.labels, data.labels[task.source_indices["train"]])
+    assert torch.equal(task.train.labels, data.labels[task.dataset_indices["train"]])
     for name, per_class in (("meta", 3), ("validation", counts.get("validation_per_class", 0))):
         split = getattr(task, name)
         assert torch.bincount(split.labels, minlength=3).tolist() == [per_class] * 3
-        assert torch.equal(split.labels, right[task.source_indices[name]])
-    assert torch.equal(task.test.labels, right[task.source_indices["test"]])
-    assert torch.equal(task.test.images, data.images[task.source_indices["test"]])
+        assert torch.equal(split.labels, right[task.dataset_indices[name]])
+    assert torch.equal(task.test.labels, right[task.dataset_indices["test"]])
+    assert torch.equal(task.test.images, data.images[task.dataset_indices["test"]])
 
 
 def test_the_test_set_is_the_same_for_each_seed():
     data, right = dataset()
     tasks = [make_task(data, confirmed=confirmed(right), meta_per_class=3, seed=seed) for seed in (0, 1)]
-    assert torch.equal(*(task.source_indices["test"] for task in tasks))
+    assert torch.equal(*(task.dataset_indices["test"] for task in tasks))
     fewer = make_task(data, confirmed=confirmed(right), meta_per_class=3, test_per_class=2, train_per_class=10)
     assert torch.bincount(fewer.test.labels).tolist() == [2, 2, 2]
     assert torch.bincount(fewer.train.labels).tolist() == [10, 10, 10]
@@ -172,7 +172,7 @@ def test_observed_labels_may_come_from_a_table(tmp_path, capsys):
     experiment = gdw.Experiment(dataset=str(pets), noise=noise, confirmed=str(table), **given)
     task, plain = (gdw.Training(e).task for e in (experiment, experiment.with_(noise="uniform")))
     paths = gdw.load_dataset(str(pets)).paths
-    right = [CLASSES.index(named[pets / paths[place]]) for place in task.source_indices["train"]]
+    right = [CLASSES.index(named[pets / paths[place]]) for place in task.dataset_indices["train"]]
     assert task.train.labels.tolist() == right
     assert (plain.train.labels != task.train.labels).float().mean() > 0.2
     assert torch.equal(plain.test.labels, task.test.labels)
@@ -286,9 +286,9 @@ def test_clean_and_test_pictures_come_from_the_random_ones_and_suspects_are_trai
     drawn, looked_at = confirmed(right), confirmed(right, each=30)
     sure = Confirmed(looked_at.labels, {p: way if p in drawn else SUSPECT for p in looked_at})
     task = make_task(data, confirmed=sure, meta_per_class=3, validation_per_class=2)
-    parts = {name: set(places.tolist()) for name, places in task.source_indices.items()}
+    parts = {name: set(places.tolist()) for name, places in task.dataset_indices.items()}
     assert parts["meta"] | parts["validation"] | parts["test"] == set(drawn)
-    labels = dict(zip(task.source_indices["train"].tolist(), task.train.labels.tolist(), strict=True))
+    labels = dict(zip(task.dataset_indices["train"].tolist(), task.train.labels.tolist(), strict=True))
     assert all(labels[place] == right[place] for place in set(looked_at) - set(drawn))
     assert any(data.labels[place] != right[place] for place in set(looked_at) - set(drawn))
     assert all(labels[place] == data.labels[place] for place in set(labels) - set(looked_at))
@@ -303,7 +303,7 @@ def test_a_score_is_that_of_the_random_pictures_and_not_of_suspects():
     sure = Confirmed(labels, {place: RANDOM if place in shown else SUSPECT for place in labels})
     task = make_task(data, confirmed=sure, meta_per_class=5)
     assert len(task.test) == 60 - 15
-    assert set(task.source_indices["test"].tolist()) < set(shown)
+    assert set(task.dataset_indices["test"].tolist()) < set(shown)
 
 
 def test_a_validation_score_is_of_random_pictures_too():
@@ -312,7 +312,7 @@ def test_a_validation_score_is_of_random_pictures_too():
     sure = Confirmed(looked_at.labels, dict.fromkeys(drawn, RANDOM))
     for seed in range(5):
         task = make_task(data, confirmed=sure, meta_per_class=5, validation_per_class=4, seed=seed)
-        assert set(task.source_indices["validation"].tolist()) == set(drawn)
+        assert set(task.dataset_indices["validation"].tolist()) == set(drawn)
         assert len(task.meta) == 15
         assert len(task.test) == 0
     with pytest.raises(ValueError, match="4 confirmed images that were drawn at random: too few for validation_per"):

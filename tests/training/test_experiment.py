@@ -394,7 +394,7 @@ def test_a_record_says_what_ran():
 
     quick = QUICK.with_(epochs=1)
     data = gdw.load_dataset("digits")
-    mine = dataclasses.replace(data, name="my digits", source=None)
+    mine = dataclasses.replace(data, name="my digits", origin=None)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
     config = gdw.run(quick, dataset=mine, method=Half(), model=model).config
     assert (config["dataset"], config["method"], config["model"]) == ("my digits", "half", "Sequential")

@@ -1,4 +1,4 @@
-"""A device without float64 (Apple's GPU): no step makes such a tensor there, and the recorder sums on the host."""
+"""A device without float64 (Apple's GPU): no step makes such a tensor there, and sums are made on the host."""
 
 import sys
 
@@ -12,7 +12,7 @@ import gdw
 from gdw.gradients.rates import VirtualStep
 from gdw.gradients.seen import Seen
 from gdw.methods import METHODS
-from gdw.training.recorder import EpochRecorder, summing_device
+from gdw.training.epoch_statistics import EpochStatistics, summing_device
 from gdw.training.sources import Sources
 from gdw.training.stepping import take_step
 from tests.gradients.test_devices import META, SMALL, for_the_meta_device  # noqa: F401  (the fixture applies here too)
@@ -20,8 +20,8 @@ from tests.ways import BY_WAY
 
 ON_THE_HOST = {  # these work on the CPU whatever the device is
     "data/corruption.py", "networks/start.py", "methods/class_balanced.py", "methods/class_counts.py",
-    "training/recorder.py", "methods/ldam.py:LDAM.use_counts", "methods/balanced_softmax.py:BalancedSoftmax.use_counts",
-    "methods/co_teaching.py:CoTeaching.estimate_and_begin",
+    "training/epoch_statistics.py", "methods/ldam.py:LDAM.use_counts",
+    "methods/balanced_softmax.py:BalancedSoftmax.use_counts", "methods/co_teaching.py:CoTeaching.estimate_and_begin",
 }  # fmt: skip
 NOT_ON_MPS = {  # these make float64 on the device: a run on Apple's GPU fails there
     "training/loop.py:evaluate", "training/loop.py:epoch_row",
@@ -155,10 +155,10 @@ def seen_batches(is_meta):
 
 
 @pytest.mark.parametrize("is_meta", [None, torch.arange(10) > 6])
-def test_the_recorder_sums_on_the_host_and_gives_the_same_numbers(is_meta, monkeypatch):
-    monkeypatch.setattr("gdw.training.recorder.NO_FLOAT64", ("meta",))
+def test_the_sums_are_made_on_the_host_and_gives_the_same_numbers(is_meta, monkeypatch):
+    monkeypatch.setattr("gdw.training.epoch_statistics.NO_FLOAT64", ("meta",))
     clean = torch.arange(40) % 3
-    there, here = EpochRecorder(Pretend(clean), 3), EpochRecorder(clean, 3)
+    there, here = EpochStatistics(Pretend(clean), 3), EpochStatistics(clean, 3)
     for step, gradient in seen_batches(is_meta):
         here.add(step, gradient)
         parts = (step.flows, step.losses, step.labels, step.indices, step.is_meta)
@@ -185,8 +185,8 @@ def test_apples_gpu_sums_on_the_host_and_others_where_they_are():
 
 
 def test_summed_on_the_device_itself_it_would_fail():
-    recorder, (step, gradient) = EpochRecorder(torch.arange(40) % 3, 3), next(seen_batches(None))
-    recorder.device = META
-    recorder.add(Seen(*map(Pretend, (step.flows, step.losses, step.labels, step.indices)), None), Pretend(gradient))
+    statistics, (step, gradient) = EpochStatistics(torch.arange(40) % 3, 3), next(seen_batches(None))
+    statistics.device = META
+    statistics.add(Seen(*map(Pretend, (step.flows, step.losses, step.labels, step.indices)), None), Pretend(gradient))
     with pytest.raises(TypeError, match="float64"):
-        recorder.row()
+        statistics.row()

@@ -17,7 +17,7 @@ import gdw
 from gdw.gradients.seen import Seen
 from gdw.methods import GDW, METHODS, CrossEntropy
 from gdw.training import stepping
-from gdw.training.recording import Operations, Recorder
+from gdw.training.recording import Capture, Operations
 from tests import cuda_graph
 from tests.pictures import shifted_digits
 from tests.runs import trained
@@ -28,7 +28,7 @@ CAPTURABLE = [name for name, method in METHODS.items() if method.all_steps_ident
 
 
 @pytest.fixture(params=["operations", "CUDA graph"])
-def recorder(request, monkeypatch):
+def capture(request, monkeypatch):
     """Each kind of recording in turn; the graph with an understudy for the GPU."""
     if request.param == "CUDA graph":
         as_on_a_gpu(monkeypatch)
@@ -37,7 +37,7 @@ def recorder(request, monkeypatch):
 
 def as_on_a_gpu(monkeypatch):
     cuda_graph.understudy(monkeypatch)
-    monkeypatch.setattr(stepping, "Recorder", lambda device, owner: Recorder(torch.device("cuda:1"), owner))
+    monkeypatch.setattr(stepping, "Capture", lambda device, owner: Capture(torch.device("cuda:1"), owner))
 
 
 def same(experiment, atol=0.0, **own):
@@ -61,12 +61,12 @@ def state(training):
 
 
 @pytest.mark.parametrize("method", CAPTURABLE)
-def test_every_method_that_says_so_can_be_captured(method, recorder):
+def test_every_method_that_says_so_can_be_captured(method, capture):
     same(gdw.Experiment(method=method, **SMALL))
 
 
 @pytest.mark.parametrize("way", BY_WAY)
-def test_every_exact_way(way, recorder, monkeypatch):
+def test_every_exact_way(way, capture, monkeypatch):
     monkeypatch.setattr("gdw.training.sources.Step", BY_WAY[way])
     same(gdw.Experiment(**SMALL))
     same(gdw.Experiment(model="cnn", precision="float64", **SMALL), atol=1e-9)
@@ -77,16 +77,16 @@ def test_every_exact_way(way, recorder, monkeypatch):
     [{"save_memory": True}, {"precision": "float64"}, {"precision": "bfloat16"}, {"max_prob": 0.999}],
     ids=str,
 )
-def test_every_option(how, recorder):
+def test_every_option(how, capture):
     same(gdw.Experiment(**how, **SMALL))
 
 
 @pytest.mark.parametrize("how", ["save_memory", "channels_last"])
-def test_every_option_of_a_convolutional_network(how, recorder):
+def test_every_option_of_a_convolutional_network(how, capture):
     same(gdw.Experiment(model="cnn", precision="float64", **{how: True}, **SMALL), atol=1e-9)
 
 
-def test_pictures_augmented_and_fetched_from_the_host(recorder):
+def test_pictures_augmented_and_fetched_from_the_host(capture):
     same(gdw.Experiment(method="gdw", **SMALL), dataset=shifted_digits(), resident=False)
 
 
@@ -182,7 +182,7 @@ class Centred(nn.Module):
         return self.linear(images.flatten(1) - mean)  # a pass that used what it moves would not repeat itself
 
 
-def test_a_models_own_buffers_are_followed_or_refused(recorder):
+def test_a_models_own_buffers_are_followed_or_refused(capture):
     experiment = gdw.Experiment(method="gdw", **SMALL)
     model = Centred(in_place=True)
     captured = trained(experiment.with_(capture=True), model=deepcopy(model))
@@ -232,15 +232,15 @@ def test_a_graph_keeps_what_it_reads(monkeypatch):
 
     def recorded():
         weight, state = torch.ones(3), torch.zeros(3)
-        recorder = Recorder(torch.device("cuda"), nn.Module())
+        capture = Capture(torch.device("cuda"), nn.Module())
 
         def step():
             state.add_(weight)
             return (state * 2,)
 
-        while recorder.runs_left:
-            recorder.warm_up(step)
-        return recorder.record(step)
+        while capture.runs_left:
+            capture.warm_up(step)
+        return capture.take(step)
 
     recording = recorded()
     gc.collect()
@@ -308,8 +308,8 @@ def test_dropout_is_refused(how):
 
 def test_a_compiled_network_is_not_recorded():
     engine = gdw.Experiment(compile=True, capture=True).engine
-    assert not engine.records_steps
-    assert gdw.Experiment(capture=True).engine.records_steps
+    assert not engine.captures_steps
+    assert gdw.Experiment(capture=True).engine.captures_steps
 
 
 def test_an_optimiser_of_the_methods_is_as_it_was(monkeypatch):
@@ -323,9 +323,9 @@ def test_an_optimiser_of_the_methods_is_as_it_was(monkeypatch):
         within.append(group["capturable"])
         return (torch.ones(1),)
 
-    recorder = Recorder(torch.device("cuda"), method)
-    recorder.warm_up(step)
-    recorder.record(step)
+    capture = Capture(torch.device("cuda"), method)
+    capture.warm_up(step)
+    capture.take(step)
     assert within == [False, True]
     assert group["capturable"] is False
 

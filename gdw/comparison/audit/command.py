@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from gdw.comparison.audit.audit import Plan
 from gdw.comparison.audit.heads import FOLDS
 from gdw.comparison.audit.output import SHOWN, Audit, check_outputs
 from gdw.comparison.audit.page import PAIRS
 from gdw.comparison.audit.rank import RANKINGS
-from gdw.comparison.audit.run import Plan
 from gdw.data.confirmed import Confirmed, read_confirmed
 from gdw.data.folder import list_folder, load_listing
 from gdw.data.pretrained import LITE0, own_size

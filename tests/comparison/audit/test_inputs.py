@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gdw.comparison.audit.run import check_counts
+from gdw.comparison.audit.audit import check_counts
 from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing

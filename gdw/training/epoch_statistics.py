@@ -16,7 +16,7 @@ NO_FLOAT64 = ("mps",)  # kinds of device that have no float64: Apple's GPU
 _SUMS = ("groups", "classes", "ledger", "group_losses", "instance_weights", "observed")
 
 
-class EpochRecorder:
+class EpochStatistics:
     """Sums what the loop sends back through the logits, by group of instances and flows.
 
     The weight of a group of flows is ``sum gradient * sign(flow) * B / sum |flow|``: this is defined for every method.
@@ -53,7 +53,7 @@ class EpochRecorder:
         batch_size = torch.full_like(step.losses, len(step))
         indices = step.indices
         if indices is None:
-            raise ValueError("a recorder sums by training instance: give the Step its indices")
+            raise ValueError("the epoch's statistics are sums by training instance: give the Step its indices")
         self.held.append((step.flows, gradient.detach(), step.labels, indices, step.losses, batch_size, is_meta))
         if len(self.held) * step.flows.numel() > HELD_CELLS:
             self._sum_up()
@@ -119,7 +119,7 @@ class EpochRecorder:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """All that was added. A recorder that loads it ends with the same row, bit for bit."""
+        """All that was added. Statistics that load it end with the same row, bit for bit."""
         parts = [torch.cat(part) for part in zip(*self.held, strict=True)]
         return {
             **{name: getattr(self, name) for name in (*_SUMS, "instances", "pooled")},
@@ -131,7 +131,7 @@ class EpochRecorder:
         """Undo ``state_dict``.
 
         Raises:
-            ValueError: it is the state of another task's recorder.
+            ValueError: it is the state of another task's.
         """
         device = self.true_labels.device
         for name in _SUMS:

@@ -14,8 +14,8 @@ from gdw.training.experiment import Experiment
 from gdw.training.identity import content_of, places_of
 
 
-def source_of(experiment: Experiment) -> tuple[object, ...]:
-    """``Dataset.source`` of the data set that the experiment names: the fields that decide which one it is."""
+def origin_of(experiment: Experiment) -> tuple[object, ...]:
+    """``Dataset.origin`` of the data set that the experiment names: the fields that decide which one it is."""
     e = experiment
     return (e.dataset, e.image_size, *((e.features, e.features_size, e.mirrored) if e.features else ()))
 
@@ -36,14 +36,14 @@ def dataset_of(
 
     Args:
         dataset: one of your own instead of the one that it names, or one that this function gave for another
-            experiment with the same ``source_of``, which is returned as it is.
+            experiment with the same ``origin_of``, which is returned as it is.
         progress: called with (pictures done, pictures in all) while features are computed.
 
     Raises:
         ValueError, FileNotFoundError: as ``load_dataset`` and ``with_features`` do.
     """
     e = experiment
-    if dataset is not None and dataset.source == source_of(e):
+    if dataset is not None and dataset.origin == origin_of(e):
         check_content(e, dataset)
         return dataset
     if e.confirmed is not None:
@@ -60,7 +60,7 @@ def dataset_of(
     made = with_features(
         found, e.features, image_size=e.features_size, mirrored=e.mirrored, device=e.device, progress=progress
     )
-    return made if found.source is None else replace(made, source=source_of(e))
+    return made if found.origin is None else replace(made, origin=origin_of(e))
 
 
 def check_content(experiment: Experiment, dataset: Dataset) -> None:
@@ -69,7 +69,7 @@ def check_content(experiment: Experiment, dataset: Dataset) -> None:
     Raises:
         ValueError: they hold something else now.
     """
-    if experiment.content is None or dataset.source is None:
+    if experiment.content is None or dataset.origin is None:
         return
     found = content_of(experiment.data, dataset)
     if found != experiment.content:

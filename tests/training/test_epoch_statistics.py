@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from gdw import Step
-from gdw.training.recorder import EpochRecorder
+from gdw.training.epoch_statistics import EpochStatistics
 
 CLASSES, COUNT = 3, 30
 
@@ -30,12 +30,12 @@ def steps(is_meta=None):
 
 def test_every_number_of_a_row():
     clean, observed, made = steps()
-    recorder = EpochRecorder(clean, CLASSES)
+    statistics = EpochStatistics(clean, CLASSES)
     groups = {(g, k): [0.0, 0.0, 0.0] for g in range(2) for k in range(3)}
     cells = {(t, c): [0.0, 0.0, 0.0, 0.0] for t in range(CLASSES) for c in range(CLASSES)}
     instances = {}
     for step, gradient in made:
-        recorder.add(step, gradient)
+        statistics.add(step, gradient)
         for row, i in enumerate(step.indices.tolist()):
             t, y = clean[i].item(), observed[i].item()
             pulled = []
@@ -48,7 +48,7 @@ def test_every_number_of_a_row():
                     for place, value in enumerate((pull, abs(flow), abs(sent), sent)[: len(store[key])]):
                         store[key][place] += value
             instances[i] = sum(p for p, _ in pulled) / sum(s for _, s in pulled)
-    row = recorder.row()
+    row = statistics.row()
     losses = torch.cat([step.losses for step, _ in made])
     wrong = torch.cat([clean[step.indices] != step.labels for step, _ in made])
     assert row["group_loss"].tolist() == pytest.approx([losses[~wrong].mean().item(), losses[wrong].mean().item()])
@@ -72,31 +72,31 @@ def test_every_number_of_a_row():
 
 def test_rows_of_the_clean_set_do_not_count():
     clean, _, made = steps(is_meta=torch.tensor([True] * 10))
-    recorder = EpochRecorder(clean, CLASSES)
+    statistics = EpochStatistics(clean, CLASSES)
     for step, gradient in made:
-        recorder.add(step, gradient)
-    row = recorder.row()
+        statistics.add(step, gradient)
+    row = statistics.row()
     assert np.isnan(row["flow_weight"]).all()
     assert np.isnan(row["auroc"])
 
 
 def test_the_first_bad_step_is_named():
     clean, _, made = steps()
-    recorder = EpochRecorder(clean, CLASSES)
+    statistics = EpochStatistics(clean, CLASSES)
     for step, gradient in made:
-        recorder.add(step, gradient)
-    assert recorder.first_bad_step() is None
-    recorder.losses[1] = torch.tensor(torch.nan)
-    assert recorder.first_bad_step() == 1
+        statistics.add(step, gradient)
+    assert statistics.first_bad_step() is None
+    statistics.losses[1] = torch.tensor(torch.nan)
+    assert statistics.first_bad_step() == 1
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_rounding_tells_no_instance_from_another(dtype):
     """Cross-entropy gives all the same weight, so clean and mislabelled ones are tied: exactly one half."""
     clean, _, made = steps()
-    recorder = EpochRecorder(clean, CLASSES)
+    statistics = EpochStatistics(clean, CLASSES)
     for step, _ in made:
         step.flows = step.flows.to(dtype)
-        recorder.add(step, step.flows / 7 * 0.7)  # all weigh 1, but for the last bit
-    assert recorder.row()["auroc"] == 0.5
-    assert len(recorder.instance_weights.unique()) > 1
+        statistics.add(step, step.flows / 7 * 0.7)  # all weigh 1, but for the last bit
+    assert statistics.row()["auroc"] == 0.5
+    assert len(statistics.instance_weights.unique()) > 1

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from gdw import Step
-from gdw.training.recorder import EpochRecorder
+from gdw.training.epoch_statistics import EpochStatistics
 
 CLASSES, COUNT = 3, 12
 
@@ -18,9 +18,9 @@ def recorded(weights=None, is_meta=None):
     images = torch.randn(COUNT, 4, generator=random, dtype=torch.float64)
     step = Step(nn.Linear(4, CLASSES).double(), images, observed, indices=torch.arange(COUNT), is_meta=is_meta)
     weights = torch.rand(COUNT, CLASSES, generator=random, dtype=torch.float64) if weights is None else weights
-    recorder = EpochRecorder(clean, CLASSES)
-    recorder.add(step, weights * step.flows / COUNT)
-    return recorder.row(), clean, step, weights
+    statistics = EpochStatistics(clean, CLASSES)
+    statistics.add(step, weights * step.flows / COUNT)
+    return statistics.row(), clean, step, weights
 
 
 def test_pull_is_the_own_label_and_push_all_the_others():
