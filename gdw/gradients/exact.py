@@ -24,8 +24,11 @@ def by_forward_mode(problem: Problem, weights: Matrix) -> Matrix:
         PassesDiffer: a check of the model's two passes (agreement.py) fails.
     """
     gradients = problem.step_back(weights)
-    direction = problem.uphill(*problem.virtual_step(gradients))
+    ahead, rates = problem.virtual_step(gradients)
     compared = to_compare(problem, weights, gradients) if problem.is_checked else None
+    del gradients  # as large as the model, like each of these: freed before the next pass takes its memory
+    direction = problem.uphill(ahead, rates)
+    del ahead
     tangent = problem.tangent(direction)
     if compared:
         check_tangent(problem, tangent, direction, *compared)

@@ -118,6 +118,15 @@ class Training:
             return bool(0 < self.experiment.epochs <= len(self.history))
         return self._loop.finished
 
+    def method_at(self, epoch: int) -> Method:
+        """The method that gives the gradients of an epoch: some train a first model by another one."""
+        phases = self.method.phases(self.task, self.experiment.epochs)
+        for phase in phases:
+            if epoch < phase.epochs:
+                return phase.method
+            epoch -= phase.epochs
+        return phases[-1].method
+
     def save(self, path: str | Path) -> None:
         """Write the whole run as it is, between any two events, to one file (checkpoint.py), all at once.
 

@@ -152,7 +152,8 @@ def instances_at(training: Training, chosen: Int[Tensor, "chosen"]) -> list[Inst
 
 def _seen_by_method(training: Training, chosen: Tensor) -> tuple[Tensor, Tensor]:
     """Logits and weights ``[chosen, C]``; a weight is gradient · B / flow, so it is defined for every method."""
-    task, model, method = training.task, training.model, training.method
+    task, model, epoch = training.task, training.model, max(len(training.history) - 1, 0)
+    method = training.method_at(epoch)
     rest = torch.ones(len(task.train), dtype=torch.bool, device=chosen.device)
     rest[chosen] = False
     indices = torch.cat([chosen, rest.nonzero()[:, 0]])[: max(training.experiment.batch_size, len(chosen))]
@@ -163,7 +164,7 @@ def _seen_by_method(training: Training, chosen: Tensor) -> tuple[Tensor, Tensor]
     step = Step(
         model, task.pixels.normalise(task.train.images[indices], dtype), task.train.labels[indices], indices=indices,
         meta_batch=(task.pixels.normalise(task.meta.images, dtype), task.meta.labels), lr=float(rates[-1]),
-        epoch=max(len(training.history) - 1, 0),
+        epoch=epoch,
     )  # fmt: skip
     gradient = method.logit_gradient(step).detach() * len(step)
     method.load_state_dict(before)

@@ -40,7 +40,7 @@ def portraits(methods: Sequence[str], shared: Experiment = SHARED, own_epochs: i
     rows = torch.arange(shared.batch_size)
     gradients = {}
     for name in methods:
-        method = _trained(shared.with_(method=name, epochs=own_epochs)).method
+        method = _trained(shared.with_(method=name, epochs=own_epochs)).method_at(own_epochs - 1)
         step = Step(
             model, task.pixels.normalise(task.train.images[rows]), task.train.labels[rows], indices=rows,
             meta_batch=(task.pixels.normalise(task.meta.images), task.meta.labels), lr=shared.lr,

@@ -93,3 +93,14 @@ def test_what_cannot_be_shown_is_refused(change, message):
     given = {"logits": torch.zeros(3), "label": 0, "true_label": 1, "class_names": ("a", "b", "c"), **change}
     with pytest.raises(ValueError, match=message):
         Instance(**given)
+
+
+@pytest.mark.parametrize("name", ["fine-tune", "glc", "only-clean", "co-teaching"])
+def test_methods_of_several_phases_are_seen_by_the_phase_that_the_run_is_in(name):
+    training = gdw.Training(gdw.Experiment(method=name, epochs=2, device="cpu"))
+    first_phase = []
+    for event in training.events():
+        if isinstance(event, gdw.EpochDone):
+            first_phase.append(float(instances_of(training, 2)[0].weights.std()))
+    assert len(first_phase) == 2
+    assert first_phase[0] == pytest.approx(0, abs=1e-6)  # cross-entropy: every weight is 1
