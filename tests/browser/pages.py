@@ -51,6 +51,12 @@ def run_all(page: Page, timeout: float = RUN_MS) -> None:
     assert not failures, failures
 
 
+def run_cells(page: Page, count: int) -> None:
+    """Runs the first cells of the notebook that was just opened, as a person who presses Shift+Enter."""
+    for _ in range(count):
+        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell-and-select-next')")
+
+
 def open_voila(page: Page, path: str, timeout: float = RUN_MS) -> None:
     """A notebook as a Voilà page, waited for until its last cell has run and its spinner is gone."""
     page.goto(f"/voila/render/{path}", timeout=timeout)

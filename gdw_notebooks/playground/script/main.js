@@ -23,7 +23,7 @@ const worker = new Worker(URL.createObjectURL(new Blob([part("worker").textConte
 worker.postMessage({ kind: "recordings", recordings });
 
 const grid = gridPoints(), still = matchMedia("(prefers-reduced-motion: reduce)");
-const PHONE = matchMedia("(max-width: 900px)");
+const PHONE = matchMedia("(max-width: 640px)"); // as in playground.css;
 const NEAR = 0.14; // how far from a point a pointer may be, in the plane
 const TEXT_EVERY = 120; // ms between two states of curves and tables while the run goes on
 const NUDGE = 0.1; // of the cross by an arrow key
