@@ -23,7 +23,7 @@ from tools.recorded_graph import graph
 FOLDER = Path(__file__).parents[1] / "gdw_notebooks" / "playground" / "recordings"
 LEARNERS = ("cross-entropy", "gdw-tied", "gdw", "mwnet", "l2rw", "gdw-class-net", "gdw-reduced")
 BY_HAND = "by-hand"
-CLASSES, WIDTH, BATCH, ROWS, STARTS = 3, 32, 50, 512, 8
+CLASSES, WIDTH, BATCH, ROWS, STARTS = 3, 32, 50, 128, 8
 """Classes; hidden units of both layers; points of a batch, of the forward pass; networks to start from."""
 RECIPE = gdw.Experiment(dataset="clouds").recipe
 RATE = RECIPE.lr * BATCH / RECIPE.batch_size  # the package's, for batches of half the size

@@ -4,8 +4,8 @@ import { understood, written } from "./address.js";
 import { drawCurves } from "./curves.js";
 import { classWord, drawFlows } from "./flows.js";
 import { MISSIONS } from "./missions.js";
-import { make, part, percent, rgb, SHAPES, styled } from "./parts.js";
-import { CLASSES, dataOf, drawn, FEWEST, FIRST, labelsOf, MOST, MOST_CLEAN, PRESETS, rounded, TAIL } from "./scene.js";
+import { make, part, percent, put, SHAPES, styled } from "./parts.js";
+import { dataOf, drawn, FIRST, labelsOf, MOST, MOST_CLEAN, PRESETS, rounded, TAIL } from "./scene.js";
 import { gridPoints, View } from "./view.js";
 
 /**
@@ -20,9 +20,9 @@ const recordings = JSON.parse(part("recordings").textContent ?? "");
 const looks = JSON.parse(part("looks").textContent ?? "");
 const names = Object.keys(looks.learners), offered = names.filter((name) => name !== "by-hand");
 const worker = new Worker(URL.createObjectURL(new Blob([part("worker").textContent ?? ""], { type: "text/javascript" })));
-worker.postMessage({ kind: "recordings", recordings });
+worker.postMessage({ kind: "recordings", recordings, grid: gridPoints() });
 
-const grid = gridPoints(), still = matchMedia("(prefers-reduced-motion: reduce)");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 const PHONE = matchMedia("(max-width: 640px)"); // as in playground.css;
 const NEAR = 0.14; // how far from a point a pointer may be, in the plane
 const TEXT_EVERY = 120; // ms between two states of curves and tables while the run goes on
@@ -46,7 +46,7 @@ let tool = "label", chosen = -1, active = 2, playing = false, number = 0, asked 
 /** @type {[number, number] | null} */
 let cursor = null;
 /** @type {Picture | null} */
-let picture = null;
+let picture = null, fresh = null; // the last one, and if it is not drawn yet
 /** @type {import("./run.js").Sample[]} */
 let samples = [];
 let labels = labelsOf(run.scene), data = dataOf(run.scene, run.hand);
@@ -177,6 +177,7 @@ function restart(steps = 0) {
   labels = labelsOf(run.scene);
   data = dataOf(run.scene, run.hand);
   samples = [];
+  fresh = null;
   number++;
   run.steps = steps;
   worker.postMessage({ kind: "task", number, steps, task: { data, seed: run.scene.seed, learners: run.learners } });
@@ -228,7 +229,11 @@ function ask() {
     return;
   }
   asked = true;
-  requestAnimationFrame(() => worker.postMessage({ kind: "picture", grid, point: data.places.indexOf(chosen), samples: samples.length }));
+  requestAnimationFrame(() => { // the worker computes the next picture while this one is drawn
+    worker.postMessage({ kind: "picture", point: data.places.indexOf(chosen), samples: samples.length });
+    if (fresh) show(fresh);
+    fresh = null;
+  });
 }
 
 worker.onmessage = (/** @type {MessageEvent<Picture>} */ { data: answer }) => {
@@ -237,11 +242,14 @@ worker.onmessage = (/** @type {MessageEvent<Picture>} */ { data: answer }) => {
     picture = answer;
     samples.push(...answer.samples);
     run.steps = answer.steps;
-    show(answer);
+    fresh = answer;
   }
   if (playing || again || answer.task !== number) {
     again = 0;
     ask();
+  } else if (fresh) {
+    show(fresh);
+    fresh = null;
   }
 };
 
@@ -250,9 +258,9 @@ function show(answer) {
   const paper = styled("--paper"), colors = looks.classes.map((look) => look.color);
   boxes.forEach(({ view }, k) => view.regions(answer.logits[k], colors, paper));
   const last = samples[samples.length - 1];
-  boxes.forEach(({ score }, k) => { score.textContent = percent(last.accuracy[k]); });
-  part("steps").textContent = String(answer.steps);
-  part("rate").textContent = playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "";
+  boxes.forEach(({ score }, k) => put(score, percent(last.accuracy[k])));
+  put(part("steps"), String(answer.steps));
+  put(part("rate"), playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "");
   const now = performance.now();
   if (!playing || now - writtenAt > TEXT_EVERY) { // numbers that change faster cannot be read
     writtenAt = now;

@@ -52,6 +52,9 @@ export const signed = (value, digits = 2) => {
   return Number(text) === 0 ? (0).toFixed(digits) : (value < 0 ? "−" : "+") + text;
 };
 
+/** Change a text, if it is another one: the page is laid out again then. @type {(element: Element, text: string) => void} */
+export function put(element, text) { if (element.textContent !== text) element.textContent = text; }
+
 /** @type {(share: number) => string} */
 export const percent = (share) => `${Math.round(100 * share)} %`;
 
@@ -68,5 +71,12 @@ export function rgb(color) {
   return [number >> 16, (number >> 8) & 255, number & 255];
 }
 
-/** A colour of the page's style, such as "--ink". @type {(name: string) => string} */
-export const styled = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** @type {Map<string, string>} */
+const colors = new Map();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colors.clear());
+
+/** A colour of the page's style, such as "--ink"; asked for once. @type {(name: string) => string} */
+export function styled(name) {
+  if (!colors.has(name)) colors.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return colors.get(name) ?? "";
+}

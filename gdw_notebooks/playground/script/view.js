@@ -15,6 +15,7 @@ const FINE = 128; // pixels of the picture of regions, each way; between the poi
 const PALE = 0.1, DEEP = 0.42; // how much of its colour a region has where the network is unsure, and where it is sure
 const SURE = 2; // a lead in logits at which a region has half of its depth
 const SMALL = 0.008, LARGE = 0.02, LARGEST_WEIGHT = 2.5; // radius of a point, of the picture's width
+const FINEST = 0.25; // pixels between two radii that are drawn
 const FAINTEST = 0.22, ARROW = 0.24; // opacity of a point without weight; length of a flow of 1, of the width
 
 /** The map's points. */
@@ -35,16 +36,24 @@ export class View {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.canvas = canvas;
-    this.pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    this.pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
+    /** @type {Map<string, OffscreenCanvas>} points as they were drawn before: to draw one anew is slow */
+    this.stamps = new Map();
     this.fine = new OffscreenCanvas(FINE, FINE);
     this.brush = /** @type {OffscreenCanvasRenderingContext2D} */ (this.fine.getContext("2d"));
     this.image = this.brush.createImageData(FINE, FINE);
+    this.size = 0; // in pixels of the screen; to ask the page for it at every picture would cost a layout
+    new ResizeObserver(() => this.#measure()).observe(canvas);
   }
 
+  #measure() { this.size = Math.round(this.canvas.clientWidth * Math.min(2, devicePixelRatio || 1)); }
+
   /** The canvas as fine as the screen. */
-  fit() {
-    const size = Math.round(this.canvas.clientWidth * Math.min(2, devicePixelRatio || 1));
-    if (size && this.canvas.width !== size) this.canvas.width = this.canvas.height = size;
+  #fit() {
+    if (!this.size) this.#measure();
+    if (!this.size || this.canvas.width === this.size) return;
+    this.canvas.width = this.canvas.height = this.size;
+    this.stamps.clear();
   }
 
   /**
@@ -92,7 +101,7 @@ export class View {
    * @param {boolean} still whether nothing should move by itself
    */
   paint(shown, weights, reading, still) {
-    this.fit();
+    this.#fit();
     const { pen, canvas } = this, moving = this.#follow(weights, still);
     pen.imageSmoothingEnabled = true;
     pen.lineJoin = "round";
@@ -133,25 +142,19 @@ export class View {
   #point(shown, k) {
     const { pen } = this, { x, y, truth, clean } = shown.points[k], label = shown.labels[k], wrong = label !== truth;
     const [u, v] = this.#pixel(x, y), size = this.canvas.width;
-    const radius = clean ? size * 0.02 : this.#radius(k), weight = clean ? 1 : Math.min(1, Math.max(0, this.drawn?.[k] ?? 1));
+    const radius = Math.round((clean ? size * 0.02 : this.#radius(k)) / FINEST) * FINEST;
+    const weight = clean ? 1 : Math.min(1, Math.max(0, this.drawn?.[k] ?? 1)), ring = wrong && !shown.hidden ? truth : label;
+    const key = [clean, label, ring, radius, shown.ink].join(" ");
+    const stamp = this.stamps.get(key) ?? stamped(shown, label, ring, clean, radius, size);
+    this.stamps.set(key, stamp);
     pen.globalAlpha = FAINTEST + (1 - FAINTEST) * weight;
-    outline(pen, clean ? "star" : label, u, v, radius);
-    pen.fillStyle = shown.colors[label];
-    pen.fill();
-    pen.lineWidth = size * 0.0035;
-    pen.strokeStyle = clean ? shown.ink : shown.paper;
-    pen.stroke();
-    if (wrong && !shown.hidden) {
-      outline(pen, label, u, v, radius + size * 0.006);
-      pen.lineWidth = size * 0.006;
-      pen.strokeStyle = shown.colors[truth];
-      pen.stroke();
-    }
+    pen.drawImage(stamp, Math.round(u - stamp.width / 2), Math.round(v - stamp.height / 2)); // sharp
     pen.globalAlpha = 1;
   }
 
   /** @type {(shown: Shown) => void} */
   #numbers({ points, numbers, ink, paper }) {
+    if (!numbers.length) return; // a font is slow to set
     const { pen } = this, size = this.canvas.width;
     pen.font = `700 ${Math.round(size * 0.045)}px system-ui, sans-serif`;
     pen.textAlign = "center";
@@ -197,7 +200,27 @@ export class View {
   }
 }
 
-/** @type {(pen: CanvasRenderingContext2D, kind: number | "star", u: number, v: number, radius: number) => void} */
+/** A point on a canvas of its own. @type {(shown: Shown, label: number, ring: number, clean: boolean, radius: number, size: number) => OffscreenCanvas} */
+function stamped(shown, label, ring, clean, radius, size) {
+  const edge = 2 * Math.ceil(1.6 * radius + size * 0.02), stamp = new OffscreenCanvas(edge, edge), middle = edge / 2;
+  const pen = /** @type {OffscreenCanvasRenderingContext2D} */ (stamp.getContext("2d"));
+  pen.lineJoin = "round";
+  outline(pen, clean ? "star" : label, middle, middle, radius);
+  pen.fillStyle = shown.colors[label];
+  pen.fill();
+  pen.lineWidth = size * 0.0035;
+  pen.strokeStyle = clean ? shown.ink : shown.paper;
+  pen.stroke();
+  if (ring !== label) {
+    outline(pen, label, middle, middle, radius + size * 0.006);
+    pen.lineWidth = size * 0.006;
+    pen.strokeStyle = shown.colors[ring];
+    pen.stroke();
+  }
+  return stamp;
+}
+
+/** @type {(pen: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, kind: number | "star", u: number, v: number, radius: number) => void} */
 function outline(pen, kind, u, v, radius) {
   pen.beginPath();
   if (kind === 0) pen.arc(u, v, radius, 0, 2 * Math.PI);

@@ -5,18 +5,20 @@ import { Run } from "./run.js";
 /**
  * @typedef {import("./learner.js").Recordings} Recordings
  * @typedef {import("./run.js").Task} Task
- * @typedef {{ kind: "recordings", recordings: Recordings } | { kind: "task", task: Task, number: number, steps: number }
+ * @typedef {{ kind: "recordings", recordings: Recordings, grid: Float32Array } | { kind: "task", task: Task, number: number, steps: number }
  *           | { kind: "pace", pace: number } | { kind: "step" } | { kind: "hand", hand: number[] }
- *           | { kind: "picture", grid: Float32Array, point: number, samples: number }} Message
+ *           | { kind: "picture", point: number, samples: number }} Message
  * @typedef {{ task: number, steps: number, logits: Float64Array[], weights: Float32Array[], cleanLosses: number[],
  *             readings: import("./run.js").Reading[], samples: import("./run.js").Sample[], rate: number }} Picture
  */
 
-const SLICE = 12; // ms of steps before messages are read again
+const SLICE = 8; // ms of steps before messages are read again
 const LATE = 250; // ms; a worker that slept does not catch up
 
 /** @type {Recordings} */
 let recordings;
+/** @type {Float32Array} the points of the map of regions */
+let grid;
 /** @type {Run | undefined} */
 let run;
 let task = 0, pace = 0, begun = 0, done = 0, measured = { at: 0, steps: 0, rate: 0 };
@@ -47,7 +49,7 @@ function again() {
 }
 
 /** @type {(message: Extract<Message, { kind: "picture" }>) => void} */
-function picture({ grid, point, samples }) {
+function picture({ point, samples }) {
   if (!run) return;
   const current = run, logits = current.learners.map((learner) => learner.look(grid).logits);
   /** @type {Picture} */
@@ -60,7 +62,7 @@ function picture({ grid, point, samples }) {
 }
 
 onmessage = (/** @type {MessageEvent<Message>} */ { data: message }) => {
-  if (message.kind === "recordings") recordings = message.recordings;
+  if (message.kind === "recordings") ({ recordings, grid } = message);
   else if (message.kind === "task") {
     run = new Run(recordings, message.task, known);
     task = message.number;
