@@ -95,7 +95,7 @@ CLOSE, EXACT = 1e-3, 1e-6  # how far a weight may be away after 300 steps, in fl
 def test_a_whole_run_is_the_same_in_python(browser):
     """In float64 on the first scene, although training magnifies any rounding there, in Python as well.
 
-    The page is 1e-10 of a weight from Python for GDW after 300 steps; 1e-7 in one weight before the first step is 6e-2
+    A weight of the page is up to 5e-10 from Python's after 300 steps; 1e-7 in one weight before the first step is 6e-2
     then. In float32 nothing could tell a fault from rounding there.
     """
     found = trained_page(browser, {})

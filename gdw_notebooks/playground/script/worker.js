@@ -26,13 +26,16 @@ const known = new Map(), next = new MessageChannel();
 next.port1.onmessage = turn;
 let waiting = false;
 
+/** Whether a step is due. */
+const isBehind = () => done < ((performance.now() - begun) / 1000) * pace;
+
 /** Steps that are due at this pace (a second), at most for a slice of time. */
 function turn() {
   waiting = false;
   if (!run || !pace) return;
   const now = performance.now(), until = now + SLICE;
   if (now - begun - (done / pace) * 1000 > LATE) [begun, done] = [now, 0];
-  while (performance.now() < until && done < ((performance.now() - begun) / 1000) * pace) {
+  while (performance.now() < until && isBehind()) {
     run.step();
     done++;
   }
@@ -44,7 +47,7 @@ function turn() {
 function again() {
   if (waiting) return;
   waiting = true;
-  if (pace > 1000) next.port2.postMessage(0);
+  if (isBehind()) next.port2.postMessage(0);
   else setTimeout(turn, 4);
 }
 
