@@ -69,19 +69,26 @@ def new_method(name: str, seed: int) -> Method:
 class Recorded:
     """One learner, and its step as the package records it; the fields of its inputs are where the step reads.
 
+    Args:
+        name: of the learner.
+        seed: which of the stored networks it starts from.
+        dtype: of all numbers; the networks that it starts from are the same in float64.
+
     Attributes:
         inputs: by name.
         states: what the step changes: the network's parameters, the method's and the optimisers' numbers.
     """
 
-    def __init__(self, name: str, seed: int = 0):
-        self.name, self.model, self.method = name, network(seed), new_method(name, seed)
-        self.rate = torch.tensor(RATE)
+    def __init__(self, name: str, seed: int = 0, dtype: torch.dtype = torch.float32):
+        self.name = name
+        self.model, self.method = network(seed).to(dtype), new_method(name, seed).to(dtype)
+        self.rate = torch.tensor(RATE, dtype=dtype)
         self.optimizer = sgd(self.model, RECIPE)
         self.optimizer.param_groups[0]["lr"] = self.rate
         self.inputs = {
-            "images": torch.randn(BATCH, 2), "labels": torch.arange(BATCH) % CLASSES,
-            "metaImages": torch.randn(BATCH, 2), "metaLabels": torch.arange(BATCH) % CLASSES, "rate": self.rate,
+            "images": torch.randn(BATCH, 2, dtype=dtype), "labels": torch.arange(BATCH) % CLASSES,
+            "metaImages": torch.randn(BATCH, 2, dtype=dtype), "metaLabels": torch.arange(BATCH) % CLASSES,
+            "rate": self.rate,
             **dict(self.method.named_buffers()),
         }  # fmt: skip
         capture = Capture(torch.device("cpu"), self.method)
@@ -108,12 +115,13 @@ class Recorded:
     @torch.no_grad()
     def write(self, data: dict[str, list], chosen: list[int], clean: list[int]) -> None:
         """Give it a batch of the page's data: which training points, which clean ones."""
-        self.inputs["images"].copy_(torch.tensor(data["points"]).view(-1, 2)[chosen])
-        self.inputs["labels"].copy_(torch.tensor(data["labels"])[chosen])
-        self.inputs["metaImages"].copy_(torch.tensor(data["cleanPoints"]).view(-1, 2)[clean])
-        self.inputs["metaLabels"].copy_(torch.tensor(data["cleanLabels"])[clean])
+        numbers = {name: torch.tensor(values, dtype=torch.float64) for name, values in data.items()}
+        self.inputs["images"].copy_(numbers["points"].view(-1, 2)[chosen])
+        self.inputs["labels"].copy_(numbers["labels"][chosen])
+        self.inputs["metaImages"].copy_(numbers["cleanPoints"].view(-1, 2)[clean])
+        self.inputs["metaLabels"].copy_(numbers["cleanLabels"][clean])
         if "weights" in self.inputs:
-            self.inputs["weights"].copy_(torch.tensor(data["hand"])[chosen])
+            self.inputs["weights"].copy_(numbers["hand"][chosen])
 
     @torch.no_grad()
     def restart(self, seed: int) -> None:

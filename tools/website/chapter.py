@@ -18,6 +18,7 @@ PANELS = {
 }
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
 IMAGE = "image/png"
+NO_PAGE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+(?:benchmarks/)?README\.md\)")  # they are read beside the code
 ANSWER, SOLUTION = "Your guess first. Then open the answer", "Solution"
 
 
@@ -44,7 +45,8 @@ def page(notebook: Path, solved: Path | None, pictures: Path) -> str:
 
 
 def linked(text: str) -> str:
-    """The text with links between notebooks, and from notebooks to docs, as links between pages."""
+    """The text with links between notebooks, and from notebooks to docs, as links between pages; others are words."""
+    text = NO_PAGE.sub(r"\1", text)
     text = text.replace("](../../docs/", "](../docs/")
     return re.sub(r"(\]\([\w./-]+)\.ipynb(#[\w-]*)?\)", r"\1.md\2)", text)
 

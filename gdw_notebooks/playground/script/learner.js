@@ -59,11 +59,11 @@ export class Learner {
    * What the network says of points.
    * @param {Float32Array} points x and y of each
    * @param {number[]} [labels] for their losses
-   * @returns {{ logits: Float32Array, losses: Float32Array }}
+   * @returns {{ logits: Float64Array, losses: Float64Array }}
    */
   look(points, labels = []) {
     const { rows, classes } = this.about, count = points.length / 2;
-    const logits = new Float32Array(count * classes), losses = new Float32Array(count);
+    const logits = new Float64Array(count * classes), losses = new Float64Array(count);
     for (let from = 0; from < count; from += rows) {
       const to = Math.min(count, from + rows);
       this.forward.write("images", points.subarray(2 * from, 2 * to));
@@ -78,7 +78,7 @@ export class Learner {
 
 /**
  * How many points have their largest logit at their class, as a share.
- * @param {Float32Array} logits
+ * @param {Float64Array} logits
  * @param {number[]} truth
  */
 export function accuracy(logits, truth) {

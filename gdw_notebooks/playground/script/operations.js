@@ -64,7 +64,7 @@ const summed = (expression) => ([a, over, keep = false], shape) => {
   return made(out, reduction(out, a, [over].flat(), keep, expression));
 };
 
-/** @type {(a: Tensor) => { data: Float32Array, rows: number, columns: number }} */
+/** @type {(a: Tensor) => { data: Float64Array, rows: number, columns: number }} */
 function matrix(a) {
   if (!isContiguous(a)) throw new Error("a contiguous matrix was expected");
   const columns = a.shape[a.shape.length - 1];

@@ -1,8 +1,9 @@
 // @ts-check
 // Tensors as the recordings have them: numbers in one array, a shape, and how far apart neighbours are.
+// They are float64, JavaScript's own numbers: rounding then grows too little to change what a shared address shows.
 
 /**
- * @typedef {{ data: Float32Array, shape: number[], stride: number[], offset: number }} Tensor
+ * @typedef {{ data: Float64Array, shape: number[], stride: number[], offset: number }} Tensor
  */
 
 /** @type {(shape: number[]) => number} */
@@ -27,7 +28,7 @@ export function contiguous(shape) {
  * @returns {Tensor}
  */
 export function tensor(shape) {
-  return { data: new Float32Array(sizeOf(shape)), shape, stride: contiguous(shape), offset: 0 };
+  return { data: new Float64Array(sizeOf(shape)), shape, stride: contiguous(shape), offset: 0 };
 }
 
 /** @type {(a: Tensor) => boolean} */

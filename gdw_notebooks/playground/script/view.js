@@ -59,7 +59,7 @@ export class View {
 
   /**
    * Regions from the map's logits: each pixel has the colour of the largest one.
-   * @param {Float32Array} logits
+   * @param {Float64Array} logits
    * @param {string[]} colors
    * @param {string} paper
    */

@@ -8,7 +8,7 @@ import { Run } from "./run.js";
  * @typedef {{ kind: "recordings", recordings: Recordings } | { kind: "task", task: Task, number: number, steps: number }
  *           | { kind: "pace", pace: number } | { kind: "step" } | { kind: "hand", hand: number[] }
  *           | { kind: "picture", grid: Float32Array, point: number, samples: number }} Message
- * @typedef {{ task: number, steps: number, logits: Float32Array[], weights: Float32Array[], cleanLosses: number[],
+ * @typedef {{ task: number, steps: number, logits: Float64Array[], weights: Float32Array[], cleanLosses: number[],
  *             readings: import("./run.js").Reading[], samples: import("./run.js").Sample[], rate: number }} Picture
  */
 
