@@ -6,6 +6,10 @@ import signal
 import pytest
 from hypothesis import settings
 
+from tests.shapes import check_from_here_on
+
+check_from_here_on()  # before anything imports gdw
+
 EXAMPLES = int(os.environ.get("GDW_FUZZ", "100"))  # of each random test that names no number of its own
 settings.register_profile("gdw", deadline=None, max_examples=EXAMPLES)  # a busy machine is no failure
 settings.load_profile("gdw")

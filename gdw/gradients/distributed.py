@@ -72,7 +72,7 @@ class DistributedStep(Step):
         self.indices = None if self.indices is None else gather(self.indices)
         self.is_meta = None if self.is_meta is None else gather(self.is_meta)
 
-    def _forward(self, images: Tensor) -> Matrix:
+    def _forward(self, images: Tensor) -> Tensor:
         return logits_of(self._wrapped(images), self.model)
 
     def problem_with(self, meta_batch: Batch) -> Problem:

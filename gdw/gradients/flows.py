@@ -4,10 +4,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-Matrix = Float[Tensor, "batch classes"]
+Matrix = Float[Tensor, "*seeds batch classes"]
+Labels = Int[Tensor, "*seeds batch"]
 
 
-def class_gradients(probs: Matrix, labels: Int[Tensor, "batch"]) -> Matrix:
+def class_gradients(probs: Matrix, labels: Labels) -> Matrix:
     """Gradient of each instance's cross-entropy with respect to its logits.
 
     ``flows[i, c] = probs[i, c] - [c == labels[i]]``. Descent follows ``-flows``: the observed
@@ -27,17 +28,17 @@ def class_gradients(probs: Matrix, labels: Int[Tensor, "batch"]) -> Matrix:
     return (probs - label.to(probs.dtype)).masked_fill(~label.any(dim=-1, keepdim=True), 0)
 
 
-def only_labelled(logits: Matrix, labels: Int[Tensor, "batch"]) -> Matrix:
+def only_labelled(logits: Matrix, labels: Labels) -> Matrix:
     """The same logits; nothing goes back through the row of a label that is no class. No number is read on the host."""
     return logits.where(one_hot(labels, logits.shape[-1]).any(dim=-1, keepdim=True), logits.detach())
 
 
-def one_hot(labels: Int[Tensor, "batch"], num_classes: int) -> Bool[Tensor, "batch classes"]:
+def one_hot(labels: Labels, num_classes: int) -> Bool[Tensor, "*seeds batch classes"]:
     """The position of each instance's label. torch's one_hot reads labels on a CPU, so it could not be recorded."""
     return labels[..., None] == torch.arange(num_classes, device=labels.device)
 
 
-def zero_mean(weights: Matrix, logits: Matrix, labels: Int[Tensor, "batch"], max_prob: float | None = None) -> Matrix:
+def zero_mean(weights: Matrix, logits: Matrix, labels: Labels, max_prob: float | None = None) -> Matrix:
     """The weights with each label's weight set so that the weighted flows of an instance sum to 0.
 
     ``sum_c w_c (p_c - y_c) = 0`` makes the label's weight the mean of the others under

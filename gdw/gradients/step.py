@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -72,13 +72,13 @@ class Step:
         self,
         model: nn.Module,
         images: Tensor,
-        labels: Int[Tensor, "*seeds batch"],
+        labels: Tensor,
         *,
-        indices: Int[Tensor, "*seeds batch"] | None = None,
+        indices: Tensor | None = None,
         meta_batch: Batch | Callable[[], Batch] | None = None,
         lr: "float | Tensor | torch.optim.Optimizer | VirtualStep | None" = None,
         epoch: int | None = 0,
-        is_meta: Bool[Tensor, "*seeds batch"] | None = None,
+        is_meta: Tensor | None = None,
         virtual: str = "sgd",
         max_prob: float | None = None,
         save_memory: bool = False,
@@ -106,7 +106,7 @@ class Step:
         checks.check_logits(self._own, images, self.labels, reads=self._reads)
         self.logits = self._own if self._reads else only_labelled(self._own, self.labels)
 
-    def _first_pass(self, images: Tensor, save_memory: bool) -> Matrix:
+    def _first_pass(self, images: Tensor, save_memory: bool) -> Tensor:
         """The model's logits; afterwards ``_tangent`` is the way along a tangent that fits how they were made."""
         before = None if self._recorded else random_state(images.device)
         self._replay: Callable[[], AbstractContextManager[None]] = (
@@ -136,7 +136,7 @@ class Step:
             self._replay = nullcontext  # leave the process's random state alone
         return logits
 
-    def _forward(self, images: Tensor) -> Matrix:
+    def _forward(self, images: Tensor) -> Tensor:
         return logits_of(self.model(images), self.model)
 
     def _takes_tape(self, images: Tensor) -> bool:

@@ -1,7 +1,6 @@
 """Passes in bfloat16 where that is safe, everything else in float32: parameters, logits, weights, the tangent pass."""
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
@@ -21,8 +20,8 @@ class Autocast(nn.Module):
         super().__init__()
         self.model, self.dtype = model, dtype
 
-    def forward(self, images: Tensor) -> Float[Tensor, "batch classes"]:
-        """Logits in the parameters' own precision."""
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``[batch, classes]`` in the parameters' own precision."""
         along_a_tangent = any(forward_ad.unpack_dual(p).tangent is not None for p in self.model.parameters())
         with torch.autocast(images.device.type, self.dtype, enabled=not along_a_tangent):
             logits: Tensor = self.model(images).to(images.dtype)

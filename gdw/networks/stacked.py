@@ -41,7 +41,8 @@ class Stacked(nn.Module):
             parameter.data = torch.stack([model.get_parameter(name).detach() for model in models])
         self.is_chain = all(type(layer) in CHAIN for layer in self.one.modules())
 
-    def forward(self, inputs: Float[Tensor, "seeds batch *shape"]) -> Float[Tensor, "seeds batch *outputs"]:
+    def forward(self, inputs: Float[Tensor, "seeds batch *shape"]) -> Any:
+        """What one model gives, a tensor or a dictionary of them, with a leading axis for seeds."""
         if not self.is_chain:
             return vmap(self._call_one)(dict(self.one.named_parameters()), inputs)
         return _run(self.one, inputs).contiguous()
