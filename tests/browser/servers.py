@@ -23,6 +23,7 @@ STOP_SECONDS = 20  # it ends its kernels first
 
 # JupyterLab asks at its first start whether it may fetch news: that would cover the page, and reach for the network.
 QUIET_LAB = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+WHOLE_NOTEBOOK = {"windowingMode": "none"}  # every cell is in the page, also where nobody has scrolled to it
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ def gdw_course(command: Path, folder: Path, scratch: Path, borrowed: dict[str, P
 
 
 def _quiet(scratch: Path) -> None:
+    notebook = scratch / "lab" / "settings" / "@jupyterlab" / "notebook-extension"
+    notebook.mkdir(parents=True)
+    (notebook / "tracker.jupyterlab-settings").write_text(json.dumps(WHOLE_NOTEBOOK))
     settings = scratch / "lab" / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET_LAB))

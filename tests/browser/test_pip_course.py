@@ -42,8 +42,8 @@ def started(commands: Path, folder: Path, scratch: Path) -> Iterator[servers.Ser
         yield server
 
 
-def first_code_cell(page):
-    return page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").first
+def code_cell(page, text):
+    return page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").filter(has_text=text).first
 
 
 def test_start_opens_jupyterlab_and_keeps_the_users_notebook(browser, commands, tmp_path):
@@ -56,8 +56,7 @@ def test_start_opens_jupyterlab_and_keeps_the_users_notebook(browser, commands, 
         page.wait_for_function(READY, timeout=OPEN_MS)
         expect(page.get_by_role("tab", name=FIRST)).to_be_visible()
 
-        cell = first_code_cell(page)
-        expect(cell).to_contain_text("RoomCheck()")
+        cell = code_cell(page, "RoomCheck()")
         cell.locator(".cm-content").click()
         page.keyboard.press("Shift+Enter")
         expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
