@@ -117,10 +117,11 @@ class Loop:
     """
 
     def __init__(self, lanes: Sequence[Lane]):
-        self.lanes, self.together = list(lanes), len(lanes) > 1
+        self.lanes = list(lanes)
         one = self.lanes[0]
         self.experiment = one.experiment
-        self.stacked = Stacked([lane.model for lane in lanes]) if self.together else None
+        #: the models of several seeds as one; None for a single seed
+        self.stacked = Stacked([lane.model for lane in lanes]) if len(lanes) > 1 else None
         self.model: nn.Module = one.model if self.stacked is None else self.stacked
         self.sources = [Sources(lane.task, lane.model, lane.experiment) for lane in lanes]
         self.steps = self.sources[0].steps  # in an epoch
@@ -146,7 +147,7 @@ class Loop:
 
     def _methods(self) -> list[Method]:
         """Of several seeds one method for all of them; phases that share a method share this one too."""
-        if not self.together:
+        if self.stacked is None:
             return [phase.method for phase in self.phases]
         of_lanes = [[phase.method for phase in same] for same in zip(*self.plans, strict=True)]
         stacked = {id(methods[0]): type(methods[0]).stack(methods) for methods in of_lanes}
@@ -181,7 +182,7 @@ class Loop:
     def _begin_phase(self) -> OneByOne | SeedsAtOnce:
         if not self.begun:
             self.whole = False
-            if not self.together:  # for methods that support many seeds nothing happens before a phase
+            if self.stacked is None:  # for methods that support many seeds nothing happens before a phase
                 self.phases[self.phase].before(self.model)
             if self.phases[self.phase].restart:
                 self.model.load_state_dict(self.initial)

@@ -57,7 +57,7 @@ MATRIX = torch.tensor([[0.7, 0.3, 0, 0], [0, 0.6, 0.2, 0.2], [0.1, 0.1, 0.8, 0],
 
 
 def begun(method, task=None, epochs=40, model=None):
-    """The method as a run of so many epochs has it in its last phase: the only place here that knows how."""
+    """The method as a run of this length has it in its last phase: the only place here that knows how."""
     for phase in method.phases(task, epochs):
         phase.before(model)
     return method
