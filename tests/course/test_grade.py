@@ -90,9 +90,9 @@ def students(outside):
     made = {"all_right": generate(SOURCE, solved=True), "empty": empty()}
     wrong = made["all_wrong"] = empty()
     wrong.cells[cell(wrong, "my_weights =")].source = "my_weights = [1, 1, 1]\nlift_the_cat(my_weights)"
-    wrong.cells[cell(wrong, "def label_weight")].source = (
-        "def label_weight(weights, probs, label):\n    return -weights[label]\nthe_label_weight(label_weight)"
-    )
+    wrong.cells[
+        cell(wrong, "def label_weight")
+    ].source = "def label_weight(weights, probs, label):\n    return -weights[label]\nthe_label_weight(label_weight)"
     tries = "↻ Lift the cat: look again. cat − bird.\n  Hint 1: one\n  Hint 2: two"
     wrong.cells[cell(wrong, "my_weights =")].outputs = [
         nbformat.v4.new_output("execute_result", {"text/plain": tries}, execution_count=1)

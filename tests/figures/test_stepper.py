@@ -1,5 +1,7 @@
 """The stepper's picture, read off its axes."""
 
+from functools import cache
+
 import pytest
 from matplotlib.patches import Rectangle
 
@@ -11,6 +13,11 @@ WALKS = {mode: walk(Problem(mode)) for mode in ("instance", "class")}
 EVERY_STAGE = [(mode, number) for mode, made in WALKS.items() for number in range(len(made))]
 
 
+@cache
+def drawn(mode, number, large=False):
+    return stepper(WALKS[mode], number, large)
+
+
 def texts(axes):
     return [text.get_text() for text in axes.texts]
 
@@ -18,7 +25,7 @@ def texts(axes):
 @pytest.mark.parametrize(("mode", "number"), EVERY_STAGE)
 def test_every_known_number_stands_in_the_picture_and_every_change_is_marked(mode, number):
     stage = WALKS[mode].stages[number]
-    figure = stepper(WALKS[mode], number)
+    figure = drawn(mode, number)
     matrices = figure.axes[0]
     shown = texts(matrices)
     for name, rows in stage.tables.items():
@@ -34,7 +41,7 @@ def test_every_known_number_stands_in_the_picture_and_every_change_is_marked(mod
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize(("mode", "number"), EVERY_STAGE)
 def test_the_explanation_is_at_the_top_and_overlaps_nothing(mode, number, large):
-    figure, stage = stepper(WALKS[mode], number, large), WALKS[mode].stages[number]
+    figure, stage = drawn(mode, number, large), WALKS[mode].stages[number]
     figure.canvas.draw()
     written = {text.get_text(): text.get_window_extent() for text in figure.texts}
     reading, formula = written[stage.reading], written[stage.formula]
@@ -49,13 +56,13 @@ def test_the_explanation_is_at_the_top_and_overlaps_nothing(mode, number, large)
 def test_each_g_stands_beside_its_difference(mode):
     made = WALKS[mode]
     number = next(n for n, stage in enumerate(made.stages) if "g" in stage.changed)
-    planes = stepper(made, number).axes[1:]
+    planes = drawn(mode, number).axes[1:]
     for i, plane in enumerate(planes):
         words = " ".join(texts(plane))
         for exact, difference in zip(made.meta_gradient[i], made.finite_difference[i], strict=True):
             assert number_text(exact.item()) in words
             assert number_text(difference.item()) in words
-    assert not any("diff" in text for text in texts(stepper(made, number - 1).axes[1]))
+    assert not any("diff" in text for text in texts(drawn(mode, number - 1).axes[1]))
 
 
 def test_arrows_point_along_the_gradients():

@@ -470,6 +470,7 @@ def test_drawing_takes_at_most_a_fifth_of_the_time(lab, monkeypatch):
 
 def test_values_from_two_threads_end_in_one_code(lab):
     """As JupyterLab sends them: some through the main thread, some through a subshell's."""
+
     def move(name, values):
         for value in values:
             getattr(lab.controls, name).value = value
