@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +24,9 @@ from gdw.training.fields import PRECISIONS, resolve_device
 from gdw.training.history import History
 from gdw.training.identity import content_of
 from gdw.training.loading import dataset_of, task_of
-from gdw.training.loop import BatchDone, EpochDone, Lane, Loop, TrainingDiverged
+from gdw.training.loop import BatchDone, EpochDone, Lane, Loop
 from gdw.training.provenance import config_of_run, how_made
 
-Event = TypeVar("Event")
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
 
@@ -102,14 +101,10 @@ class Training:
         """
         if self._loop is None and len(self.history):
             self._check_finished_elsewhere()
-            return
-        self._loop = self._loop or self._new_loop()
+            return iter(())
+        self._loop = self._loop or Loop([self.lane])
         self._restore_randomness()
-        try:
-            yield from stepwise(self._loop.events(), self.experiment.threads)
-        except (TrainingDiverged, torch.OutOfMemoryError) as error:
-            self.history.error = str(error)
-            raise
+        return self._loop.events()
 
     @property
     def finished(self) -> bool:
@@ -175,7 +170,7 @@ class Training:
         if saved["data"] != self._fingerprint():
             raise ValueError("it was made with other data")
         if saved["loop"]:
-            self._loop = self._new_loop()
+            self._loop = Loop([self.lane])
             self._loop.load_state_dict(saved["loop"])
         self.model.load_state_dict(saved["model"])
         self.method.load_state_dict(saved["method"])
@@ -183,9 +178,6 @@ class Training:
         if self._loop:
             self._loop.lanes[0].history = self.history
         self._randomness = saved["randomness"]
-
-    def _new_loop(self) -> Loop:
-        return Loop([self.lane])
 
     @property
     def lane(self) -> Lane:
@@ -246,21 +238,3 @@ def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = N
         if on_epoch and isinstance(event, EpochDone):
             on_epoch(event)
     return training.history
-
-
-def stepwise(events: Iterator[Event], threads: int) -> Iterator[Event]:
-    """The same events, each made under so many threads of torch: several runs may take turns in one process."""
-    event: Event | None
-    while True:
-        before = torch.get_num_threads()
-        differs = bool(threads) and threads != before
-        if differs:
-            torch.set_num_threads(threads)
-        try:
-            event = next(events, None)
-        finally:
-            if differs:
-                torch.set_num_threads(before)
-        if event is None:
-            return
-        yield event
