@@ -23,7 +23,7 @@ class Prepared:
         is_compiled: whether the model is.
         takes_tape: whether a tape (reuse.py) makes its steps faster; None until a step has asked.
         was_asked: whether a step was asked for its meta gradient; None before the first step has begun.
-        are_inputs_checked: whether a step need not check its inputs again.
+        is_checked: whether a step need not check its inputs again.
 
     Raises:
         TypeError: as ``Step`` does for the model and ``lr``.
@@ -43,7 +43,7 @@ class Prepared:
         self.is_compiled = is_compiled(model)
         self.takes_tape: bool | None = None
         self.was_asked: bool | None = None
-        self.are_inputs_checked = False
+        self.is_checked = False
 
     @cached_property
     def virtual_step(self) -> VirtualStep:
@@ -67,4 +67,4 @@ class Prepared:
         """
         for labels in self.labels if reads else ():
             check_labels(labels, classes, "labels")
-        self.are_inputs_checked = bool(self.labels)
+        self.is_checked = bool(self.labels)

@@ -84,7 +84,7 @@ class Step:
         save_memory: bool = False,
     ):
         self._shared = shared = lr if isinstance(lr, Prepared) else Prepared(model, lr, virtual)
-        self._trusted = shared.are_inputs_checked
+        self._trusted = shared.is_checked
         self.lr, self.model, self.max_prob = shared.lr, model, max_prob
         self.labels = labels if self._trusted else checks.class_numbers(labels, shape=self.axes)
         self.images = self._images = images
