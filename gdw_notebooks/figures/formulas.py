@@ -39,7 +39,7 @@ def formula(latex: str, *, block: bool = False) -> str:
         element.text = element.text and re.sub(r"\\[A-Za-z]+|\\[{}|]", _symbol, element.text)
         _spaced(element)
     if block:
-        math.set("aria-label", " ".join(re.sub(r"\\class\{\w+\}", "", latex).split()))
+        math.set("aria-label", " ".join(re.sub(r"\\class\{[\w-]+\}", "", latex).split()))
     return ElementTree.tostring(math, encoding="unicode")
 
 
