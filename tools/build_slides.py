@@ -52,11 +52,12 @@ h1 { font-size: 40px; line-height: 1.2; margin: 0 0 20px; color: #003a66 }
 img { flex: 1 1 0; min-height: 0; max-width: 100%; object-fit: contain; align-self: center }
 p { margin: 8px 0 } li { margin: 8px 0 }
 table { border-collapse: collapse } td, th { border: 1px solid #666; padding: 8px 24px; text-align: left }
-.moved .gdw-steps { --jp-ui-font-color0: #1a1a1a; font-size: 22px; padding: 0 }
-.moved .stage:not(.now) { display: none } .moved .stage.now > summary { list-style: none; font-size: 1.1em }
-.moved .gdw-steps figure { max-width: 10em }
-.moved .gdw-steps .stages { display: flex } .moved .gdw-steps .reading { margin: 0 0 .2em }
-.moved .gdw-steps figcaption { font-size: .75em }
+.moved .gdw-steps { --jp-ui-font-color0: #1a1a1a; font-size: 17.5px; padding: 0 } .moved .written { display: none }
+.moved .gdw-steps p { margin: 0 0 .2em }
+.moved .stage:not(.now), .moved .controls button:last-child { display: none }
+.moved .stage.now > summary { list-style: none } .moved .gdw-steps .reading { margin: 0 0 .2em }
+.moved .gdw-steps .stage table { gap: .2em .8em } .moved .gdw-steps .stage :is(td, th) { padding: .1em .3em }
+.moved .gdw-steps .stage th:is([scope="row"], [scope="rowgroup"]) { padding-left: 0; width: 6.4em; min-width: 6.4em }
 .page { position: absolute; right: 24px; bottom: 12px; font-size: 18px; color: #555 }
 @media print { body { background: #fff } section { margin: 0 } section:last-child { break-after: auto } }
 """

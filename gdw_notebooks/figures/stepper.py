@@ -19,7 +19,7 @@ TENSORS = {
     "loss": (r"\ell", "losses", ONE, True), "d": ("d", "flows", CLASSES, True),
     "V": (r"V(\ell)", "weight by V", ONE, True), "w": ("w", "weights", CLASSES, True),
     "theta_virtual": (r"\theta'", "virtual parameters", AXES, False), "meta_loss": ("L", "clean loss", ONE, False),
-    "clean": (r"\nabla L", "clean gradient at θ′", AXES, False), "t": ("t", "tangent", CLASSES, True),
+    "clean": (r"\nabla L", "clean gradient", AXES, False), "t": ("t", "tangent", CLASSES, True),
     "g": ("g", "meta gradient", CLASSES, True), "fd": ("g", "by finite differences", CLASSES, True),
     "change": (r"\Delta w", "change of w", CLASSES, True), "sent": ("w d / B", "sent back", CLASSES, True),
     "sum": (r"\sum_c", "row sum", ONE, True),
@@ -52,9 +52,9 @@ def number_text(value: float) -> str:
 
 
 def shown(stage: Stage) -> list[str]:
-    """The tensors in a stage's table: those that its formula names, then all others that it wrote."""
+    """The tensors in a stage's table: those that it wrote, then all others that its formula names."""
     named = [name for name in TERM.findall(stage.formula) if name in stage.tables]
-    return list(dict.fromkeys([*named, *stage.changed]))
+    return list(dict.fromkeys([*(name for name in named if name in stage.changed), *stage.changed, *named]))
 
 
 def _stage(walk: Walk, k: int, is_open: bool) -> str:
