@@ -17,7 +17,7 @@ from tools.website.live import plain_script
 
 PHONE = {"width": 390, "height": 844}
 HEAD = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-DARK = "--jp-ui-font-color0: #eee; --jp-layout-color0: #111; background: #111"
+DARK = "--jp-ui-font-color0: #cfd0d0; --jp-layout-color0: #131416; background: #131416"
 WIDE = "document.documentElement.scrollWidth"
 
 
