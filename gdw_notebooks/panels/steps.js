@@ -65,10 +65,8 @@ class Steps {
     const controls = make("div", { class: "controls" }, this.back, this.forward, this.slider, this.where, this.largeButton);
     if (model.get("plays")) this.forward.after(this.play);
     const variants = model.get("variants");
-    if (variants.length > 1) {
-      this.select.append(...variants.map(({ name }, k) => make("option", { value: k }, name)));
-      controls.prepend(make("label", {}, `${model.get("menu")} `, this.select));
-    }
+    this.select.append(...variants.map(({ name }, k) => make("option", { value: k }, name)));
+    if (variants.length > 1) controls.prepend(make("label", {}, `${model.get("menu")} `, this.select));
     root.append(controls, this.body);
     root.addEventListener("keydown", (event) => this.key(event));
     for (const name of ["mouseover", "focusin"]) root.addEventListener(name, (event) => this.light(part(event.target) ?? this.pinned));
@@ -173,8 +171,7 @@ class Steps {
     for (const each of /** @type {NodeListOf<HTMLElement>} */ (this.body.querySelectorAll("[data-moves]"))) {
       each.style.transform = JSON.parse(each.dataset.moves ?? "[]")[index];
     }
-    const frame = frames[index];
-    if (!frame) return;
+    const frame = frames[index] ?? { texts: [], amounts: [], places: [] };
     this.body.querySelectorAll("[data-text]").forEach((each, k) => { each.textContent = frame.texts[k]; });
     this.body.querySelectorAll("[data-amount]").forEach((each, k) => {
       /** @type {HTMLElement} */ (each).style.setProperty("--amount", String(frame.amounts[k]));
@@ -190,14 +187,12 @@ function render({ model, el }) {
   const root = make("div", { role: "group", "aria-label": `Page moved by ${model.get("word").toLowerCase()}` });
   el.replaceChildren(root);
   const steps = new Steps(model, root), show = () => steps.show(), fill = () => steps.fill();
-  model.on("change:step", show);
-  model.on("change:large", show);
-  model.on("change:variant", fill);
+  /** @type {[string, () => void][]} */
+  const listeners = [["change:step", show], ["change:large", show], ["change:variant", fill]];
+  for (const [event, listener] of listeners) model.on(event, listener);
   return () => {
     steps.stop();
-    model.off("change:step", show);
-    model.off("change:large", show);
-    model.off("change:variant", fill);
+    for (const [event, listener] of listeners) model.off(event, listener);
   };
 }
 

@@ -57,7 +57,7 @@ def epochs(page: Page, number: str) -> None:
 @pytest.mark.parametrize("name", TABS)
 def test_every_tab_shows_its_panel_and_nothing_in_it_bars_anyone(page, name):
     tab(page, name)
-    picture = page.locator("img:visible, [role=slider]:visible")
+    picture = page.locator("img:visible, [role=slider]:visible, input[type=range]:visible")
     expect(picture.first).to_be_visible()
     assert not barriers(page)
 
