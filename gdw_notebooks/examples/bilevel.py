@@ -34,7 +34,7 @@ class Stage:
 
     Args:
         title: what happens here, in a few words.
-        formula: the arrow's, as matplotlib's mathtext.
+        formula: the arrow's, as LaTeX, each tensor marked by its class.
         reading: one sentence to read the new numbers by.
         tables: every tensor known by now, by name, as rows of floats.
         changed: for each name the cells that this arrow wrote or moved, as (row, column).
