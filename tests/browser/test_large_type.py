@@ -51,7 +51,7 @@ def test_with_large_type_the_whole_picture_is_on_a_small_screen(page, tab, view)
     if tab == "Flow microscope":
         picture = page.get_by_role("region", name="Flow microscope").locator("visible=true").locator(".rows")
     else:
-        picture = page.locator(".gdw-panel img:visible").first
+        picture = page.locator(".gdw-panel img:visible, .gdw-panel [role=img]:visible").first
     expect(picture).to_be_visible()
     assert bottom(picture) - min(top(first), top(picture)) <= SCREEN["height"]
     if tab == "Bilevel stepper":  # even from the top of the page
