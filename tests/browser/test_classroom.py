@@ -57,7 +57,7 @@ def epochs(page: Page, number: str) -> None:
 @pytest.mark.parametrize("name", TABS)
 def test_every_tab_shows_its_panel_and_nothing_in_it_bars_anyone(page, name):
     tab(page, name)
-    picture = page.locator("img:visible, [role=slider]:visible, input[type=range]:visible")
+    picture = page.locator("img:visible, [role=img]:visible, [role=slider]:visible, input[type=range]:visible")
     expect(picture.first).to_be_visible()
     assert not barriers(page)
 
@@ -94,7 +94,7 @@ def test_the_lab_by_keyboard_alone(page):
     tab_to(page, "Train")
     page.keyboard.press("Enter")
     expect(words(page)).to_contain_text("Done.")
-    expect(page.get_by_role("img", name=LEARNING_CURVES)).to_have_attribute("alt", re.compile("After 3 epochs"))
+    expect(page.get_by_role("img", name=LEARNING_CURVES)).to_have_attribute("aria-label", re.compile("After 3 epochs"))
     slider = page.get_by_role("slider", name="Epoch", exact=True).locator("visible=true")
     slider.focus()
     page.keyboard.press("ArrowLeft")

@@ -53,7 +53,7 @@ def test_with_large_type_the_whole_picture_is_on_a_small_screen(page, tab, view)
     elif tab in MOVED:
         picture = page.locator(".gdw-steps :is(.planes, .finding)").locator("visible=true").first
     else:
-        picture = page.locator(".gdw-panel img:visible").first
+        picture = page.locator(".gdw-panel img:visible, .gdw-panel [role=img]:visible").first
     expect(picture).to_be_visible()
     assert bottom(picture) - min(top(first), top(picture)) <= SCREEN["height"]
     if tab == "Bilevel stepper":  # even from the top of the page
