@@ -25,6 +25,7 @@ from gdw_notebooks.examples.small_problem import (
     virtual_theta,
 )  # fmt: skip
 
+SWAPPED = (1, 0, 2)  # the clean set's labels of cat and dog, exchanged: a dirty meta set
 ROUNDING = 1e-12  # a cell that moved by less has not changed: float64 leaves about 16 digits
 
 
@@ -96,6 +97,11 @@ def walk(problem: Problem | None = None) -> Walk:
     arrows = arrows if problem.mode == CLASS else arrows.sum(1, keepdim=True)
     arrows = arrows.detach()
     return Walk(problem.mode, trail.stages(problem.mode), arrows, clean, problem.fold(gradient), differences)
+
+
+def dirty_walk() -> Walk:
+    """The small problem with a meta set whose cat is labelled dog, and whose dog is labelled cat."""
+    return walk(Problem(meta_labels=SWAPPED))
 
 
 def _stage_one(trail: "_Trail", problem: Problem, method: methods.GDW, step: Step) -> None:
