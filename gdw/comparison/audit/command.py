@@ -57,7 +57,7 @@ def audit_folder(options: argparse.Namespace) -> str:
     seen_at = None if network is None else options.features_size or own_size(network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
-        dataset = load_listing(listing, seen_at=seen_at)
+        dataset = load_listing(listing, seen_at=seen_at, content=False)
     with tqdm(delay=1) as bar:
 
         def progress(what: str, done: int, total: int) -> None:
