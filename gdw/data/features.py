@@ -25,6 +25,7 @@ from gdw.data.pretrained import (
     Pretrained,
     chosen_size,
     load_network,
+    named,
     packaged_weights,
 )
 
@@ -327,7 +328,7 @@ class _Extraction:
             return None
         at = "own-size" if self.size is None else f"{self.size}px"
         version = metadata.version("timm")  # without importing it: that takes longer than reading 10,000 features
-        name = f"{self.network}-{at}-{weights}-{version}-{LAYOUT}"
+        name = f"{named(self.network)[0]}-{at}-{weights}-{version}-{LAYOUT}"
         there = sorted(self.folder.glob(name)) if weights == "*" else []
         return there[0] if len(there) == 1 else self.folder / name.replace("*", "unknown")
 
