@@ -23,13 +23,11 @@ SHARE = 0.5  # of the machine's memory, where that is less
 
 
 class Reader(Protocol):
-    """Reads images by their places.
+    """Reads images by their places."""
 
-    Attributes:
-        dtype: of the values.
-    """
-
-    dtype: torch.dtype
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the values."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -117,7 +117,7 @@ def decode(paths: list[Path], image_size: int | None, seen_at: int | None = None
     """
     import PIL
 
-    own = None if image_size else _one_size(paths, None if seen_at is None else SMALL_PICTURE)
+    own = None if image_size else one_size(paths, None if seen_at is None else SMALL_PICTURE)
     size = own or ((image_size or seen_at or COMMON_SIZE),) * 2
     stored = OnDisk.all_of(PictureFiles(paths, size))
     if seen_at is not None or stored.nbytes > memory_for_images():
@@ -172,7 +172,7 @@ def sample(paths: list[Path]) -> list[Path]:
     return paths[:: max(1, len(paths) // PEEK)]
 
 
-def _one_size(paths: list[Path], largest: int | None) -> tuple[int, int] | None:
+def one_size(paths: list[Path], largest: int | None = None) -> tuple[int, int] | None:
     """Height and width that a sample of the pictures shares; None where they differ, or one is above ``largest``."""
     sizes = set(sizes_of(sample(paths)))
     if len(sizes) != 1 or (largest is not None and max(max(size) for size in sizes) > largest):

@@ -185,8 +185,8 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     if config.fixed_input_size and size not in (None, own):
         raise ValueError(f"{network} takes pictures of {own} x {own} pixels only, got a size of {size}")
     with torch.random.fork_rng(devices=[]):  # timm draws a start before it loads the weights
-        own_file = packaged is not None and file is None
-        module = _packaged(network, packaged[0]) if packaged and own_file else _downloaded(network, config, folder, file)
+        installed = packaged[0] if packaged and file is None else None
+        module = _packaged(network, installed) if installed else _downloaded(network, config, folder, file)
     settings = resolve_model_data_config(module)
     interpolation = settings["interpolation"] if settings["interpolation"] in ("bilinear", "bicubic") else "bicubic"
     return Pretrained(

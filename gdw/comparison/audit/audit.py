@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from torch import Tensor
 from gdw.comparison.audit.by_method import unseen
 from gdw.comparison.audit.copies import Copies, find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
-from gdw.comparison.audit.heads import FOLDS, Labels, fold_of, standardised
+from gdw.comparison.audit.heads import FOLDS, Labels, LogProbs, check_probs, fold_of, standardised
 from gdw.comparison.audit.output import Audit
 from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, check_ranking
 from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.features import described, hashed, thumbnails
+from gdw.data.given import as_dataset
 from gdw.data.on_disk import Images
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
@@ -36,10 +37,11 @@ Progress = Callable[[str, int, int], object]
 
 
 def audit(
-    dataset: Dataset,
+    dataset: Any,
     confirmed: Mapping[str | int, str | int] | str | Path | None = None,
     *,
     observed: Any = None,
+    pred_probs: Any = None,
     features: str | None = LITE0,
     features_size: int | None = None,
     ranking: str = "combined",
@@ -54,12 +56,15 @@ def audit(
     fifth, in turn (:mod:`gdw.comparison.audit.heads`). Nothing is measured on labels that nobody has confirmed.
 
     Args:
-        dataset: its ``labels`` are the observed ones. Of pictures; or of features already (``with_features``).
+        dataset: its ``labels`` are the observed ones. Of pictures; or of features already (``with_features``). Or what
+            else holds pictures or numbers: see :func:`gdw.data.given.as_dataset`; ``observed`` are their labels.
         confirmed: labels that a person has checked: a table's path (``path,label``, and ``chosen``: ``random`` for
             pictures that were drawn at random), or a mapping from a picture (its path, or its place) to its class (by
             name or number; :class:`gdw.data.confirmed.Confirmed` says how it was chosen). None: the ranking knows the
             observed labels alone.
         observed: labels instead of the data set's.
+        pred_probs: [rows, classes], probabilities of your own by classifiers that were not trained on the row; the
+            classes in the order of the data set's. They take the place of the first round.
         features: a pretrained network of timm; None takes the stored pixels themselves.
         features_size: height and width in pixels at which it sees the pictures.
         ranking: ``"combined"``, ``"self-confidence"`` (cleanlab's), ``"with-method"`` (combined, times what classifiers
@@ -78,10 +83,11 @@ def audit(
     Source: the ranking builds on Northcutt et al., Confident Learning, JAIR 2021.
     """
     plan = Plan(features, features_size, ranking, method, folds, seed)
-    known = confirmed_of(confirmed, dataset)
-    labels = dataset.labels if observed is None else replace(dataset, labels=observed).labels
+    dataset = as_dataset(dataset, observed)
+    known, labels = confirmed_of(confirmed, dataset), dataset.labels
+    given = None if pred_probs is None else check_probs(pred_probs, len(labels), dataset.class_names)
     plan.check(labels.tolist(), known, dataset.class_names)
-    return plan.run(dataset, labels.cpu().numpy(), known, progress or unseen)
+    return plan.run(dataset, labels.cpu().numpy(), known, progress or unseen, given)
 
 
 @dataclass(frozen=True)
@@ -108,15 +114,21 @@ class Plan:
         check_ranking(self.ranking, self.method, bool(confirmed))
         check_counts(labels, confirmed, class_names, self.folds, self.ranking in BY_METHOD)
 
-    def run(self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress) -> Audit:
-        """The audit of a data set with these observed labels."""
+    def run(
+        self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress,
+        given: LogProbs | None = None,
+    ) -> Audit:  # fmt: skip
+        """The audit of a data set with these observed labels; ``given``: what another classifier says of each row."""
         data, copies, labels, confirmed = self._described(dataset, labels, confirmed, progress)
         sure = np.array(sorted(confirmed), np.int64)
         right = np.array([confirmed[place] for place in sure.tolist()], np.int64)
         places = np.setdiff1d(np.arange(len(labels)), sure)
         first, second = (fold_of(labels, self.folds, copies.groups, 2 * self.seed + one)[places] for one in (0, 1))
         network = self.features or LITE0
-        judged = Judged(data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress)
+        judged = Judged(
+            data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress,
+            None if given is None else given[places],
+        )  # fmt: skip
         ranked = RANKINGS[self.ranking](judged)
         names = data.paths or tuple(map(str, range(len(labels))))
         table = suspects(

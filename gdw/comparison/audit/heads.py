@@ -5,6 +5,7 @@ Source: Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from gdw.comparison.audit.solver import fitted
 from gdw.data.feature_store import Rows
 from gdw.data.on_disk import Images, OnDisk
+from gdw.errors import ROUNDING
 
 FOLDS = 5  # each picture is judged by a classifier that was trained on the other four fifths
 FREEDOM = 1.0  # times 1 / D, as scikit-learn's C; standardised features have length sqrt(D), so logits have deviation 1
@@ -216,3 +218,18 @@ def normalised(log_probs: LogProbs) -> LogProbs:
     """Every row's probabilities sum to 1."""
     top = log_probs.max(1, keepdims=True)
     return np.asarray(log_probs - top - np.log(np.exp(log_probs - top).sum(1, keepdims=True)))
+
+
+def check_probs(values: Any, rows: int, class_names: Sequence[str]) -> LogProbs:
+    """Log-probabilities of the rows from probabilities that somebody else has computed.
+
+    Raises:
+        ValueError: another shape, negative numbers or NaN, rows that do not sum to 1.
+    """
+    probs, wanted = np.asarray(values, np.float64), (rows, len(class_names))
+    if probs.shape != wanted:
+        order = ", ".join(class_names[:10])
+        raise ValueError(f"pred_probs must be [rows, classes] {wanted}, in the order {order}, got {probs.shape}")
+    if not (probs >= 0).all() or np.abs(probs.sum(1) - 1).max() > ROUNDING:
+        raise ValueError("pred_probs must hold probabilities: rows of numbers from 0 that sum to 1")
+    return normalised(np.log(np.maximum(probs, np.exp(LEAST))))

@@ -50,6 +50,7 @@ class Judged:
         method, seed: of a ranking ``BY_METHOD``.
         network: that the features are from.
         progress: called with what is counted, how many are done, and how many there are.
+        given: what another classifier says of the judged pictures, in place of the first round.
     """
 
     data: Dataset
@@ -61,6 +62,7 @@ class Judged:
     seed: int
     network: str
     progress: Callable[[str, int, int], object]
+    given: LogProbs | None = None
 
     @cached_property
     def labels(self) -> Labels:
@@ -76,6 +78,8 @@ class Judged:
     @cached_property
     def first(self) -> LogProbs:
         """The first round: trained on the observed labels alone. cleanlab's input."""
+        if self.given is not None:
+            return self.given
         return out_of_fold(
             self.features[self.places], self.labels, self.folds[0], len(self.data.class_names),
             seen=partial(self.progress, "classifiers, first round"),
