@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 SIDE = 32  # pixels: the grey picture whose coarse pattern is taken
+PLAIN = 0.01  # deviation of the grey shades, in [0, 1]: a picture below it has no pattern, and the fingerprint 0
 COARSE = 8  # frequencies in each direction
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: how bright each colour looks
 
@@ -25,7 +26,7 @@ def fingerprints(
     small = interpolate(grey, (SIDE, SIDE), mode="bilinear", antialias=True)[:, 0]
     waves = _cosines()
     low = (waves @ small @ waves.T).flatten(1)
-    bits = (low > low.median(1, keepdim=True).values).numpy()
+    bits = ((low > low.median(1, keepdim=True).values) & (small.flatten(1).std(1, keepdim=True) > PLAIN)).numpy()
     return np.asarray(np.packbits(bits, axis=1).view(np.uint64).ravel())
 
 
