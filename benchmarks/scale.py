@@ -132,10 +132,8 @@ def one_audit(folder: Path) -> dict[str, float]:
     pretrained.LITE0_SIZE = 64
     started = time.perf_counter()
     with Watched() as memory:
-        if rows:
-            data = read_embeddings(folder / "x.npy", folder / "labels.npy")
-        else:
-            data = load_dataset(folder, seen_at=64)
+        labels = folder / "labels.npy"
+        data = read_embeddings(folder / "x.npy", labels) if rows else load_dataset(folder, seen_at=64)
         found = audit(data, features_size=None if rows else 64)
     took = {"seconds": time.perf_counter() - started, "peak_bytes": memory.largest, "rows": len(found.table)}
     if rows:
