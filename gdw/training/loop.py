@@ -263,6 +263,8 @@ class Loop:
             lane, statistics = self.lanes[place], self.statistics[place]
             lane.history.append(epoch_row(statistics, lane.method, scores, lr))
             lane.history.metadata["seconds"] = round(seconds, 3)
+            if waited := sum(source.waited for source in self.sources):
+                lane.history.metadata["seconds_waited"] = round(waited / len(self.lanes), 3)  # for batches of data
         done = [
             EpochDone(self.epoch, self.total, self.lanes[place].history, self.statistics[place].instance_weights)
             for place in rows

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gdw.cache import checksum
 from gdw.data.batches import fits_in_memory
 from gdw.data.dataset import Dataset
+from gdw.data.on_disk import OnDisk
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
@@ -72,7 +73,9 @@ class Training:
             task.num_classes, num_instances=len(task.train), generator=generator(e.seed, "method"), **e.settings
         )
         model = model or build_model(e.model, task.input_shape, task.num_classes, generator(e.seed, "model"))
-        if resident is None:
+        if isinstance(task.train.images, OnDisk):
+            resident = False
+        elif resident is None:
             resident = fits_in_memory(task.train.images.nbytes + task.test.images.nbytes, device)
         self.task = task.to(device, resident)
         model = Autocast(model) if e.precision == "bfloat16" else model
@@ -196,7 +199,7 @@ class Training:
         task = self.task
         splits = (task.train, task.meta, task.validation, task.test)
         parts = [task.best_known_labels, *(part for split in splits for part in (split.images, split.labels))]
-        sums = "".join(checksum(part.detach().cpu()) for part in parts)
+        sums = "".join(part.digest() if isinstance(part, OnDisk) else checksum(part.detach().cpu()) for part in parts)
         return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
 
     def _torch_randomness(self) -> tuple[Tensor, Tensor | None]:

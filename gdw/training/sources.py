@@ -1,5 +1,6 @@
 """Batches of the training set, the clean set, or both, as Steps of the loop: of one seed, or of several at once."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gdw.data.batches import IndexBatches, fetched, index_batches
+from gdw.data.on_disk import held
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.prepared import Prepared
@@ -45,14 +47,15 @@ class Sources:
         }  # fmt: skip
         self.meta = indices("meta batches", meta)
         self.taken: Counter[str] = Counter()  # batches: workers may have drawn more than were used
+        self.waited = 0.0  # seconds for batches that were not ready
         self.augmentation = generator(seed, "augmentation")
         self.steps = train // batch_size
         self.dtype = next(model.parameters()).dtype
-        still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.numel() <= NORMALISED_ONCE
+        still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.shape.numel() <= NORMALISED_ONCE
         self.once = still and small and task.resident
-        self.images = {
-            "train": self.normalised(task.train.images) if self.once else task.train.images,
-            "meta": self.normalised(task.meta.images) if self.once else task.meta.images,
+        self.images: dict[str, Any] = {  # of a task that is not resident the training images are fetched
+            "train": self.normalised(held(task.train.images)) if self.once else task.train.images,
+            "meta": self.normalised(held(task.meta.images)) if self.once else held(task.meta.images),
         }
         self.fetched = {
             name: fetched(task.train.images, self.indices[name], device)
@@ -88,7 +91,9 @@ class Sources:
             chosen = next(self.indices[source])  # of a clean row some other image, to be replaced
             stored = self.images["train"][chosen if source == "train" else chosen.clamp(max=len(task.train) - 1)]
         else:
+            started = time.perf_counter()
             chosen, stored = next(self.fetched[source])
+            self.waited += time.perf_counter() - started
         if source == "train":
             return self.ready(stored), task.train.labels[chosen], chosen, None
         return self._pooled(chosen, stored)
