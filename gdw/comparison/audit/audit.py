@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from gdw.comparison.audit.annotators import with_annotators
 from gdw.comparison.audit.by_method import unseen
 from gdw.comparison.audit.copies import find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
@@ -106,8 +107,11 @@ class Plan:
         check_ranking(self.ranking, self.method, bool(confirmed))
         check_counts(labels, confirmed, class_names, self.folds, self.ranking in BY_METHOD)
 
-    def run(self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress) -> Audit:
-        """The audit of a data set with these observed labels."""
+    def run(
+        self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress,
+        votes: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Audit:  # fmt: skip
+        """The audit of a data set with these observed labels; ``votes``: path to annotator to label."""
         copies = find_copies(dataset)
         data = dataset
         if self.features is not None and dataset.images.ndim == 4:
@@ -119,16 +123,18 @@ class Plan:
         places = np.setdiff1d(np.arange(len(labels)), sure)
         first, second = (fold_of(labels, self.folds, copies.groups, 2 * self.seed + one)[places] for one in (0, 1))
         network = self.features or LITE0
-        judged = Judged(
-            data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress
-        )
+        judged = Judged(data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress)
         ranked = RANKINGS[self.ranking](judged)
         names = dataset.paths or tuple(map(str, range(len(labels))))
+        said: list[str] = []
+        if votes:
+            given = [votes.get(names[place], {}) for place in places]
+            ranked, said = with_annotators(ranked, judged.labels, given, data.class_names)
         table = suspects(
             names, labels, places, ranked.log_probs, ranked.trust, confirmed, data.class_names,
             copies.in_other_classes(labels),
         )  # fmt: skip
-        notes = [*dataset.notes, _of_confirmed(confirmed, labels), *copies.notes(labels, names)]
+        notes = [*dataset.notes, _of_confirmed(confirmed, labels), *copies.notes(labels, names), *said]
         notes += [ranked.warning] if ranked.warning else []
         confused = pairs(confident_joint(judged.first, judged.labels), data.class_names)
         return Audit(table, confused, wrong_share(labels, confirmed), tuple(notes), dataset.name, _pictures(data))

@@ -24,8 +24,11 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     """Add ``audit`` to the commands of the command line."""
     found = commands.add_parser("audit", help="which labels of a folder of pictures are probably wrong?")
     found.add_argument("folder", type=Path, metavar="FOLDER", help="a class in each subfolder; or see --labels")
-    found.add_argument("--labels", type=Path, metavar="FILE", help="CSV or TSV path,label instead of class folders")
-    found.add_argument("--column", metavar="NAME", help="the column of labels, where --labels has several")
+    found.add_argument(
+        "--labels", type=Path, metavar="FILE", help="a table of labels instead of class folders (docs/audit.md)"
+    )
+    found.add_argument("--column", metavar="NAME", help="of labels in --labels; A,B,C: of several annotators")
+    found.add_argument("--path-column", metavar="NAME", help="of the pictures' paths in --labels")
     checked = "CSV or TSV path,label[,chosen] that you have checked"
     found.add_argument("--confirmed", type=Path, metavar="FILE", help=checked)
     found.add_argument("--csv", type=Path, metavar="FILE", help="the table goes there, most suspicious first")
@@ -49,7 +52,8 @@ def audit_folder(options: argparse.Namespace) -> str:
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features
     plan = Plan(network, options.features_size, options.ranking, options.method, options.folds, options.seed)
-    listing = list_folder(options.folder, options.labels, options.column)
+    listing = list_folder(options.folder, options.labels, options.column, options.path_column)
+    listing = listing.without_small_classes(options.folds)
     confirmed = Confirmed()
     if options.confirmed is not None:
         confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
@@ -66,12 +70,12 @@ def audit_folder(options: argparse.Namespace) -> str:
                 bar.set_description(what)
             bar.update(done - bar.n)
 
-        found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress)
+        found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress, votes=listing.votes)
     if options.csv is not None:
         found.save_csv(options.csv)
     if options.html is not None:
         found.save_html(options.html, options.top)
-    return _text(found, options)
+    return f"{listing.counts}\n{_text(found, options)}"
 
 
 def _text(found: Audit, options: argparse.Namespace) -> str:
