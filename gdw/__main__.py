@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 
@@ -44,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     Bad input ends in one sentence on stderr and status 2, Ctrl-C in one sentence and status 130.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a letter that the terminal or pipe lacks ends nothing
+            stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
         options.plugin = load_plugins(options.plugin)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ CHUNK = 256  # pictures a thread decodes at a time
 THREADS = 4  # decoding lets other threads run, reading waits for the disk
 NAMED = 10  # broken pictures that an error names; the others are counted
 FEWEST = 500  # pictures; fewer are decoded each time
+JPEG, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # how it begins and ends
+FILLER = bytes(range(1, 64))  # would change pixels that are not there yet
 LAYOUT = 2  # of what is kept on disk; with a new number all pictures are decoded again
 
 Pictures = UInt8[Tensor, "images 3 height width"]
@@ -246,6 +249,28 @@ def sizes_of(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
             yield (width, height) if turned else (height, width)
 
 
+def _pixels(jpeg: bytes) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(BytesIO(jpeg), formats=["JPEG"]) as picture:
+        return np.asarray(picture)
+
+
+def _completed(file: Path) -> "BytesIO | None":
+    """A JPEG that lacks its end marker and nothing else, with the marker; None for any other file.
+
+    All pixels are there if they do not depend on what follows the file's last byte.
+    """
+    data = file.read_bytes()
+    if not data.startswith(JPEG) or JPEG_END in data[-len(FILLER) :]:
+        return None
+    completed = BytesIO(data + JPEG_END)
+    with suppress(Exception):  # junk may raise anything
+        one, other = (_pixels(data + more + JPEG_END) for more in (b"", FILLER))
+        return completed if np.array_equal(one, other) else None
+    return None
+
+
 def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width 3"]:
     """One picture in colour and upright; with a size (height, width), its middle part resized to it.
 
@@ -255,7 +280,7 @@ def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.nd
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(file, formats=_formats()) as picture:
+        with Image.open(_completed(file) or file, formats=_formats()) as picture:
             if size is not None:
                 picture.draft("RGB", size[::-1])  # a large JPEG is decoded at a fraction of its size
             colour = to_colour(ImageOps.exif_transpose(picture), _brightest(picture))

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor
 
+from gdw.comparison.audit.annotators import with_annotators
 from gdw.comparison.audit.by_method import unseen
 from gdw.comparison.audit.copies import Copies, find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
@@ -116,9 +117,14 @@ class Plan:
 
     def run(
         self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress,
-        given: LogProbs | None = None,
+        given: LogProbs | None = None, votes: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Audit:  # fmt: skip
-        """The audit of a data set with these observed labels; ``given``: what another classifier says of each row."""
+        """The audit of a data set with these observed labels.
+
+        Args:
+            given: what another classifier says of each row.
+            votes: path to annotator to label.
+        """
         data, copies, labels, confirmed = self._described(dataset, labels, confirmed, progress)
         sure = np.array(sorted(confirmed), np.int64)
         right = np.array([confirmed[place] for place in sure.tolist()], np.int64)
@@ -131,11 +137,15 @@ class Plan:
         )  # fmt: skip
         ranked = RANKINGS[self.ranking](judged)
         names = data.paths or tuple(map(str, range(len(labels))))
+        said: list[str] = []
+        if votes:
+            of_each = [votes.get(names[place], {}) for place in places]
+            ranked, said = with_annotators(ranked, judged.labels, of_each, data.class_names)
         table = suspects(
             names, labels, places, ranked.log_probs, ranked.trust, confirmed, data.class_names,
             copies.in_other_classes(labels),
         )  # fmt: skip
-        notes = [*data.notes, _of_confirmed(confirmed, labels), *copies.notes(labels, names)]
+        notes = [*data.notes, _of_confirmed(confirmed, labels), *copies.notes(labels, names), *said]
         notes += [ranked.warning] if ranked.warning else []
         confused = pairs(confident_joint(judged.first, judged.labels), data.class_names)
         return Audit(table, confused, wrong_share(labels, confirmed), tuple(notes), dataset.name, Shown.of(data))

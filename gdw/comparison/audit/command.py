@@ -27,13 +27,16 @@ PRINTED = 10  # suspects and class pairs
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
     """Add ``audit`` to the commands of the command line."""
     found = commands.add_parser("audit", help="which labels of a folder of pictures are probably wrong?")
-    found.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="pictures, a class in each subfolder")
+    found.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="a class in each subfolder; or --labels")
     numbers = "rows of numbers instead of pictures: .npy, .csv or .parquet; with --labels, in the same order"
     found.add_argument("--embeddings", type=Path, metavar="FILE", help=numbers)
     probs = "probabilities of your own for each row, by classifiers that were not trained on it; with --labels"
     found.add_argument("--pred-probs", type=Path, metavar="FILE", help=probs)
-    found.add_argument("--labels", type=Path, metavar="FILE", help="CSV or TSV path,label instead of class folders")
-    found.add_argument("--column", metavar="NAME", help="the column of labels, where --labels has several")
+    found.add_argument(
+        "--labels", type=Path, metavar="FILE", help="a table of labels instead of class folders (docs/audit.md)"
+    )
+    found.add_argument("--column", metavar="NAME", help="of labels in --labels; A,B,C: of several annotators")
+    found.add_argument("--path-column", metavar="NAME", help="of the pictures' paths in --labels")
     checked = "CSV or TSV path,label[,chosen] that you have checked"
     found.add_argument("--confirmed", type=Path, metavar="FILE", help=checked)
     found.add_argument("--csv", type=Path, metavar="FILE", help="the table goes there, most suspicious first")
@@ -57,7 +60,7 @@ def audit_folder(options: argparse.Namespace) -> str:
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features
     plan = Plan(network, options.features_size, options.ranking, options.method, options.folds, options.seed)
-    given = None
+    given, votes, counts = None, None, None
     if options.folder is None:
         dataset, given = _numbers(options)
         confirmed = Confirmed() if options.confirmed is None else confirmed_of(options.confirmed, dataset)
@@ -65,7 +68,9 @@ def audit_folder(options: argparse.Namespace) -> str:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
         plan.check(dataset.labels.tolist(), confirmed, dataset.class_names)
     else:
-        listing = list_folder(options.folder, options.labels, options.column)
+        listing = list_folder(options.folder, options.labels, options.column, options.path_column)
+        listing = listing.without_small_classes(options.folds)
+        votes, counts = listing.votes, listing.counts
         confirmed = Confirmed()
         if options.confirmed is not None:
             confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
@@ -83,14 +88,15 @@ def audit_folder(options: argparse.Namespace) -> str:
             bar.update(done - bar.n)
 
         try:
-            found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress, given)
+            found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress, given, votes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_stopped(bar)) from None
     if options.csv is not None:
         found.save_csv(options.csv)
     if options.html is not None:
         found.save_html(options.html, options.top)
-    return _text(found, options)
+    text = _text(found, options)
+    return text if counts is None else f"{counts}\n{text}"
 
 
 def _numbers(options: argparse.Namespace) -> tuple[Dataset, LogProbs | None]:
