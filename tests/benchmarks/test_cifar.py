@@ -102,7 +102,7 @@ def test_bad_input_ends_in_one_sentence(pictures, tmp_path, capsys, monkeypatch)
 
 
 def test_it_needs_nothing_of_the_notebooks():
-    foreign = {"ipywidgets", "matplotlib", "gdw_notebooks", "IPython"}
+    foreign = {'ipywidgets', 'matplotlib', 'gdw_notebooks', 'IPython'}
     code = f"import sys, benchmarks.cifar; print(*{foreign} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

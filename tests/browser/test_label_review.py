@@ -59,9 +59,7 @@ def test_by_keyboard_and_by_mouse(page, lab_server):
     page.keyboard.press("7")
     expect(progress).to_contain_text("2 pictures confirmed")
     assert file.read_text("utf-8").splitlines() == [
-        "path,label,chosen",
-        f"{first},{first[0]},random in class",
-        f"{second},7,random in class",
+        "path,label,chosen", f"{first},{first[0]},random in class", f"{second},7,random in class"
     ]
     page.keyboard.press("Backspace")
     expect(path).to_have_text(second)

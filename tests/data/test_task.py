@@ -143,7 +143,9 @@ def test_a_matrix_of_pandas_is_read_by_the_names_of_the_classes():
         make_task(data, noise=pandas.DataFrame(torch.eye(3).numpy()))
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("exponential", [60, 30, 15]), ("step", [40, 40, 10])])
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("exponential", [60, 30, 15]), ("step", [40, 40, 10])]
+)
 def test_an_imbalance_is_exact_and_as_large_as_the_classes_allow(kind, expected):
     data = numbered([61, 61, 61] if kind == "exponential" else [61, 41, 61], [1, 1, 1])
     task = make_task(data, imbalance=0.25, imbalance_kind=kind, meta_per_class=1)

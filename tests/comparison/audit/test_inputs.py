@@ -79,7 +79,7 @@ def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
         ("path,label\ncat/9.png,cat\n", "no picture here is called cat/9.png; a picture here is cat/0.png"),
         ("path,label\ncat/1.png,dgo\n", "unknown class in .*confirmed.csv 'dgo'; did you mean 'dog'"),
         ("path,label\ncat/1.png,cat\ncat/1.png,dog\n", "confirmed twice, as cat in row 1 and as dog in row 2"),
-        ("path,label\ncat/1.png\n", "row 1 has 1 fields"),
+        ("path,label\ncat/1.png\n", "unknown class in .*confirmed.csv ''"),
         ("file,colour,shape\ncat/1.png,a,b\n", "several sets of labels"),
         ("", "empty"),
     ],
