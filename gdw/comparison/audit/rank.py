@@ -74,15 +74,25 @@ class Judged:
 
     @cached_property
     def first(self) -> LogProbs:
-        """The first round: trained on the observed labels alone. cleanlab's input."""
-        return out_of_fold(self.features[self.places], self.labels, self.folds[0], len(self.data.class_names))
+        """The first round: trained on the observed labels alone. cleanlab's input.
+
+        Where hardly any picture of a class is left to judge, on the confirmed ones too.
+        """
+        classes = len(self.data.class_names)
+        rare = np.bincount(self.labels, minlength=classes).min() <= self.folds[0].max(initial=0)
+        known = self.known if rare else None
+        return out_of_fold(self.features[self.places], self.labels, self.folds[0], classes, known=known)
+
+    @cached_property
+    def known(self) -> tuple[Features, Labels] | None:
+        """Features and labels of the confirmed pictures; None where there are none."""
+        sure, right = self.confirmed
+        return (self.features[sure], right) if len(sure) else None
 
     @cached_property
     def combined(self) -> LogProbs:
         """Both rounds, with what is confirmed."""
-        sure, right = self.confirmed
-        known = (self.features[sure], right) if len(sure) else None
-        return combined(self.first, self.features[self.places], self.labels, self.folds[1], known)
+        return combined(self.first, self.features[self.places], self.labels, self.folds[1], self.known)
 
     @cached_property
     def experiment(self) -> Experiment:
