@@ -1,4 +1,4 @@
-"""Does looking at suspects help the trained model? ``python -m benchmarks.loop --data FOLDER --labels TABLE --json FILE``
+"""Does looking at suspects help? ``python -m benchmarks.loop --data FOLDER --labels TABLE --json FILE``
 
 FOLDER holds pictures whose classes are right, train/<class>/... and test/<class>/...; TABLE the labels that people gave
 those of train (CIFAR-10N's columns). Each seed has 2,000 pictures of its own. Ten of each class are confirmed at the

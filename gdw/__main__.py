@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 
@@ -44,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     Bad input ends in one sentence on stderr and status 2, Ctrl-C in one sentence and status 130.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a letter that the terminal or pipe lacks ends nothing
+            stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
         options.plugin = load_plugins(options.plugin)
@@ -199,7 +203,10 @@ def _run_with_progress(
                 if isinstance(event, EpochDone):
                     bar.update()
                     score = event.history["test_accuracy"][-1]
-                    bar.set_postfix_str("" if math.isnan(score) else f"test {score:.1f} %")
+                    waited = event.history.metadata.get("seconds_waited")
+                    said = [] if math.isnan(score) else [f"test {score:.1f} %"]
+                    said += [] if waited is None else [f"waited {waited:.1f} s for data"]
+                    bar.set_postfix_str(", ".join(said))
                 if asked.is_set():
                     runs.save()
                     raise KeyboardInterrupt

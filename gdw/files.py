@@ -189,7 +189,7 @@ def _temporary(path: Path, content: str | bytes | Callable[[Path], object]) -> P
     try:
         with temporary.open("xb") as file:
             if not callable(content):
-                file.write(content.encode("utf-8") if isinstance(content, str) else content)
+                file.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
         if callable(content):  # with the file closed: Windows lets only one program write to it
             content(temporary)
         with temporary.open("rb+") as file:

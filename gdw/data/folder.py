@@ -4,16 +4,16 @@ import os
 import re
 import warnings
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
 from gdw.cache import content_of_files
+from gdw.data.class_names import class_counts_line, doubtful_names
 from gdw.data.dataset import PARTS, Dataset
-from gdw.data.label_table import SPLITS, chosen_column, match, read_table
+from gdw.data.label_table import SPLITS, labelled, no_picture, read_table
+from gdw.data.on_disk import Images, in_batches
 from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
@@ -27,6 +27,7 @@ CIFAR10_CLASSES = (
 )  # fmt: skip
 CIFAR_SIZE = (32, 32)  # pixels, height and width
 SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
+SHOWN_ASIDE = 20  # classes, and pictures, that a note names
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
 
 
@@ -41,6 +42,8 @@ class Listing:
             pictures in a fixed order, and the label of each.
         notes: how many files and folders were passed over, for each reason.
         table, column: that the labels are from; None where they are from the folders' names.
+        votes: path to annotator to label, where the table has several annotators.
+        aside: paths of pictures that were put aside, because their class is too small.
     """
 
     folder: Path
@@ -49,6 +52,39 @@ class Listing:
     notes: tuple[str, ...]
     table: Path | None = None
     column: str | None = None
+    votes: dict[str, dict[str, str]] = field(default_factory=dict)
+    aside: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> str:
+        """Each class with its number of training pictures, in words."""
+        counts = Counter(self.labels)
+        return class_counts_line(self.class_names, [counts[label] for label in range(len(self.class_names))])
+
+    def without_small_classes(self, least: int) -> "Listing":
+        """Classes with fewer training pictures are put aside, and said; unless fewer than two would be left."""
+        counts = Counter(self.labels)
+        kept = [label for label in range(len(self.class_names)) if counts[label] >= least]
+        if len(kept) < 2 or len(kept) == len(self.class_names):
+            return self
+        new = {label: number for number, label in enumerate(kept)}
+        splits, aside = {}, []
+        for split, (files, labels) in self.splits.items():
+            both = list(zip(files, labels, strict=True))
+            good = [(file, new[label]) for file, label in both if label in new]
+            aside += [(_relative(file, self.folder), label) for file, label in both if label not in new]
+            if good:
+                splits[split] = [file for file, _ in good], [label for _, label in good]
+        small = [f"{name} ({counts[label]})" for label, name in enumerate(self.class_names) if label not in new]
+        shown = ", ".join(f"{path} as {self.class_names[label]}" for path, label in aside[:SHOWN_ASIDE])
+        more = f" and {len(aside) - SHOWN_ASIDE} more" if len(aside) > SHOWN_ASIDE else ""
+        note = (
+            f"put aside {len(small)} classes with fewer than {least} pictures: {', '.join(small[:SHOWN_ASIDE])}; "
+            f"look at their pictures first: {shown}{more}"
+        )
+        names = tuple(self.class_names[label] for label in kept)
+        return replace(self, class_names=names, splits=splits, notes=(*self.notes, note),
+                       aside=tuple(path for path, _ in aside))  # fmt: skip
 
     @property
     def files(self) -> list[Path]:
@@ -66,8 +102,9 @@ class Listing:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Paths of the pictures of a validation and a test set."""
-        return tuple(path for split in self.splits if split != "train" for path in self.paths_of(split))
+        """Paths of the pictures of a validation and a test set, and of those that were put aside."""
+        held = [path for split in self.splits if split != "train" for path in self.paths_of(split)]
+        return (*held, *self.aside)
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -128,13 +165,18 @@ def load_table(
 
 
 def load_listing(
-    found: Listing, image_size: int | None = None, seen_at: int | None = None, stacklevel: int = 2
+    found: Listing,
+    image_size: int | None = None,
+    seen_at: int | None = None,
+    stacklevel: int = 2,
+    content: bool = True,
 ) -> Dataset:
-    """The data set of a listing: its pictures are decoded here.
+    """The data set of a listing. Pictures for a network, and more than fit in memory, stay in their files.
 
     Args:
         image_size, seen_at: see :func:`gdw.data.pictures.decode`.
         stacklevel: of the one warning of all that was passed over.
+        content: whether to hash the files.
 
     Raises:
         ValueError: broken pictures.
@@ -152,17 +194,20 @@ def load_listing(
     if found.table:
         notes += (f"the labels are those of {found.table.name}, column {found.column}: they may be wrong",)
     published = found.table is None and found.class_names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE
+    usual = CIFAR_PIXELS if published else channel_statistics(parts[0]) if seen_at is None else Pixels(255)
     return Dataset(
         found.folder.resolve().name,
         found.class_names,
         **fields,
-        pixels=CIFAR_PIXELS if published else channel_statistics(parts[0]),
+        pixels=usual,
         notes=notes,
-        content=None if found.table else content_of_files(found.folder, found.files),
+        content=None if found.table or not content else content_of_files(found.folder, found.files),
     )
 
 
-def list_folder(folder: Path, table: Path | None = None, column: str | None = None) -> Listing:
+def list_folder(
+    folder: Path, table: Path | None = None, column: str | None = None, path_column: str | None = None
+) -> Listing:
     """Look through ``class/...``, or ``train/class/...`` with ``val/class/...`` and ``test/class/...``.
 
     With a table of labels, look through any folder, whatever the folders in it are called.
@@ -178,7 +223,7 @@ def list_folder(folder: Path, table: Path | None = None, column: str | None = No
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder of pictures {folder}")
-    return _by_folders(folder) if table is None else _by_table(folder, table, column)
+    return _by_folders(folder) if table is None else _by_table(folder, table, column, path_column)
 
 
 def _by_folders(folder: Path) -> Listing:
@@ -192,38 +237,53 @@ def _by_folders(folder: Path) -> Listing:
         raise ValueError(f"{folder} has {named}, but no folder train with the classes to train on")
     found = {split: scan.classes(path) for split, path in (splits if nested else {"train": folder}).items()}
     names = found["train"][0]
-    for split, (theirs, _, _) in found.items():
-        if theirs != names:
-            raise ValueError(
-                f"{folder}: {splits['train'].name} and {splits[split].name} must hold the same classes, "
-                f"got {names} and {theirs}"
-            )
+    notes = doubtful_names(names)
+    for split, (theirs, files, labels) in list(found.items()):
+        if not set(theirs) & set(names):
+            raise ValueError(f"{folder}: {splits['train'].name} and {splits[split].name} have no class in common")
+        if lacking := [name for name in names if name not in theirs]:
+            notes += (f"{splits[split].name} has no picture of {', '.join(lacking)}",)
+        if more := [name for name in theirs if name not in names]:
+            notes += (f"passed over {', '.join(more)} in {splits[split].name}: not in {splits['train'].name}",)
+        good = [(file, names.index(theirs[label])) for file, label in zip(files, labels, strict=True)
+                if theirs[label] in names]  # fmt: skip
+        found[split] = names, [file for file, _ in good], [label for _, label in good]
     if nested:
         for child in others:
             scan.note("a folder beside the splits", child)
         scan.note_outside(folder)
-    return Listing(folder, names, {split: (files, labels) for split, (_, files, labels) in found.items()}, scan.notes())
+    return Listing(
+        folder,
+        names,
+        {split: (files, labels) for split, (_, files, labels) in found.items()},
+        scan.notes() + notes,
+    )
 
 
-def _by_table(folder: Path, table: Path, column: str | None) -> Listing:
-    rows = read_table(table)
-    column = chosen_column(rows.columns, column, table)
+def _by_table(folder: Path, table: Path, column: str | None, path_column: str | None) -> Listing:
+    rows = read_table(table, path_column=path_column)
     scan = _Scan(folder)
     files = scan.pictures(folder)
     paths = [_relative(file, folder) for file in files]
-    row_of = match(rows, paths)
-    without = [path for place, path in enumerate(paths) if place not in row_of]
-    words = {place: rows.columns[column][row] for place, row in row_of.items()}
-    if empty := [paths[place] for place, word in words.items() if not word]:
-        raise ValueError(f"{table}: {empty[0]} has no label in column {column}")
-    names = tuple(sorted(set(words.values()), key=natural_key))
+    said = labelled(rows, column, paths, advice="name one with --column NAME (load_table: column=NAME)")
+    names = tuple(sorted(set(said.words.values()), key=natural_key))
     if len(names) < 2:
-        raise ValueError(f"{table}: column {column} needs at least 2 classes, got {', '.join(names) or 'none'}")
-    notes = scan.notes()
-    if without:
-        notes += (f"passed over {len(without)} as not in {table.name} (first: {without[0]})",)
-    found = [files[place] for place in words], [names.index(word) for word in words.values()]
-    return Listing(folder, names, {"train": found}, notes, table, column)
+        if said.unknown:
+            raise no_picture(table, said.unknown, paths)
+        raise ValueError(f"{table}: column {said.column} needs at least 2 classes, got {', '.join(names) or 'none'}")
+    without = set(range(len(paths))) - said.words.keys() - set(said.empty) - said.contradicting.keys()
+    passed = {
+        "not in " + table.name: [paths[place] for place in sorted(without)],
+        f"without a label in column {said.column}": [paths[place] for place in said.empty],
+        "labelled twice, differently": [paths[place] for place in said.contradicting],
+    }
+    notes = [f"passed over {len(found)} as {reason} (first: {found[0]})" for reason, found in passed.items() if found]
+    if said.unknown:
+        notes.append(f"{len(said.unknown)} rows of {table.name} name no picture here (first: {said.unknown[0]})")
+    found = [files[place] for place in said.words], [names.index(word) for word in said.words.values()]
+    votes = {paths[place]: votes for place, votes in said.votes.items()}
+    notes = [*scan.notes(), *said.notes, *notes, *doubtful_names(names)]
+    return Listing(folder, names, {"train": found}, tuple(notes), table, said.column, votes)
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -247,7 +307,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def _reduced(files: list[Path], images: UInt8[Tensor, "images 3 height width"]) -> tuple[str, ...]:
+def _reduced(files: list[Path], images: Images) -> tuple[str, ...]:
     """A note if pictures of several sizes were reduced without a request for it."""
     height, width = images.shape[2:]
     largest = max(map(max, sizes_of(sample(files))), default=0)
@@ -287,20 +347,24 @@ class _Scan:
                 f"{folder} {cause}: it needs one folder of pictures for each class, or a table of labels "
                 "(gdw audit --labels FILE; gdw.data.load_table)"
             )
-        if len(folders) == 1:
-            raise ValueError(f"{folder} has only one class, {folders[0].name}: at least 2 are needed")
         self.reserved |= {os.path.realpath(directory) for directory in (folder, *folders)}
         files: list[Path] = []
         labels: list[int] = []
-        for label, directory in enumerate(folders):
+        names: list[str] = []
+        for directory in folders:
             pictures = self.pictures(directory)
             if not pictures:
-                passed = "".join(f"; {note}" for note in self.notes())
-                raise ValueError(f"class {directory.name} has no picture in {directory}{passed}")
+                self.note("a folder without a picture", directory)
+                continue
             files += pictures
-            labels += [label] * len(pictures)
+            labels += [len(names)] * len(pictures)
+            names.append(directory.name)
+        if len(names) < 2:
+            passed = "".join(f"; {note}" for note in self.notes())
+            only = f"only one class, {names[0]}" if names else "no class with a picture"
+            raise ValueError(f"{folder} has {only}: at least 2 are needed{passed}")
         self.note_outside(folder)
-        return tuple(directory.name for directory in folders), files, labels
+        return tuple(names), files, labels
 
     def pictures(self, folder: Path) -> list[Path]:
         """Pictures at any depth. Folders that links lead to come last: then a loop of links ends where it began."""
@@ -362,12 +426,16 @@ def _hidden(path: Path) -> bool:
     return path.name.startswith(".") or path.name == "__MACOSX"
 
 
-def channel_statistics(images: UInt8[Tensor, "images 3 height width"]) -> Pixels:
+def channel_statistics(images: Images) -> Pixels:
     """Mean and deviation of each channel, by how often each shade occurs; a deviation of 0 becomes 1."""
+    counts = torch.zeros(3, 256, dtype=torch.int64)
+    for batch in in_batches(images):
+        for count, channel in zip(counts, batch.unbind(1), strict=True):
+            count += torch.bincount(channel.flatten(), minlength=256)
     shades = torch.arange(256, dtype=torch.float64) / 255
     mean, std = [], []
-    for channel in images.unbind(1):
-        share = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
+    for count in counts:
+        share = count.double() / int(count.sum())
         middle = (share * shades).sum()
         deviation = float((share * (shades - middle).square()).sum().sqrt())
         mean.append(float(middle))

@@ -1,12 +1,18 @@
-"""Tables of labels: one row a picture, matched by its path; CSV or TSV, also gzipped."""
+"""Tables of labels: one row a picture, or one for each annotator of a picture, in any usual form.
+
+Text with any separator and encoding, JSON, XML, Excel and Parquet, also gzipped (:mod:`gdw.data.exports`). Columns are
+known by their names and by what they hold; a path is matched however it is written (:mod:`gdw.data.path_match`).
+"""
 
 import csv
 import gzip
 import io
-import unicodedata
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Int
@@ -14,39 +20,104 @@ from torch import Tensor
 
 from gdw import files
 from gdw.data.dataset import Dataset
+from gdw.data.exports import rows_of_json, rows_of_xml
+from gdw.data.path_match import LEGACY, SPLITS, Places, plain
 from gdw.errors import unknown
 
-ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "img", "picture")  # any of them, in any case
-SEPARATORS = ",\t;"
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["SPLITS", "Table", "chosen_column", "class_numbers", "labels_by_path", "match", "read_table"]
+
+ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".parquet")
+SEPARATORS = ",\t;|"
+BYTE_ORDER = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+GZIP, PARQUET, EXCEL = b"\x1f\x8b", b"PAR1", b"PK"  # how such files begin
+EXPORT = b"<annotations"  # how the XML of an export begins
+LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
+PICTURE = re.compile(r"\.(avif|bmp|gif|heic|jfif|jpe?g?|jp2|p[bgnp]m|png|tiff?|webp|dcm)([?#].*)?$", re.I)
 NAMED = 3  # paths that an error shows
+# Names of columns, compared without case and punctuation; the first that is there is taken.
+PATH_COLUMNS = (
+    "path", "file", "filename", "filepath", "image", "img", "picture", "imagepath", "imagefile", "imagefilename",
+    "imagename", "imageid", "imgpath", "imgname", "imgfile", "imgid", "photo", "fname", "imageurl", "url", "name", "id",
+)  # fmt: skip
 # Columns, or sets of labels in other files, tried in this order where none is named: CIFAR-100N's, then CIFAR-10N's
 # worst, then common names for your own labels.
 KEYS = ("noisy_label", "worse_label", "label", "labels", "observed_label")
+USUAL_LABELS = (
+    "label", "labels", "class", "classname", "classlabel", "category", "categoryname", "labelname", "target", "choice",
+    "tag", "annotation", "groundtruth", "gt", "species", "breed", "diagnosis", "dx", "y",
+    "classid", "labelid", "categoryid",
+)  # fmt: skip
+ANNOTATORS = (
+    "annotator",
+    "annotatorid",
+    "worker",
+    "workerid",
+    "rater",
+    "user",
+    "completedby",
+    "labeler",
+    "annotatedby",
+)
+NO_LABELS = frozenset({  # a word in the name of a column that holds something else
+    "agreement", "annotator", "area", "bbox", "chosen", "comment", "comments", "completed", "conf", "confidence",
+    "created", "date", "fold", "hash", "height", "id", "ids", "index", "iscrowd", "lead", "license", "md5", "note",
+    "notes", "prob", "probability", "rank", "rater", "reason", "score", "scores", "sha1", "sha256", "size", "source",
+    "split", "subset", "time", "unnamed", "updated", "url", "user", "uuid", "width", "worker",
+})  # fmt: skip
+VOTE = re.compile(
+    r"(annotator|rater|worker|expert|reader|labell?er|coder|reviewer|judge|vote|label)s?[ _-]*\w{1,2}", re.I
+)
+YES_NO = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1}
 CLEAN_KEY = "clean_label"
-SPLITS = {  # the names that folders of splits have
-    "train": ("train", "training"),
-    "validation": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
+NAME_ONE = "name one as human:PATH:KEY"  # advice for the option at hand
+MOST_SEVERAL = 0.05  # of the rows of a one-hot table; with more it is one of several labels a picture
 
 
 @dataclass(frozen=True)
 class Table:
-    """Paths and columns of words, all of one length."""
+    """Paths and columns of words, all of one length; ``notes`` say what of the file was passed over."""
 
     path: Path
     paths: list[str]
     columns: dict[str, list[str]]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a table says of each picture.
+
+    Attributes:
+        words: place to label; of several annotators, the label that most of them gave.
+        votes: place to annotator to label; empty where there is one label a picture.
+        unknown: paths of no picture.
+        empty: places without a label.
+        contradicting: place to two of its rows, counted from 1.
+        column: of the labels. ``notes``: how paths were matched, and what was passed over.
+    """
+
+    words: dict[int, str]
+    votes: dict[int, dict[str, str]]
+    unknown: list[str]
+    empty: list[int]
+    contradicting: dict[int, tuple[int, int]]
+    column: str
+    notes: tuple[str, ...]
 
 
 def is_table(path: Path) -> bool:
     """Whether the file's name says that it is a table."""
-    return path.name.lower().endswith(ENDINGS)
+    return path.name.lower().removesuffix(".gz").endswith(ENDINGS)
 
 
-def require_file(path: Path) -> None:
+def require_file(path: Path, markup: bytes | None = None) -> None:
     """Refuse a file that cannot hold labels, by its kind or its first bytes.
+
+    Args:
+        markup: what the beginning of a web page holds that is none.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -56,12 +127,174 @@ def require_file(path: Path) -> None:
         raise FileNotFoundError(f"there is no file {path}")
     if not path.is_file():
         raise ValueError(f"{path} is {'a folder' if path.is_dir() else 'a pipe or a device'}, not a file of labels")
-    if cause := files.damage(path):
+    cause = files.damage(path)
+    if cause and not (markup and markup in path.read_bytes()[: files.BEGINNING]):
         raise ValueError(f"{path} holds no labels: {cause}")
 
 
-def chosen_column(columns: Iterable[str], key: str | None, path: Path) -> str:
-    """The column (or set) of labels: the one named, the first of ``KEYS``, or the only one.
+def read_table(path: Path, least: int = 1, path_column: str | None = None) -> Table:
+    """The table; its column of paths is known by its name, or by names of pictures in it.
+
+    Args:
+        least: how many rows it must have, besides that of the column names.
+        path_column: the column of paths.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: no table, no column of paths or of labels; several labels a picture.
+    """
+    require_file(path, EXPORT)
+    try:
+        frame, notes = _frame(path)
+    except ImportError as error:
+        raise ValueError(f"{path}: {error}; or save it as CSV") from None
+    except Exception as error:  # of junk anything may come
+        raise ValueError(f"{path} is not a table that can be read ({error})") from error
+    names = list(frame.columns)
+    if len(frame) < least:
+        raise ValueError(
+            f"{path} needs a row of column names and one row for each picture, got {len(frame) + bool(names)} rows"
+        )
+    place = _path_column(frame, path_column, path)
+    if place is None or len(names) < 2:
+        shown = ", ".join(map(str, names))
+        raise ValueError(f"{path} needs a column 'path' and a column of labels, got the columns {shown}")
+    columns = {name: frame[name].str.strip().tolist() for name in names if name != place}
+    return Table(path, frame[place].tolist(), _with_one_hot(columns, path), notes)
+
+
+def _frame(path: Path) -> "tuple[DataFrame, tuple[str, ...]]":
+    import pandas as pd
+
+    content = path.read_bytes()
+    content = gzip.decompress(content) if content.startswith(GZIP) or path.suffix.lower() == ".gz" else content
+    notes: tuple[str, ...] = ()
+    if content.startswith(PARQUET):
+        frame = pd.read_parquet(io.BytesIO(content))
+    elif content.startswith(EXCEL):
+        frame = pd.read_excel(io.BytesIO(content), dtype=str, keep_default_na=False)
+    else:
+        text = _as_text(content)
+        if text.lstrip()[:1] in ("{", "["):
+            frame = pd.DataFrame(rows_of_json(text))
+        elif text.lstrip()[:1] == "<":
+            frame = pd.DataFrame(rows_of_xml(text.lstrip()))
+        else:
+            frame, notes = _frame_of_text(text)
+    frame.columns = [str(name).strip() for name in frame.columns]
+    frame = frame.loc[:, ~frame.columns.duplicated()]
+    return frame.astype(object).where(frame.notna(), "").astype(str), notes
+
+
+def _as_text(content: bytes) -> str:
+    """By its byte order mark, or by zeros between the letters; else UTF-8, with other bytes as on Windows."""
+    for mark, encoding in BYTE_ORDER.items():
+        if content.startswith(mark):
+            return content.decode(encoding)
+    if content[:2].count(0) == 1:
+        return content.decode("utf-16-le" if content[1] == 0 else "utf-16-be")
+    return content.decode("utf-8", "surrogateescape").translate(LEGACY)
+
+
+def _frame_of_text(text: str) -> "tuple[DataFrame, tuple[str, ...]]":
+    """Rows of another length lose nothing but themselves; a first row that names a picture is no row of names."""
+    import pandas as pd
+
+    text = text.lstrip("\r\n")
+    notes: list[str] = []
+    first, _, rest = text.partition("\n")
+    given = re.fullmatch(r'"?sep=(.)"?\r?', first, re.I)  # Excel's
+    text = rest if given else text
+    separator = given[1] if given else _separator(text)
+    csv.field_size_limit(LONGEST)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        rows = list(csv.reader(io.StringIO(text), delimiter=separator, quoting=csv.QUOTE_NONE))
+        notes.append(f"its quotes are read as letters ({error})")
+    rows = [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    if not rows:
+        return pd.DataFrame(), ()
+    names = _names(rows)
+    body = rows if names is not rows[0] else rows[1:]
+    fit = [row for row in body if not any(row[len(names) :])]
+    if len(fit) < len(body):
+        notes.append(f"passed over {len(body) - len(fit)} rows with more fields than columns")
+    short = sum(len(row) < len(names) for row in fit)
+    if short:
+        notes.append(f"{short} rows have fewer fields than there are columns: the others are empty")
+    padded = [(row + [""] * len(names))[: len(names)] for row in fit]
+    return pd.DataFrame(padded, columns=[name or f"column {place}" for place, name in enumerate(names, 1)]), tuple(
+        notes
+    )
+
+
+def _names(rows: list[list[str]]) -> list[str]:
+    at = next((place for place, cell in enumerate(rows[0]) if PICTURE.search(cell)), None)
+    if at is None:
+        return rows[0]
+    label = at + 1 if at + 1 < len(rows[0]) else at - 1
+    return ["path" if place == at else "label" if place == label else "" for place in range(len(rows[0]))]
+
+
+def _separator(text: str) -> str:
+    """The one that cuts the first rows into equally many fields; a space in lists as of ImageNet."""
+    lines = text.splitlines()[:20]
+
+    def fit(separator: str) -> tuple[int, int]:
+        counts = [len(row) for row in csv.reader(lines, delimiter=separator) if row] or [1]
+        return (counts.count(counts[0]), counts[0]) if counts[0] > 1 else (0, 0)
+
+    best = max(SEPARATORS, key=fit)
+    spaced = lines and fit(best) == (0, 0) and PICTURE.search(lines[0].partition(" ")[0])
+    return " " if spaced else best
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
+
+
+def _holds_no_label(name: str) -> bool:
+    return not NO_LABELS.isdisjoint(re.split(r"[\W_]+", name.lower()))
+
+
+def _path_column(frame: "DataFrame", named: str | None, path: Path) -> str | None:
+    names = list(frame.columns)
+    if named is not None:
+        if named not in names:
+            raise unknown(f"column in {path.name}", named, names)
+        return named
+    usual = sorted(
+        (name for name in names if _key(name) in PATH_COLUMNS), key=lambda name: PATH_COLUMNS.index(_key(name))
+    )
+    pictures = [
+        name for name in names if 2 * sum(bool(PICTURE.search(cell.strip())) for cell in frame[name]) > len(frame)
+    ]
+    return next(iter([name for name in usual if name in pictures] or pictures or usual), None)
+
+
+def _with_one_hot(columns: dict[str, list[str]], path: Path) -> dict[str, list[str]]:
+    """With a column ``label`` in front where the others say 0 or 1 for each class.
+
+    Raises:
+        ValueError: many rows have several 1.
+    """
+    hot = {name: [YES_NO.get(cell.lower()) for cell in cells] for name, cells in columns.items()
+           if not _holds_no_label(name) and any(cells)
+           and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
+    if len(hot) < 2 or any(_key(name) in USUAL_LABELS or name in KEYS for name in columns):
+        return columns
+    rows = [[name for name, cells in hot.items() if cells[row]] for row in range(len(next(iter(hot.values()))))]
+    several = sum(len(row) > 1 for row in rows)
+    if several > MOST_SEVERAL * len(rows):
+        raise ValueError(
+            f"{path} gives several labels to {several} of {len(rows)} pictures: one label a picture is needed"
+        )
+    return {"label": [row[0] if len(row) == 1 else "" for row in rows], **columns}
+
+
+def chosen_column(columns: Iterable[str], key: str | None, path: Path, advice: str = NAME_ONE) -> str:
+    """The column (or set) of labels: the one named, the first of the usual names, or the only one.
 
     Raises:
         ValueError: no such column, or several to choose from.
@@ -70,67 +303,99 @@ def chosen_column(columns: Iterable[str], key: str | None, path: Path) -> str:
     if key is None:
         others = [name for name in columns if name != CLEAN_KEY]
         usual = [name for name in KEYS if name in others]
-        if not usual and len(others) != 1:
-            raise ValueError(f"{path} has several sets of labels, name one as human:PATH:KEY: {', '.join(columns)}")
-        return (usual or others)[0]
+        usual += [name for known in USUAL_LABELS for name in others if _key(name) == known]
+        left = [name for name in others if not _holds_no_label(name)]
+        if not usual and len(others) != 1 and len(left) != 1:
+            raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}")
+        return (usual or (left if len(left) == 1 else others))[0]
     if key not in columns:
         raise unknown(f"label set in {path.name}", key, columns)
     return key
 
 
-def read_table(path: Path, least: int = 1) -> Table:
-    """The table; its column of paths is known by its name.
+def _voters(table: Table, column: str | None, advice: str) -> list[str]:
+    """The columns of labels: one; or one for each annotator, named with commas or known by their names and words."""
+    if column is not None and column not in table.columns and "," in column:
+        return [chosen_column(table.columns, name.strip(), table.path, advice) for name in column.split(",")]
+    votes = [name for name in table.columns if VOTE.fullmatch(name) and not name.lower().endswith("id")]
+    named = any(name in KEYS or _key(name) in USUAL_LABELS for name in table.columns)
+    if column is None and not named and len(votes) > 1:
+        words = [set(filter(None, table.columns[name])) for name in votes]
+        if all(one & words[0] for one in words):
+            return votes
+    return [chosen_column(table.columns, column, table.path, advice)]
+
+
+def labelled(
+    table: Table, column: str | None, paths: Sequence[str], others: Sequence[str] = (), advice: str = NAME_ONE
+) -> Labelled:
+    """The label of each picture that the table names, and all that is in doubt.
 
     Args:
-        least: how many rows it must have, besides that of the column names.
+        column: of labels; several with commas between them are those of several annotators. None: by its name.
+        paths: of the pictures. ``others``: of pictures that may be named and are not asked about.
+        advice: how a column is named, for a message.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: no table (empty, a web page, no text), no column of paths or of labels, a row of another length.
+        ValueError: no such column, or several to choose from.
     """
-    require_file(path)
-    try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix.lower() == ".gz" else content).decode("utf-8-sig")
-        first = text.lstrip("\r\n").splitlines()[0] if text.strip() else ""
-        separator = max(SEPARATORS, key=first.count)
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True) if row]
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise ValueError(f"{path} is not a table of text in UTF-8 ({error})") from error
-    except Exception as error:  # zlib's own
-        raise ValueError(f"{path} is not a gzip file ({error})") from error
-    if len(rows) <= least:
-        raise ValueError(f"{path} needs a row of column names and one row for each picture, got {len(rows)} rows")
-    names = [name.strip() for name in rows[0]]
-    place = next((place for place, name in enumerate(names) if name.lower() in PATH_COLUMNS), None)
-    if place is None or len(names) < 2:
-        raise ValueError(f"{path} needs a column 'path' and a column of labels, got the columns {', '.join(names)}")
-    for number, row in enumerate(rows[1:], start=1):
-        if len(row) != len(names):
-            raise ValueError(f"{path}: row {number} has {len(row)} fields, but there are {len(names)} columns")
-    columns = {name: [row[at].strip() for row in rows[1:]] for at, name in enumerate(names) if at != place}
-    return Table(path, [row[place] for row in rows[1:]], columns)
+    columns = _voters(table, column, advice)
+    who = next((name for name in table.columns if _key(name) in ANNOTATORS), None) if len(columns) == 1 else None
+    found, notes = Places(paths, others).find(table.paths)
+    given: dict[int, list[tuple[str, str, int]]] = {}
+    for row, place in enumerate(found):
+        if place is not None and place < len(paths):
+            answers = [(table.columns[who][row] if who else name, table.columns[name][row], row) for name in columns]
+            given.setdefault(place, []).extend(answers)
+    usual = Counter(word for answers in given.values() for _, word, _ in answers)
+    words: dict[int, str] = {}
+    votes: dict[int, dict[str, str]] = {}
+    contradicting: dict[int, tuple[int, int]] = {}
+    empty, repeated = [], 0
+    for place, answers in sorted(given.items()):
+        told = [(name, word, row) for name, word, row in answers if word]
+        counts = Counter(word for _, word, _ in told)
+        people = len({name for name, _, _ in told})
+        repeated += len(told) - people
+        if not told:
+            empty.append(place)
+        elif len(counts) > 1 and people == 1:
+            other = next(row for _, word, row in told if word != told[0][1])
+            contradicting[place] = (told[0][2] + 1, other + 1)
+        else:
+            words[place] = max(counts, key=lambda word: (counts[word], usual[word], word))
+            votes[place] = {name: word for name, word, _ in told}
+    if repeated:
+        notes += (f"{repeated} rows repeat a picture",)
+    several = any(len(answers) > 1 for answers in votes.values())
+    unknown_paths = [path for path, place in zip(table.paths, found, strict=True) if place is None]
+    return Labelled(
+        words, votes if several else {}, unknown_paths, empty, contradicting, ", ".join(columns), table.notes + notes
+    )
 
 
 def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "images"]:
     """The label of each training picture of a data set from a folder.
 
-    Paths match with or without their split's folder, with forward or backward slashes. Rows of the data set's own
-    test and validation pictures are not needed.
+    Rows of the data set's own test and validation pictures are not needed.
 
     Raises:
-        ValueError: the data set keeps no paths; a path twice, of no picture, or missing; an unknown class.
+        ValueError: the data set keeps no paths; a path with two labels, of no picture, or missing; an unknown class.
     """
     if dataset.paths is None:
         raise ValueError(
             f"{table.path} names pictures by path, but {dataset.name} is not read from a folder of pictures"
         )
-    row_of = match(table, dataset.paths, (*(dataset.test_paths or ()), *(dataset.validation_paths or ())))
-    missing = [path for place, path in enumerate(dataset.paths) if place not in row_of]
-    if missing:
+    paths = dataset.paths
+    found = labelled(table, column, paths, (*(dataset.test_paths or ()), *(dataset.validation_paths or ())))
+    if found.contradicting:
+        place, (one, other) = next(iter(found.contradicting.items()))
+        raise ValueError(f"{table.path}: {paths[place]} is in rows {one} and {other}")
+    if found.unknown:
+        raise no_picture(table.path, found.unknown, paths)
+    if missing := [path for place, path in enumerate(paths) if place not in found.words]:
         raise ValueError(f"{table.path}: no label for {_some(missing, 'training pictures')}")
-    numbers = class_numbers(table.columns[column], dataset.class_names, table.path)
-    return torch.tensor([numbers[row_of[place]] for place in range(len(dataset.paths))])
+    return torch.tensor(class_numbers([found.words[p] for p in range(len(paths))], dataset.class_names, table.path))
 
 
 def match(table: Table, paths: Sequence[str], others: Sequence[str] = ()) -> dict[int, int]:
@@ -139,21 +404,20 @@ def match(table: Table, paths: Sequence[str], others: Sequence[str] = ()) -> dic
     Raises:
         ValueError: a picture in two rows; a row whose picture is not here and not among the others.
     """
-    places, others_here, prefix = _places(paths), _places(others), _common_split(paths)
+    found, _ = Places(paths, others).find(table.paths)
+    if missing := [path for path, place in zip(table.paths, found, strict=True) if place is None]:
+        raise no_picture(table.path, missing, paths)
     row_of: dict[int, int] = {}
-    unknown_paths = []
-    for row, written in enumerate(table.paths):
-        names = [written] if written in places else _spellings(written, prefix)
-        place = next((places[name] for name in names if name in places), None)
-        if place is None:
-            if not any(name in others_here for name in names):
-                unknown_paths.append(written)
-        elif row_of.setdefault(place, row) != row:
+    for row, place in enumerate(found):
+        if place is not None and place < len(paths) and row_of.setdefault(place, row) != row:
             raise ValueError(f"{table.path}: {paths[place]} is in rows {row_of[place] + 1} and {row + 1}")
-    if unknown_paths:
-        near = f"; a picture here is {paths[0]}" if paths else ""
-        raise ValueError(f"{table.path}: no picture here is called {_some(unknown_paths, 'paths')}{near}")
     return dict(sorted(row_of.items()))
+
+
+def no_picture(table: Path, unknown_paths: list[str], paths: Sequence[str]) -> ValueError:
+    """For rows that name no picture, with an example of how pictures are called here."""
+    near = f"; a picture here is {paths[0]}" if paths else ""
+    return ValueError(f"{table}: no picture here is called {_some(unknown_paths, 'paths')}{near}")
 
 
 def class_numbers(words: Sequence[str], class_names: Sequence[str], path: Path) -> list[int]:
@@ -162,8 +426,8 @@ def class_numbers(words: Sequence[str], class_names: Sequence[str], path: Path) 
     Raises:
         ValueError: an unknown class, with the nearest known one; a number out of range.
     """
-    number = {_plain(name): label for label, name in enumerate(class_names)}
-    found = {_plain(word) for word in words}
+    number = {plain(name): label for label, name in enumerate(class_names)}
+    found = {plain(word) for word in words}
     if found and not found & number.keys() and all(word.isascii() and word.isdigit() for word in found):
         if max(int(word) for word in found) >= len(class_names):
             raise ValueError(
@@ -172,33 +436,9 @@ def class_numbers(words: Sequence[str], class_names: Sequence[str], path: Path) 
             )
         return [int(word) for word in words]
     for word in words:
-        if _plain(word) not in number:
+        if plain(word) not in number:
             raise unknown(f"class in {path}", word, class_names)
-    return [number[_plain(word)] for word in words]
-
-
-def _places(paths: Sequence[str]) -> dict[str, int]:
-    return {_plain(path): place for place, path in enumerate(paths)}
-
-
-def _plain(text: str) -> str:
-    """One spelling for letters with accents, which systems store in two ways."""
-    return unicodedata.normalize("NFC", text)
-
-
-def _common_split(paths: Sequence[str]) -> str | None:
-    """The folder of the training split if all paths begin with it."""
-    first = paths[0].partition("/")[0] if paths else ""
-    is_split = first.lower() in SPLITS["train"] and all(path.startswith(f"{first}/") for path in paths)
-    return first if is_split else None
-
-
-def _spellings(written: str, prefix: str | None) -> list[str]:
-    """The ways in which a data set may write this path, the most likely first."""
-    parts = [part for part in _plain(written.strip()).replace("\\", "/").split("/") if part not in ("", ".")]
-    bare = parts[1:] if len(parts) > 1 and parts[0].lower() in SPLITS["train"] else parts
-    ways = [parts, bare] + ([[prefix, *parts], [prefix, *bare]] if prefix else [])
-    return ["/".join(way) for way in ways]
+    return [number[plain(word)] for word in words]
 
 
 def _some(paths: Sequence[str], what: str) -> str:

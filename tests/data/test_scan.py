@@ -121,7 +121,7 @@ def test_splits_by_their_usual_names(tmp_path, train, validation, test):
         (["test/cat", "test/dog", "val/cat", "val/dog"], "has val and test, but no folder train"),
         (["train/cat", "train/dog", "Training/cat", "Training/dog"], "Training and train are one split"),
         (["train", "test"], "train and test in .* must hold one folder of pictures for each class"),
-        (["train/cat", "train/dog", "val/cat", "val/emu"], "train and val must hold the same classes"),
+        (["train/cat", "train/dog", "val/eel", "val/emu"], "train and val have no class in common"),
     ],
 )
 def test_splits_that_are_none(tmp_path, folders, message):
@@ -143,7 +143,7 @@ def test_a_split_that_is_a_link_to_another_is_not_read_twice(tmp_path):
     for name in ("cat", "dog"):
         picture(tmp_path / "train" / name / "1.png")
     link(tmp_path / "test", tmp_path / "train")
-    with pytest.raises(ValueError, match="class cat has no picture in .*read elsewhere"):
+    with pytest.raises(ValueError, match="has no class with a picture.*read elsewhere"):
         list_folder(tmp_path)
 
 

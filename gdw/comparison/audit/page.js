@@ -28,15 +28,14 @@ function counted() {
   return count;
 }
 
-/** Choose and sort the rows to show. Certain errors come first: copies of one picture in two classes. */
+/** Choose and sort the rows to show; by rank they come as they are. */
 function arrange(keep) {
   const show = at("show").value, pair = at("pair").value, by = at("order").value, count = counted();
   const wanted = (row) => (pair === "" || pairOf(row) === pair) && (
     show === "all" || (show === "open" && isOpen(row) && !full(row, count)) ||
     (show === "done" && !isOpen(row)) || (show === "unsure" && decisions.of(data.path[row]) === ""));
   order = [...Array(shownRows).keys()].filter(wanted);
-  if (by === "rank") order.sort((a, b) => data.certain[b] - data.certain[a] || a - b);
-  else order.sort((a, b) => words.compare(data[by][a], data[by][b]) || a - b);
+  if (by !== "rank") order.sort((a, b) => words.compare(data[by][a], data[by][b]) || a - b);
   here = Math.max(0, keep === undefined ? 0 : order.indexOf(keep));
   if (keep === undefined) grid.scrollTop = 0;
   draw();

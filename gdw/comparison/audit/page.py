@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
-from gdw.comparison.audit.table import SAME
 from gdw.data.confirmed import NONE, SUSPECT
 
 if TYPE_CHECKING:
@@ -102,7 +101,6 @@ def _data(title: str, table: "DataFrame", pictures: Any, top: int | None, class_
         "proposed": table["proposed"].tolist(),
         "score": [float(score) for score in table["score"]],
         "reason": reasons,
-        "certain": [SAME in reason for reason in reasons],
         "label": labels,
         "chosen": chosen,
         "picture": [_data_uri(pictures[place]) for place in table.index[:top]],

@@ -1,0 +1,45 @@
+"""Several annotators: their quality is told, and a label that few of them gave is more suspicious."""
+
+import numpy as np
+
+from gdw.comparison.audit.annotators import with_annotators
+from gdw.comparison.audit.rank import Ranked
+
+CLASSES = ("cat", "dog")
+
+
+def made(pictures=300, seed=0):
+    """Three annotators who are right in 95, 90 and 60 % of cases, and a classifier that is right in 80 %."""
+    random = np.random.default_rng(seed)
+    truth = random.integers(2, size=pictures)
+    answers = {who: np.where(random.random(pictures) < right, truth, 1 - truth)
+               for who, right in (("ann", 0.95), ("bob", 0.9), ("eve", 0.6))}  # fmt: skip
+    guess = np.where(random.random(pictures) < 0.8, truth, 1 - truth)
+    probs = np.where(np.arange(2) == guess[:, None], 0.8, 0.2)
+    labels = (sum(answers.values()) >= 2).astype(np.int64)
+    votes = [{who: CLASSES[said[place]] for who, said in answers.items()} for place in range(pictures)]
+    return truth, labels, votes, Ranked(np.log(probs), probs[np.arange(pictures), labels])
+
+
+def test_the_worst_annotator_comes_first_and_doubted_labels_are_suspicious():
+    truth, labels, votes, ranked = made()
+    found, said = with_annotators(ranked, labels, votes, CLASSES)
+    agreed = np.mean([len(set(one.values())) == 1 for one in votes])
+    assert f"3 annotators; 300 pictures have several labels, and all agree on {100 * agreed:.0f} % of these" in said[0]
+    assert [said[1].index(who) for who in ("eve", "bob", "ann")] == sorted(
+        said[1].index(w) for w in ("eve", "bob", "ann")
+    )
+    wrong = labels != truth
+    suspicious = np.argsort(found.trust)[: wrong.sum()]
+    before = np.argsort(ranked.trust, kind="stable")[: wrong.sum()]
+    assert wrong[suspicious].mean() > wrong[before].mean()
+
+
+def test_pictures_with_one_label_keep_their_trust():
+    _, labels, votes, ranked = made()
+    alone = [{"ann": CLASSES[label]} if place % 2 else {} for place, label in enumerate(labels)]
+    assert with_annotators(ranked, labels, alone, CLASSES) == (ranked, [])
+    mixed = [votes[place] if place < 100 else alone[place] for place in range(300)]
+    found, said = with_annotators(ranked, labels, mixed, CLASSES)
+    np.testing.assert_array_equal(found.trust[100:], ranked.trust[100:])
+    assert "3 annotators; 100 pictures have several labels" in said[0]

@@ -1,0 +1,56 @@
+"""Names of classes that agree but for their spelling, or that are no classes."""
+
+import pytest
+
+from gdw.data.class_names import class_counts_line, doubtful_names
+from gdw.data.folder import list_folder
+from tests.data.test_scan import picture
+
+
+@pytest.mark.parametrize(
+    "names", [("Cat", "cat"), ("cat", "cat "), ("0", "0.0"), ("1", "01"), ("big cat", "big_cat"), ("0,5", "0.5")]
+)
+def test_names_that_agree_are_said(names):
+    assert len(doubtful_names((*names, "dog"))) == 1
+    assert all(repr(name) in doubtful_names(names)[0] for name in names)
+
+
+@pytest.mark.parametrize("name", ["unlabeled", "nan", "N/A", "none", "unknown", "?"])
+def test_a_missing_label_is_said(name):
+    assert doubtful_names(("cat", name)) == (f"{name!r} looks like a missing label, and is taken as a class",)
+
+
+@pytest.mark.parametrize("name", ["fold1", "Fold_2", "images_test", "train", "test set", "val", "split-3", "batch 2"])
+def test_a_fold_or_a_split_is_said(name):
+    assert "looks like a fold or a split of the data" in doubtful_names(("cat", name))[0]
+
+
+@pytest.mark.parametrize("name", ["training shoe", "trainer", "party", "folder", "test tube", "nanny", "valley", "10"])
+def test_a_usual_class_is_not(name):
+    assert doubtful_names(("cat", name)) == ()
+
+
+def test_counts_come_in_one_line():
+    assert class_counts_line(["cat", "dog"], [3, 5]) == "2 classes: cat 3, dog 5"
+    assert class_counts_line([f"c{n}" for n in range(30)], range(30)).endswith("c19 19 and 10 more")
+
+
+def test_small_classes_are_put_aside_with_their_pictures(tmp_path):
+    for name, count in (("cat", 5), ("dog", 6), ("cta", 1), ("emu", 3)):
+        for place in range(count):
+            picture(tmp_path / "train" / name / f"{place}.png")
+    for name in ("cat", "emu"):
+        picture(tmp_path / "test" / name / "t.png")
+    (tmp_path / "train" / "notes").mkdir()
+    found = list_folder(tmp_path).without_small_classes(5)
+    assert (found.class_names, found.labels) == (("cat", "dog"), (0,) * 5 + (1,) * 6)
+    assert found.others == (
+        "test/cat/t.png",
+        "train/cta/0.png",
+        *(f"train/emu/{n}.png" for n in range(3)),
+        "test/emu/t.png",
+    )
+    assert found.notes[-1].startswith("put aside 2 classes with fewer than 5 pictures: cta (1), emu (3); look at their")
+    assert "train/cta/0.png as cta" in found.notes[-1]
+    assert "passed over 1 as a folder without a picture (first: train/notes)" in found.notes
+    assert list_folder(tmp_path).without_small_classes(6).class_names == ("cat", "cta", "dog", "emu")

@@ -1,0 +1,207 @@
+"""Tables in the forms that other programs give them, one list: each labels the same four pictures."""
+# ruff: noqa: E501 - the lines are those of the other programs
+
+import pytest
+
+from gdw.data.folder import list_folder
+from gdw.data.label_table import labelled, read_table
+from tests.data.test_scan import picture
+
+RIGHT = {"cat/a1.jpg": "lynx", "cat/b2.jpg": "wolf", "dog/c3.jpg": "lynx", "dog/d4.jpg": "wolf"}
+NAMES = [("a1", "lynx"), ("b2", "wolf"), ("c3", "lynx"), ("d4", "wolf")]
+
+
+def lines(form, header="path,label"):
+    """A row for each picture: ``{p}`` its path, ``{n}`` its name, ``{w}`` its label, ``{d}`` its folder."""
+    rows = [form.format(p=path, n=path[4:6], d=path[:3], w=word) for path, word in RIGHT.items()]
+    return "\n".join([*([header] if header else []), *rows, ""])
+
+
+# Label Studio's documentation, "Label Studio Task Format": a cancelled answer and a prediction are no labels.
+TASKS = """[{"id": 1, "annotations": [{"id": 11, "completed_by": 1, "result": [{"value": {"choices": ["lynx"]}, "id": "x1",
+"from_name": "choice", "to_name": "image", "type": "choices", "origin": "manual"}], "was_cancelled": false,
+"ground_truth": false, "lead_time": 3.4, "draft_created_at": null, "task": 1}], "file_upload": "3f2a1b4c-a1.jpg", "drafts": [],
+"predictions": [{"result": [{"value": {"choices": ["wolf"]}}]}], "data": {"image": "/data/upload/1/3f2a1b4c-a1.jpg"}},
+{"id": 2, "annotations": [{"completed_by": {"id": 2, "email": "b@c.d"}, "result": [{"value": {"choices": ["wolf"]}}]},
+{"completed_by": 1, "result": [{"value": {"choices": ["lynx"]}}], "was_cancelled": true}],
+"data": {"image": "/data/local-files/?d=pets/cat/b2.jpg"}, "meta": {}},
+{"id": 3, "completions": [{"result": [{"value": {"choices": ["lynx"]}}]}], "data": {"image": "s3://bucket/some%20dir/c3.jpg"}},
+{"id": 4, "annotations": [{"completed_by": 1, "result": [{"value": {"choices": ["wolf"]}}]}],
+"data": {"image": "https://host/x/d4.jpg?width=100"}}]"""
+SMALL_TASKS = """[{"image": "/data/upload/1/3f2a1b4c-a1.jpg", "id": 1, "choice": "lynx", "annotator": 1, "annotation_id": 5,
+"created_at": "2021-03-09T21:52:49Z", "lead_time": 2.1}, {"image": "/data/upload/1/0f2a1b4c-b2.jpg", "id": 2,
+"choice": {"choices": ["wolf"]}, "annotator": 1}, {"image": "/data/upload/1/1f2a1b4c-c3.jpg", "id": 3, "choice": "lynx"},
+{"image": "/data/upload/1/2f2a1b4c-d4.jpg", "id": 4, "choice": "wolf", "sentiment": null}]"""
+# CVAT's documentation, "XML annotation format"; attributes of a tag, and a box beside it, are no labels.
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><id>5</id><name>pets</name><labels><label><name>lynx</name></label>
+</labels></task><dumped>2021-03-09 21:52:49</dumped></meta>
+<image id="0" name="cat/a1.jpg" width="4" height="4" subset="default" task_id="5"><tag label="lynx" source="manual">
+<attribute name="sure">true</attribute></tag><box label="ear" occluded="0" xtl="0" ytl="0" xbr="1" ybr="1"></box></image>
+<image id="1" name="cat/b2.jpg" width="4" height="4"><box label="wolf" xtl="0" ytl="0" xbr="4" ybr="4"/></image>
+<image id="2" name="c3.jpg" width="4" height="4"><tag label="lynx" source="auto"/></image>
+<image id="3" name="dog\\d4.jpg" width="4" height="4"><tag label="wolf"/></image></annotations>"""
+# The COCO data format, with what real files have beside it: licenses, crowds, twice the same category.
+COCO = """{"info": {"year": 2021}, "licenses": [{"id": 1}], "categories": [{"id": 7, "name": "lynx", "supercategory": "none"},
+{"id": 9, "name": "wolf", "supercategory": "x"}], "images": [{"id": 0, "file_name": "a1.jpg", "width": 4, "height": 4,
+"license": 1, "coco_url": "", "flickr_url": "http://x/1_z.jpg"}, {"id": 1, "file_name": "images/b2.jpg"},
+{"id": 2, "file_name": "c3.jpg"}, {"id": 30, "file_name": "d4.jpg", "extra": {"user_tags": []}}],
+"annotations": [{"id": 0, "image_id": 0, "category_id": 7, "bbox": [0, 0, 4, 4], "area": 16, "segmentation": [], "iscrowd": 0},
+{"id": 1, "image_id": 1, "category_id": 9}, {"id": 2, "image_id": 1, "category_id": 9}, {"id": 3, "image_id": 2,
+"category_id": 7}, {"id": 4, "image_id": 30, "category_id": 9}]}"""
+RECORDS = "".join(f'{{"file_name": "{path}", "label": "{word}", "text": null}}\n' for path, word in RIGHT.items())
+COPY = ".rf.1cf4c1c7e9c6b41c7d8d7eff7f1d7a5d.jpg"
+ROBOFLOW = f"filename, lynx, wolf\na1_jpg{COPY}, 1, 0\nb2_jpg{COPY}, 0, 1\nc3_jpg{COPY}, 1, 0\nd4_jpg{COPY}, 0, 1\n"
+QUOTED = 'path;label;note\n"cat/a1.jpg";"lynx";"two\nlines; and a ""quote"""\ncat/b2.jpg;wolf;\ncat/none.jpg;wolf;\n'
+
+FORMS = {
+    "another machine's root": lines("/home/ann/data/pets/{p},{w}"),
+    "another folder of the same pictures": lines("C:/x/images/{n}.jpg,{w}"),
+    "backslashes": lines("D:\\pets\\{d}\\{n}.jpg,{w}"),
+    "another ending": lines("{d}/{n}.png,{w}"),
+    "another case": lines("{d}/{n}.JPG,{w}").replace("cat", "CAT"),
+    "names without folder": lines("{n}.jpg,{w}"),
+    "names without folder and ending": lines("{n},{w}", "Image Name,Class"),
+    "addresses": lines("file:///home/a%20b/pets/{d}/{n}.jpg,{w}", "url,label"),
+    "addresses with a query": lines("https://a.b/pets/{p}?size=3&x=%20,{w}", "image_url,label"),
+    "escaped letters": lines("pets%2F{d}%2F{n}.jpg,{w}".replace("%2F", "/%2E/"), "image,label").replace("/%2E/", "/"),
+    "filepath": lines("{p},{w}", "filepath,species"),
+    "image_id": lines("{n},{w}", "image_id,diagnosis"),
+    "an unusual name of the paths": lines("{w},{p}", "category,where it is"),
+    "confidence and annotator": lines("{p},ann,{w},0.98", "img,annotator_id,animal,confidence"),
+    "a date, a size, a split": lines("{p},2021-01-02,train,{w},4,4", "file_name,created_at,split,animal,width,height"),
+    "a number first": lines("17,{p},{w}", ",image,label"),
+    "semicolons, decimal commas": lines('{p};{w};"0,98"', "path;label;score"),
+    "Excel's first line": "sep=;\r\n" + lines("{p};{w}", "path;label"),
+    "tabs": lines("{p}\t{w}", "path\tlabel"),
+    "bars": lines("{p}|{w}", "path|label"),
+    "spaces in ImageNet's lists": lines("{p} {w}", None),
+    "no names of columns": lines("{p},{w}", None),
+    "a use in front, no names": lines("UNASSIGNED,gs://b/{p},{w}", None),
+    "UTF-16": ("\ufeff" + lines("{p}\t{w}", "path\tlabel")).encode("utf-16-le"),
+    "UTF-16, no mark": lines("{p},{w}").encode("utf-16-le"),
+    "UTF-8, a mark": b"\xef\xbb\xbf" + lines('"{p}","{w}"', '"path","label"').encode(),
+    "Windows' letters": lines("{p},{w},caf\u00e9", "path,label,note").encode("cp1252"),
+    "one-hot": lines("{n},{w}", "image,lynx,wolf").replace(",lynx\n", ",1.0,0.0\n").replace(",wolf\n", ",0.0,1.0\n")
+    .replace("image,lynx,wolf", "").replace("image,lynx,0.0,1.0", "image,lynx,wolf"),
+    "Roboflow": ROBOFLOW,
+    "Label Studio, JSON": TASKS,
+    "Label Studio, JSON-MIN": SMALL_TASKS,
+    "Label Studio, CSV": lines("5,1,{w},2021-03-09T21:52:49Z,1,/data/upload/1/3f2a1b4c-{n}.jpg,3.4,2021-03-09T22:00:00Z",
+                               "annotation_id,annotator,choice,created_at,id,image,lead_time,updated_at"),
+    "CVAT, XML for images": CVAT,
+    "COCO": COCO,
+    "metadata.jsonl": RECORDS,
+    "a JSON dictionary": '{"cat/a1.jpg": "lynx", "cat/b2.jpg": "wolf", "dog/c3.jpg": "lynx", "dog/d4.jpg": "wolf"}',
+    "more rows than pictures": lines("{p},{w}") + "cat/e5.jpg,lynx\n",
+    "a row twice": lines("{p},{w}") + "cat/a1.jpg,lynx\n",
+    "empty lines and short rows": "\n\n" + lines("{p},{w}", "path,label,note") + ",\n",
+    "a row with too many fields": lines("{p},{w}") + "cat/a1.jpg,lynx,too,many\n",
+}  # fmt: skip
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for shade, path in enumerate(RIGHT):
+        picture(tmp_path / "pets" / path, shade=shade)
+    return tmp_path / "pets"
+
+
+def written(tmp_path, content):
+    path = tmp_path / "labels"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def listed(pets, table, **options):
+    found = list_folder(pets, table, **options)
+    return {path: found.class_names[label] for path, label in zip(found.paths, found.labels, strict=True)}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_labels(pets, tmp_path, form):
+    assert listed(pets, written(tmp_path, FORMS[form])) == RIGHT
+
+
+def test_quoted_line_ends_and_separators(pets, tmp_path):
+    found = list_folder(pets, written(tmp_path, QUOTED))
+    assert found.paths == ("cat/a1.jpg", "cat/b2.jpg")
+    assert "1 rows of labels name no picture here (first: cat/none.jpg)" in found.notes
+
+
+def test_how_paths_were_matched_is_said(pets, tmp_path):
+    notes = list_folder(pets, written(tmp_path, FORMS["another machine's root"])).notes
+    assert notes == ("matched 4 paths by the end of the path (first: /home/ann/data/pets/cat/a1.jpg = cat/a1.jpg)",)
+    notes = list_folder(pets, written(tmp_path, FORMS["another ending"])).notes
+    assert "4 paths by the name without its ending (first: cat/a1.png = cat/a1.jpg)" in notes[0]
+
+
+def test_a_name_that_several_pictures_have_is_no_match(pets, tmp_path):
+    picture(pets / "dog" / "a1.jpg")
+    found = list_folder(pets, written(tmp_path, lines("{n},{w}", "image,label")))
+    assert found.paths == ("cat/b2.jpg", "dog/c3.jpg", "dog/d4.jpg")
+    assert "1 rows of labels name no picture here (first: a1)" in found.notes
+
+
+def test_another_folder_of_the_same_name_is_no_match_where_folders_count(pets, tmp_path):
+    table = written(tmp_path, "path,label\ncat/a1.jpg,lynx\ncat/b2.jpg,wolf\ndog/a1.jpg,wolf\ncat/c3.jpg,wolf\n")
+    assert listed(pets, table) == {"cat/a1.jpg": "lynx", "cat/b2.jpg": "wolf"}
+
+
+def test_columns_by_name(pets, tmp_path):
+    table = written(tmp_path, lines("{p},x.png,{w},{d}", "scan,mask,one,two"))
+    assert listed(pets, table, column="one", path_column="scan") == RIGHT
+    with pytest.raises(ValueError, match=r"several sets of labels, name one with --column NAME .*: mask, one, two"):
+        list_folder(pets, table, path_column="scan")
+    with pytest.raises(ValueError, match="unknown column in labels 'scam'; did you mean 'scan'"):
+        list_folder(pets, table, path_column="scam")
+
+
+@pytest.mark.parametrize("name", ["cat", "orchid", "shape", "timer"])
+def test_a_class_of_a_one_hot_table_may_have_any_name(pets, tmp_path, name):
+    table = written(tmp_path, f"image,{name},wolf\na1,1,0\nb2,0,1\nc3,1,0\nd4,0,1\n")
+    assert list_folder(pets, table).class_names == tuple(sorted((name, "wolf")))
+
+
+def test_several_labels_a_picture_are_refused_in_one_sentence(pets, tmp_path):
+    table = written(tmp_path, "image,lynx,wolf\na1,1,1\nb2,0,1\nc3,1,1\nd4,0,1\n")
+    with pytest.raises(ValueError, match="gives several labels to 2 of 4 pictures: one label a picture is needed"):
+        list_folder(pets, table)
+
+
+def test_what_contradicts_or_is_empty_is_put_aside_and_counted(pets, tmp_path):
+    table = written(tmp_path, lines("{p},{w}") + "cat/a1.jpg,wolf\n")
+    found = list_folder(pets, table)
+    assert found.paths == ("cat/b2.jpg", "dog/c3.jpg", "dog/d4.jpg")
+    assert "passed over 1 as labelled twice, differently (first: cat/a1.jpg)" in found.notes
+    table = written(tmp_path, lines("{p},{w}").replace("a1.jpg,lynx", "a1.jpg, ") + "cat/b2.jpg\n")
+    found = list_folder(pets, table)
+    assert found.paths == ("cat/b2.jpg", "dog/c3.jpg", "dog/d4.jpg")
+    assert "passed over 1 as without a label in column label (first: cat/a1.jpg)" in found.notes
+
+
+ROWS = "".join(f"{path},{who},{word if who != 'bob' else 'lynx'}\n" for path, word in RIGHT.items() for who in
+               ("ann", "bob", "cat"))  # fmt: skip
+COLUMNS = lines("{p},{w},lynx,{w}", "image,annotator1,annotator2,annotator3")
+
+
+@pytest.mark.parametrize("text", ["image,worker_id,answer\n" + ROWS, "image,annotator,label\n" + ROWS, COLUMNS])
+def test_several_annotators_give_the_label_that_most_of_them_said(pets, tmp_path, text):
+    found = list_folder(pets, written(tmp_path, text))
+    assert {path: found.class_names[label] for path, label in zip(found.paths, found.labels, strict=True)} == RIGHT
+    assert sorted(found.votes["cat/b2.jpg"].values()) == ["lynx", "wolf", "wolf"]
+
+
+def test_columns_of_annotators_by_name(pets, tmp_path):
+    table = written(tmp_path, lines("{p},{w},lynx,{w}", "image,mia,noa,zoe"))
+    assert listed(pets, table, column="mia, noa, zoe") == RIGHT
+    assert len(list_folder(pets, table, column="mia,noa,zoe").votes) == 4
+    assert labelled(read_table(table), "noa", list(RIGHT)).votes == {}
+
+
+def test_xml_that_could_grow_is_not_read(tmp_path):
+    bomb = '<?xml version="1.0"?><!DOCTYPE annotations [<!ENTITY b "c">]><annotations>&b;</annotations>'
+    path = tmp_path / "t.xml"
+    path.write_text(bomb, "utf-8")
+    with pytest.raises(ValueError, match="XML with a document type"):
+        read_table(path)
