@@ -173,6 +173,13 @@ def test_a_test_split_may_lack_a_class(tmp_path):
     assert (data.class_names, data.test_labels.tolist(), data.test_paths) == (("cat", "dog"), [0], ("test/cat/1.png",))
 
 
+def test_a_test_split_of_one_class_is_read(tmp_path):
+    for part in ("train/cat", "train/dog", "test/dog"):
+        picture(tmp_path / part / "1.png")
+    with pytest.warns(UserWarning, match="test has no picture of cat"):
+        assert load_dataset(tmp_path).test_labels.tolist() == [1]
+
+
 def test_many_pixels_come_with_a_warning(pets, monkeypatch):
     monkeypatch.setattr(pictures_module, "LARGE", 100)
     with pytest.warns(UserWarning, match="8 pictures of 16 x 16 take"):
