@@ -33,7 +33,7 @@ from gdw.training.experiment import Experiment
 from gdw.training.history import History
 from gdw.training.loading import dataset_of, task_of
 from gdw.training.many import train_together
-from gdw.training.run import Training, stepwise
+from gdw.training.run import Training
 
 SPEC = Path(__file__).with_name("choose.toml")
 OWN_KEYS = ("seeds", "scenario", "grid", "grids_of", "methods", "common", "draws", "folds")
@@ -131,7 +131,7 @@ def held_out_scores(group: Sequence[Experiment], folds: int) -> list[float]:
     """Accuracy in percent on clean pictures held out in turn, for each of some experiments that differ in the seed."""
     dataset = dataset_of(group[0])
     trainings = [Training(e, task=task) for e in group for task in folds_of(task_of(e, dataset), folds)]
-    for _ in stepwise(train_together(trainings), group[0].threads):
+    for _ in train_together(trainings):
         pass
     scores = [_validation_accuracy(training.history) for training in trainings]
     return [mean(scores[start : start + folds]) for start in range(0, len(scores), folds)]

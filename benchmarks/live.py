@@ -33,7 +33,7 @@ class Lab:
 
         self.lab = TrainingLab()
         self.pictures: list[float] = []
-        self.lab.picture.observe(lambda change: self.pictures.append(time.perf_counter()), names="value")
+        self.lab.picture.observe(lambda change: self.pictures.append(time.perf_counter()), names="views")
 
     def seconds_to_first_curve(self) -> float:
         """From the press of Train to the first picture that shows an epoch."""

@@ -203,7 +203,10 @@ def _run_with_progress(
                 if isinstance(event, EpochDone):
                     bar.update()
                     score = event.history["test_accuracy"][-1]
-                    bar.set_postfix_str("" if math.isnan(score) else f"test {score:.1f} %")
+                    waited = event.history.metadata.get("seconds_waited")
+                    said = [] if math.isnan(score) else [f"test {score:.1f} %"]
+                    said += [] if waited is None else [f"waited {waited:.1f} s for data"]
+                    bar.set_postfix_str(", ".join(said))
                 if asked.is_set():
                     runs.save()
                     raise KeyboardInterrupt

@@ -93,6 +93,24 @@ def from_table(table: UInt8[Tensor, "keys bytes"]) -> list[bytes]:
     return [row.tobytes() for row in table.numpy()]
 
 
+@contextmanager
+def one_at_a_time(folder: Path | None) -> Iterator[None]:
+    """One process at a time writes to a folder; where no lock is possible, all continue without one."""
+    from filelock import FileLock, Timeout
+
+    lock = None
+    if folder is not None:
+        with suppress(OSError, NotImplementedError, Timeout):  # read-only, no locks, a process that hangs
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / ".lock")
+            lock.acquire(timeout=LOCK_SECONDS)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()  # harmless where it is not held
+
+
 class Cache:
     """A folder of files, each with some tensors and the name of what they were made from.
 
@@ -159,34 +177,6 @@ class Cache:
             reason = getattr(error, "strerror", None) or error
             self._warn("write", f"{self.what} cannot be kept in {self.folder} ({reason}); the next start computes them "
                        "again")  # fmt: skip
-
-    def names(self) -> list[str]:
-        """The names of all files, in order."""
-        try:
-            return sorted(file.stem for file in self.folder.iterdir() if file.suffix == ENDING) if self.folder else []
-        except OSError:  # not made yet, or not readable
-            return []
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """One process at a time writes; where no lock is possible, all continue without one."""
-        from filelock import FileLock, Timeout
-
-        lock = None
-        if self.folder is not None and "write" not in self._warned:
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                lock = FileLock(self.folder / ".lock")
-                lock.acquire(timeout=LOCK_SECONDS)
-                for left_over in self.folder.glob(f"*{files.TEMPORARY}"):  # of a process that was killed
-                    left_over.unlink()
-            except (OSError, NotImplementedError, Timeout):  # read-only, a file system without locks, a hung process
-                pass
-        try:
-            yield
-        finally:
-            if lock is not None:
-                lock.release()  # harmless where it is not held
 
     def _warn(self, kind: str, message: str) -> None:
         if kind not in self._warned:

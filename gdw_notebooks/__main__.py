@@ -1,15 +1,15 @@
-"""The course's commands: ``gdw-course start | demo | doctor | grade``, or ``python -m gdw_notebooks ...``."""
+"""The course's commands: ``gdw-course start | demo | doctor | release | grade``, or ``python -m gdw_notebooks ...``."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from gdw.errors import MissingPackage
-from gdw_notebooks.course import demo, doctor, grade, start
+from gdw_notebooks.course import demo, doctor, grade, release, start
 
 # Each module has HELP, add_options(parser) and main(options), which returns the exit status. They import what is heavy
 # or optional inside their functions, so that help and the doctor work where it is missing.
-COMMANDS = {"start": start, "demo": demo, "doctor": doctor, "grade": grade}
+COMMANDS = {"start": start, "demo": demo, "doctor": doctor, "release": release, "grade": grade}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

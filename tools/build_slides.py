@@ -3,14 +3,17 @@
     python -m tools.build_slides            # build/slides/slides.html, and slides.pdf where a Chromium is installed
 
 One file of HTML: pictures and style are inside, so that it shows and prints without a network. Pages are separated by
-a line of three dashes. A picture is ``![alt text](figure:name)``, with a name from ``FIGURES``.
+a line of three dashes. A picture is ``![alt text](figure:name)``, with a name from ``FIGURES``;
+``![words](steps:name)`` is a page that moves, from ``STEPPERS``.
 """
 
 import argparse
 import base64
+import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from html import escape
 from pathlib import Path
 
 import mistune
@@ -18,23 +21,25 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gdw.methods import METHODS
-from gdw_notebooks.examples.bilevel import walk
 from gdw_notebooks.examples.instances import cat_dog_bird
-from gdw_notebooks.examples.small_problem import CLASS, Problem
 from gdw_notebooks.figures.effect_map import effect_map, verdict
 from gdw_notebooks.figures.microscope import microscope_figure
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.figures.scores import scores
-from gdw_notebooks.figures.stepper import stepper
 from gdw_notebooks.figures.style import picture
 from gdw_notebooks.figures.weights import weights_by_group
+from gdw_notebooks.panels.stepper import BilevelStepper
+from gdw_notebooks.panels.steps import HERE, Steps, state
 from gdw_notebooks.recorded import standing
 from gdw_notebooks.recorded.histories import load
+from tools.website.live import plain_script
 
 ROOT = Path(__file__).parents[1]
 SOURCE, TARGET = ROOT / "docs" / "teaching" / "slides.md", ROOT / "build" / "slides"
 MOST_PAGES = 16
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+HOST, STEPS_SCRIPT = ROOT / "docs" / "site" / "static" / "host.js", HERE / "steps.js"
+MOVED = re.compile(r"!\[(?P<alt>[^\]]*)\]\(steps:(?P<name>\w+)\)")
 PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(figure:(?P<name>\w+)\)")
 
 STYLE = """
@@ -47,6 +52,12 @@ h1 { font-size: 40px; line-height: 1.2; margin: 0 0 20px; color: #003a66 }
 img { flex: 1 1 0; min-height: 0; max-width: 100%; object-fit: contain; align-self: center }
 p { margin: 8px 0 } li { margin: 8px 0 }
 table { border-collapse: collapse } td, th { border: 1px solid #666; padding: 8px 24px; text-align: left }
+.moved .gdw-steps { --jp-ui-font-color0: #1a1a1a; font-size: 17.5px; padding: 0 } .moved .written { display: none }
+.moved .gdw-steps p { margin: 0 0 .2em }
+.moved .stage:not(.now), .moved .controls button:last-child { display: none }
+.moved .stage.now > summary { list-style: none } .moved .gdw-steps .reading { margin: 0 0 .2em }
+.moved .gdw-steps .stage table { gap: .2em .8em } .moved .gdw-steps .stage :is(td, th) { padding: .1em .3em }
+.moved .gdw-steps .stage th:is([scope="row"], [scope="rowgroup"]) { padding-left: 0; width: 6.4em; min-width: 6.4em }
 .page { position: absolute; right: 24px; bottom: 12px; font-size: 18px; color: #555 }
 @media print { body { background: #fff } section { margin: 0 } section:last-child { break-after: auto } }
 """
@@ -66,12 +77,6 @@ def _simple_ways() -> Figure:
 
 def _microscope(weights: tuple[float, float, float], mode: str) -> Figure:
     return microscope_figure(cat_dog_bird(cat_picture()), np.array(weights), mode)
-
-
-def _stepper(problem: Problem, stage: int) -> Figure:
-    """The stage from 1; a negative one counts from the end."""
-    found = walk(problem)
-    return stepper(found, stage - 1 if stage > 0 else len(found) + stage)
 
 
 def _constraint() -> Figure:
@@ -106,12 +111,16 @@ FIGURES: Mapping[str, Callable[[], Figure]] = {
     "simple_ways": _simple_ways,
     "one_weight": lambda: _microscope((0.3, 0.3, 0.3), "instance"),
     "class_weights": lambda: _microscope((0, 1, 1), "classes"),
-    "meta_gradient": lambda: _stepper(Problem(), 8),
-    "class_step": lambda: _stepper(Problem(CLASS), -1),
     "constraint": _constraint,
     "motion": _motion,
     "control": lambda: _map("gdw-tied", wins=0, loses=6, below=13),
     "rival": lambda: _map("l2rw", wins=2, loses=11, below=13),
+}
+
+# Pages that a lecturer moves: ``![words](steps:name)``.
+STEPPERS: Mapping[str, Callable[[], Steps]] = {
+    "meta_gradient": lambda: BilevelStepper("instance", stage=8),
+    "class_step": lambda: BilevelStepper("class", stage=13),
 }
 
 
@@ -133,14 +142,24 @@ def html(text: str) -> str:
     sections = []
     for number, page in enumerate(pages(text), start=1):
         body = PICTURE.sub(lambda found: f"\n{_image(found['name'], found['alt'])}\n", page)
+        body = MOVED.sub(lambda found: f"\n{_moved(found['name'], found['alt'])}\n", body)
         sections.append(f"<section>{markdown(body)}<span class='page'>{number}</span></section>")
-    head = f"<meta charset='utf-8'><title>A wrong label is not wrong in every part</title><style>{STYLE}</style>"
-    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(sections)}</body></html>\n"
+    style = Steps._css + STYLE
+    head = f"<meta charset='utf-8'><title>A wrong label is not wrong in every part</title><style>{style}</style>"
+    scripts = f"<script>{plain_script(STEPS_SCRIPT)}{HOST.read_text('utf-8')}</script>"
+    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(sections)}{scripts}</body></html>\n"
 
 
 def _image(name: str, alt: str) -> str:
     data = base64.b64encode(picture(FIGURES[name]())).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{alt}">'
+
+
+def _moved(name: str, words: str) -> str:
+    """A page that moves; its words are the name of its place."""
+    found = escape(json.dumps(state(STEPPERS[name]())), quote=True)
+    place = f'class="moved" role="group" aria-label="{escape(words, quote=True)}"'
+    return f'<div {place} data-live="{name}" data-state="{found}"></div>'
 
 
 def print_pdf(source: Path, target: Path) -> bool:

@@ -1,33 +1,34 @@
 """Changes the meaning of the code in many small places, one at a time, and counts how many the tests notice.
 
-python -m tools.mutants --count 200 --seed 0 | tee mutants.txt     # hours: each mutant runs the tests of its file
+python -m tools.mutants --count 200 --seed 0      # hours; broken off and started again it goes on
 
-Each mutant is tried in a copy of the repository, against the tests of its wing and those outside that run through it.
-A survivor is printed with its line, to be read: either an assertion is missing, or the change has no meaning.
+Which test runs which line is found once, by all unit tests under coverage.py (`pip install coverage`), and kept in
+build/mutants, as the answers are. Each mutant is then tried in a copy of the repository against the tests that run its
+line, the quickest first, until one fails. A survivor is printed with its line, to be read: either an assertion is
+missing, or the change has no meaning.
 """
 
 import argparse
 import ast
 import copy
+import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+KEPT = ROOT / "build" / "mutants"
 WINGS = ("gradients", "methods", "training", "data", "comparison")
-COVERED_BY = {  # beside the wing's own folder of tests: what runs through it from outside
-    "gradients": ("methods/test_golden.py", "methods/test_losses.py", "methods/test_meta_methods.py"),
-    "methods": ("training/test_check.py", "training/test_loop.py"),
-    "training": ("trust/test_checkpoint.py", "methods/test_golden.py", "methods/test_short_runs.py"),
-    "data": ("training/test_experiment.py", "recorded"),
-    "comparison": ("benchmarks", "test_command_line.py"),
-}
-SECONDS = 900  # for one mutant's tests; one that takes longer hangs, which is noticed
+BUDGET = 120  # seconds of tests for one mutant, as they took without it; the quickest, where there are more
+HANGS = 300  # seconds more than they took: a mutant that takes longer hangs, which is noticed
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "build", "dist", "__pycache__", ".*_cache", ".hypothesis")
 SWAPS = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
@@ -98,31 +99,123 @@ def _spliced(text: str, node: ast.AST, new: str) -> str:
     return (text.encode()[:start] + wrapped.encode() + text.encode()[end:]).decode()
 
 
-def covering(file: Path) -> list[str]:
-    """Those that cover it: its wing's, the outside ones, and first those that carry its name."""
-    wing = file.relative_to(ROOT / "gdw").parts[0]
-    own = sorted((ROOT / "tests").rglob(f"test_{file.stem}.py"))
-    folders = [ROOT / "tests" / name for name in (wing, *COVERED_BY[wing])]
-    return [str(path.relative_to(ROOT)) for path in (*own, *folders)]
+class LinesOfTests:
+    """A plugin of pytest that tells coverage.py who runs: a test, or a fixture that several share.
+
+    What such a fixture runs belongs to every test that asks for it (`fixtures`); `seconds` is how long each test took.
+    """
+
+    def __init__(self, measuring: object) -> None:
+        self.measuring, self.fixtures, self.seconds = measuring, {}, {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.measuring.switch_context(item.nodeid)
+        before = time.monotonic()
+        done = yield
+        self.seconds[item.nodeid] = time.monotonic() - before
+        shared = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 - pytest has no public name for it
+        self.fixtures[item.nodeid] = [_name(found[-1]) for found in shared if found[-1].scope != "function"]
+        return done
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef, request: pytest.FixtureRequest) -> Iterator[None]:
+        if fixturedef.scope == "function":
+            return (yield)
+        self.measuring.switch_context(_name(fixturedef))
+        try:
+            return (yield)
+        finally:
+            self.measuring.switch_context(request.node.nodeid)
 
 
-def noticed(copied: Path, file: Path, text: str) -> bool:
-    """Whether a test fails, or hangs, where the file has this text."""
-    target = copied / file.relative_to(ROOT)
+def _name(fixture: pytest.FixtureDef) -> str:
+    return f"fixture {fixture.argname} of {fixture.baseid}"
+
+
+def record(arguments: list[str]) -> None:
+    """Run the unit tests here and write down which of them runs which line, and how long each takes."""
+    from coverage import Coverage  # not installed with the tests
+
+    KEPT.mkdir(parents=True, exist_ok=True)
+    measuring = Coverage(data_file=None, include=[f"{ROOT / 'gdw' / wing}/*" for wing in WINGS])
+    measuring.start()
+    plugin = LinesOfTests(measuring)
+    pytest.main(["-q", "-p", "no:cacheprovider", "-m", "not browser", *(arguments or ["tests"])], plugins=[plugin])
+    measuring.stop()
+    data, lines = measuring.get_data(), {}
+    asked = {
+        name: [test for test, used in plugin.fixtures.items() if name in used] for name in data.measured_contexts()
+    }
+    for file in data.measured_files():
+        lines[str(Path(file).relative_to(ROOT))] = {
+            line: sorted({test for name in names if name for test in (asked[name] or [name])})
+            for line, names in data.contexts_by_lineno(file).items()
+        }
+    (KEPT / "lines.json").write_text(json.dumps({"lines": lines, "seconds": plugin.seconds}), "utf-8")
+
+
+def covering(known: dict, place: str, line: int, last: int) -> list[str]:
+    """The tests that run one of these lines, the quickest first; of a line that runs at import, those of its file."""
+    lines = known["lines"].get(place, {})
+    found = {test for number in range(line, last + 1) for test in lines.get(str(number), ())}
+    found = found or {test for tests in lines.values() for test in tests}
+    seconds, spent, chosen = known["seconds"], 0.0, []
+    for test in sorted((test for test in found if test in seconds), key=seconds.get):
+        spent += seconds[test]
+        if chosen and spent > BUDGET:
+            break
+        chosen.append(test)
+    return chosen
+
+
+def noticed(copied: Path, file: Path, text: str, tests: list[str], seconds: float) -> str:
+    """The first of the tests that fails where the file has this text, or why all failed; empty where all pass."""
+    target, asked = copied / file.relative_to(ROOT), copied / "tests_of_mutant.txt"
     before = target.read_bytes()
     target.write_text(text, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not browser"]
+    asked.write_text("\n".join(tests), "utf-8")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"@{asked}"]
     environment = os.environ | {"PYTHONPATH": str(copied), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(  # noqa: S603 - pytest and the repository's own files, no shell
-            [*command, *covering(file)], cwd=copied, env=environment, timeout=SECONDS, check=False,
-            stdin=subprocess.DEVNULL, capture_output=True,
+            command, cwd=copied, env=environment, timeout=seconds + HANGS, check=False, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        return done.returncode != 0
     except subprocess.TimeoutExpired:
-        return True
+        return "hangs"
     finally:
         target.write_bytes(before)
+    if done.returncode == 0:
+        return ""
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    if not failed:
+        raise SystemExit(
+            f"pytest did not run the tests; where they changed since, delete {KEPT}:\n{done.stdout[-2000:]}"
+        )
+    return failed[0].split(" - ")[0]
+
+
+def tried(drawn: list[tuple], known: dict, path: Path) -> Iterator[dict]:
+    """An answer per mutant, in their order; what the file at ``path`` knows already is not tried again."""
+    answers = {}
+    if path.exists():
+        answers = {(a["place"], a["was"], a["is"]): a for a in map(json.loads, path.read_text("utf-8").splitlines())}
+    with tempfile.TemporaryDirectory() as scratch:
+        copied = Path(scratch) / "gdw"
+        shutil.copytree(ROOT, copied, ignore=NOT_COPIED)
+        for file, line, old, text in drawn:
+            name = str(file.relative_to(ROOT))
+            place, new = f"{name}:{line}", text.splitlines()[line - 1].strip()
+            if (place, old, new) not in answers:
+                tests = covering(known, name, line, line + old.count("\n"))
+                seconds = sum(known["seconds"][test] for test in tests)
+                by = noticed(copied, file, text, tests, seconds) if tests else ""
+                answer = {"place": place, "was": old, "is": new, "tests": len(tests), "by": by}
+                answers[place, old, new] = answer
+                with path.open("a", encoding="utf-8") as kept:
+                    kept.write(json.dumps(answer) + "\n")
+            yield answers[place, old, new]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -131,25 +224,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--wings", nargs="+", choices=WINGS, default=WINGS)
+    parser.add_argument("--record", nargs="*", metavar="TESTS", help="only find out which test runs which line")
     options = parser.parse_args(arguments)
+    if options.record is not None or not (KEPT / "lines.json").exists():
+        record(options.record or [])
+    if options.record is not None:
+        return 0
+    known = json.loads((KEPT / "lines.json").read_text("utf-8"))
     files = [file for wing in options.wings for file in sorted((ROOT / "gdw" / wing).rglob("*.py"))]
     every = [(file, *mutant) for file in files for mutant in mutants(file)]
     drawn = random.Random(options.seed).sample(every, min(options.count, len(every)))  # noqa: S311 - a sample, no secret
     survived = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        copied = Path(scratch) / "gdw"
-        shutil.copytree(ROOT, copied, ignore=NOT_COPIED)
-        for file in {file.parts[len(ROOT.parts) + 1]: file for file, *_ in drawn}.values():
-            if noticed(copied, file, file.read_text("utf-8")):
-                tests = " ".join(covering(file))
-                raise SystemExit(f"without any change these fail, or take over {SECONDS} s: pytest -x {tests}")
-        for number, (file, line, old, text) in enumerate(drawn, 1):
-            seen = noticed(copied, file, text)
-            survived += not seen
-            place, new = f"{file.relative_to(ROOT)}:{line}", text.splitlines()[line - 1].strip()
-            print(f"{number:4} {'noticed ' if seen else 'SURVIVED'} {place}  {old}  ->  {new}", flush=True)
-    share = 1 - survived / len(drawn)
-    print(f"{len(drawn) - survived} of {len(drawn)} noticed ({share:.0%}), drawn from {len(every):,}")
+    for number, answer in enumerate(tried(drawn, known, KEPT / "answers.jsonl"), 1):
+        survived += not answer["by"]
+        says = f"{answer['place']}  {answer['was']}  ->  {answer['is']}"
+        print(f"{number:4} {'noticed ' if answer['by'] else 'SURVIVED'} {says}", flush=True)
+    print(
+        f"{len(drawn) - survived} of {len(drawn)} noticed ({1 - survived / len(drawn):.0%}), drawn from {len(every):,}"
+    )
     return int(survived > 0)
 
 

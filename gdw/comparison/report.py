@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from gdw.comparison.names import names
+from gdw.comparison.names import Config, names
 from gdw.training.history import SCORE_EPOCHS, History
 
 if TYPE_CHECKING:
@@ -146,7 +146,12 @@ def by_method(histories: Sequence[History]) -> dict[str, dict[int, History]]:
 
 def labels(histories: Sequence[History]) -> list[str]:
     """The method of each run, with the scenario and the settings as far as they differ among these runs."""
-    named = names([history.config for history in histories])
+    return labels_of([history.config for history in histories])
+
+
+def labels_of(configs: Sequence[Config]) -> list[str]:
+    """The same for the configurations of runs."""
+    named = names(configs)
     several = len({scenario for scenario, _ in named}) > 1
     return [f"{method}, {scenario}" if several else method for scenario, method in named]
 

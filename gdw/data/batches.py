@@ -3,15 +3,19 @@
 Images too many for the device stay in the host's memory; workers gather their batches ahead of time.
 """
 
+import os
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, Shaped
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from gdw.data.on_disk import Images, OnDisk
+
 SHARE = 0.5  # of the device's free memory that pictures may take: the rest is for the model and its graph
 WORKERS = 2  # processes that gather batches for a GPU; copying is quick, so two keep it busy
+MOST_WORKERS = 16  # processes that decode pictures
 
 
 def index_batches(
@@ -75,26 +79,29 @@ def fits_in_memory(size: int, device: torch.device) -> bool:
 
 
 def fetched(
-    images: UInt8[Tensor, "images *shape"],
+    images: Images,
     indices: Iterator[Int[Tensor, "batch"]],
     device: torch.device,
     workers: int | None = None,
-) -> Iterator[tuple[Int[Tensor, "batch"], UInt8[Tensor, "batch *shape"]]]:
+) -> Iterator[tuple[Int[Tensor, "batch"], Shaped[Tensor, "batch *shape"]]]:
     """Each batch of indices with its pictures, on the device, in the order of the indices.
 
-    Pictures were decoded when the data set was read; a worker only copies. For a GPU the batch is in pinned memory
-    and goes over while the GPU computes.
+    Pictures in memory are only copied; those on disk are decoded by workers, ahead of time. For a GPU the batch is in
+    pinned memory and goes over while the GPU computes.
 
     Args:
         images: in the host's memory.
         indices: on the CPU; one beyond the last picture gives the last (its place is taken by another's).
         device: where the batches are wanted.
-        workers: processes; by default two for a GPU, and none (gathered when asked for) for the CPU.
+        workers: processes; by default one for each core for images on disk, else two for a GPU, and none (gathered when
+            asked for) for the CPU.
     """
     on_gpu = device.type == "cuda"
+    if workers is None:
+        workers = min(MOST_WORKERS, os.cpu_count() or 1) if isinstance(images, OnDisk) else WORKERS if on_gpu else 0
     loader = DataLoader(
         _Gathered(images), sampler=indices, batch_size=None, pin_memory=on_gpu,
-        num_workers=workers if workers is not None else WORKERS if on_gpu else 0,
+        num_workers=workers,
         generator=torch.Generator(),  # the loader's own seed: else it would be drawn from the process's random state
     )  # fmt: skip
     for chosen, batch in loader:
@@ -102,8 +109,8 @@ def fetched(
 
 
 class _Gathered(Dataset[tuple[Tensor, Tensor]]):
-    def __init__(self, images: Tensor):
+    def __init__(self, images: Images):
         self.images = images
 
     def __getitem__(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        return chosen, self.images[chosen.clamp(max=len(self.images) - 1)]
+        return chosen, self.images[chosen.clamp(max=len(self.images) - 1)].to("cpu")

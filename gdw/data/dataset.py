@@ -1,14 +1,15 @@
 """Dataset: pictures and their labels, given as people have them, before any task is made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int, Shaped, UInt8
+from jaxtyping import Int
 from torch import Tensor
 
+from gdw.data.on_disk import Images, OnDisk
 from gdw.data.pixels import Pixels
 from gdw.errors import unknown
 
@@ -30,7 +31,8 @@ class Dataset:
     Attributes:
         name: its name in tables.
         class_names: one name for each label.
-        images: uint8 [images, channels, height, width], or float32 [images, coordinates] for points.
+        images: uint8 [images, channels, height, width], or float32 [images, coordinates] for points; in memory, or on
+            disk (:class:`gdw.data.on_disk.OnDisk`).
         labels: int64 [images], true, in ``0 ... classes - 1``.
         test_images, test_labels: the published test set; without one a task holds out a fixed share.
         pixels: how the stored values become a network's input.
@@ -50,21 +52,21 @@ class Dataset:
 
     name: str
     class_names: tuple[str, ...]
-    images: Shaped[Tensor, "images *shape"]
+    images: Images
     labels: Int[Tensor, "images"]
-    test_images: Shaped[Tensor, "test_images *shape"] | None = None
+    test_images: Images | None = None
     test_labels: Int[Tensor, "test_images"] | None = None
     pixels: Pixels = field(default_factory=Pixels)
     origin: tuple[object, ...] | None = None
-    validation_images: Shaped[Tensor, "validation_images *shape"] | None = None
+    validation_images: Images | None = None
     validation_labels: Int[Tensor, "validation_images"] | None = None
     paths: tuple[str, ...] | None = None
     test_paths: tuple[str, ...] | None = None
     validation_paths: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
-    pictures: UInt8[Tensor, "images channels height width"] | None = None
-    test_pictures: UInt8[Tensor, "test_images channels height width"] | None = None
-    validation_pictures: UInt8[Tensor, "validation_images channels height width"] | None = None
+    pictures: Images | None = None
+    test_pictures: Images | None = None
+    validation_pictures: Images | None = None
     content: str | None = None
 
     def __post_init__(self) -> None:
@@ -79,6 +81,12 @@ class Dataset:
                 raise ValueError(f"{self.name}: give {prefix}images and {prefix}labels together, or neither")
             if images is not None:
                 self._take(part, prefix, images, labels)
+
+    def parts(self) -> Iterator[tuple[str, Images]]:
+        """The images of each part that is there, with how its fields begin; the training images first."""
+        for prefix in PARTS.values():
+            if getattr(self, f"{prefix}images") is not None:
+                yield prefix, getattr(self, f"{prefix}images")
 
     def _take(self, part: str, prefix: str, images: Any, labels: Any) -> None:
         """Bring one part into its form and check it."""
@@ -96,7 +104,7 @@ class Dataset:
         if paths is not None and len(paths) != len(labels):
             raise ValueError(f"{self.name}: {len(labels)} {part} images but {len(paths)} paths")
 
-    def _check(self, part: str, images: Tensor, labels: Tensor) -> None:
+    def _check(self, part: str, images: Images, labels: Tensor) -> None:
         classes = len(self.class_names)
         if len(images) != len(labels):
             raise ValueError(f"{self.name}: {len(images)} {part} images but {len(labels)} labels")
@@ -122,7 +130,7 @@ def check_labels(labels: Int[Tensor, "images"], classes: int, what: str, hint: s
         raise ValueError(f"{what} must lie in 0 ... {classes - 1}, got {found}{hint}")
 
 
-def as_images(images: Any, what: str) -> Shaped[Tensor, "images *shape"]:
+def as_images(images: Any, what: str) -> Images:
     """uint8 or float32, with channels first.
 
     Whole numbers in 0 ... 255 become uint8, real numbers float32. ``[N, H, W]`` of whole numbers are grey pictures
@@ -135,6 +143,8 @@ def as_images(images: Any, what: str) -> Shaped[Tensor, "images *shape"]:
     Raises:
         ValueError: anything else; says what is wanted and what was given.
     """
+    if isinstance(images, OnDisk):
+        return images
     tensor = _tensor(images, f"{what} {WANTED_IMAGES}")
     if tensor.ndim < 2:
         raise ValueError(f"{what} {WANTED_IMAGES}, got shape {tuple(tensor.shape)}")

@@ -1,18 +1,23 @@
 """Frozen features: each picture becomes the output of a pretrained network, computed once and kept on disk."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gdw.cache import Cache, as_table, cache_folder, digest, from_table
-from gdw.data.dataset import PARTS, Dataset
+from gdw.cache import cache_folder, digest
+from gdw.data.dataset import Dataset
+from gdw.data.feature_store import FeatureStore, Rows
+from gdw.data.fingerprints import fingerprints
+from gdw.data.on_disk import Images, OnDisk, ahead, batched, in_batches
+from gdw.data.pictures import BrokenPictureError, refuse_huge_pictures
 from gdw.data.pixels import Pixels
 from gdw.data.pretrained import (
     LITE0,
@@ -20,14 +25,16 @@ from gdw.data.pretrained import (
     Pretrained,
     chosen_size,
     load_network,
+    named,
     packaged_weights,
 )
 
-LAYOUT = 1  # of what is computed and how it is written; with a new number all features are computed again
-BATCH = 16  # pictures; always this many: a picture's features then do not depend on its neighbours
-CHUNK = 256  # pictures in a file: what an interruption loses at most
+LAYOUT = 2  # of what is computed and how it is written; with a new number all features are computed again
+BATCH, GPU_BATCH = 16, 256  # pictures; always this many: a picture's features then do not depend on its neighbours
+CHUNK = 256  # pictures: what an interruption loses at most
 THUMBNAIL = 96  # pixels: the longer side of the pictures kept for panels
 SMALLEST_DEVIATION = 1e-6  # of a feature; one that is the same for all pictures keeps a deviation of 1
+ROWS = 4096  # of features, read at a time
 
 Progress = Callable[[int, int], object]
 """Called with the number of pictures whose features are ready, and the number of all."""
@@ -67,30 +74,114 @@ def with_features(
         device: computes the features; ``"auto"`` takes CUDA where there is one, else the CPU.
         progress: called after each batch; not at all where everything is on disk.
 
+    Pictures that cannot be decoded are left out, with a note. Features that fit in memory are read into it.
+
     Raises:
         ValueError: points, not pictures; an unknown network; a size that it does not take; damaged weights.
         OSError: the network's weights are not on this machine and cannot be downloaded.
     """
+    return described(
+        dataset, network, image_size=image_size, mirrored=mirrored, cache=cache, device=device, progress=progress
+    ).dataset(in_memory=True)
+
+
+def described(
+    dataset: Dataset,
+    network: str,
+    *,
+    image_size: int | None = None,
+    mirrored: bool = False,
+    cache: Path | None = None,
+    device: torch.device | str = "auto",
+    progress: Progress | None = None,
+) -> "Described":
+    """What is known of all pictures of a data set: features, which stay on disk, a hash and a fingerprint.
+
+    The arguments and errors are those of ``with_features``.
+    """
     _check(dataset)
-    scale = dataset.pixels.scale
     height, width = dataset.images.shape[2:]
     size = chosen_size(network, (height, width), image_size)
-    stored = {part: getattr(dataset, f"{part}images") for part in PARTS.values()}
-    stored = {part: images.cpu() for part, images in stored.items() if images is not None}
-    views = {(part, 0): images for part, images in stored.items()}
-    if mirrored:
-        views |= {(part, 1): images.flip(-1) for part, images in stored.items()}
-    extraction = _Extraction(network, size, scale, cache_folder(cache), device, progress)
-    found = dict(zip(views, extraction.run(list(views.values())), strict=True))
-    changed: dict[str, Any] = {}
-    for part, pictures in stored.items():
-        features = found[part, 0]
-        changed[f"{part}images"] = torch.stack([features, found[part, 1]], 1) if mirrored else features
-        changed[f"{part}pictures"] = thumbnails(pictures, scale)
-    mean, std = _statistics(found["", 0])
-    name = f"{dataset.name}, features of {network}"
-    pixels = Pixels(1.0, mean, std, flip=mirrored, views=mirrored)
-    return replace(dataset, name=name, pixels=pixels, origin=None, **changed)  # it is not what load_dataset gave
+    parts = dict(dataset.parts())
+    extraction = _Extraction(network, size, dataset.pixels.scale, cache_folder(cache), device, progress)
+    views = list(parts.values()) + ([_mirror(images) for images in parts.values()] if mirrored else [])
+    found = extraction.run(views)
+    first = dict(zip(parts, found[: len(parts)], strict=True))
+    second = dict(zip(parts, found[len(parts) :], strict=True)) if mirrored else {}
+    return Described(dataset, network, first, second, extraction.store.matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What is known of the pictures of one part of a data set.
+
+    Attributes:
+        rows: where the features of each picture are; -1 for a picture that cannot be decoded.
+        keys: a hash of each picture's values.
+        fingerprints: uint64, alike for pictures that look alike (:mod:`gdw.data.fingerprints`).
+        broken: why pictures could not be decoded, by their places.
+    """
+
+    rows: np.ndarray
+    keys: list[bytes]
+    fingerprints: np.ndarray
+    broken: dict[int, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """The pictures of a data set as a network sees them.
+
+    Attributes:
+        of: the data set.
+        network: name of the network.
+        parts: what is known of each part, by the beginning of its fields' names.
+        mirrored: the same of the mirrored pictures; empty without them.
+        matrix: features of all pictures of the network's file.
+    """
+
+    of: Dataset
+    network: str
+    parts: dict[str, Seen]
+    mirrored: dict[str, Seen]
+    matrix: np.ndarray
+
+    def dataset(self, in_memory: bool) -> Dataset:
+        """The data set with features instead of pictures, without pictures that cannot be decoded."""
+        changed: dict[str, Any] = {}
+        for part, seen in self.parts.items():
+            good = np.flatnonzero(seen.rows >= 0)
+            rows = [OnDisk.all_of(Rows(self.matrix, view.rows[good])) for view in self._views(part)]
+            images: Images = rows[0] if len(rows) == 1 else torch.stack([view.read() for view in rows], 1)
+            changed[f"{part}images"] = images.in_memory() if in_memory and isinstance(images, OnDisk) else images
+            pictures = getattr(self.of, f"{part}images")
+            pictures = pictures if len(good) == len(pictures) else pictures[torch.from_numpy(good)]
+            on_disk = isinstance(pictures, OnDisk)
+            changed[f"{part}pictures"] = pictures if on_disk else thumbnails(pictures.cpu(), self.of.pixels.scale)
+            if len(good) < len(seen.rows):
+                changed[f"{part}labels"] = getattr(self.of, f"{part}labels")[torch.from_numpy(good)]
+                paths = getattr(self.of, f"{part}paths")
+                changed[f"{part}paths"] = paths and tuple(paths[place] for place in good)
+        mean, std = _statistics(self.matrix, self.parts[""].rows)
+        pixels = Pixels(1.0, mean, std, flip=bool(self.mirrored), views=bool(self.mirrored))
+        name = f"{self.of.name}, features of {self.network}"
+        notes = (*self.of.notes, *self._notes())
+        return replace(self.of, name=name, pixels=pixels, origin=None, notes=notes, **changed)  # not what was loaded
+
+    def kept(self) -> dict[str, Seen]:
+        """What is known of the pictures that could be decoded, which are those of ``dataset``."""
+        found = {}
+        for part, seen in self.parts.items():
+            good = np.flatnonzero(seen.rows >= 0)
+            found[part] = Seen(seen.rows[good], [seen.keys[place] for place in good], seen.fingerprints[good], {})
+        return found
+
+    def _views(self, part: str) -> list[Seen]:
+        return [self.parts[part], *([self.mirrored[part]] if self.mirrored else [])]
+
+    def _notes(self) -> list[str]:
+        broken = [message for seen in self.parts.values() for message in seen.broken.values()]
+        return [f"passed over {len(broken)} broken pictures (first: {broken[0]})"] if broken else []
 
 
 def thumbnails(
@@ -105,57 +196,29 @@ def thumbnails(
     return torch.cat([_shades(batch, scale) for batch in reduced])
 
 
+def hashed(images: Images, scale: float) -> Seen:
+    """What is known of pictures without a network."""
+    parts = [(picture_keys(batch, scale), fingerprints(batch, scale)) for batch in in_batches(images)]
+    keys = [key for part, _ in parts for key in part]
+    return Seen(np.arange(len(keys)), keys, np.concatenate([prints for _, prints in parts]), {})
+
+
 def picture_keys(pictures: Shaped[Tensor, "pictures *shape"], scale: float) -> list[bytes]:
     """A hash of each picture's values, with their shape, type and scale."""
     start = f"{tuple(pictures.shape[1:])} {pictures.dtype} {scale:g}".encode()
     return [digest(start + picture.tobytes()) for picture in pictures.contiguous().numpy()]
 
 
-class FeatureCache(Cache):
-    """The features of one network at one size, in files with a few hundred pictures each.
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """A few pictures, decoded and hashed by another thread; those that are known already stay where they are."""
 
-    Args:
-        folder: as for :class:`gdw.cache.Cache`.
-    """
-
-    def __init__(self, folder: Path | None):
-        super().__init__(folder, "features", "weights")
-        self._keys: dict[str, tuple[str, list[bytes]]] = {}  # weights and pictures of each file that was read
-
-    def find(self, keys: Iterable[bytes], weights: str | None) -> dict[bytes, Float[Tensor, "D"]]:
-        """The features of those pictures that are on disk.
-
-        Args:
-            keys: of pictures.
-            weights: the hash of the network's weights; features of other weights are not taken. None: it is not
-                known yet; then everything is taken if all files agree, and nothing otherwise.
-        """
-        wanted, names = set(keys), self.names()
-        found: dict[bytes, Tensor] = {}
-        for name in names:
-            if name not in self._keys and (read := self.load(name, "keys")) is not None:
-                self._keys[name] = read[0], from_table(read[1]["keys"])
-        names = [name for name in names if name in self._keys]
-        if weights is None:
-            known = {self._keys[name][0] for name in names}
-            if len(known) != 1:
-                return {}
-            weights = known.pop()
-        for name in names:
-            theirs, inside = self._keys[name]
-            if theirs == weights and not wanted.isdisjoint(inside):
-                read = self.load(name, "features")
-                if read is None:
-                    del self._keys[name]
-                else:
-                    rows = zip(inside, read[1]["features"].unbind(0), strict=True)
-                    found |= {key: row for key, row in rows if key in wanted}
-        return found
-
-    def add(self, keys: list[bytes], features: Float[Tensor, "pictures D"], weights: str) -> None:
-        """Write a file with these pictures' features."""
-        name = digest(b"".join(keys) + weights.encode()).hex()
-        self.save(name, weights, keys=as_table(keys), features=features)
+    places: list[int]
+    pictures: list[Tensor | None]
+    keys: list[bytes]
+    fingerprints: list[int]
+    stamps: list[bytes | None]
+    broken: dict[int, str]
 
 
 class _Extraction:
@@ -165,60 +228,123 @@ class _Extraction:
         self, network: str, size: int | None, scale: float, folder: Path | None, device: torch.device | str,
         progress: Progress | None,
     ):  # fmt: skip
-        self.network, self.size, self.scale, self.progress = network, size, scale, progress
-        self.weights_folder = folder and folder / WEIGHTS_FOLDER
+        self.network, self.size, self.scale, self.folder, self.progress = network, size, scale, folder, progress
         self.device = _resolved(device)
+        self.batch = GPU_BATCH if self.device.type == "cuda" else BATCH
         packaged = packaged_weights(network)
-        self.weights = packaged[1] if packaged else None  # of the others: known once they are loaded
-        at = "own-size" if size is None else f"{size}px"
+        self.pretrained: Pretrained | None = None
+        self.done = self.total = 0
+        self.store = FeatureStore(self._place(packaged[1] if packaged else "*"))
+
+    def run(self, parts: Sequence[Images]) -> list[Seen]:
+        """What is known of the pictures of each part."""
+        self.total, store = sum(map(len, parts)), None
+        if not len(self.store.matrix):  # weights that are missing are said before a picture is decoded
+            self._network()
+        with refuse_huge_pictures():
+            while store is not self.store:  # the weights turned out to be others than those of the file: once more
+                store, self.done = self.store, 0
+                found = [self._describe(images) for images in parts]
+        return found
+
+    def _describe(self, images: Images) -> Seen:
+        known = self.store.seen() if isinstance(images, OnDisk) else {}
+        count = len(images)
+        keys, prints, broken = [b""] * count, np.zeros(count, np.uint64), dict[int, str]()
+
+        def look(places: tuple[int, ...]) -> _Batch:
+            return self._look(images, places, known)
+
+        step = min(self.batch, CHUNK)
+        for batches in batched(ahead(look, batched(range(count), step)), max(1, CHUNK // step)):
+            for one in batches:
+                broken |= one.broken
+                for place, key, print_ in zip(one.places, one.keys, one.fingerprints, strict=True):
+                    keys[place], prints[place] = key, print_
+            self._compute(images, batches)
+        rows = [-1 if place in broken else self.store.row(key) for place, key in enumerate(keys)]
+        for place in [place for place, row in enumerate(rows) if row is None]:  # damaged meanwhile
+            self._compute(images, (self._look(images, (place,), {}),))
+            rows[place] = self.store.row(keys[place])
+        return Seen(np.array(rows, np.int64), keys, prints, broken)
+
+    def _look(self, images: Images, places: tuple[int, ...], known: dict[bytes, tuple[bytes, int]]) -> _Batch:
+        """Decode and hash pictures, but not those whose file was seen before and whose features are there."""
+        found = _Batch(list(places), [], [], [], [], {})
+        for place in places:
+            stamp = _stamp(images, place)
+            before = known.get(stamp) if stamp else None
+            picture, key, fingerprint = None, b"", 0
+            if before is not None and self.store.row(before[0]) is not None:
+                key, fingerprint = before
+            else:
+                try:
+                    picture = images[place]
+                    key, fingerprint = (
+                        picture_keys(picture[None], self.scale)[0],
+                        fingerprints(picture[None], self.scale)[0],
+                    )
+                except BrokenPictureError as error:
+                    found.broken[place] = str(error)
+            found.pictures.append(picture)
+            found.keys.append(key)
+            found.fingerprints.append(int(fingerprint))
+            found.stamps.append(stamp if picture is not None else None)
+        return found
+
+    def _compute(self, images: Images, batches: Sequence[_Batch]) -> None:
+        """Add the missing features of these pictures to the file."""
+        read = {key: picture for one in batches for key, picture in zip(one.keys, one.pictures, strict=True)
+                if picture is not None}  # fmt: skip
+        count = sum(len(one.places) for one in batches)
+        if not read:
+            self.done += count
+            return
+        if any(self.store.row(key) is None for key in read):
+            self._network()
+        with self.store.lock():
+            missing = {key: picture for key, picture in read.items() if self.store.row(key) is None}
+            self.done += count - len(missing)
+            if missing:
+                self.store.add(list(missing), self._forward(self._network(), list(missing.values())))
+            self.store.remember([
+                (stamp, key, print_) for one in batches
+                for stamp, key, print_ in zip(one.stamps, one.keys, one.fingerprints, strict=True) if stamp
+            ])  # fmt: skip
+
+    def _network(self) -> Pretrained:
+        """Loaded when it is first needed. Features in the file of other weights are not taken."""
+        if self.pretrained is None:
+            self.pretrained = load_network(self.network, self.size, self.folder and self.folder / WEIGHTS_FOLDER)
+            self.pretrained.module.to(self.device).to(memory_format=torch.channels_last)
+            place = self._place(self.pretrained.weights)
+            if place != self.store.folder and self.store.kept:
+                self.store = FeatureStore(place)
+        return self.pretrained
+
+    def _place(self, weights: str) -> Path | None:
+        """The folder of these weights' features; for weights that are not known yet the only one that is there."""
+        if self.folder is None:
+            return None
+        at = "own-size" if self.size is None else f"{self.size}px"
         version = metadata.version("timm")  # without importing it: that takes longer than reading 10,000 features
-        key = f"{network}-{at}-{self.weights or 'timm'}-{version}-{LAYOUT}"
-        self.cache = FeatureCache(folder and folder / key)
+        name = f"{named(self.network)[0]}-{at}-{weights}-{version}-{LAYOUT}"
+        there = sorted(self.folder.glob(name)) if weights == "*" else []
+        return there[0] if len(there) == 1 else self.folder / name.replace("*", "unknown")
 
-    def run(self, parts: list[Tensor]) -> list[Float[Tensor, "pictures D"]]:
-        keys = [picture_keys(pictures, self.scale) for pictures in parts]
-        every = set().union(*keys)
-        found = self.cache.find(every, self.weights)
-        if len(found) < len(every):
-            pretrained = load_network(self.network, self.size, self.weights_folder)
-            if pretrained.weights != self.weights:  # they were not known, or are not those of the files
-                self.weights = pretrained.weights
-                found = self.cache.find(every, self.weights)
-            pretrained.module.to(self.device).to(memory_format=torch.channels_last)
-            for pictures, names in zip(parts, keys, strict=True):
-                self._compute(pretrained, pictures, names, found, len(every))
-        return [torch.stack([found[key] for key in names]) for names in keys]
-
-    def _compute(
-        self, pretrained: Pretrained, pictures: Tensor, keys: list[bytes], found: dict[bytes, Tensor], total: int
-    ) -> None:
-        """Add the missing features of one set of pictures to ``found`` and to the cache, chunk by chunk."""
-        missing = {key: place for place, key in enumerate(keys) if key not in found}  # copies once
-        names = list(missing)
-        for start in range(0, len(names), CHUNK):
-            chunk = names[start : start + CHUNK]
-            with self.cache.lock():
-                found |= self.cache.find(chunk, pretrained.weights)  # another process may have been faster
-                chunk = [key for key in chunk if key not in found]
-                if chunk:
-                    rows = self._forward(pretrained, pictures[[missing[key] for key in chunk]], len(found), total)
-                    self.cache.add(chunk, rows, pretrained.weights)
-                    found |= dict(zip(chunk, rows.unbind(0), strict=True))
-
-    def _forward(self, pretrained: Pretrained, pictures: Tensor, done: int, total: int) -> Float[Tensor, "pictures D"]:
+    def _forward(self, network: Pretrained, pictures: list[Tensor]) -> Float[Tensor, "pictures D"]:
         """In batches of one size: the last is filled up, because all must go through the same arithmetic."""
         outputs = []
-        for batch in pictures.split(BATCH):
-            count = len(batch)
-            batch = torch.cat([batch, batch[:1].expand(BATCH - count, *batch.shape[1:])])
+        for batch in batched(pictures, self.batch):
+            filled = torch.stack([*batch, *batch[:1] * (self.batch - len(batch))])
             with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
-                output = pretrained.module(pretrained.prepare(batch.to(self.device), self.scale))
+                output = network.module(network.prepare(filled.to(self.device), self.scale))
             if output.ndim != 2 or not bool(output.isfinite().all()):
                 raise ValueError(f"{self.network} must give one finite vector for a picture, got {tuple(output.shape)}")
-            outputs.append(output[:count].float().cpu().clone())  # a copy outside inference mode may be trained on
-            done += count
+            outputs.append(output[: len(batch)].float().cpu().clone())  # a copy outside inference mode
+            self.done += len(batch)
             if self.progress is not None:
-                self.progress(done, total)
+                self.progress(self.done, self.total)
         return torch.cat(outputs)
 
 
@@ -229,6 +355,8 @@ def _check(dataset: Dataset) -> None:
             f"{dataset.name}: features are made of pictures [images, 1 or 3 channels, height, width], got images of "
             f"shape {tuple(images.shape)}"
         )
+    if isinstance(images, OnDisk):  # uint8
+        return
     low, high, scale = images.min().item(), images.max().item(), dataset.pixels.scale
     if not 0 <= low <= high <= scale:
         raise ValueError(
@@ -243,11 +371,53 @@ def _resolved(device: torch.device | str) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _statistics(features: Float[Tensor, "images D"]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each feature, in float64."""
-    values = features.double()
-    std = values.std(0, correction=0)
-    return tuple(values.mean(0).tolist()), tuple(std.where(std > SMALLEST_DEVIATION, 1.0).tolist())
+def _statistics(matrix: np.ndarray, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each feature in these rows, in float64, read in blocks."""
+    rows = rows[rows >= 0]
+    blocks = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
+    mean = sum(matrix[block].sum(0, dtype=np.float64) for block in blocks) / len(rows)
+    std = np.sqrt(sum(np.square(matrix[block] - mean).sum(0) for block in blocks) / len(rows))
+    return tuple(mean.tolist()), tuple(np.where(std > SMALLEST_DEVIATION, std, 1.0).tolist())
+
+
+def _stamp(images: Images, place: int) -> bytes | None:
+    """Of the file of a picture, where it has one and the time of its last change can be trusted."""
+    if not isinstance(images, OnDisk):
+        return None
+    try:
+        stamp, settled = images.stamp(place)
+    except OSError:  # reading it says why
+        return None
+    return stamp if settled else None
+
+
+def _mirror(images: Images) -> Images:
+    return OnDisk.all_of(Mirrored(images)) if isinstance(images, OnDisk) else images.flip(-1)
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """A reader of the same pictures, mirrored left to right."""
+
+    images: OnDisk
+    dtype = torch.uint8
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one picture."""
+        return self.images.reader.shape
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, places: np.ndarray, /) -> Tensor:
+        """Read and mirror these."""
+        return self.images.reader.read(self.images.places[places]).flip(-1)
+
+    def stamp(self, place: int) -> tuple[bytes, bool]:
+        """That of the picture, changed."""
+        stamp, settled = self.images.stamp(place)
+        return digest(b"mirrored" + stamp), settled
 
 
 def _shades(pictures: Tensor, scale: float) -> UInt8[Tensor, "*shape"]:

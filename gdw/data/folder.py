@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
 from gdw.cache import content_of_files
 from gdw.data.class_names import class_counts_line, doubtful_names
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.label_table import SPLITS, labelled, no_picture, read_table
+from gdw.data.on_disk import Images, in_batches
 from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
@@ -166,13 +165,18 @@ def load_table(
 
 
 def load_listing(
-    found: Listing, image_size: int | None = None, seen_at: int | None = None, stacklevel: int = 2
+    found: Listing,
+    image_size: int | None = None,
+    seen_at: int | None = None,
+    stacklevel: int = 2,
+    content: bool = True,
 ) -> Dataset:
-    """The data set of a listing: its pictures are decoded here.
+    """The data set of a listing. Pictures for a network, and more than fit in memory, stay in their files.
 
     Args:
         image_size, seen_at: see :func:`gdw.data.pictures.decode`.
         stacklevel: of the one warning of all that was passed over.
+        content: whether to hash the files.
 
     Raises:
         ValueError: broken pictures.
@@ -190,13 +194,14 @@ def load_listing(
     if found.table:
         notes += (f"the labels are those of {found.table.name}, column {found.column}: they may be wrong",)
     published = found.table is None and found.class_names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE
+    usual = CIFAR_PIXELS if published else channel_statistics(parts[0]) if seen_at is None else Pixels(255)
     return Dataset(
         found.folder.resolve().name,
         found.class_names,
         **fields,
-        pixels=CIFAR_PIXELS if published else channel_statistics(parts[0]),
+        pixels=usual,
         notes=notes,
-        content=None if found.table else content_of_files(found.folder, found.files),
+        content=None if found.table or not content else content_of_files(found.folder, found.files),
     )
 
 
@@ -305,7 +310,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def _reduced(files: list[Path], images: UInt8[Tensor, "images 3 height width"]) -> tuple[str, ...]:
+def _reduced(files: list[Path], images: Images) -> tuple[str, ...]:
     """A note if pictures of several sizes were reduced without a request for it."""
     height, width = images.shape[2:]
     largest = max(map(max, sizes_of(sample(files))), default=0)
@@ -424,12 +429,16 @@ def _hidden(path: Path) -> bool:
     return path.name.startswith(".") or path.name == "__MACOSX"
 
 
-def channel_statistics(images: UInt8[Tensor, "images 3 height width"]) -> Pixels:
+def channel_statistics(images: Images) -> Pixels:
     """Mean and deviation of each channel, by how often each shade occurs; a deviation of 0 becomes 1."""
+    counts = torch.zeros(3, 256, dtype=torch.int64)
+    for batch in in_batches(images):
+        for count, channel in zip(counts, batch.unbind(1), strict=True):
+            count += torch.bincount(channel.flatten(), minlength=256)
     shades = torch.arange(256, dtype=torch.float64) / 255
     mean, std = [], []
-    for channel in images.unbind(1):
-        share = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
+    for count in counts:
+        share = count.double() / int(count.sum())
         middle = (share * shades).sum()
         deviation = float((share * (shades - middle).square()).sum().sqrt())
         mean.append(float(middle))

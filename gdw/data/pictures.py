@@ -4,12 +4,12 @@ What the values of a file mean is decided by the picture's mode.
 """
 
 import hashlib
-import math
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from gdw import files
 from gdw.cache import Cache, cache_folder, digest, file_stamp
+from gdw.data.on_disk import Images, OnDisk, memory_for_images
 from gdw.data.pretrained import SMALL_PICTURE
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ PEEK = 100  # pictures looked at to learn whether they are all of one size
 CHUNK = 256  # pictures a thread decodes at a time
 THREADS = 4  # decoding lets other threads run, reading waits for the disk
 NAMED = 10  # broken pictures that an error names; the others are counted
-LARGE = 4 * 2**30  # bytes of pixels above which a warning suggests smaller ones, and that are not kept on disk
 FEWEST = 500  # pictures; fewer are decoded each time
 JPEG, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # how it begins and ends
 FILLER = bytes(range(1, 64))  # would change pixels that are not there yet
@@ -53,17 +53,61 @@ class BrokenPictureError(ValueError):
     """A file that should be a picture and cannot be used as one; its message names the file."""
 
 
+@dataclass(frozen=True)
+class PictureFiles:
+    """Pictures that are decoded when they are asked for: the middle part of each, resized to one size.
+
+    Attributes:
+        paths: their files.
+        size: height and width.
+    """
+
+    paths: Sequence[Path]
+    size: tuple[int, int]
+    dtype = torch.uint8
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one picture."""
+        return (3, *self.size)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, places: Int[np.ndarray, "images"], /) -> Pictures:
+        """Decode these.
+
+        Raises:
+            BrokenPictureError: one cannot be decoded.
+        """
+        found = np.empty((len(places), *self.shape), np.uint8)
+        for row, place in zip(found, places, strict=True):
+            row[:] = read_picture(self.paths[place], self.size).transpose(2, 0, 1)
+        return torch.from_numpy(found)
+
+    def stamp(self, place: int) -> tuple[bytes, bool]:
+        """A hash of the file's path, size and times of change and of how it is read; and whether it can be trusted.
+
+        Raises:
+            OSError: there is no such file.
+        """
+        import PIL
+
+        stamp, settled = file_stamp(self.paths[place])
+        return digest(stamp + f"{LAYOUT} {self.size} Pillow {PIL.__version__}".encode()), settled
+
+
 class SeveralSizesError(Exception):
     """A picture is not of the size that the others are."""
 
 
-def decode(
-    paths: list[Path], image_size: int | None, seen_at: int | None = None, table: Path | None = None
-) -> Pictures:
+def decode(paths: list[Path], image_size: int | None, seen_at: int | None = None, table: Path | None = None) -> Images:
     """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
 
-    From 500 pictures on they are kept on disk, one file for a folder and a size, in ``pictures`` of the cache's folder.
-    A second start decodes nothing as long as each file has the path, the size and the times of change that it had.
+    Pictures that a network will see, and more than fit in memory (:func:`gdw.data.on_disk.memory_for_images`), stay in
+    their files. The others are decoded here. From 500 pictures on they are kept on disk, one file for a folder and a
+    size, in ``pictures`` of the cache's folder. A second start decodes nothing as long as each file has the path,
+    the size and the times of change that it had.
 
     Args:
         table: that chose the files; what is kept on disk for it is kept beside that of the whole folder.
@@ -76,8 +120,13 @@ def decode(
     """
     import PIL
 
-    rule = f"{image_size} {seen_at} {table} Pillow {PIL.__version__}"
-    return _kept(paths, rule, lambda: _decoded(paths, image_size, seen_at))
+    own = None if image_size else one_size(paths, None if seen_at is None else SMALL_PICTURE)
+    size = own or ((image_size or seen_at or COMMON_SIZE),) * 2
+    stored = OnDisk.all_of(PictureFiles(paths, size))
+    if seen_at is not None or stored.nbytes > memory_for_images():
+        return stored
+    rule = f"{image_size} {table} Pillow {PIL.__version__}"
+    return _kept(paths, rule, lambda: _decoded(paths, own, size))
 
 
 def _kept(paths: Sequence[Path], rule: str, decoded: Callable[[], Pictures]) -> Pictures:
@@ -97,23 +146,28 @@ def _kept(paths: Sequence[Path], rule: str, decoded: Callable[[], Pictures]) -> 
     if found is not None:
         return found[1]["pictures"]
     images = decoded()
-    if images.numel() <= LARGE and all(settled for _, settled in stamps):
+    if all(settled for _, settled in stamps):
         store.save(name, stamp, pictures=images)
     return images
 
 
-def _decoded(paths: list[Path], image_size: int | None, seen_at: int | None) -> Pictures:
+def _decoded(paths: list[Path], own: tuple[int, int] | None, size: tuple[int, int]) -> Pictures:
+    with refuse_huge_pictures():
+        if own is not None:
+            with suppress(SeveralSizesError):
+                return _decode_all(paths, own, resize=False)
+            size = (COMMON_SIZE, COMMON_SIZE)
+        return _decode_all(paths, size, resize=True)
+
+
+@contextmanager
+def refuse_huge_pictures() -> Iterator[None]:
+    """Within: a picture of too many pixels is a broken one, instead of a warning."""
     from PIL import Image
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)  # too many pixels: an error for this picture
-        if image_size is None:
-            size = _one_size(paths, None if seen_at is None else SMALL_PICTURE)
-            if size is not None:
-                with suppress(SeveralSizesError):
-                    return _decode_all(paths, size, resize=False)
-            image_size = seen_at or COMMON_SIZE
-        return _decode_all(paths, (image_size, image_size), resize=True)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def sample(paths: list[Path]) -> list[Path]:
@@ -121,7 +175,7 @@ def sample(paths: list[Path]) -> list[Path]:
     return paths[:: max(1, len(paths) // PEEK)]
 
 
-def _one_size(paths: list[Path], largest: int | None) -> tuple[int, int] | None:
+def one_size(paths: list[Path], largest: int | None = None) -> tuple[int, int] | None:
     """Height and width that a sample of the pictures shares; None where they differ, or one is above ``largest``."""
     sizes = set(sizes_of(sample(paths)))
     if len(sizes) != 1 or (largest is not None and max(max(size) for size in sizes) > largest):
@@ -132,12 +186,6 @@ def _one_size(paths: list[Path], largest: int | None) -> tuple[int, int] | None:
 def _decode_all(paths: list[Path], size: tuple[int, int], resize: bool) -> Pictures:
     """All pictures, each of ``size`` or resized to it."""
     shape = (*size, 3)
-    if (needed := len(paths) * math.prod(shape)) > LARGE:
-        warnings.warn(
-            f"{len(paths)} pictures of {size[0]} x {size[1]} take {needed / 2**30:.1f} GiB of memory; "
-            "image_size makes them smaller",
-            stacklevel=2,
-        )
     images = np.empty((len(paths), 3, *size), np.uint8)
 
     def fill(start: int) -> list[str]:

@@ -2,13 +2,17 @@
 
 import hashlib
 import re
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from jaxtyping import Float, Shaped
@@ -22,6 +26,10 @@ SMALL_PICTURE = 64  # pixels: up to this height and width a picture shows no mor
 SMALLEST_SIZE = 32  # pixels: most networks halve a picture five times
 NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")  # of an architecture, with the tag of its weights
 NEAR_NAMES = 3  # shown for an unknown name; timm has over a thousand
+WEIGHTS = (".safetensors", ".pth", ".pt", ".bin")  # endings of files of weights
+HUB = "https://huggingface.co"  # where timm's weights are
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+PATIENCE = 1.0  # seconds that a silent network is waited for
 WEIGHTS_FOLDER = "weights"  # in the cache folder: weights that a user puts there by hand
 
 
@@ -64,6 +72,23 @@ class Pretrained:
         return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
+def named(network: str) -> tuple[str, Path | None]:
+    """The name of a network, and the file of weights if one was given: ``some/folder/resnet18.safetensors``.
+
+    The file's name begins with the network's; what follows a hyphen, as in torch's ``resnet18-f37072fd.pth``, is not
+    part of it.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    file = Path(str(network)).expanduser()
+    if file.suffix not in WEIGHTS:
+        return network, None
+    if not file.is_file():
+        raise ValueError(f"there is no file of weights {file}")
+    return file.stem.partition("-")[0], file
+
+
 def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | None) -> int | None:
     """Height and width at which a network sees a picture; None means the network's own size.
 
@@ -73,6 +98,7 @@ def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | N
     Raises:
         ValueError: a size that is not a whole number from 32; a name that cannot be a network's.
     """
+    network, _ = named(network)
     if not NAME.fullmatch(str(network)):
         raise _unknown(network)
     if image_size is not None:
@@ -90,6 +116,7 @@ def own_size(network: str) -> int:
     Raises:
         ValueError: timm knows no such network; the message names the nearest.
     """
+    network, _ = named(network)
     if network == LITE0:
         return LITE0_SIZE  # without timm, whose import takes seconds
     return int(_config(network).input_size[-1])
@@ -111,11 +138,13 @@ def _config(network: str) -> Any:
 
 
 def packaged_weights(network: str) -> tuple[Path, str] | None:
-    """Weights that were installed with a package, and their hash; None where timm's own download is needed.
+    """Weights that were given as a file or installed with a package, and their hash; None for timm's own download.
 
     Raises:
         ValueError: the installed file is missing or damaged.
     """
+    if (given := named(network)[1]) is not None:
+        return given, hashlib.sha256(given.read_bytes()).hexdigest()[:16]
     if network != LITE0:
         return None
     try:
@@ -139,7 +168,7 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     is used in its place.
 
     Args:
-        network: a name of ``timm.list_pretrained()``; the tag after the dot may be left out.
+        network: a name of ``timm.list_pretrained()``; the tag after the dot may be left out. Or a file of weights.
         size: height and width of its input in pixels; None: its own.
         folder: where a user may put weights by hand.
 
@@ -150,13 +179,14 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     """
     from timm.data.config import resolve_model_data_config
 
+    packaged, (network, file) = packaged_weights(network), named(network)
     config = _config(network)
     own = config.input_size[-1]
     if config.fixed_input_size and size not in (None, own):
         raise ValueError(f"{network} takes pictures of {own} x {own} pixels only, got a size of {size}")
-    packaged = packaged_weights(network)
     with torch.random.fork_rng(devices=[]):  # timm draws a start before it loads the weights
-        module = _packaged(network, packaged[0]) if packaged else _downloaded(network, config, folder)
+        installed = packaged[0] if packaged and file is None else None
+        module = _packaged(network, installed) if installed else _downloaded(network, config, folder, file)
     settings = resolve_model_data_config(module)
     interpolation = settings["interpolation"] if settings["interpolation"] in ("bilinear", "bicubic") else "bicubic"
     return Pretrained(
@@ -191,17 +221,19 @@ def _packaged(network: str, file: Path) -> nn.Module:
     return cast(nn.Module, module)
 
 
-def _downloaded(network: str, config: Any, folder: Path | None) -> nn.Module:
-    """By timm, from the file that a user put there or from timm's own source."""
+def _downloaded(network: str, config: Any, folder: Path | None, file: Path | None = None) -> nn.Module:
+    """By timm, from a file that a user gave or put into a folder, or from timm's own source."""
     import timm
     from huggingface_hub.constants import HF_HUB_CACHE
     from safetensors import SafetensorError
 
-    file = None if folder is None else folder / f"{network}.safetensors"
+    file = file or (None if folder is None else folder / f"{network}.safetensors")
     given = file if file is not None and file.is_file() else None
     source = f"{config.hf_hub_id}/{config.hf_hub_filename or 'model.safetensors'}" if config.hf_hub_id else config.url
     overlay: Any = {"pretrained_cfg_overlay": {"file": str(given)}} if given else {}
     try:
+        if given is None and not _on_disk(config) and not _reachable(config.url or HUB):
+            raise ConnectionError  # at once: its own attempts take a minute
         module = timm.create_model(network, pretrained=True, num_classes=0, **overlay)
         if given:
             _check_names(module, given)
@@ -220,8 +252,36 @@ def _downloaded(network: str, config: Any, folder: Path | None) -> nn.Module:
         ) from error
 
 
+def _on_disk(config: Any) -> bool:
+    """Whether timm has the weights already."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if not config.hf_hub_id:
+        return (Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(config.url).path).name).is_file()
+    names = [config.hf_hub_filename] if config.hf_hub_filename else HUB_FILES
+    return any(isinstance(try_to_load_from_cache(config.hf_hub_id, name), str) for name in names)
+
+
+def _reachable(address: str) -> bool:
+    """Whether a server answers within a second. A proxy is trusted to."""
+    if getproxies():
+        return True
+    answered = Event()
+
+    def ask() -> None:
+        with suppress(OSError), socket.create_connection((urlsplit(address).hostname or "", 443), PATIENCE):
+            answered.set()
+
+    asking = Thread(target=ask, daemon=True)  # looking up a name may take longer than any limit
+    asking.start()
+    asking.join(PATIENCE)
+    return answered.is_set()
+
+
 def _check_names(module: nn.Module, file: Path) -> None:
     """Raise ``KeyError`` if a file lacks weights of the network: timm would use random ones there."""
+    if file.suffix != ".safetensors":
+        return  # timm refuses it then
     from safetensors import safe_open
 
     with safe_open(file, "pt") as stored:

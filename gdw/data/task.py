@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from gdw.data import human_labels
@@ -23,6 +23,7 @@ from gdw.data.corruption import (
 )
 from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
 from gdw.data.dataset import PARTS, Dataset
+from gdw.data.on_disk import Images, OnDisk, in_batches
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_around_confirmed, split_indices, thinned
@@ -40,7 +41,7 @@ class Split:
         labels: int64 [images].
     """
 
-    images: Shaped[Tensor, "images *shape"]
+    images: Images
     labels: Int[Tensor, "images"]
 
     def __len__(self) -> int:
@@ -83,7 +84,7 @@ class Task:
     matrix: Float[Tensor, "classes classes"]
     dataset_indices: dict[str, Int[Tensor, "images"]]
     resident: bool = True
-    pictures: UInt8[Tensor, "source channels height width"] | None = None
+    pictures: Images | None = None
 
     @property
     def num_classes(self) -> int:
@@ -260,12 +261,22 @@ def _noise(
         # it belongs to the picture: it is the same with and without features
         pictures = dataset.images if dataset.pictures is None else dataset.pictures
         return lambda train: counted(train, instance_dependent_labels(
-            pictures[train], dataset.labels[train], rate, classes, generator(seed, "noise")
+            _small(pictures[train], dataset.pictures is not None), dataset.labels[train], rate, classes,
+            generator(seed, "noise"),
         ))  # fmt: skip
     if isinstance(noise, str) and noise not in NOISES:
         raise unknown("noise", noise, (*NOISES, INSTANCE_NOISE, human_labels.PREFIX + "PATH"))
     matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
     return lambda train: (corrupt_labels(dataset.labels[train], matrix, generator(seed, "noise")), matrix)
+
+
+def _small(pictures: Images, seen_by_a_network: bool) -> Tensor:
+    """Pictures in memory; those of a network on disk are taken as small as those that it holds in memory."""
+    from gdw.data.features import thumbnails
+
+    if not isinstance(pictures, OnDisk):
+        return pictures
+    return torch.cat([thumbnails(batch, 255) if seen_by_a_network else batch for batch in in_batches(pictures)])
 
 
 def _split(dataset: Dataset, indices: Int[Tensor, "images"]) -> Split:

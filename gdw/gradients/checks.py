@@ -7,6 +7,8 @@ device.
 import torch
 from torch import Tensor
 
+from gdw.data.dataset import check_labels
+
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -38,17 +40,6 @@ def class_numbers(labels: Tensor, name: str = "labels", shape: tuple[str, ...] =
     return labels.long()
 
 
-def check_range(labels: Tensor, classes: int, name: str = "labels") -> None:
-    """Refuse a label that is not a class; it reads the labels on the host.
-
-    Raises:
-        ValueError: the message gives the range.
-    """
-    low, high = labels.aminmax()
-    if low < 0 or high >= classes:
-        raise ValueError(f"{name} must lie in 0 ... {classes - 1}, got {int(low)} ... {int(high)}")
-
-
 def check_logits(logits: Tensor, images: Tensor, labels: Tensor, *, reads: bool) -> None:
     """Refuse logits that do not fit the labels.
 
@@ -67,7 +58,7 @@ def check_logits(logits: Tensor, images: Tensor, labels: Tensor, *, reads: bool)
     if logits.device != labels.device:
         raise ValueError(f"labels and images must be on one device, got {labels.device} and {logits.device}")
     if reads:
-        check_range(labels, logits.shape[-1])
+        check_labels(labels, logits.shape[-1], "labels")
 
 
 def checked_meta_batch(meta_batch: object, step_labels: Tensor, classes: int, *, reads: bool) -> tuple[Tensor, Tensor]:
@@ -95,5 +86,5 @@ def checked_meta_batch(meta_batch: object, step_labels: Tensor, classes: int, *,
             f"the meta batch must be on the training batch's device, got {labels.device} and {step_labels.device}"
         )
     if reads:
-        check_range(labels, classes, "the meta batch's labels")
+        check_labels(labels, classes, "the meta batch's labels")
     return images, labels

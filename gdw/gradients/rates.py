@@ -37,7 +37,7 @@ def trainable(model: nn.Module) -> Named:
 
 
 class VirtualStep:
-    """The step that a model would take with some gradients; it takes none. Made once, it can be called at every batch.
+    """The step that a model would take with some gradients; it takes none. One is enough for many batches.
 
     Args:
         model: whose trainable parameters it moves: frozen ones stay out, tied ones appear once.
@@ -47,9 +47,7 @@ class VirtualStep:
 
     Attributes:
         parameters: what it moves, by name.
-        lr: as given.
-        was_asked, is_expected: whether a Step has asked for it, and whether the next one is likely to: only then is a
-            tape worth its memory (reuse.py).
+        own: the optimiser whose step it is; None for plain SGD's.
 
     Raises:
         ValueError: nothing to move, an optimiser of another model, a rate that is negative or not finite; for
@@ -57,14 +55,10 @@ class VirtualStep:
     """
 
     def __init__(self, model: nn.Module, lr: "float | Tensor | Optimizer", virtual: str = "sgd"):
-        check_model(model)
-        check_rate(lr, virtual)
         self.parameters = trainable(model)
         if not self.parameters:
             raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
-        self.lr, self.was_asked, self.is_expected = lr, False, True
-        self.own: Optimizer | None = None  # whose step it is, where it is not plain SGD's
-        self.lr = lr
+        self.own: Optimizer | None = None
         if not isinstance(lr, Optimizer):
             self._groups: dict[str, Group] = {name: {"lr": float(lr)} for name in self.parameters}
             return

@@ -18,10 +18,10 @@ from gdw.gradients.exact import by_double_backward, by_forward_mode, instead_of_
 from gdw.gradients.flows import class_gradients, only_labelled, zero_mean
 from gdw.gradients.meta import Problem, TangentPass, logit_tangent
 from gdw.gradients.outputs import logits_of
-from gdw.gradients.rates import VirtualStep, check_model, check_rate
+from gdw.gradients.prepared import Prepared
 from gdw.gradients.reforward import Reforward
 from gdw.gradients.reuse import Tape, pays
-from gdw.private import is_compiled, is_recorded
+from gdw.private import is_recorded
 
 Matrix = Float[Tensor, "*seeds batch classes"]
 Batch = tuple[Tensor, Tensor]
@@ -45,8 +45,8 @@ class Step:
             its flows are 0, and nothing goes back through it. It still counts in B, here and in the clean batch.
         indices: which training instance each row is ``[B]``; needed by methods that keep something per instance.
         meta_batch: clean images and labels, or a function that draws them when a method first asks.
-        lr: learning rate of the virtual step: a number, the optimiser whose groups' rates it takes, or a
-            ``VirtualStep`` that was made of one for this model (rates.py).
+        lr: learning rate of the virtual step: a number, the optimiser whose groups' rates it takes, or what all steps
+            of a loop share (``Prepared``): then model, labels and ways are asked about once.
         epoch: counted from 0; None for a step that is recorded once for all epochs.
         is_meta: rows that come from the clean set ``[B]`` (training on both, or on it alone).
         virtual: the map of the virtual step. ``"sgd"``: ``theta' = theta - lr * gradient``, as in the paper, with a
@@ -76,34 +76,29 @@ class Step:
         *,
         indices: Tensor | None = None,
         meta_batch: Batch | Callable[[], Batch] | None = None,
-        lr: "float | Tensor | torch.optim.Optimizer | VirtualStep | None" = None,
+        lr: "float | Tensor | torch.optim.Optimizer | Prepared | None" = None,
         epoch: int | None = 0,
         is_meta: Tensor | None = None,
         virtual: str = "sgd",
         max_prob: float | None = None,
         save_memory: bool = False,
     ):
-        prepared: VirtualStep | None = None
-        if isinstance(lr, VirtualStep):
-            prepared, lr = lr, lr.lr
-        else:
-            check_model(model)
-            check_rate(lr, virtual)
-        self.lr: float | Tensor | torch.optim.Optimizer | None = lr
-        self.model, self.labels = model, checks.class_numbers(labels, shape=self.axes)
+        self._shared = shared = lr if isinstance(lr, Prepared) else Prepared(model, lr, virtual)
+        self._trusted = shared.is_checked
+        self.lr, self.model, self.max_prob = shared.lr, model, max_prob
+        self.labels = labels if self._trusted else checks.class_numbers(labels, shape=self.axes)
         self.images = self._images = images
         self.indices, self._epoch, self.is_meta = indices, epoch, is_meta
-        self.virtual, self.max_prob, self._prepared = virtual, max_prob, prepared
         self._meta_batch = meta_batch
         self.way: str | None = None
+        self._is_checked: bool | None = None  # whether its two passes are compared in full; None: not asked yet
         self._recorded = is_recorded(self.labels.device)
         #: whether numbers are read on the host: elsewhere than on the CPU it would have to wait for the device
         self._reads = self.labels.device.type == "cpu" and not self._recorded
-        self._is_expected = lr is not None and meta_batch is not None  # to be asked for its meta gradient
-        if prepared:
-            self._is_expected, prepared.is_expected = prepared.is_expected, prepared.was_asked
         self._own = self._first_pass(images, save_memory)  # what the model itself has given
-        checks.check_logits(self._own, images, self.labels, reads=self._reads)
+        if not self._trusted:
+            checks.check_logits(self._own, images, self.labels, reads=self._reads)
+            shared.check_all_labels(self._own.shape[-1], reads=self._reads)
         self.logits = self._own if self._reads else only_labelled(self._own, self.labels)
 
     def _first_pass(self, images: Tensor, save_memory: bool) -> Tensor:
@@ -118,16 +113,17 @@ class Step:
             passes = Reforward(self.model, images, self._replay)
             logits, self._tangent = passes.logits, passes.tangent
             self._forward_way = "forward mode, its graph computed again"
-        elif is_compiled(self.model):
+        elif self._shared.is_compiled:
             logits, self._tangent = self._forward(images), compiled_tangent
             self._forward_way = "forward mode, compiled"
-        elif self._is_expected and self._takes_tape(images):
+        elif self._is_worth_a_tape(images):
             tape = Tape(compares=self._reads)
             with tape.watch():
                 logits = self._forward(images)
             self._tangent, self._forward_way = tape.tangent, "forward mode, with a tape of the first pass"
         else:
             logits = self._forward(images)
+        self._shared.was_asked = bool(self._shared.was_asked)
         #: whether the model drew random numbers in this pass (dropout); not known, and False, in a recording
         self.draws_random_numbers = before is not None and not all(
             map(torch.equal, before, random_state(images.device))
@@ -138,6 +134,15 @@ class Step:
 
     def _forward(self, images: Tensor) -> Tensor:
         return logits_of(self.model(images), self.model)
+
+    def _is_worth_a_tape(self, images: Tensor) -> bool:
+        """Whether it is likely to be asked for its meta gradient, and a tape makes that faster."""
+        shared = self._shared
+        if shared.lr is None or self._meta_batch is None or shared.was_asked is False:
+            return False
+        if shared.takes_tape is None:
+            shared.takes_tape = self._takes_tape(images)
+        return shared.takes_tape
 
     def _takes_tape(self, images: Tensor) -> bool:
         return pays(self.model, images)
@@ -188,6 +193,8 @@ class Step:
         if self._meta_batch is None:
             raise ValueError("this method learns from a clean set: give the Step a meta_batch=(images, labels)")
         given = self._meta_batch() if callable(self._meta_batch) else self._meta_batch
+        if self._trusted:
+            return given
         return checks.checked_meta_batch(given, self.labels, self.logits.shape[-1], reads=self._reads)
 
     def zero_mean(self, weights: Matrix) -> Matrix:
@@ -205,16 +212,15 @@ class Step:
         Raises:
             ValueError: the Step has no learning rate; the model drops units and is compiled.
         """
-        if self.lr is None:
-            raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
+        virtual_step = self._shared.virtual_step
+        self._shared.was_asked = True
         if self.draws_random_numbers and self._tangent is compiled_tangent:
             raise ValueError("the model draws random numbers (dropout), and a compiled tangent pass draws others")
-        virtual_step = self._prepared or VirtualStep(self.model, self.lr, self.virtual)
-        virtual_step.was_asked = virtual_step.is_expected = True
-        is_checked = not self._recorded and is_due(self.model, self._own.device)
+        if self._is_checked is None:
+            self._is_checked = not self._recorded and is_due(self.model, self._own.device)
         return Problem(
             self.model, self._images, self.logits, self.flows, meta_batch, virtual_step, self._replay, self._tangent,
-            self._own.detach() if is_checked or self._reads else None, is_checked, self._keeps_graph,
+            self._own.detach() if self._is_checked or self._reads else None, self._is_checked, self._keeps_graph,
         )  # fmt: skip
 
     def meta_gradient(self, weights: Matrix, problem: Problem | None = None) -> Matrix:
@@ -228,7 +234,7 @@ class Step:
             NoMetaGradient: the model cannot be differentiated; the message names the operation and a way.
             PassesDiffer: the model's second forward pass does not repeat its first (agreement.py).
         """
-        problem, weights = problem or self.problem_with(self.meta_batch), weights.detach()
+        problem, weights = problem or self.problem, weights.detach()
         if problem.keeps_graph and without_forward_rule(self.model):
             self.way = DOUBLE_BACKWARD
             return by_double_backward(problem, weights)
@@ -266,15 +272,8 @@ def random_state(device: torch.device) -> list[Tensor]:
 @contextmanager
 def replayed(before: list[Tensor], device: torch.device) -> Iterator[None]:
     """Within: a pass draws the random numbers that came after the state ``before``. Then the state is as it was."""
-    now = random_state(device)
-    _set_random_state(before, device)
-    try:
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.set_rng_state(before[0])
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(before[1], device)
         yield
-    finally:
-        _set_random_state(now, device)
-
-
-def _set_random_state(states: list[Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(states[1], device)

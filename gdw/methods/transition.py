@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from gdw.data.on_disk import held
 from gdw.data.task import Task
 from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.methods.base import Matrix
@@ -25,7 +26,7 @@ def estimate_transition(model: nn.Module, task: Task) -> Transition:
     Returns:
         As ``transition_from_clean``.
     """
-    images = task.pixels.normalise(task.meta.images, next(model.parameters()).dtype)
+    images = task.pixels.normalise(held(task.meta.images), next(model.parameters()).dtype)
     return transition_from_clean(model, images, task.meta.labels)
 
 

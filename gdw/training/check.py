@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gdw.data.dataset import Dataset
+from gdw.data.on_disk import held
 from gdw.data.pixels import Pixels
 from gdw.data.task import Task, make_task
 from gdw.gradients.step import Step
@@ -111,7 +112,7 @@ class Trial:
         """A batch of the training set with a batch of the clean set."""
         train, meta = self.task.train, self.task.meta
         indices = (torch.arange(BATCH) + number * BATCH) % len(train)
-        images, clean = train.images[indices].double(), (meta.images.double(), meta.labels)
+        images, clean = held(train.images[indices]).double(), (held(meta.images).double(), meta.labels)
         return Step(model, images, train.labels[indices], indices=indices, meta_batch=clean, lr=LR)
 
     def training(self, seed: int = 0, capture: bool = False) -> Training:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gdw.data.task import Split, Task
 from gdw.gradients.outputs import evaluation_mode, logits_of
+from gdw.gradients.prepared import Prepared
 from gdw.gradients.seen import Seen
 from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Step
@@ -24,8 +25,8 @@ from gdw.networks.stacked import Stacked
 from gdw.training.epoch_statistics import EpochStatistics
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
-from gdw.training.sources import Sources
-from gdw.training.stepping import Captured, OneByOne, SeedsAtOnce, cosine, sgd
+from gdw.training.sources import Sources, StackedSources
+from gdw.training.stepping import Captured, cosine, set_rate, sgd, take_step
 
 Row = dict[str, Any]  # of a History: what an epoch gave, by name
 BATCHES_A_STEP = 4  # more than any step takes from one source: a saved number beyond it is wrong
@@ -124,6 +125,9 @@ class Loop:
         self.stacked = Stacked([lane.model for lane in lanes]) if len(lanes) > 1 else None
         self.model: nn.Module = one.model if self.stacked is None else self.stacked
         self.sources = [Sources(lane.task, lane.model, lane.experiment) for lane in lanes]
+        self.batches: Sources | StackedSources = self.sources[0]
+        if self.stacked is not None:
+            self.batches = StackedSources(self.sources, self.stacked)
         self.steps = self.sources[0].steps  # in an epoch
         self.plans = [list(lane.method.phases(lane.task, self.experiment.epochs)) for lane in lanes]
         self.phases = self.plans[0]
@@ -135,7 +139,9 @@ class Loop:
         self.phase, self.epoch, self.phase_epoch, self.batch = 0, 0, 0, 0
         self.begun = False  # whether what comes before this phase was done
         self.optimizer: torch.optim.SGD | None = None
-        self.take: OneByOne | SeedsAtOnce | None = None
+        self.prepared: Prepared | None = None  # what the steps of this phase share
+        self.captured: Captured | None = None  # takes the steps of this phase where they are recorded
+        self.lr: float | None = None  # of this epoch, once it has begun in this process
         self.statistics: list[EpochStatistics] = []
         self.diverged: set[int] = set()  # places of the lanes that stopped
         self.whole = True  # no step was interrupted in the middle
@@ -156,60 +162,49 @@ class Loop:
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train from here on, one event at a time; an epoch ends with an EpochDone for every seed that still runs.
 
+        Each event is made under the engine's number of threads: several runs may take turns in one process.
+
         Raises:
             RuntimeError: a step was interrupted in the middle; model and record no longer match.
             TrainingDiverged: every seed has diverged. One of several gets its ``history.error``, and the others go on.
+            torch.OutOfMemoryError: the message, and each ``history.error``, says what to try.
         """
         started = time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0)
+        threads = self.experiment.engine.threads
         while not self.finished:
-            self.check_whole()
-            take = self._begin_phase()
-            phase = self.phases[self.phase]
-            lr = phase.lr_scale * cosine(self.experiment.lr, self.phase_epoch, phase.epochs)
-            self.statistics = self.statistics or self._new_statistics()
-            while self.batch < self.steps:
-                yield self._take_step(take, lr)
-            yield from self._close_epoch(lr, started)
+            before = torch.get_num_threads()
+            differs = threads not in (0, before)
+            if differs:
+                torch.set_num_threads(threads)
+            try:
+                events = self._advance(started)
+            except torch.OutOfMemoryError as error:
+                raise self._too_large() from error
+            finally:
+                if differs:
+                    torch.set_num_threads(before)
+            yield from events
 
     def check_whole(self) -> None:
         """Raise ``RuntimeError`` if a step was interrupted in the middle."""
         if not self.whole:
             raise RuntimeError("this run was interrupted in the middle of a step: start it again, or load a saved one")
 
-    def _new_statistics(self) -> list[EpochStatistics]:
-        return [EpochStatistics(lane.task.best_known_labels, lane.task.num_classes) for lane in self.lanes]
-
-    def _begin_phase(self) -> OneByOne | SeedsAtOnce:
-        if not self.begun:
-            self.whole = False
-            if self.stacked is None:  # for methods that support many seeds nothing happens before a phase
-                self.phases[self.phase].before(self.model)
-            if self.phases[self.phase].restart:
-                self.model.load_state_dict(self.initial)
-            self.begun = self.whole = True
-        if self.take is None:
-            self.optimizer = self.optimizer or sgd(self.model, self.experiment.recipe)
-            self.take = self._stepping(self.optimizer)
-        return self.take
-
-    def _stepping(self, optimizer: torch.optim.SGD) -> OneByOne | SeedsAtOnce:
-        source, method = self.phases[self.phase].source, self.methods[self.phase]
-        if self.stacked is not None:
-            return SeedsAtOnce(self.sources, source, self.stacked, method, optimizer)
-        captured = self.experiment.engine.captures_steps and method.all_steps_identical
-        return (Captured if captured else OneByOne)(self.sources[0], source, method, optimizer)
-
-    def _next_phase(self) -> None:
-        self.phase, self.phase_epoch, self.begun = self.phase + 1, 0, False
-        self.optimizer = self.take = None
-
-    def _take_step(self, take: OneByOne | SeedsAtOnce, lr: float) -> BatchDone:
+    def _advance(self, started: float) -> Sequence[BatchDone | EpochDone]:
+        """The next step, or the end of an epoch."""
         self.check_whole()
+        if self.lr is None:
+            self._begin_epoch()
+        if self.batch == self.steps:
+            return self._close_epoch(started)
         self.whole = False
-        try:
-            step, gradient = take(self.epoch, lr)
-        except torch.OutOfMemoryError as error:
-            raise self._too_large() from error
+        step: Step | Seen
+        if self.captured is not None:
+            step, gradient = self.captured.take(self.epoch)
+        elif self.prepared is not None and self.optimizer is not None:
+            drawn = self.batches.draw(self.phases[self.phase].source)
+            step = self.batches.step_of(drawn, self.epoch, self.prepared)
+            gradient = take_step(step, self.methods[self.phase], self.optimizer)
         if isinstance(step, StackedStep):
             for statistics, seen, own in zip(self.statistics, step.seeds(), gradient, strict=True):
                 statistics.add(seen, own)
@@ -217,17 +212,44 @@ class Loop:
             self.statistics[0].add(step, gradient)
         self.batch += 1
         self.whole = True
-        return BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)
+        return [BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)]
 
-    def _close_epoch(self, lr: float, started: float) -> Iterator[EpochDone]:
+    def _begin_epoch(self) -> None:
+        """All that is asked once: for a phase, its optimiser and what its steps share; for an epoch, its rate."""
+        phase = self.phases[self.phase]
+        if not self.begun:
+            self.whole = False
+            if self.stacked is None:  # for methods that support many seeds nothing happens before a phase
+                phase.before(self.model)
+            if phase.restart:
+                self.model.load_state_dict(self.initial)
+            self.begun = self.whole = True
+        self.optimizer = self.optimizer or sgd(self.model, self.experiment.recipe)
+        if self.prepared is None:
+            self.prepared, method = self.batches.prepared(self.optimizer), self.methods[self.phase]
+            if (
+                isinstance(self.batches, Sources)
+                and self.experiment.engine.captures_steps
+                and method.all_steps_identical
+            ):
+                self.captured = Captured(self.batches, phase.source, method, self.optimizer)
+        self.lr = phase.lr_scale * cosine(self.experiment.lr, self.phase_epoch, phase.epochs)
+        if self.captured is not None:
+            self.captured.rate.fill_(self.lr)
+        else:
+            set_rate(self.optimizer, self.lr)
+        self.statistics = self.statistics or self._new_statistics()
+
+    def _new_statistics(self) -> list[EpochStatistics]:
+        return [EpochStatistics(lane.task.best_known_labels, lane.task.num_classes) for lane in self.lanes]
+
+    def _close_epoch(self, started: float) -> Sequence[EpochDone]:
+        lr = self.lr or 0.0
         if self.stacked is not None:
             self.stacked.copy_to([lane.model for lane in self.lanes])
             self.methods[self.phase].copy_to([plan[self.phase].method for plan in self.plans])
         running = [place for place in range(len(self.lanes)) if place not in self.diverged]
-        try:
-            found = {place: self._scores(place, lr) for place in running}
-        except torch.OutOfMemoryError as error:
-            raise self._too_large() from error
+        found = {place: self._scores(place, lr) for place in running}
         errors = {place: scores for place, scores in found.items() if isinstance(scores, TrainingDiverged)}
         rows = {place: scores for place, scores in found.items() if not isinstance(scores, TrainingDiverged)}
         for place, diverged in errors.items():
@@ -241,15 +263,19 @@ class Loop:
             lane, statistics = self.lanes[place], self.statistics[place]
             lane.history.append(epoch_row(statistics, lane.method, scores, lr))
             lane.history.metadata["seconds"] = round(seconds, 3)
+            if waited := sum(source.waited for source in self.sources):
+                lane.history.metadata["seconds_waited"] = round(waited / len(self.lanes), 3)  # for batches of data
         done = [
             EpochDone(self.epoch, self.total, self.lanes[place].history, self.statistics[place].instance_weights)
             for place in rows
         ]
         self.epoch, self.phase_epoch, self.batch, self.statistics = self.epoch + 1, self.phase_epoch + 1, 0, []
+        self.lr = None
         if self.phase_epoch == self.phases[self.phase].epochs:
-            self._next_phase()
+            self.phase, self.phase_epoch, self.begun = self.phase + 1, 0, False
+            self.optimizer = self.prepared = self.captured = None
         self.whole = True
-        yield from done
+        return done
 
     def _scores(self, place: int, lr: float) -> "Row | TrainingDiverged":
         """What ``evaluate`` gives after an epoch of one lane, or why there is no such thing."""
@@ -265,10 +291,13 @@ class Loop:
         """What to try where a GPU's memory is not enough: fewer seeds, or half as many images in a batch."""
         seeds, size = len(self.lanes), self.experiment.batch_size
         fewer = f"{seeds // 2 or 1} seeds at once, or " if seeds > 1 else ""
-        return torch.OutOfMemoryError(
+        found = torch.OutOfMemoryError(
             f"the memory of the GPU is not enough for batches of {size} images: try {fewer}"
             f"batch_size={max(1, size // 2)}, save_memory=True, or a smaller model"
         )
+        for lane in self.lanes:
+            lane.history.error = str(found)
+        return found
 
     def state_dict(self) -> dict[str, Any]:
         """How far a run of one seed is, without model, method and history.

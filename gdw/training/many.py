@@ -16,7 +16,7 @@ from gdw.training.history import History
 from gdw.training.loading import dataset_of
 from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
 from gdw.training.resume import SECONDS, Checkpoints
-from gdw.training.run import Training, stepwise
+from gdw.training.run import Training
 
 SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on a GPU, which are busy with one
 
@@ -88,7 +88,7 @@ class ManySeeds:
         EpochDone for every seed that still runs. Otherwise the events are those of each run in turn.
         """
         if self.at_once:
-            yield from stepwise(train_together(self.trainings), self.trainings[0].experiment.threads)
+            yield from train_together(self.trainings)
             return
         for place, training in enumerate(self.trainings):
             with suppress(TrainingDiverged):  # its history says so

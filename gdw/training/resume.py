@@ -70,7 +70,7 @@ class Checkpoints:
         """The events of the run, with a checkpoint every so many seconds and one at its end."""
         written = time.monotonic()
         for event in training.events():
-            if time.monotonic() - written >= self.every:
+            if time.monotonic() - written >= self.every and not training.finished:  # that is saved below
                 self.save(training)
                 written = time.monotonic()
             yield event

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gdw.cache import checksum
 from gdw.data.batches import fits_in_memory
 from gdw.data.dataset import Dataset
+from gdw.data.on_disk import OnDisk
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
@@ -24,10 +25,9 @@ from gdw.training.fields import PRECISIONS, resolve_device
 from gdw.training.history import History
 from gdw.training.identity import content_of
 from gdw.training.loading import dataset_of, task_of
-from gdw.training.loop import BatchDone, EpochDone, Lane, Loop, TrainingDiverged
+from gdw.training.loop import BatchDone, EpochDone, Lane, Loop
 from gdw.training.provenance import config_of_run, how_made
 
-Event = TypeVar("Event")
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
 
@@ -73,7 +73,9 @@ class Training:
             task.num_classes, num_instances=len(task.train), generator=generator(e.seed, "method"), **e.settings
         )
         model = model or build_model(e.model, task.input_shape, task.num_classes, generator(e.seed, "model"))
-        if resident is None:
+        if isinstance(task.train.images, OnDisk):
+            resident = False
+        elif resident is None:
             resident = fits_in_memory(task.train.images.nbytes + task.test.images.nbytes, device)
         self.task = task.to(device, resident)
         model = Autocast(model) if e.precision == "bfloat16" else model
@@ -102,14 +104,10 @@ class Training:
         """
         if self._loop is None and len(self.history):
             self._check_finished_elsewhere()
-            return
-        self._loop = self._loop or self._new_loop()
+            return iter(())
+        self._loop = self._loop or Loop([self.lane])
         self._restore_randomness()
-        try:
-            yield from stepwise(self._loop.events(), self.experiment.threads)
-        except (TrainingDiverged, torch.OutOfMemoryError) as error:
-            self.history.error = str(error)
-            raise
+        return self._loop.events()
 
     @property
     def finished(self) -> bool:
@@ -175,7 +173,7 @@ class Training:
         if saved["data"] != self._fingerprint():
             raise ValueError("it was made with other data")
         if saved["loop"]:
-            self._loop = self._new_loop()
+            self._loop = Loop([self.lane])
             self._loop.load_state_dict(saved["loop"])
         self.model.load_state_dict(saved["model"])
         self.method.load_state_dict(saved["method"])
@@ -183,9 +181,6 @@ class Training:
         if self._loop:
             self._loop.lanes[0].history = self.history
         self._randomness = saved["randomness"]
-
-    def _new_loop(self) -> Loop:
-        return Loop([self.lane])
 
     @property
     def lane(self) -> Lane:
@@ -204,7 +199,7 @@ class Training:
         task = self.task
         splits = (task.train, task.meta, task.validation, task.test)
         parts = [task.best_known_labels, *(part for split in splits for part in (split.images, split.labels))]
-        sums = "".join(checksum(part.detach().cpu()) for part in parts)
+        sums = "".join(part.digest() if isinstance(part, OnDisk) else checksum(part.detach().cpu()) for part in parts)
         return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
 
     def _torch_randomness(self) -> tuple[Tensor, Tensor | None]:
@@ -246,21 +241,3 @@ def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = N
         if on_epoch and isinstance(event, EpochDone):
             on_epoch(event)
     return training.history
-
-
-def stepwise(events: Iterator[Event], threads: int) -> Iterator[Event]:
-    """The same events, each made under so many threads of torch: several runs may take turns in one process."""
-    event: Event | None
-    while True:
-        before = torch.get_num_threads()
-        differs = bool(threads) and threads != before
-        if differs:
-            torch.set_num_threads(threads)
-        try:
-            event = next(events, None)
-        finally:
-            if differs:
-                torch.set_num_threads(before)
-        if event is None:
-            return
-        yield event

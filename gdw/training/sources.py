@@ -1,16 +1,21 @@
-"""Batches of the training set, the clean set, or both, as Steps of the loop."""
+"""Batches of the training set, the clean set, or both, as Steps of the loop: of one seed, or of several at once."""
 
+import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gdw.data.batches import IndexBatches, fetched, index_batches
+from gdw.data.on_disk import held
 from gdw.data.randomness import generator
 from gdw.data.task import Task
-from gdw.gradients.rates import VirtualStep
-from gdw.gradients.step import Step
+from gdw.gradients.prepared import Prepared
+from gdw.gradients.stacked_step import StackedStep
+from gdw.gradients.step import Batch, Step
+from gdw.networks.stacked import Stacked
 from gdw.training.experiment import Experiment
 
 NORMALISED_ONCE = 16_000_000  # pixels: a training set up to this size, if never augmented, is kept as floats (64 MB)
@@ -42,14 +47,15 @@ class Sources:
         }  # fmt: skip
         self.meta = indices("meta batches", meta)
         self.taken: Counter[str] = Counter()  # batches: workers may have drawn more than were used
+        self.waited = 0.0  # seconds for batches that were not ready
         self.augmentation = generator(seed, "augmentation")
         self.steps = train // batch_size
         self.dtype = next(model.parameters()).dtype
-        still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.numel() <= NORMALISED_ONCE
+        still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.shape.numel() <= NORMALISED_ONCE
         self.once = still and small and task.resident
-        self.images = {
-            "train": self.normalised(task.train.images) if self.once else task.train.images,
-            "meta": self.normalised(task.meta.images) if self.once else task.meta.images,
+        self.images: dict[str, Any] = {  # of a task that is not resident the training images are fetched
+            "train": self.normalised(held(task.train.images)) if self.once else task.train.images,
+            "meta": self.normalised(held(task.meta.images)) if self.once else held(task.meta.images),
         }
         self.fetched = {
             name: fetched(task.train.images, self.indices[name], device)
@@ -63,7 +69,11 @@ class Sources:
         """Stored images as the model takes them: augmented again each time they are drawn."""
         return images if self.once else self.normalised(self.task.pixels.augment(images, self.augmentation))
 
-    def meta_batch(self) -> tuple[Tensor, Tensor]:
+    def prepared(self, optimizer: torch.optim.Optimizer) -> Prepared:
+        """What the steps of a phase share."""
+        return Prepared(self.model, optimizer, labels=(self.task.train.labels, self.task.meta.labels))
+
+    def meta_batch(self) -> Batch:
         """The next batch of the clean set for the virtual step: images as the model takes them, and labels."""
         self.taken["virtual"] += 1
         chosen = next(self.meta)
@@ -81,7 +91,9 @@ class Sources:
             chosen = next(self.indices[source])  # of a clean row some other image, to be replaced
             stored = self.images["train"][chosen if source == "train" else chosen.clamp(max=len(task.train) - 1)]
         else:
+            started = time.perf_counter()
             chosen, stored = next(self.fetched[source])
+            self.waited += time.perf_counter() - started
         if source == "train":
             return self.ready(stored), task.train.labels[chosen], chosen, None
         return self._pooled(chosen, stored)
@@ -118,12 +130,46 @@ class Sources:
         labels = torch.where(is_meta, task.meta.labels[clean], task.train.labels[chosen.clamp(max=count - 1)])
         return self.ready(images), labels, chosen, is_meta
 
-    def step_of(
-        self, drawn: Drawn, epoch: int | None, lr: VirtualStep, meta_batch: tuple[Tensor, Tensor] | None = None
-    ) -> Step:
+    def step_of(self, drawn: Drawn, epoch: int | None, prepared: Prepared, meta_batch: Batch | None = None) -> Step:
         """A batch that was drawn, forward through the model once; the clean batch is the next one, or a given one."""
         images, labels, chosen, is_meta = drawn
         return Step(
-            self.model, images, labels, indices=chosen, meta_batch=meta_batch or self.meta_batch, lr=lr, epoch=epoch,
-            is_meta=is_meta, max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory,
+            self.model, images, labels, indices=chosen, meta_batch=meta_batch or self.meta_batch, lr=prepared,
+            epoch=epoch, is_meta=is_meta, max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory,
+        )  # fmt: skip
+
+
+class StackedSources:
+    """The same for several seeds: their batches with a leading seed axis, as Steps of their models as one.
+
+    Args:
+        sources: of each seed.
+        model: the seeds' models as one.
+    """
+
+    def __init__(self, sources: Sequence[Sources], model: Stacked):
+        self.sources, self.model = sources, model
+
+    def prepared(self, optimizer: torch.optim.Optimizer) -> Prepared:
+        """What the steps of a phase share."""
+        labels = [part.labels for own in self.sources for part in (own.task.train, own.task.meta)]
+        return Prepared(self.model, optimizer, labels=labels)
+
+    def meta_batch(self) -> Batch:
+        """The next clean batch of each seed."""
+        images, labels = zip(*(own.meta_batch() for own in self.sources), strict=True)
+        return torch.stack(images), torch.stack(labels)
+
+    def draw(self, source: str) -> Drawn:
+        """The next batch of a source for each seed."""
+        images, labels, indices, is_meta = zip(*(own.draw(source) for own in self.sources), strict=True)
+        pooled = None if is_meta[0] is None else torch.stack(is_meta)
+        return torch.stack(images), torch.stack(labels), torch.stack(indices), pooled
+
+    def step_of(self, drawn: Drawn, epoch: int, prepared: Prepared) -> StackedStep:
+        """A batch that was drawn, forward through all models once."""
+        images, labels, indices, is_meta = drawn
+        return StackedStep(
+            self.model, images, labels, indices=indices, meta_batch=self.meta_batch, lr=prepared, epoch=epoch,
+            is_meta=is_meta, max_prob=self.sources[0].recipe.max_prob,
         )  # fmt: skip

@@ -1,20 +1,16 @@
-"""How the loop takes its steps: as they are written, recorded once and replayed, or for many seeds at once.
+"""How the loop takes its steps: as they are written, or recorded once and replayed.
 
 SGD with momentum, weight decay and a cosine by epoch.
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from gdw.gradients.rates import VirtualStep
 from gdw.gradients.seen import Seen
-from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Batch, Step
 from gdw.methods.base import Method
-from gdw.networks.stacked import Stacked
 from gdw.training.fields import Recipe
 from gdw.training.recording import Capture, CudaGraph, Operations
 from gdw.training.sources import Drawn, Sources
@@ -28,7 +24,7 @@ def cosine(lr: float, epoch: int, epochs: int) -> float:
 
 
 def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """The optimiser of a stage, over what is not frozen."""
+    """The optimiser of a phase, over what is not frozen."""
     return torch.optim.SGD(
         (p for p in model.parameters() if p.requires_grad),
         lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True,
@@ -50,64 +46,17 @@ def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> T
     return gradient
 
 
-class OneByOne:
-    """The next step of one stage of training, each time it is called."""
+class Captured:
+    """The steps of a phase from a recording of one of them (recording.py), with the same numbers.
 
-    def __init__(self, sources: Sources, source: str, method: Method, optimizer: torch.optim.Optimizer):
-        self.sources, self.source, self.method, self.optimizer = sources, source, method, optimizer
-        self.virtual_step = VirtualStep(sources.model, optimizer)  # it reads the rates of each step
-
-    def __call__(self, epoch: int, lr: float) -> tuple[Step | Seen, Tensor]:
-        """The step as it was taken, and what went back through the logits."""
-        set_rate(self.optimizer, lr)
-        step = self.sources.step_of(self.sources.draw(self.source), epoch, self.virtual_step)
-        return step, take_step(step, self.method, self.optimizer)
-
-
-class SeedsAtOnce:
-    """The next step of every seed of a stage, each time it is called.
-
-    Args:
-        sources: of each seed.
-        source: of the stage.
-        model: the seeds' models as one.
-        method: the seeds' methods as one.
-        optimizer: of ``model``.
-    """
-
-    def __init__(
-        self, sources: Sequence[Sources], source: str, model: Stacked, method: Method, optimizer: torch.optim.Optimizer
-    ):
-        self.sources, self.source, self.model = sources, source, model
-        self.method, self.optimizer = method, optimizer
-        self.virtual_step = VirtualStep(model, optimizer)
-
-    def __call__(self, epoch: int, lr: float) -> tuple[StackedStep, Tensor]:
-        """The step as it was taken, and what went back through the logits ``[S, B, C]``."""
-        set_rate(self.optimizer, lr)
-        images, labels, indices, is_meta = zip(*(own.draw(self.source) for own in self.sources), strict=True)
-        step = StackedStep(
-            self.model, torch.stack(images), torch.stack(labels), indices=torch.stack(indices),
-            meta_batch=self._meta_batches, lr=self.virtual_step, epoch=epoch,
-            is_meta=None if is_meta[0] is None else torch.stack(is_meta), max_prob=self.sources[0].recipe.max_prob,
-        )  # fmt: skip
-        return step, take_step(step, self.method, self.optimizer)
-
-    def _meta_batches(self) -> tuple[Tensor, Tensor]:
-        images, labels = zip(*(own.meta_batch() for own in self.sources), strict=True)
-        return torch.stack(images), torch.stack(labels)
-
-
-class Captured(OneByOne):
-    """The same steps from a recording of one of them (recording.py), with the same numbers.
-
-    The first steps of a stage are taken as usual; then one whole step is recorded, from the forward pass to the
+    The first steps of a phase are taken as usual; then one whole step is recorded, from the forward pass to the
     optimiser, and every batch is copied to where the recording reads. Batches are drawn and augmented outside.
-    On the CPU it ends bit for bit as ``OneByOne`` does, except for BatchNorm along a tangent: torch orders
+    On the CPU it ends bit for bit as steps taken by Python do, except for BatchNorm along a tangent: torch orders
     its sums differently in a recording. On a GPU the learning rate is a float32.
 
     Args:
-        sources, source, optimizer: as for ``OneByOne``.
+        sources, source: where the phase draws its batches.
+        optimizer: of the model; its rate is ``rate`` from now on.
         method: one whose steps are all identical (``Method.all_steps_identical``).
 
     Raises:
@@ -116,7 +65,8 @@ class Captured(OneByOne):
     """
 
     def __init__(self, sources: Sources, source: str, method: Method, optimizer: torch.optim.Optimizer):
-        super().__init__(sources, source, method, optimizer)
+        self.sources, self.source, self.method, self.optimizer = sources, source, method, optimizer
+        self.prepared = sources.prepared(optimizer)
         device, dtype = sources.task.train.labels.device, sources.dtype
         dtype = dtype if device.type == "cpu" else torch.float32  # a GPU's fused SGD reads no other
         self.rate = torch.zeros((), dtype=dtype, device=device)
@@ -127,9 +77,8 @@ class Captured(OneByOne):
         self.recording: Operations | CudaGraph | None = None
         set_rate(optimizer, self.rate)
 
-    def __call__(self, epoch: int, lr: float) -> tuple[Seen, Tensor]:
-        """What the epoch's statistics see of the step, and what went back through the logits."""
-        self.rate.fill_(lr)
+    def take(self, epoch: int) -> tuple[Seen, Tensor]:
+        """What the epoch's statistics see of the next step, and what went back through the logits."""
         drawn = self.sources.draw(self.source)
         flows, losses, gradient = self._warm_up(drawn, epoch) if self.capture.runs_left else self._replay(drawn)
         _, labels, indices, is_meta = drawn
@@ -144,7 +93,7 @@ class Captured(OneByOne):
         return outputs
 
     def _take_first(self, drawn: Drawn, epoch: int) -> Outputs:
-        step = self.sources.step_of(drawn, epoch, self.virtual_step)
+        step = self.sources.step_of(drawn, epoch, self.prepared)
         outputs = self._take(step)
         self.asks_clean_set = "meta_batch" in vars(step)
         return outputs
@@ -160,7 +109,7 @@ class Captured(OneByOne):
             static, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are the statistics' to keep
             self.batch = static
             self.recording = self.capture.take(
-                lambda: self._take(self.sources.step_of(static, None, self.virtual_step, meta_batch=meta_batch))
+                lambda: self._take(self.sources.step_of(static, None, self.prepared, meta_batch=meta_batch))
             )
             self.optimizer.zero_grad()  # a replay leaves nothing in `.grad`
             self.method.zero_grad()

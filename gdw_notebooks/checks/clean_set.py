@@ -5,7 +5,7 @@ from torch import Tensor
 
 from gdw.gradients.meta import clean_gradient
 from gdw_notebooks.checks.exercise import Exercise, LookAgain, call, numbers
-from gdw_notebooks.examples.bilevel import Walk, walk
+from gdw_notebooks.examples.bilevel import SWAPPED, dirty_walk
 from gdw_notebooks.examples.small_problem import (
     INSTANCES,
     Gains,
@@ -15,7 +15,6 @@ from gdw_notebooks.examples.small_problem import (
     virtual_theta,
 )
 
-SWAPPED = (1, 0, 2)  # the clean set's labels of cat and dog, exchanged: a dirty meta set
 TOLERANCE = 1e-6  # a finite difference in float64 has about nine digits here
 SEED = 3
 # Learning rate and number of pictures both change, so a formula without one of them fails the check.
@@ -23,11 +22,6 @@ CASES = (
     Problem(), Problem(meta_labels=SWAPPED), Problem(rate=0.5), Problem(rate=0.2, count=2),
     Problem(meta_labels=SWAPPED, rate=2.0, count=2),
 )  # fmt: skip
-
-
-def dirty_walk() -> Walk:
-    """The small problem with a meta set whose cat is labelled dog, and whose dog is labelled cat."""
-    return walk(Problem(meta_labels=SWAPPED))
 
 
 class ThreeSigns(Exercise):

@@ -19,6 +19,7 @@ makes the object again does not start from the first hint.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import ClassVar
 
@@ -38,6 +39,13 @@ class LookAgain(Exception):
 
 class NotAnswered(Exception):
     """The answer, or what it returned, is still a placeholder."""
+
+
+class NotRun(BaseException):
+    """The student's function was stopped before the check could finish: there is no verdict.
+
+    Not an ``Exception``: ``call`` explains those as wrong answers, and this one must pass.
+    """
 
 
 class Exercise:
@@ -77,8 +85,12 @@ class Exercise:
         """Return nothing for a right answer; raise ``LookAgain`` with what to look at for any other."""
         raise NotImplementedError
 
-    def __call__(self, *answer) -> Feedback:
-        """Feedback on an answer; never raises for what a student may have written."""
+    def judge(self, *answer) -> Feedback:
+        """The verdict on an answer, without hints; it counts no try.
+
+        Raises:
+            NotRun: the student's function was stopped. Nothing else that an answer does is raised.
+        """
         try:
             if any(is_placeholder(part) for part in answer):
                 raise NotAnswered
@@ -86,10 +98,18 @@ class Exercise:
         except NotAnswered:
             return Feedback(self.title, NOT_ANSWERED, "")
         except LookAgain as problem:
-            return self._look_again(str(problem))
+            return Feedback(self.title, LOOK_AGAIN, str(problem))
         except Exception as error:  # whatever an answer may be: it is explained, not raised
-            return self._look_again(f"This answer cannot be read: {explain(error)}.")
-        return Feedback(self.title, RIGHT, self.praise + self._after())
+            return Feedback(self.title, LOOK_AGAIN, f"This answer cannot be read: {explain(error)}.")
+        return Feedback(self.title, RIGHT, self.praise)
+
+    def __call__(self, *answer) -> Feedback:
+        """Feedback on an answer: a wrong one earns one more hint."""
+        found = self.judge(*answer)
+        if found.verdict == LOOK_AGAIN:
+            _tries[self._name()] += 1
+            return replace(found, hints=self.all_hints()[: self.tries])
+        return replace(found, text=found.text + self._after()) if found.right else found
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -97,10 +117,6 @@ class Exercise:
     def _after(self) -> str:
         """How many wrong tries came first, where there were any."""
         return f" (Right after {self.tries} wrong {'try' if self.tries == 1 else 'tries'}.)" if self.tries else ""
-
-    def _look_again(self, problem: str) -> Feedback:
-        _tries[self._name()] += 1
-        return Feedback(self.title, LOOK_AGAIN, problem, self.all_hints()[: self.tries])
 
     def _name(self) -> str:
         return f"{type(self).__module__}.{type(self).__qualname__}"
@@ -218,9 +234,7 @@ def compare(
         if expected.ndim == 0:  # a number in a list of one is as good
             got = got.squeeze()
         if got.shape != expected.shape:
-            raise LookAgain(
-                f"{describe(*arguments)} it returns {_shape(got)}, and {_shape(expected)} is wanted."
-            )
+            raise LookAgain(f"{describe(*arguments)} it returns {_shape(got)}, and {_shape(expected)} is wanted.")
         if (got - expected).abs().max() > tolerance:
             shown = ", ".join(f"{value:.4g}" for value in got.flatten().tolist())
             raise LookAgain(f"{describe(*arguments)} it returns {shown}, which is not right.")

@@ -1,89 +1,246 @@
-"""Grades students' notebooks without a screen: a CSV with a line for each file and a column for each exercise.
+"""Grades students' notebooks without a screen: a table of points, a page for each student, and files for platforms.
 
-Each notebook runs in its own process, with a copy of the file in a temporary folder that is its home too, limits
-on time and memory, and no network. Nothing that a notebook shows is looked at or drawn. Its answers leave that process
-as plain numbers, lists and words, and are checked in this one; of a function only what it returns for the grader's
-arguments comes back. So a notebook that replaces the checks, or prints "right", gains nothing.
-
-What this cannot do is said in docs/teaching/README.md.
+Each student's notebooks run in a sandbox of the operating system. Nothing that a notebook shows is looked at or drawn.
+Answers leave the sandbox when they are handed in, as plain numbers, lists and words, and are checked outside of it;
+of a function only what it returns for the grader's arguments comes back. docs/teaching/README.md says what that means.
 """
 
 import argparse
-import csv
-import io
-from collections.abc import Iterable, Sequence
+import hashlib
+import json
+import os
+import queue
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-HELP = "run students' notebooks and write a table of what is right"
+HELP = "run students' notebooks and write a table of points"
+TABLE = Path("grades") / "grades.csv"
 SECONDS, MEMORY_MB = 180, 3000
 CHECKPOINTS = ".ipynb_checkpoints"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK", help="a notebook, or a folder of them")
-    parser.add_argument("--csv", type=Path, required=True, metavar="FILE", help="where the table goes")
-    parser.add_argument("--seconds", type=int, default=SECONDS, help=f"limit for a notebook (default: {SECONDS})")
     parser.add_argument(
-        "--memory", type=int, default=MEMORY_MB, metavar="MB",
+        "notebooks", nargs="+", type=Path, metavar="FOLDER", help="a folder with a folder or a file for each student"
+    )
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        default=TABLE,
+        metavar="FILE",
+        help=f"where the table goes, and the other files beside it (default: {TABLE})",
+    )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="students at once (default: 1)")
+    parser.add_argument(
+        "--points",
+        type=Path,
+        metavar="FILE",
+        help="points of each exercise, as gdw-course release writes them (default: 1 each)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=int,
+        default=SECONDS,
+        help=f"limit for a cell, of processor time; five times as much for a notebook (default: {SECONDS})",
+    )
+    parser.add_argument(
+        "--memory",
+        type=int,
+        default=MEMORY_MB,
+        metavar="MB",
         help=f"limit for a notebook, not counting what Python and torch take (default: {MEMORY_MB})",
-    )  # fmt: skip
+    )
+    parser.add_argument(
+        "--trust-students",
+        action="store_true",
+        help="run without a sandbox: a notebook can then read and change all that you can",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Grade one after the other; a line is printed for each. Returns 0: a wrong answer is no failure of the grader."""
+    """Grade, print a line for each file, write the tables. Returns 0: a wrong answer is no failure of the grader."""
     from gdw.errors import require_package
-    from gdw.files import check_writable, write
-    from gdw_notebooks.grading.student import isolation
-    from gdw_notebooks.grading.verdicts import grade, printable
 
-    require_package("IPython", "course", "gdw-course grade")
-    for name, value in (("--seconds", options.seconds), ("--memory", options.memory)):
+    for name in ("IPython", "psutil", "matplotlib"):
+        require_package(name, "course", "gdw-course grade")
+    for name, value in (("--seconds", options.seconds), ("--memory", options.memory), ("--jobs", options.jobs)):
         if value < 1:
             raise ValueError(f"{name} must be 1 or more, got {value}")
-    files = list(find(options.notebooks))
+    forget_folders(options.notebooks)  # before anything is imported that a student's file could replace
+    found = find(options.notebooks)
+    return _grade(options, found)
+
+
+def forget_folders(paths: Sequence[Path]) -> None:
+    """Python must not import from students' folders, nor from the one where the command was given."""
+    own = [Path.cwd().resolve(), *(path.resolve() for path in paths)]
+    package = Path(__file__).resolve().parents[2]
+    inside = [
+        entry for entry in sys.path if any(folder in (at := Path(entry).resolve(), *at.parents) for folder in own[1:])
+    ]
+    here = [entry for entry in sys.path if Path(entry).resolve() == own[0] != package]
+    sys.path[:] = [entry for entry in sys.path if entry not in (*inside, *here)]
+
+
+def _grade(options: argparse.Namespace, found: Mapping[Path, Path]) -> int:
+    from gdw.files import check_writable, read_text
+    from gdw_notebooks.grading import report
+    from gdw_notebooks.grading.sandbox import Sandbox
+
+    points = report.read_points(read_text(options.points) if options.points else "")
+    if options.csv == TABLE:
+        TABLE.parent.mkdir(exist_ok=True)
     check_writable(options.csv)
-    print("Network: switched off." if isolation() else "Network: blocked only in Python; this system allows no more.")
-    graded = []
-    for file in files:
-        graded.append(one := grade(file, options.seconds, options.memory))
-        count = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
-        print(f"{printable(file)}: {count}" + (f" ({one.remark})" if one.remark else ""), flush=True)
-        write(options.csv, table(graded))  # keeps what is done
-    print(f"{len(graded)} notebooks; the table is in {options.csv}")
+    people: dict = {}
+    for path, file in found.items():
+        people.setdefault(report.person_of(file), {})[path] = file
+    with Sandbox(tuple(options.notebooks), options.trust_students) as sandbox:
+        if not options.trust_students and (why := sandbox.refusal()):
+            raise ValueError(
+                f"{why}. Without a sandbox a notebook can read and change all that you can. "
+                "If you trust your students: --trust-students"
+            )
+        print("No sandbox: every notebook can read and change what you can." if options.trust_students
+              else "Each student's notebooks run in a sandbox without network.")  # fmt: skip
+        make_checks(list(found))
+        graded = Course(options, sandbox).grade(people)
+    write_all(options.csv, graded, points)
+    print(f"{len(found)} notebooks of {len(people)} students; the table is in {options.csv}")
     return 0
 
 
-def find(paths: Sequence[Path]) -> Iterable[Path]:
-    """The notebooks, those of a folder by name; Jupyter's own copies are left out.
+def make_checks(files: Sequence[Path]) -> None:
+    """Import and prepare every check before the first student; the runs that one of them compares take some seconds."""
+    from gdw_notebooks.checks.asked import ASKED
+    from gdw_notebooks.checks.start_here import PairedDifference, paired_difference
+    from gdw_notebooks.grading.notebook import read_notebook
+
+    def course(file: Path) -> str:
+        try:
+            return read_notebook(file).course
+        except (ValueError, OSError):
+            return ""
+
+    wanted = {course(file) for file in files}
+    for asked in ASKED:
+        check = asked.make()
+        if isinstance(check, PairedDifference) and asked.notebook in wanted:
+            for code in check.codes:
+                paired_difference(code)
+
+
+class Course:
+    """The grading of all students, some at once; what is done is kept in a file, and not done again."""
+
+    def __init__(self, options: argparse.Namespace, sandbox):
+        self._options, self._sandbox = options, sandbox
+        self._done_file = beside(options.csv, "done.jsonl")
+        self._done = self._read_done()
+        self._seats: queue.Queue[int] = queue.Queue()
+        for seat in range(options.jobs):
+            self._seats.put(seat)
+
+    def grade(self, people: Mapping) -> dict:
+        """For each person what came of each file."""
+        with ThreadPoolExecutor(self._options.jobs) as pool:
+            running = {person: pool.submit(self._one, files) for person, files in people.items()}
+            return {person: future.result() for person, future in running.items()}
+
+    def _one(self, files: Mapping[Path, Path]) -> list:
+        from gdw_notebooks.grading.student import Student
+        from gdw_notebooks.grading.verdicts import Graded, grade, printable
+        from gdw_notebooks.grading.watch import Limits
+
+        seat, graded = self._seats.get(), []
+        with Student(self._sandbox, seat, Limits(self._options.seconds, self._options.memory)) as student:
+            for path, file in files.items():
+                key = self._key(path, file)
+                stored = self._done.get(key)
+                graded.append(one := Graded.from_json(stored) if stored else grade(path, file, student))
+                if not stored:
+                    with self._done_file.open("a", encoding="utf-8") as done:
+                        done.write(json.dumps({"key": key, "graded": one.as_json()}) + "\n")
+                count = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
+                again = " (as before)" if stored else ""
+                print(f"{printable(file)}: {count}{again}" + (f" ({one.remark})" if one.remark else ""), flush=True)
+        self._seats.put(seat)
+        return graded
+
+    def _key(self, path: Path, file: Path) -> str:
+        """Changes with the file, the limits and the version of the course."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            ours = version("gdw")
+        except PackageNotFoundError:
+            ours = ""
+        settings = (
+            f"{file.as_posix()}|{ours}|{self._options.seconds}|{self._options.memory}|{self._options.trust_students}"
+        )
+        return hashlib.sha256(settings.encode("utf-8", "replace") + path.read_bytes()).hexdigest()
+
+    def _read_done(self) -> dict:
+        """Files of an earlier run; a line that was cut off is not one."""
+        done = {}
+        if self._done_file.is_file():
+            for line in self._done_file.read_text("utf-8", "replace").splitlines():
+                try:
+                    one = json.loads(line)
+                    done[one["key"]] = one["graded"]
+                except (ValueError, KeyError, TypeError):
+                    continue
+        return done
+
+
+def beside(table: Path, name: str) -> Path:
+    """A file or folder beside the table, with its name in front."""
+    return table.with_name(f"{table.stem}-{name}")
+
+
+def write_all(table: Path, graded: Mapping, points: Mapping[str, float]) -> None:
+    """The table, a line for each file, the platforms' files, and a page for each student."""
+    from gdw.files import write
+    from gdw_notebooks.grading import report
+
+    write(table, report.grades(graded, points))
+    write(beside(table, "files.csv"), report.files(graded))
+    write(beside(table, "moodle.csv"), report.moodle(graded, points))
+    write(beside(table, "canvas.csv"), report.canvas(graded, points))
+    folder = beside(table, "feedback")
+    folder.mkdir(exist_ok=True)
+    used: set[str] = set()
+    for person, files in graded.items():
+        name = own = report.file_name(person)
+        while own.lower() in used:
+            own = f"{name}-{len(used)}"
+        used.add(own.lower())
+        write(folder / f"{own}.html", report.feedback(person, files, points))
+
+
+def find(paths: Sequence[Path]) -> dict[Path, Path]:
+    """The notebooks, each with its name below its folder; Jupyter's own copies and links are left out.
 
     Raises:
         ValueError: a path that does not exist, or a folder without notebooks.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     for path in paths:
         if not path.exists():
             raise ValueError(f"there is no file or folder {path}")
-        here = [path] if path.is_file() else sorted(path.rglob("*.ipynb"))
-        here = [file for file in here if CHECKPOINTS not in file.parts and file.is_file()]
+        here = {path: Path(path.name)} if path.is_file() else {file: file.relative_to(path) for file in _below(path)}
         if not here:
             raise ValueError(f"there is no notebook in {path}")
-        found.update(dict.fromkeys(here))
+        found |= here
     return found
 
 
-def table(graded: Sequence) -> str:
-    """The CSV: file, notebook, exercises right, exercises asked, a verdict and the tries for each exercise, remarks.
-
-    A notebook has entries only in the columns of its own exercises.
-    """
-    from gdw_notebooks.grading.verdicts import printable
-
-    columns = sorted({column for one in graded for column in one.verdicts})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = [name for column in columns for name in (column, f"{column}: wrong tries")]
-    writer.writerow(["file", "notebook", "right", "asked", *names, "remarks"])
-    for one in graded:
-        cells = [cell for column in columns for cell in (one.verdicts.get(column, ""), one.tries.get(column, ""))]
-        writer.writerow([printable(one.file), one.notebook, one.right, len(one.verdicts), *cells, one.remark])
-    return text.getvalue()
+def _below(folder: Path) -> Iterator[Path]:
+    """Ordinary notebook files; a link could lead to another student's file."""
+    for place, folders, names in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if name != CHECKPOINTS)
+        for name in sorted(names):
+            file = Path(place) / name
+            if name.endswith(".ipynb") and file.is_file() and not file.is_symlink():
+                yield file

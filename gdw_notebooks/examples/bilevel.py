@@ -25,6 +25,7 @@ from gdw_notebooks.examples.small_problem import (
     virtual_theta,
 )  # fmt: skip
 
+SWAPPED = (1, 0, 2)  # the clean set's labels of cat and dog, exchanged: a dirty meta set
 ROUNDING = 1e-12  # a cell that moved by less has not changed: float64 leaves about 16 digits
 
 
@@ -34,7 +35,7 @@ class Stage:
 
     Args:
         title: what happens here, in a few words.
-        formula: the arrow's, as matplotlib's mathtext.
+        formula: the arrow's, as LaTeX, each tensor marked by its class.
         reading: one sentence to read the new numbers by.
         tables: every tensor known by now, by name, as rows of floats.
         changed: for each name the cells that this arrow wrote or moved, as (row, column).
@@ -96,6 +97,11 @@ def walk(problem: Problem | None = None) -> Walk:
     arrows = arrows if problem.mode == CLASS else arrows.sum(1, keepdim=True)
     arrows = arrows.detach()
     return Walk(problem.mode, trail.stages(problem.mode), arrows, clean, problem.fold(gradient), differences)
+
+
+def dirty_walk() -> Walk:
+    """The small problem with a meta set whose cat is labelled dog, and whose dog is labelled cat."""
+    return walk(Problem(meta_labels=SWAPPED))
 
 
 def _stage_one(trail: "_Trail", problem: Problem, method: methods.GDW, step: Step) -> None:

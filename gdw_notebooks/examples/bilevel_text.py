@@ -1,39 +1,46 @@
-"""The texts of each stage of the bilevel step: a title, the formula (mathtext), and a sentence that explains it."""
+r"""The texts of each stage of the bilevel step: a title, the formula (LaTeX), and a sentence that explains it.
+
+In a formula ``\class{of-d}{...}`` says which tensor a term is, by its name in the stage's tables.
+"""
 
 _SHARED = {
     "forward": (
         "Forward: the pictures become logits",
-        r"$z_{ic} = u_c \cdot (\theta \odot x_i)$",
+        r"\class{of-z}{z_{ic}} = u_c \cdot (\class{of-theta}{\theta} \odot \class{of-x}{x_i})",
         "Two parameters, three pictures, three classes. B shows a cat, and its label says dog.",
     ),
     "softmax": (
         "Softmax: the logits become probabilities",
-        r"$p_i = \mathrm{softmax}(z_i), \quad \ell_i = -\log p_{i, y_i}$",
+        r"\class{of-p}{p_i} = \mathrm{softmax}(\class{of-z}{z_i}), \quad \class{of-loss}{\ell_i} = -\log "
+        r"\class{of-p}{p_{i, y_i}}",
         "B has the largest loss: the model already gives the true class more probability than the label.",
     ),
     "flows": (
         "The flows: what each picture wants to send back",
-        r"$d_{ic} = p_{ic} - [c = y_i]$",
+        r"\class{of-d}{d_{ic}} = \class{of-p}{p_{ic}} - [c = y_i]",
         "Each row sums to 0: the label's logit is pulled up (negative), the others are pushed down.",
     ),
     "virtual step": (
         "A virtual step: a try that will be thrown away",
-        r"$\theta' = \theta - \frac{\eta}{B} \sum_i \sum_c w_{ic} \, d_{ic} \, \nabla_\theta z_{ic}$",
+        r"\class{of-theta_virtual}{\theta'} = \class{of-theta}{\theta} - \frac{\eta}{B} \sum_i \sum_c "
+        r"\class{of-w}{w_{ic}} \, \class{of-d}{d_{ic}} \, \nabla_\theta z_{ic}",
         "θ itself has not moved. θ′ is only used to compute the clean loss.",
     ),
     "clean loss": (
         "The clean pictures judge the try",
-        r"$L = \frac{1}{M} \sum_m \ell(x_m, y_m; \theta'), \quad \nabla L = \partial L / \partial \theta'$",
+        r"\class{of-meta_loss}{L} = \frac{1}{M} \sum_m \ell(x_m, y_m; \class{of-theta_virtual}{\theta'}), \quad "
+        r"\class{of-clean}{\nabla L} = \partial L / \partial \theta'",
         "The clean labels are used only here: they say which way θ′ should have gone, and never move θ.",
     ),
     "tangent": (
         "One forward-mode product gives all cells",
-        r"$t_{ic} = \langle \nabla_\theta z_{ic}, \; \eta \nabla L \rangle$",
+        r"\class{of-t}{t_{ic}} = \langle \nabla_\theta z_{ic}, \; \eta \class{of-clean}{\nabla L} \rangle",
         "How fast each logit changes along the clean gradient: all inner products at once.",
     ),
     "real step": (
         "The real step: θ moves, with the final weights",
-        r"$\theta \leftarrow \theta - \frac{\eta}{B} \sum_{ic} w_{ic} \, d_{ic} \, \nabla_\theta z_{ic}$",
+        r"\class{of-theta}{\theta} \leftarrow \theta - \frac{\eta}{B} \sum_{ic} \class{of-w}{w_{ic}} \, "
+        r"\class{of-d}{d_{ic}} \, \nabla_\theta z_{ic}",
         "It starts from θ, not from θ′. θ′ is thrown away now, and so are the weights.",
     ),
 }
@@ -41,18 +48,19 @@ _SHARED = {
 _INSTANCE = {
     "weights given": (
         "One weight for each picture, all 1 to begin with",
-        r"$w_i = 1$",
+        r"\class{of-w}{w_i} = 1",
         "Which of them should fall? The clean pictures decide.",
     ),
     "meta gradient": (
         "g: does following this picture help the clean loss?",
-        r"$g_i = \partial L / \partial w_i = -\frac{1}{B} \sum_c d_{ic} \, t_{ic}"
-        r" = -\frac{\eta}{B} \langle \nabla \ell_i, \nabla L \rangle$",
+        r"\class{of-g}{g_i} = \partial L / \partial w_i = -\frac{1}{B} \sum_c \class{of-d}{d_{ic}} \, "
+        r"\class{of-t}{t_{ic}}"
+        r" = -\frac{\eta}{B} \langle \nabla \ell_i, \class{of-clean}{\nabla L} \rangle",
         "Below 0: more weight lowers the clean loss. A finite difference gives the same number.",
     ),
     "stage two": (
         "The weights move against g",
-        r"$w_i \leftarrow w_i - \mathrm{clip}( s \, g_i / \mathrm{mean} |g|, \, \pm c)$",
+        r"\class{of-w}{w_i} \leftarrow w_i - \mathrm{clip}( s \, \class{of-g}{g_i} / \mathrm{mean} |g|, \, \pm c)",
         "Divided by its own mean size: some weight always moves, however small g is.",
     ),
 }
@@ -60,37 +68,42 @@ _INSTANCE = {
 _CLASS = {
     "stage one": (
         "Stage one: V turns each loss into a weight",
-        r"$w_{ic} = V(\ell_i)$",
+        r"\class{of-w}{w_{ic}} = \class{of-V}{V}(\class{of-loss}{\ell_i})",
         "One weight per picture, copied to all its flows. Only V is kept from step to step.",
     ),
     "constraint holds already": (
         "The constraint changes nothing yet",
-        r"$w_{i y_i} = \sum_{c \neq y_i} w_{ic} \, p_{ic} / (1 - p_{i y_i})$",
+        r"\class{of-w}{w_{i y_i}} = \sum_{c \neq y_i} \class{of-w}{w_{ic}} \, \class{of-p}{p_{ic}} / (1 - "
+        r"\class{of-p}{p_{i y_i}})",
         "The mean of equal weights is the same weight: instance weights already satisfy the constraint.",
     ),
     "meta gradient": (
         "g: does following this flow help the clean loss?",
-        r"$g_{ic} = \partial L / \partial w_{ic} = -\frac{1}{B} \, d_{ic} \, t_{ic}$",
+        r"\class{of-g}{g_{ic}} = \partial L / \partial w_{ic} = -\frac{1}{B} \, \class{of-d}{d_{ic}} \, "
+        r"\class{of-t}{t_{ic}}",
         "A number for every cell: the flows of one picture may disagree. Finite differences say the same.",
     ),
     "V learns": (
         "V learns from g; its new weights wait for the next batch",
-        r"$\phi \leftarrow \mathrm{Adam}(\phi, \; \sum_{ic} g_{ic} \, \partial w_{ic} / \partial \phi)$",
+        r"\class{of-V}{\phi} \leftarrow \mathrm{Adam}(\phi, \; \sum_{ic} \class{of-g}{g_{ic}} \, \partial "
+        r"w_{ic} / \partial \phi)",
         "A small change, used from the next step on. w does not change here.",
     ),
     "stage two": (
         "Stage two: every flow's weight moves against g",
-        r"$w_{ic} \leftarrow w_{ic} - \mathrm{clip}( s \, g_{ic} / \mathrm{mean} |g|, \, \pm c)$",
+        r"\class{of-w}{w_{ic}} \leftarrow w_{ic} - \mathrm{clip}( s \, \class{of-g}{g_{ic}} / \mathrm{mean} "
+        r"|g|, \, \pm c)",
         "Divided by its own mean size: some weight always moves, however small g is.",
     ),
     "constraint again": (
         "The constraint sets the label's weight again",
-        r"$w_{i y_i} = \sum_{c \neq y_i} w_{ic} \, p_{ic} / (1 - p_{i y_i})$",
+        r"\class{of-w}{w_{i y_i}} = \sum_{c \neq y_i} \class{of-w}{w_{ic}} \, \class{of-p}{p_{ic}} / (1 - "
+        r"\class{of-p}{p_{i y_i}})",
         "What stage two did to the label's weight is overwritten: this weight follows from the others.",
     ),
     "constraint off": (
         "Constraint off: the label's weight stays as stage two left it",
-        r"$\sum_c w_{ic} \, d_{ic} \neq 0$",
+        r"\sum_c \class{of-w}{w_{ic}} \, \class{of-d}{d_{ic}} \neq 0",
         "The flows of a picture no longer sum to 0: all its logits drift together.",
     ),
 }

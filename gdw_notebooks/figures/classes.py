@@ -34,7 +34,7 @@ def class_accuracy(histories: Sequence[History], *, title: str | None = None, la
     if groups:
         _names(axes, next(iter(groups.values()))[0])
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=style.SMALL)
-    style.finding(figure, title or _finding(groups))
+    style.finding(figure, title or finding(groups))
     return figure
 
 
@@ -47,7 +47,8 @@ def _names(axes: Axes, history: History) -> None:
         axes.set_xlabel("true class, and its number of training images")
 
 
-def _finding(groups: dict[str, list[History]]) -> str:
+def finding(groups: dict[str, list[History]]) -> str:
+    """The class with the lowest accuracy of each method."""
     if not groups:
         return "No epoch is over yet"
     parts = []

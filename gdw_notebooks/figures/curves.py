@@ -69,12 +69,12 @@ def learning_curves(
     axes.set_ylabel(AXES.get(name, name.replace("_", " ")))
     if marked:
         axes.axvline(marked, color=style.INK, linewidth=1, linestyle=style.DOTTED)
-    notes = {method: _what_differs(runs[0], histories) for method, runs in ghost_groups.items()}
+    notes = {method: what_differs(runs[0], histories) for method, runs in ghost_groups.items()}
     labels = [(style.method_title(m), m, mean_and_sd(runs, name)[0][-1], 1.0) for m, runs in groups.items()]
     labels += [(f"{ghost_word}: {style.method_title(m)}{notes[m]}", m, mean_and_sd(runs, name)[0][-1], GHOST_NAME)
                for m, runs in ghost_groups.items()]  # fmt: skip
     _names_at_ends(axes, labels)
-    style.finding(figure, title or _finding(groups, name))
+    style.finding(figure, title or finding(groups, name))
     return figure
 
 
@@ -106,7 +106,7 @@ def _names_at_ends(axes: Axes, labels: Sequence[tuple[str, str, float, float]]) 
                       fontweight="bold" if opacity == 1 else "normal", annotation_clip=False)  # fmt: skip
 
 
-def _what_differs(ghost: History, histories: Sequence[History]) -> str:
+def what_differs(ghost: History, histories: Sequence[History]) -> str:
     """The settings of an earlier run that are not those of the run now of its method, or of the first one."""
     now = next((run for run in histories if run.method == ghost.method), histories[0] if histories else None)
     if now is None:
@@ -117,7 +117,8 @@ def _what_differs(ghost: History, histories: Sequence[History]) -> str:
     return "".join(f", {part}" for part in parts[:MOST_NOTES])
 
 
-def _finding(groups: dict[str, list[History]], name: str) -> str:
+def finding(groups: dict[str, list[History]], name: str) -> str:
+    """Each method's last accuracy, or another quantity, in words."""
     if not groups:
         return "No epoch is over yet"
     ends = {style.method_title(m): float(last(runs, name, SCORE_EPOCHS)[0]) for m, runs in groups.items()}

@@ -1,53 +1,55 @@
-"""The flow ledger: mean weights and mass by true class and flow class, and each class's pull and push."""
+"""The flow ledger as a page: mean weights and mass by true class and flow class, and each class's pull and push."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gdw.training.history import History
 from gdw_notebooks.figures import style
 
-WIDTH, ROW_HEIGHT, HEAD = 13.6, 3.55, 1.2  # inches; the head with the legend at the foot
-LEAST = 1e-5  # smallest pull or push on the axis
-SIDES = {"pull": ("^", "#0063a6"), "push": ("v", "#b34700")}
-MOST_NAMES = 12  # classes; with more of them their names no longer fit
+LEAST, MOST = 1e-4, 1.0  # of a pull or push on the axis
+AXIS = 200  # its length, in units of the drawing
+SIDES = {"pull": "M-5 11L0 2L5 11Z", "push": "M-5 13L0 22L5 13Z"}  # a triangle up, a triangle down
 
 
-def flow_ledger(histories: Sequence[History], epoch: int, *, title: str | None = None, large: bool = False) -> Figure:
-    """One row per run: mean weight, share of gradient mass, and each class's pull and push.
+def ledger_page(histories: Sequence[History], epoch: int) -> str:
+    """The page at an epoch (from 1): for each run its mean weights, shares of the gradient's mass, pull and push.
 
     Open marks: before weighting (the flows as they are). Filled marks: after weighting (what was sent back).
-
-    Args:
-        histories: one run of each method, of the same task.
-        epoch: from 1.
-        title: the finding; by default the rarest class's push over pull, before and after.
     """
-    rows = len(histories)
-    figure, axes = style.new_figure(
-        rows, 3, width=WIDTH, height=HEAD + ROW_HEIGHT * rows, large=large, squeeze=False, width_ratios=(1, 1, 1.35)
-    )
-    masses = [_percent(history, epoch) for history in histories]
-    most = max(np.nanmax(mass) for mass in masses)
-    heaviest = max(1.0, *(np.nanmax(history["class_weight"][epoch - 1]) for history in histories))
-    for (weights, shares, sides), history, mass in zip(axes, histories, masses, strict=True):
-        name = style.method_title(history.method)
-        image = _matrix(
-            weights, history["class_weight"][epoch - 1], history, f"{name}: mean weight", "cividis", heaviest
+    texts, amounts, places = map(iter, ledger_frame(histories, epoch))
+    said, runs = escape(next(texts)), []
+    for history in histories:
+        title = escape(style.method_title(history.method))
+        weights = _matrix(history, f"{title}: mean weight", texts, amounts)
+        shares = _matrix(history, f"{title}: share of the gradient’s mass, %", texts, amounts)
+        sides = _pull_and_push(history, f"{title}: pull and push", texts, places)
+        folds = _fold("Mean weight of each flow", weights, is_open=True) + _fold(
+            "Share of the gradient’s mass, %", shares
         )
-        _bar(figure, image, weights, "weight")
-        weights.set_ylabel("true class (images)", fontsize=style.SMALL)
-        image = _matrix(shares, mass, history, f"{name}: gradient’s mass", "cividis", most)
-        _bar(figure, image, shares, "% of all")
-        _pull_and_push(sides, history, epoch, name)
-    _same_scale(axes[:, 2])
-    figure.legend(*axes[0, 2].get_legend_handles_labels(), loc="outside lower right", ncols=4, frameon=False,
-                  fontsize=style.SMALL)  # fmt: skip
-    style.finding(figure, title or finding(histories, epoch))
-    return figure
+        runs.append(f"<div><h4>{title}</h4>{folds}{_fold('Pull and push of each class', sides)}</div>")
+    return f'<p class="finding" data-text>{said}</p><div class="runs">{"".join(runs)}</div>'
+
+
+def ledger_frame(histories: Sequence[History], epoch: int) -> tuple[list[str], list[float], list[str]]:
+    """What the page says at an epoch, in its order: texts, shares of the colour (0 to 1), places of the marks."""
+    texts, amounts, places = [finding(histories, epoch)], [], []
+    kinds = [(h["class_weight"][epoch - 1], 100 * h["class_mass"][epoch - 1]) for h in histories]
+    heaviest = max(1.0, *(np.nanmax(weights) for weights, _ in kinds))
+    most = max(np.nanmax(masses) for _, masses in kinds)
+    for history, (weights, masses) in zip(histories, kinds, strict=True):
+        for values, largest, decimals in ((weights, heaviest, 2), (masses, most, 1)):
+            texts += [_number(value, decimals) for value in values.flat]
+            amounts += [round(float(np.nan_to_num(value) / largest), 2) for value in values.flat]
+        sides, ratios = history["pull_push"][epoch - 1], push_over_pull(history)[epoch - 1]
+        for c in range(len(history.class_names)):
+            numbers = [*sides[:, :, c].T.flat, *ratios[:, c]]  # pull before, after; push before, after; their ratios
+            texts += [_number(value, 3) for value in numbers[:4]] + [_number(value, 1) for value in numbers[4:]]
+            places += [f"translate({_place(value):.1f}px)" for value in numbers[:4]]
+    return texts, amounts, places
 
 
 def finding(histories: Sequence[History], epoch: int) -> str:
@@ -102,48 +104,54 @@ def tail_balance(
     return figure
 
 
-def _percent(history: History, epoch: int) -> np.ndarray:
-    return 100 * history["class_mass"][epoch - 1]
+def _number(value: float, decimals: int) -> str:
+    return "" if np.isnan(value) else f"{value:.{decimals}f}"
 
 
-def _matrix(axes: Axes, values: np.ndarray, history: History, title: str, colours: str, most: float):
-    axes.grid(False)
-    image = axes.imshow(values, cmap=colours, vmin=0, vmax=most)
-    axes.set_title(title, fontsize=style.TEXT, loc="left")
-    axes.set_xlabel("flow of class", fontsize=style.SMALL)
-    classes = range(len(history.class_names))
-    if len(classes) <= MOST_NAMES:
-        axes.set_xticks(classes, history.class_names)
-        names = [f"{n} ({k})" for n, k in zip(history.class_names, history.class_counts, strict=True)]
-        axes.set_yticks(classes, names)
-    return image
+def _place(value: float) -> float:
+    """Where a pull or push is on its axis, from LEAST to MOST in equal ratios."""
+    share = (np.log(np.clip(np.nan_to_num(value), LEAST, MOST)) - np.log(LEAST)) / (np.log(MOST) - np.log(LEAST))
+    return float(AXIS * share)
 
 
-def _bar(figure: Figure, image, axes: Axes, label: str) -> None:
-    bar = figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02)
-    bar.set_label(label, fontsize=style.SMALL)
-    bar.ax.tick_params(labelsize=style.SMALL)
+def _fold(summary: str, content: str, is_open: bool = False) -> str:
+    return f'<details class="fold"{" open" if is_open else ""}><summary>{summary}</summary>{content}</details>'
 
 
-def _pull_and_push(axes: Axes, history: History, epoch: int, name: str) -> None:
-    classes = np.arange(len(history.class_names))
-    for side, (marker, colour) in SIDES.items():
-        before, after = history["pull_push"][epoch - 1, :, list(SIDES).index(side)]
-        x = classes + (-0.14 if side == "pull" else 0.14)
-        look = {"marker": marker, "markersize": 6, "linestyle": "", "color": colour}
-        axes.plot(x, np.clip(before, LEAST, None), fillstyle="none", label=f"{side}, before weighting", **look)
-        axes.plot(x, np.clip(after, LEAST, None), label=f"{side}, after", **look)
-        axes.vlines(x, np.clip(after, LEAST, None), np.clip(before, LEAST, None), color=colour, linewidth=0.8)
-    axes.set_yscale("log")
-    axes.set_title(f"{name}: pull and push", fontsize=style.TEXT, loc="left")
-    axes.set_xlabel("class", fontsize=style.SMALL)
-    axes.set_ylabel("mean |flow| · weight\nper training image", fontsize=style.SMALL)
-    if len(classes) <= MOST_NAMES:
-        axes.set_xticks(classes, history.class_names)
+def _table(label: str, columns: Iterable[str], rows: Iterable[str]) -> str:
+    heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    body = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    table = f'<table class="heat" aria-label="{label}">{body}</table>'
+    return f'<div class="gdw-scrolls" tabindex="0" role="region" aria-label="{label}, may be wider">{table}</div>'
 
 
-def _same_scale(axes: Sequence[Axes]) -> None:
-    low = min(each.get_ylim()[0] for each in axes)
-    high = max(each.get_ylim()[1] for each in axes)
-    for each in axes:
-        each.set_ylim(max(low, LEAST / 2), high)
+def _row(history: History, c: int, cells: str) -> str:
+    name = f"{escape(history.class_names[c])} ({history.class_counts[c]})"
+    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
+
+
+def _matrix(history: History, label: str, texts: Iterator[str], amounts: Iterator[float]) -> str:
+    """Rows are true classes with their number of images, columns the classes of the flows."""
+    names = [escape(name) for name in history.class_names]
+    cells = [
+        "".join(f'<td data-text data-amount style="--amount:{next(amounts)}">{next(texts)}</td>' for _ in names)
+        for _ in names
+    ]
+    columns = ["true class (images) \\ flow of", *names]
+    return _table(label, columns, (_row(history, c, each) for c, each in enumerate(cells)))
+
+
+def _pull_and_push(history: History, label: str, texts: Iterator[str], places: Iterator[str]) -> str:
+    """Mean |flow| · weight per training image: four numbers and four marks for each class, and push over pull."""
+    columns = ("class (images)", "pull before", "after", "push before", "after", "push / pull before", "after", "")
+    rows = []
+    for c in range(len(history.class_names)):
+        cells = "".join(f"<td data-text>{next(texts)}</td>" for _ in range(6))
+        marks = "".join(
+            f'<path class="mark {side} {when}" d="{shape}" data-place style="transform:{next(places)}"/>'
+            for side, shape in SIDES.items() for when in ("before", "after")
+        )  # fmt: skip
+        drawing = f'<svg class="marks" viewBox="-8 0 {AXIS + 16} 24" aria-hidden="true">{marks}</svg>'
+        rows.append(_row(history, c, f"{cells}<td>{drawing}</td>"))
+    note = "Marks from left to right: little to much, in equal ratios. Open: before weighting. Filled: after."
+    return _table(label, columns, rows) + f"<p>△ pull, ▽ push: mean |flow| · weight per training image. {note}</p>"

@@ -1,10 +1,12 @@
 """Runs grouped by method, and the mean and spread of their seeds."""
 
+import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from gdw.comparison.report import labels
+from gdw.comparison.report import labels_of
 from gdw.training.history import SCORE_EPOCHS, History
 
 NO_SCORE = "No test score: no picture that was drawn at random is left to test on"
@@ -17,9 +19,16 @@ def grouped(histories: Sequence[History]) -> dict[str, list[History]]:
     """
     begun = [history for history in histories if len(history)]
     groups: dict[str, list[History]] = {}
-    for history, label in zip(begun, labels(begun), strict=True):
+    labels = _labels(tuple(json.dumps(h.config | {"seed": 0}, sort_keys=True, default=str) for h in begun))
+    for history, label in zip(begun, labels, strict=True):
         groups.setdefault(label, []).append(history)
     return groups
+
+
+@lru_cache(maxsize=64)
+def _labels(configs: tuple[str, ...]) -> list[str]:
+    """Of runs by their configurations as JSON: a live picture asks for the same ones again and again."""
+    return labels_of([json.loads(config) for config in configs])
 
 
 def mean_and_sd(runs: Sequence[History], name: str) -> tuple[np.ndarray, np.ndarray]:

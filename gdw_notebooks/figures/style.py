@@ -32,6 +32,11 @@ class Look:
     marker: str = "o"
     hatch: str = ""
 
+    @property
+    def dashes(self) -> list[float]:
+        """Of a line, for a drawing in the browser: lengths of strokes and gaps; empty for a solid line."""
+        return list(self.linestyle[1]) if isinstance(self.linestyle, tuple) else []
+
     def line(self) -> dict:
         """Keyword arguments of ``Axes.plot``."""
         return {"color": self.color, "linestyle": self.linestyle, "marker": self.marker}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from gdw.methods.learned_weights import CURVE_LOSSES
@@ -44,24 +45,37 @@ def weight_curve(
             each.set_title(f"{style.method_title(run.method)}, seed {run.seed}", fontsize=style.TEXT, loc="left")
     axes[0, 0].set_ylabel("weight V(loss)")
     axes[0, -1].legend(frameon=False, fontsize=style.SMALL)
-    style.finding(figure, title or "; ".join(_finding(run, epochs) for run in histories))
+    style.finding(figure, title or "; ".join(finding(run, epochs) for run in histories))
     return figure
 
 
 def _lines(axes: Axes, curves: np.ndarray, epochs: Sequence[int] | None) -> None:
     losses = CURVE_LOSSES.numpy()
-    epochs = epochs or sorted({round(e) for e in np.linspace(1, len(curves), min(SHOWN, len(curves)))})
-    lines = ["-", style.LONG, style.DASHED, style.DASHDOT, style.DOTTED]
-    for place, epoch in enumerate(epochs):
-        shade = EARLY_TO_LATE(0.85 * (1 - place / max(len(epochs) - 1, 1)))
-        axes.plot(losses, curves[epoch - 1], color=shade, linewidth=2, linestyle=lines[-1 - place % len(lines)],
+    for epoch, look in looks(epochs or shown_epochs(len(curves))).items():
+        axes.plot(losses, curves[epoch - 1], color=look.color, linewidth=2, linestyle=look.linestyle,
                   label=f"epoch {epoch}")  # fmt: skip
     axes.set_xlim(losses[0], losses[-1])
     axes.set_ylim(0, 1)
     axes.set_xlabel("loss of the instance (nats)")
 
 
-def _finding(history: History, epochs: Sequence[int] | None) -> str:
+def shown_epochs(count: int) -> list[int]:
+    """Five epochs, from 1, evenly spaced from the first to the last of ``count``; all where there are fewer."""
+    return sorted({round(e) for e in np.linspace(1, count, min(SHOWN, count))})
+
+
+def looks(epochs: Sequence[int]) -> dict[int, style.Look]:
+    """A colour and a line for each epoch, early ones light."""
+    lines = ["-", style.LONG, style.DASHED, style.DASHDOT, style.DOTTED]
+    shades = [EARLY_TO_LATE(0.85 * (1 - place / max(len(epochs) - 1, 1))) for place in range(len(epochs))]
+    return {
+        epoch: style.Look(to_hex(shade), lines[-1 - place % len(lines)])
+        for place, (epoch, shade) in enumerate(zip(epochs, shades, strict=True))
+    }
+
+
+def finding(history: History, epochs: Sequence[int] | None = None) -> str:
+    """Whether V gives small or large losses more weight."""
     epoch = epochs[-1] if epochs else len(history)
     low, high = np.interp([SMALL_LOSS, LARGE_LOSS], CURVE_LOSSES.numpy(), history["weight_curve"][epoch - 1])
     if abs(low - high) < CLOSE:

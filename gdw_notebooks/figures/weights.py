@@ -44,7 +44,7 @@ def weights_by_group(
         mean, sd = mean_and_sd(runs, name)
         for column, group in enumerate(GROUPS):
             _lines(axes[row, column], mean[:, column], sd[:, column])
-            head = f"{style.method_title(method)}: {_shown_there(group, runs)}"
+            head = f"{style.method_title(method)}: {shown_there(group, runs)}"
             axes[row, column].set_title(head, fontsize=style.TEXT, loc="left", y=1)  # y: else each picture looks for it
         axes[row, 0].set_ylabel(QUANTITIES[name], fontsize=style.SMALL)
     _frame(axes, max([epochs or 1, *map(len, histories)]), marked)
@@ -53,11 +53,11 @@ def weights_by_group(
         shown = [flow for flow in FLOWS if flow in handles]
         figure.legend([handles[flow] for flow in shown], shown, title="flow of the", loc="outside lower center",
                       ncols=3, frameon=False, fontsize=style.SMALL, title_fontsize=style.SMALL)  # fmt: skip
-    style.finding(figure, title or _finding(groups, name))
+    style.finding(figure, title or finding(groups, name))
     return figure
 
 
-def _shown_there(group: str, runs: Sequence[History]) -> str:
+def shown_there(group: str, runs: Sequence[History]) -> str:
     """Which instances a picture shows: all of them on the left, where nobody knows which labels are wrong."""
     if not np.isnan(runs[0].wrong_label_rate):
         return f"{group} instances"
@@ -85,7 +85,8 @@ def _frame(axes: np.ndarray, longest: int, marked: int | None) -> None:
         each.set_xlabel("epoch")
 
 
-def _finding(groups: dict[str, list[History]], name: str) -> str:
+def finding(groups: dict[str, list[History]], name: str) -> str:
+    """What the first method makes of the flows of wrong labels, in its latest epoch."""
     if not groups:
         return "No epoch is over yet"
     method, runs = next(iter(groups.items()))

@@ -1,1 +1,1 @@
-"""Grading: a student's notebook runs in a guarded process, and only its answers come back to be checked here."""
+"""Grading: students' notebooks run in a sandbox, and only their answers come back to be checked here."""

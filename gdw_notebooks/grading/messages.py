@@ -1,6 +1,7 @@
 """Plain values between two processes, as one line of JSON each: numbers, words, lists, tables. Never a pickle."""
 
 import json
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 LONGEST = 4_000_000  # characters of a message; the longest right answer has some hundreds
+MOST_NUMBERS = 100_000  # of an array that is handed in
 KIND = "kind"  # of what JSON does not know
 DTYPES = {str(dtype): dtype for dtype in (torch.float64, torch.float32, torch.int64, torch.bool)}
 
@@ -17,11 +19,13 @@ class BadMessage(ValueError):
 
 
 def pack(value: object) -> object:
-    """A value as JSON can hold it; a function becomes a note that there is one."""
+    """A value as JSON can hold it; a function becomes a note that there is one, and so does what is too large."""
     if value is None or value is Ellipsis:
         return {KIND: "empty"}
     if isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, Tensor | np.ndarray) and math.prod(value.shape) > MOST_NUMBERS:
+        return {KIND: "other", "type": f"{type(value).__name__} with more than {MOST_NUMBERS:,} numbers"}
     if isinstance(value, Tensor):
         value = value.detach().cpu()
         return {KIND: "tensor", "dtype": str(value.dtype), "values": value.tolist(), "shape": list(value.shape)}
@@ -62,6 +66,16 @@ def _unpack(packed: object, function: Callable[[], object]) -> object:
     if kind == "function":
         return function()
     return None if kind == "empty" else f"an object of type {packed['type']}"
+
+
+def packed(value: object) -> object:
+    """As ``pack``, for whatever a student's value does: what cannot be packed, or is too long, becomes a note."""
+    try:
+        if len(json.dumps(found := pack(value))) < LONGEST // 4:
+            return found
+    except BaseException as error:
+        return {KIND: "other", "type": f"{type(value).__name__} that cannot be read ({type(error).__name__})"}
+    return {KIND: "other", "type": f"{type(value).__name__} that is too large"}
 
 
 def line(message: dict) -> bytes:

@@ -1,191 +1,187 @@
-"""The grader's side of a student's process: starts it in its own folder, sends it questions, and ends it in time."""
+"""The grader's side of a student's process: sends it notebooks, hears what is handed in, and ends it in time."""
 
-import json
-import os
 import queue
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from gdw_notebooks.checks.asked import Asked
+from gdw_notebooks.checks.exercise import NotRun
 from gdw_notebooks.grading.messages import LONGEST, BadMessage, line, pack, read, unpack
+from gdw_notebooks.grading.sandbox import Sandbox
+from gdw_notebooks.grading.watch import Limits, Watch
 
-PACKAGE = Path(__file__).parents[2]  # the folder that holds gdw_notebooks
-KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR")
-# No network, and all that the process started ends with it. With -r for users who are not root.
-ISOLATED = ("unshare", "--net", "--pid", "--fork", "--kill-child")
-START_SECONDS = 120  # to import torch on a cold disk; not the student's time
-END_SECONDS = 5
+START_SECONDS = 300  # to import torch on a cold disk and a busy machine; not the student's time
+END_SECONDS = 20
+MOST_MESSAGES = 20_000  # of a notebook
+MOST_WAITING = 50  # messages that are read before the grader gets to them
+MOST_TOLD = 200  # characters of an error
 
-
-class OutOfTime(Exception):
-    """The student's process did not answer in time."""
-
-
-class Ended(Exception):
-    """The student's process is gone."""
+Judge = Callable[[str, list, bool], None]
 
 
-@cache
-def isolation() -> tuple[str, ...]:
-    """The command before Python that takes the network away; empty where this system allows none."""
-    if shutil.which(ISOLATED[0]) is None:
-        return ()
-    for command in (ISOLATED, (*ISOLATED, "--map-root-user")):
-        with suppress(OSError, subprocess.SubprocessError):
-            done = subprocess.run([*command, "true"], capture_output=True, timeout=10, check=False)  # noqa: S603 - fixed arguments, no shell
-            if done.returncode == 0:
-                return command
-    return ()
+class Stopped(NotRun):
+    """The student's processes were ended, or ended themselves; the message says why."""
 
 
 class Student:
-    """One notebook in its own process; a context manager that ends it and removes its folder.
-
-    Args:
-        notebook: the whole file.
-        cells: its code.
-        asked: the exercises to look for.
-        seconds: for all cells and all calls of the student's functions together.
-        memory_mb: megabytes beyond what Python with torch takes.
+    """The process in which one student's notebooks run, one after another; a context manager.
 
     Attributes:
-        cell: the number of the code cell that runs, from 1.
-        stopped: cells that end with an error, each with it.
-        refused: what the guard refused.
+        cell: number of the code cell that runs, from 1.
         left_out: limits that this system does not have.
     """
 
-    def __init__(self, notebook: bytes, cells: Sequence[str], asked: Sequence[Asked], seconds: int, memory_mb: int):
-        self.cell, self.stopped, self.refused, self.left_out = 0, [], [], []
-        self._task = {
-            "cells": list(cells), "seconds": seconds, "memory_mb": memory_mb,
-            "asked": [{"kind": a.kind.__name__, "answers": a.answers} for a in asked],
-        }  # fmt: skip
-        self._notebook, self._seconds, self._lines = notebook, seconds, queue.Queue()
+    def __init__(self, sandbox: Sandbox, seat: int, limits: Limits):
+        self.cell, self.left_out = 0, []
+        self._sandbox, self._seat, self._limits, self._process = sandbox, seat, limits, None
 
     def __enter__(self) -> "Student":
-        self._folder = Path(tempfile.mkdtemp(prefix="gdw-grade-"))
-        (self._folder / "notebook.ipynb").write_bytes(self._notebook)
-        command = [*isolation(), sys.executable, "-P", "-m", "gdw_notebooks.grading.worker"]
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell; the notebook is a file
-            command, cwd=self._folder, env=_environment(self._folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        threading.Thread(target=self._read, daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if hasattr(os, "killpg"):
-            with suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
-        self._process.wait(END_SECONDS)
+        self.end()
+
+    def run(self, cells: Sequence[str], asked: Sequence[Asked], skip: Sequence[int], judge: Judge) -> list[list]:
+        """Run a notebook's cells; returns the cells that stop, each with its error and whether its time was over.
+
+        Args:
+            skip: numbers of cells that are left out.
+            judge: is given what is handed in, while the cell waits: the check's class, its answers, and whether the
+                check was called (otherwise they are the values of its variables).
+
+        Raises:
+            Stopped: a limit was reached, or the process ended, or it sent what it should not.
+        """
+        self.cell, self._left = 0, MOST_MESSAGES
+        if self._process is None:
+            self._start()
+        self._watch.notebook()
+        try:
+            exercises = [{"kind": a.kind.__name__, "answers": a.answers} for a in asked]
+            self._send({"cells": list(cells), "asked": exercises, "skip": list(skip)})
+            return self._listen(len(cells), judge)
+        except BadMessage as error:
+            self.end()
+            raise Stopped(str(error)) from None
+        finally:
+            if self._process is not None:
+                self._watch.pause(True)
+
+    def end(self) -> None:
+        """End the process; the next notebook starts another one."""
+        if self._process is None:
+            return
+        self._watch.end()
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 pipe.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._process.wait(END_SECONDS)
+        shutil.rmtree(self._own, ignore_errors=True)
+        self._process = None
 
-    def answers(self) -> dict[str, list]:
-        """By the check's class what was handed to it; functions are stand-ins that ask the student's process.
+    def _start(self) -> None:
+        self._own = Path(tempfile.mkdtemp(prefix="gdw-grade-"))
+        self._lines = queue.Queue(MOST_WAITING)
+        self._process = self._sandbox.start(self._seat, self._own)
+        self._watch = Watch(self._process.pid, self._limits)
+        self._watch.start()
+        threading.Thread(target=self._read, args=(self._process.stdout, self._lines), daemon=True).start()
+        self._send({"memory_mb": self._limits.memory_mb, "seconds": self._limits.cell_seconds})
+        ready = self._next(START_SECONDS)
+        self.left_out = [str(what) for what in ready.get("left_out", [])]
 
-        Raises:
-            OutOfTime: the cells take too long.
-            Ended: the process is gone.
-            BadMessage: it sends what it should not.
-        """
-        self._deadline = time.monotonic() + START_SECONDS
-        self._send(self._task)
-        started = self._wait_for("started")
-        self.left_out = [str(what) for what in started.get("left_out", [])]
-        self._deadline = time.monotonic() + self._seconds
-        message = self._wait_for("answers")
+    def _listen(self, cells: int, judge: Judge) -> list[list]:
+        while True:
+            message = self._next()
+            if "cell" in message:
+                self.cell = _whole(message["cell"], 1, cells)
+                self._watch.cell()
+            elif "handed" in message:
+                self._hand_in(message, judge)
+            elif "stopped" in message:
+                self._next()  # the process of this notebook has ended
+                return [self._stop(one, cells) for one in list(message["stopped"])]
+            elif "ended" in message:
+                raise Stopped(f"Python ended in code cell {self.cell}")
+            else:
+                raise BadMessage("a message has no meaning")
+
+    def _hand_in(self, message: dict, judge: Judge) -> None:
         try:
-            self.stopped = [(int(number), str(error)) for number, error in message["stopped"]]
-            packed = {str(kind): list(parts) for kind, parts in message["answers"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadMessage("the answers cannot be read") from error
-        return {
-            kind: [unpack(part, lambda k=kind, p=place: self._function(k, p)) for place, part in enumerate(parts)]
-            for kind, parts in packed.items()
-        }
+            kind, parts, called = str(message["handed"]), list(message["parts"]), bool(message["called"])
+        except (KeyError, TypeError) as error:
+            raise BadMessage("an answer cannot be read") from error
+        self._watch.pause(True)
+        judge(kind, [unpack(part, lambda p=place: self._function(p)) for place, part in enumerate(parts)], called)
+        self._watch.pause(False)
+        self._send({"judged": True})
 
-    def _function(self, kind: str, place: int):
+    def _function(self, place: int) -> Callable:
         """A stand-in for the student's function."""
 
         def ask(*arguments: object) -> object:
-            self._send({"kind": kind, "place": place, "arguments": [pack(value) for value in arguments]})
+            self._watch.cell()
+            self._watch.pause(False)
+            self._send({"place": place, "arguments": [pack(value) for value in arguments]})
             reply = self._next()
+            self._watch.pause(True)
+            if reply.get("out_of_time"):
+                raise NotRun(f"the function was ended after {self._limits.cell_seconds} s")
             if "error" in reply:
-                raise RuntimeError(str(reply["error"]))
+                raise RuntimeError(str(reply["error"])[:MOST_TOLD])
             return unpack(reply.get("returned"))
 
         return ask
 
-    def _wait_for(self, name: str) -> dict:
-        while name not in (message := self._next()):
-            if isinstance(message.get("cell"), int):
-                self.cell = message["cell"]
-        return message
+    @staticmethod
+    def _stop(one: object, cells: int) -> list:
+        try:
+            number, error, out_of_time = one
+        except (TypeError, ValueError):
+            raise BadMessage("the list of errors cannot be read") from None
+        return [_whole(number, 1, cells), str(error)[:MOST_TOLD], bool(out_of_time)]
 
-    def _next(self) -> dict:
-        """The next message that is no note."""
-        while True:
-            try:
-                text = self._lines.get(timeout=max(0.0, self._deadline - time.monotonic()))
-            except queue.Empty:
-                raise OutOfTime from None
-            if text is None:
-                raise Ended
-            message = read(text)
-            if "refused" not in message:
-                return message
-            self.refused.append(str(message["refused"]))
+    def _next(self, seconds: float | None = None) -> dict:
+        self._left -= 1
+        if self._left < 0:
+            raise BadMessage("too many messages")
+        try:
+            text = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            text = None
+        if text is None:
+            reason = self._watch.broken or f"Python ended in code cell {self.cell}"
+            self.end()
+            raise Stopped(reason)
+        return read(text)
 
     def _send(self, message: dict) -> None:
-        try:
+        with suppress(OSError, ValueError):  # a process that is gone is found by the next message
             self._process.stdin.write(line(message))
             self._process.stdin.flush()
-        except (OSError, ValueError):
-            raise Ended from None
 
-    def _read(self) -> None:
+    @staticmethod
+    def _read(pipe, lines: queue.Queue) -> None:
         with suppress(OSError, ValueError):
-            while text := self._process.stdout.readline(LONGEST + 1):
-                self._lines.put(text)
+            while text := pipe.readline(LONGEST + 1):
+                _put(lines, text)
                 if len(text) > LONGEST:
                     break
-        self._lines.put(None)
+        _put(lines, None)
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """Nothing of the grader's own settings but what Python needs to start; home and temporary files in the folder."""
-    home = folder / "home"
-    home.mkdir()
-    homes = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "APPDATA", "LOCALAPPDATA"), str(home))
-    homes |= {"MPLCONFIGDIR": str(_font_list(home)), "IPYTHONDIR": str(home / "ipython"), "XDG_CACHE_HOME": str(home)}
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    fixed = {"PYTHONPATH": str(PACKAGE), "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    fixed |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-    return kept | homes | fixed
+def _put(lines: queue.Queue, text: bytes | None) -> None:
+    deadline = time.monotonic() + START_SECONDS  # nobody reads any more
+    with suppress(queue.Full):
+        lines.put(text, timeout=max(0.0, deadline - time.monotonic()))
 
 
-def _font_list(home: Path) -> Path:
-    """Matplotlib's list of fonts, copied: making it again takes seconds."""
-    folder = home / "matplotlib"
-    folder.mkdir()
-    with suppress(ImportError, OSError):
-        import matplotlib as mpl
-
-        for file in Path(mpl.get_cachedir()).glob("fontlist-*.json"):
-            json.loads(file.read_text("utf-8"))
-            shutil.copy(file, folder)
-    return folder
+def _whole(number: object, lowest: int, highest: int) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or not lowest <= number <= highest:
+        raise BadMessage("a message has a cell that there is not")
+    return number

@@ -1,19 +1,32 @@
-"""The student's process: runs the cells of one notebook, sends what was answered, and calls the student's functions.
+"""The student's process: runs notebooks' cells and hands in answers; it imports everything once, and forks for each.
 
-The grader starts it as ``python -P -m gdw_notebooks.grading.worker``. Its first line on standard input says what to
-run. What it sends are claims of an untrusted process: no verdict is made here.
+The grader starts it as ``python -P -m gdw_notebooks.grading.worker USER FONTS alone`` in a sandbox. What it sends
+are claims of an untrusted process: no verdict is made here.
 """
 
+import contextlib
+import importlib
 import io
 import os
+import shutil
+import signal
 import sys
-import threading
 from pathlib import Path
 
-from gdw_notebooks.grading.messages import line, pack, read, unpack
-
-MOST_REFUSALS = 5  # that are told, of each notebook
+MEGABYTE = 2**20
+LARGEST_FILE_MB, OPEN_FILES = 200, 256
+PROCESSES = 64  # and threads, added to those that the user has already
 LONGEST_ERROR = 200  # characters
+ALONE = "alone"  # in a sandbox: all processes that it sees are its own
+PRELOADED = (
+    "torch", "pandas", "sklearn.datasets", "matplotlib.backends.backend_agg", "matplotlib.pyplot", "ipywidgets",
+    "torch._dynamo", "gdw", "gdw.comparison.report", "gdw_notebooks.panels.training_lab",
+    "gdw_notebooks.panels.label_review", "gdw_notebooks.recorded.standing",
+)  # fmt: skip
+
+
+class OutOfTime(BaseException):
+    """Raised in a cell or in a student's function whose time is over."""
 
 
 class Pipes:
@@ -21,115 +34,218 @@ class Pipes:
 
     def __init__(self):
         self._in, self._out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-        self._lock, self._refused = threading.Lock(), 0
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
 
     def send(self, **message: object) -> None:
-        with self._lock:
-            self._out.write(line(message))
-            self._out.flush()
+        from gdw_notebooks.grading.messages import line
+
+        self._out.write(line(message))
+        self._out.flush()
 
     def receive(self) -> dict | None:
         """The grader's next message; None: it has closed the pipe."""
+        from gdw_notebooks.grading.messages import read
+
         text = self._in.readline()
         return read(text) if text else None
 
-    def refused(self, what: str) -> None:
-        self._refused += 1
-        if self._refused <= MOST_REFUSALS:
-            self.send(refused=what)
+
+class Timer:
+    """Interrupts what uses too much processor time, where the system can: the grader ends what does not listen."""
+
+    def __init__(self, seconds: int):
+        self._seconds = seconds if hasattr(signal, "setitimer") else 0
+        if self._seconds:
+            signal.signal(signal.SIGPROF, self._over)
+
+    @contextlib.contextmanager
+    def running(self):
+        """Interrupt what runs in this block; a block inside another one has a time of its own."""
+        outer = signal.setitimer(signal.ITIMER_PROF, self._seconds, 1) if self._seconds else ()  # each second again
+        try:
+            yield
+        finally:
+            if self._seconds:
+                signal.setitimer(signal.ITIMER_PROF, *outer)
+
+    def _over(self, *_: object) -> None:
+        raise OutOfTime(f"ended after {self._seconds} s")
 
 
-class Handed:
-    """What the student hands to the checks. The checks themselves do not run in this process."""
+class Notebook:
+    """One notebook in this process."""
 
-    def __init__(self):
-        self.answers: dict[str, tuple] = {}
+    def __init__(self, pipes: Pipes, shell, timer: Timer, task: dict):
+        self._pipes, self._shell, self._timer, self._task = pipes, shell, timer, task
+        self._asked = {exercise["kind"]: exercise["answers"] for exercise in task["asked"]}
+        self._handed, self._seen = set(), {}
 
-    def replace_checks(self) -> None:
+    def run(self) -> None:
+        """Run the cells from top to bottom, then once more those that stopped: one may need another below it."""
         from gdw_notebooks.checks import Exercise, Feedback
 
         def hand_in(exercise, *answer):
-            self.answers[type(exercise).__name__] = answer
-            return Feedback(exercise.title, "handed in", "")
+            if type(exercise).__name__ in self._asked:
+                self._handed.add(type(exercise).__name__)
+                self._hand_in(type(exercise).__name__, answer, called=True)
+            return Feedback(exercise.title, "not answered yet", "It is handed in.")
 
         Exercise.__call__ = hand_in
+        stopped: dict[int, tuple[str, bool]] = {}
+        self._run_cells([n for n in range(1, len(self._task["cells"]) + 1) if n not in self._task["skip"]], stopped)
+        self._run_cells([number for number, (_, out_of_time) in stopped.items() if not out_of_time], stopped)
+        self._pipes.send(stopped=[[number, *how] for number, how in sorted(stopped.items())])
+
+    def _run_cells(self, numbers: list[int], stopped: dict[int, tuple[str, bool]]) -> None:
+        for number in numbers:
+            self._pipes.send(cell=number)
+            error = self._run_cell(self._task["cells"][number - 1])
+            self._hand_in_variables()
+            stopped.pop(number, None)
+            if error is not None:
+                stopped[number] = f"{type(error).__name__} ({error})"[:LONGEST_ERROR], isinstance(error, OutOfTime)
+
+    def _run_cell(self, code: str) -> BaseException | None:
+        try:
+            with self._timer.running():
+                result = self._shell.run_cell(code, store_history=False, silent=False)
+            return result.error_before_exec or result.error_in_exec
+        except BaseException as error:
+            return error
+
+    def _hand_in_variables(self) -> None:
+        """What is in an exercise's variables, as long as its check was not called."""
+        names = self._shell.user_ns
+        for kind, variables in self._asked.items():
+            if kind in self._handed or not all(name in names for name in variables):
+                continue
+            answer = tuple(names[name] for name in variables)
+            if [*map(id, answer)] != self._seen.get(kind):
+                self._seen[kind] = [*map(id, answer)]
+                self._hand_in(kind, answer, called=False)
+
+    def _hand_in(self, kind: str, answer: tuple, *, called: bool) -> None:
+        from gdw_notebooks.grading.messages import packed
+
+        self._pipes.send(handed=kind, called=called, parts=[packed(part) for part in answer])
+        while "judged" not in (request := self._pipes.receive() or {"judged": False}):
+            self._pipes.send(**self._called(answer[request["place"]], request["arguments"]))
+
+    def _called(self, function, arguments: list) -> dict:
+        """What a student's function returns for the grader's arguments, or how it stops."""
+        from gdw_notebooks.checks.exercise import explain
+        from gdw_notebooks.grading.messages import packed, unpack
+
+        try:
+            with self._timer.running():
+                return {"returned": packed(function(*unpack(arguments)))}
+        except OutOfTime:
+            return {"out_of_time": True}
+        except BaseException as error:  # a student's function may raise anything, SystemExit too
+            return {"error": explain(error)[:LONGEST_ERROR]}
 
 
 def main() -> None:
     pipes = Pipes()
-    task = pipes.receive()
-    handed, shell = Handed(), _shell()
-    handed.replace_checks()
-    from gdw_notebooks.grading import guard
-
-    left_out = guard.limit(task["seconds"], task["memory_mb"])
-    guard.watch(Path.cwd(), pipes.refused)
-    pipes.send(started=True, left_out=left_out)
-    stopped = run_cells(shell, task["cells"], lambda number: pipes.send(cell=number))
-    answers = found(task["asked"], handed.answers, shell.user_ns)
-    packed = {name: [pack(part) for part in parts] for name, parts in answers.items()}
-    pipes.send(answers=packed, stopped=stopped)
-    while (request := pipes.receive()) is not None:
-        pipes.send(**called(request, answers))
-
-
-def run_cells(shell, cells: list[str], at) -> list[list]:
-    """Run cells from top to bottom, then once more those that stopped; returns which still stop, with their errors.
-
-    A cell may need one that is below it: students run cells in the order they like.
-    """
-    stopped = dict.fromkeys(range(len(cells)), "")
-    for _ in range(2):
-        for number in list(stopped):
-            at(number + 1)
-            result = shell.run_cell(cells[number], store_history=False, silent=False)
-            error = result.error_before_exec or result.error_in_exec
-            if error is None:
-                del stopped[number]
-            else:
-                stopped[number] = f"{type(error).__name__} ({error})"[:LONGEST_ERROR]
-    return [[number + 1, error] for number, error in stopped.items()]
+    become(int(sys.argv[1]))
+    home = Path(os.environ["HOME"])
+    with contextlib.suppress(OSError):
+        shutil.copytree(sys.argv[2], os.environ["MPLCONFIGDIR"], dirs_exist_ok=True, copy_function=shutil.copyfile)
+    settings, shell = pipes.receive(), _shell()
+    pipes.send(ready=True, left_out=limit(settings["memory_mb"]))
+    while (task := pipes.receive()) is not None:
+        _make_empty(home)
+        run = Notebook(pipes, shell, Timer(settings["seconds"]), task).run
+        if not hasattr(os, "fork"):
+            run()
+            pipes.send(ended=0)
+            return
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                run()
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if sys.argv[3] == ALONE:  # what the notebook has started and left
+            with contextlib.suppress(OSError):
+                os.kill(-1, signal.SIGKILL)
+        pipes.send(ended=os.waitstatus_to_exitcode(status))
 
 
-def found(asked: list[dict], handed: dict[str, tuple], names: dict) -> dict[str, tuple]:
-    """For each exercise what was handed to its check, or else what is in the variables of its cell."""
-    answers = {}
-    for exercise in asked:
-        kind, variables = exercise["kind"], exercise["answers"]
-        if kind in handed:
-            answers[kind] = handed[kind]
-        elif all(name in names for name in variables):
-            answers[kind] = tuple(names[name] for name in variables)
-    return answers
+def become(user: int) -> None:
+    """Change from root to an ordinary user, for ever; -1: stay."""
+    if user >= 0:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
 
 
-def called(request: dict, answers: dict[str, tuple]) -> dict:
-    """What a student's function returns for the grader's arguments, or how it stops."""
-    from gdw_notebooks.checks.exercise import explain
-
+def limit(memory_mb: int) -> list[str]:
+    """Set the operating system's limits for this process and its children; returns what cannot be limited here."""
     try:
-        function = answers[request["kind"]][request["place"]]
-        return {"returned": pack(function(*unpack(request["arguments"])))}
-    except BaseException as error:  # a student's function may raise anything, SystemExit too
-        return {"error": explain(error)[:LONGEST_ERROR]}
+        import resource
+    except ImportError:
+        return ["this system has no limits on memory and processes for Python"]
+    left_out = []
+    wanted = {
+        "RLIMIT_CORE": 0, "RLIMIT_FSIZE": LARGEST_FILE_MB * MEGABYTE, "RLIMIT_NOFILE": OPEN_FILES,
+        "RLIMIT_AS": (size := _address_space()) and size + memory_mb * MEGABYTE,
+        "RLIMIT_NPROC": (threads := _threads_of_user()) and threads + PROCESSES,
+    }  # fmt: skip
+    for name, value in wanted.items():
+        try:
+            kind = getattr(resource, name)
+            highest = resource.getrlimit(kind)[1]
+            value = value if highest == resource.RLIM_INFINITY else min(value, highest)
+            resource.setrlimit(kind, (value, value))
+        except (AttributeError, TypeError, ValueError, OSError):  # None: the present size is not known here
+            left_out.append(f"no limit on {name.removeprefix('RLIMIT_')}")
+    return left_out
+
+
+def _address_space() -> int | None:
+    """Bytes of address space that this process has now; None: not known on this system."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _threads_of_user() -> int | None:
+    """Threads that this user has in this sandbox; None: not known on this system."""
+    count = 0
+    with contextlib.suppress(OSError, AttributeError):  # a process that has just ended, or no /proc
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit() and process.stat().st_uid == os.getuid():
+                count += len(list((process / "task").iterdir()))
+    return count or None
+
+
+def _make_empty(home: Path) -> None:
+    """Nothing of an earlier notebook is left; the next one starts in a new folder."""
+    for path in home.iterdir():
+        if path.name != "matplotlib":
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink()
+    folder = home / "notebook"
+    folder.mkdir()
+    os.chdir(folder)
 
 
 def _shell():
     """IPython without a kernel: it needs no network and understands what is not plain Python in notebooks."""
-    import torch  # noqa: F401  (before the limits: its libraries take much address space)
+    for name in PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     from IPython.core.history import HistoryManager
     from IPython.core.interactiveshell import InteractiveShell
 
     from gdw.training.provenance import commit
 
-    commit()  # asks git once, which the guard would refuse
+    commit()  # asks git once
     HistoryManager.enabled = False
-    import matplotlib as mpl
-
-    mpl.use("Agg")
     shell = InteractiveShell.instance()
     sys.stdout, sys.stderr = io.TextIOWrapper(io.FileIO(1, "w"), "utf-8"), io.TextIOWrapper(io.FileIO(2, "w"), "utf-8")
     return shell

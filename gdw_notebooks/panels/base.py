@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from gdw_notebooks.figures import style
 from gdw_notebooks.panels import page_errors
+from gdw_notebooks.panels.drawing import Drawing
 from gdw_notebooks.panels.picture import Picture, with_picture
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-CONTROLS_WIDTH = "340px"
+CONTROLS_WIDTH, WIDEST_CONTROLS = "340px", "min(460px, 100%)"  # words below them never push the picture down
 
 
 class Panel(HBox):
@@ -50,7 +51,7 @@ class Panel(HBox):
 
     def __init__(self, controls: Sequence[Widget]):
         page_errors.show_in_words()
-        self.picture, self.data = Picture(), HTML()
+        self.picture, self.data = self.new_picture(), HTML()
         self.large = ToggleButton(value=False, description="Large type", tooltip="larger type, for a projector")
         self.show_table = ToggleButton(value=False, description="Show as table", tooltip="the picture in numbers")
         self.reset = Button(description="Reset", tooltip="set every control back to its first value")
@@ -60,7 +61,9 @@ class Panel(HBox):
         for switch in (self.large, self.show_table, self.reset):
             switch.layout.width = "auto"
         switches = HBox([self.large, self.show_table, self.reset], layout=Layout(flex_flow="row wrap"))
-        self.left = VBox([*controls, switches], layout=Layout(flex="0 1 auto", min_width=CONTROLS_WIDTH))
+        self.left = VBox(
+            [*controls, switches], layout=Layout(flex="0 1 auto", min_width=CONTROLS_WIDTH, max_width=WIDEST_CONTROLS)
+        )
         self.right = VBox([self.picture, self.data], layout=Layout(flex="1 1 480px", min_width="0"))
         super().__init__([self.left, self.right], layout=Layout(flex_flow="row wrap", grid_gap="8px 16px"))
         self.add_class("gdw-panel")
@@ -71,6 +74,10 @@ class Panel(HBox):
         self.show_table.observe(lambda change: self._tabulate(), names="value")
         self.reset.on_click(lambda button: self.on_reset())
         self.redraw()
+
+    def new_picture(self) -> Picture | Drawing:
+        """What shows the picture: a PNG, unless the browser draws it from numbers."""
+        return Picture()
 
     def draw(self) -> Figure:
         """The picture, from what the controls say; ``self.large.value`` asks for large type."""
@@ -89,15 +96,20 @@ class Panel(HBox):
         with self._lock:
             if self._quiet:
                 return
-            figure = self.draw()
-            self.picture.show(figure, self.describe() or style.words(figure))
+            self.show_picture()
             self._tabulate()
+
+    def show_picture(self) -> None:
+        """Draw, and put the picture on the page with its words."""
+        figure = self.draw()
+        self.picture.show(figure, self.describe() or style.words(figure))
 
     def stack(self) -> None:
         """Controls in a row above the picture, which takes the height that it needs."""
         self.add_class("gdw-stacked")
         self.layout.flex_flow, self.right.layout.flex = "column", "0 0 auto"
         self.left.layout.flex_flow, self.left.layout.align_items = "row wrap", "center"
+        self.left.layout.max_width = None
 
     def on_reset(self) -> None:
         """Set every control back to its first value, then draw once."""

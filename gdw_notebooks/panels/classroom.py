@@ -2,6 +2,8 @@
 
 from functools import cached_property
 
+import anywidget
+import traitlets
 from ipywidgets import HTML, Tab, VBox
 
 import gdw
@@ -39,10 +41,14 @@ class Classroom(Tab):
     """Training lab, microscope, stepper and ledger; each as in the notebooks, with its question above it.
 
     A panel is made when its tab is first shown: a page needs time and memory for what its visitor opens, no more.
+
+    Attributes:
+        large: type for a projector, one choice for all tabs.
     """
 
+    large = traitlets.Bool(False)
+
     def __init__(self):
-        self._large = self._enlarging = False
         super().__init__([VBox([_question(tab)]) for tab in TABS], titles=list(TABS), selected_index=0)
         self.add_class("gdw-classroom")
         self._show_panel()
@@ -54,7 +60,7 @@ class Classroom(Tab):
 
     @cached_property
     def microscope(self) -> FlowMicroscope:
-        return FlowMicroscope(_instances(), mode="classes", large=self._large)
+        return self._sized(FlowMicroscope(_instances(), mode="classes"))
 
     @cached_property
     def stepper(self) -> BilevelStepper:
@@ -73,26 +79,10 @@ class Classroom(Tab):
         if panel not in tab.children:
             tab.children = (*tab.children, panel)
 
-    def _sized(self, panel: Panel) -> Panel:
-        """The panel, in the size of all others, now and later."""
-        panel.large.value = self._large
-        panel.large.observe(self._enlarge_all, names="value")
+    def _sized(self, panel: Panel | anywidget.AnyWidget) -> Panel | anywidget.AnyWidget:
+        """The panel, in the size of all others, now and later: a projector stays a projector."""
+        traitlets.link((self, "large"), (panel.large, "value") if isinstance(panel, Panel) else (panel, "large"))
         return panel
-
-    def _enlarge_all(self, change: dict) -> None:
-        """Large type is one choice for all tabs: a projector stays a projector."""
-        if self._enlarging:
-            return
-        self._enlarging, self._large = True, change["new"]
-        made = vars(self)
-        try:
-            if "microscope" in made:
-                self.microscope.large = self._large
-            for name in ("lab", "stepper", "ledger"):
-                if name in made:
-                    made[name].large.value = self._large
-        finally:
-            self._enlarging = False
 
     def __repr__(self) -> str:
         return "Classroom()"

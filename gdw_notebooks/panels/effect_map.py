@@ -34,7 +34,7 @@ class EffectMap(Panel):
     def __init__(self, rival: str = "gdw-tied", runs=None):
         self.runs = standing.load() if runs is None else runs
         self.fresh: dict[tuple[str, float, float], Difference] = {}
-        self.session, self._asked = Session(self._on_event, self._on_end), None
+        self.session, self._asked, self._said = Session(self._on_event, self._on_end), None, ""
         self.rival = Dropdown(
             options=[(style.method_title(name), name) for name in RIVALS], value=rival, description="Rival"
         )
@@ -51,9 +51,8 @@ class EffectMap(Panel):
         self.words = HTML()
         self.compute.on_click(lambda button: self._press())
         self.stop.on_click(lambda button: self.session.stop(0))
-        super().__init__([self.rival, self.rate, self.imbalance, self.seeds])
+        super().__init__([self.rival, self.rate, self.imbalance, self.seeds])  # draws, and says what is drawn
         self.left.children = [*self.left.children, HBox([self.compute, self.stop]), self.progress, self.words]
-        self._say(RECORDED)
         one_per_cell(self.leave)
 
     def leave(self) -> None:
@@ -104,8 +103,8 @@ class EffectMap(Panel):
         """Back to the recorded map."""
         self.session.stop(0)
         self.fresh.clear()
+        self._said = ""
         self.progress.value = 0
-        self._say(RECORDED)
         super().on_reset()
 
     def close(self) -> None:
@@ -117,7 +116,26 @@ class EffectMap(Panel):
         if self.session.busy:
             self._say(BUSY)
         else:
+            self._said = ""
             self.session.start(self._experiments())
+            self._say_what_is_shown()
+
+    def redraw(self) -> None:
+        super().redraw()
+        self._say_what_is_shown()
+
+    def _say_what_is_shown(self) -> None:
+        """Whether the chosen cell is recorded or computed here, and what is being computed."""
+        chosen = (self.rival.value, self.rate.value, self.imbalance.value)
+        found = self.fresh.get(chosen)
+        words = RECORDED
+        if found is not None:
+            words = f"Computed now, {found.seeds} seeds: {found}. Fewer seeds, a wider interval."
+        if self.session.busy and self._asked:
+            rival, rate, imbalance = self._asked
+            cell = f"{style.method_title(rival)}, noise {100 * rate:g} %, imbalance {imbalance:g}"
+            words = f"Computing GDW and {cell}: until it is done the map shows the result before. {words}"
+        self._say(f"{self._said} {words}".strip())
 
     def _experiments(self) -> list[Experiment]:
         self._asked = (self.rival.value, self.rate.value, self.imbalance.value)
@@ -130,13 +148,13 @@ class EffectMap(Panel):
         self.progress.value = self.session.progress
 
     def _on_end(self, session: Session) -> None:
+        self._said = ""
         if session.state == "finished":
             scores = [history.accuracy for history in session.histories]
-            found = self.fresh[self._asked] = paired_difference(scores[::2], scores[1::2])
-            self._say(f"Computed now, {len(scores) // 2} seeds: {found}. Fewer seeds, a wider interval.")
+            self.fresh[self._asked] = paired_difference(scores[::2], scores[1::2])
         else:
             problems = "; ".join(map(str, session.errors.values()))
-            self._say(f"Stopped: the map is as it was. {problems}")
+            self._said = f"Stopped: the map is as it was. {problems}".strip()
         self.redraw()
 
     def _say(self, words: str) -> None:

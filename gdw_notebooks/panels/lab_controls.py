@@ -7,6 +7,7 @@ import torch
 from ipywidgets import HTML, BoundedIntText, Combobox, Dropdown, FloatSlider, FloatText, Layout, Textarea, VBox
 
 from gdw.data.corruption import NOISES, transition_matrix
+from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.methods import METHODS
 from gdw.training.experiment import Experiment
 from gdw_notebooks.panels import served
@@ -18,6 +19,8 @@ NOTHING = "nothing beside it"
 CLASSES = {
     "digits": 10, "clouds": 3, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar10-folder": 10, "cifar100": 100,
 }  # fmt: skip
+AS_LABELLED = "The labels stay as they are, right or wrong."
+FROM_A_FILE = "The labels come from a file, right or wrong: no rate changes them. Labels shows the wrong ones."
 OWN = "– my own settings –"
 MOST_EPOCHS, HIGHEST_SEED, LARGEST_BATCH = 10_000, 1_000_000, 10_000
 MOST_SEEDS = 20  # at once: more seeds do not make a better band
@@ -157,8 +160,11 @@ class LabControls(VBox):
         finally:
             self._moving = False
         as_labelled = any(base.confirmed for base in self._bases)
+        given = isinstance(self.noise.value, str) and self.noise.value.startswith(HUMAN)
         hint = _wrong_labels(self.noise.value, self.rate.value, CLASSES.get(self.dataset.value))
-        self.hint.value = "The labels stay as they are, right or wrong." if as_labelled else hint
+        hint = FROM_A_FILE if given else AS_LABELLED if as_labelled else hint
+        self.hint.value = hint
+        self.rate.layout.display = "none" if given or not isinstance(self.noise.value, str) else ""
 
     def _choose_scenario(self, change: dict) -> None:
         with self._lock:

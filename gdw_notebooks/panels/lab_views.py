@@ -1,81 +1,34 @@
 """What the lab can show of its runs: each view has a figure, the same numbers as a table, and a sentence on both."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
-from torch import Tensor
 
-from gdw.data.task import Task
-from gdw.training.history import FLOWS, GROUPS, SCORE_EPOCHS, History
-from gdw.training.run import Training
+from gdw.training.history import FLOWS, GROUPS, SCORE_EPOCHS
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.classes import class_accuracy
 from gdw_notebooks.figures.curves import learning_curves
 from gdw_notebooks.figures.mislabelled import mislabelled_indices, mislabelled_pictures
-from gdw_notebooks.figures.regions import Regions, decision_regions, regions_of
+from gdw_notebooks.figures.regions import decision_regions
 from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd, window_note
 from gdw_notebooks.figures.weight_curve import weight_curve
 from gdw_notebooks.figures.weights import weights_by_group
+from gdw_notebooks.panels.lab_drawings import (
+    NO_CURVE,
+    Drawing,
+    accuracy_drawing,
+    classes_drawing,
+    curve_drawing,
+    weights_drawing,
+)  # fmt: skip
+from gdw_notebooks.panels.lab_shown import Shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-
-@dataclass(frozen=True)
-class Plane:
-    """What the decision regions show of one run: the network's belief, and each point's weight."""
-
-    task: Task
-    regions: Regions
-    weights: np.ndarray
-
-    @classmethod
-    def of(cls, training: Training, weights: Tensor | None) -> "Plane | None":
-        """None where the data are no points in the plane, or no epoch is over."""
-        if weights is None or training.task.input_shape != (2,):
-            return None
-        return cls(training.task, regions_of(training.model, training.task), weights.cpu().numpy())
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What the lab has to show.
-
-    Args:
-        histories: of the latest runs.
-        ghosts: of the runs before, or recorded ones.
-        ghost_word: what a ghost is called.
-        task: of the latest runs, and what a method weighs of it; None before the first and for recorded runs.
-        weights: ``[N]`` of the first method, as it saw each training instance last.
-        epochs: length of the axis.
-        marked: the epoch to read, from 1; None reads the latest.
-        planes: of the latest runs, where their data are points.
-        large: type for a projector.
-    """
-
-    histories: Sequence[History] = ()
-    ghosts: Sequence[History] = ()
-    epochs: int = 1
-    marked: int | None = None
-    planes: Sequence[Plane | None] = field(default=())
-    large: bool = False
-    ghost_word: str = "before"
-    task: Task | None = None
-    weights: np.ndarray | None = None
-
-    def firsts(self) -> list[History]:
-        """Of each method the first seed, for a picture of one network."""
-        return [runs[0] for runs in grouped(self.histories).values()]
-
-    def read(self) -> list[History]:
-        """The histories up to the epoch that is marked."""
-        if self.marked is None:
-            return list(self.histories)
-        return [cut(history, self.marked) for history in self.histories]
 
 
 @dataclass(frozen=True)
@@ -85,12 +38,7 @@ class View:
     words: str
     figure: Callable[[Shown], Figure]
     table: Callable[[Shown], "DataFrame | None"]
-
-
-def cut(history: History, epochs: int) -> History:
-    """The history after that many epochs."""
-    rows = {name: values[:epochs] for name, values in history.epochs.items()}
-    return History(history.config, history.class_names, history.wrong_label_rate, history.class_counts, rows)
+    drawing: Callable[[Shown], Drawing] | None = None  # None: the browser shows the figure as PNG
 
 
 def _curves(shown: Shown) -> Figure:
@@ -152,16 +100,10 @@ def _weights(name: str) -> Callable[[Shown], Figure]:
     return figure
 
 
-def _with_curve(shown: Shown) -> list[History]:
-    """Of each method that learns a weight network the first seed, as far as it is read."""
-    runs = [cut(h, shown.marked) if shown.marked else h for h in shown.firsts()]
-    return [run for run in runs if "weight_curve" in run.epochs and len(run)]
-
-
 def _weight_net(shown: Shown) -> Figure:
-    found = _with_curve(shown)
+    found = shown.with_curve()
     if not found:
-        return _note("None of these methods has a weight network, or no epoch is over yet", shown)
+        return _note(NO_CURVE, shown)
     return weight_curve(found, large=shown.large)
 
 
@@ -170,7 +112,7 @@ def _weight_net_table(shown: Shown) -> "DataFrame | None":
 
     from gdw.methods.learned_weights import CURVE_LOSSES
 
-    found = _with_curve(shown)
+    found = shown.with_curve()
     if not found:
         return None
     index = pd.Index(CURVE_LOSSES.tolist(), name="loss (nats)")
@@ -244,20 +186,24 @@ def _captioned(frame: "DataFrame", caption: str) -> "DataFrame":
 
 
 VIEWS: Mapping[str, View] = MappingProxyType({
-    "Accuracy": View("Learning curves: test accuracy by epoch.", _curves, _by_epoch),
+    "Accuracy": View("Learning curves: test accuracy by epoch.", _curves, _by_epoch, accuracy_drawing),
     "Classes": View(
         "Bars: test accuracy of each class.",
-        lambda shown: class_accuracy(shown.read(), large=shown.large), _by_class,
+        lambda shown: class_accuracy(shown.read(), large=shown.large), _by_class, classes_drawing,
     ),
     "Weights": View(
         "Lines: mean weight of the flows by epoch, for clean and for mislabelled instances where they are known.",
         _weights("flow_weight"), _by_group("flow_weight", "Mean weight, counted by |p − y|"),
+        weights_drawing("flow_weight"),
     ),
     "Gradient": View(
         "Lines: share of the gradient by epoch, for clean and for mislabelled instances where they are known.",
         _weights("flow_mass"), _by_group("flow_mass", "Share of the gradient's absolute mass"),
+        weights_drawing("flow_mass"),
     ),
-    "V’s curve": View("Curves: the weight that the weight network gives to each loss.", _weight_net, _weight_net_table),
+    "V’s curve": View(
+        "Curves: the weight that the weight network gives to each loss.", _weight_net, _weight_net_table, curve_drawing,
+    ),
     "Labels": View("Pictures with a wrong label, where it is known, and what the label says.", _labels, _labels_table),
     "Regions": View("Points in the plane over the regions that each network has learnt.", _regions, _points),
 })  # fmt: skip

@@ -15,6 +15,7 @@ from gdw_notebooks.panels import page_errors, served
 from gdw_notebooks.panels.session import ALL_RUNS, FAILED, FINISHED, PAUSED, STOPPED, Session
 
 READY = "Ready: press Train."
+OLD_PICTURE = "This picture is of the run before: the new one has nothing to show yet."
 LOADING = "Reading the data …"
 STOPPING = "Stopping: nothing more is trained."
 BUSY = "A run is in progress. Wait for its end, or press Stop; then press Train again."
@@ -41,7 +42,7 @@ def _place(session: Session) -> str:
     latest = max(session.latest.values(), key=lambda event: (event.epoch, event.batch), default=None)
     if session.state in (PAUSED, STOPPED) and latest is not None and latest.epoch >= done:
         words += f", and {latest.batch + 1} of {latest.batches} batches of the next"
-    kept = " What has been learnt so far is kept." if session.state == STOPPED else ""
+    kept = " What has been learnt so far is kept: Step goes on from here." if session.state == STOPPED else ""
     return f"{words}.{kept}"
 
 

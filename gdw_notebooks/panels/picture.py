@@ -2,12 +2,14 @@
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
 from matplotlib.figure import Figure
 
 from gdw_notebooks.figures import style
+from gdw_notebooks.panels.scripts import bundle
 
 HERE = Path(__file__).parent
 
@@ -16,7 +18,7 @@ class Picture(anywidget.AnyWidget):
     """An image whose bytes and whose alternative text may change at any time, from any thread.
 
     Its script also looks after the panel around it: names for screen readers, keys that stay in the panel, presses
-    after values, and a word when the server is gone (picture.js).
+    after values, and a word when the server is gone (care.js).
 
     Attributes:
         value: PNG.
@@ -28,7 +30,7 @@ class Picture(anywidget.AnyWidget):
     """
 
     # Text, not paths: of a file's path anywidget keeps every widget ever made, to load it again when the file changes.
-    _esm = (HERE / "picture.js").read_text("utf-8")
+    _esm = bundle(HERE / "picture.js")
     _css = (HERE / "panel.css").read_text("utf-8")
     value = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
@@ -49,8 +51,8 @@ class Picture(anywidget.AnyWidget):
         return with_picture(super()._repr_mimebundle_(**kwargs), self)
 
 
-def with_picture(bundle: dict | tuple[dict, dict], picture: Picture) -> tuple[dict, dict]:
-    """A widget's data for a notebook, with the PNG and its alt text for readers without a kernel."""
+def with_picture(bundle: dict | tuple[dict, dict], picture: Any) -> tuple[dict, dict]:
+    """A widget's data for a notebook, with the PNG and words of a Picture or a Drawing for readers without a kernel."""
     return with_png(bundle, picture.value, picture.alt)
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock, Thread, current_thread
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch.nn.modules.batchnorm import _NormBase
@@ -21,6 +22,7 @@ from gdw.training.run import Training
 
 Event = BatchDone | EpochDone
 IDLE, RUNNING, PAUSED, FINISHED, STOPPED, FAILED = "idle", "running", "paused", "finished", "stopped", "failed"
+GOING_ON = "a run is going on already: stop it first, or wait for its end"
 ALL_RUNS = -1  # the place, in ``errors``, of what concerns every run
 END_SECONDS = 2.0  # how long an interpreter that ends waits for the present batch
 
@@ -56,6 +58,7 @@ class Session:
         self._gate, self._thread, self._ended, self._beginning = _Gate(), None, IDLE, Lock()
         self._shares: list[float] = []
         self._runs: list[ManySeeds] = []
+        self._going: dict[int, Iterator[Event]] = {}  # of each run that is not over, by its place
         self.seeds, self.notes = 1, []
         self.errors: dict[int, BaseException] = {}
         self.latest: dict[int, BatchDone] = {}
@@ -104,10 +107,33 @@ class Session:
         """
         with self._beginning:  # two presses may come from two threads
             previous = self._begin(experiments, seeds, paused, own)
-            given = (list(experiments), seeds, keep, own, previous)
-            self._thread = Thread(target=self._work, args=given, name="training", daemon=True)
-            weakref.finalize(self, _leave, self._gate, self._thread)
-            self._thread.start()
+            self._in_background(list(experiments), seeds, keep, own, previous)
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether runs were stopped that are not over."""
+        return self.state == STOPPED and bool(self._going)
+
+    def go_on(self, *, paused: bool = False) -> None:
+        """Train further what was stopped, in the background, from the batch where it was.
+
+        Args:
+            paused: wait for ``step`` or ``resume`` before the next batch.
+
+        Raises:
+            Busy: a run is going on.
+            ValueError: nothing was stopped.
+        """
+        with self._beginning:
+            if not self.can_go_on:
+                raise Busy(GOING_ON) if self.busy else ValueError("nothing was stopped that could go on")
+            previous, self._gate, self._ended = self._thread, _Gate(closed=paused), ""
+            self._in_background(None, self.seeds, None, {}, previous)
+
+    def _in_background(self, *given: Any) -> None:
+        self._thread = Thread(target=self._work, args=given, name="training", daemon=True)
+        weakref.finalize(self, _leave, self._gate, self._thread)
+        self._thread.start()
 
     def run(
         self, experiments: Sequence[Experiment], *, seeds: int = 1, keep: Path | None = None, **own
@@ -153,28 +179,30 @@ class Session:
     def _begin(self, experiments: Sequence[Experiment], seeds: int, paused: bool, own: dict) -> Thread | None:
         """Returns the thread of the run before, which may still be telling its owner that it has ended."""
         if self.busy:
-            raise Busy("a run is going on already: stop it first, or wait for its end")
+            raise Busy(GOING_ON)
         if not experiments:
             raise ValueError("there is nothing to train: give at least one experiment")
         check_own(range(seeds), own)
         previous, self._thread = self._thread, None
-        self._gate, self._runs = _Gate(closed=paused), []
+        self._gate, self._runs, self._going = _Gate(closed=paused), [], {}
         self.errors, self.latest = {}, {}  # a traceback holds the tensors of a failed run's last step
         self._shares, self.seeds, self.notes = [0.0] * len(experiments), seeds, []
         self._ended = ""
         return previous
 
     def _work(
-        self, experiments: list[Experiment], seeds: int, keep: Path | None, own: dict, previous: Thread | None
+        self, experiments: list[Experiment] | None, seeds: int, keep: Path | None, own: dict, previous: Thread | None
     ) -> None:
         if previous is not None and previous is not current_thread():
             previous.join()
         self._train(experiments, seeds, keep, own)
         self._end(FAILED if self.errors else STOPPED if self._gate.stopping else FINISHED)
 
-    def _train(self, experiments: list[Experiment], seeds: int, keep: Path | None, own: dict) -> None:
+    def _train(self, experiments: list[Experiment] | None, seeds: int, keep: Path | None, own: dict) -> None:
+        """These experiments; None goes on with what was stopped."""
         try:
-            self._prepare(experiments, seeds, keep if seeds == 1 else None, own)
+            if experiments is not None:
+                self._prepare(experiments, seeds, keep if seeds == 1 else None, own)
             with _short_collections():
                 for place, event in self._turns():
                     self._shares[place] = share(self._runs[place], event)
@@ -183,7 +211,8 @@ class Session:
                     if self._on_event and not self._gate.stopping:  # after Stop nobody waits for a picture
                         self._on_event(place, event)
             for run in self._runs:
-                run.save()
+                if not run.finished:  # a finished one has been saved with its last batch
+                    run.save()
         except BaseException as error:  # kept for the session's owner; SystemExit too, which would end a thread unseen
             if isinstance(error, KeyboardInterrupt) and self._thread is None:
                 raise  # of ``run``, in the caller's own thread
@@ -201,6 +230,7 @@ class Session:
             for run in self._runs:
                 run.start_again()
         self._shares = [share(run) for run in self._runs]
+        self._going = {place: run.events() for place, run in enumerate(self._runs)}
 
     def _end(self, state: str) -> None:
         self._ended = state
@@ -209,19 +239,18 @@ class Session:
 
     def _turns(self) -> Iterator[tuple[int, Event]]:
         """In each round a batch of every run, until the gate says stop."""
-        runs = {place: run.events() for place, run in enumerate(self._runs)}
-        while runs and self._gate.wait():
-            for place in list(runs):
-                for event in self._batch(place, runs):
+        while self._going and self._gate.wait():
+            for place in list(self._going):
+                for event in self._batch(place):
                     yield place, event
-                    if self._gate.stopping:
-                        return
+                if self._gate.stopping:  # between two batches: the run can go on from here
+                    return
 
-    def _batch(self, place: int, runs: dict[int, Iterator[Event]]) -> Iterator[Event]:
-        """A run's next batch, and the epoch that it ended; a run that is over leaves ``runs``."""
+    def _batch(self, place: int) -> Iterator[Event]:
+        """A run's next batch, and the epoch that it ended; a run that is over is no longer among those that go on."""
         run, event = self._runs[place], None
         try:
-            for event in runs[place]:
+            for event in self._going[place]:
                 yield event
                 if _is_last_of_batch(run, event):
                     break
@@ -231,7 +260,7 @@ class Session:
             said = [history for history in run.histories if history.error]
             if said:
                 self.errors.setdefault(place, TrainingDiverged(said[0].error, said[0]))
-            del runs[place]
+            next(self._going.pop(place), None)  # to its end, where it is saved if it is kept
 
 
 def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> bool:

@@ -1,5 +1,6 @@
 """TrainingLab: choose what is wrong with the data and two ways to learn from it, press Train, and watch."""
 
+import base64
 import time
 from collections.abc import Sequence
 from html import escape
@@ -15,19 +16,20 @@ from gdw.training.loop import EpochDone
 from gdw.training.resume import epochs_kept
 from gdw.training.run import Training
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.film import Film
 from gdw_notebooks.figures.regions import point_at
 from gdw_notebooks.panels import lab_words, served
 from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.closer_look import CloserLook
+from gdw_notebooks.panels.drawing import Drawing
 from gdw_notebooks.panels.lab_controls import LabControls, read_codes, scenario_of
-from gdw_notebooks.panels.lab_views import VIEWS, Plane, Shown
+from gdw_notebooks.panels.lab_shown import Plane, Shown
+from gdw_notebooks.panels.lab_views import VIEWS
 from gdw_notebooks.panels.rerun import current_cell, one_per_cell
-from gdw_notebooks.panels.session import IDLE, PAUSED, RUNNING, Busy, Session, as_trained
+from gdw_notebooks.panels.session import FINISHED, IDLE, PAUSED, RUNNING, Busy, Session, as_trained
 from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
 
 KEEP_TIP = "write the run to the folder checkpoints while it trains; after a restart Train goes on where it was"
-REST = 0.1  # seconds at least between two pictures
+REST = 0.06  # seconds at least between two pictures
 REST_SHARE = 7  # and so many times what the last one took: drawing takes at most an eighth of the time
 LEFT, LARGE_LEFT, RIGHT = "346px", "490px", "440px"  # in JupyterLab on a screen of 1280 x 800 side by side
 CHECKPOINTS = "checkpoints"  # a folder beside the notebook
@@ -72,7 +74,7 @@ class TrainingLab(Panel):
         self._asked: list[Experiment] = []  # what the latest run was asked to train
         self.ghosts, self._weights, self._planes = [], {}, []
         self._next_picture, self._drawn, self._awaited = 0.0, None, False
-        self._film, self._figure, self._presses = Film(), None, Lock()
+        self._figure, self._presses = None, Lock()
         self.session, self._problem = self.new_session(), ""
         self.controls = LabControls(self._first)
         self.train, self.pause, self.step, self.stop = (
@@ -94,8 +96,9 @@ class TrainingLab(Panel):
         if not served.is_served() and own.keys() <= {"dataset"}:  # a model of your own has no name to find it by
             self.keep = Checkbox(description="Keep", tooltip=KEEP_TIP, indent=False, layout=Layout(width="auto"))
         self.closer = CloserLook(self._still_trainings, self._why_no_closer_look)
-        self._link = jslink((self.player, "value"), (self.epoch, "value"))
+        self._links = [jslink((self.player, "value"), (self.epoch, "value"))]
         super().__init__([self.controls, *([self.keep, self.kept] if self.keep else [])])
+        self._links.append(jslink((self.view, "index"), (self.picture, "chosen")))
         buttons = HBox([self.train, self.pause, self.step, self.stop], layout=Layout(flex_flow="row wrap"))
         self.right.children = [
             buttons, self.progress, self.status, self.notice, self.trace, self.view, self.picture,
@@ -152,14 +155,31 @@ class TrainingLab(Panel):
         """The session behind the lab; a new one after each Reset."""
         return Session(self._on_event, self._on_end)
 
+    def new_picture(self) -> Drawing:
+        return Drawing(lambda: style.picture(self.draw()))
+
     def draw(self) -> Figure:
-        figure = VIEWS[self.view.value].figure(self._shown())
-        self._finding = style.words(figure)
-        self._figure = self._film.settle(figure) if self.session.state == RUNNING else figure
-        return figure
+        self._figure = VIEWS[self.view.value].figure(self._shown())
+        return self._figure
 
     def describe(self) -> str:
-        return f"{VIEWS[self.view.value].words} {self._finding}"
+        return self.picture.alt
+
+    def show_picture(self) -> None:
+        """Send the numbers of every view, so that the page can change between them by itself."""
+        shown, views = self._shown(), []
+        for name, view in VIEWS.items():
+            drawing = {"title": "", "plots": []}
+            if view.drawing is not None:
+                drawing = view.drawing(shown)
+            elif name == self.view.value:  # a PNG is drawn for the view that is shown alone
+                figure = self.draw()
+                png = base64.b64encode(style.picture(figure)).decode()
+                drawing = {"title": style.words(figure), "png": png, "wide": style.css_width(figure)}
+            views.append({"words": view.words, **drawing})
+        with self.picture.hold_sync():
+            self.picture.views, self.picture.chosen = views, list(VIEWS).index(self.view.value)
+            self.picture.old = ""
 
     def table(self):
         return VIEWS[self.view.value].table(self._shown())
@@ -221,11 +241,26 @@ class TrainingLab(Panel):
             self._show_state()
 
     def _press_step(self) -> None:
-        if not self.session.busy:
+        if not self.session.busy and not self._go_on():
             self._press_train(paused=True)
         if self.session.busy:
             self.session.step()
             self._show_state()
+
+    def _go_on(self) -> bool:
+        """Continue what was stopped, one batch at a time, unless the controls now ask for something else."""
+        with self._presses:
+            if not self.session.can_go_on:
+                return False
+            try:
+                asked, seeds = self.controls.asked()
+            except ValueError:
+                return False
+            if asked != self._asked or seeds != self.session.seeds:
+                return False
+            self.session.go_on(paused=True)
+            self._look_back()
+            return True
 
     def _press_stop(self) -> None:
         if not self.session.busy:
@@ -238,12 +273,16 @@ class TrainingLab(Panel):
     def _clear(self, experiments: Sequence[Experiment]) -> None:
         """Make room for runs of these experiments; those before on the same data stay as ghosts."""
         before = self._recorded or self.session.histories
+        if self.session.state != FINISHED and not self._recorded and self.ghosts:
+            before = self.ghosts  # a run that broke off does not replace one that ended
         same = "dataset" in self._own or "task" in self._own
         data = experiments[0].dataset if experiments else None
         self.ghosts = [run for run in before if len(run) and (same or run.config["dataset"] == data)]
         self._asked, self._weights, self._planes = list(experiments), {}, []
         self._next_picture, self._drawn = 0.0, None
         self.trace.value = self.kept.value = ""
+        if experiments and self._histories():
+            self.picture.old = lab_words.OLD_PICTURE
         self.closer.close_microscope()
         self._look_back()
         self._show_outcome()

@@ -5,20 +5,16 @@ import re
 from pathlib import Path
 
 from gdw_notebooks.figures import style
+from gdw_notebooks.panels import scripts
 
 HERE = Path(__file__).parent
-SCRIPTS, RECORDINGS = HERE / "script", HERE / "recordings"
-IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"\./(\w+)\.js";\n', re.MULTILINE)
-EXPORT = re.compile(r"^export (?=const |function |class )", re.MULTILINE)
+SCRIPTS, RECORDINGS = scripts.SHARED, HERE / "recordings"
 COURSE = '<a class="course" href="{}">Take the course</a>'
 
 
 def bundle(*names: str) -> str:
-    """Modules and all that they import as one plain script: files may not import modules."""
-    parts: dict[str, str] = {}
-    for name in names:
-        _collect(name, parts)
-    return "\n".join(parts.values())
+    """Scripts of this folder and all that they import as one plain script."""
+    return scripts.bundle(*(SCRIPTS / f"{name}.js" for name in names))
 
 
 def recordings() -> dict[str, dict]:
@@ -55,16 +51,7 @@ def page(course: str | None = None) -> str:
 
 
 def _line(look: style.Look) -> dict:
-    dashes = look.linestyle[1] if isinstance(look.linestyle, tuple) else ()
-    return {"color": look.color, "dashes": list(dashes)}
-
-
-def _collect(name: str, parts: dict[str, str]) -> None:
-    if name not in parts:
-        text = (SCRIPTS / f"{name}.js").read_text("utf-8")
-        for needed in IMPORT.findall(text):
-            _collect(needed, parts)
-        parts[name] = EXPORT.sub("", IMPORT.sub("", text))
+    return {"color": look.color, "dashes": look.dashes}
 
 
 def _data(value: object) -> str:

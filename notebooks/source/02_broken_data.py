@@ -61,17 +61,16 @@ guess = Prediction({"all labels": None, "label dog": None})  # in %
 guess
 
 # %% tags=["reveals"]
-for size, count in zip(broken.sizes, (900, 90, 90), strict=True):
-    size.value = count
-observed = np.array(broken.counts) @ broken.matrix
-came = {"all labels": 100 * broken.wrong_share, "label dog": 100 * (1 - 90 / observed[1])}
+many_cats = BrokenData([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], names, counts=(900, 90, 90))
+observed = np.array(many_cats.counts) @ many_cats.matrix
+came = {"all labels": 100 * many_cats.wrong_share, "label dog": 100 * (1 - 90 / observed[1])}
 guess.reveal(came, close=2, unit="%", look="the bar above dog: how much of it shows a dog?")
 
 # %% tags=["reveals"]
 counts, matrix = np.array([900, 90, 90]), np.array([[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]])
 wrong = (counts * (1 - matrix.diagonal())).sum() / counts.sum()
-assert np.isclose(broken.wrong_share, wrong)
-broken
+assert np.isclose(many_cats.wrong_share, wrong)
+many_cats
 
 # %% [markdown]
 # **What you see.** The matrix is the same as before. But now five of six images labelled *dog* are no dogs. When a

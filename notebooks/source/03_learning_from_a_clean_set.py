@@ -17,6 +17,7 @@
 # %%
 import numpy as np
 import torch
+from IPython.display import HTML
 from torch.nn.functional import cross_entropy
 
 # %%
@@ -27,6 +28,7 @@ from gdw_notebooks.examples.small_problem import INSTANCES, RATE, Gains, Problem
 from gdw_notebooks.figures.scores import scores
 from gdw_notebooks.figures.stepper import stepper
 from gdw_notebooks.panels.stepper import BilevelStepper
+from gdw_notebooks.panels.steps import still
 from gdw_notebooks.panels.still import Still
 from gdw_notebooks.recorded import histories as record
 
@@ -62,9 +64,10 @@ instance_stepper = BilevelStepper("instance", stage=8)
 instance_stepper
 
 # %% [markdown]
-# *Press Back and Forward, or click the slider and use the arrow keys. Cells with a thick outline and hatching are new
-# at this stage. The planes on the right have the two parameters as axes. They show each image's own gradient and the
-# clean gradient. In the formulas, $y_i$ is the observed label of image $i$.*
+# *Press Back and Forward, or use the arrow keys. Cells with a thick outline and hatching are new at this stage; all
+# other stages are folded below. Point at a term of the formula, or tap it: its numbers light up. The planes have the
+# two parameters as axes. They show where θ is, and each image's own gradient beside the clean gradient. In the
+# formulas, $y_i$ is the observed label of image $i$.*
 #
 # **What you see.** At stage 8 each $g_i$ is beside a finite difference: the clean loss with this one weight a little
 # larger and a little smaller. They agree. The planes show the reason for the sign. If an image's gradient and the clean
@@ -270,8 +273,7 @@ guess.reveal(came, look="in which rows are L2RW's seeds far apart?")
 
 # %%
 three_signs = ThreeSigns()
-alt = "Stage 7 with a dirty clean set: for each picture its own gradient and the clean gradient"
-Still(stepper(dirty_walk(), 6), alt=alt)
+HTML(still(stepper(dirty_walk(), 6, range(6, 7))))  # stage 7 alone
 
 # %%
 # BEGIN SOLUTION

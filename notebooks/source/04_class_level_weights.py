@@ -52,9 +52,9 @@ class_stepper = BilevelStepper("class", stage=12)
 class_stepper
 
 # %% [markdown]
-# *Use Back, Forward, or the slider with the arrow keys; a menu switches the constraint. Each small plane on the right
-# shows one image's three flows beside the clean gradient. In the formulas $y_i$ is the observed label of image $i$,
-# and $[c = y_i]$ is 1 if $c$ is this label, else 0.*
+# *Use Back, Forward, or the arrow keys; a menu switches the constraint. Point at a term of the formula, or tap it: its
+# numbers light up. Each small plane shows one image's three flows beside the clean gradient. In the formulas $y_i$ is
+# the observed label of image $i$, and $[c = y_i]$ is 1 if $c$ is this label, else 0.*
 #
 # **What you see, stage by stage.**
 # - **4, 5** *Stage one*: $V$ turns each loss into one weight, copied to all flows. The constraint changes nothing:

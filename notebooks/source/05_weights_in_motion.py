@@ -256,8 +256,8 @@ ledger = FlowLedger([tail["gdw"][0], tail["gdw-tied"][0]], epoch=4)
 ledger
 
 # %% [markdown]
-# *The slider (arrow keys) goes through the epochs, and the play button runs them; "Show as table" gives the numbers.
-# Open marks: before weighting. Filled marks: after weighting, what was sent back. One seed.*
+# *The slider (arrow keys) goes through the epochs, and the play button runs them. Unfold the other tables. Open
+# marks: before weighting. Filled marks: after weighting, what was sent back. One seed.*
 
 # %% tags=["reveals"]
 by_flow, matrix = {}, {}

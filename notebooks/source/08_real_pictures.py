@@ -274,8 +274,9 @@ assert max(reached["gdw"], reached["gdw-tied"]) < came["only the 12 clean"] < re
 guess.reveal(came, close=4, unit="%", look="how many wrong labels can a linear layer learn by heart here?")
 
 # %% [markdown]
-# Press **Train**. Then open **Labels**: the wrong ones beside what they say, with GDW's weight. Try Co-teaching in
-# place of cross-entropy. Type a number below the picture and *Look closer*: the drawing in the microscope.
+# The next cell trains both, and shows **Labels**: the wrong ones beside what they say, with GDW's weight. Try
+# Co-teaching in place of cross-entropy: choose it and press **Train**. Type a number below the picture and *Look
+# closer*: the drawing in the microscope.
 
 # %% tags=["reveals"]
 lab = TrainingLab(drawn("gdw"), beside="cross-entropy")

@@ -80,5 +80,5 @@ def test_the_site_gets_it_as_a_plain_script(browser, tmp_path):
     write_front_end(tmp_path)
     page = browser.new_page()
     page.add_script_tag(content=(tmp_path / "microscope.js").read_text("utf-8"))
-    assert page.evaluate("typeof window.gdwMicroscope?.render") == "function"
+    assert page.evaluate("typeof window.gdwRender") == "function"
     page.close()

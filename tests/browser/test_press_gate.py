@@ -1,8 +1,9 @@
-"""The gate in picture.js with the order forced: a press passes once the kernel has answered every value, not before."""
+"""The gate in care.js with the order forced: a press passes once the kernel has answered every value, not before."""
 
 import pytest
 
 from gdw_notebooks.panels.picture import HERE
+from gdw_notebooks.panels.scripts import bundle
 
 PAGE = '<div class="gdw-panel"><div id="picture"></div><button id="train">Train</button></div>'
 # A kernel that answers when the test says so: ``control`` is what ipywidgets keeps of one value.
@@ -28,7 +29,7 @@ A_MOMENT_MS = 300  # thirty times as long as the gate waits between two looks
 def page(browser):
     page = browser.new_page()
     page.set_content(PAGE)
-    page.evaluate(START, (HERE / "picture.js").read_text("utf-8"))
+    page.evaluate(START, bundle(HERE / "picture.js"))
     yield page
     page.close()
 

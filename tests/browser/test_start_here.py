@@ -25,8 +25,8 @@ def page(browser, lab_server):
 
 
 def epochs_drawn(page: Page) -> int:
-    """As the picture's alternative text says: "After 12 epochs: ..."."""
-    words = page.get_by_role("img", name=CURVES).get_attribute("alt") or ""
+    """As the picture's label says: "After 12 epochs: ..."."""
+    words = page.get_by_role("img", name=CURVES).get_attribute("aria-label") or ""
     found = re.search(r"After (\d+) epoch", words)
     return int(found[1]) if found else 0
 
@@ -56,13 +56,13 @@ def wait_for_the_end(page: Page) -> None:
     """The words say where it stopped, and the last picture shows the same."""
     expect(words(page)).to_contain_text("Stopped")
     done = re.search(r"Stopped: (\d+) of", words(page).inner_text())[1]
-    expect(page.get_by_role("img", name=CURVES)).to_have_attribute("alt", re.compile(f"After {done} epoch"))
+    expect(page.get_by_role("img", name=CURVES)).to_have_attribute("aria-label", re.compile(f"After {done} epoch"))
 
 
 def reset(page: Page) -> None:
     page.locator(".gdw-panel").get_by_role("button", name="Reset", exact=True).first.click()
     expect(words(page)).to_contain_text("Ready")
-    expect(page.get_by_role("img", name=CURVES)).to_have_attribute("alt", re.compile("No epoch is over yet"))
+    expect(page.get_by_role("img", name=CURVES)).to_have_attribute("aria-label", re.compile("No epoch is over yet"))
 
 
 def test_the_room_check_hears_its_button(page):
@@ -128,7 +128,7 @@ def test_a_run_code_pasted_restores_its_run(page):
     tab_to(page, "Train")
     page.keyboard.press("Enter")
     expect(words(page)).to_contain_text("Done.")
-    expect(page.get_by_role("img", name=CURVES)).to_have_attribute("alt", re.compile("After 3 epochs"))
+    expect(page.get_by_role("img", name=CURVES)).to_have_attribute("aria-label", re.compile("After 3 epochs"))
     page.get_by_text("Run codes of these curves").click()
     expect(page.get_by_text(code, exact=True)).to_be_visible()
 

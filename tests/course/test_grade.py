@@ -1,12 +1,11 @@
-"""gdw-course grade, on students' notebooks made here from the course's sources; one of them is hostile."""
+"""gdw-course release and gdw-course grade, on students' notebooks made here from the course's sources."""
 
 import ast
 import csv
 import json
 import pkgutil
-import re
-import sys
 from importlib import import_module
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -14,56 +13,23 @@ import pytest
 from gdw_notebooks import checks
 from gdw_notebooks.__main__ import main
 from gdw_notebooks.checks.asked import ASKED, NOT_GRADED, asked_in
-from gdw_notebooks.checks.exercise import Exercise
-from gdw_notebooks.course import grade as command
-from gdw_notebooks.grading.verdicts import grade
+from gdw_notebooks.checks.exercise import Exercise, NotRun
+from gdw_notebooks.course.grade import forget_folders
+from gdw_notebooks.course.release import release
+from gdw_notebooks.grading.report import COLUMNS, Person, person_of, read_points
+from gdw_notebooks.grading.sandbox import Sandbox
 from tools.build_notebooks import NOTEBOOKS, generate, reveals, sources
 
 SOURCE = NOTEBOOKS / "source" / "01_gradient_flows.py"
 CAT, LABEL = "01 Lift the cat", "01 The label's weight"
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such limit or no fork")
-SECONDS = 300  # more than any of them takes on a busy machine
-MEMORY_MB = 700
-
-HOSTILE = """
-import os, sys, socket, subprocess, shutil, ctypes
-from pathlib import Path
-OUTSIDE = Path({outside!r})
-{attack}
-"""
-ATTACKS = (
-    "os.system(f'touch {OUTSIDE}/made')",
-    "subprocess.run(['touch', f'{OUTSIDE}/made'])",
-    "(OUTSIDE / 'kept').write_text('changed')",
-    "os.remove(OUTSIDE / 'kept')",
-    "shutil.rmtree(OUTSIDE)",
-    "os.rename(OUTSIDE / 'kept', 'taken')",
-    "socket.create_connection(('192.0.2.1', 80), timeout=1)",
-    "print([os.fork() for _ in range(3)])",  # without the guard these are eight processes, and each of them ends
-    "ctypes.CDLL(None).system(f'touch {OUTSIDE}/made'.encode())",
-    "memory = [bytearray(2**28) for _ in range(16)]",
-    "sys.exit(0)",
-)
 CHEAT = """
 from gdw_notebooks.checks import Exercise, Feedback
 from gdw_notebooks.checks.gradient_flows import LabelWeight, LiftTheCat
 LiftTheCat.examine = LabelWeight.examine = Exercise.examine = lambda *anything: None
-right = lambda *anything: Feedback('Lift the cat', 'right', '')
-LiftTheCat.__call__ = LabelWeight.__call__ = right
-lift_the_cat = the_label_weight = right
 my_weights, label_weight = [1, 1, 1], lambda weights, probs, label: 0.5
 print('✓ Lift the cat: right.')
-lift_the_cat(my_weights)
 """
-FORGE = """
-import json, os
-said = {'answers': {'LiftTheCat': ['right'], 'LabelWeight': [True]}, 'stopped': [], 'verdict': 'right', 'right': 2}
-for pipe in range(3, 12):
-    try:
-        os.write(pipe, json.dumps(said).encode() + b'\\n')
-    except OSError:
-        pass
-"""
+ENDLESS = "import time\nwhile True: pass"
 
 
 def needed(notebook):
@@ -84,110 +50,155 @@ def code(text):
     return nbformat.v4.new_code_cell(text)
 
 
-def students(outside):
+def students():
     """Name → notebook."""
-    solved, empty = (lambda: needed(generate(SOURCE, solved=True))), (lambda: needed(generate(SOURCE, solved=False)))
-    made = {"all_right": generate(SOURCE, solved=True), "empty": empty()}
-    wrong = made["all_wrong"] = empty()
+    made = {name: needed(generate(SOURCE, solved=True)) for name in ("right", "syntax", "reversed", "endless", "ends")}
+    made |= {name: needed(generate(SOURCE, solved=False)) for name in ("empty", "wrong", "cheat", "slow")}
+    wrong = made["wrong"]
     wrong.cells[cell(wrong, "my_weights =")].source = "my_weights = [1, 1, 1]\nlift_the_cat(my_weights)"
-    wrong.cells[cell(wrong, "def label_weight")].source = (
-        "def label_weight(weights, probs, label):\n    return -weights[label]\nthe_label_weight(label_weight)"
-    )
+    wrong.cells[
+        cell(wrong, "def label_weight")
+    ].source = "def label_weight(weights, probs, label):\n    return -weights[label]\nthe_label_weight(label_weight)"
     tries = "↻ Lift the cat: look again. cat − bird.\n  Hint 1: one\n  Hint 2: two"
     wrong.cells[cell(wrong, "my_weights =")].outputs = [
         nbformat.v4.new_output("execute_result", {"text/plain": tries}, execution_count=1)
     ]
-    partly = made["partly"] = empty()
-    partly.cells[cell(partly, "my_weights =")].source = "mine = (0, 0.1 / 0.7, 1)\nlift_the_cat(mine)"  # an own name
-    made["syntax_error"] = solved()
-    made["syntax_error"].cells[cell(made["syntax_error"], "def label_weight")].source = "def label_weight(weights:\n"
-    deleted = made["deleted_cell"] = solved()
-    del deleted.cells[cell(deleted, "my_weights =")]
-    made["other_order"] = solved()
-    made["other_order"].cells.reverse()
-    attacks = [code(HOSTILE.format(outside=str(outside), attack=attack)) for attack in ATTACKS]
-    made["hostile"] = solved()
-    made["hostile"].cells = [*made["hostile"].cells[:1], *attacks, code(CHEAT)]
-    made["forger"] = solved()
-    made["forger"].cells = [code(FORGE)]
+    slow = made["slow"]
+    slow.cells[
+        cell(slow, "def label_weight")
+    ].source = "def label_weight(weights, probs, label):\n    while True: pass\nthe_label_weight(label_weight)"
+    made["syntax"].cells[cell(made["syntax"], "def label_weight")].source = "def label_weight(weights:\n"
+    made["reversed"].cells.reverse()
+    made["endless"].cells.append(code(ENDLESS))
+    made["ends"].cells.insert(1, code("import os; os._exit(0)"))
+    made["cheat"].cells.append(code(CHEAT))
     return made
 
 
-@pytest.fixture(scope="module")
-def outside(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("outside")
-    (folder / "kept").write_text("as it was", "utf-8")
-    return folder
+with Sandbox() as probe:
+    OPTIONS = ["--trust-students"] if probe.refusal() else []
 
 
 @pytest.fixture(scope="module")
-def lines(outside, tmp_path_factory):
-    """The table's lines, by the student's name."""
+def graded(tmp_path_factory):
+    """The folder of the tables."""
     folder = tmp_path_factory.mktemp("students")
-    for name, notebook in students(outside).items():
-        nbformat.write(notebook, folder / f"01_{name}.ipynb")
-    (folder / "notes.ipynb").write_text("no notebook at all", "utf-8")
-    target = folder / "grades.csv"
-    options = ["--csv", str(target), "--seconds", str(SECONDS), "--memory", str(MEMORY_MB)]
-    assert main(["grade", str(folder), *options]) == 0
-    rows = list(csv.DictReader(target.read_text("utf-8").splitlines()))
-    return {re.search(r"(?:01_)?(\w+)\.ipynb", row["file"])[1]: row for row in rows}
+    for name, notebook in students().items():
+        (folder / name).mkdir()
+        nbformat.write(notebook, folder / name / "01.ipynb")
+    (folder / "right" / "notes.ipynb").write_text("no notebook at all", "utf-8")
+    (folder / "thief").mkdir()
+    (folder / "thief" / "01.ipynb").symlink_to(folder / "right" / "01.ipynb")
+    out = tmp_path_factory.mktemp("out")
+    arguments = ["grade", str(folder), "--csv", str(out / "grades.csv"), "--seconds", "4", "--memory", "1500"]
+    assert main([*arguments, "--jobs", "2", *OPTIONS]) == 0
+    return folder, out, [*arguments, *OPTIONS]
 
 
-@pytest.mark.parametrize(("student", "cat", "label"), [
-    ("all_right", "right", "right"),
-    ("all_wrong", "wrong", "wrong"),
-    ("empty", "not answered", "not answered"),
-    ("partly", "right", "not answered"),
-    ("syntax_error", "right", "not answered"),
-    ("deleted_cell", "not answered", "right"),
-    ("other_order", "right", "right"),
-    ("hostile", "wrong", "wrong"),
-    ("forger", "wrong", "wrong"),
+def rows(file, key):
+    return {row[key]: row for row in csv.DictReader(file.read_text("utf-8").splitlines())}
+
+
+@pytest.mark.parametrize(("student", "cat", "label", "remark"), [
+    ("right", "right", "right", ""),
+    ("wrong", "wrong", "wrong", ""),
+    ("empty", "not answered", "not answered", ""),
+    ("syntax", "right", "not answered", "SyntaxError"),
+    ("reversed", "right", "right", ""),
+    ("endless", "right", "right", "OutOfTime (ended after 4 s)"),
+    ("ends", "right", "right", "code cell 2 is left out: Python ended"),
+    ("cheat", "not answered", "not answered", ""),
+    ("slow", "not answered", "not run", ""),
 ])  # fmt: skip
-def test_verdicts(lines, student, cat, label):
-    assert (lines[student][CAT], lines[student][LABEL]) == (cat, label), lines[student]
-    assert lines[student]["right"] == str([cat, label].count("right"))
+def test_verdicts(graded, student, cat, label, remark):
+    row = rows(graded[1] / "grades-files.csv", "file")[f"{student}/01.ipynb"]
+    assert (row[CAT], row[LABEL]) == (cat, label), row
+    assert remark in row["remarks"]
+    assert remark or not row["remarks"]
 
 
-def test_tries_and_remarks(lines):
-    assert lines["all_wrong"][f"{CAT}: wrong tries"] == "2"
-    assert lines["all_right"]["remarks"] == ""
-    assert "SyntaxError" in lines["syntax_error"]["remarks"]
-    assert "no answer to “Lift the cat”" in lines["deleted_cell"]["remarks"]
-    assert "not a notebook" in lines["notes"]["remarks"]
+def test_the_tables_and_pages(graded):
+    _, out, _ = graded
+    table = rows(out / "grades.csv", "student")
+    assert (table["right"][CAT], table["right"]["points"], table["right"]["of"]) == ("1", "2", str(len(ASKED)))
+    assert table["slow"][LABEL] == "not run"
+    assert "not a notebook" in table["right"]["remarks"]
+    assert "thief" not in table
+    assert rows(out / "grades-files.csv", "file")["wrong/01.ipynb"][f"{CAT}: wrong tries"] == "2"
+    assert rows(out / "grades-canvas.csv", "Student")["right"]["01_gradient_flows"] == "2"
+    assert rows(out / "grades-moodle.csv", "Full name")["right"]["Grade"] == "2"
+    page = (out / "grades-feedback" / "wrong.html").read_text("utf-8")
+    assert "cat − bird is" in page
+    assert "0 of 14 points" in page
 
 
-def test_the_hostile_one_is_reported_and_nothing_outside_is_touched(lines, outside):
-    assert [file.name for file in outside.iterdir()] == ["kept"]
-    assert (outside / "kept").read_text("utf-8") == "as it was"
-    assert "was refused" in lines["hostile"]["remarks"]
-    assert "PermissionError" in lines["hostile"]["remarks"]
+def test_a_second_run_repeats_nothing(graded, capsys):
+    _, out, arguments = graded
+    before = (out / "grades.csv").read_text("utf-8")
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.count("(as before)") == 10
+    assert (out / "grades.csv").read_text("utf-8") == before
 
 
-@pytest.mark.parametrize(("attack", "remark"), [
-    ("while True: pass", "ended after 3 s, in code cell 1"),
-    ("import os; os._exit(0)", "Python ended in code cell 1"),
-    ("import os\nfor pipe in range(3, 12):\n  try: os.write(pipe, b'x' * 5_000_000)\n  except OSError: pass",
-     "a message is"),
-    pytest.param("memory = bytearray(2**31)", "MemoryError", marks=on_linux),
-    pytest.param("import os; os.fork()", "os.fork", marks=on_linux),
+def test_without_a_sandbox_it_refuses(tmp_path, monkeypatch, capsys):
+    (tmp_path / "one.ipynb").write_text("{}", "utf-8")
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert main(["grade", str(tmp_path), "--csv", str(tmp_path / "out.csv")]) == 2
+    assert "--trust-students" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_released_notebooks_have_marks_and_no_solutions(tmp_path):
+    names = release(tmp_path / "for_students")
+    assert len(names) == len(sources()) - 1  # the demo is a page of its own
+    assert not [path for path in (tmp_path / "for_students").rglob("*") if "solution" in path.name]
+    marks = []
+    for path in (tmp_path / "for_students").glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        marks += [one.metadata.nbgrader for one in notebook.cells if "nbgrader" in one.metadata]
+    assert {mark.grade_id for mark in marks} == {asked.kind.__name__ for asked in ASKED}
+    assert read_points((tmp_path / "for_students" / "points.csv").read_text("utf-8")) == dict.fromkeys(COLUMNS, 1.0)
+    with pytest.raises(ValueError, match="not an empty folder"):
+        release(tmp_path / "for_students")
+
+
+def test_points_are_checked():
+    assert read_points(f'exercise,points\n"{CAT}",2.5\n"{LABEL}",0\n')[CAT] == 2.5
+    for wrong in ("no such exercise,1", f'"{CAT}",-1', f'"{CAT}",nan'):
+        with pytest.raises(ValueError, match="exercise|points"):
+            read_points(f"exercise,points\n{wrong}\n")
+
+
+@pytest.mark.parametrize(("file", "person"), [
+    ("anna/01.ipynb", Person("anna")),
+    ("Anna Bell_123_assignsubmission_file/01_gradient_flows.ipynb", Person("Anna Bell", moodle="123")),
+    ("bellanna_77_99_01_gradient_flows-1.ipynb", Person("bellanna", canvas="77")),
+    ("bellanna_LATE_77_99_01_gradient_flows.ipynb", Person("bellanna", canvas="77")),
+    ("01_gradient_flows_anna.ipynb", Person("anna")),
+    ("anna_01_gradient_flows.ipynb", Person("anna")),
+    ("01_anna.ipynb", Person("anna")),
 ])  # fmt: skip
-def test_what_a_hostile_cell_comes_to(tmp_path, attack, remark):
-    file = tmp_path / "01_one.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[code(attack)]), file)
-    graded = grade(file, seconds=3, memory_mb=MEMORY_MB)
-    assert remark in graded.remark
-    assert set(graded.verdicts.values()) == {"not answered"}
+def test_whose_file_it_is(file, person):
+    assert person_of(Path(file)) == person
 
 
-def test_a_file_name_is_no_formula(tmp_path):
-    file = tmp_path / "=1+1.ipynb"
-    file.write_text("{}", "utf-8")
-    graded = grade(file, seconds=3, memory_mb=MEMORY_MB)
-    graded.file = file.relative_to(tmp_path)
-    (row,) = csv.DictReader(command.table([graded]).splitlines())
-    assert row["file"] == "'=1+1.ipynb"
+def test_nothing_is_imported_from_students_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", ["", str(tmp_path / "anna"), "elsewhere"])
+    monkeypatch.chdir(tmp_path)
+    forget_folders([tmp_path / "anna"])
+    import sys
+
+    assert sys.path == ["elsewhere"]
+
+
+def test_a_check_that_is_stopped_has_no_verdict():
+    def stopped(*arguments):
+        raise NotRun("ended")
+
+    (label,) = [asked for asked in ASKED if asked.check == "the_label_weight"]
+    with pytest.raises(NotRun):
+        label.make().judge(stopped)
 
 
 def test_refusals_of_the_command(tmp_path, capsys):

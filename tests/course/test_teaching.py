@@ -7,7 +7,7 @@ import torch
 
 import gdw
 from gdw.gradients.step import Step
-from tools.build_slides import FIGURES, MOST_PAGES, PICTURE, ROOT, SOURCE, html, pages
+from tools.build_slides import FIGURES, MOST_PAGES, MOVED, PICTURE, ROOT, SOURCE, STEPPERS, html, pages
 
 TEACHING = ROOT / "docs" / "teaching"
 CODE = re.compile(r"`(gdw1:[^`]+)`")
@@ -25,9 +25,12 @@ def test_every_run_code_is_read(name):
 def test_the_slides_fit_and_carry_their_pictures():
     text = SOURCE.read_text("utf-8")
     assert {found["name"] for found in PICTURE.finditer(text)} == set(FIGURES)
+    assert {found["name"] for found in MOVED.finditer(text)} == set(STEPPERS)
     document = html(text)
+    assert document.count("data-live=") == len(STEPPERS)
     assert document.count("<section>") == len(pages(text)) <= MOST_PAGES
     assert document.count('src="data:image/png') == len(FIGURES)
+    document = document.replace("http://www.w3.org/1998/Math/MathML", "")  # a name, no address
     words = re.sub(r"base64,[\w+/=]+", "", document)  # the pictures' letters may spell anything
     assert "http" not in words.replace("https://creativecommons.org", "")
     with pytest.raises(ValueError, match="at most 16 slides"):

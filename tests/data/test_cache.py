@@ -38,14 +38,12 @@ def test_what_was_written_comes_back_and_says_what_it_was_made_from(tmp_path):
     assert torch.equal(found["values"], VALUES)
     assert again.load("one", "values", made_from="2 to 7") is None
     assert again.load("two", "values") is None
-    assert again.names() == ["one"]
 
 
 def test_a_cache_without_a_folder_keeps_nothing():
     nowhere = Cache(None, "sums", "numbers")
     nowhere.save("one", "1 to 6", values=VALUES)
     assert nowhere.load("one", "values") is None
-    assert nowhere.names() == []
 
 
 def test_keys_survive_being_a_tensor():

@@ -6,10 +6,12 @@ import torch
 
 import gdw
 from gdw.data import batches as batches_module
+from gdw.data import pictures as pictures_module
 from gdw.data.batches import fetched, fits_in_memory, index_batches
+from gdw.data.on_disk import OnDisk
 from gdw.data.randomness import generator
 from gdw.training.sources import Sources
-from tests.pictures import shifted_digits
+from tests.pictures import cifar_folder, shifted_digits
 
 CPU = torch.device("cpu")
 SMALL = {"dataset": "digits", "noise": "uniform", "rate": 0.6, "epochs": 3, "device": "cpu"}
@@ -68,3 +70,25 @@ def test_no_picture_is_copied_before_it_is_asked_for():
     sources = Sources(training.task, training.model, training.experiment)
     assert sources.images["train"] is training.task.train.images
     assert not sources.once
+
+
+def test_a_folder_that_does_not_fit_in_memory_trains_to_the_same_numbers(tmp_path, monkeypatch):
+    """Decoded by workers, augmented, in the same order; with a pooled source (fine-tune) and a virtual step (GDW)."""
+    data, given = cifar_folder(tmp_path / "set", train=12, test=2), {"epochs": 2, "batch_size": 20, "device": "cpu"}
+    found = {}
+    for name in ("held", "read"):
+        if name == "read":
+            monkeypatch.setattr(pictures_module, "memory_for_images", lambda: 100)
+        dataset = gdw.load_dataset(data)
+        assert isinstance(dataset.images, OnDisk) == (name == "read")
+        for method in ("gdw", "fine-tune", "fsr"):
+            experiment = gdw.Experiment(
+                dataset=str(data), method=method, model="cnn", rate=0.3, meta_per_class=2, **given
+            )
+            found[name, method] = gdw.Training(experiment, dataset=dataset)
+            for _ in found[name, method].events():
+                pass
+    for method in ("gdw", "fine-tune", "fsr"):
+        assert found["held", method].history == found["read", method].history, method
+    assert found["read", "gdw"].history.metadata["seconds_waited"] > 0
+    assert "seconds_waited" not in found["held", "gdw"].history.metadata

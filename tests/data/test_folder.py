@@ -8,6 +8,7 @@ from PIL import Image
 from gdw.data import folder as folder_module
 from gdw.data import pictures as pictures_module
 from gdw.data.datasets import load_dataset
+from gdw.data.on_disk import OnDisk
 from gdw.data.pretrained import LITE0
 from gdw.data.task import make_task
 from gdw.training.experiment import Experiment
@@ -180,10 +181,13 @@ def test_a_test_split_of_one_class_is_read(tmp_path):
         assert load_dataset(tmp_path).test_labels.tolist() == [1]
 
 
-def test_many_pixels_come_with_a_warning(pets, monkeypatch):
-    monkeypatch.setattr(pictures_module, "LARGE", 100)
-    with pytest.warns(UserWarning, match="8 pictures of 16 x 16 take"):
-        load_dataset(pets)
+def test_more_than_fits_in_memory_stays_in_its_files(pets, monkeypatch):
+    held = load_dataset(pets)
+    monkeypatch.setattr(pictures_module, "memory_for_images", lambda: 100)
+    kept = load_dataset(pets)
+    assert isinstance(kept.images, OnDisk)
+    assert torch.equal(kept.images.read(), held.images)
+    assert kept.pixels == held.pixels
 
 
 def test_a_folder_of_cifars_classes_and_size_takes_the_published_numbers(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """What happens where a network cannot be had: one sentence with the file's name, before any work."""
 
+import time
+
 import pytest
 import torch
 
@@ -56,6 +58,37 @@ def test_without_a_network_the_error_names_the_file_and_its_place(offline):
     assert "timm/test_resnet.r160_in1k/model.safetensors" in message
     assert str(offline / "hub") in message
     assert str(place / f"{SMALL}.safetensors") in message
+
+
+def test_without_a_network_it_says_so_at_once(monkeypatch, tmp_path):
+    import timm
+    from huggingface_hub import constants
+
+    def silent(*_):
+        time.sleep(1)
+        raise OSError
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(pretrained, "getproxies", dict)
+    monkeypatch.setattr(pretrained, "PATIENCE", 0.1)
+    monkeypatch.setattr(pretrained.socket, "create_connection", silent)
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("it was asked again and again"))
+    with pytest.raises(OSError, match=r"could not be downloaded \(ConnectionError\)"):
+        load_network(SMALL, 64, tmp_path)
+
+
+@pytest.mark.parametrize("name", [f"{SMALL}.safetensors", f"{SMALL}-0123abcd.safetensors", f"{SMALL}-0123abcd.pth"])
+def test_a_file_of_weights_by_its_path(tmp_path, name):
+    import timm
+    from safetensors.torch import save_file
+
+    state = timm.create_model(SMALL, pretrained=False).state_dict()
+    save_file(state, tmp_path / name) if name.endswith("safetensors") else torch.save(state, tmp_path / name)
+    network = load_network(str(tmp_path / name), 64)
+    assert torch.equal(network.module.state_dict()["conv1.0.weight"], state["conv1.0.weight"])
+    assert network.weights == packaged_weights(str(tmp_path / name))[1]
+    with pytest.raises(ValueError, match="there is no file of weights"):
+        load_network(str(tmp_path / f"other-{name}"), 64)
 
 
 def test_weights_put_there_by_hand(offline):

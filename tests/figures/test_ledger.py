@@ -1,11 +1,11 @@
-"""The ledger's pictures, read off their axes, from a run of a few epochs."""
+"""The ledger's page and pictures, from a run of a few epochs."""
 
 import numpy as np
 import pytest
 
 import gdw
 from gdw_notebooks.figures.followed import followed
-from gdw_notebooks.figures.ledger import flow_ledger, push_over_pull, tail_balance, tail_class
+from gdw_notebooks.figures.ledger import ledger_frame, ledger_page, push_over_pull, tail_balance, tail_class
 from gdw_notebooks.figures.scores import scores
 
 
@@ -15,27 +15,45 @@ def runs():
     return [gdw.run(base.with_(method=method)) for method in ("gdw", "gdw-tied")]
 
 
-def test_the_matrices_and_marks_are_the_record(runs):
-    figure = flow_ledger(runs, 2)
-    axes = np.array(figure.axes[:6]).reshape(2, 3)
-    for (weights, shares, sides), history in zip(axes, runs, strict=True):
-        np.testing.assert_array_equal(weights.images[0].get_array(), history["class_weight"][1])
-        np.testing.assert_allclose(shares.images[0].get_array(), 100 * history["class_mass"][1])
-        drawn = [line.get_ydata() for line in sides.lines]
-        (pull_before, push_before), (pull_after, push_after) = history["pull_push"][1]
-        for line, expected in zip(drawn, (pull_before, pull_after, push_before, push_after), strict=True):
-            np.testing.assert_allclose(line, np.clip(expected, 1e-5, None))
+def test_the_numbers_shades_and_marks_are_the_record(runs):
+    texts, amounts, places = ledger_frame(runs, 2)
+    heaviest = max(1, *(history["class_weight"][1].max() for history in runs))
+    at, marked, shaded = 1, 0, 0
+    for history in runs:
+        weights, masses = history["class_weight"][1], 100 * history["class_mass"][1]
+        np.testing.assert_allclose(np.array(texts[at : at + 100], float).reshape(10, 10), weights, atol=0.0051)
+        np.testing.assert_allclose(np.array(texts[at + 100 : at + 200], float).reshape(10, 10), masses, atol=0.051)
+        np.testing.assert_allclose(amounts[shaded : shaded + 100], weights.flatten() / heaviest, atol=0.0051)
+        at, shaded = at + 200, shaded + 200
+        for c in range(10):
+            sides = history["pull_push"][1, :, :, c]  # before and after; pull and push
+            np.testing.assert_allclose(np.array(texts[at : at + 4], float), sides.T.flatten(), atol=0.00051)
+            ratio = push_over_pull(history)[1, :, c]
+            assert texts[at + 4 : at + 6] == ["" if np.isnan(value) else f"{value:.1f}" for value in ratio]
+            shown = [float(place[len("translate(") : -len("px)")]) for place in places[marked : marked + 4]]
+            assert np.argsort(shown, kind="stable").tolist() == np.argsort(sides.T.flatten(), kind="stable").tolist()
+            at, marked = at + 6, marked + 4
+    assert (at, shaded, marked) == (len(texts), len(amounts), len(places))
 
 
-def test_the_title_says_the_rarest_class_before_and_after(runs):
+def test_the_page_has_a_place_for_everything_that_a_frame_writes(runs):
+    texts, amounts, places = ledger_frame(runs, 2)
+    page = ledger_page(runs, 2)
+    counts = [page.count(each) for each in (" data-text", " data-amount", " data-place")]
+    assert counts == [len(texts), len(amounts), len(places)]
+    assert page != ledger_page(runs, 3)
+
+
+def test_the_finding_says_the_rarest_class_before_and_after(runs):
     assert tail_class(runs[0]) == 9
     (pull, push), _ = runs[0]["pull_push"][1]
-    assert f"{push[9] / pull[9]:.1f} → " in flow_ledger(runs, 2).get_suptitle().replace("\n", " ")
+    assert f"{push[9] / pull[9]:.1f} → " in ledger_frame(runs, 2)[0][0]
 
 
 def test_no_pull_is_no_ratio(runs):
     history = gdw.History.from_record(runs[0].to_record())
     history["pull_push"][0, :, 0, 9] = 0
+    assert ledger_frame([history], 1)[0][-2:] == ["", ""]
     assert np.isnan(push_over_pull(history)[0, :, 9]).all()
     assert np.isfinite(push_over_pull(history)[1:]).all()
 

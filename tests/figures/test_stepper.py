@@ -1,73 +1,90 @@
-"""The stepper's picture, read off its axes."""
+"""The stepper's page, read as a document."""
+
+import re
+from html import escape
+from html.parser import HTMLParser
 
 import pytest
-from matplotlib.patches import Rectangle
 
+from gdw_notebooks.checks.clean_set import dirty_walk
 from gdw_notebooks.examples.bilevel import walk
 from gdw_notebooks.examples.small_problem import Problem
-from gdw_notebooks.figures.stepper import number_text, stepper
+from gdw_notebooks.figures.stepper import TERM, number_text, shown, stepper
 
 WALKS = {mode: walk(Problem(mode)) for mode in ("instance", "class")}
 EVERY_STAGE = [(mode, number) for mode, made in WALKS.items() for number in range(len(made))]
 
 
-def texts(axes):
-    return [text.get_text() for text in axes.texts]
+class Numbers(HTMLParser):
+    """The cells of each tensor of each stage: [stage][tensor] = [(text, whether it is marked as new)]."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.stages, self.body, self.cell = [], None, None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if tag == "details":
+            self.stages.append({})
+        elif tag == "tbody":
+            self.body = self.stages[-1].setdefault(given["class"].removeprefix("of-"), [])
+        elif tag == "td":
+            self.cell = ["", given.get("class") == "new"]
+
+    def handle_endtag(self, tag):
+        if tag == "td":
+            if self.cell[0].strip():
+                self.body.append((self.cell[0].split()[0], self.cell[1]))
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell[0] += data
 
 
 @pytest.mark.parametrize(("mode", "number"), EVERY_STAGE)
-def test_every_known_number_stands_in_the_picture_and_every_change_is_marked(mode, number):
-    stage = WALKS[mode].stages[number]
-    figure = stepper(WALKS[mode], number)
-    matrices = figure.axes[0]
-    shown = texts(matrices)
-    for name, rows in stage.tables.items():
-        for value in (value for row in rows for value in row):
-            assert number_text(value) in shown, name
-    marks = [p for p in matrices.patches if isinstance(p, Rectangle) and p.get_gid() == "changed"]
-    outlined, hatched = [p for p in marks if p.get_linewidth() > 2], [p for p in marks if p.get_hatch()]
-    assert len(outlined) == len(hatched) == sum(map(len, stage.changed.values()))
-    assert stage.title in figure.get_suptitle()
-    assert stage.formula in [text.get_text() for text in figure.texts]
+def test_a_stage_shows_what_its_formula_reads_and_what_it_wrote(mode, number):
+    stage, page = WALKS[mode].stages[number], stepper(WALKS[mode], number)
+    found = Numbers(page).stages[number]
+    assert set(found) == set(shown(stage)) >= set(stage.changed)
+    for name, cells in found.items():
+        places = [(i, j) for i, row in enumerate(stage.tables[name]) for j in range(len(row))]
+        expected = [(number_text(stage.tables[name][i][j]), (i, j) in stage.changed.get(name, ())) for i, j in places]
+        assert cells == expected
+    assert escape(stage.reading) in page
 
 
-@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize(("mode", "number"), EVERY_STAGE)
-def test_the_explanation_is_at_the_top_and_overlaps_nothing(mode, number, large):
-    figure, stage = stepper(WALKS[mode], number, large), WALKS[mode].stages[number]
-    figure.canvas.draw()
-    written = {text.get_text(): text.get_window_extent() for text in figure.texts}
-    reading, formula = written[stage.reading], written[stage.formula]
-    assert formula.y1 < figure._suptitle.get_window_extent().y0
-    assert reading.y1 < formula.y0
-    assert reading.y0 > max(text.get_window_extent().y1 for text in figure.axes[0].texts)
-    assert reading.y0 > 0.8 * figure.bbox.height
-    assert reading.x1 < min(axes.get_tightbbox().x0 for axes in figure.axes[1:])
+def test_one_stage_is_open_and_every_term_has_its_cells(mode, number):
+    stage, page = WALKS[mode].stages[number], stepper(WALKS[mode], number)
+    assert page.count("<details") == len(WALKS[mode])
+    (opened,) = re.findall(r'<details class="stage now" open><summary>(\d+)\.', page)
+    assert int(opened) == number + 1
+    terms = set(TERM.findall(stage.formula))
+    assert terms
+    assert terms <= set(shown(stage))
 
 
 @pytest.mark.parametrize("mode", WALKS)
 def test_each_g_stands_beside_its_difference(mode):
     made = WALKS[mode]
     number = next(n for n, stage in enumerate(made.stages) if "g" in stage.changed)
-    planes = stepper(made, number).axes[1:]
-    for i, plane in enumerate(planes):
-        words = " ".join(texts(plane))
-        for exact, difference in zip(made.meta_gradient[i], made.finite_difference[i], strict=True):
-            assert number_text(exact.item()) in words
-            assert number_text(difference.item()) in words
-    assert not any("diff" in text for text in texts(stepper(made, number - 1).axes[1]))
+    found = Numbers(stepper(made, number)).stages[number]
+    assert [text for text, _ in found["g"]] == [number_text(value) for value in made.meta_gradient.flatten().tolist()]
+    assert [text for text, _ in found["fd"]] == [number_text(v) for v in made.finite_difference.flatten().tolist()]
 
 
-def test_arrows_point_along_the_gradients():
-    made = WALKS["instance"]
-    longest = made.arrows.norm(dim=-1).max()
-    for i, plane in enumerate(stepper(made, len(made) - 1).axes[1:]):
-        tips = [tuple(text.xy) for text in plane.texts if getattr(text, "arrow_patch", None)]
-        expected = [(made.clean / made.clean.norm()).tolist(), (made.arrows[i, 0] / longest).tolist()]
-        assert [pytest.approx(tip) for tip in expected] == tips
+def test_the_same_page_comes_out_twice_and_an_exercise_does_not_give_its_answer_away():
+    assert stepper(walk(Problem()), 3) == stepper(walk(Problem()), 3)
+    asked = stepper(dirty_walk(), 6, range(6, 7))
+    assert asked.count("<details") == 1
+    assert "weight up" not in asked
+    assert "weight down" not in asked
+    assert "new θ" not in asked
+    assert "weight up" in stepper(dirty_walk(), 7)
 
 
-def test_numbers_are_short_and_never_minus_zero():
+def test_numbers_are_never_minus_zero():
     assert number_text(-0.0001) == "0.000"
-    assert number_text(-0.25, short=True) == "−.250"
-    assert number_text(-1.4, short=True) == "−1.40"
+    assert number_text(-1.4) == "−1.400"

@@ -11,7 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import gdw
-from gdw.gradients.rates import VirtualStep
+from gdw.gradients.prepared import Prepared
 from gdw.methods import METHODS
 from gdw.training.epoch_statistics import EpochStatistics
 from gdw.training.sources import Sources
@@ -64,7 +64,7 @@ def _take_steps(training, source, device):
         method.optimizer = torch.optim.Adam(method.weight_net.parameters())
     sources, statistics = Sources(task, model, training.experiment), EpochStatistics(task.true_labels, 10)
     for _ in range(2):
-        step = sources.step_of(sources.draw(source), 0, VirtualStep(model, optimizer))
+        step = sources.step_of(sources.draw(source), 0, Prepared(model, optimizer))
         gradient = take_step(step, phase.method, optimizer)
         statistics.add(step, gradient)
         assert gradient.device == device

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from gdw import Step
 from gdw.data.randomness import generator
-from gdw.gradients.rates import VirtualStep
+from gdw.gradients.prepared import Prepared
 from gdw.gradients.reuse import LEAST_NUMBERS, RULES
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
@@ -133,10 +133,10 @@ def test_the_step_takes_a_tape_where_it_makes_it_faster(monkeypatch):
 
 def test_no_tape_is_kept_for_a_method_that_does_not_ask():
     cnn = build_model("cnn", (3, 8, 8), CLASSES, generator(0, "model"), torch.float64)
-    virtual_step = VirtualStep(cnn, 0.1)
+    prepared = Prepared(cnn, 0.1)
 
     def way(ask):
-        step = Step(cnn, *batch((3, 8, 8), 40), meta_batch=batch((3, 8, 8), 5, seed=1), lr=virtual_step)
+        step = Step(cnn, *batch((3, 8, 8), 40), meta_batch=batch((3, 8, 8), 5, seed=1), lr=prepared)
         if ask:
             step.meta_gradient(torch.ones(40, CLASSES))
         return step.way, step._forward_way == "forward mode"

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from gdw import Step
+from gdw.gradients.prepared import Prepared
 
 
 def batch(count=6, classes=4):
@@ -58,3 +59,28 @@ def test_half_precision_logits_give_float32_probabilities():
     images, labels = batch()
     step = Step(nn.Linear(5, 4).bfloat16(), images.bfloat16(), labels)
     assert step.probs.dtype is step.losses.dtype is torch.float32
+
+
+def test_a_step_is_one_of_the_ten_that_are_checked_however_often_it_is_asked(monkeypatch):
+    counted = []
+    monkeypatch.setattr("gdw.gradients.step.is_due", lambda model, device: bool(counted.append(model)))
+    model = nn.Linear(3, 2)
+    step = Step(
+        model,
+        torch.randn(4, 3),
+        torch.tensor([0, 1, 1, 0]),
+        meta_batch=(torch.randn(2, 3), torch.tensor([0, 1])),
+        lr=0.1,
+    )
+    problem = step.problem
+    step.meta_gradient(torch.ones(4, 2))
+    step.target_gradient(step.probs)
+    assert counted == [model]
+    assert step.problem is problem
+
+
+def test_labels_of_a_loop_are_checked_at_its_first_step_whatever_batch_comes_first():
+    model, labels = nn.Linear(3, 2), torch.tensor([0, 1, 1, 2])
+    prepared = Prepared(model, 0.1, labels=(labels,))
+    with pytest.raises(ValueError, match=r"labels must lie in 0 \.\.\. 1, got 0 to 2"):
+        Step(model, torch.randn(2, 3), labels[:2], lr=prepared)

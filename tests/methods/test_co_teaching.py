@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 import gdw
-from gdw.gradients.rates import VirtualStep
+from gdw.gradients.prepared import Prepared
 from gdw.methods import CoTeaching
 from gdw.training.stepping import take_step
 from tests.methods.helpers import CLASSES, begun, make_step, new, small_model
@@ -92,7 +92,7 @@ def test_each_network_learns_from_the_others_small_losses_with_an_optimiser_like
 def test_the_optimiser_of_a_virtual_step_is_followed_too(kind):
     model, method = small_model(), CoTeaching(CLASSES, forget=0.5)
     optimizer = kind(model.parameters(), lr=0.01)
-    take_step(make_step(model, lr=VirtualStep(model, optimizer, "optimizer")), method, optimizer)
+    take_step(make_step(model, lr=Prepared(model, optimizer, "optimizer")), method, optimizer)
     assert type(method.peer_optimizer) is type(optimizer)
 
 

@@ -1,7 +1,7 @@
 """A value and a press from two threads, in each order: what the controls say when Train is pressed is what trains.
 
 JupyterLab sends values through one thread of the kernel and presses through another. The page holds a press back until
-its values have arrived (picture.js, held to that by the browser's tests). From there on it is up to the lab.
+its values have arrived (care.js, held to that by the browser's tests). From there on it is up to the lab.
 """
 
 import threading

@@ -87,7 +87,7 @@ def test_several_seeds_that_are_too_large_are_told_how_many_would_fit(monkeypatc
     def greedy(*given, **more):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("gdw.training.stepping.SeedsAtOnce.__call__", greedy)
+    monkeypatch.setattr("gdw.training.sources.StackedSources.step_of", greedy)
     lab = TrainingLab(START, beside="")
     lab.controls.seeds.value = 4
     lab.run()

@@ -12,6 +12,8 @@ import pytest
 from gdw.data.datasets import load_dataset
 from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
+from gdw.training.many import ManySeeds
+from gdw.training.resume import Checkpoints
 from gdw.training.run import run
 from gdw_notebooks.panels.session import ALL_RUNS, Busy, Session
 
@@ -233,3 +235,51 @@ def test_several_seeds_of_what_there_is_but_one_of_are_refused(session):
     with pytest.raises(ValueError, match="each seed has its own"):
         session.start([SHORT], seeds=2, model=object())
     assert session.state == "idle"
+
+
+def test_what_was_stopped_goes_on_from_its_batch_and_ends_with_the_same_numbers(session):
+    other = SHORT.with_(method="cross-entropy")
+    session.start([SHORT, other], paused=True)
+    for taken in (1, 2):
+        session.step()
+        wait_until(lambda taken=taken: len(session.events) == 2 * taken)
+    assert session.stop(WAIT)
+    session.go_on(paused=True)
+    session.step()
+    wait_until(lambda: len(session.events) == 6)
+    assert [event.batch for _, event in session.events] == [0, 0, 1, 1, 2, 2]
+    session.resume()
+    assert session.join(WAIT)
+    assert (session.state, session.histories) == ("finished", [run(SHORT), run(other)])
+    assert not session.can_go_on
+    with pytest.raises(ValueError, match="nothing was stopped"):
+        session.go_on()
+
+
+def test_several_seeds_that_were_stopped_go_on_too(session):
+    session.start([SHORT], seeds=2, paused=True)
+    wait_until(lambda: session.trainings)
+    session.step()
+    wait_until(lambda: session.events)
+    assert session.stop(WAIT)
+    session.go_on()
+    assert session.join(WAIT)
+    unbroken = Session().run([SHORT], seeds=2)
+    assert session.histories == unbroken
+
+
+@pytest.mark.parametrize("every", [0.0, 1e9])
+def test_a_finished_run_is_saved_once(session, tmp_path, monkeypatch, every):
+    saved, save = [], Checkpoints.save
+
+    def count(checkpoints, training):
+        saved.append(training.finished)
+        save(checkpoints, training)
+
+    monkeypatch.setattr(Checkpoints, "save", count)
+    keeping = lambda *given, **more: ManySeeds(*given, **more, every=every)  # noqa: E731
+    kept = Session(runs=keeping)
+    kept.run([SHORT], keep=tmp_path)
+    assert kept.state == "finished"
+    assert saved.count(True) == 1
+    assert (saved.count(False) > 0) == (every == 0)

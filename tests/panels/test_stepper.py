@@ -1,68 +1,50 @@
 """The stepper and the ledger by their values."""
 
+import json
+from html import escape
+
 import pytest
+from traitlets import TraitError
 
 import gdw
-from gdw_notebooks.figures.style import new_figure, words
+from gdw_notebooks.figures.style import new_figure
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.stepper import BilevelStepper
+from gdw_notebooks.panels.steps import state
 from gdw_notebooks.panels.still import Still
 
 
-def test_forward_and_back_gives_the_very_same_picture():
-    panel = BilevelStepper("instance", stage=6)
-    first, words = panel.picture.value, panel.picture.alt
-    panel.forward.click()
-    assert panel.stage.value == 7
-    assert panel.picture.value != first
-    panel.back.click()
-    assert (panel.picture.value, panel.picture.alt) == (first, words)
-
-
 @pytest.mark.parametrize("mode", ["instance", "class"])
-def test_its_words_in_a_notebook_change_with_every_stage(mode):
-    panel, words = BilevelStepper(mode), []
-    for stage in range(1, panel.stage.max + 1):
-        panel.stage.value = stage
-        _, metadata = panel._repr_mimebundle_()
-        words.append(metadata["image/png"]["alt"])
-        assert words[-1].startswith(f"Stage {stage} of {panel.stage.max}: {panel.shown.title}")
-        assert panel.shown.reading in words[-1]
-        assert "?." not in words[-1]
-    assert len(set(words)) == panel.stage.max
+def test_forward_and_back_gives_the_very_same_page(mode):
+    panel, pages = BilevelStepper(mode), []
+    for stage in panel.variants[0].values:
+        panel.step = stage
+        pages.append(panel._repr_mimebundle_()[0]["text/html"])
+        assert f"<summary>{stage}. {escape(panel.shown.title)}</summary>" in pages[-1]
+    assert len(set(pages)) == len(panel.walk)
+    panel.step = 3
+    assert panel._repr_mimebundle_()[0]["text/html"] == pages[2]
+    assert repr(panel) == f"BilevelStepper({mode!r}, stage=3 of {len(panel.walk)})"
 
 
-def test_the_buttons_stop_at_both_ends():
+def test_a_stage_that_is_not_there_is_refused():
     panel = BilevelStepper("instance")
-    panel.back.click()
-    assert panel.stage.value == 1
-    panel.stage.value = panel.stage.max
-    panel.forward.click()
-    assert panel.stage.value == panel.stage.max == len(panel.walk)
+    with pytest.raises(TraitError, match=r"step must lie in 1 \.\.\. 10, got 11"):
+        panel.step = 11
 
 
 def test_the_constraint_is_switched_in_class_mode():
     panel = BilevelStepper("class", stage=13)
-    assert "sum: 0.000 | 0.000 | 0.000" in panel.picture.alt
-    panel.constraint.value = False
-    assert panel.stage.max == len(panel.walk)
-    assert panel.shown is panel.walk.stages[panel.stage.value - 1]
-    panel.stage.value = panel.stage.max
-    assert "sum:" in panel.picture.alt
-    assert "sum: 0.000 | 0.000 | 0.000" not in panel.picture.alt
-    panel.reset.click()
-    assert panel.constraint.value
-    assert panel.stage.value == 13
+    assert [round(row[0], 9) for row in panel.shown.tables["sum"]] == [0, 0, 0]
+    panel.variant = 1
+    assert panel.shown is panel.walk.stages[panel.step - 1]
+    assert any(abs(row[0]) > 0.01 for row in panel.shown.tables["sum"])
+    assert BilevelStepper("class", zero_mean=False).variant == 1
 
 
-def test_the_table_holds_every_number_and_names_what_changed():
-    panel = BilevelStepper("class", stage=12)
-    table = panel.table()
-    changed = table[table.changed == "yes"]
-    assert list(zip(changed.tensor, changed.row.str[0], changed.column, strict=True)) == [
-        ("w", "A", "cat"), ("w", "B", "dog"), ("w", "C", "bird"),
-    ]  # fmt: skip
-    assert repr(panel) == "BilevelStepper('class', stage=12 of 13)"
+def test_the_script_gets_plain_values(runs):
+    for panel in (BilevelStepper("class"), FlowLedger(runs)):
+        assert json.loads(json.dumps(state(panel), allow_nan=False))["variants"][0]["values"][0] == 1
 
 
 @pytest.fixture(scope="module")
@@ -71,20 +53,14 @@ def runs():
     return [gdw.run(base.with_(method=method)) for method in ("gdw", "gdw-tied")]
 
 
-def test_the_ledger_follows_its_slider_and_its_play_button(runs):
+def test_the_ledger_shows_each_epoch_and_can_leave_some_out(runs):
     panel = FlowLedger(runs, epoch=2)
-    second = panel.picture.value
-    panel.play.value = 3
-    assert panel.epoch.value == 3
-    assert panel.picture.alt.startswith("Epoch 3.")
-    assert panel.describe().startswith(words(panel.draw()))
-    panel.reset.click()
-    assert panel.play.value == 2
-    assert panel.picture.value == second
-    table = panel.table()
-    row = table[(table.method == "gdw") & (table["class"] == "9")].iloc[0]
-    assert row["push/pull before"] == pytest.approx(row["push before"] / row["pull before"])
-    assert repr(panel) == "FlowLedger(gdw, gdw-tied; epoch 2 of 3)"
+    assert "Epoch 2." in panel.page()
+    panel.step = 3
+    assert "Epoch 3." in panel._repr_mimebundle_()[0]["text/html"]
+    assert repr(panel) == "FlowLedger(gdw, gdw-tied; epoch 3 of 3)"
+    assert [frame.texts[0][:8] for frame in panel.variants[0].frames] == ["Epoch 1.", "Epoch 2.", "Epoch 3."]
+    assert FlowLedger(runs, epochs=(1, 3)).variants[0].values == [1, 3]
 
 
 def test_a_run_without_the_record_is_refused():

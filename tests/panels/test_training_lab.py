@@ -75,13 +75,13 @@ def test_within_a_cell_it_gives_the_same(lab):
 
 def test_the_curve_grows_and_the_controls_stay_alive_while_it_trains(lab):
     lab.controls.epochs.value = ENDLESS
-    before = lab.picture.value
+    before = lab.picture.views
     lab.train.click()
-    wait_until(lambda: lab.picture.value != before and lab.progress.value > 0)
-    second = lab.picture.value
+    wait_until(lambda: lab.picture.views != before and lab.progress.value > 0)
+    second = lab.picture.alt
     lab.view.value = "Classes"  # the training's thread draws it
     wait_until(lambda: lab.picture.alt.startswith("Bars"))
-    assert lab.picture.value != second
+    assert lab.picture.alt != second
     lab.controls.rate.value = 0.9
     assert lab.session.state == "running"
     assert "shows other settings than the controls" in lab.notice.value
@@ -112,14 +112,14 @@ def test_stop_keeps_what_has_been_learnt(lab):
 
 
 def test_stop_is_answered_at_once_while_a_picture_is_drawn(lab, monkeypatch):
-    drawing, go_on, draw = threading.Event(), threading.Event(), lab.draw
+    drawing, go_on, draw = threading.Event(), threading.Event(), lab.show_picture
 
     def slowly():
         drawing.set()
         assert go_on.wait(WAIT)
         return draw()
 
-    monkeypatch.setattr(lab, "draw", slowly)
+    monkeypatch.setattr(lab, "show_picture", slowly)
     lab.controls.epochs.value = ENDLESS
     lab.train.click()
     assert drawing.wait(WAIT)
@@ -212,6 +212,18 @@ def test_imbalance_is_written_both_ways(imbalance, label):
 
 def test_the_hint_says_what_a_rate_comes_to():
     assert "54 %" in TrainingLab("uniform 60").controls.hint.value
+
+
+def test_labels_from_a_file_have_no_rate(tmp_path):
+    table = tmp_path / "labels.csv"
+    table.write_text("image,label\n", "utf-8")
+    controls = TrainingLab(START.with_(noise=f"human:{table}", rate=0.0)).controls
+    assert "No label is made wrong" not in controls.hint.value
+    assert "come from a file" in controls.hint.value
+    assert controls.rate.layout.display == "none"
+    controls.noise.value = "flip"
+    assert "No label is made wrong" in controls.hint.value
+    assert controls.rate.layout.display == ""
 
 
 def test_reset_forgets_and_goes_back(lab):
@@ -498,3 +510,75 @@ def test_a_run_goes_on_while_another_cell_uses_forward_mode(lab):
     assert all("Nested forward mode AD" in text for text in refused)  # that cell has to wait for its turn as well
     assert "Done." in lab.status.value
     assert lab.histories == [run(START), run(START.with_(method="mwnet"))]
+
+
+def test_step_after_stop_goes_on_where_the_run_was(lab):
+    for taken in (1, 2):
+        lab.step.click()
+        wait_until(lambda taken=taken: f"{taken} of" in lab.status.value and "batches of the next" in lab.status.value)
+    lab.stop.click()
+    lab.session.join(WAIT)
+    wait_until(lambda: "Step goes on from here" in lab.status.value)
+    lab.step.click()
+    wait_until(lambda: "Paused: 0 of 3 epochs are over, and 3 of" in lab.status.value)
+    lab.pause.click()
+    assert lab.session.join(WAIT)
+    assert lab.histories == [run(START), run(START.with_(method="mwnet"))]
+
+
+def test_step_after_stop_begins_anew_where_the_controls_ask_for_another_run(lab):
+    lab.step.click()
+    wait_until(lambda: "1 of" in lab.status.value)
+    lab.stop.click()
+    lab.session.join(WAIT)
+    lab.controls.seed.value = 1
+    lab.step.click()
+    wait_until(lambda: lab.session.trainings and "Paused: 0 of 3 epochs are over, and 1 of" in lab.status.value)
+    assert [training.experiment.seed for training in lab.session.trainings] == [1, 1]
+
+
+def test_a_run_that_broke_off_does_not_replace_the_finished_one_as_the_pale_curve(lab):
+    finished = lab.run().histories[0]
+    lab.controls.epochs.value = ENDLESS
+    lab.train.click()
+    wait_until(lambda: lab.session.histories and len(lab.session.histories[0]))
+    lab.stop.click()
+    lab.session.join(WAIT)
+    lab.controls.epochs.value = START.epochs
+    lab.run()
+    assert lab.ghosts[0] is finished
+
+
+def test_a_picture_of_the_run_before_says_so_until_the_new_one_is_drawn(lab, monkeypatch):
+    lab.run()
+    monkeypatch.setattr(lab.session, "start", lambda *given, **more: None)  # the data take their time
+    lab.train.click()
+    assert lab.picture.old == lab_words.OLD_PICTURE
+    monkeypatch.undo()
+    lab.run()
+    assert lab.picture.old == ""
+
+
+def test_every_view_is_in_the_page_so_that_a_tab_needs_no_kernel(lab):
+    lab.controls.seeds.value = 2
+    lab.run()
+    views = dict(zip(VIEWS, lab.picture.views, strict=True))
+    lines = views["Accuracy"]["plots"][0]["lines"]
+    mean = sum(history["test_accuracy"] for history in lab.histories[:2]) / 2
+    assert lines[0]["y"] == pytest.approx(mean.tolist(), abs=1e-3)
+    assert lines[0]["x"] == [1, 2, 3]
+    assert [len(view["plots"]) for name, view in views.items() if VIEWS[name].drawing] == [1, 1, 4, 4, 2]
+    for name, view in views.items():
+        if VIEWS[name].drawing:
+            lab.view.value = name
+            assert view["title"] == lab.draw().get_suptitle().replace("\n", " ")
+
+
+def test_a_long_run_is_thinned_to_what_a_screen_shows(lab):
+    lab.controls.epochs.value = 700
+    lab.controls.beside.value = ""
+    lab.run()
+    line = lab.picture.views[0]["plots"][0]["lines"][0]
+    assert len(line["x"]) == len(line["y"]) <= 200
+    assert (line["x"][0], line["x"][-1]) == (1, 700)
+    assert line["y"][-1] == pytest.approx(lab.histories[0]["test_accuracy"][-1], abs=1e-3)

@@ -98,9 +98,23 @@ def test_a_cell_computed_anew_stands_in_the_map_until_reset(runs, monkeypatch):
     assert panel.fresh[cell].mean == pytest.approx(np.mean(scores[0] - scores[1] + scores[2] - scores[3]) / 2)
     assert panel.cells()[0.6, 1.0][:3] == panel.fresh[cell][:3] != recorded[0.6, 1.0][:3]
     assert "Computed now, 2 seeds" in panel.words.value
+    panel.rate.value = 0.4
+    assert "From the recorded runs" in panel.words.value  # the words are those of the chosen cell
+    panel.rate.value = 0.6
+    assert "Computed now, 2 seeds" in panel.words.value
     panel.reset.click()
     assert panel.cells() == recorded
     assert panel.picture.alt == alt
+    panel.close()
+
+
+def test_a_cell_that_is_being_computed_says_so_and_a_stop_too(runs):
+    panel = EffectMap(runs=runs)
+    panel.compute.click()
+    assert "Computing GDW and tied GDW, noise 60 %, imbalance 1: until it is done" in panel.words.value
+    panel.stop.click()
+    assert panel.session.join(120)
+    assert "Stopped: the map is as it was." in panel.words.value
     panel.close()
 
 

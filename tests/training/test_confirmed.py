@@ -357,7 +357,7 @@ def test_many_seeds_see_the_same_pictures(tmp_path, monkeypatch):
     )  # fmt: skip
     one, many = gdw.Training(experiment), gdw.training.many.ManySeeds(experiment, [0, 1])
     assert seen == [(224, 224)] * 2
-    assert torch.equal(one.task.train.images, many.trainings[0].task.train.images)
+    assert torch.equal(one.task.train.images.read(), many.trainings[0].task.train.images.read())
     assert "own" not in many.trainings[1].history.config
 
 

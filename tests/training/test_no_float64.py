@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 import gdw
-from gdw.gradients.rates import VirtualStep
+from gdw.gradients.prepared import Prepared
 from gdw.gradients.seen import Seen
 from gdw.methods import METHODS
 from gdw.training.epoch_statistics import EpochStatistics, summing_device
@@ -63,7 +63,7 @@ def sites_of_steps(training, source="train"):
     with MakesFloat64("meta") as made:
         sources = Sources(task, model, training.experiment)
         for _ in range(2):
-            step = sources.step_of(sources.draw(source), 0, VirtualStep(model, optimizer))
+            step = sources.step_of(sources.draw(source), 0, Prepared(model, optimizer))
             take_step(step, phase.method, optimizer)
             assert step.probs.dtype == step.losses.dtype == torch.float32
         method.snapshot()

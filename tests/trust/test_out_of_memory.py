@@ -45,6 +45,6 @@ def test_many_seeds_at_once_name_fewer_seeds(monkeypatch):
     def greedy(*given, **more):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("gdw.training.stepping.SeedsAtOnce.__call__", greedy)
+    monkeypatch.setattr("gdw.training.sources.StackedSources.step_of", greedy)
     with pytest.raises(torch.OutOfMemoryError, match="try 2 seeds at once, or batch_size=50"):
         gdw.run_seeds(tiny("gdw"), range(4))

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-# Panels that are a still picture here and move on a page of their own: by the name at the beginning of their text.
+# Panels that stand still here and move on a page of their own: by the name at the beginning of their text.
 PANELS = {
     "Playground": ("the playground", "index"),
     "TrainingLab": ("the training lab", "live/lab"),
@@ -81,7 +81,7 @@ def _outputs(cell: NotebookNode, pictures: Path, name: str) -> Iterator[str]:
             file.write_bytes(base64.b64decode(output.data[IMAGE]))
             yield _picture(file, output)
         elif "text/html" in output.data:
-            yield f'```{{raw}} html\n<div class="output">{output.data["text/html"]}</div>\n```'
+            yield f'```{{raw}} html\n<div class="output">{output.data["text/html"]}</div>\n```{_live(output)}'
         elif "text/plain" in output.data:
             yield _text(output.data["text/plain"])
 
@@ -92,8 +92,13 @@ def _text(text: str) -> str:
 
 def _picture(file: Path, output: NotebookNode) -> str:
     image = f"```{{image}} {file.parent.name}/{file.name}\n:alt: {alt_text(output)}\n```"
+    return image + _live(output)
+
+
+def _live(output: NotebookNode) -> str:
+    """A link to the page where a panel moves."""
     name, live = PANELS.get(_panel(output), ("", ""))
-    return f'{image}\n\n<a href="../{live}.html">Move it yourself: {name}</a>' if live else image
+    return f'\n\n<a href="../{live}.html">Move it yourself: {name}</a>' if live else ""
 
 
 def alt_text(output: NotebookNode) -> str:

@@ -1,24 +1,22 @@
-"""What the live pages show: instances, and frames with their words. Each page's data is one script file.
+"""What the live pages show: instances, stages, epochs, records. Each page's data is one script file.
 
 A page that is opened from a file may not fetch another file, but it may load a script.
 """
 
-import io
 import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
-
-from PIL import Image
 
 import gdw
 import gdw_notebooks.panels
+from gdw_notebooks.examples.bilevel import walk
 from gdw_notebooks.examples.instances import cat_dog_bird, instances_of
+from gdw_notebooks.examples.small_problem import CLASS, Problem
 from gdw_notebooks.figures.pictogram import cat_picture
-from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
-from gdw_notebooks.panels.stepper import BilevelStepper
+from gdw_notebooks.panels.stepper import variant
+from gdw_notebooks.panels.steps import Steps, state
 from gdw_notebooks.recorded.histories import load
 from tools.website.lab import lab_data
 
@@ -26,21 +24,21 @@ PANELS = Path(gdw_notebooks.panels.__file__).parent
 MICROSCOPE_EPOCHS = 5  # by then the network has a belief, and wrong labels are not yet learnt by heart
 INSTANCES = 6  # mislabelled ones, and as many clean ones
 STATE = ("instances", "index", "mode", "weights", "weight", "show", "large")  # what microscope.js asks its model for
-EVERY_EPOCH, THEN_EVERY = 10, 10  # the ledger's frames: weights change most at the beginning
-COLOURS = 128  # of a frame
+EVERY_EPOCH, THEN_EVERY = 10, 10  # the ledger's epochs: weights change most at the beginning
+FRONT_ENDS = ("microscope", "steps")
 FRONT_END_EXPORT = "export default { render };"
 NAMED_EXPORT = re.compile(r"^export (?=const |function )", re.MULTILINE)  # a plain script may not export
 
 
 def write_live_data(static: Path) -> None:
     """Everything the live pages load, into Sphinx's folder of static files."""
-    data, frames = static / "data", static / "frames"
-    for folder in (data, frames):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_front_end(static)
+    data = static / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    for name in FRONT_ENDS:
+        write_front_end(static, name)
     write_data(data / "microscope.js", microscope_state())
-    write_data(data / "stepper.js", stepper_frames(frames))
-    write_data(data / "ledger.js", ledger_frames(frames))
+    write_data(data / "stepper.js", stepper_state())
+    write_data(data / "ledger.js", ledger_state())
     write_data(data / "lab.js", lab_data())
 
 
@@ -50,15 +48,19 @@ def write_data(path: Path, value: object) -> None:
     path.write_text(f"window.gdwData = {text};\n", "utf-8")
 
 
-def write_front_end(static: Path) -> None:
-    """The microscope's own script and style: a module, made a plain script, since files may not import modules."""
-    source = (PANELS / "microscope.js").read_text("utf-8")
+def write_front_end(static: Path, name: str) -> None:
+    """A panel's own script and style: a module, made a plain script, since files may not import modules."""
+    (static / f"{name}.js").write_text(plain_script(PANELS / f"{name}.js"), "utf-8")
+    (static / f"{name}.css").write_text((PANELS / f"{name}.css").read_text("utf-8"), "utf-8")
+
+
+def plain_script(file: Path) -> str:
+    """A panel's script that leaves its function in ``window.gdwRender``."""
+    source = file.read_text("utf-8")
     if source.count(FRONT_END_EXPORT) != 1:
-        raise ValueError(f"microscope.js should end with {FRONT_END_EXPORT!r}, once")
-    body = source.replace(FRONT_END_EXPORT, "window.gdwMicroscope = { render };")
-    body = NAMED_EXPORT.sub("", body)
-    (static / "microscope.js").write_text(f"(() => {{\n{body}\n}})();\n", "utf-8")
-    (static / "microscope.css").write_text((PANELS / "microscope.css").read_text("utf-8"), "utf-8")
+        raise ValueError(f"{file.name} should end with {FRONT_END_EXPORT!r}, once")
+    body = NAMED_EXPORT.sub("", source.replace(FRONT_END_EXPORT, "window.gdwRender = render;"))
+    return f"(() => {{\n{body}\n}})();\n"
 
 
 def microscope_state() -> dict:
@@ -70,42 +72,19 @@ def microscope_state() -> dict:
     return FlowMicroscope(instances, mode="classes").get_state(STATE)
 
 
-def stepper_frames(folder: Path) -> dict:
+def stepper_state() -> dict:
     """Every stage, with instance weights, with class weights, and with class weights without the constraint."""
     variants = {
-        "one weight for each instance": BilevelStepper("instance"),
-        "one weight for each class": BilevelStepper("class"),
-        "one weight for each class, constraint off": BilevelStepper("class", zero_mean=False),
+        "one weight for each instance": Problem(),
+        "one weight for each class": Problem(CLASS),
+        "one weight for each class, constraint off": Problem(CLASS, zero_mean=False),
     }
-    made = {
-        name: frames(panel, panel.stage, range(1, panel.stage.max + 1), folder, f"stepper-{k}")
-        for k, (name, panel) in enumerate(variants.items())
-    }
-    return {"step": "Stage", "menu": "Weights", "variants": made}
+    return state(Steps([variant(walk(each), name) for name, each in variants.items()], menu="Weights"))
 
 
-def ledger_frames(folder: Path) -> dict:
+def ledger_state() -> dict:
     """The first epochs one by one, then every tenth."""
     runs = load("05-long-tail")
-    panel = FlowLedger([runs["gdw"][0], runs["gdw-tied"][0]])
-    last = panel.epoch.max
+    last = min(len(runs["gdw"][0]), len(runs["gdw-tied"][0]))
     epochs = [*range(1, EVERY_EPOCH + 1), *range(EVERY_EPOCH + THEN_EVERY, last + 1, THEN_EVERY)]
-    return {"step": "Epoch", "menu": "", "variants": {"": frames(panel, panel.epoch, epochs, folder, "ledger")}}
-
-
-def smaller(png: bytes) -> bytes:
-    """The picture in a palette: half the bytes; the quick way, since there are many."""
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(buffer, format="png")
-    return buffer.getvalue()
-
-
-def frames(panel: Panel, slider, values: Iterable[int], folder: Path, name: str) -> list[dict]:
-    """The panel's picture and its words at each of the slider's values."""
-    made = []
-    for value in values:
-        slider.value = value
-        file = folder / f"{name}-{value:02d}.png"
-        file.write_bytes(smaller(panel.picture.value))
-        made.append({"value": value, "file": f"{folder.name}/{file.name}", "alt": panel.picture.alt})
-    return made
+    return state(FlowLedger([runs["gdw"][0], runs["gdw-tied"][0]], epochs=epochs))

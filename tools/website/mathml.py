@@ -1,20 +1,13 @@
 """A Sphinx extension: formulas become MathML while the site is built, so that no page loads a script for them."""
 
-from html import escape
-
 from docutils import nodes
-from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 
-
-def formula(latex: str, *, block: bool) -> str:
-    """One formula as MathML, with its source for screen readers that read LaTeX."""
-    mathml = convert(latex.strip(), display="block" if block else "inline")
-    return mathml.replace("<math ", f'<math aria-label="{escape(latex.strip(), quote=True)}" ', 1) if block else mathml
+from gdw_notebooks.figures.formulas import formula
 
 
 def _inline(translator, node: nodes.Element) -> None:
-    translator.body.append(formula(node.astext(), block=False))
+    translator.body.append(formula(node.astext()))
     raise nodes.SkipNode
 
 

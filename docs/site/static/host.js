@@ -1,4 +1,4 @@
-// A host for an anywidget front end without a kernel: the model keeps its values here, and render() draws into the page.
+// A host for an anywidget front end without a kernel: the model keeps its values here, and gdwRender draws into the page.
 
 /** What anywidget's front-end interface (AFM) asks of a model; save_changes() has nobody to tell. */
 function makeModel(state) {
@@ -19,7 +19,8 @@ function makeModel(state) {
   };
 }
 
-const place = document.querySelector("[data-live=microscope]");
-place.replaceChildren();
-window.gdwModel = makeModel(window.gdwData);
-window.gdwMicroscope.render({ model: window.gdwModel, el: place });
+for (const place of document.querySelectorAll("[data-live]")) {
+  place.replaceChildren();
+  window.gdwModel = makeModel(place.dataset.state ? JSON.parse(place.dataset.state) : window.gdwData);
+  window.gdwRender({ model: window.gdwModel, el: place });
+}

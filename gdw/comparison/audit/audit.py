@@ -2,25 +2,28 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
+from torch import Tensor
 
 from gdw.comparison.audit.annotators import with_annotators
 from gdw.comparison.audit.by_method import unseen
-from gdw.comparison.audit.copies import find_copies
+from gdw.comparison.audit.copies import Copies, find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
-from gdw.comparison.audit.heads import FOLDS, Labels, fold_of
+from gdw.comparison.audit.heads import FOLDS, Labels, LogProbs, check_probs, fold_of, standardised
 from gdw.comparison.audit.output import Audit
 from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, check_ranking
 from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of
-from gdw.data.dataset import Dataset
-from gdw.data.features import thumbnails, with_features
+from gdw.data.dataset import PARTS, Dataset
+from gdw.data.features import described, hashed, thumbnails
+from gdw.data.given import as_dataset
+from gdw.data.on_disk import Images
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
 
@@ -35,10 +38,11 @@ Progress = Callable[[str, int, int], object]
 
 
 def audit(
-    dataset: Dataset,
+    dataset: Any,
     confirmed: Mapping[str | int, str | int] | str | Path | None = None,
     *,
     observed: Any = None,
+    pred_probs: Any = None,
     features: str | None = LITE0,
     features_size: int | None = None,
     ranking: str = "combined",
@@ -53,12 +57,15 @@ def audit(
     fifth, in turn (:mod:`gdw.comparison.audit.heads`). Nothing is measured on labels that nobody has confirmed.
 
     Args:
-        dataset: its ``labels`` are the observed ones. Of pictures; or of features already (``with_features``).
+        dataset: its ``labels`` are the observed ones. Of pictures; or of features already (``with_features``). Or what
+            else holds pictures or numbers: see :func:`gdw.data.given.as_dataset`; ``observed`` are their labels.
         confirmed: labels that a person has checked: a table's path (``path,label``, and ``chosen``: ``random`` for
             pictures that were drawn at random), or a mapping from a picture (its path, or its place) to its class (by
             name or number; :class:`gdw.data.confirmed.Confirmed` says how it was chosen). None: the ranking knows the
             observed labels alone.
         observed: labels instead of the data set's.
+        pred_probs: [rows, classes], probabilities of your own by classifiers that were not trained on the row; the
+            classes in the order of the data set's. They take the place of the first round.
         features: a pretrained network of timm; None takes the stored pixels themselves.
         features_size: height and width in pixels at which it sees the pictures.
         ranking: ``"combined"``, ``"self-confidence"`` (cleanlab's), ``"with-method"`` (combined, times what classifiers
@@ -77,10 +84,11 @@ def audit(
     Source: the ranking builds on Northcutt et al., Confident Learning, JAIR 2021.
     """
     plan = Plan(features, features_size, ranking, method, folds, seed)
-    known = confirmed_of(confirmed, dataset)
-    labels = dataset.labels if observed is None else replace(dataset, labels=observed).labels
+    dataset = as_dataset(dataset, observed)
+    known, labels = confirmed_of(confirmed, dataset), dataset.labels
+    given = None if pred_probs is None else check_probs(pred_probs, len(labels), dataset.class_names)
     plan.check(labels.tolist(), known, dataset.class_names)
-    return plan.run(dataset, labels.cpu().numpy(), known, progress or unseen)
+    return plan.run(dataset, labels.cpu().numpy(), known, progress or unseen, given)
 
 
 @dataclass(frozen=True)
@@ -109,35 +117,64 @@ class Plan:
 
     def run(
         self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress,
-        votes: Mapping[str, Mapping[str, str]] | None = None,
+        given: LogProbs | None = None, votes: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Audit:  # fmt: skip
-        """The audit of a data set with these observed labels; ``votes``: path to annotator to label."""
-        copies = find_copies(dataset)
-        data = dataset
-        if self.features is not None and dataset.images.ndim == 4:
-            data = with_features(
-                dataset, self.features, image_size=self.features_size, progress=partial(progress, "features")
-            )
+        """The audit of a data set with these observed labels.
+
+        Args:
+            given: what another classifier says of each row.
+            votes: path to annotator to label.
+        """
+        data, copies, labels, confirmed = self._described(dataset, labels, confirmed, progress)
         sure = np.array(sorted(confirmed), np.int64)
         right = np.array([confirmed[place] for place in sure.tolist()], np.int64)
         places = np.setdiff1d(np.arange(len(labels)), sure)
         first, second = (fold_of(labels, self.folds, copies.groups, 2 * self.seed + one)[places] for one in (0, 1))
         network = self.features or LITE0
-        judged = Judged(data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress)
+        judged = Judged(
+            data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress,
+            None if given is None else given[places],
+        )  # fmt: skip
         ranked = RANKINGS[self.ranking](judged)
-        names = dataset.paths or tuple(map(str, range(len(labels))))
+        names = data.paths or tuple(map(str, range(len(labels))))
         said: list[str] = []
         if votes:
-            given = [votes.get(names[place], {}) for place in places]
-            ranked, said = with_annotators(ranked, judged.labels, given, data.class_names)
+            of_each = [votes.get(names[place], {}) for place in places]
+            ranked, said = with_annotators(ranked, judged.labels, of_each, data.class_names)
         table = suspects(
             names, labels, places, ranked.log_probs, ranked.trust, confirmed, data.class_names,
             copies.in_other_classes(labels),
         )  # fmt: skip
-        notes = [*dataset.notes, _of_confirmed(confirmed, labels), *copies.notes(labels, names), *said]
+        notes = [*data.notes, _of_confirmed(confirmed, labels), *copies.notes(labels, names), *said]
         notes += [ranked.warning] if ranked.warning else []
         confused = pairs(confident_joint(judged.first, judged.labels), data.class_names)
-        return Audit(table, confused, wrong_share(labels, confirmed), tuple(notes), dataset.name, _pictures(data))
+        return Audit(table, confused, wrong_share(labels, confirmed), tuple(notes), dataset.name, Shown.of(data))
+
+    def _described(
+        self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress
+    ) -> tuple[Dataset, Copies, Labels, Confirmed]:
+        """The data that classifiers see, copies, and the labels and confirmed pictures of what could be decoded."""
+        if dataset.images.ndim != 4:
+            return dataset, Copies(), labels, confirmed
+        paths = {prefix: getattr(dataset, f"{prefix}paths") for prefix in PARTS.values()}
+        if self.features is None:
+            seen = {prefix: hashed(images, dataset.pixels.scale) for prefix, images in dataset.parts()}
+            return dataset, find_copies(seen, paths), labels, confirmed
+        found = described(dataset, self.features, image_size=self.features_size, progress=partial(progress, "features"))
+        data, good = found.dataset(in_memory=False), np.flatnonzero(found.parts[""].rows >= 0)
+        copies = find_copies(
+            found.kept(),
+            {prefix: getattr(data, f"{prefix}paths") for prefix in found.parts},
+            standardised(_first(data)),
+        )
+        if len(good) < len(labels):
+            place_of = {int(before): place for place, before in enumerate(good)}
+            labels = labels[good]
+            confirmed = Confirmed(
+                {place_of[p]: c for p, c in confirmed.items() if p in place_of},
+                {place_of[p]: way for p, way in confirmed.chosen.items() if p in place_of},
+            )
+        return data, copies, labels, confirmed
 
 
 def check_counts(
@@ -176,7 +213,25 @@ def _of_confirmed(known: Mapping[int, int], labels: Labels) -> str:
     return f"{len(known)} pictures are confirmed; {wrong} of them had another label and come first"
 
 
-def _pictures(dataset: Dataset) -> UInt8[np.ndarray, "images channels height width"] | None:
-    if dataset.pictures is not None:
-        return dataset.pictures.cpu().numpy()
-    return thumbnails(dataset.images.cpu(), dataset.pixels.scale).numpy() if dataset.images.ndim == 4 else None
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Small copies of pictures for a page, each made when it is asked for by its place."""
+
+    pictures: Images
+    scale: float
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Shown | None":
+        """The pictures of a data set; None where it has none."""
+        if dataset.pictures is not None:
+            return cls(dataset.pictures, 255.0)
+        return cls(dataset.images, dataset.pixels.scale) if dataset.images.ndim == 4 else None
+
+    def __getitem__(self, place: int) -> UInt8[np.ndarray, "channels height width"]:
+        small: np.ndarray = thumbnails(self.pictures[place][None].cpu(), self.scale)[0].numpy()
+        return small
+
+
+def _first(data: Dataset) -> Images:
+    """Features, of the first view."""
+    return data.images[:, 0] if isinstance(data.images, Tensor) and data.pixels.views else data.images

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from gdw.comparison.audit.heads import Labels, LogProbs, PerPicture
 from gdw.data.dataset import Dataset
+from gdw.data.on_disk import Images
 from gdw.data.task import Split, Task
 from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.training.experiment import Experiment
@@ -41,9 +41,7 @@ def unseen(what: str, done: int, total: int) -> None:
     """Progress that nobody wants to see."""
 
 
-def task_of_observed(
-    dataset: Dataset, labels: Labels, judged: Labels, confirmed: tuple[Labels, Labels]
-) -> Task:
+def task_of_observed(dataset: Dataset, labels: Labels, judged: Labels, confirmed: tuple[Labels, Labels]) -> Task:
     """What a method trains on in an audit: observed labels, with the confirmed pictures as the clean set.
 
     Nobody knows the true labels. No picture is left for a test set.
@@ -58,14 +56,10 @@ def task_of_observed(
     images, observed = dataset.images[judged], torch.from_numpy(labels[judged])
     clean, nothing = Split(dataset.images[sure], torch.from_numpy(right)), Split(images[:0], observed[:0])
     matrix = torch.eye(len(dataset.class_names), dtype=torch.float64)
-    return Task(
-        Split(images, observed), None, clean, nothing, nothing, dataset.class_names, dataset.pixels, matrix, {}
-    )
+    return Task(Split(images, observed), None, clean, nothing, nothing, dataset.class_names, dataset.pixels, matrix, {})
 
 
-def run_method(
-    task: Task, experiment: Experiment, progress: Callable[[str, int, int], object] = unseen
-) -> MethodRun:
+def run_method(task: Task, experiment: Experiment, progress: Callable[[str, int, int], object] = unseen) -> MethodRun:
     """Train on all pictures of the task, once.
 
     Args:
@@ -137,7 +131,7 @@ def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> PerPicture:
     return found
 
 
-def _log_probs(training: Training, images: Float[Tensor, "asked *shape"]) -> LogProbs:
+def _log_probs(training: Training, images: Images) -> LogProbs:
     like, pixels = next(training.model.parameters()), training.task.pixels
     with torch.no_grad(), evaluation_mode(training.model) as model:
         inputs = (pixels.normalise(batch.to(like.device), like.dtype) for batch in images.split(BATCH))

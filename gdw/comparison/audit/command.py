@@ -2,17 +2,21 @@
 
 import argparse
 import warnings
+from dataclasses import replace
 from pathlib import Path
+from typing import Never
 
 from tqdm import tqdm
 
 from gdw.comparison.audit.audit import Plan
-from gdw.comparison.audit.heads import FOLDS
+from gdw.comparison.audit.heads import FOLDS, LogProbs, check_probs
 from gdw.comparison.audit.output import SHOWN, Audit, check_outputs
 from gdw.comparison.audit.page import PAIRS
 from gdw.comparison.audit.rank import RANKINGS
-from gdw.data.confirmed import Confirmed, read_confirmed
+from gdw.data.confirmed import Confirmed, confirmed_of, read_confirmed
+from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
+from gdw.data.given import read_embeddings, read_numbers
 from gdw.data.pretrained import LITE0, own_size
 from gdw.errors import whole_number
 
@@ -23,7 +27,11 @@ PRINTED = 10  # suspects and class pairs
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
     """Add ``audit`` to the commands of the command line."""
     found = commands.add_parser("audit", help="which labels of a folder of pictures are probably wrong?")
-    found.add_argument("folder", type=Path, metavar="FOLDER", help="a class in each subfolder; or see --labels")
+    found.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="a class in each subfolder; or --labels")
+    numbers = "rows of numbers instead of pictures: .npy, .csv or .parquet; with --labels, in the same order"
+    found.add_argument("--embeddings", type=Path, metavar="FILE", help=numbers)
+    probs = "probabilities of your own for each row, by classifiers that were not trained on it; with --labels"
+    found.add_argument("--pred-probs", type=Path, metavar="FILE", help=probs)
     found.add_argument(
         "--labels", type=Path, metavar="FILE", help="a table of labels instead of class folders (docs/audit.md)"
     )
@@ -52,17 +60,26 @@ def audit_folder(options: argparse.Namespace) -> str:
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features
     plan = Plan(network, options.features_size, options.ranking, options.method, options.folds, options.seed)
-    listing = list_folder(options.folder, options.labels, options.column, options.path_column)
-    listing = listing.without_small_classes(options.folds)
-    confirmed = Confirmed()
-    if options.confirmed is not None:
-        confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
-    plan.check(listing.labels, confirmed, listing.class_names)
-    seen_at = None if network is None else options.features_size or own_size(network)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
-        dataset = load_listing(listing, seen_at=seen_at)
-    with tqdm(delay=1) as bar:
+    given, votes, counts = None, None, None
+    if options.folder is None:
+        dataset, given = _numbers(options)
+        confirmed = Confirmed() if options.confirmed is None else confirmed_of(options.confirmed, dataset)
+        if given is not None and options.embeddings is None:
+            plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
+        plan.check(dataset.labels.tolist(), confirmed, dataset.class_names)
+    else:
+        listing = list_folder(options.folder, options.labels, options.column, options.path_column)
+        listing = listing.without_small_classes(options.folds)
+        votes, counts = listing.votes, listing.counts
+        confirmed = Confirmed()
+        if options.confirmed is not None:
+            confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
+        plan.check(listing.labels, confirmed, listing.class_names)
+        seen_at = None if network is None else options.features_size or own_size(network)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
+            dataset = load_listing(listing, seen_at=seen_at, content=False)
+    with tqdm(delay=1, mininterval=0.5) as bar:
 
         def progress(what: str, done: int, total: int) -> None:
             if bar.desc != f"{what}: ":
@@ -70,12 +87,35 @@ def audit_folder(options: argparse.Namespace) -> str:
                 bar.set_description(what)
             bar.update(done - bar.n)
 
-        found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress, votes=listing.votes)
+        try:
+            found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress, given, votes)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_stopped(bar)) from None
     if options.csv is not None:
         found.save_csv(options.csv)
     if options.html is not None:
         found.save_html(options.html, options.top)
-    return f"{listing.counts}\n{_text(found, options)}"
+    text = _text(found, options)
+    return text if counts is None else f"{counts}\n{text}"
+
+
+def _numbers(options: argparse.Namespace) -> tuple[Dataset, LogProbs | None]:
+    """The data set of ``--embeddings``, or of ``--pred-probs`` alone, and what the latter says."""
+    rows = options.embeddings or options.pred_probs
+    if rows is None:
+        raise ValueError("give a folder of pictures, or --embeddings FILE or --pred-probs FILE with --labels FILE")
+    if options.labels is None:
+        raise ValueError(f"{rows} needs --labels FILE: one label for each row, in the same order")
+    dataset = read_embeddings(rows, options.labels, options.column)
+    if options.pred_probs is None:
+        return dataset, None
+    return dataset, check_probs(read_numbers(options.pred_probs), len(dataset.labels), dataset.class_names)
+
+
+def _stopped(bar: "tqdm[Never]") -> str:
+    if not bar.desc.startswith("features"):
+        return "stopped: features are kept, folds are not; the same command continues with the folds"
+    return f"stopped: the features of {bar.n} of {bar.total} pictures are kept; the same command continues from there"
 
 
 def _text(found: Audit, options: argparse.Namespace) -> str:

@@ -1,13 +1,25 @@
-"""Copies: the same picture more than once, found by its content."""
+"""Copies: the same picture more than once, exactly or nearly: resized, saved again, cropped a little."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
-from gdw.comparison.audit.heads import Labels
-from gdw.data.dataset import PARTS, Dataset
-from gdw.data.features import picture_keys
+import numpy as np
+from jaxtyping import Int, UInt64
+from torch.nn.functional import cosine_similarity
+
+from gdw.comparison.audit.heads import Features, Labels
+from gdw.data.features import Seen
+from gdw.data.fingerprints import distance
 
 SHOWN = 3  # pairs that a note names
+BAND, SHIFT = 16, 8  # bits of a fingerprint: two pictures are compared if they agree in one of eight overlapping bands
+BITS = 64
+MOST_IN_BAND = 50  # pictures that agree in a band and are compared: more share a plain background, not a motif
+NEAR_BITS = 8  # of 64: of 499,500 pairs of CIFAR-10's pictures none differs in so few; saved again, all do
+NEAR_COSINE = 0.9  # of standardised features: below it they are of two pictures, whatever the fingerprints say
+
+Pairs = Int[np.ndarray, "pairs 2"]
 
 
 @dataclass(frozen=True)
@@ -16,11 +28,13 @@ class Copies:
 
     Attributes:
         groups: places of training pictures, in ascending order.
+        near: whether some are only nearly the same, for each group.
         outside: places of training pictures that are in the test or validation set too, and the path there.
     """
 
-    groups: tuple[tuple[int, ...], ...]
-    outside: tuple[tuple[int, str], ...]
+    groups: tuple[tuple[int, ...], ...] = ()
+    near: tuple[bool, ...] = ()
+    outside: tuple[tuple[int, str], ...] = ()
 
     def in_other_classes(self, labels: Labels) -> dict[int, int]:
         """For each picture that has a copy with another label, that copy."""
@@ -35,15 +49,19 @@ class Copies:
     def notes(self, labels: Labels, names: Sequence[str]) -> list[str]:
         """Sentences for the reader."""
         said = []
-        listed = [" = ".join(names[place] for place in group[:SHOWN]) for group in self.groups]
-        classes = [len(set(labels[list(group)])) for group in self.groups]
-        same = [text for text, count in zip(listed, classes, strict=True) if count == 1]
-        differing = [text for text, count in zip(listed, classes, strict=True) if count > 1]
-        if same:
-            said.append(f"{len(same)} pictures are there more than once in their class (first: {same[0]})")
-        if differing:
-            shown = "; ".join(differing[:SHOWN])
-            said.append(f"{len(differing)} pictures are in several classes, so at least one label is wrong: {shown}")
+        for near, what in ((False, ""), (True, "nearly ")):
+            groups = [group for group, is_near in zip(self.groups, self.near, strict=True) if is_near == near]
+            listed = [" = ".join(names[place] for place in group[:SHOWN]) for group in groups]
+            one = [len({int(labels[place]) for place in group}) == 1 for group in groups]
+            same = [text for text, alone in zip(listed, one, strict=True) if alone]
+            differing = [text for text, alone in zip(listed, one, strict=True) if not alone]
+            if same:
+                said.append(f"{len(same)} pictures are there {what}more than once in their class (first: {same[0]})")
+            if differing:
+                shown = "; ".join(differing[:SHOWN])
+                said.append(
+                    f"{len(differing)} pictures are {what}in several classes, so at least one label is wrong: {shown}"
+                )
         if self.outside:
             place, name = self.outside[0]
             said.append(
@@ -53,17 +71,70 @@ class Copies:
         return said
 
 
-def find_copies(dataset: Dataset) -> Copies:
-    """By a hash of the pixels at the size at which they were read: the same photo under another name is found too."""
+def find_copies(
+    parts: Mapping[str, Seen], paths: Mapping[str, Sequence[str] | None], features: Features | None = None
+) -> Copies:
+    """By a hash of the pixels at the size at which they were read; near copies by fingerprints and features.
+
+    Args:
+        parts: what is known of the pictures, by part of the data set, the training pictures first.
+        paths: of the pictures of each part.
+        features: standardised, of the training pictures; None: exact copies alone are found.
+    """
+    first, *others = parts.items()
     places: dict[bytes, list[int]] = {}
-    outside: list[tuple[int, str]] = []
-    for part, prefix in PARTS.items():  # the training set first
-        images, paths = getattr(dataset, f"{prefix}images"), getattr(dataset, f"{prefix}paths")
-        for place, key in enumerate(() if images is None else picture_keys(images.cpu(), dataset.pixels.scale)):
-            if prefix:
-                name = paths[place] if paths else f"{part} picture {place}"
-                outside += [(one, name) for one in places.get(key, ())]
-            else:
-                places.setdefault(key, []).append(place)
-    groups = tuple(tuple(group) for group in places.values() if len(group) > 1)
-    return Copies(groups, tuple(outside))
+    for place, key in enumerate(first[1].keys):
+        places.setdefault(key, []).append(place)
+    exact = [(group[0], other) for group in places.values() for other in group[1:]]
+    near = [] if features is None else _near(first[1].fingerprints, features)
+    groups = _joined([*exact, *near])
+    nearly = tuple(len({first[1].keys[place] for place in group}) > 1 for group in groups)
+    outside = []
+    for part, seen in others:
+        for place, key in enumerate(seen.keys):
+            listed = paths[part]
+            name = listed[place] if listed else f"{part} {place}"
+            outside += [(one, name) for one in places.get(key, ())]
+    return Copies(groups, nearly, tuple(outside))
+
+
+def _near(fingerprints: UInt64[np.ndarray, "pictures"], features: Features) -> list[tuple[int, int]]:
+    """Pairs of pictures that are nearly the same: compared are those that agree in a band of their fingerprints."""
+    found = [np.empty((0, 2), np.int64), *_candidates(fingerprints)]
+    pairs = np.unique(np.concatenate(found), axis=0)
+    pairs = pairs[distance(fingerprints[pairs[:, 0]], fingerprints[pairs[:, 1]]) <= NEAR_BITS]
+    one, other = (features[pairs[:, side]].blocks() for side in (0, 1))
+    cosines = [
+        np.empty(0),
+        *(cosine_similarity(left, right).numpy() for (_, left), (_, right) in zip(one, other, strict=True)),
+    ]
+    pairs = pairs[np.concatenate(cosines) >= NEAR_COSINE]
+    return [(int(one), int(other)) for one, other in pairs]
+
+
+def _candidates(fingerprints: UInt64[np.ndarray, "pictures"]) -> Iterator[Pairs]:
+    for start in range(0, BITS, SHIFT):
+        turned = fingerprints >> np.uint64(start) | fingerprints << np.uint64((BITS - start) % BITS)
+        part = (turned & np.uint64(2**BAND - 1)).astype(np.uint16)
+        order = np.argsort(part, kind="stable")
+        ends = np.flatnonzero(np.diff(part[order])) + 1
+        for group in np.split(order, ends):
+            group = group[fingerprints[group] != 0]  # 0: a picture without a pattern
+            if 1 < len(group) <= MOST_IN_BAND:
+                yield np.array(list(combinations(group.tolist(), 2)), np.int64)
+
+
+def _joined(pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
+    """Groups of all that pairs connect."""
+    if not pairs:
+        return ()
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    places, numbers = np.unique(np.array(pairs), return_inverse=True)
+    one, other = numbers.reshape(-1, 2).T
+    graph = coo_array((np.ones(len(one)), (one, other)), shape=(len(places),) * 2)
+    _, group = connected_components(graph, directed=False)
+    order = np.argsort(group, kind="stable")
+    parts = np.split(places[order], np.flatnonzero(np.diff(group[order])) + 1)
+    return tuple(sorted(tuple(part.tolist()) for part in parts))

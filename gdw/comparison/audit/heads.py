@@ -3,30 +3,99 @@
 Source: Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021 (the first round).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
+from torch import Tensor
+
+from gdw.comparison.audit.solver import fitted
+from gdw.data.feature_store import Rows
+from gdw.data.on_disk import Images, OnDisk
+from gdw.errors import ROUNDING
 
 FOLDS = 5  # each picture is judged by a classifier that was trained on the other four fifths
-FREEDOM = 1.0  # times 1 / D: scikit-learn's C; standardised features have length sqrt(D), so logits have deviation 1
+FREEDOM = 1.0  # times 1 / D, as scikit-learn's C; standardised features have length sqrt(D), so logits have deviation 1
 CONFIRMED_FREEDOM = 10.0  # the same where all labels are right
-ITERATIONS = 300  # of the solver at most; it needs about 30
 CONFIRMED_WEIGHT = 3.0  # of a confirmed picture among the others, which have 1 on average; chosen on other pictures
 LEAST = -50.0  # log-probability of a class that a classifier was not trained on
+BLOCK = 4096  # rows of features in memory at once
+SMALLEST_DEVIATION = 1e-6  # of a feature; one that never changes becomes 0
 
-Features = Float[np.ndarray, "pictures D"]
 Labels = Int[np.ndarray, "pictures"]
 LogProbs = Float[np.ndarray, "pictures classes"]
 PerPicture = Float[np.ndarray, "pictures"]
 
 
-def standardised(features: np.ndarray) -> Features:
-    """Each feature with mean 0 and deviation 1, float32; one that never changes becomes 0."""
-    values = features.reshape(len(features), -1).astype(np.float64)
-    deviation = values.std(0)
-    scaled = (values - values.mean(0)) / np.where(deviation > 1e-6, deviation, 1.0)
-    return np.asarray(scaled, np.float32)
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Some rows of a matrix, in memory or mapped from a file; each column gets mean 0 and deviation 1 when it is read.
+
+    Attributes:
+        matrix: [rows, D].
+        places: which rows, in which order.
+        mean, deviation: float32 [D].
+    """
+
+    matrix: np.ndarray
+    places: Labels
+    mean: Tensor
+    deviation: Tensor
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: np.ndarray) -> "Features":
+        return replace(self, places=self.places[index])
+
+    def joined(self, others: "Features") -> "Features":
+        """These rows and then others of the same matrix."""
+        return replace(self, places=np.concatenate([self.places, others.places]))
+
+    def read(self) -> Float[Tensor, "pictures D"]:
+        """All of them in memory."""
+        return torch.cat([block.clone() for _, block in self.blocks()])
+
+    def blocks(self) -> Iterator[tuple[slice, Float[Tensor, "block D"]]]:
+        """Rows in float32, block by block, in one piece of memory: a block is overwritten by the next."""
+        held = np.empty((min(BLOCK, len(self)), self.matrix.shape[1]), np.float32)
+        raw = held if self.matrix.dtype == np.float32 else np.empty(held.shape, self.matrix.dtype)
+        for start in range(0, len(self), BLOCK):
+            rows = slice(start, min(start + BLOCK, len(self)))
+            count = rows.stop - start
+            np.take(self.matrix, self.places[rows], axis=0, out=raw[:count], mode="clip")
+            if raw is not held:
+                held[:count] = raw[:count]
+            yield rows, torch.from_numpy(held[:count]).sub_(self.mean).div_(self.deviation)
+
+
+def standardised(images: "Images | np.ndarray") -> Features:
+    """Features by which each column has mean 0 and deviation 1 over all rows; one that never changes becomes 0."""
+    matrix, places = _matrix(images)
+    total, squares = np.zeros(matrix.shape[1]), np.zeros(matrix.shape[1])
+    blocks = [places[start : start + BLOCK] for start in range(0, len(places), BLOCK)]
+    for block in blocks:
+        total += matrix[block].sum(0, dtype=np.float64)
+    mean = total / len(places)
+    for block in blocks:
+        squares += np.square(matrix[block] - mean).sum(0)
+    deviation = np.sqrt(squares / len(places))
+    both = mean, np.where(deviation > SMALLEST_DEVIATION, deviation, 1.0)
+    return Features(matrix, places, *(torch.from_numpy(values).float() for values in both))
+
+
+def _matrix(images: "Images | np.ndarray") -> tuple[np.ndarray, Labels]:
+    """A matrix, and which of its rows are meant. What is mapped from a file stays there."""
+    if isinstance(images, OnDisk) and isinstance(images.reader, Rows):
+        return images.reader.matrix, images.reader.places[images.places]
+    values = images if isinstance(images, np.ndarray) else images.to("cpu").numpy()
+    return values.reshape(len(values), -1), np.arange(len(values))
+
+
+Seen = Callable[[int, int], object]
 
 
 def fold_of(labels: Labels, folds: int, copies: Sequence[Sequence[int]] = (), seed: int = 0) -> Labels:
@@ -49,7 +118,11 @@ def fold_of(labels: Labels, folds: int, copies: Sequence[Sequence[int]] = (), se
 
 
 def trained_log_probs(
-    features: Features, labels: Labels, weights: PerPicture | None, asked: Features, classes: int,
+    features: Features,
+    labels: Labels,
+    weights: PerPicture | None,
+    asked: Features,
+    classes: int,
     freedom: float = FREEDOM,
 ) -> Float[np.ndarray, "asked classes"]:
     """Log-probabilities by a multinomial logistic regression with an L2 penalty.
@@ -58,48 +131,57 @@ def trained_log_probs(
         weights: of the training pictures; None: all count as 1.
         freedom: the penalty is ``D / (2 freedom) * |W|^2``, added to the sum of the losses.
     """
-    from sklearn.linear_model import LogisticRegression
-
-    found = np.full((len(asked), classes), LEAST)
-    seen = np.unique(labels)
-    if len(seen) == 1:
-        found[:, seen] = 0.0
-        return found
-    model = LogisticRegression(C=freedom / features.shape[1], max_iter=ITERATIONS)
-    model.fit(features, labels, sample_weight=weights)
-    found[:, model.classes_] = np.maximum(model.predict_log_proba(asked), LEAST)
-    return normalised(found)
+    counted = np.ones((len(labels), 1)) if weights is None else weights[:, None]
+    return _said(fitted(features, labels, counted, classes, freedom), asked, np.zeros(len(asked), np.int64))
 
 
 def out_of_fold(
-    features: Features, labels: Labels, fold: Labels, classes: int, *,
-    weights: PerPicture | None = None, known: tuple[Features, Labels] | None = None,
+    features: Features,
+    labels: Labels,
+    fold: Labels,
+    classes: int,
+    *,
+    weights: PerPicture | None = None,
+    known: tuple[Features, Labels] | None = None,
+    seen: Seen | None = None,
 ) -> LogProbs:
     """What each picture's class is, by a classifier that was trained on the other folds.
 
     Args:
-        features: standardised, of the pictures to be judged.
+        features: of the pictures to be judged.
         labels: observed.
-        fold: of each picture, by ``fold_of``.
+        fold: of each picture, by ``fold_of``: 0, 1, ...
         weights: how much each picture counts where it is trained on; None: all count as 1.
         known: features and labels of confirmed pictures, which join every training set with a weight of 3.
+        seen: called with how far the classifiers are and the end, in no unit.
     """
-    found = np.empty((len(labels), classes))
-    weights = np.ones(len(labels)) if weights is None else weights
+    asked, counted = features, np.ones(len(labels)) if weights is None else weights
+    others = counted[:, None] * (fold[:, None] != np.arange(fold.max() + 1))
     if known is not None:  # they are in no fold that is asked about
-        features, labels = np.concatenate([features, known[0]]), np.concatenate([labels, known[1]])
-        weights = np.concatenate([weights, np.full(len(known[1]), CONFIRMED_WEIGHT)])
-        fold = np.concatenate([fold, np.full(len(known[1]), -1)])
-    for one in np.unique(fold[fold >= 0]):
-        others, asked = fold != one, fold == one
-        found[asked[: len(found)]] = trained_log_probs(
-            features[others], labels[others], weights[others], features[asked], classes
-        )
-    return found
+        features, labels = features.joined(known[0]), np.concatenate([labels, known[1]])
+        others = np.concatenate([others, np.full((len(known[1]), others.shape[1]), CONFIRMED_WEIGHT)])
+    return _said(fitted(features, labels, others, classes, seen=seen), asked, fold)
+
+
+def _said(coefficients: Float[Tensor, "models inputs classes"], asked: Features, model: Labels) -> LogProbs:
+    """Log-probabilities of each row by its own model; the last input is the constant 1."""
+    models, inputs, classes = coefficients.shape
+    matrix = coefficients.float().transpose(0, 1).reshape(inputs, models * classes)
+    found = np.empty((len(asked), classes))
+    for rows, block in asked.blocks():
+        logits = (block @ matrix[:-1] + matrix[-1]).view(-1, models, classes)
+        own = logits[torch.arange(len(block)), torch.from_numpy(model[rows])].double()
+        found[rows] = own.log_softmax(1).clamp_(min=LEAST).numpy()
+    return normalised(found)
 
 
 def combined(
-    first: LogProbs, features: Features, labels: Labels, fold: Labels, known: tuple[Features, Labels] | None = None
+    first: LogProbs,
+    features: Features,
+    labels: Labels,
+    fold: Labels,
+    known: tuple[Features, Labels] | None = None,
+    seen: Seen | None = None,
 ) -> LogProbs:
     """The geometric mean of two rounds. In the second each label counts as much as the first round believes it.
 
@@ -108,7 +190,7 @@ def combined(
     Args:
         first: the first round, by ``out_of_fold`` on other folds, without what is confirmed: cleanlab's input.
     """
-    second = out_of_fold(features, labels, fold, first.shape[1], weights=trust(first, labels), known=known)
+    second = out_of_fold(features, labels, fold, first.shape[1], weights=trust(first, labels), known=known, seen=seen)
     return normalised((first + second) / 2)
 
 
@@ -136,3 +218,18 @@ def normalised(log_probs: LogProbs) -> LogProbs:
     """Every row's probabilities sum to 1."""
     top = log_probs.max(1, keepdims=True)
     return np.asarray(log_probs - top - np.log(np.exp(log_probs - top).sum(1, keepdims=True)))
+
+
+def check_probs(values: Any, rows: int, class_names: Sequence[str]) -> LogProbs:
+    """Log-probabilities of the rows from probabilities that somebody else has computed.
+
+    Raises:
+        ValueError: another shape, negative numbers or NaN, rows that do not sum to 1.
+    """
+    probs, wanted = np.asarray(values, np.float64), (rows, len(class_names))
+    if probs.shape != wanted:
+        order = ", ".join(class_names[:10])
+        raise ValueError(f"pred_probs must be [rows, classes] {wanted}, in the order {order}, got {probs.shape}")
+    if not (probs >= 0).all() or np.abs(probs.sum(1) - 1).max() > ROUNDING:
+        raise ValueError("pred_probs must hold probabilities: rows of numbers from 0 that sum to 1")
+    return normalised(np.log(np.maximum(probs, np.exp(LEAST))))

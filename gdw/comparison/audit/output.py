@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from jaxtyping import UInt8
+from typing import TYPE_CHECKING, Any
 
 from gdw import files
 from gdw.comparison.audit.count import NO_SAMPLE, WrongShare
@@ -33,7 +30,7 @@ class Audit:
         wrong_share: of all labels, as a range; None unless pictures that were drawn at random are confirmed.
         notes: sentences that a reader must know.
         name: of the data set.
-        pictures: uint8 [images, channels, height, width], for the page; None where there are none.
+        pictures: gives uint8 [channels, height, width] for a picture's place, for the page; None where there are none.
     """
 
     table: "DataFrame"
@@ -41,7 +38,7 @@ class Audit:
     wrong_share: WrongShare | None
     notes: tuple[str, ...]
     name: str
-    pictures: UInt8[np.ndarray, "images channels height width"] | None = None
+    pictures: Any = None
 
     def save_csv(self, path: str | Path) -> None:
         """Write the table; an earlier audit's file is replaced, nobody else's is.

@@ -11,9 +11,10 @@ Source: Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
+from torch import Tensor
 
 from gdw.comparison.audit.by_method import out_of_fold_by_method, run_method, task_of_observed, upside_down
 from gdw.comparison.audit.heads import (
@@ -49,6 +50,7 @@ class Judged:
         method, seed: of a ranking ``BY_METHOD``.
         network: that the features are from.
         progress: called with what is counted, how many are done, and how many there are.
+        given: what another classifier says of the judged pictures, in place of the first round.
     """
 
     data: Dataset
@@ -60,6 +62,7 @@ class Judged:
     seed: int
     network: str
     progress: Callable[[str, int, int], object]
+    given: LogProbs | None = None
 
     @cached_property
     def labels(self) -> Labels:
@@ -69,20 +72,28 @@ class Judged:
     @cached_property
     def features(self) -> Features:
         """Standardised, of the whole data set."""
-        images = self.data.images[:, 0] if self.data.pixels.views else self.data.images
-        return standardised(images.cpu().numpy())
+        images = self.data.images
+        return standardised(images[:, 0] if isinstance(images, Tensor) and self.data.pixels.views else images)
 
     @cached_property
     def first(self) -> LogProbs:
         """The first round: trained on the observed labels alone. cleanlab's input."""
-        return out_of_fold(self.features[self.places], self.labels, self.folds[0], len(self.data.class_names))
+        if self.given is not None:
+            return self.given
+        return out_of_fold(
+            self.features[self.places], self.labels, self.folds[0], len(self.data.class_names),
+            seen=partial(self.progress, "classifiers, first round"),
+        )  # fmt: skip
 
     @cached_property
     def combined(self) -> LogProbs:
         """Both rounds, with what is confirmed."""
         sure, right = self.confirmed
         known = (self.features[sure], right) if len(sure) else None
-        return combined(self.first, self.features[self.places], self.labels, self.folds[1], known)
+        return combined(
+            self.first, self.features[self.places], self.labels, self.folds[1], known,
+            seen=partial(self.progress, "classifiers, second round"),
+        )  # fmt: skip
 
     @cached_property
     def experiment(self) -> Experiment:

@@ -24,10 +24,11 @@ def suspects(
     class_names: Sequence[str],
     copies: Mapping[int, int],
 ) -> "DataFrame":
-    """The table, ordered by rank; its index is each picture's place in the data set.
+    """The table, ordered by rank: confirmed errors, copies in several classes, the others. Its index: pictures' places.
 
     ``score`` is in 0 ... 1: 1 minus the probability of the observed label, or 1 minus its weight. Confirmed pictures
-    have 1 where the observed label is another one, which puts them first, and 0 where it is the same.
+    have 1 where the observed label is another one, which puts them first, and 0 where it is the same. Copies in several
+    classes come next, since one of their labels is wrong; among them the scores decide.
 
     Args:
         names: paths of all pictures.
@@ -52,7 +53,11 @@ def suspects(
             other = copies[place]
             reason += f"; the same picture as {names[other]}, which is labelled {class_names[labels[other]]}"
         rows.append((place, proposed, trusted, reason))
-    frame = pd.DataFrame(rows, columns=["picture", "proposed", "trust", "reason"]).sort_values(["trust", "picture"])
+    frame = pd.DataFrame(rows, columns=["picture", "proposed", "trust", "reason"])
+    frame["doubt"] = np.where(
+        frame["trust"] == -np.inf, 0, [1 if p in copies and p not in confirmed else 2 for p in frame["picture"]]
+    )
+    frame = frame.sort_values(["doubt", "trust", "picture"])
     frame["path"] = [names[place] for place in frame["picture"]]
     frame["observed"] = [class_names[labels[place]] for place in frame["picture"]]
     frame["proposed"] = [class_names[label] for label in frame["proposed"]]

@@ -65,8 +65,10 @@ export function seen(color, ink) {
   return bright(ink) > 128 && bright(color) < 100 ? `color-mix(in srgb, ${color} 60%, white)` : color;
 }
 
-/** @type {(color: string) => [number, number, number]} */
+/** Of "#rrggbb", or of the "rgb(…)" that a browser computes. @type {(color: string) => [number, number, number]} */
 export function rgb(color) {
+  const [red, green, blue] = (color.match(/[\d.]+/g) ?? []).map(Number);
+  if (color.startsWith("rgb")) return [red, green, blue];
   const number = parseInt(color.slice(1), 16);
   return [number >> 16, (number >> 8) & 255, number & 255];
 }

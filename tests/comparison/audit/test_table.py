@@ -6,6 +6,7 @@ import torch
 from gdw.comparison.audit.copies import find_copies
 from gdw.comparison.audit.table import suspects
 from gdw.data.dataset import Dataset
+from gdw.data.features import hashed
 
 NAMES, CLASSES = ("a", "b", "c", "d", "e"), ("cat", "dog")
 
@@ -36,7 +37,8 @@ def test_copies_are_found_by_content_and_said():
     images[4], images[2], images[5] = images[0], images[1], images[0]
     data = Dataset("own", CLASSES, images, [0, 1, 1, 0, 1, 0], images[3:5].clone(), torch.tensor([0, 1]),
                    test_paths=("test/x", "test/y"))  # fmt: skip
-    copies, labels = find_copies(data), data.labels.numpy()
+    paths = {"": None, "test_": data.test_paths}
+    copies, labels = find_copies({part: hashed(held, 1.0) for part, held in data.parts()}, paths), data.labels.numpy()
     assert copies.groups == ((0, 4, 5), (1, 2))
     assert copies.in_other_classes(labels) == {0: 4, 4: 0, 5: 4}
     assert set(copies.outside) == {(3, "test/x"), (0, "test/y"), (4, "test/y"), (5, "test/y")}
@@ -46,4 +48,8 @@ def test_copies_are_found_by_content_and_said():
     assert "scores on it are too high" in said[2]
     table = suspects(("a", "b"), np.array([0, 1]), np.arange(2), np.log([[0.5, 0.5], [0.1, 0.9]]), np.array([0.5, 0.9]),
                      {}, CLASSES, {0: 1})  # fmt: skip
+    assert table.index.tolist() == [0, 1]
+    table = suspects(("a", "b", "c"), np.array([0, 1, 1]), np.arange(3), np.log([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]),
+                     np.array([0.9, 0.8, 0.5]), {}, CLASSES, {0: 1, 1: 0})  # fmt: skip
+    assert table.index.tolist() == [1, 0, 2]  # one of two labels of a picture is wrong, whatever the scores say
     assert table["reason"][0].endswith("; the same picture as b, which is labelled dog")

@@ -1,0 +1,187 @@
+"""Data of any size: ``python -m benchmarks.scale --json FILE`` prints how an audit's time and memory grow.
+
+Three measurements, on pictures and numbers that it makes in a temporary folder:
+
+* pace: seconds a picture until its features are on disk, over those of torchvision's ImageFolder with two workers and
+  the same network, threads and batch, in turn in one process.
+* memory: the largest memory of an audit's own (pages of files not counted) for few and for many pictures. The network
+  is a small one: what grows with the number of pictures is the same.
+* rows: the same for an audit of rows of 1,280 numbers in a file.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from benchmarks.measure import machine
+from gdw import files
+from gdw.comparison.audit.audit import audit
+from gdw.data import features, pretrained
+from gdw.data.datasets import load_dataset
+from gdw.data.features import BATCH, described
+from gdw.data.given import read_embeddings
+from gdw.data.pretrained import LITE0, Pretrained, load_network
+
+SIDE, WIDTH, CLASSES = 256, 1280, 10  # pixels of a picture, numbers of a row, classes
+WORKERS = 2  # of ImageFolder's loader
+LOOK_SECONDS = 0.02  # between two looks at the memory
+AIMS = {"pace": 0.75, "memory": 1.2, "rows_gb": 4.0}
+
+
+def make_pictures(folder: Path, count: int, side: int = SIDE) -> None:
+    """JPEGs of smooth noise, each class of another colour."""
+    random = np.random.default_rng(0)
+    colours = random.integers(0, 200, (CLASSES, 3))
+
+    def one(place: int) -> None:
+        own, label = np.random.default_rng(place), place % CLASSES
+        coarse = (colours[label] + own.integers(0, 56, (16, 16, 3))).astype(np.uint8)
+        path = folder / f"class{label}" / f"{place:07}.jpg"
+        Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC).save(path, quality=85)
+
+    for label in range(CLASSES):
+        (folder / f"class{label}").mkdir(parents=True)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, range(count)))
+
+
+def make_rows(folder: Path, count: int) -> None:
+    """A matrix of float32 in a file and its labels, a tenth of them wrong."""
+    random = np.random.default_rng(0)
+    centres = random.normal(0, 0.15, (CLASSES, WIDTH))
+    matrix = np.lib.format.open_memmap(folder / "x.npy", "w+", np.float32, (count, WIDTH))
+    labels = np.arange(count) % CLASSES
+    for start in range(0, count, 10_000):
+        part = slice(start, start + 10_000)
+        matrix[part] = centres[labels[part]] + random.standard_normal(matrix[part].shape, np.float32)
+    wrong = random.random(count) < 0.1
+    np.save(folder / "labels.npy", np.where(wrong, (labels + 1) % CLASSES, labels))
+    np.save(folder / "wrong.npy", wrong)
+
+
+def pace(folder: Path, rounds: int) -> list[dict[str, float]]:
+    """Seconds a picture of ImageFolder and of an audit's features, in turn."""
+    from torch.utils.data import DataLoader
+    from torchvision import transforms
+    from torchvision.datasets import ImageFolder
+
+    network, found = load_network(LITE0, 224), []
+    steps = [transforms.Resize(224, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(224)]
+    steps += [transforms.ToTensor(), transforms.Normalize(network.mean, network.std)]
+    theirs = ImageFolder(folder, transforms.Compose(steps))
+    for _ in range(rounds):
+        started = time.perf_counter()
+        with torch.inference_mode():
+            for batch, _ in DataLoader(theirs, BATCH, num_workers=WORKERS):
+                network.module(batch)
+        usual = (time.perf_counter() - started) / len(theirs)
+        with tempfile.TemporaryDirectory() as cache:
+            started = time.perf_counter()
+            described(load_dataset(folder, seen_at=224), LITE0, cache=Path(cache), device="cpu")
+            own = (time.perf_counter() - started) / len(theirs)
+        found.append({"imagefolder": usual, "gdw": own, "ratio": own / usual})
+    return found
+
+
+class Watched:
+    """Within: the largest memory of this process that is not a file's."""
+
+    def __enter__(self) -> "Watched":
+        self.largest, self._over = 0, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            said = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
+            self.largest = max(self.largest, int(said[1]) * 1024 if said else 0)
+
+
+def small_network(network: str, size: int | None, folder: Path | None = None) -> Pretrained:
+    """In place of timm's: as wide an output, and hardly any work."""
+    module = nn.Sequential(nn.Conv2d(3, WIDTH, 8, stride=16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return Pretrained(module.eval().requires_grad_(False), (0.5,) * 3, (0.25,) * 3, "bilinear", size or 64, "small")
+
+
+def one_audit(folder: Path) -> dict[str, float]:
+    """What an audit of a folder of pictures, or of rows in a file, takes; in a process of its own."""
+    from sklearn.metrics import average_precision_score
+
+    rows = (folder / "x.npy").exists()
+    torch.manual_seed(0)
+    features.load_network, features.packaged_weights = small_network, lambda _: (folder, "small")
+    pretrained.LITE0_SIZE = 64
+    started = time.perf_counter()
+    with Watched() as memory:
+        labels = folder / "labels.npy"
+        data = read_embeddings(folder / "x.npy", labels) if rows else load_dataset(folder, seen_at=64)
+        found = audit(data, features_size=None if rows else 64)
+    took = {"seconds": time.perf_counter() - started, "peak_bytes": memory.largest, "rows": len(found.table)}
+    if rows:
+        table, wrong = found.table.sort_index(), np.load(folder / "wrong.npy")
+        took["average_precision"] = float(average_precision_score(wrong, -table["rank"]))
+    return took
+
+
+def apart(folder: Path, cache: Path) -> dict[str, float]:
+    """``one_audit`` in a new process."""
+    command = [sys.executable, "-m", "benchmarks.scale", "--one", str(folder)]
+    environment = {**os.environ, "GDW_CACHE": str(cache)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)  # noqa: S603
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and keep."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--pictures", type=int, nargs=2, default=[20_000, 200_000], metavar="N", help="few and many")
+    parser.add_argument("--rows", type=int, default=1_000_000, metavar="N", help="0 leaves them out")
+    parser.add_argument("--paced", type=int, default=512, metavar="N", help="pictures a round; 0 leaves them out")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N")
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one:
+        print(json.dumps(one_audit(options.one)))
+        return
+    found: dict = {"command": "python -m benchmarks.scale", "machine": machine(), "aims": AIMS}
+    with tempfile.TemporaryDirectory() as base:
+        place = Path(base)
+        if options.paced:
+            make_pictures(place / "paced", options.paced)
+            found["pace"] = pace(place / "paced", options.rounds)
+            print("pace:", json.dumps(found["pace"]))
+        for count in options.pictures if options.pictures[1] else []:
+            make_pictures(place / str(count), count, 64)
+            found[f"{count} pictures"] = apart(place / str(count), place / f"cache {count}")
+            print(f"{count} pictures:", json.dumps(found[f"{count} pictures"]))
+        if options.rows:
+            (place / "rows").mkdir()
+            make_rows(place / "rows", options.rows)
+            found[f"{options.rows} rows"] = apart(place / "rows", place / "cache rows")
+            print(f"{options.rows} rows:", json.dumps(found[f"{options.rows} rows"]))
+    if options.json:
+        files.write(options.json, json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

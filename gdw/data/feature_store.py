@@ -1,0 +1,189 @@
+"""Where features are kept: one file of float32 rows for each network and size, which is mapped and not read.
+
+Rows are only ever appended, by one process at a time. Each has a key (of its picture) and a checksum.
+"""
+
+import tempfile
+import warnings
+import weakref
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gdw.cache import KEY_BYTES, digest, one_at_a_time
+
+ROW = np.dtype([("key", f"V{KEY_BYTES}"), ("sum", "<u4")])  # what is known of each row of features
+SEEN = np.dtype([("stamp", f"V{KEY_BYTES}"), ("key", f"V{KEY_BYTES}"), ("fingerprint", "<u8")])  # of each file
+FLOAT = 4  # bytes
+FEATURES, KEYS, FILES = "features-{}.f32", "keys", "files"
+
+Places = Int[np.ndarray, "images"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a matrix in a file, in any order: a reader for ``OnDisk``.
+
+    Attributes:
+        matrix: float [rows, D], mapped.
+        places: which of its rows.
+    """
+
+    matrix: np.ndarray
+    places: Places
+    dtype = torch.float32
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row."""
+        return self.matrix.shape[1:]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def read(self, places: Places, /) -> Float[Tensor, "images D"]:
+        """Copies of these rows."""
+        return torch.from_numpy(np.asarray(self.matrix[self.places[places]], np.float32))
+
+    def stamp(self, place: int) -> tuple[bytes, bool]:
+        """A hash of the row."""
+        return digest(self.matrix[self.places[place]].tobytes()), True
+
+
+class FeatureStore:
+    """The features of one network at one size, and which pictures they are of.
+
+    Args:
+        folder: made when it is first written to. None, or one that cannot be written: a temporary folder.
+    """
+
+    def __init__(self, folder: Path | None):
+        self.kept = folder is not None
+        self.folder = folder or _temporary(self)
+        self.matrix = np.empty((0, 0), np.float32)
+        self._row_of: dict[bytes, int] = {}
+        self._sums = np.empty(0, np.uint32)
+        self._checked: set[int] = set()
+        self._warned = False
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See the rows that another process has added."""
+        keys, file = _lines(self.folder / KEYS, ROW), self._features()
+        if file is None or len(keys) <= len(self._sums):
+            return
+        width = int(file.stem.rpartition("-")[2])
+        rows = min(len(keys), file.stat().st_size // (FLOAT * width))
+        if not rows:
+            return
+        for row in range(len(self._sums), rows):
+            self._row_of[keys["key"][row].tobytes()] = row
+        self._sums = keys["sum"][:rows]
+        self.matrix = np.memmap(file, np.float32, "r", shape=(rows, width))
+
+    def row(self, key: bytes) -> int | None:
+        """Where the features of a picture are; None where there are none, or they are damaged."""
+        row = self._row_of.get(key)
+        if row is not None and row not in self._checked:
+            if zlib.crc32(self.matrix[row]) != self._sums[row]:
+                self._row_of.pop(key, None)
+                if not self._warned:
+                    _warn(f"features in {self.folder} are damaged; those are computed again")
+                self._warned = True
+                return None
+            self._checked.add(row)
+        return row
+
+    def add(self, keys: list[bytes], features: Float[Tensor, "pictures D"]) -> None:
+        """Append rows; within ``lock``. Where they cannot be kept, all goes on in a temporary folder."""
+        values = np.ascontiguousarray(features.numpy())
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = self.folder / FEATURES.format(values.shape[1])
+            _append(file, values, len(self._sums) * FLOAT * values.shape[1])
+            lines = [(key, zlib.crc32(row)) for key, row in zip(keys, values, strict=True)]
+            _append(self.folder / KEYS, np.array(lines, ROW), len(self._sums) * ROW.itemsize)
+        except OSError as error:
+            if not self.kept:
+                raise
+            self._leave(error)
+            self.add(keys, features)
+        self.refresh()
+        self._checked |= set(range(len(self._sums) - len(keys), len(self._sums)))
+
+    def seen(self) -> dict[bytes, tuple[bytes, int]]:
+        """Of each file that was read before, by its stamp: the key and the fingerprint of its picture."""
+        found = _lines(self.folder / FILES, SEEN)
+        keys = zip(found["key"], found["fingerprint"].tolist(), strict=True)
+        return {
+            stamp.tobytes(): (key.tobytes(), print_) for stamp, (key, print_) in zip(found["stamp"], keys, strict=True)
+        }
+
+    def remember(self, files: list[tuple[bytes, bytes, int]]) -> None:
+        """Append what ``seen`` gives; within ``lock``."""
+        if files and self.kept:
+            size = len(_lines(self.folder / FILES, SEEN)) * SEEN.itemsize
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                _append(self.folder / FILES, np.array(files, SEEN), size)
+            except OSError as error:
+                self._leave(error)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """One process at a time computes and adds."""
+        with one_at_a_time(self.folder if self.kept else None):
+            self.refresh()
+            yield
+
+    def _features(self) -> Path | None:
+        return next(iter(sorted(self.folder.glob(FEATURES.format("*")))), None)
+
+    def _leave(self, error: OSError) -> None:
+        """Go on in a temporary folder, with a copy of what was kept."""
+        _warn(
+            f"features cannot be kept in {self.folder} ({error.strerror or error}); the next start computes them again"
+        )
+        before, keys = self.matrix, list(self._row_of)
+        rows = list(self._row_of.values())
+        self.kept, self.folder, self._sums = False, _temporary(self), np.empty(0, np.uint32)
+        self._row_of, self._checked = {}, set()
+        if keys:
+            self.add(keys, torch.from_numpy(np.array(before[rows])))
+
+
+def _append(file: Path, values: np.ndarray, start: int) -> None:
+    """Write at ``start``: whatever is behind it was left by a process that was killed."""
+    with file.open("r+b" if file.exists() else "x+b") as stream:
+        stream.truncate(start)
+        stream.seek(start)
+        try:
+            stream.write(values.tobytes())
+        except OSError:
+            stream.truncate(start)
+            raise
+
+
+def _lines(file: Path, kind: np.dtype) -> np.ndarray:
+    try:
+        return np.fromfile(file, kind, file.stat().st_size // kind.itemsize)
+    except OSError:  # not made yet, or not readable
+        return np.empty(0, kind)
+
+
+def _temporary(owner: object) -> Path:
+    folder = tempfile.mkdtemp(prefix="gdw-features-")
+    weakref.finalize(owner, rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=4)

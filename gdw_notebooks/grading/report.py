@@ -1,0 +1,184 @@
+"""What a lecturer and a student get: tables for people and for learning platforms, and a page for each student."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from gdw_notebooks.checks.asked import ASKED
+from gdw_notebooks.grading.verdicts import Graded, printable
+
+COLUMNS = tuple(asked.column for asked in ASKED)
+MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)_?")  # a folder of Moodle's download
+CANVAS = re.compile(r"(?P<name>[a-z]+)(_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")  # a file of Canvas's download
+COPY = re.compile(r"( ?\(\d+\)|-\d+|[_ -]?copy\d*)$", re.IGNORECASE)
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title><style>
+:root {{ color-scheme: light dark }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }} th, td {{ text-align: left;
+vertical-align: top; padding: .4rem .6rem;
+border-bottom: 1px solid GrayText }} .number {{ text-align: right; white-space: nowrap }}
+</style><body><h1>{title}</h1><p>{total}</p>{parts}</body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whose files they are.
+
+    Args:
+        name: as it is in the table.
+        moodle, canvas: the platform's number of the submission or the person; empty: not in the names of the files.
+    """
+
+    name: str
+    moodle: str = ""
+    canvas: str = ""
+
+
+def person_of(file: Path) -> Person:
+    """Whose file this is: the first folder below the one that is graded, or else a part of the file's name.
+
+    Args:
+        file: below the folder that is graded.
+    """
+    if len(file.parts) > 1:
+        found = MOODLE.fullmatch(file.parts[0])
+        return Person(found["name"], moodle=found["id"]) if found else Person(file.parts[0])
+    if found := CANVAS.fullmatch(file.stem):
+        return Person(found["name"], canvas=found["id"])
+    names = "|".join(re.escape(asked.notebook) for asked in ASKED)
+    left = re.sub(rf"^({names}|\d\d)(?=[_ -]|$)|[_ -]({names})$", "", COPY.sub("", file.stem)).strip("_- ")
+    return Person(left or file.stem)
+
+
+def best_of(graded: Sequence[Graded], points: Mapping[str, float]) -> dict[str, Graded]:
+    """For each notebook the file with most points; a student may have handed in two."""
+    best: dict[str, Graded] = {}
+    for one in graded:
+        if one.notebook and (one.notebook not in best or score(one, points) > score(best[one.notebook], points)):
+            best[one.notebook] = one
+    return best
+
+
+def score(graded: Graded, points: Mapping[str, float]) -> float:
+    return sum(points[column] for column, verdict in graded.verdicts.items() if verdict.right)
+
+
+def grades(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float]) -> str:
+    """Students × exercises: points, their sum, the most that there is, the share in percent, and what was left out."""
+    rows = [["student", *points, "points", "of", "percent", "remarks"]]
+    rows.append(
+        ["(points)", *map(_number, points.values()), _number(most := sum(points.values())), _number(most), "100", ""]
+    )
+    for person, graded in people.items():
+        cells, total = _points(graded, points)
+        said = "; ".join(f"{printable(one.file)}: {one.remark}" for one in graded if one.remarks)
+        percent = _number(round(100 * total / most, 1)) if most else ""
+        rows.append([printable(person.name), *cells, _number(total), _number(most), percent, said])
+    return _csv(rows)
+
+
+def files(people: Mapping[Person, Sequence[Graded]]) -> str:
+    """A line for each file: notebook, verdicts and wrong tries of its exercises, remarks."""
+    names = [name for column in COLUMNS for name in (column, f"{column}: wrong tries")]
+    rows = [["file", "notebook", "right", "asked", *names, "remarks"]]
+    for one in (one for graded in people.values() for one in graded):
+        found = [one.verdicts.get(column) for column in COLUMNS]
+        cells = [cell for verdict in found for cell in ((verdict.word, verdict.tries) if verdict else ("", ""))]
+        rows.append([printable(one.file), one.notebook, one.right, len(one.verdicts), *cells, one.remark])
+    return _csv(rows)
+
+
+def moodle(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float]) -> str:
+    """Moodle's grading worksheet: only students whose folder has Moodle's number can be found by it."""
+    rows = [["Identifier", "Full name", "Grade", "Maximum Grade", "Feedback comments"]]
+    for person, graded in people.items():
+        said = "; ".join(f"{column}: {word}" for column, word in _words(graded, points).items())
+        identifier = f"Participant {person.moodle}" if person.moodle else ""
+        total, most = _number(_points(graded, points)[1]), _number(sum(points.values()))
+        rows.append([identifier, printable(person.name), total, most, said])
+    return _csv(rows)
+
+
+def canvas(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float]) -> str:
+    """Canvas's gradebook: a column for each notebook, the most that it gives in the second line."""
+    notebooks = sorted({asked.notebook for asked in ASKED if asked.column in points})
+    of = {name: sum(points[a.column] for a in ASKED if a.notebook == name and a.column in points) for name in notebooks}
+    rows = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *notebooks]]
+    rows.append(["    Points Possible", "", "", "", "", *map(_number, of.values())])
+    for person, graded in people.items():
+        best = best_of(graded, points)
+        cells = [_number(score(best[name], points)) if name in best else "0" for name in notebooks]
+        rows.append([printable(person.name), person.canvas, "", "", "", *cells])
+    return _csv(rows)
+
+
+def feedback(person: Person, graded: Sequence[Graded], points: Mapping[str, float]) -> str:
+    """The student's page: each exercise with its verdict, and what to look at again."""
+    total = f"{_number(_points(graded, points)[1])} of {_number(sum(points.values()))} points"
+    parts = []
+    for one in graded:
+        rows = "".join(
+            f"<tr><th scope='row'>{escape(column)}</th><td>{escape(verdict.word)}</td>"
+            f"<td>{escape(printable(verdict.text))}</td>"
+            f"<td class='number'>{_number(verdict.right * points[column])} / {_number(points[column])}</td></tr>"
+            for column, verdict in one.verdicts.items() if column in points
+        )  # fmt: skip
+        head = "".join(f"<th scope='col'>{name}</th>" for name in ("exercise", "verdict", "what was found", "points"))
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+        remarks = "".join(f"<li>{escape(printable(remark))}</li>" for remark in one.remarks)
+        parts.append(f"<h2>{escape(printable(one.file))}</h2>{table}" + (f"<ul>{remarks}</ul>" if remarks else ""))
+    return PAGE.format(title=escape(printable(person.name)), total=total, parts="".join(parts))
+
+
+def read_points(text: str) -> dict[str, float]:
+    """Points of each exercise from a CSV with the columns exercise and points; 0 leaves one out.
+
+    Raises:
+        ValueError: an exercise that there is not, or no number at or above 0.
+    """
+    points = dict.fromkeys(COLUMNS, 1.0)
+    for row in csv.DictReader(io.StringIO(text)):
+        exercise, value = (row.get("exercise") or "").strip(), (row.get("points") or "").strip()
+        if exercise not in points:
+            raise ValueError(f"there is no exercise {exercise!r} in the course; gdw-course release writes all names")
+        if not re.fullmatch(r"\d+(\.\d+)?", value):
+            raise ValueError(f"the points of {exercise!r} must be a number at or above 0, got {value!r}")
+        points[exercise] = float(value)
+    return {exercise: value for exercise, value in points.items() if value}
+
+
+def file_name(person: Person) -> str:
+    """A name for the student's page that is a file name on every system."""
+    return re.sub(r"[^\w .-]", "_", printable(person.name)).strip(" .")[:80] or "student"
+
+
+def _points(graded: Sequence[Graded], points: Mapping[str, float]) -> tuple[list[str], float]:
+    """The cells of a student's line, and their sum; an exercise without a verdict says so in words."""
+    cells, total = [], 0.0
+    for column, word in _words(graded, points).items():
+        right = word == "right"
+        total += points[column] if right else 0
+        cells.append(_number(points[column]) if right else "not run" if word == "not run" else "0" if word else "")
+    return cells, total
+
+
+def _words(graded: Sequence[Graded], points: Mapping[str, float]) -> dict[str, str]:
+    best = best_of(graded, points).values()
+    found = {column: verdict.word for one in best for column, verdict in one.verdicts.items()}
+    return {column: found.get(column, "") for column in points}
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,77 @@
+// @ts-check
+// A picture drawn here, from numbers: one of several views, chosen without a word from the kernel.
+import { make, put } from "../playground/script/parts.js";
+import { chart, swatch } from "../playground/script/chart.js";
+import { lookAfter } from "./care.js";
+
+/**
+ * @typedef {import("../playground/script/chart.js").Plot} Plot
+ * @typedef {{ name: string, color: string, dashes?: number[], hollow?: boolean, pale?: boolean, last?: string }} Entry
+ * @typedef {{ words: string, title: string, columns?: number, plots?: Plot[], legend?: Entry[], png?: string, wide?: number }} Drawing
+ *   png: of a picture that is no plot, and its width
+ */
+
+const HEIGHT = 0.52, LOWEST = 15, HIGHEST = 24; // of a plot's width; in letters
+
+/** @type {(host: HTMLElement, drawing: Drawing) => void} */
+function show(host, drawing) {
+  const [title, place, legend] = /** @type {HTMLElement[]} */ ([...host.children]), ink = getComputedStyle(host).color;
+  put(title, drawing.title);
+  const words = `${drawing.words} ${drawing.title}`.trim();
+  if (place.getAttribute("aria-label") !== words) place.setAttribute("aria-label", words);
+  const plots = drawing.plots ?? [], em = 0.85 * parseFloat(getComputedStyle(host).fontSize), room = Math.max(place.clientWidth, 240);
+  const columns = room < 34 * em ? 1 : Math.min(drawing.columns ?? 1, plots.length || 1), width = room / columns - (columns > 1 ? em : 0);
+  place.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+  if (drawing.png) {
+    const image = /** @type {HTMLImageElement | null} */ (place.querySelector("img")) ?? make("img", { alt: "", style: "max-width: 100%" });
+    image.src = `data:image/png;base64,${drawing.png}`;
+    image.style.width = `${drawing.wide}px`;
+    if (place.firstChild !== image) place.replaceChildren(image);
+  } else {
+    const rows = Math.ceil(plots.length / columns), height = Math.min(Math.max(HEIGHT * width, LOWEST * em), HIGHEST * em) * (rows > 1 ? 0.75 : 1);
+    if (place.children.length !== plots.length || place.querySelector("img"))
+      place.replaceChildren(...plots.map(() => document.createElementNS("http://www.w3.org/2000/svg", "svg")));
+    plots.forEach((plot, k) => chart(place.children[k], plot, { width, height, em }, ink));
+  }
+  legend.replaceChildren(...(drawing.legend ?? []).map((entry) => make("li", {}, swatch(entry, ink), ` ${entry.name} `, make("b", {}, entry.last ?? ""))));
+}
+
+export default {
+  /** @param {{ model: import("./care.js").Model, el: HTMLElement }} host */
+  render({ model, el }) {
+    const place = make("div", { role: "img", class: "plots" });
+    const host = make("div", { class: "gdw-drawing" }, make("p", { class: "finding" }), place, make("ul", { class: "legend" }));
+    const old = make("p", { class: "gdw-notice old" });
+    el.append(old, host);
+    let asked = false;
+    const draw = () => { // once for each frame of the screen, however many numbers come
+      if (asked) return;
+      asked = true;
+      requestAnimationFrame(() => {
+        asked = false;
+        put(old, model.get("old"));
+        const views = model.get("views"), view = views[Math.min(model.get("chosen"), views.length - 1)];
+        if (view) show(host, view);
+      });
+    };
+    const events = ["change:views", "change:chosen", "change:old"];
+    for (const event of events) model.on(event, draw);
+    place.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+      const image = place.querySelector("img"), box = image?.getBoundingClientRect();
+      if (!box) return;
+      model.set("clicked", [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
+      model.save_changes();
+    });
+    const sized = new ResizeObserver(draw), themed = new MutationObserver(draw);
+    sized.observe(host);
+    themed.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-theme"] });
+    const leave = lookAfter(el, model);
+    draw();
+    return () => {
+      leave();
+      sized.disconnect();
+      themed.disconnect();
+      for (const event of events) model.off(event, draw);
+    };
+  },
+};

@@ -1,0 +1,52 @@
+"""Drawing: pictures that the browser draws from numbers; the kernel draws a PNG where a notebook stores one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import anywidget
+import traitlets
+
+from gdw_notebooks.panels.picture import HERE
+from gdw_notebooks.panels.scripts import bundle
+
+
+class Drawing(anywidget.AnyWidget):
+    """One of several views of the same numbers. Which one is chosen by a number that a page may set without the kernel.
+
+    Args:
+        png: draws the chosen view for print.
+
+    Attributes:
+        views: what drawing.js draws, one dictionary each: ``words`` and ``title``, ``plots``, ``legend``, or a ``png``.
+        chosen: the place of the view that is shown.
+        old: what to say above a picture that is not of now; empty where it is.
+        watched, clicked: as a Picture's.
+    """
+
+    _esm = bundle(HERE / "drawing.js")
+    _css = (HERE / "panel.css").read_text("utf-8")
+    views = traitlets.List().tag(sync=True)
+    chosen = traitlets.Int(0).tag(sync=True)
+    old = traitlets.Unicode("").tag(sync=True)
+    clicked = traitlets.List([]).tag(sync=True)
+    watched = traitlets.List([]).tag(sync=True)
+
+    def __init__(self, png: Callable[[], bytes], **kwargs: Any):
+        self._png = png
+        super().__init__(**kwargs)
+
+    @property
+    def alt(self) -> str:
+        """The chosen view in words."""
+        if not self.views:
+            return ""
+        shown = self.views[min(self.chosen, len(self.views) - 1)]
+        return f"{shown['words']} {shown['title']}".strip()
+
+    @property
+    def value(self) -> bytes:
+        """The chosen view as PNG, drawn now."""
+        return self._png()
+
+    def __repr__(self) -> str:
+        return f"Drawing({self.alt!r})"

@@ -1,0 +1,138 @@
+"""What the browser draws of the lab's runs: the numbers of each view, thinned to what a screen shows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gdw.methods.learned_weights import CURVE_LOSSES
+from gdw.training.history import FLOWS, GROUPS, SCORE_EPOCHS
+from gdw_notebooks.figures import classes, curves, style, weight_curve, weights
+from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd
+from gdw_notebooks.panels.lab_shown import Shown
+
+Drawing = dict[str, Any]
+NO_CURVE = "None of these methods has a weight network, or no epoch is over yet"
+MOST_PLACES = 160  # of a line: more would be finer than a pixel
+DIGITS = 3  # after the point
+
+
+def accuracy_drawing(shown: Shown) -> Drawing:
+    """Test accuracy by epoch, with bands, and the runs before in pale."""
+    groups, lines, legend = grouped(shown.histories), [], []
+    for method, runs in grouped(shown.ghosts).items():
+        look, mean = style.method_look(method), mean_and_sd(runs, "test_accuracy")[0]
+        name = f"{shown.ghost_word}: {style.method_title(method)}{curves.what_differs(runs[0], shown.histories)}"
+        lines.append(_line(name, look, mean) | {"pale": True})
+        legend.append(_entry(name, look, f"{mean[-1]:.1f} %") | {"pale": True})
+    for method, runs in groups.items():
+        look, (mean, sd) = style.method_look(method), mean_and_sd(runs, "test_accuracy")
+        lines.append(_line(style.method_title(method), look, mean, sd if len(runs) > 1 else None))
+        legend.append(_entry(style.method_title(method), look, f"{mean[-1]:.1f} %"))
+    values = [value for line in lines for value in line["y"] if value is not None]
+    low = max(0.0, np.floor(min(values, default=0) / 10) * 10)
+    plot = {"x": _epochs(shown), "y": _axis(low, 100.0, "{:g} %"), "lines": lines, "marked": shown.marked}
+    read = groups if shown.marked is None else grouped(shown.read())
+    return _drawing(curves.finding(read, "test_accuracy"), [plot], legend)
+
+
+def classes_drawing(shown: Shown) -> Drawing:
+    """A bar for each class and method."""
+    groups, bars = grouped(shown.read()), []
+    for place, (method, runs) in enumerate(groups.items()):
+        mean, sd = last(runs, "class_accuracy", SCORE_EPOCHS)
+        spread = {"spread": _numbers(sd)} if len(runs) > 1 else {}
+        look = style.method_look(method)
+        bars.append({"name": style.method_title(method), "color": look.color, "hollow": place > 0, "y": _numbers(mean),
+                     **spread})  # fmt: skip
+    names = next(iter(groups.values()))[0].class_names if groups else ()
+    every = -(-len(names) // classes.MANY_CLASSES) or 1
+    ticks = [(place, name) for place, name in enumerate(names) if place % every == 0]
+    x = {"low": -0.5, "high": max(len(names), 1) - 0.5, "label": "true class", "ticks": ticks}
+    legend = [{key: bar[key] for key in ("name", "color", "hollow")} for bar in bars]
+    return _drawing(classes.finding(groups), [{"x": x, "y": _axis(0, 100.0, "{:g} %"), "bars": bars}], legend)
+
+
+def weights_drawing(name: str) -> Callable[[Shown], Drawing]:
+    """Weights, or shares of the gradient, by group of flows: a plot for each method and group."""
+
+    def drawing(shown: Shown) -> Drawing:
+        groups = grouped(shown.histories)
+        found = {method: mean_and_sd(runs, name) for method, runs in groups.items()}
+        top = max((float(np.nanmax(mean + sd, initial=0)) for mean, sd in found.values()), default=1.0)
+        axis = _axis(0, max(0.5, np.ceil(2 * top) / 2), "{:g}")
+        plots = [
+            {
+                "title": f"{style.method_title(method)}: {weights.shown_there(group, runs)}",
+                "x": _epochs(shown), "y": axis, "marked": shown.marked,
+                "lines": [
+                    _line(flow, style.FLOW_LOOKS[flow], found[method][0][:, row, k],
+                          found[method][1][:, row, k] if len(runs) > 1 else None)
+                    for k, flow in enumerate(FLOWS)
+                ],
+            }
+            for method, runs in groups.items()
+            for row, group in enumerate(GROUPS)
+            if not (row and np.isnan(runs[0].wrong_label_rate))  # nobody knows the groups: one plot for all
+        ]  # fmt: skip
+        legend = [_entry(f"flow of the {flow}", style.FLOW_LOOKS[flow]) for flow in FLOWS]
+        read = groups if shown.marked is None else grouped(shown.read())
+        return _drawing(weights.finding(read, name), plots, legend if plots else [], columns=2)
+
+    return drawing
+
+
+def curve_drawing(shown: Shown) -> Drawing:
+    """V's curve at some epochs, for each method that has one."""
+    runs = shown.with_curve()
+    if not runs:
+        return _drawing(NO_CURVE, [], [])
+    epochs = weight_curve.shown_epochs(max(map(len, runs)))
+    looks = weight_curve.looks(epochs)
+    x = {"low": 0, "high": float(CURVE_LOSSES[-1]), "label": "loss of the instance (nats)",
+         "ticks": [(loss, f"{loss:g}") for loss in range(0, int(CURVE_LOSSES[-1]) + 1, 2)]}  # fmt: skip
+    plots = [
+        {"title": f"{style.method_title(run.method)}, seed {run.seed}", "x": x, "y": _axis(0, 1, "{:g}"),
+         "lines": [_line(f"epoch {epoch}", looks[epoch], run["weight_curve"][epoch - 1], x=CURVE_LOSSES.tolist())
+                   for epoch in epochs if epoch <= len(run)]}
+        for run in runs
+    ]  # fmt: skip
+    legend = [_entry(f"epoch {epoch}", look) for epoch, look in looks.items()]
+    return _drawing("; ".join(weight_curve.finding(run) for run in runs), plots, legend, columns=2)
+
+
+def _drawing(title: str, plots: Sequence[Mapping], legend: Sequence[Mapping], columns: int = 1) -> Drawing:
+    return {"title": title, "plots": list(plots), "legend": list(legend), "columns": columns}
+
+
+def _line(
+    name: str, look: style.Look, mean: np.ndarray, sd: np.ndarray | None = None, x: Sequence[float] | None = None
+) -> dict:
+    """A line with as many places as a screen shows; the last one is among them."""
+    every = -(-len(mean) // MOST_PLACES) or 1
+    kept = sorted({*range(0, len(mean), every), len(mean) - 1})
+    line = {"name": name, "color": look.color, "dashes": look.dashes, "y": _numbers(mean[kept])}
+    line["x"] = [index + 1 for index in kept] if x is None else [x[index] for index in kept]
+    if sd is not None:
+        line |= {"low": _numbers((mean - sd)[kept]), "high": _numbers((mean + sd)[kept])}
+    return line
+
+
+def _entry(name: str, look: style.Look, value: str = "") -> dict:
+    return {"name": name, "color": look.color, "dashes": look.dashes, "last": value}
+
+
+def _epochs(shown: Shown) -> dict:
+    longest = max([shown.epochs, *map(len, shown.histories), *map(len, shown.ghosts)])
+    ticks = sorted({1, (longest + 1) // 2, longest})
+    return {"low": 1, "high": longest, "label": "epoch", "ticks": [(epoch, str(epoch)) for epoch in ticks]}
+
+
+def _axis(low: float, high: float, text: str) -> dict:
+    ticks = [round(low + share * (high - low), DIGITS) for share in (0, 0.5, 1)]
+    return {"low": float(low), "high": float(high), "ticks": [(tick, text.format(tick)) for tick in ticks]}
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    """Rounded; what is undefined is None, since JSON knows no NaN."""
+    return [None if value != value else value for value in np.round(np.asarray(values, float), DIGITS).tolist()]

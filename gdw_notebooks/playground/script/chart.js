@@ -1,0 +1,84 @@
+// @ts-check
+// One plot from numbers: lines with bands, or bars. The lab, the site and the playground draw with it.
+import { draw, seen } from "./parts.js";
+
+/**
+ * @typedef {{ low: number, high: number, label?: string, ticks: [number, string][] }} Axis
+ * @typedef {{ name: string, color: string, dashes: number[], pale?: boolean, x: number[], y: (number | null)[],
+ *             low?: (number | null)[], high?: (number | null)[] }} Line low, high: edges of its band
+ * @typedef {{ name: string, color: string, hollow: boolean, y: (number | null)[], spread?: number[] }} Bars one for each group
+ * @typedef {{ title?: string, x: Axis, y: Axis, lines?: Line[], bars?: Bars[], marked?: number | null }} Plot
+ * @typedef {{ width: number, height: number, em: number }} Size in pixels; em: of a letter
+ */
+
+const BARS_WIDE = 0.8; // of the distance between two groups
+const DASH = 0.16; // of a letter: the unit of a line's dashes
+
+/**
+ * The plot in an svg element, whatever was there before.
+ * @param {Element} svg
+ * @param {Plot} plot
+ * @param {Size} size
+ * @param {string} ink colour of letters
+ */
+export function chart(svg, plot, { width, height, em }, ink) {
+  const letters = Math.max(...plot.y.ticks.map(([, text]) => text.length));
+  const box = { left: (0.7 * letters + 0.6) * em, right: width - 0.9 * em, top: (plot.title ? 2 : 0.7) * em, bottom: height - (plot.x.label ? 2.9 : 1.8) * em };
+  const place = (/** @type {Axis} */ axis, /** @type {number} */ from, /** @type {number} */ to) => (/** @type {number} */ value) =>
+    from + ((Math.min(Math.max(value, axis.low), axis.high) - axis.low) / (axis.high - axis.low || 1)) * (to - from);
+  const x = place(plot.x, box.left, box.right), y = place(plot.y, box.bottom, box.top);
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.replaceChildren();
+  for (const [value, text] of plot.y.ticks)
+    svg.append(draw("line", { x1: box.left, x2: box.right, y1: y(value), y2: y(value), class: "grid" }),
+      draw("text", { x: box.left - 0.4 * em, y: y(value) + 0.35 * em, "text-anchor": "end" }, text));
+  plot.x.ticks.forEach(([value, text], k, { length }) => svg.append(draw("text", { x: x(value), y: box.bottom + 1.3 * em,
+    "text-anchor": plot.bars ? "middle" : k === length - 1 ? "end" : k ? "middle" : "start" }, text)));
+  if (plot.x.label) svg.append(draw("text", { x: (box.left + box.right) / 2, y: height - 0.4 * em, "text-anchor": "middle" }, plot.x.label));
+  if (plot.title) svg.append(draw("text", { x: box.left, y: 1.1 * em, class: "head" }, plot.title));
+  if (plot.marked) svg.append(draw("line", { x1: x(plot.marked), x2: x(plot.marked), y1: box.top, y2: box.bottom, stroke: ink, "stroke-dasharray": "2 3" }));
+  for (const line of plot.lines ?? []) drawLine(svg, line, x, y, em, ink);
+  (plot.bars ?? []).forEach((bars, k, { length }) => drawBars(svg, bars, k, length, x, y, em, ink));
+}
+
+/** @typedef {(value: number) => number} Scale */
+
+/** @type {(svg: Element, line: Line, x: Scale, y: Scale, em: number, ink: string) => void} */
+function drawLine(svg, line, x, y, em, ink) {
+  const color = seen(line.color, ink), at = (/** @type {number} */ k, /** @type {number} */ value) => `${x(line.x[k]).toFixed(1)},${y(value).toFixed(1)}`;
+  const known = line.x.map((_, k) => k).filter((k) => line.y[k] !== null);
+  if (!known.length) return;
+  if (line.low && line.high) {
+    const { low, high } = line, edge = [...known.map((k) => at(k, low[k] ?? 0)), ...known.map((k) => at(k, high[k] ?? 0)).reverse()];
+    svg.append(draw("polygon", { points: edge.join(" "), fill: color, opacity: 0.18 }));
+  }
+  const path = known.map((k, place) => `${place && known[place - 1] === k - 1 ? "L" : "M"}${at(k, /** @type {number} */ (line.y[k]))}`).join("");
+  const last = known[known.length - 1];
+  svg.append(draw("path", { d: path, stroke: color, "stroke-dasharray": dashed(line, em), class: "line", opacity: line.pale ? 0.4 : 1,
+    ...(line.pale ? { style: "stroke-width: 1.5" } : {}) }));
+  if (!line.pale) svg.append(draw("circle", { cx: x(line.x[last]), cy: y(/** @type {number} */ (line.y[last])), r: 0.28 * em, fill: color }));
+}
+
+/** @type {(svg: Element, bars: Bars, place: number, count: number, x: Scale, y: Scale, em: number, ink: string) => void} */
+function drawBars(svg, bars, place, count, x, y, em, ink) {
+  const color = seen(bars.color, ink), wide = (BARS_WIDE / count) * (x(1) - x(0));
+  bars.y.forEach((value, k) => {
+    if (value === null) return;
+    const left = x(k) + (place - count / 2) * wide, middle = left + wide / 2, spread = bars.spread?.[k];
+    svg.append(draw("rect", { x: left + 1, width: Math.max(1, wide - 2), y: y(value), height: Math.max(0.5, y(0) - y(value)),
+      fill: bars.hollow ? "none" : color, stroke: color, "stroke-width": 2 }));
+    if (spread) svg.append(draw("line", { x1: middle, x2: middle, y1: y(value - spread), y2: y(value + spread), stroke: ink, "stroke-width": 0.12 * em }));
+  });
+}
+
+/** @type {(line: { dashes: number[] }, em: number) => string} */
+export const dashed = ({ dashes }, em) => dashes.map((each) => (each * DASH * em).toFixed(1)).join(" ");
+
+/** What a legend shows of a line or of bars. @type {(entry: { color: string, dashes?: number[], hollow?: boolean, pale?: boolean }, ink: string) => Element} */
+export function swatch(entry, ink) {
+  const color = seen(entry.color, ink);
+  const inside = entry.dashes
+    ? draw("path", { d: "M0 5H32", stroke: color, "stroke-dasharray": dashed({ dashes: entry.dashes }, 10), class: "line", opacity: entry.pale ? 0.4 : 1 })
+    : draw("rect", { x: 2, y: 1, width: 28, height: 8, fill: entry.hollow ? "none" : color, stroke: color, "stroke-width": 2 });
+  return draw("svg", { viewBox: "0 0 32 10", width: 32, height: 10, class: "swatch", "aria-hidden": "true" }, inside);
+}

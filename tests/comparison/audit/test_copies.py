@@ -1,0 +1,81 @@
+"""Near copies: found whatever was done to them, and nothing else is taken for one."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageEnhance
+
+from gdw.comparison.audit.copies import find_copies
+from gdw.comparison.audit.heads import standardised
+from gdw.data.features import Seen, picture_keys
+from gdw.data.fingerprints import distance, fingerprints
+
+COUNT, SIDE = 60, 48
+
+
+def motif(seed):
+    """Coarse noise, as smooth as a photo at this size."""
+    shades = np.random.default_rng(seed).integers(0, 256, (6, 6, 3)).astype(np.uint8)
+    return Image.fromarray(shades).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+
+
+def saved_again(picture):
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=40)
+    return Image.open(content).convert("RGB")
+
+
+CHANGES = {
+    "resized": lambda picture: picture.resize((30, 30)).resize((SIDE, SIDE)),
+    "saved again": saved_again,
+    "darker": lambda picture: ImageEnhance.Brightness(picture).enhance(0.8),
+    "cropped by a pixel": lambda picture: picture.crop((1, 0, SIDE, SIDE - 1)).resize((SIDE, SIDE)),
+}
+
+
+def seen(pictures):
+    values = torch.stack([torch.from_numpy(np.array(picture)).permute(2, 0, 1) for picture in pictures])
+    keys = picture_keys(values, 255)
+    small = torch.nn.functional.interpolate(values.float(), (8, 8), mode="area").flatten(1)
+    small = ((small - small.mean(1, keepdim=True)) / (small.std(1, keepdim=True) + 1e-3)).numpy()
+    return Seen(np.arange(len(keys)), keys, fingerprints(values, 255), {}), standardised(small)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_copy_is_found_and_is_near(change):
+    pictures = [motif(place) for place in range(COUNT)]
+    copies = {7: COUNT, 20: COUNT + 1}
+    found = find_copies(*wanted([*pictures, *(CHANGES[change](pictures[place]) for place in copies)]))
+    assert found.groups == tuple(copies.items())
+    assert found.near == (True, True)
+    labels = np.arange(COUNT + 2) % 2
+    labels[COUNT], labels[COUNT + 1] = labels[7], 1 - labels[20]
+    assert found.in_other_classes(labels) == {20: COUNT + 1, COUNT + 1: 20}
+    assert [note.split(" (")[0] for note in found.notes(labels, list(map(str, range(COUNT + 2))))] == [
+        "1 pictures are there nearly more than once in their class",
+        f"1 pictures are nearly in several classes, so at least one label is wrong: 20 = {COUNT + 1}",
+    ]
+
+
+def wanted(pictures):
+    what, features = seen(pictures)
+    return {"": what}, {"": None}, features
+
+
+def test_other_pictures_and_pictures_without_a_motif_are_not_copies():
+    assert find_copies(*wanted([motif(place) for place in range(COUNT)])).groups == ()
+    plain = [Image.new("RGB", (SIDE, SIDE), (4 * place, 255 - 4 * place, 100)) for place in range(COUNT)]
+    assert find_copies(*wanted(plain)).groups == ()
+
+
+def test_exact_and_near_copies_of_one_picture_are_one_group():
+    pictures = [motif(place) for place in range(COUNT)]
+    found = find_copies(*wanted([*pictures, pictures[3], saved_again(pictures[3]), pictures[9]]))
+    assert found.groups == ((3, COUNT, COUNT + 1), (9, COUNT + 2))
+    assert found.near == (True, False)
+
+
+def test_the_distance_counts_bits():
+    assert distance(np.array([0b1011], np.uint64), np.array([0b0010], np.uint64)).tolist() == [2]

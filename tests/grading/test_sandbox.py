@@ -1,0 +1,120 @@
+"""Attacks on the grader: each is shown to succeed in a plain process, and then to fail in the sandbox."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gdw_notebooks.checks.asked import ASKED
+from gdw_notebooks.grading.sandbox import Sandbox
+from gdw_notebooks.grading.student import Stopped, Student
+from gdw_notebooks.grading.watch import Limits
+from gdw_notebooks.recorded import places
+
+(UNIFORM,) = [asked for asked in ASKED if asked.check == "uniform_forty"]
+with Sandbox() as probe:
+    REFUSAL = probe.refusal()
+pytestmark = pytest.mark.skipif(bool(REFUSAL) and "CI" not in os.environ, reason=REFUSAL)
+# Each sets `answer` to something true if it succeeds; {there} is a folder of the grader's with a classmate's file.
+ATTACKS = {
+    "a shell writes outside": "import os\nanswer = os.system('echo 1 > {there}/made') == 0",
+    "posix_spawn writes outside": "import os\np = os.posix_spawn('/bin/touch', ['touch', '{there}/made'], {{}})\n"
+    "answer = os.waitpid(p, 0)[1] == 0",
+    "the package is edited": "open({package!r} + '/grading/edited', 'w').close()\nanswer = True",
+    "a classmate's file is run": "names = {{}}\nexec(open('{there}/classmate.py').read(), names)\nanswer = names['solved']",  # noqa: E501
+    "solutions are read": "answer = len(open({solutions!r} + '/01_gradient_flows.ipynb').read()) > 1000",
+    "a check is asked": "from gdw_notebooks.checks.broken_data import UniformForty\nUniformForty.examine(None, [20, 36, 39.6])\n"  # noqa: E501
+    "from gdw_notebooks.checks import broken_data\nanswer = broken_data.MANY == (2, 10, 100)",
+    "torch.save": "import torch\ntorch.save(torch.ones(2), '{there}/made')\nanswer = True",
+    "sqlite3": "import sqlite3\nsqlite3.connect('{there}/made').execute('create table t (a)')\nanswer = True",
+    "a mapped file": "import numpy as np\nm = np.memmap('{there}/made', 'uint8', 'w+', shape=9)\nm[:] = 1\nm.flush()\nanswer = True",  # noqa: E501
+    "safetensors": "import torch, safetensors.torch as s\ns.save_file({{'a': torch.ones(2)}}, '{there}/made')\nanswer = True",  # noqa: E501
+    "other processes are seen": "import os\nanswer = sum(name.isdigit() for name in os.listdir('/proc')) > 6",
+    "the network": "import socket\nanswer = bool(socket.create_server(('127.0.0.1', 0))) and "
+    "len(open('/proc/net/dev').read().splitlines()) > 3",
+    "a hundred processes": "import subprocess\nanswer = bool([p.kill() for p in [subprocess.Popen(['sleep', '9']) for _ in range(100)]])",  # noqa: E501
+    "10 GB": "import mmap\nanswer = bool(mmap.mmap(-1, 10**10))",
+    "1 GB of output": "f = open('{there}/made', 'wb')\nf.truncate(10**9)\nf.close()\nanswer = True",
+    "users of its own": "import subprocess\nanswer = subprocess.run(['unshare', '-Ur', 'true']).returncode == 0",
+    "memory without a limit": "import os\nanswer = os.memfd_create('m') > 0",
+}
+PLAIN = "import sys\nglobals().update(answer=False)\n{attack}\nsys.exit(0 if answer else 7)"
+
+
+@pytest.fixture
+def there(tmp_path):
+    (tmp_path / "classmate.py").write_text("solved = True", "utf-8")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def student(sandbox):
+    with Student(sandbox, 7, Limits(20, 1500)) as one:
+        yield one
+
+
+def handed(student, *cells, skip=()):
+    """What the sandbox hands in as `answer` in notebook 02, and what stops."""
+    found = []
+    stopped = student.run(cells, [UNIFORM], skip, lambda kind, answer, called: found.extend(answer))
+    return found, stopped
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_succeeds_in_a_plain_process_and_fails_in_the_sandbox(student, there, attack):
+    words = {"there": there, "package": str(places.PACKAGE), "solutions": str(places.notebooks() / "solutions")}
+    code = ATTACKS[attack].format(**words)
+    try:
+        plain = subprocess.run(
+            [sys.executable, "-c", PLAIN.format(attack=code)], capture_output=True, timeout=60, check=False
+        )
+        assert plain.returncode == 0, plain.stderr
+    finally:
+        (places.PACKAGE / "grading" / "edited").unlink(missing_ok=True)
+    (there / "made").unlink(missing_ok=True)
+    found, _ = handed(student, "answer = False", code)
+    assert not any(found)
+    assert sorted(path.name for path in there.iterdir()) == ["classmate.py"]
+    assert not (places.PACKAGE / "grading" / "edited").exists()
+
+
+def test_an_answer_leaves_before_an_endless_cell(sandbox):
+    with Student(sandbox, 8, Limits(2, 1500)) as one:
+        found, stopped = handed(one, "answer = 1", "while True: pass", "answer = 2")
+        assert found == [1, 2]
+        assert [(number, out_of_time) for number, _, out_of_time in stopped] == [(2, True)]
+        stubborn = "while True:\n  try:\n    while True: pass\n  except BaseException: pass"
+        with pytest.raises(Stopped, match="ended after 2 s"):
+            handed(one, stubborn)
+        assert handed(one, stubborn, "answer = 3", skip=[1]) == ([3], [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["__import__('os').symlink('/etc/passwd', 'link') or open", "b'\\x80\\x04.' * 9", "[1] * 10**7", "'9' * 10**7"],
+)
+def test_only_plain_data_leaves(student, answer):
+    (found,), _ = handed(student, f"answer = {answer}")
+    assert callable(found) or isinstance(found, str)
+
+
+def test_forged_messages_end_the_process_and_nothing_else(student):
+    forged = """
+import os
+for pipe in os.listdir('/proc/self/fd'):
+    try:
+        if 'pipe' in os.readlink(f'/proc/self/fd/{pipe}'):
+            os.write(int(pipe), b'x' * 5_000_000)
+    except OSError:
+        pass
+"""
+    with pytest.raises(Stopped, match="a message"):
+        handed(student, forged)
+    assert handed(student, "answer = 4") == ([4], [])
