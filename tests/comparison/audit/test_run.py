@@ -106,6 +106,20 @@ def test_a_confirmed_error_is_certain(folder, confirmed):
     assert found.table.iloc[0]["reason"] == f"you confirmed it as {truth(path)}, not 3"
 
 
+@pytest.mark.parametrize("which", ["a class", "nearly a class", "all", "all, one of no class"])
+def test_every_picture_of_a_class_or_of_all_may_be_confirmed(folder, which):
+    data = load_folder(folder)
+    ranked = [path for path in data.paths if which.startswith("all") or path[0] == "3"]
+    known = {path: truth(path) for path in (ranked[:-2] if which.startswith("nearly") else ranked)}
+    known |= {data.paths[0]: "none of these"} if which.endswith("of no class") else {}
+    found = gdw.audit(data, known, features=None)
+    assert len(found.table) == len(data.paths)
+    assert (found.table["label"] != "").sum() == len(known)
+    left = found.table[found.table["label"] == ""]
+    assert not which.startswith("nearly") or left.loc[left["observed"] == "3", "score"].notna().all()
+    assert found.table.set_index("path").loc[list(known), "label"].to_dict() == known
+
+
 def test_weights_rank_only_with_confirmed_pictures(folder, confirmed):
     data = load_folder(folder)
     counted = []
@@ -191,9 +205,9 @@ def test_the_command_writes_both_files_and_replaces_its_own(folder, confirmed, t
     printed = capsys.readouterr().out
     assert "nobody knows how many labels are wrong" in printed
     table = pd.read_csv(tmp_path / "s.csv", dtype=str)
-    assert list(table.columns) == ["path", "observed", "proposed", "score", "rank", "reason"]
+    assert list(table.columns) == ["path", "observed", "proposed", "score", "rank", "reason", "label", "chosen"]
     assert precision(table, 40) > 0.85
-    assert (tmp_path / "s.html").read_text("utf-8").count("<img") == 30
+    assert (tmp_path / "s.html").read_text("utf-8").count("data:image/") == 30
 
 
 def test_one_bar_counts_everything(folder, confirmed, tmp_path, monkeypatch):
