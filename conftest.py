@@ -3,3 +3,5 @@
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; kernels inherit it
+
+pytest_plugins = ("tests.shared_cells",)

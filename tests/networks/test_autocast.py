@@ -11,7 +11,7 @@ from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
 from tests.ways import BY_WAY
 
-QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=8, device="cpu", model="cnn")
+QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=8, train_per_class=40, device="cpu", model="cnn")
 NEAR = 0.05  # relative: what 8 bits of mantissa leave of a mean loss
 
 

@@ -40,15 +40,20 @@ class Reader(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
-def made(size=8, channels=3, top=None):
+def made(size=8, channels=3, pairs=(("cat", NASTY),), top=None):
     rows = [
         ("cat/" + NASTY, "cat", "dog", 0.9, 1, "looks like dog"),
         ("dog/1.png", "dog", NASTY, 0.5, 2, "looks odd"),
     ]
     table = pd.DataFrame(rows, columns=FOUND, index=pd.Index([3, 0], name="picture"))
     pictures = np.stack([np.full((channels, size, size), 20 * n, np.uint8) for n in range(4)])
-    pairs = pd.DataFrame([("cat", NASTY)], columns=["observed", "proposed"])
-    return page(NASTY, table, pictures, ["one & two", NASTY], pairs, top)
+    named = pd.DataFrame(pairs, columns=["observed", "proposed"])
+    return page(NASTY, table, pictures, ["one & two", NASTY], named, top)
+
+
+def test_the_ten_most_frequent_pairs_are_listed():
+    cells = Reader(made(pairs=[(f"was {n}", f"is {n}") for n in range(12)])).cells
+    assert [n for n in range(12) if f"was {n}" in cells and f"is {n}" in cells] == list(range(10))
 
 
 def test_text_from_outside_is_never_markup():

@@ -1,0 +1,80 @@
+"""A cell that a notebook shares with its solution runs once where both are tested: in the solution.
+
+It is left out of the notebook if its code and its checked outputs are the solution's, no name in it depends on a cell
+that differs, and no cell that runs depends on it. One left out by mistake is an error in a later cell, never silence.
+"""
+
+import ast
+import builtins
+from collections.abc import Sequence
+
+import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave those cells out, where nbval collected both notebooks."""
+    notebooks: dict = {}
+    for item in items:
+        if hasattr(item, "cell_num"):
+            notebooks.setdefault(item.path, []).append(item)
+    left_out = []
+    for path, own in notebooks.items():
+        solved = notebooks.get(path.parent / "solutions" / path.name, [])
+        if len(own) == len(solved):
+            differ = {n for n, pair in enumerate(zip(own, solved, strict=True)) if not _same(*pair)}
+            run = needed([item.cell.source for item in own], differ)
+            left_out += [item for number, item in enumerate(own) if number not in run]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _same(own: pytest.Item, solved: pytest.Item) -> bool:
+    if own.cell.source != solved.cell.source:
+        return False
+    own.parent.setup_sanitize_files()
+    return own.cell.execution_count is None or own.compare_outputs(own.cell.outputs, solved.cell.outputs)
+
+
+def needed(codes: Sequence[str], differ: set[int]) -> set[int]:
+    """Which cells have to run: those that differ, those that depend on one, and those that these depend on."""
+    trees = [ast.parse(code) for code in codes]
+    imported = {name for tree in trees for name in _imported(tree)}
+    names = [_mentioned(tree) - imported - set(dir(builtins)) for tree in trees]
+    changes = [_changed(tree) - imported for tree in trees]
+    run = differ | {number for number, tree in enumerate(trees) if set(_imported(tree))}
+    moved: set[str] = set()
+    for number, found in enumerate(names):
+        if number in differ or found & moved:
+            run.add(number)
+            moved |= changes[number]
+    wanted: set[str] = set()
+    for number in reversed(range(len(codes))):
+        if number in run or changes[number] & wanted:
+            run.add(number)
+            wanted |= names[number]
+    return run
+
+
+def _imported(tree: ast.AST) -> list[str]:
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [(alias.asname or alias.name).split(".")[0] for node in found for alias in node.names]
+
+
+def _mentioned(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | _defined(tree)
+
+
+def _defined(tree: ast.AST) -> set[str]:
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def _changed(tree: ast.AST) -> set[str]:
+    """Names that the code binds, names whose parts it sets, and those whose methods it calls for what they do."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+            found |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            found |= {part.id for part in ast.walk(node.value.func) if isinstance(part, ast.Name)}
+    return found | _defined(tree)
