@@ -48,7 +48,8 @@ own = None  # such as "~/pictures", with cats/..., dogs/..., at least 30 picture
 work = Path(tempfile.mkdtemp())  # with a folder of your own, better one that stays: the decisions are kept there
 truth = {} if own else write_digits(work / "digits")
 folder = Path(own).expanduser() if own else work / "digits"
-dataset = gdw.load_dataset(str(folder), seen_at=224)  # photos are read at the size in which the network sees them
+size = {"seen_at": 224} if own else {}  # photos are read at the size in which the network sees them
+dataset = gdw.load_dataset(str(folder), **size)
 print(f"{len(dataset.paths)} pictures in {len(dataset.class_names)} folders")
 
 # %%

@@ -21,20 +21,24 @@ class Reader(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.inside, self.data = [], False, ""
+        self.tags, self.cells, self.inside, self.data = [], [], False, ""
         self.feed(text)
         self.data = json.loads(self.data)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
         self.inside = dict(attributes).get("id") == "data"
+        self.cells += [""] if tag == "td" else []
 
     def handle_endtag(self, tag):
         self.inside = False
+        self.cells += [""] if tag == "td" else []  # what follows is not in it
 
     def handle_data(self, data):
         if self.inside:
             self.data += data
+        elif self.cells:
+            self.cells[-1] += data
 
     def all(self, name):
         return [attributes for tag, attributes in self.tags if tag == name]
