@@ -1,4 +1,4 @@
-"""The command line: ``python -m gdw run | sweep | audit | methods``. It parses, and prints what the wings find."""
+"""The command line: ``python -m gdw run | sweep | audit | review | methods``. It parses and prints."""
 
 import argparse
 import math
@@ -16,6 +16,7 @@ from tqdm import tqdm
 from gdw import files
 from gdw.comparison import sweep
 from gdw.comparison.audit import command as audit
+from gdw.comparison.audit import review
 from gdw.comparison.names import scenario_name
 from gdw.comparison.records import finished, history_of, opened
 from gdw.comparison.report import summary, upside_down
@@ -179,6 +180,12 @@ def audit_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def review_command(options: argparse.Namespace) -> int:
+    """Look through the suspects of an audit."""
+    print(review.review(options))
+    return 0
+
+
 def methods_command(options: argparse.Namespace) -> int:
     """Every method with its title and source."""
     width = max(map(len, METHODS))
@@ -285,9 +292,11 @@ def parser() -> argparse.ArgumentParser:
     sweeping.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler (tcp://host:port), or local")
     auditing = audit.add_command(commands)
     auditing.set_defaults(command=audit_command)
+    reviewing = review.add_command(commands)
+    reviewing.set_defaults(command=review_command)
     listing = commands.add_parser("methods", help="list the methods and their sources")
     listing.set_defaults(command=methods_command)
-    for command in (running, sweeping, auditing, listing):
+    for command in (running, sweeping, auditing, reviewing, listing):
         command.add_argument("--plugin", action="append", default=[], metavar="MODULE", help=PLUGIN)
     return parser
 

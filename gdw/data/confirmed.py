@@ -16,6 +16,7 @@ RANDOM = "random"  # drawn at random from all pictures
 IN_CLASS = "random in class"  # drawn at random from the pictures that have its observed label
 SUSPECT = "suspect"  # looked at because its label was suspicious
 NOT_KNOWN = ""  # a table without the column, a dictionary
+NONE, NO_CLASS = "none of these", -1  # of a picture that belongs to no class: in a table, and as a number
 NO_SCORE = (
     f"it needs confirmed pictures that were drawn at random (their table says '{RANDOM}' or '{IN_CLASS}' in its column "
     f"'{CHOSEN_COLUMN}') beyond those of the clean set and the validation set, or a folder 'test'; others would give "
@@ -30,7 +31,7 @@ class Confirmed(Mapping[int, int]):
     Only pictures that were drawn at random say something of the others: a score, or a share of wrong labels.
 
     Attributes:
-        labels: place to class number.
+        labels: place to class number; -1 if the picture belongs to no class.
         chosen: place to ``"random"``, ``"random in class"``, ``"suspect"``, or anything else; where a place is
             missing, it is not known.
     """
@@ -51,6 +52,11 @@ class Confirmed(Mapping[int, int]):
         """The places of the pictures that were chosen in one of these ways; by default, of all drawn at random."""
         return [place for place in self.labels if self.chosen.get(place) in (ways or (RANDOM, IN_CLASS))]
 
+    def with_class(self) -> "Confirmed":
+        """Without the pictures that belong to no class."""
+        labels = {place: label for place, label in self.labels.items() if label != NO_CLASS}
+        return Confirmed(labels, self.chosen)
+
 
 def stronger(one: str, other: str) -> str:
     """How a picture was chosen that was chosen twice: one that is part of a random sample stays part of it."""
@@ -68,7 +74,9 @@ def read_confirmed(
     """The confirmed label of each picture that a person looked at, and how it was chosen.
 
     Args:
-        path: CSV or TSV with the columns ``path,label``, and ``chosen`` where it is known.
+        path: CSV or TSV with the columns ``path,label``, and ``chosen`` where it is known; or an audit's own table with
+            its column ``label`` filled in. A picture without a label is not checked; ``none of these``: it belongs
+            to no class.
         paths: of all pictures whose labels are in question.
         class_names: in the order of their numbers.
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
@@ -83,7 +91,13 @@ def read_confirmed(
     named = next((name for name in CONFIRMED_COLUMNS if name in columns), None)
     table = _without_repeats(table, columns[named or chosen_column(columns, None, table.path)], ways)
     row_of = match(table, paths, others)
-    numbers = class_numbers(table.columns["label"], class_names, table.path)
+    words = table.columns["label"]
+    no_class = [word.lower() == NONE and word not in class_names for word in words]
+    shown = class_numbers(
+        [word for word, none in zip(words, no_class, strict=True) if not none], class_names, table.path
+    )
+    left = iter(shown)
+    numbers = [NO_CLASS if none else next(left) for none in no_class]
     return Confirmed(
         {place: numbers[row] for place, row in row_of.items()},
         {place: table.columns[CHOSEN_COLUMN][row] for place, row in row_of.items()},
@@ -91,7 +105,7 @@ def read_confirmed(
 
 
 def _without_repeats(table: Table, words: Sequence[str], ways: Sequence[str]) -> Table:
-    """Each picture once, with its label and how it was chosen; one that was drawn too is a drawn one.
+    """Each checked picture once, with its label and how it was chosen; one that was drawn too is a drawn one.
 
     Raises:
         ValueError: a picture with two labels.
@@ -99,6 +113,8 @@ def _without_repeats(table: Table, words: Sequence[str], ways: Sequence[str]) ->
     first: dict[str, int] = {}
     ways = [way.lower() for way in ways]
     for row, written in enumerate(table.paths):
+        if not words[row]:
+            continue
         name = "/".join(part for part in written.strip().replace("\\", "/").split("/") if part not in ("", "."))
         before = first.setdefault(name, row)
         if words[before] != words[row]:
@@ -147,6 +163,8 @@ def _place(picture: object, places: Mapping[str, int], dataset: Dataset) -> int:
 
 
 def _number(label: object, dataset: Dataset) -> int:
+    if label in (NONE, NO_CLASS) and label not in dataset.class_names:
+        return NO_CLASS
     if isinstance(label, str):
         if label not in dataset.class_names:
             raise unknown("confirmed class", label, dataset.class_names)

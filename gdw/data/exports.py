@@ -31,9 +31,9 @@ def rows_of_json(text: str) -> list[Row]:
             return [{"path": path, "label": _cell(label)} for path, label in content.items()]
         lists = [value for value in content.values() if isinstance(value, list)]
         content = max(lists, key=len, default=None)
-    if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
+    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
         raise ValueError("JSON without a list of records")
-    return [row for record in content for row in _of_record(record)]
+    return [row for item in content for row in _of_item(item)]
 
 
 def rows_of_xml(text: str) -> list[Row]:
@@ -70,13 +70,13 @@ def _of_coco(content: Mapping[str, Any]) -> Iterator[Row]:
             yield {"path": _cell(picture.get("file_name", "")), "label": label}
 
 
-def _of_record(record: Mapping[str, Any]) -> Iterator[Row]:
+def _of_item(item: Mapping[str, Any]) -> Iterator[Row]:
     """Label Studio's task has its answers in a list; any other record is a row."""
-    answers = record.get("annotations", record.get("completions"))
-    if not isinstance(record.get("data"), dict) or not isinstance(answers, list):
-        yield {name: _cell(value) for name, value in record.items()}
+    answers = item.get("annotations", item.get("completions"))
+    if not isinstance(item.get("data"), dict) or not isinstance(answers, list):
+        yield {name: _cell(value) for name, value in item.items()}
         return
-    own = {name: _cell(value) for name, value in record["data"].items()}
+    own = {name: _cell(value) for name, value in item["data"].items()}
     if not answers:
         yield own | {"label": "", "annotator": ""}
     for answer in answers:

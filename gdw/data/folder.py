@@ -148,15 +148,15 @@ def load_table(
 
     Args:
         folder: the pictures; the names of folders below it mean nothing.
-        table: CSV or TSV, also gzipped, with a column ``path`` relative to ``folder`` and columns of labels. The
+        table: in any form of :mod:`gdw.data.label_table`. The
             classes are the words in the column, in natural order (2 before 10).
         column: which column; by default as for ``human:PATH`` (:mod:`gdw.data.human_labels`).
         image_size: height and width in pixels; default the pictures' own if all are of one size, else 32.
         seen_at: of a network that will see the pictures (:func:`gdw.data.pictures.decode`).
 
     Raises:
-        ValueError: see :func:`gdw.data.label_table.read_table`; a path of no picture or twice; an empty label; fewer
-            than two classes; broken pictures.
+        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; broken
+            pictures.
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
@@ -235,7 +235,10 @@ def _by_folders(folder: Path) -> Listing:
         raise ValueError(f"{named} in {folder} must hold one folder of pictures for each class")
     if nested and "train" not in splits:
         raise ValueError(f"{folder} has {named}, but no folder train with the classes to train on")
-    found = {split: scan.classes(path) for split, path in (splits if nested else {"train": folder}).items()}
+    found = {
+        split: scan.classes(path, 2 if split == "train" else 1)
+        for split, path in (splits if nested else {"train": folder}).items()
+    }
     names = found["train"][0]
     notes = doubtful_names(names)
     for split, (theirs, files, labels) in list(found.items()):
@@ -337,7 +340,7 @@ class _Scan:
         self.passed_over: Counter[str] = Counter()
         self.first: dict[str, Path] = {}
 
-    def classes(self, folder: Path) -> tuple[tuple[str, ...], list[Path], list[int]]:
+    def classes(self, folder: Path, least: int = 2) -> tuple[tuple[str, ...], list[Path], list[int]]:
         """Names of the classes, the pictures in a fixed order, and the label of each."""
         folders = sorted(self.folders_in(folder), key=lambda child: natural_key(child.name))
         if not folders:
@@ -359,10 +362,10 @@ class _Scan:
             files += pictures
             labels += [len(names)] * len(pictures)
             names.append(directory.name)
-        if len(names) < 2:
+        if len(names) < least:
             passed = "".join(f"; {note}" for note in self.notes())
             only = f"only one class, {names[0]}" if names else "no class with a picture"
-            raise ValueError(f"{folder} has {only}: at least 2 are needed{passed}")
+            raise ValueError(f"{folder} has {only}: at least {least} {'is' if least == 1 else 'are'} needed{passed}")
         self.note_outside(folder)
         return tuple(names), files, labels
 

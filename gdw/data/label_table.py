@@ -356,13 +356,13 @@ def labelled(
         told = [(name, word, row) for name, word, row in answers if word]
         counts = Counter(word for _, word, _ in told)
         people = len({name for name, _, _ in told})
-        repeated += len(told) - people
         if not told:
             empty.append(place)
         elif len(counts) > 1 and people == 1:
             other = next(row for _, word, row in told if word != told[0][1])
             contradicting[place] = (told[0][2] + 1, other + 1)
         else:
+            repeated += len(told) - people
             words[place] = max(counts, key=lambda word: (counts[word], usual[word], word))
             votes[place] = {name: word for name, word, _ in told}
     if repeated:

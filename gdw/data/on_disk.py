@@ -112,7 +112,7 @@ class OnDisk:
     def split(self, sizes: int | Sequence[int]) -> "list[OnDisk]":
         """Parts of this size, or of these sizes, as ``Tensor.split`` makes them."""
         count = len(self)
-        every = [sizes] * max(1, -(-count // sizes)) if isinstance(sizes, int) else sizes  # of none: one empty part
+        every = [sizes] * max(1, -(-count // sizes)) if isinstance(sizes, int) else sizes
         ends = np.minimum(np.cumsum(every), count)
         return [self[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gdw.data.confirmed import Confirmed
+from gdw.data.confirmed import NO_CLASS, Confirmed
 from gdw.data.corruption import class_counts, class_shares
 from gdw.data.dataset import Dataset
 from gdw.data.randomness import generator
@@ -69,13 +69,13 @@ def split_around_confirmed(
     """Disjoint sets where only the labels of ``confirmed`` images are known; what no other set takes is trained on.
 
     Scores are of images drawn at random alone: the test set is the data set's own, or what each class has of drawn
-    images beyond the counts. It is the same for every seed, and empty where a class has nothing left for it. A
-    validation set is of drawn images too. The meta set is trained on: if they are too few, it takes others.
+    images beyond the counts, at most 30 % of the class. It is the same for every seed, and empty where a class has
+    nothing left for it. A validation set is of drawn images too. The meta set takes others if they are too few.
 
     Args:
         dataset: with the right labels in the place of those that were confirmed as others. Its own validation and test
             images as for ``split_indices``.
-        confirmed: an image's place to its right class.
+        confirmed: an image's place to its right class. Images that belong to no class are left out.
         per_class: confirmed images of each class for each balanced set: ``"meta"`` and ``"validation"``.
         random: draws which images stay, and which confirmed image goes into which balanced set.
         train_per_class, test_per_class: as for ``split_indices``.
@@ -97,7 +97,9 @@ def split_around_confirmed(
     chosen = held - per_class["meta"]
     said = f"confirmed images that were drawn at random: too few for validation_per_class {chosen}"
     _check_pools(drawn, chosen, dataset.class_names, said)
-    spare = [pool[held:][:test_per_class] for pool in drawn]
+    sizes_of = torch.bincount(labels, minlength=len(classes)).tolist()
+    most = [max(1, round(TEST_SHARE * size)) if test_per_class is None else test_per_class for size in sizes_of]
+    spare = [pool[held:][:count] for pool, count in zip(drawn, most, strict=True)]
     if dataset.test_labels is not None:
         test, _ = _test_indices(dataset, [])
         indices["test"] = test if test_per_class is None else _fewer_test_images(dataset, test, test_per_class)
@@ -111,6 +113,7 @@ def split_around_confirmed(
         indices[name] = _joined([pool[start : start + count] for pool in pools])
         start += count
     left = torch.ones(len(labels), dtype=torch.bool)
+    left[[place for place, label in confirmed.items() if label == NO_CLASS]] = False
     for taken in indices.values():
         left[taken[taken < len(labels)]] = False
     train = [_shuffled((left & (labels == label)).nonzero().flatten(), random) for label in classes]

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from gdw.data import human_labels
-from gdw.data.confirmed import as_confirmed
+from gdw.data.confirmed import NO_CLASS, as_confirmed
 from gdw.data.corruption import (
     NOISES,
     Matrix,
@@ -168,7 +168,8 @@ def make_task(
         validation_per_class: clean images of each class, 0 or more. Of a data set's own validation set 0 takes all.
         train_per_class, test_per_class: a smaller run: this number of each class, before any imbalance; None: all.
         confirmed: the labels of the data set may be wrong as they are; of these pictures a person knows the right one:
-            place in the data set to class number. The clean set is made of them alone; validation and test set are
+            place in the data set to class number, or -1 for one that belongs to no class and is left out. The clean set
+            is made of them alone; validation and test set are
             the data set's own, or made of those that were drawn at random (:class:`gdw.data.confirmed.Confirmed`). All
             others are trained on (:func:`gdw.data.splits.split_around_confirmed`): with their right labels where
             these are confirmed, else with the data set's or those of a table (``noise="human:PATH"``).
@@ -213,9 +214,10 @@ def _as_labelled(
         raise ValueError(f"no picture of {dataset.name} is confirmed: a run needs some as its clean set")
     for place, label in confirmed.items():
         whole_number("the place of a confirmed image", place, 0, len(dataset.labels) - 1)
-        whole_number("the class of a confirmed image", label, 0, len(dataset.class_names) - 1)
-    known = dataset.labels.clone()
-    known[list(confirmed)] = torch.tensor(list(confirmed.values()))
+        if label != NO_CLASS:
+            whole_number("the class of a confirmed image", label, 0, len(dataset.class_names) - 1)
+    known, sure = dataset.labels.clone(), as_confirmed(confirmed).with_class()
+    known[list(sure)] = torch.tensor(list(sure.values()), dtype=torch.int64)
     dataset = replace(dataset, labels=known)
     indices = split_around_confirmed(
         dataset, as_confirmed(confirmed), counts, generator(seed, "split"), train_per_class, test_per_class

@@ -48,7 +48,8 @@ own = None  # such as "~/pictures", with cats/..., dogs/..., at least 30 picture
 work = Path(tempfile.mkdtemp())  # with a folder of your own, better one that stays: the decisions are kept there
 truth = {} if own else write_digits(work / "digits")
 folder = Path(own).expanduser() if own else work / "digits"
-dataset = gdw.load_dataset(str(folder), seen_at=224)  # photos are read at the size in which the network sees them
+size = {"seen_at": 224} if own else {}  # photos are read at the size in which the network sees them
+dataset = gdw.load_dataset(str(folder), **size)
 print(f"{len(dataset.paths)} pictures in {len(dataset.class_names)} folders")
 
 # %%
@@ -73,13 +74,16 @@ review = LabelReview(dataset, work / "confirmed.csv", per_class=10)
 review
 
 # %% [markdown]
-# For the digits, the next cell presses the keys for you. (With a folder of your own it does nothing: use the panel.)
+# For the digits, the next cell plays a second person: it answers the same questions from the list `truth`, in a file of
+# its own. Your panel stays as you left it, and the rest of the notebook goes on with that person's answers. (With a
+# folder of your own it goes on with yours.)
 
 # %%
-while truth and review.path:
-    review.correct(truth[review.path])
-clean = review.meta_set()  # places and labels of the confirmed pictures
-first_confirmed = dict(review.confirmed)
+answers = LabelReview(dataset, work / "answers.csv", per_class=10) if truth else review
+while truth and answers.path:
+    answers.correct(truth[answers.path])
+clean = answers.meta_set()  # places and labels of the confirmed pictures
+first_confirmed = dict(answers.confirmed)
 corrected = sum(label != path.split("/")[-2] for path, label in first_confirmed.items())
 print(f"{len(first_confirmed)} confirmed, {corrected} of them had a wrong label")
 
@@ -105,7 +109,7 @@ guess
 
 # %% tags=["reveals"]
 options = {} if own else {"features": None}
-audit = gdw.audit(dataset, confirmed=review.confirmed_path, **options)
+audit = gdw.audit(dataset, confirmed=answers.confirmed_path, **options)
 print(audit.sentences()[0])  # audit.wrong_share in words
 open_cases = audit.table[~audit.table["path"].isin(list(first_confirmed))]  # the confirmed ones need no second look
 shown = open_cases[["observed", "proposed", "reason"]].head(5)
@@ -171,10 +175,10 @@ guess.reveal(came, close=5, unit="%", look="which of the four cannot be better t
 # %%
 table = audit.table.sort_index()  # in the order of the folder: the same sample on every machine
 drawn = table.sample(min(150, len(table)), random_state=0).assign(chosen="random")
-checking = LabelReview(dataset, review.confirmed_path, suspects=drawn)
+checking = LabelReview(dataset, answers.confirmed_path, suspects=drawn)
 while truth and checking.path:  # with a folder of your own: show `checking` and use the keys
     checking.correct(truth[checking.path])
-places = confirmed_of(review.confirmed_path, dataset).drawn("random")
+places = confirmed_of(answers.confirmed_path, dataset).drawn("random")
 print(f"{len(places)} pictures drawn at random from all {len(table)} are checked")
 
 # %% [markdown]
@@ -204,7 +208,7 @@ precision_threshold(threshold)
 # random samples:
 
 # %% tags=["reveals"]
-checked = gdw.audit(dataset, confirmed=review.confirmed_path, **options)
+checked = gdw.audit(dataset, confirmed=answers.confirmed_path, **options)
 print(checked.sentences()[0])
 if truth:
     before = sum(path.split("/")[0] != true for path, true in truth.items())  # in the wrong folder
@@ -220,22 +224,22 @@ if truth:
 #
 # ## The corrected labels
 #
-# All decisions so far are in `confirmed.csv`, those of the random sample too. Now look at the suspects that are left,
-# in order, until you have seen 100 more (here: the cell presses the keys), and write the table. `corrected.csv` has a
+# All decisions so far are in one file, those of the random sample too. Now look at the suspects that are left,
+# in order, until you have seen 100 more (here: the second person does), and write the table. `corrected.csv` has a
 # row `path,label` for every picture: the confirmed label if there is one, otherwise the folder's.
 
 # %%
-suspects = LabelReview(dataset, review.confirmed_path, suspects=open_cases)  # without those of the sample
+rest = LabelReview(dataset, answers.confirmed_path, suspects=open_cases)  # without those of the sample
 for _ in range(100 if truth else 0):
-    suspects.correct(truth[suspects.path])
-changed = suspects.save_corrected(work / "corrected.csv")
+    rest.correct(truth[rest.path])
+changed = rest.save_corrected(work / "corrected.csv")
 print((work / "corrected.csv").read_text(encoding="utf-8").splitlines()[:3])
-print(f"{changed} of {len(dataset.paths)} labels are corrected; {len(suspects.confirmed)} pictures were looked at:")
-known = confirmed_of(review.confirmed_path, dataset)
+print(f"{changed} of {len(dataset.paths)} labels are corrected; {len(rest.confirmed)} pictures were looked at:")
+known = confirmed_of(answers.confirmed_path, dataset)
 print(", ".join(f"{count} {way}" for way, count in Counter(known.chosen.values()).items()))
 
 # %%
-after = [dataset.class_names[label] for label in suspects.corrected_labels()]
+after = [dataset.class_names[label] for label in rest.corrected_labels()]
 left = sum(truth.get(path, label) != label for path, label in zip(dataset.paths, after, strict=True))
 before = sum(truth.get(path, path.split("/")[-2]) != path.split("/")[-2] for path in dataset.paths)
 print(f"wrong labels: {before} before, {left} after")
@@ -245,7 +249,7 @@ if truth:
     last = int(np.flatnonzero(wrong).max()) + 1
     share = (len(first_confirmed) + last) / len(dataset.paths)
     print(f"the last wrong label is at place ≈ {last} of {len(open_cases)} in the audit's list")
-    assert share < 0.5 < len(suspects.confirmed) / len(dataset.paths) < 0.65
+    assert share < 0.5 < len(rest.confirmed) / len(dataset.paths) < 0.65
 
 # %% [markdown]
 # Almost all wrong labels are gone, but more than half of the pictures were looked at. The list itself needed less than

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from benchmarks import audit
-from gdw.comparison.audit.heads import standardised
 from gdw.comparison.report import paired_difference
 from gdw.data.dataset import Dataset
 
@@ -27,7 +26,7 @@ def test_one_split_ranks_by_every_ranking(tmp_path):
     table = tmp_path / "labels.csv"
     names = ",".join(["path", *audit.HUMAN.values()])
     table.write_text("\n".join([names, *rows, "elsewhere/1.png,0,0,0,0"]), "utf-8")
-    found = audit.one_split(data, standardised(features), table, 0, ["mwnet"])
+    found = audit.one_split(data, features.astype(np.float32), table, 0, ["mwnet"])
     tails = {f"long tail 0.02, human {name}" for name in ("random 2", "worst")}
     assert set(found["scores"]) == {*audit.HUMAN, "uniform 60"} | tails
     human = found["scores"]["human worst"]

@@ -77,7 +77,7 @@ def test_browser_and_python_compute_the_same_pushes(call, mode):
 
 
 def test_the_site_gets_it_as_a_plain_script(browser, tmp_path):
-    write_front_end(tmp_path)
+    write_front_end(tmp_path, "microscope")
     page = browser.new_page()
     page.add_script_tag(content=(tmp_path / "microscope.js").read_text("utf-8"))
     assert page.evaluate("typeof window.gdwRender") == "function"

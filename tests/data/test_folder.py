@@ -174,6 +174,13 @@ def test_a_test_split_may_lack_a_class(tmp_path):
     assert (data.class_names, data.test_labels.tolist(), data.test_paths) == (("cat", "dog"), [0], ("test/cat/1.png",))
 
 
+def test_a_test_split_of_one_class_is_read(tmp_path):
+    for part in ("train/cat", "train/dog", "test/dog"):
+        picture(tmp_path / part / "1.png")
+    with pytest.warns(UserWarning, match="test has no picture of cat"):
+        assert load_dataset(tmp_path).test_labels.tolist() == [1]
+
+
 def test_more_than_fits_in_memory_stays_in_its_files(pets, monkeypatch):
     held = load_dataset(pets)
     monkeypatch.setattr(pictures_module, "memory_for_images", lambda: 100)

@@ -1,8 +1,13 @@
 """Tables in the forms that other programs give them, one list: each labels the same four pictures."""
 # ruff: noqa: E501 - the lines are those of the other programs
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from gdw import files
 from gdw.data.folder import list_folder
 from gdw.data.label_table import labelled, read_table
 from tests.data.test_scan import picture
@@ -173,6 +178,7 @@ def test_what_contradicts_or_is_empty_is_put_aside_and_counted(pets, tmp_path):
     table = written(tmp_path, lines("{p},{w}") + "cat/a1.jpg,wolf\n")
     found = list_folder(pets, table)
     assert found.paths == ("cat/b2.jpg", "dog/c3.jpg", "dog/d4.jpg")
+    assert len(found.notes) == 1
     assert "passed over 1 as labelled twice, differently (first: cat/a1.jpg)" in found.notes
     table = written(tmp_path, lines("{p},{w}").replace("a1.jpg,lynx", "a1.jpg, ") + "cat/b2.jpg\n")
     found = list_folder(pets, table)
@@ -205,3 +211,25 @@ def test_xml_that_could_grow_is_not_read(tmp_path):
     path.write_text(bomb, "utf-8")
     with pytest.raises(ValueError, match="XML with a document type"):
         read_table(path)
+
+
+def test_names_that_are_not_utf8_are_written_and_found_again(tmp_path):
+    name = os.fsdecode(b"cat/caf\xe9.jpg")
+    try:
+        picture(tmp_path / "pets" / name)
+    except (OSError, UnicodeError):
+        pytest.skip("this disk holds names in UTF-8 alone")
+    picture(tmp_path / "pets" / "dog" / "\u72ac.jpg")
+    files.write(tmp_path / "t.csv", f"path,label\n{name},wolf\ndog/\u72ac.jpg,lynx\n")
+    assert b"caf\xe9" in (tmp_path / "t.csv").read_bytes()
+    assert listed(tmp_path / "pets", tmp_path / "t.csv") == {name: "wolf", "dog/\u72ac.jpg": "lynx"}
+
+
+def test_a_name_that_a_pipe_cannot_hold_ends_nothing(tmp_path):
+    for name in ("\u732b", "hund"):
+        picture(tmp_path / "own" / name / "1.png")
+    command = [sys.executable, "-m", "gdw", "audit", str(tmp_path / "own"), "--features", "pixels"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "cp1252"}, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"\\u732b has 1" in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from gdw.training.experiment import Experiment
-from gdw.training.history import History
+from gdw.training.history import FLOWS, GROUPS, History
 from gdw.training.loop import BatchDone, EpochDone
 from gdw.training.run import run
 from gdw_notebooks.panels.session import Session
@@ -60,7 +60,10 @@ class InstantTraining:
                 if self.experiment.seed == 13:
                     raise KeyError("a user's model")
                 yield BatchDone(epoch, batch, BATCHES, None, None)
-            self.history.append({"test_accuracy": 50.0 + epoch, "class_accuracy": np.array([40.0, 60.0])})
+            self.history.append({
+                    "test_accuracy": 50.0 + epoch, "class_accuracy": np.array([40.0, 60.0]),
+                    **dict.fromkeys(("flow_weight", "flow_mass"), np.ones((len(GROUPS), len(FLOWS)))),
+                })
             yield EpochDone(epoch, self.experiment.epochs, self.history, None)
 
 

@@ -38,7 +38,7 @@ def test_the_microscope_shows_the_drawing_of_an_instance(experiment):
     list(training.events())
     wrong = (training.task.true_labels != training.task.train.labels).nonzero()[:1, 0]
     (instance,) = instances_at(training, wrong)
-    assert instance.picture.shape == (96, 96, 3)
+    assert instance.picture.shape == (224, 224, 3)  # as the network sees it
     assert (instance.picture == training.task.picture(int(wrong[0]))).all()
 
 

@@ -2,6 +2,8 @@
 
 import sys
 
+import psutil  # noqa: F401 - it has its own code for Windows; the code for Linux needs what is hidden here
+
 MISSING = ("fcntl", "resource", "pwd", "grp", "termios")  # modules of Unix alone
 
 

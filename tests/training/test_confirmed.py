@@ -12,7 +12,7 @@ import gdw
 from gdw.__main__ import main
 from gdw.comparison.records import read, record
 from gdw.comparison.report import summary
-from gdw.data.confirmed import IN_CLASS, RANDOM, SUSPECT, Confirmed
+from gdw.data.confirmed import IN_CLASS, NO_CLASS, RANDOM, SUSPECT, Confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.task import make_task
 from gdw.training.history import History
@@ -302,8 +302,26 @@ def test_a_score_is_that_of_the_random_pictures_and_not_of_suspects():
     labels = {place: int(right[place]) for place in [*wrong, *shown]}
     sure = Confirmed(labels, {place: RANDOM if place in shown else SUSPECT for place in labels})
     task = make_task(data, confirmed=sure, meta_per_class=5)
-    assert len(task.test) == 60 - 15
+    assert len(task.test) == 3 * 12  # of 45 that are left: at most 30 % of each class
     assert set(task.dataset_indices["test"].tolist()) < set(shown)
+
+
+@pytest.mark.parametrize("way", [RANDOM, IN_CLASS, SUSPECT])
+def test_every_picture_may_be_confirmed(way):
+    data, right = dataset()
+    task = make_task(data, confirmed=confirmed(right, each=EACH, way=way), meta_per_class=5)
+    assert len(task.test) == (0 if way == SUSPECT else 3 * 12)
+    assert len(task.train) == len(right) - 15 - len(task.test)
+    assert torch.equal(task.train.labels, right[task.dataset_indices["train"]])
+
+
+def test_a_picture_of_no_class_is_in_no_set():
+    data, right = dataset()
+    sure = confirmed(right)
+    nothing = dict.fromkeys((100, 101, 0), NO_CLASS)
+    task = make_task(data, confirmed=Confirmed({**sure, **nothing}, sure.chosen), meta_per_class=3)
+    assert not set(nothing) & {place for places in task.dataset_indices.values() for place in places.tolist()}
+    assert sum(map(len, task.dataset_indices.values())) == len(right) - 3
 
 
 def test_a_validation_score_is_of_random_pictures_too():

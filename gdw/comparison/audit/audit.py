@@ -17,7 +17,7 @@ from gdw.comparison.audit.copies import Copies, find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
 from gdw.comparison.audit.heads import FOLDS, Labels, LogProbs, check_probs, fold_of, standardised
 from gdw.comparison.audit.output import Audit
-from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, check_ranking
+from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, Ranked, check_ranking
 from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of
 from gdw.data.dataset import PARTS, Dataset
@@ -126,19 +126,19 @@ class Plan:
             votes: path to annotator to label.
         """
         data, copies, labels, confirmed = self._described(dataset, labels, confirmed, progress)
-        sure = np.array(sorted(confirmed), np.int64)
+        sure = np.array(sorted(confirmed.with_class()), np.int64)
         right = np.array([confirmed[place] for place in sure.tolist()], np.int64)
-        places = np.setdiff1d(np.arange(len(labels)), sure)
+        places = np.setdiff1d(np.arange(len(labels)), sorted(confirmed)).astype(np.int64)
         first, second = (fold_of(labels, self.folds, copies.groups, 2 * self.seed + one)[places] for one in (0, 1))
         network = self.features or LITE0
         judged = Judged(
             data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress,
             None if given is None else given[places],
         )  # fmt: skip
-        ranked = RANKINGS[self.ranking](judged)
+        ranked = RANKINGS[self.ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
         names = data.paths or tuple(map(str, range(len(labels))))
         said: list[str] = []
-        if votes:
+        if votes and len(places):
             of_each = [votes.get(names[place], {}) for place in places]
             ranked, said = with_annotators(ranked, judged.labels, of_each, data.class_names)
         table = suspects(
@@ -147,7 +147,9 @@ class Plan:
         )  # fmt: skip
         notes = [*data.notes, _of_confirmed(confirmed, labels), *copies.notes(labels, names), *said]
         notes += [ranked.warning] if ranked.warning else []
-        confused = pairs(confident_joint(judged.first, judged.labels), data.class_names)
+        classes = data.class_names
+        joint = confident_joint(judged.first, judged.labels) if len(places) else np.zeros((len(classes),) * 2)
+        confused = pairs(joint, classes)
         return Audit(table, confused, wrong_share(labels, confirmed), tuple(notes), dataset.name, Shown.of(data))
 
     def _described(
@@ -186,17 +188,14 @@ def check_counts(
         clean_set: whether a method is trained with the confirmed pictures as its clean set.
 
     Raises:
-        ValueError: a class with fewer pictures to judge than folds; a clean set with fewer than 2 of a class.
+        ValueError: a class with fewer pictures than folds; a clean set with fewer than 2 of a class.
     """
     if confirmed and clean_set:
         short = _below(LEAST_CONFIRMED, Counter(confirmed.values()), class_names)
         if short:
             raise ValueError(f"confirm at least {LEAST_CONFIRMED} pictures of each class, or none at all: {short}")
-    left = Counter(label for place, label in enumerate(labels) if place not in confirmed)
-    if few := _below(folds, left, class_names):
-        raise ValueError(
-            f"each class needs at least {folds} pictures that are not confirmed, one for each of {folds} folds: {few}"
-        )
+    if few := _below(folds, Counter(labels), class_names):
+        raise ValueError(f"each class needs at least {folds} pictures, one for each of {folds} folds: {few}")
 
 
 def _below(least: int, counts: Mapping[int, int], class_names: Sequence[str], shown: int = 5) -> str:

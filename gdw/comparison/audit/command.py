@@ -55,7 +55,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def audit_folder(options: argparse.Namespace) -> str:
     """Check everything that can be checked before a picture is decoded, then audit and write; what to print."""
-    check_outputs(options.csv, options.html)
+    check_outputs(None, options.html)
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features
@@ -66,6 +66,7 @@ def audit_folder(options: argparse.Namespace) -> str:
         confirmed = Confirmed() if options.confirmed is None else confirmed_of(options.confirmed, dataset)
         if given is not None and options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
+        check_outputs(options.csv, options.html, {(dataset.paths or ())[place] for place in confirmed})
         plan.check(dataset.labels.tolist(), confirmed, dataset.class_names)
     else:
         listing = list_folder(options.folder, options.labels, options.column, options.path_column)
@@ -74,6 +75,7 @@ def audit_folder(options: argparse.Namespace) -> str:
         confirmed = Confirmed()
         if options.confirmed is not None:
             confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
+        check_outputs(options.csv, options.html, {listing.paths[place] for place in confirmed})
         plan.check(listing.labels, confirmed, listing.class_names)
         seen_at = None if network is None else options.features_size or own_size(network)
         with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 """What an audit found, and the files that it is written to: nobody else's file is replaced."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from gdw import files
 from gdw.comparison.audit.count import NO_SAMPLE, WrongShare
 from gdw.comparison.audit.page import MARK, page
-from gdw.comparison.audit.table import COLUMNS
+from gdw.comparison.audit.table import FOUND
+from gdw.data.label_table import read_table
 from gdw.errors import whole_number
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-HEADER = ",".join(COLUMNS)
+HEADER = ",".join(FOUND)  # a table of ours begins like this
 READ = 2000  # bytes at the start of a file; our mark is in them
 SHOWN = 500  # rows of a page: each has its picture inside
 
@@ -23,8 +25,9 @@ class Audit:
     """What ``audit`` found.
 
     Attributes:
-        table: one row a picture with the columns path, observed, proposed, score, rank, reason; rank 1 is the most
-            suspicious. Its index is the picture's place in the data set.
+        table: one row a picture with the columns path, observed, proposed, score, rank, reason, label, chosen; rank 1
+            is the most suspicious. Its index is the picture's place in the data set. The last two are of the confirmed
+            pictures; in the others a person may write the right label.
         pairs: between which classes labels are probably wrong, the most frequent pair first, with the columns observed,
             proposed.
         wrong_share: of all labels, as a range; None unless pictures that were drawn at random are confirmed.
@@ -46,11 +49,11 @@ class Audit:
         Raises:
             OSError, ValueError: see :func:`check_outputs`.
         """
-        check_outputs(csv=Path(path))
+        check_outputs(csv=Path(path), checked=set(self.table.loc[self.table["label"] != "", "path"]))
         files.write(path, self.table.to_csv(index=False, lineterminator="\n"))
 
     def save_html(self, path: str | Path, top: int = SHOWN) -> None:
-        """Write a page that needs no other file, with the ``top`` most suspicious pictures.
+        """Write a page that needs no other file, to review the ``top`` most suspicious pictures.
 
         Raises:
             OSError, ValueError: as for ``save_csv``; or the data set has no pictures.
@@ -58,16 +61,20 @@ class Audit:
         if self.pictures is None:
             raise ValueError(f"{self.name} has no pictures to show: a page needs them, a CSV file does not")
         check_outputs(html=Path(path))
-        shown = self.table.head(whole_number("top", top, 1))
-        files.write(path, page(self.name, shown, self.pictures, self.sentences(), self.pairs))
+        whole_number("top", top, 1)
+        files.write(path, page(self.name, self.table, self.pictures, self.sentences(), self.pairs, top))
 
     def sentences(self) -> list[str]:
         """The result in words, with the notes."""
         return [str(self.wrong_share or NO_SAMPLE), *self.notes]
 
 
-def check_outputs(csv: Path | None = None, html: Path | None = None) -> None:
+def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Collection[str] = ()) -> None:
     """Raise unless each file can be written and is new or an earlier audit's.
+
+    Args:
+        checked: paths of the pictures whose right label the new table will have. Labels that a person wrote into the
+            earlier one are not lost.
 
     Raises:
         OSError: no such folder, not writable, a full disk.
@@ -83,9 +90,20 @@ def check_outputs(csv: Path | None = None, html: Path | None = None) -> None:
                 f"{path} is there already and is not an audit's {kind} file, so it is not replaced: name another file"
             )
         files.check_writable(path)
+    if csv is not None and csv.is_file() and (lost := _labels_in(csv) - set(checked)):
+        raise ValueError(
+            f"{csv} holds {len(lost)} labels that a person wrote (first: {min(lost)}), so it is not replaced: read "
+            "them with --confirmed, or name another file"
+        )
+
+
+def _labels_in(path: Path) -> set[str]:
+    """The paths of the pictures for which our own table has a label."""
+    table = read_table(path, least=0)
+    return {name for name, word in zip(table.paths, table.columns.get("label", ()), strict=False) if word}
 
 
 def _is_ours(path: Path, kind: str) -> bool:
     with path.open("rb") as file:
         start = file.read(READ).decode("utf-8", "replace")
-    return start.partition("\n")[0].rstrip("\r") == HEADER if kind == "CSV" else MARK in start
+    return start.partition("\n")[0].startswith(HEADER) if kind == "CSV" else MARK in start

@@ -1,9 +1,10 @@
-"""The page: one HTML file with its pictures inside, to look through by eye; it needs no server and no network."""
+"""The page: one HTML file in which a person looks at the suspects and decides; it needs no server and no network."""
 
 import base64
+import hashlib
 import io
-from collections import Counter
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -11,50 +12,47 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
+from gdw.data.confirmed import NONE, SUSPECT
+
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    Picture = UInt8[np.ndarray, "channels height width"]
 
 MARK = '<meta name="generator" content="gdw audit">'  # our own page is known by it
 SMALL = 64  # pixels: smaller pictures are shown with hard edges
 PAIRS = "class pairs that labels are probably wrong between, the most frequent first"
 QUALITY = 85  # of JPEG, for the larger ones
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-HEADS = (  # title, key, kind
-    ("rank", "rank", "number"), ("observed label", "observed", "text"), ("proposed label", "proposed", "text"),
-    ("score", "score", "number"), ("path", "path", "text"),
-)  # fmt: skip
-KEYS = (
-    '<p class="keys">Keys: <kbd>↓</kbd> or <kbd>j</kbd> next picture, <kbd>↑</kbd> or <kbd>k</kbd> the one before, '
-    "<kbd>f</kbd> choose a class pair, <kbd>Esc</kbd> all pairs, <kbd>Tab</kbd> and <kbd>Enter</kbd> on a column's "
-    "name to sort.</p>"
-)
 
 
 def page(
-    title: str, table: "DataFrame", pictures: UInt8[np.ndarray, "images channels height width"],
-    sentences: Sequence[str], pairs: "DataFrame",
+    title: str,
+    table: "DataFrame",
+    pictures: "Mapping[int, Picture] | UInt8[np.ndarray, 'images c h w']",
+    sentences: Sequence[str],
+    pairs: "DataFrame",
+    top: int | None = None,
+    *,
+    class_names: Sequence[str] = (),
+    per_class: int | None = None,
+    hosted: bool = False,
 ) -> str:
     """The HTML text.
 
     Args:
         title: what was audited.
-        table: by :func:`gdw.comparison.audit.table.suspects`, with the rows to show.
-        pictures: of the whole data set; the table's index is the picture's number.
+        table: by :func:`gdw.comparison.audit.table.suspects`.
+        pictures: by the table's index.
         sentences: what a reader must know.
         pairs: by :func:`gdw.comparison.audit.count.pairs`.
-    """
-    listed = list(table.itertuples())
-    counted = Counter(_pair(row) for row in listed)
-    options = "".join(
-        f'<option value="{escape(pair)}">{escape(pair)} ({count})</option>' for pair, count in counted.most_common()
-    )
-    heads = "".join(
-        f'<th scope="col" data-key="{key}" data-kind="{kind}" aria-sort="{"ascending" if key == "rank" else "none"}">'
-        f'<button type="button">{name}</button></th>'
-        for name, key, kind in HEADS
-    )
-    rows = "\n".join(_row(row, pictures[row.Index]) for row in listed)
-    name = escape(title)
+        top: how many rows are shown, the first ones; the others are in ``corrected.csv`` alone. None: all.
+        class_names: in the order of their keys; by default, those of the table in alphabetical order.
+        per_class: ask for this many confirmed pictures of each class, and for no more.
+        hosted: a program shows the page and keeps the decisions; the page then keeps none itself.
+    """  # fmt: skip
+    data = _data(title, table, pictures, top, class_names) | {"perClass": per_class, "hosted": hosted}
+    name, small = escape(title), max((max(pictures[row].shape[1:]) for row in table.index[:1]), default=0) <= SMALL
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -66,45 +64,52 @@ def page(
 <style>
 {_part("page.css")}</style>
 </head>
-<body>
+<body{' class="small"' if small else ""}>
 <main>
+<header>
 <h1>Suspicious labels: {name}</h1>
+<details><summary>What was found, and the keys</summary>
 <ul>{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>
 {_pairs(pairs)}
-<div class="controls"><label for="pair">Class pair (observed → proposed): </label>
-<select id="pair"><option value="">all</option>{options}</select>
-<span id="shown" role="status"></span></div>
-{KEYS}
-<table id="suspects">
-<thead><tr><th scope="col">picture</th>{heads}<th scope="col">reason</th></tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
+{_part("keys.html")}</details>
+</header>
+{_part("review.html")}
 </main>
+<noscript>This page needs JavaScript.</noscript>
+<script type="application/json" id="data">{_inside_script(data)}</script>
 <script>
-{_part("page.js")}</script>
+{_part("decisions.js")}{_part("page.js")}</script>
 </body>
 </html>
 """
 
 
-def _pair(row: Any) -> str:
-    return f"{row.observed} → {row.proposed}"
+def _data(title: str, table: "DataFrame", pictures: Any, top: int | None, class_names: Sequence[str]) -> dict[str, Any]:
+    """What the page's script reads: columns instead of rows, since names of columns would be most of the text."""
+    labels = table["label"].tolist() if "label" in table else [""] * len(table)
+    chosen = table["chosen"].tolist() if "chosen" in table else [""] * len(table)
+    known = {*table["observed"], *table["proposed"], *labels} - {"", NONE}
+    reasons = table["reason"].tolist() if "reason" in table else [""] * len(table)
+    paths = table["path"].tolist()
+    return {
+        "key": hashlib.sha256("\n".join([title, *sorted(paths)]).encode("utf-8", "surrogatepass")).hexdigest()[:16],
+        "none": NONE,
+        "suspect": SUSPECT,
+        "classes": list(class_names) or sorted(known),
+        "path": paths,
+        "observed": table["observed"].tolist(),
+        "proposed": table["proposed"].tolist(),
+        "score": [float(score) for score in table["score"]],
+        "reason": reasons,
+        "label": labels,
+        "chosen": chosen,
+        "picture": [_data_uri(pictures[place]) for place in table.index[:top]],
+    }
 
 
-def _row(row: Any, picture: UInt8[np.ndarray, "channels height width"]) -> str:
-    small = ' class="small"' if max(picture.shape[1:]) <= SMALL else ""
-    data = {name: getattr(row, name) for name in ("rank", "observed", "proposed", "score", "path")}
-    held = " ".join(f'data-{name}="{escape(str(value))}"' for name, value in data.items())
-    differs = ' class="different"' if row.observed != row.proposed else ""
-    alt = escape(f"{row.path}, labelled {row.observed}")
-    return (
-        f'<tr tabindex="-1" data-pair="{escape(_pair(row))}" {held}>'
-        f'<td><img{small} src="{_data_uri(picture)}" alt="{alt}"></td><td>{row.rank}</td>'
-        f"<td>{escape(row.observed)}</td><td{differs}>{escape(row.proposed)}</td><td>{row.score:.3f}</td>"
-        f'<td class="path">{escape(row.path)}</td><td>{escape(row.reason)}</td></tr>'
-    )
+def _inside_script(data: Mapping[str, Any]) -> str:
+    """JSON that no text from outside can end."""
+    return json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _pairs(pairs: "DataFrame", shown: int = 10) -> str:
@@ -115,13 +120,13 @@ def _pairs(pairs: "DataFrame", shown: int = 10) -> str:
         for row in pairs.head(shown).itertuples()
     )
     return (
-        f"<details><summary>{PAIRS}</summary><table>"
+        f"<table><caption>{PAIRS}</caption>"
         '<thead><tr><th scope="col">observed</th><th scope="col">proposed</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></details>"
+        f"<tbody>{rows}</tbody></table>"
     )
 
 
-def _data_uri(picture: UInt8[np.ndarray, "channels height width"]) -> str:
+def _data_uri(picture: "Picture") -> str:
     from PIL import Image
 
     grey = picture.shape[0] == 1

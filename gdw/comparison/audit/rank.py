@@ -77,21 +77,32 @@ class Judged:
 
     @cached_property
     def first(self) -> LogProbs:
-        """The first round: trained on the observed labels alone. cleanlab's input."""
+        """The first round: trained on the observed labels alone. cleanlab's input.
+
+        Where hardly any picture of a class is left to judge, on the confirmed ones too.
+        """
         if self.given is not None:
             return self.given
+        classes = len(self.data.class_names)
+        if not len(self.places):
+            return np.empty((0, classes))
+        rare = np.bincount(self.labels, minlength=classes).min() <= self.folds[0].max(initial=0)
         return out_of_fold(
-            self.features[self.places], self.labels, self.folds[0], len(self.data.class_names),
+            self.features[self.places], self.labels, self.folds[0], classes, known=self.known if rare else None,
             seen=partial(self.progress, "classifiers, first round"),
         )  # fmt: skip
 
     @cached_property
+    def known(self) -> tuple[Features, Labels] | None:
+        """Features and labels of the confirmed pictures; None where there are none."""
+        sure, right = self.confirmed
+        return (self.features[sure], right) if len(sure) else None
+
+    @cached_property
     def combined(self) -> LogProbs:
         """Both rounds, with what is confirmed."""
-        sure, right = self.confirmed
-        known = (self.features[sure], right) if len(sure) else None
         return combined(
-            self.first, self.features[self.places], self.labels, self.folds[1], known,
+            self.first, self.features[self.places], self.labels, self.folds[1], self.known,
             seen=partial(self.progress, "classifiers, second round"),
         )  # fmt: skip
 

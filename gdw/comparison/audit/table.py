@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gdw.comparison.audit.heads import Labels, LogProbs, PerPicture
+from gdw.data.confirmed import CHOSEN_COLUMN, NO_CLASS, NONE, as_confirmed
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COLUMNS = ("path", "observed", "proposed", "score", "rank", "reason")
+FOUND = ("path", "observed", "proposed", "score", "rank", "reason")
+COLUMNS = (*FOUND, "label", CHOSEN_COLUMN)  # the last two are of a person: the right label, blank if not checked
 DECIMALS = 6  # of a score
 
 
@@ -36,15 +38,17 @@ def suspects(
         judged: places of the pictures that were ranked.
         log_probs: of these, [judged, classes]: the proposed label is the most likely one.
         trust: of these: the lowest is the most suspicious.
-        confirmed: place to class number.
+        confirmed: place to class number; those that belong to no class have "none of these" as their label.
         copies: a picture to its copy in another class.
     """
     import pandas as pd
 
     rows = []
+    confirmed = as_confirmed(confirmed)
+    named = {NO_CLASS: NONE, **dict(enumerate(class_names))}
     for place, right in confirmed.items():
         wrong = right != labels[place]
-        reason = f"you confirmed it as {class_names[right]}" + (f", not {class_names[labels[place]]}" if wrong else "")
+        reason = f"you confirmed it as {named[right]}" + (f", not {class_names[labels[place]]}" if wrong else "")
         rows.append((place, right, -np.inf if wrong else np.inf, reason))
     for place, scores, trusted in zip(judged.tolist(), log_probs, trust.tolist(), strict=True):
         proposed = int(scores.argmax())
@@ -60,9 +64,11 @@ def suspects(
     frame = frame.sort_values(["doubt", "trust", "picture"])
     frame["path"] = [names[place] for place in frame["picture"]]
     frame["observed"] = [class_names[labels[place]] for place in frame["picture"]]
-    frame["proposed"] = [class_names[label] for label in frame["proposed"]]
+    frame["proposed"] = [named[label] for label in frame["proposed"]]
     frame["score"] = np.round(1 - frame["trust"].clip(0, 1), DECIMALS)
     frame["rank"] = np.arange(1, len(frame) + 1)
+    frame["label"] = [named[confirmed[place]] if place in confirmed else "" for place in frame["picture"]]
+    frame[CHOSEN_COLUMN] = [confirmed.chosen.get(place, "") for place in frame["picture"]]
     return frame.set_index("picture")[list(COLUMNS)]
 
 

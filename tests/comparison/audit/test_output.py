@@ -37,6 +37,21 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
 
 
 def test_the_table_reads_back(tmp_path):
-    table = pd.DataFrame([('a,"b".png', "cat", "dög", 0.5, 1, "looks like dög (50 %)")], columns=COLUMNS)
+    table = pd.DataFrame(
+        [('a,"b".png', "cat", "dög", 0.5, 1, "looks like dög (50 %)", "dög", "random")], columns=COLUMNS
+    )
     Audit(table, table, None, (), "own").save_csv(tmp_path / "a.csv")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), table)
+
+
+def test_labels_that_a_person_wrote_into_the_table_are_not_lost(tmp_path):
+    rows = [("a.png", "cat", "dog", 0.5, 1, "looks like dog", "", "")]
+    found = Audit(pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(), None, (), "own")
+    found.save_csv(tmp_path / "a.csv")
+    found.save_csv(tmp_path / "a.csv")
+    text = (tmp_path / "a.csv").read_text("utf-8").replace("looks like dog,,", "looks like dog,none of these,")
+    (tmp_path / "a.csv").write_text(text, "utf-8")
+    with pytest.raises(ValueError, match="a.csv holds 1 labels that a person wrote .first: a.png."):
+        found.save_csv(tmp_path / "a.csv")
+    found.table["label"] = "none of these"  # as after an audit with that file as --confirmed
+    found.save_csv(tmp_path / "a.csv")

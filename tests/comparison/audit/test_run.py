@@ -1,5 +1,7 @@
 """``gdw.audit`` and ``gdw audit`` on a folder of digits, a fifth of them in the wrong class."""
 
+import webbrowser
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,6 +108,20 @@ def test_a_confirmed_error_is_certain(folder, confirmed):
     assert found.table.iloc[0]["reason"] == f"you confirmed it as {truth(path)}, not 3"
 
 
+@pytest.mark.parametrize("which", ["a class", "nearly a class", "all", "all, one of no class"])
+def test_every_picture_of_a_class_or_of_all_may_be_confirmed(folder, which):
+    data = load_folder(folder)
+    ranked = [path for path in data.paths if which.startswith("all") or path[0] == "3"]
+    known = {path: truth(path) for path in (ranked[:-2] if which.startswith("nearly") else ranked)}
+    known |= {data.paths[0]: "none of these"} if which.endswith("of no class") else {}
+    found = gdw.audit(data, known, features=None)
+    assert len(found.table) == len(data.paths)
+    assert (found.table["label"] != "").sum() == len(known)
+    left = found.table[found.table["label"] == ""]
+    assert not which.startswith("nearly") or left.loc[left["observed"] == "3", "score"].notna().all()
+    assert found.table.set_index("path").loc[list(known), "label"].to_dict() == known
+
+
 def test_weights_rank_only_with_confirmed_pictures(folder, confirmed):
     data = load_folder(folder)
     counted = []
@@ -191,9 +207,9 @@ def test_the_command_writes_both_files_and_replaces_its_own(folder, confirmed, t
     printed = capsys.readouterr().out
     assert "nobody knows how many labels are wrong" in printed
     table = pd.read_csv(tmp_path / "s.csv", dtype=str)
-    assert list(table.columns) == ["path", "observed", "proposed", "score", "rank", "reason"]
+    assert list(table.columns) == ["path", "observed", "proposed", "score", "rank", "reason", "label", "chosen"]
     assert precision(table, 40) > 0.85
-    assert (tmp_path / "s.html").read_text("utf-8").count("<img") == 30
+    assert (tmp_path / "s.html").read_text("utf-8").count("data:image/") == 30
 
 
 def test_one_bar_counts_everything(folder, confirmed, tmp_path, monkeypatch):
@@ -272,3 +288,21 @@ def test_what_is_wrong_is_said_before_a_picture_is_decoded(folder, more, said, t
     assert shown.startswith("gdw: ")
     assert len(shown.splitlines()) == 1
     assert (tmp_path / "mine.csv").read_text("utf-8") == "path,label\na,b\n"
+
+
+def test_a_table_is_reviewed_in_the_browser(folder, tmp_path, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert main(["audit", str(folder), "--features", "pixels", "--csv", str(tmp_path / "s.csv")]) == 0
+    table = pd.read_csv(tmp_path / "s.csv", dtype=str, keep_default_na=False)
+    table.loc[0, "label"] = "none of these"
+    table.to_csv(tmp_path / "s.csv", index=False, sep=";", encoding="utf-8-sig")  # as a spreadsheet writes it
+    capsys.readouterr()
+    assert main(["review", str(tmp_path / "s.csv"), str(folder), "--top", "7"]) == 0
+    text = (tmp_path / "s.html").read_text("utf-8")
+    assert opened == [(tmp_path / "s.html").resolve().as_uri()]
+    assert text.count("data:image/png") == 7
+    assert '"label":["none of these",' in text
+    assert f"7 of {len(table)} pictures to look through" in capsys.readouterr().out
+    assert main(["review", str(tmp_path / "s.csv"), str(tmp_path / "nowhere")]) == 2
+    assert "say where the pictures are, gdw review s.csv FOLDER" in capsys.readouterr().err

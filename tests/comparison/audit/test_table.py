@@ -20,8 +20,9 @@ def made(**given):
 
 def test_rank_1_is_the_most_suspicious_and_confirmed_errors_come_first():
     table = made()
-    assert list(table.columns) == ["path", "observed", "proposed", "score", "rank", "reason"]
+    assert list(table.columns) == ["path", "observed", "proposed", "score", "rank", "reason", "label", "chosen"]
     assert table["path"].tolist() == ["d", "b", "c", "a", "e"]
+    assert table["label"].tolist() == ["cat", "", "", "", "cat"]
     assert table.index.tolist() == [3, 1, 2, 0, 4]
     assert table["rank"].tolist() == [1, 2, 3, 4, 5]
     assert table["score"].tolist() == [1, 0.8, 0.4, 0.001, 0]

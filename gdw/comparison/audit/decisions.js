@@ -1,0 +1,79 @@
+// The decisions of a person, one for each picture: kept in this browser at once, taken back, written as tables.
+"use strict";
+
+/** A decision is a class's name, `none` (it belongs to no class) or "" (unsure). */
+class Decisions {
+  constructor(data) {
+    this.data = data;
+    this.kept = new Map(); // path -> {label, at}; `at` counts the decisions, so that the last one can be taken back
+    this.at = 0;
+    this.problem = "";
+    this.prefix = `gdw-review ${data.key} `;
+    data.path.forEach((path, row) => { if (data.label[row]) this.kept.set(path, { label: data.label[row], at: 0 }); });
+    this.read();
+  }
+
+  /** What this browser has kept; another tab's decisions too. */
+  read() {
+    if (this.data.hosted) return;
+    const here = new Set(this.data.path);
+    try {
+      for (let place = 0; place < localStorage.length; place++) {
+        const name = localStorage.key(place), path = name.slice(this.prefix.length);
+        if (!name.startsWith(this.prefix) || !here.has(path)) continue;
+        const found = JSON.parse(localStorage.getItem(name));
+        this.at = Math.max(this.at, found.at);
+        if (found.label === null) this.kept.delete(path); else this.kept.set(path, found);
+      }
+    } catch { this.problem = "This browser keeps nothing: save confirmed.csv before you close the page."; }
+  }
+
+  of(path) { return this.kept.get(path)?.label; }
+
+  set(path, label) {
+    const before = this.of(path) ?? null;
+    this.at += 1;
+    if (label === null) this.kept.delete(path); else this.kept.set(path, { label, at: this.at, before });
+    if (this.data.hosted) {
+      parent.postMessage({ gdw: this.data.key, path, label }, "*");
+      return;
+    }
+    try {
+      localStorage.setItem(this.prefix + path, JSON.stringify({ label, at: this.at, before }));
+    } catch { this.problem = "This browser is full or keeps nothing: save confirmed.csv now."; }
+  }
+
+  /** Take the last decision back; the path that it was about, or undefined. */
+  undo() {
+    let last;
+    for (const [path, found] of this.kept) if (!last || found.at > last[1].at) last = [path, found];
+    if (!last || !last[1].at && !this.data.hosted) return undefined;
+    const before = last[1].before ?? null;
+    this.set(last[0], before);
+    if (before !== null) this.kept.get(last[0]).at = 0;
+    return last[0];
+  }
+
+  confirmed() {
+    const rows = [["path", "label", "chosen"]];
+    this.data.path.forEach((path, row) => {
+      if (this.of(path)) rows.push([path, this.of(path), this.data.chosen[row] || this.data.suspect]);
+    });
+    return csv(rows);
+  }
+
+  /** Every picture that belongs to a class, with the label that it should have. */
+  corrected() {
+    const rows = [["path", "label"]];
+    this.data.path.forEach((path, row) => {
+      const label = this.of(path) || this.data.observed[row];
+      if (label !== this.data.none || this.data.classes.includes(label)) rows.push([path, label]);
+    });
+    return csv(rows);
+  }
+}
+
+function csv(rows) {
+  const cell = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return rows.map((row) => row.map(cell).join(",") + "\n").join("");
+}

@@ -1,0 +1,90 @@
+"""``gdw review suspects.csv``: the page to look through the suspects of a table, opened in a browser."""
+
+import argparse
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from gdw import files
+from gdw.comparison.audit.output import SHOWN, check_outputs
+from gdw.comparison.audit.page import page
+from gdw.data.features import thumbnails
+from gdw.data.label_table import read_table
+from gdw.data.pictures import BrokenPictureError, read_picture
+from gdw.errors import whole_number
+
+NEEDED = ("observed", "proposed", "score")  # columns beside the path
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
+    """Add ``review`` to the commands of the command line."""
+    found = commands.add_parser("review", help="look through the suspects of an audit, in a browser")
+    found.add_argument("suspects", type=Path, metavar="SUSPECTS.csv", help="an audit's table (gdw audit --csv)")
+    found.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="of the pictures (default: beside it)")
+    found.add_argument("--top", type=int, default=SHOWN, metavar="N", help=f"pictures on the page (default: {SHOWN})")
+    return found
+
+
+@dataclass(frozen=True)
+class Pictures(Mapping[int, UInt8[np.ndarray, "channels height width"]]):
+    """Small copies of pictures, each made when it is asked for by its row; one that cannot be read is grey."""
+
+    files: Sequence[Path]
+
+    def __getitem__(self, row: int) -> UInt8[np.ndarray, "channels height width"]:
+        try:
+            read = torch.from_numpy(np.ascontiguousarray(read_picture(self.files[row]).transpose(2, 0, 1)))
+        except (BrokenPictureError, OSError):
+            return np.full((3, 8, 8), 128, np.uint8)
+        small: np.ndarray = thumbnails(read[None], 255)[0].numpy()
+        return small
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.files)))
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def review(options: argparse.Namespace) -> str:
+    """Write the page beside the table and open it; what to print.
+
+    Raises:
+        FileNotFoundError: no such table; no folder with these pictures.
+        ValueError: the table is not an audit's; another file has the page's name.
+    """
+    import pandas as pd
+
+    path = files.user_path(str(options.suspects))
+    table = read_table(path)
+    if lacking := [name for name in NEEDED if name not in table.columns]:
+        raise ValueError(f"{path} is not an audit's table: it lacks the columns {', '.join(lacking)}")
+    html = path.with_suffix(".html")
+    check_outputs(html=html)
+    whole_number("--top", options.top, 1)
+    folder = _folder(path, table.paths, options.folder)
+    frame = pd.DataFrame({"path": table.paths, **table.columns})
+    frame["score"] = pd.to_numeric(frame["score"].str.replace(",", "."), errors="coerce").fillna(0.0)
+    shown = Pictures([folder / name for name in table.paths])
+    said = ["What you decide is kept in this browser. Save confirmed.csv for the next audit, and to train."]
+    files.write(html, page(folder.name, frame, shown, said, pd.DataFrame(), options.top))
+    webbrowser.open(html.resolve().as_uri())
+    return f"{html}: {min(options.top, len(frame))} of {len(frame)} pictures to look through, in your browser"
+
+
+def _folder(table: Path, paths: Sequence[str], named: Path | None) -> Path:
+    """The folder that the paths begin in: the one named, else the table's or the current one; or one in these."""
+    starts = [table.resolve().parent, Path.cwd()] if named is None else [files.user_path(str(named))]
+    below = [place for start in starts if start.is_dir() for place in sorted(start.iterdir()) if place.is_dir()]
+    places = [*starts, *below]
+    found = next((place for place in places if any((place / name).is_file() for name in paths[:10])), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"{paths[0]} is not in {places[0]}: say where the pictures are, gdw review {table.name} FOLDER"
+        )
+    return found
