@@ -112,3 +112,11 @@ def test_weights_that_are_upside_down_at_the_end_are_told():
     assert sentence.startswith("the weights of mwnet are upside down in 1 of 2 runs")
     assert "AUROC 0.10;" in sentence
     assert upside_down([weighted("cross-entropy", 0, [float("nan")] * 5)]) == []
+
+
+def test_a_p_value_of_exactly_five_percent_decides_nothing():
+    assert [Difference(1.0, 0.0, 2.0, p_value, 9).undecided for p_value in (0.0499, 0.05, 0.0501)] == [
+        False,
+        True,
+        True,
+    ]

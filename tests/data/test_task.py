@@ -143,9 +143,7 @@ def test_a_matrix_of_pandas_is_read_by_the_names_of_the_classes():
         make_task(data, noise=pandas.DataFrame(torch.eye(3).numpy()))
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"), [("exponential", [60, 30, 15]), ("step", [40, 40, 10])]
-)
+@pytest.mark.parametrize(("kind", "expected"), [("exponential", [60, 30, 15]), ("step", [40, 40, 10])])
 def test_an_imbalance_is_exact_and_as_large_as_the_classes_allow(kind, expected):
     data = numbered([61, 61, 61] if kind == "exponential" else [61, 41, 61], [1, 1, 1])
     task = make_task(data, imbalance=0.25, imbalance_kind=kind, meta_per_class=1)
@@ -216,3 +214,11 @@ def test_a_smaller_run_has_as_many_of_each_class_as_asked_and_the_same_test_imag
 def test_a_smaller_run_cannot_be_larger_than_the_data(few, message):
     with pytest.raises(ValueError, match=message):
         make_task(numbered([40, 30, 50]), **few)
+
+
+@pytest.mark.parametrize(("channels", "expected"), [(1, (2, 3)), (3, (2, 3, 3))])
+def test_a_picture_is_height_by_width_and_three_colours_if_it_has_any(channels, expected):
+    images = torch.arange(40 * channels * 6).view(40, channels, 2, 3).float()
+    data = Dataset("own", ("a", "b"), images, torch.arange(40) % 2)
+    task = make_task(data, train_per_class=5, meta_per_class=2)
+    assert task.picture(0).shape == expected
