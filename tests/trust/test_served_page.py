@@ -9,7 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks.classroom import kernels, open_page, serve
+from benchmarks.classroom import PICTURE, kernels, open_page, serve
 from gdw_notebooks.panels.page_errors import UNEXPECTED
 from tests.browser.conftest import browser  # noqa: F401, a fixture
 from tests.browser.servers import STOP_SECONDS
@@ -63,7 +63,7 @@ def test_a_reloaded_page_has_one_kernel(browser, server):  # noqa: F811
     process, address = server
     page, _ = open_page(browser, address)
     page.reload()
-    page.locator(".gdw-panel img:visible").first.wait_for(timeout=60_000)
+    page.locator(PICTURE).first.wait_for(timeout=60_000)
     assert ends(process, END_SECONDS, left=1)
     page.goto("about:blank")
     assert ends(process, END_SECONDS)
@@ -75,7 +75,7 @@ def test_a_page_gets_all_its_widgets_in_one_message(browser, server):  # noqa: F
     page = browser.new_page()
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
     page.goto(server[1], timeout=60_000)
-    page.locator(".gdw-panel img:visible").first.wait_for(timeout=60_000)
+    page.locator(PICTURE).first.wait_for(timeout=60_000)
     assert sum('"request_states"' in frame for frame in sent) == 1
     assert not any('"request_state"' in frame for frame in sent)
     page.close()

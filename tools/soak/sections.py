@@ -127,7 +127,7 @@ def _leave(page, number: int) -> None:
         page.goto("about:blank")
     elif number % 3 == 1:
         page.reload()
-        page.locator(".gdw-panel img:visible").first.wait_for(timeout=60_000)
+        page.locator(PICTURE).first.wait_for(timeout=60_000)
     page.close()
 
 
