@@ -26,6 +26,7 @@ CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 CIFAR_SIZE = (32, 32)  # pixels, height and width
+UNCOUNTED = Pixels(255)  # of pictures that a network will see: their shades are counted when a task trains on them
 SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
 SHOWN_ASIDE = 20  # classes, and pictures, that a note names
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
@@ -194,7 +195,7 @@ def load_listing(
     if found.table:
         notes += (f"the labels are those of {found.table.name}, column {found.column}: they may be wrong",)
     published = found.table is None and found.class_names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE
-    usual = CIFAR_PIXELS if published else channel_statistics(parts[0]) if seen_at is None else Pixels(255)
+    usual = CIFAR_PIXELS if published else channel_statistics(parts[0]) if seen_at is None else UNCOUNTED
     return Dataset(
         found.folder.resolve().name,
         found.class_names,

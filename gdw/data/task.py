@@ -23,6 +23,7 @@ from gdw.data.corruption import (
 )
 from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
 from gdw.data.dataset import PARTS, Dataset
+from gdw.data.folder import UNCOUNTED, channel_statistics
 from gdw.data.on_disk import Images, OnDisk, in_batches
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
@@ -225,6 +226,12 @@ def _as_labelled(
     return _task(dataset, indices, None, torch.full((len(dataset.class_names),) * 2, torch.nan, dtype=torch.float64))
 
 
+def _pixels_of(dataset: Dataset) -> Pixels:
+    """Of pictures that were read for a network, and are trained on themselves: by their own shades."""
+    read_for_network = isinstance(dataset.images, OnDisk) and dataset.images.ndim == 4 and dataset.pixels == UNCOUNTED
+    return channel_statistics(dataset.images) if read_for_network else dataset.pixels
+
+
 def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None, matrix: Matrix) -> Task:
     """The task of these splits; None for labels that may be wrong as they are, and nobody knows the true ones."""
     splits = {name: _split(dataset, index) for name, index in indices.items()}
@@ -236,7 +243,7 @@ def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None,
         validation=splits["validation"],
         test=splits["test"],
         class_names=dataset.class_names,
-        pixels=dataset.pixels,
+        pixels=_pixels_of(dataset),
         matrix=matrix,
         dataset_indices=indices,
         pictures=dataset.pictures,

@@ -190,6 +190,14 @@ def test_more_than_fits_in_memory_stays_in_its_files(pets, monkeypatch):
     assert kept.pixels == held.pixels
 
 
+def test_pictures_read_for_a_network_are_normalised_and_augmented_by_a_task_that_trains_on_them(pets):
+    held, seen = load_dataset(pets, image_size=16), load_dataset(pets, seen_at=16)
+    given = {"meta_per_class": 1, "validation_per_class": 0, "seed": 0}
+    assert isinstance(seen.images, OnDisk)
+    assert make_task(seen, **given).pixels == make_task(held, **given).pixels == held.pixels
+    assert held.pixels.flip
+
+
 def test_a_folder_of_cifars_classes_and_size_takes_the_published_numbers(tmp_path, monkeypatch):
     for name in folder_module.CIFAR10_CLASSES:
         for split in ("train", "test"):
