@@ -13,6 +13,7 @@ from gdw.cache import digest
 from gdw.data.dataset import Dataset, as_images
 from gdw.data.feature_store import Rows
 from gdw.data.folder import natural_key
+from gdw.data.label_table import read_frame
 from gdw.data.on_disk import Images, OnDisk
 from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.data.pixels import Pixels
@@ -235,7 +236,7 @@ def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] |
         raise FileNotFoundError(f"there is no file {file}")
     if file.suffix == ".npy":
         return np.load(file, allow_pickle=False), None
-    table = _read_table(file, str)
+    table, _ = read_frame(file)
     names = {str(name).strip().lower(): name for name in table.columns}
     named = next((names[name] for name in NAME_COLUMNS if name in names), None)
     left = [name for name in table.columns if name != named]
@@ -245,13 +246,13 @@ def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] |
         listed = ", ".join(map(str, table.columns))
         raise ValueError(f"{file}: no column of labels {column or ''} among {listed}; --column names it")
     rows = None if named is None or table[named].duplicated().any() else tuple(table[named].astype(str))
-    return table[wanted].fillna("").to_numpy(), rows
+    return table[wanted].to_numpy(), rows
 
 
-def _read_table(file: Path, kind: Any = None) -> Any:
+def _read_table(file: Path) -> Any:
     import pandas as pd
 
     if file.suffix == ".parquet":
         require_package("pyarrow", "parquet", "a .parquet file")
         return pd.read_parquet(file)
-    return pd.read_csv(file, sep=None, engine="python", dtype=kind, encoding="utf-8-sig")
+    return pd.read_csv(file, sep=None, engine="python", encoding="utf-8-sig")

@@ -145,7 +145,7 @@ def read_table(path: Path, least: int = 1, path_column: str | None = None) -> Ta
     """
     require_file(path, EXPORT)
     try:
-        frame, notes = _frame(path)
+        frame, notes = read_frame(path)
     except ImportError as error:
         raise ValueError(f"{path}: {error}; or save it as CSV") from None
     except Exception as error:  # of junk anything may come
@@ -163,7 +163,13 @@ def read_table(path: Path, least: int = 1, path_column: str | None = None) -> Ta
     return Table(path, frame[place].tolist(), _with_one_hot(columns, path), notes)
 
 
-def _frame(path: Path) -> "tuple[DataFrame, tuple[str, ...]]":
+def read_frame(path: Path) -> "tuple[DataFrame, tuple[str, ...]]":
+    """The words of a table, whatever its form, and notes of what was passed over.
+
+    Raises:
+        ValueError: no table.
+        ImportError: what reads Excel or Parquet is not installed.
+    """
     import pandas as pd
 
     content = path.read_bytes()

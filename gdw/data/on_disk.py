@@ -151,7 +151,7 @@ def in_batches(images: Images, size: int = BATCH) -> Iterator[Tensor]:
 
 
 def ahead(work: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None) -> Iterator[Result]:
-    """``map``, by several threads, a few results ahead of whoever takes them; in order.
+    """``map``, by several threads, a few results before they are asked for; in order.
 
     Decoding a picture, hashing it and reading a file leave Python to the other threads meanwhile.
     """

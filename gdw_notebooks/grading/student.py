@@ -101,7 +101,7 @@ class Student:
             if "cell" in message:
                 self.cell = _whole(message["cell"], 1, cells)
                 self._watch.cell()
-            elif "handed" in message:
+            elif "answer_to" in message:
                 self._hand_in(message, judge)
             elif "stopped" in message:
                 self._next()  # the process of this notebook has ended
@@ -113,7 +113,7 @@ class Student:
 
     def _hand_in(self, message: dict, judge: Judge) -> None:
         try:
-            kind, parts, called = str(message["handed"]), list(message["parts"]), bool(message["called"])
+            kind, parts, called = str(message["answer_to"]), list(message["parts"]), bool(message["called"])
         except (KeyError, TypeError) as error:
             raise BadMessage("an answer cannot be read") from error
         self._watch.pause(True)

@@ -149,7 +149,7 @@ class Marking:
                 self._set(kind, Verdict(NOT_RUN, problem))
 
     def _judge(self, kind: str, answer: list, called: bool) -> None:
-        """The verdict on an answer; the last one that was handed to its check counts."""
+        """The verdict on an answer; the last one that was given to its check counts."""
         if kind not in self._asked or (kind in self._called and not called):
             return
         exercise = self._asked[kind]

@@ -20,7 +20,7 @@ class Limits:
     Args:
         cell_seconds: for a cell, of processor time, or of waiting for something other than a processor.
         memory_mb: beyond what Python with torch takes, for all its processes together.
-        cells: a notebook may take as long as so many cells.
+        cells: a notebook may take as long as this number of cells.
     """
 
     cell_seconds: int = 180

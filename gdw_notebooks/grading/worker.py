@@ -80,7 +80,7 @@ class Notebook:
     def __init__(self, pipes: Pipes, shell, timer: Timer, task: dict):
         self._pipes, self._shell, self._timer, self._task = pipes, shell, timer, task
         self._asked = {exercise["kind"]: exercise["answers"] for exercise in task["asked"]}
-        self._handed, self._seen = set(), {}
+        self._answered, self._seen = set(), {}
 
     def run(self) -> None:
         """Run the cells from top to bottom, then once more those that stopped: one may need another below it."""
@@ -88,7 +88,7 @@ class Notebook:
 
         def hand_in(exercise, *answer):
             if type(exercise).__name__ in self._asked:
-                self._handed.add(type(exercise).__name__)
+                self._answered.add(type(exercise).__name__)
                 self._hand_in(type(exercise).__name__, answer, called=True)
             return Feedback(exercise.title, "not answered yet", "It is handed in.")
 
@@ -119,7 +119,7 @@ class Notebook:
         """What is in an exercise's variables, as long as its check was not called."""
         names = self._shell.user_ns
         for kind, variables in self._asked.items():
-            if kind in self._handed or not all(name in names for name in variables):
+            if kind in self._answered or not all(name in names for name in variables):
                 continue
             answer = tuple(names[name] for name in variables)
             if [*map(id, answer)] != self._seen.get(kind):
@@ -129,7 +129,7 @@ class Notebook:
     def _hand_in(self, kind: str, answer: tuple, *, called: bool) -> None:
         from gdw_notebooks.grading.messages import packed
 
-        self._pipes.send(handed=kind, called=called, parts=[packed(part) for part in answer])
+        self._pipes.send(answer_to=kind, called=called, parts=[packed(part) for part in answer])
         while "judged" not in (request := self._pipes.receive() or {"judged": False}):
             self._pipes.send(**self._called(answer[request["place"]], request["arguments"]))
 

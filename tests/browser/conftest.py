@@ -10,7 +10,7 @@ A message on the page's console that is an error fails the test when it ends.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -134,3 +134,26 @@ def watched_page(browser: Browser, server: Server, allowed: tuple[str, ...] = ()
         context.close()
     unexpected = [error for error in errors if not any(known in error for known in (*ALLOWED, *allowed))]
     assert not unexpected, "\n".join(unexpected)
+
+
+@contextmanager
+def offline_pages(browser: Browser, address_of: Callable[[str], str], **usual) -> Iterator[Callable[..., Page]]:
+    """Opens pages of files, without network and each in a context of its own; options are the context's.
+
+    At the end it fails for an error in a page or on its console, or a request for the network.
+    """
+    contexts, errors = [], []
+
+    def show(name: str, **options) -> Page:
+        contexts.append(browser.new_context(**{"viewport": SCREEN, "offline": True} | usual | options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: errors.append(request.url) if request.url.startswith("http") else None)
+        page.goto(address_of(name))
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert not errors

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from gdw_notebooks.playground.page import page as playground
 from tests.browser.access import barriers, tab_to
-from tests.browser.conftest import SCREEN
+from tests.browser.conftest import offline_pages
 from tests.browser.screen import cut_off
 
 LARGEST, FIRST_PICTURE_MS = 2e6, 1000
@@ -32,25 +32,16 @@ def file(tmp_path_factory):
 @pytest.fixture
 def window(browser, file):
     """Opens the page at an address, without network; an error or a request fails the test."""
-    contexts, errors = [], []
-
-    def show(address="", **options):
-        usual = {"viewport": SCREEN, "offline": True, "reduced_motion": "reduce"}
-        contexts.append(browser.new_context(**usual | options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(WAIT_MS)
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: errors.append(request.url) if request.url.startswith("http") else None)
-        page.goto(f"{file.as_uri()}#{address}")
-        page.wait_for_function(DRAWN)
-        return page
-
     expect.set_options(timeout=WAIT_MS)
-    yield show
-    for context in contexts:
-        context.close()
-    assert not errors
+    with offline_pages(browser, lambda address: f"{file.as_uri()}#{address}", reduced_motion="reduce") as show:
+
+        def drawn(address="", **options):
+            page = show(address, **options)
+            page.set_default_timeout(WAIT_MS)
+            page.wait_for_function(DRAWN)
+            return page
+
+        yield drawn
 
 
 def press(page, name):

@@ -30,7 +30,7 @@ def table_of(count):
 
 @pytest.fixture
 def opened(browser, tmp_path):
-    """A function that opens the page of so many suspects; on the same place on disk, so that it may be opened again."""
+    """A function that opens the page of some suspects, in the same place on disk each time."""
     contexts, errors = [], []
 
     def open_(count, size="desktop", **own):

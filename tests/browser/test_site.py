@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.access import barriers
-from tests.browser.conftest import SCREEN
+from tests.browser.conftest import offline_pages
 from tests.browser.servers import REPOSITORY
 from tools.website.lab import by_scenario, lab_data
 
@@ -31,22 +31,8 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def window(browser, site):
-    """Opens a page of the site without network; an error on its console or a request for the network fails the test."""
-    contexts, errors = [], []
-
-    def show(name, **options):
-        contexts.append(browser.new_context(**{"viewport": SCREEN, "offline": True} | options))
-        page = contexts[-1].new_page()
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: errors.append(request.url) if request.url.startswith("http") else None)
-        page.goto((site / f"{name}.html").as_uri())
-        return page
-
-    yield show
-    for context in contexts:
-        context.close()
-    assert not errors
+    with offline_pages(browser, lambda name: (site / f"{name}.html").as_uri()) as show:
+        yield show
 
 
 def names(site):

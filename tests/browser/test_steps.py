@@ -4,14 +4,14 @@ import json
 import shutil
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 import gdw
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.steps import HERE, state
 from tests.browser.access import barriers
-from tests.browser.conftest import SCREEN
+from tests.browser.conftest import offline_pages
 from tests.browser.servers import REPOSITORY
 from tools.website.live import plain_script
 
@@ -44,21 +44,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def window(browser, folder):
-    contexts, errors = [], []
-
-    def show(name, **options) -> Page:
-        settings = {"viewport": SCREEN, "offline": True, "reduced_motion": "reduce"} | options
-        contexts.append(browser.new_context(**settings))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: errors.append(request.url) if request.url.startswith("http") else None)
-        page.goto((folder / f"{name}.html").as_uri())
-        return page
-
-    yield show
-    for context in contexts:
-        context.close()
-    assert not errors
+    with offline_pages(browser, lambda name: (folder / f"{name}.html").as_uri(), reduced_motion="reduce") as show:
+        yield show
 
 
 def lit(page):

@@ -60,7 +60,7 @@ def student(sandbox):
         yield one
 
 
-def handed(student, *cells, skip=()):
+def answers_of(student, *cells, skip=()):
     """What the sandbox hands in as `answer` in notebook 02, and what stops."""
     found = []
     stopped = student.run(cells, [UNIFORM], skip, lambda kind, answer, called: found.extend(answer))
@@ -79,7 +79,7 @@ def test_an_attack_succeeds_in_a_plain_process_and_fails_in_the_sandbox(student,
     finally:
         (places.PACKAGE / "grading" / "edited").unlink(missing_ok=True)
     (there / "made").unlink(missing_ok=True)
-    found, _ = handed(student, "answer = False", code)
+    found, _ = answers_of(student, "answer = False", code)
     assert not any(found)
     assert sorted(path.name for path in there.iterdir()) == ["classmate.py"]
     assert not (places.PACKAGE / "grading" / "edited").exists()
@@ -87,13 +87,13 @@ def test_an_attack_succeeds_in_a_plain_process_and_fails_in_the_sandbox(student,
 
 def test_an_answer_leaves_before_an_endless_cell(sandbox):
     with Student(sandbox, 8, Limits(2, 1500)) as one:
-        found, stopped = handed(one, "answer = 1", "while True: pass", "answer = 2")
+        found, stopped = answers_of(one, "answer = 1", "while True: pass", "answer = 2")
         assert found == [1, 2]
         assert [(number, out_of_time) for number, _, out_of_time in stopped] == [(2, True)]
         stubborn = "import signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass"
         with pytest.raises(Stopped, match="ended after 2 s"):
-            handed(one, stubborn)
-        assert handed(one, stubborn, "answer = 3", skip=[1]) == ([3], [])
+            answers_of(one, stubborn)
+        assert answers_of(one, stubborn, "answer = 3", skip=[1]) == ([3], [])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_answer_leaves_before_an_endless_cell(sandbox):
     ["__import__('os').symlink('/etc/passwd', 'link') or open", "b'\\x80\\x04.' * 9", "[1] * 10**7", "'9' * 10**7"],
 )
 def test_only_plain_data_leaves(student, answer):
-    (found,), _ = handed(student, f"answer = {answer}")
+    (found,), _ = answers_of(student, f"answer = {answer}")
     assert callable(found) or isinstance(found, str)
 
 
@@ -116,5 +116,5 @@ for pipe in os.listdir('/proc/self/fd'):
         pass
 """
     with pytest.raises(Stopped, match="a message"):
-        handed(student, forged)
-    assert handed(student, "answer = 4") == ([4], [])
+        answers_of(student, forged)
+    assert answers_of(student, "answer = 4") == ([4], [])
