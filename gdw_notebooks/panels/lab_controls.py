@@ -5,8 +5,16 @@ from threading import RLock
 
 import torch
 from ipywidgets import (
-    HTML, BoundedIntText, Dropdown, FloatSlider, FloatText, Layout, Textarea, ToggleButton, VBox,
-)  # fmt: skip
+    HTML,
+    BoundedIntText,
+    Dropdown,
+    FloatSlider,
+    FloatText,
+    Layout,
+    Textarea,
+    ToggleButton,
+    VBox,
+)
 
 from gdw.data.corruption import NOISES, transition_matrix
 from gdw.data.human_labels import PREFIX as HUMAN

@@ -213,5 +213,5 @@ VIEWS: Mapping[str, View] = MappingProxyType({
 
 
 def offered(plane: bool) -> tuple[str, ...]:
-    """The names of the views that have something to show: of points in the plane their regions, of others their labels."""
+    """The views that have something to show: of points in the plane their regions, of other data their labels."""
     return tuple(name for name in VIEWS if name != ("Labels" if plane else "Regions"))

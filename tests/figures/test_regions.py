@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgba
 
 from gdw.data.pixels import Pixels
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.regions import Regions, decision_regions, regions_of
+from gdw_notebooks.figures.regions import decision_regions, regions_of
 
 POINTS = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [1.0, -0.5], [0.5, 1.0]])
 LABELS, CLEAN = torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 1, 1])  # the last one is wrong
