@@ -25,6 +25,7 @@ from gdw.data.randomness import generator
 from gdw.gradients.compiled import compile_in_place
 from gdw.methods import Method
 from gdw.networks.classifiers import build_model
+from gdw.private import keep_freed_memory
 from gdw.training.recording import Capture
 from gdw.training.stepping import sgd, take_step
 from gdw_notebooks.examples.approximations import WAYS, taken_by
@@ -134,6 +135,7 @@ def measure(model: str, batch_size: int, num_classes: int, device: str, rounds: 
 
 def main() -> None:
     """Measure one configuration, print its table and write the record."""
+    keep_freed_memory()
     options = _options()
     torch.set_num_threads(options.threads)
     names = ("plain", *options.row) if options.row else DEFAULT_ROWS

@@ -27,6 +27,7 @@ from gdw.data.dataset import Dataset
 from gdw.errors import MissingPackage
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
+from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment, parse_field
 from gdw.training.fields import FIELDS, kind_of
 from gdw.training.history import History
@@ -49,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a letter that the terminal or pipe lacks ends nothing
             stream.reconfigure(errors="backslashreplace")
+    if arguments is None:  # this process is the program
+        keep_freed_memory()
     options = parser().parse_args(arguments)
     try:
         options.plugin = load_plugins(options.plugin)

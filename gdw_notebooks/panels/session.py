@@ -13,6 +13,7 @@ import torch
 from torch.nn.modules.batchnorm import _NormBase
 
 from gdw.networks.classifiers import MODELS
+from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment
 from gdw.training.fields import EXACT_PRECISIONS, resolve_device
 from gdw.training.history import History
@@ -54,6 +55,7 @@ class Session:
         *,
         runs: Callable[..., ManySeeds] = ManySeeds,
     ):
+        keep_freed_memory()
         self._on_event, self._on_end, self._make = on_event, on_end, runs
         self._gate, self._thread, self._ended, self._beginning = _Gate(), None, IDLE, Lock()
         self._shares: list[float] = []
