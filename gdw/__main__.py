@@ -305,12 +305,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def add_experiment_options(parser: argparse.ArgumentParser, names: Iterable[str] = tuple(FIELDS)) -> None:
-    """``--name VALUE`` for these fields, ``--name`` or ``--no-name`` for a switch; the preset fills in the rest."""
+    """``--name VALUE`` for these fields, ``--name`` and ``--no-name`` for a switch; the preset fills in the rest."""
     for name in names:
         field, flag = FIELDS[name], name.replace("_", "-")
         if kind_of(field) is bool:
-            flag, action = (f"--no-{flag}", "store_false") if field.default else (f"--{flag}", "store_true")
-            parser.add_argument(flag, dest=name, action=action, default=None, help=field.metadata["help"])
+            switch = argparse.BooleanOptionalAction
+            parser.add_argument(f"--{flag}", action=switch, default=None, help=field.metadata["help"])
         else:
             parser.add_argument(f"--{flag}", type=kind_of(field), metavar=flag.upper(), help=field.metadata["help"])
 

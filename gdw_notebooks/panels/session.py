@@ -274,6 +274,7 @@ def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> 
     with torch.device("meta"):  # shapes only
         model = MODELS[experiment.model]((3, 32, 32), 10) if experiment.model in MODELS else None
     plain = not (experiment.compile or experiment.save_memory or own.keys() & {"model", "method"})
+    plain = plain and experiment.capture is None
     exact = experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None
     no_sums = model is not None and not any(isinstance(module, _NormBase) for module in model.modules())
     return plain and exact and no_sums and resolve_device(experiment.device).type == "cpu"
