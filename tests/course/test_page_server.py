@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import os
 import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -158,12 +157,10 @@ def started(monkeypatch):
     return start
 
 
-@pytest.mark.parametrize(("platform", "fork"), [("win32", False), ("darwin", True)])
-def test_where_processes_cannot_be_forked_kernels_are_ordinary_ones(started, monkeypatch, platform, fork):
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_where_processes_cannot_be_forked_kernels_are_ordinary_ones(started, monkeypatch, platform):
     with monkeypatch.context() as patch:
         patch.setattr(sys, "platform", platform)
-        if not fork:
-            patch.delattr(os, "fork", raising=False)
         assert importlib.reload(forked).POSSIBLE is False
         patch.setattr(forked, "WarmParent", lambda: pytest.fail("a warm parent was started"))
         server, used = started()
