@@ -45,8 +45,9 @@ def serve(connection: socket.socket) -> None:
 
 
 def end_with(parent: int) -> None:
-    """From now on this process ends when its parent does, however that ends. Ipykernel would look for its parent too, but
-    has read which process that is when it was imported: before the fork.
+    """Let this process end when its parent does, however that ends.
+
+    Ipykernel looks for its parent too, but it read which process that is when it was imported: before the fork.
 
     Args:
         parent: the process that has started this one. If it is gone already, this process ends here.

@@ -11,10 +11,12 @@ import pytest
 
 pytest.importorskip("voila")
 
+from jinja2 import Environment, FileSystemLoader
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from traitlets.config import Configurable
 from voila.app import Voila
+from voila.configuration import VoilaConfiguration
 
 from gdw_notebooks.course import forked, page_server
 from gdw_notebooks.course.page_server import GOING_AWAY, Leaving, PageConnection, PageKernels, PageServer
@@ -140,6 +142,18 @@ def test_the_look_for_idle_pages_comes_by_itself():
         return early, KERNEL in kernels
 
     assert asyncio.run(play()) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["error.html", "404.html", "page.html"])
+def test_messages_ask_no_other_host(name):
+    server = PageServer()
+    server.voila_configuration = VoilaConfiguration(parent=server)
+    server.setup_template_dirs()
+    templates = Environment(loader=FileSystemLoader(server.template_paths), extensions=["jinja2.ext.i18n"])
+    templates.install_null_translations()
+    shown = templates.get_template(name).render(status_code=503, status_message="All pages are in use", base_url="/")
+    assert "http" not in shown
+    assert ("All pages are in use" in shown) == (name != "page.html")
 
 
 @pytest.fixture
