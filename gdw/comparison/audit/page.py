@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
-from gdw.data.confirmed import NONE, SUSPECT
+from gdw.data.class_names import NONE
+from gdw.data.confirmed import SUSPECT
 
 if TYPE_CHECKING:
     from pandas import DataFrame
