@@ -16,7 +16,7 @@ import { draw, seen } from "./parts.js";
  */
 
 const BARS_WIDE = 0.8; // of the distance between two groups
-const PALE = 0.35; // opacity of a region
+const TINT = 0.35; // opacity of a region
 const POINT = 30; // of a plot's width: the unit of its points
 const DASH = 0.16; // of a letter: the unit of a line's dashes
 
@@ -99,7 +99,7 @@ function drawRegions(svg, { rows, colors }, { left, right, top, bottom }, ink) {
       for (let cell = from; k && cell < to; cell++) if (rows[k - 1][cell] !== row[cell]) border += `M${at(left + cell * wide)},${y}h${at(wide)}`;
     }
   });
-  fills.forEach((d, k) => { if (d) svg.append(draw("path", { d, fill: seen(colors[k], ink), opacity: PALE })); });
+  fills.forEach((d, k) => { if (d) svg.append(draw("path", { d, fill: seen(colors[k], ink), opacity: TINT })); });
   svg.append(draw("path", { d: border, stroke: ink, "stroke-width": 0.8, fill: "none" }));
 }
 
