@@ -61,9 +61,8 @@ class Shown:
 
     def in_plane(self) -> list[tuple[Plane, History]]:
         """Of each method the first seed, where its data are points and an epoch is over."""
-        firsts = {id(history) for history in self.firsts()}
-        pairs = zip(self.planes, self.histories, strict=False)
-        return [(plane, history) for plane, history in pairs if plane is not None and id(history) in firsts]
+        pairs = zip(self.planes, self.firsts(), strict=False)
+        return [(plane, history) for plane, history in pairs if plane is not None]
 
     def with_curve(self) -> list[History]:
         """Of each method that learns a weight network the first seed, as far as it is read."""

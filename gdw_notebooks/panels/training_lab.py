@@ -326,10 +326,9 @@ class TrainingLab(Panel):
 
     def _clicked(self, change: dict) -> None:
         """A click on a point of the plane opens it in the microscope."""
-        shown = self._shown().in_plane()
-        if change["new"] and change["new"][0] < len(shown):
-            history = shown[change["new"][0]][1]
-            self.closer.show([id(each) for each in self.session.histories].index(id(history)), change["new"][1])
+        places = [place for place, plane in enumerate(self._planes) if plane is not None]
+        if change["new"] and change["new"][0] < len(places):
+            self.closer.show(places[change["new"][0]], change["new"][1])
 
     def _in_plane(self) -> bool:
         """Whether the data of the picture, or of the first run, are points in the plane."""

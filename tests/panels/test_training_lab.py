@@ -68,7 +68,7 @@ def test_several_seeds_are_a_mean_with_a_band(lab):
         lab.view.value = view
         assert lab.table().notna().to_numpy().any()
     plots = lab.picture.views[lab.view.options.index("Regions")]["plots"]
-    for plot, training in zip(plots, lab.session.trainings[::3], strict=True):  # the first seed of each method
+    for plot, training in zip(plots, lab.session.trainings, strict=True):  # the first seed of each method
         own = regions_of(training.model, training.task).probs.argmax(-1)
         assert plot["regions"]["rows"] == ["".join(map(str, row)) for row in own.tolist()]
     lab.reset.click()
