@@ -34,7 +34,8 @@ from gdw.comparison.audit.heads import (
 from gdw.comparison.report import paired_difference
 from gdw.data.corruption import class_counts, corrupt_labels, transition_matrix
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import labels_by_path, read_table
+from gdw.data.label_table import read_table
+from gdw.data.picture_labels import labels_by_path
 from gdw.data.pretrained import LITE0
 from gdw.data.randomness import generator
 from gdw.private import keep_freed_memory

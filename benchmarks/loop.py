@@ -24,7 +24,8 @@ from gdw import files
 from gdw.comparison.report import paired_difference
 from gdw.data.confirmed import IN_CLASS, SUSPECT, Confirmed
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import labels_by_path, read_table
+from gdw.data.label_table import read_table
+from gdw.data.picture_labels import labels_by_path
 from gdw.data.pretrained import LITE0
 from gdw.private import keep_freed_memory
 from gdw.training.loading import dataset_of

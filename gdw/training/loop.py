@@ -425,6 +425,6 @@ def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
     dtype = next(model.parameters()).dtype
     with evaluation_mode(model):
         return torch.cat([
-            logits_of(model(task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype)), model)
+            logits_of(model, task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype))
             for images in split.images.split(EVALUATION_BATCH)
         ])  # fmt: skip

@@ -27,6 +27,7 @@ from gdw.training.identity import content_of
 from gdw.training.loading import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Lane, Loop
 from gdw.training.provenance import config_of_run, how_made
+from gdw.training.saved_model import save_model
 
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
@@ -143,6 +144,14 @@ class Training:
             "model": dict(self.model.state_dict()), "method": dict(self.method.state_dict()),
             "loop": self._loop.state_dict() if self._loop else None, "randomness": self._torch_randomness(),
         })  # fmt: skip
+
+    def save_model(self, path: str | Path) -> None:
+        """Write the model alone, with what one needs to use it: ``gdw.load_model`` reads it.
+
+        Raises:
+            OSError: the file cannot be written; what it held before is still there.
+        """
+        save_model(path, self.model, self.task, self.history)
 
     @classmethod
     def load(cls, path: str | Path, **own: Any) -> "Training":
