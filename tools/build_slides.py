@@ -3,7 +3,7 @@
     python -m tools.build_slides            # build/slides/slides.html, and slides.pdf where a Chromium is installed
 
 One file of HTML: pictures and style are inside, so that it shows and prints without a network. Pages are separated by
-a line of three dashes. A picture is ``![alt text](figure:name)``, with a name from ``FIGURES``;
+a line of three dashes. Lines that begin with > are the speaker's notes. A picture is ``![alt text](figure:name)``, with a name from ``FIGURES``;
 ``![words](steps:name)`` is a page that moves, from ``STEPPERS``.
 """
 
@@ -42,6 +42,11 @@ HOST, STEPS_SCRIPT = ROOT / "docs" / "site" / "static" / "host.js", HERE / "step
 MOVED = re.compile(r"!\[(?P<alt>[^\]]*)\]\(steps:(?P<name>\w+)\)")
 PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(figure:(?P<name>\w+)\)")
 
+# The lecturer's own window: the key N shows what a block of > lines says, and hides it again. Prints have none.
+NOTES = """addEventListener("keydown", (event) => {
+  if (event.key === "n" && !event.ctrlKey && !event.metaKey) document.body.classList.toggle("notes");
+});
+"""
 STYLE = """
 @page { size: 1280px 720px; margin: 0 }
 * { box-sizing: border-box }
@@ -58,8 +63,11 @@ table { border-collapse: collapse } td, th { border: 1px solid #666; padding: 8p
 .moved .stage.now > summary { list-style: none } .moved .gdw-steps .reading { margin: 0 0 .2em }
 .moved .gdw-steps .stage table { gap: .2em .8em } .moved .gdw-steps .stage :is(td, th) { padding: .1em .3em }
 .moved .gdw-steps .stage th:is([scope="row"], [scope="rowgroup"]) { padding-left: 0; width: 6.4em; min-width: 6.4em }
+blockquote { display: none; position: absolute; inset: auto 0 0 0; margin: 0; padding: 16px 60px; background: #fff3c4;
+  font-size: 24px; z-index: 1 }
+.notes blockquote { display: block }
 .page { position: absolute; right: 24px; bottom: 12px; font-size: 18px; color: #555 }
-@media print { body { background: #fff } section { margin: 0 } section:last-child { break-after: auto } }
+@media print { body { background: #fff } blockquote { display: none !important } section { margin: 0 } section:last-child { break-after: auto } }
 """
 
 
@@ -146,7 +154,7 @@ def html(text: str) -> str:
         sections.append(f"<section>{markdown(body)}<span class='page'>{number}</span></section>")
     style = Steps._css + STYLE
     head = f"<meta charset='utf-8'><title>A wrong label is not wrong in every part</title><style>{style}</style>"
-    scripts = f"<script>{plain_script(STEPS_SCRIPT)}{HOST.read_text('utf-8')}</script>"
+    scripts = f"<script>{NOTES}{plain_script(STEPS_SCRIPT)}{HOST.read_text('utf-8')}</script>"
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(sections)}{scripts}</body></html>\n"
 
 
@@ -179,13 +187,15 @@ def print_pdf(source: Path, target: Path) -> bool:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    TARGET.mkdir(parents=True, exist_ok=True)
-    file = TARGET / "slides.html"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", type=Path, default=TARGET, help="a folder")
+    target = parser.parse_args().target
+    target.mkdir(parents=True, exist_ok=True)
+    file, pdf = target / "slides.html", target / "slides.pdf"
     file.write_text(html(SOURCE.read_text("utf-8")), "utf-8")
-    print(file.relative_to(ROOT))
-    if print_pdf(file, TARGET / "slides.pdf"):
-        print((TARGET / "slides.pdf").relative_to(ROOT))
+    print(file)
+    if print_pdf(file, pdf):
+        print(pdf)
     else:
         print("No Chromium was found, so there is no PDF: print slides.html from any browser.")
 
