@@ -128,7 +128,7 @@ def test_microscope_and_stepper_by_keyboard(page):
     cat.focus()
     page.keyboard.press("Home")
     expect(cat).to_have_attribute("aria-valuenow", "0.000")
-    tab(page, "Bilevel stepper")
+    tab(page, "Class stepper")
     button(page, "Forward ▶").focus()
     page.keyboard.press("Enter")
     where = page.locator(".gdw-steps .where").locator("visible=true")

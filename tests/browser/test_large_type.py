@@ -15,9 +15,13 @@ from tests.browser.test_classroom import button, classroom, epochs, words
 LAB = "Training lab"
 PANELS = [*((LAB, view) for view in offered(plane=True)), *((name, "") for name in TABS if name != LAB)]
 every_picture = pytest.mark.parametrize(("tab", "view"), PANELS, ids=[f"{tab} {view}".strip() for tab, view in PANELS])
-FIRST_ROW = {"Training lab": "Train", "Flow microscope": "Previous", "Bilevel stepper": "◀ Back", "Flow ledger": "Play"}
+FIRST_ROW = {
+    "Training lab": "Train", "Broken data": "Reset", "Flow microscope": "Previous", "Instance stepper": "◀ Back",
+    "Class stepper": "◀ Back", "Flow ledger": "Play", "Effect map": "Compute this cell",
+}  # fmt: skip
 SETTLE_MS = 1000  # a picture is drawn and decoded
-MOVED = ("Bilevel stepper", "Flow ledger")  # pages, whose tables are no second view
+STEPPERS = ("Instance stepper", "Class stepper")
+MOVED = (*STEPPERS, "Flow ledger")  # pages, whose tables are no second view
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +62,7 @@ def test_with_large_type_the_whole_picture_is_on_a_small_screen(page, tab, view)
         picture = page.locator(".gdw-panel img:visible, .gdw-panel [role=img]:visible").first
     expect(picture).to_be_visible()
     assert bottom(picture) - min(top(first), top(picture)) <= SCREEN["height"]
-    if tab == "Bilevel stepper":  # even from the top of the page
+    if tab in STEPPERS:  # even from the top of the page
         assert bottom(page.locator(".stage.now .reading")) < SCREEN["height"]
 
 
