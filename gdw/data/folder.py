@@ -253,6 +253,22 @@ def list_folder(
     return _by_folders(folder) if table is None else _by_table(folder, table, column, path_column)
 
 
+def pictures_below(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Every picture in a folder, at any depth, in a fixed order; and what was passed over.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: it has no picture.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder of pictures {folder}")
+    scan = _Scan(folder)
+    found = scan.pictures(folder)
+    if not found:
+        raise ValueError("; ".join((f"{folder} has no picture", *scan.notes())))
+    return found, scan.notes()
+
+
 def _by_folders(folder: Path) -> Listing:
     scan, splits = _Scan(folder), split_folders(folder)
     named = " and ".join(path.name for path in splits.values())

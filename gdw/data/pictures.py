@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from gdw import files
 from gdw.cache import Cache, cache_folder, digest, file_stamp
-from gdw.data.on_disk import Images, OnDisk, ahead, memory_for_images
+from gdw.data.on_disk import BATCH, Images, OnDisk, ahead, memory_for_images
 from gdw.data.pretrained import SMALL_PICTURE
 
 if TYPE_CHECKING:
@@ -224,19 +224,19 @@ def broken_pictures(paths: Sequence[Path]) -> str:
     return f"{len(paths)} broken pictures: {', '.join(map(_cause, paths[:NAMED]))}{more}"
 
 
-def _cause(path: Path, size: tuple[int, int] | None = None) -> str:
-    """Why a picture cannot be decoded; empty if it can."""
+def _cause(path: Path) -> str:
+    """Why a picture cannot be decoded."""
     try:
         with refuse_huge_pictures():
-            read_picture(path, size)
+            read_picture(path)
     except BrokenPictureError as error:
         return str(error)
-    return ""
+    return str(path)  # it has been repaired meanwhile
 
 
 def broken_places(paths: Sequence[Path], size: tuple[int, int]) -> list[int]:
     """The places of pictures that cannot be decoded: each is tried."""
-    return [place for place, cause in enumerate(ahead(partial(_cause, size=size), paths)) if cause]
+    return [place for _, _, broken in read_each(paths, size) for place in broken]
 
 
 @contextmanager
@@ -270,6 +270,24 @@ def sizes_of(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
             width, height = picture.size
             turned = picture.getexif().get(ORIENTATION, 1) in SIDEWAYS
             yield (width, height) if turned else (height, width)
+
+
+def read_each(paths: Sequence[Path], size: tuple[int, int]) -> "Iterator[tuple[list[int], Pictures, dict[int, str]]]":
+    """Batches of pictures in one size: the places of those that can be decoded, and why the others cannot."""
+
+    def look(start: int) -> tuple[list[int], Pictures, dict[int, str]]:
+        places, found, broken = list[int](), list[np.ndarray](), dict[int, str]()
+        for place, path in enumerate(paths[start : start + BATCH], start):
+            try:
+                found.append(read_picture(path, size))
+                places.append(place)
+            except BrokenPictureError as error:
+                broken[place] = str(error)
+        stacked = np.stack(found) if found else np.empty((0, *size, 3), np.uint8)
+        return places, torch.from_numpy(stacked).permute(0, 3, 1, 2), broken
+
+    with refuse_huge_pictures():
+        yield from ahead(look, range(0, len(paths), BATCH))
 
 
 def _pixels(jpeg: bytes) -> np.ndarray:

@@ -62,9 +62,9 @@ Still(picture_sheet(pictures, captions, title=title), alt=title)
 # %% [markdown]
 # ## Confirm ten pictures of each class
 #
-# Click on the page and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with other
-# names 1 to 9 and 0, or type the name and press Enter): this is the right class. **-**: it belongs to none of these.
-# **?**: unsure, leave it out. **Backspace**: undo.
+# Click on the page and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with
+# other names 1 to 9 and 0, or type the name and press Enter): this is the right class. **-**: it belongs to none of
+# these. **?**: unsure, leave it out. **Backspace**: undo.
 #
 # Each decision is written to `confirmed.csv` at once, as a row `path,label,chosen`. The last word says how the picture
 # was chosen: here `random in class`, because the page draws at random from each folder. (If you pass over a picture,
