@@ -150,7 +150,7 @@ def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None
         seen_at: see ``decode``.
 
     Raises:
-        ValueError: an empty folder, one class, a class without a picture, broken pictures, splits whose classes
+        ValueError: an empty folder, one class, a class without a picture that can be decoded, splits whose classes
             differ.
     """
     _require_size(image_size)
@@ -178,8 +178,8 @@ def load_table(
         seen_at: of a network that will see the pictures (:func:`gdw.data.pictures.decode`).
 
     Raises:
-        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; broken
-            pictures.
+        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; a class of
+            broken pictures.
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
@@ -202,7 +202,7 @@ def load_listing(
         content: whether to hash the files.
 
     Raises:
-        ValueError: broken pictures.
+        ValueError: a class of broken pictures alone. Other broken pictures are passed over, and named in ``notes``.
     """
     images, broken = decode(found.files, image_size, seen_at, found.table and found.table.absolute())
     if isinstance(images, OnDisk) and seen_at is None:
