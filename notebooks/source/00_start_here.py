@@ -34,8 +34,8 @@ from gdw_notebooks.playground.widget import Playground
 Playground()
 
 # %% [markdown]
-# Cross-entropy does: its coloured regions grow islands around the wrong labels. A few trusted points can tell which of
-# the other labels help. The rest of this notebook does the same with pictures.
+# Cross-entropy does: its regions bend around points with a wrong label. A few trusted points can tell which of the
+# other labels help. The rest of this notebook does the same with pictures.
 
 # %%
 import json

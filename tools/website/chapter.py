@@ -15,6 +15,7 @@ PANELS = {
     "BilevelStepper": ("the bilevel stepper", "live/stepper"),
     "FlowLedger": ("the flow ledger", "live/ledger"),
 }
+ONLY_LIVE = ("RoomCheck", "LiveRun")  # they say how this computer does, which a page without Python cannot
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
 IMAGE = "image/png"
 NO_PAGE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+(?:benchmarks/)?README\.md\)")  # they are read beside the code
@@ -84,7 +85,8 @@ def _code(question: NotebookNode, cell: NotebookNode, outputs: str) -> str:
     """An exercise shows its stub, and its solution on demand; code that only prepares is folded."""
     if question.source != cell.source:
         return "\n\n".join([_fence(question.source), _folded(SOLUTION, _fence(cell.source)), outputs])
-    return "\n\n".join([_fence(cell.source) if outputs else _folded(CODE, _fence(cell.source)), outputs])
+    code = _fence(cell.source)
+    return "\n\n".join([_folded(CODE, code) if outputs in ("", PLAYGROUND) else code, outputs])
 
 
 def _folded(summary: str, text: str) -> str:
@@ -103,6 +105,8 @@ def _outputs(cell: NotebookNode, pictures: Path, name: str) -> Iterator[str]:
             yield _text(output.text)
         elif output.output_type == "error":
             raise ValueError(f"the notebook of {name} stores an error: {output.ename}: {output.evalue}")
+        elif _panel(output) in ONLY_LIVE:
+            continue
         elif _panel(output) == "Playground":
             yield PLAYGROUND
         elif IMAGE in output.data:
@@ -145,4 +149,4 @@ def alt_text(output: NotebookNode) -> str:
 
 def _panel(output: NotebookNode) -> str:
     """The kind of panel that left the picture."""
-    return output.data.get("text/plain", "").partition("(")[0]
+    return re.match(r"\w*", output.data.get("text/plain", ""))[0]
