@@ -132,9 +132,9 @@ def test_microscope_and_stepper_by_keyboard(page):
     button(page, "Forward ▶").focus()
     page.keyboard.press("Enter")
     where = page.locator(".gdw-steps .where").locator("visible=true")
-    expect(where).to_contain_text("Stage 2 of")
+    expect(where).to_contain_text("Station 2 of")
     page.keyboard.press("ArrowLeft")
-    expect(where).to_contain_text("Stage 1 of")
+    expect(where).to_contain_text("Station 1 of")
 
 
 def test_the_ledger_by_keyboard(page):
