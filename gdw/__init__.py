@@ -12,11 +12,13 @@ from gdw.training.history import History
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, train
 from gdw.training.many import ManySeeds, run_seeds
 from gdw.training.run import Training, run
+from gdw.training.saved_model import SavedModel, load_model
 
 methods.check = check  # it trains: written in a later wing than the methods that it checks
 
 __version__ = "0.2.0"
 __all__ = [
-    "BatchDone", "EpochDone", "Experiment", "History", "ManySeeds", "Step", "Training", "TrainingDiverged",
-    "audit", "class_gradients", "load_dataset", "make_task", "methods", "run", "run_seeds", "train", "zero_mean",
+    "BatchDone", "EpochDone", "Experiment", "History", "ManySeeds", "SavedModel", "Step", "Training",
+    "TrainingDiverged", "audit", "class_gradients", "load_dataset", "load_model", "make_task", "methods", "run",
+    "run_seeds", "train", "zero_mean",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: ``python -m gdw run | sweep | audit | review | methods``. It parses and prints."""
+"""The command line: ``python -m gdw run | predict | sweep | audit | review | methods``. It parses and prints."""
 
 import argparse
 import math
@@ -27,13 +27,15 @@ from gdw.data.dataset import Dataset
 from gdw.errors import MissingPackage
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
+from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment, parse_field
-from gdw.training.fields import FIELDS, kind_of
+from gdw.training.fields import FIELDS, kind_of, resolve_device
 from gdw.training.history import History
 from gdw.training.loading import dataset_of
 from gdw.training.loop import EpochDone
 from gdw.training.many import ManySeeds
 from gdw.training.resume import SECONDS
+from gdw.training.saved_model import load_model
 
 PLUGIN = "a module, or a .py file, that registers methods of your own (gdw.methods.register); give it again for more"
 
@@ -49,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a letter that the terminal or pipe lacks ends nothing
             stream.reconfigure(errors="backslashreplace")
+    if arguments is None:  # this process is the program
+        keep_freed_memory()
     options = parser().parse_args(arguments)
     try:
         options.plugin = load_plugins(options.plugin)
@@ -66,9 +70,15 @@ def main(arguments: list[str] | None = None) -> int:
 def run_command(options: argparse.Namespace) -> int:
     """Every method with every seed; a table, and with ``--json`` a record per run. What is there is not run again."""
     experiments = experiments_of(options)
+    if options.save_model:
+        if len(experiments) > 1:
+            raise ValueError(
+                f"--save-model keeps one model, and these are {len(experiments)} runs: one method, one seed"
+            )
+        files.check_writable(options.save_model)
     with opened(options.json) as keep:
         dataset = _dataset(experiments[0])  # read once for all runs
-        kept = finished(experiments, options.json)
+        kept = [None] if options.save_model else finished(experiments, options.json)  # a record holds no model
         histories = [history_of(record, dataset.class_names) for record in kept if record]
         left = [experiment for experiment, record in zip(experiments, kept, strict=True) if record is None]
         try:
@@ -186,6 +196,33 @@ def review_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def predict_command(options: argparse.Namespace) -> int:
+    """What a saved model sees in each picture of a folder: a table, and in words how often each class came out."""
+    _check_table(options.csv)
+    saved = load_model(options.model)
+    saved.model.to(resolve_device("auto"))
+    with tqdm(unit="picture", delay=1) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        table, notes = saved.predict(options.folder, progress)
+    files.write(options.csv, table.to_csv(index=False, lineterminator="\n"))
+    for note in notes:
+        print(f"gdw: {note}", file=sys.stderr)
+    counts = table["predicted"].value_counts()
+    print(f"{len(table)} pictures: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+    return 0
+
+
+def _check_table(path: Path) -> None:
+    """Refuse a file that cannot be written, or that is there and is no earlier table of predictions."""
+    files.check_writable(path)
+    if path.exists() and path.stat().st_size and not path.read_bytes().startswith(b"path,predicted,"):
+        raise ValueError(f"{path} is there already and is no table of predictions, so it is not replaced")
+
+
 def methods_command(options: argparse.Namespace) -> int:
     """Every method with its title and source."""
     width = max(map(len, METHODS))
@@ -220,6 +257,8 @@ def _run_with_progress(
         for history in runs.histories:
             if history.error:
                 bar.write(f"gdw: {history.method} seed {history.seed}: {history.error}", file=sys.stderr)
+            elif options.save_model:
+                runs.trainings[0].save_model(options.save_model)
     return runs.histories
 
 
@@ -281,6 +320,14 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument(
         "--checkpoint-seconds", type=float, default=SECONDS, metavar="S", help=f"between two (default: {SECONDS:g})"
     )
+    running.add_argument(
+        "--save-model", type=Path, metavar="FILE", help="the trained model, for gdw predict; of one run"
+    )
+    predicting = commands.add_parser("predict", help="what does a saved model see in each picture of a folder?")
+    predicting.set_defaults(command=predict_command)
+    predicting.add_argument("model", type=Path, metavar="MODEL", help="by gdw run --save-model")
+    predicting.add_argument("folder", type=Path, metavar="FOLDER", help="of pictures, at any depth")
+    predicting.add_argument("--csv", type=Path, metavar="FILE", required=True, help="path, predicted, probabilities")
     sweeping = commands.add_parser("sweep", help="methods x scenarios x seeds from a TOML file")
     sweeping.set_defaults(command=sweep_command)
     sweeping.add_argument("spec", type=Path, metavar="SPEC.toml", help="what to run (see gdw/comparison/sweep_spec.py)")
@@ -296,18 +343,18 @@ def parser() -> argparse.ArgumentParser:
     reviewing.set_defaults(command=review_command)
     listing = commands.add_parser("methods", help="list the methods and their sources")
     listing.set_defaults(command=methods_command)
-    for command in (running, sweeping, auditing, reviewing, listing):
+    for command in (running, predicting, sweeping, auditing, reviewing, listing):
         command.add_argument("--plugin", action="append", default=[], metavar="MODULE", help=PLUGIN)
     return parser
 
 
 def add_experiment_options(parser: argparse.ArgumentParser, names: Iterable[str] = tuple(FIELDS)) -> None:
-    """``--name VALUE`` for these fields, ``--name`` or ``--no-name`` for a switch; the preset fills in the rest."""
+    """``--name VALUE`` for these fields, ``--name`` and ``--no-name`` for a switch; the preset fills in the rest."""
     for name in names:
         field, flag = FIELDS[name], name.replace("_", "-")
         if kind_of(field) is bool:
-            flag, action = (f"--no-{flag}", "store_false") if field.default else (f"--{flag}", "store_true")
-            parser.add_argument(flag, dest=name, action=action, default=None, help=field.metadata["help"])
+            switch = argparse.BooleanOptionalAction
+            parser.add_argument(f"--{flag}", action=switch, default=None, help=field.metadata["help"])
         else:
             parser.add_argument(f"--{flag}", type=kind_of(field), metavar=flag.upper(), help=field.metadata["help"])
 

@@ -111,6 +111,20 @@ def described(
     return Described(dataset, network, first, second, extraction.store.matrix)
 
 
+def features_of(
+    images: Images, network: str, size: int, progress: Progress | None = None
+) -> tuple[Float[np.ndarray, "good D"], list[int], dict[int, str]]:
+    """Features of pictures in 0 ... 255 that belong to no data set; arguments and errors as for ``with_features``.
+
+    Returns:
+        The features of the pictures that can be decoded, the places of these, and why the others cannot.
+    """
+    extraction = _Extraction(network, size, 255, cache_folder(None), "auto", progress)
+    (seen,) = extraction.run([images])
+    good = np.flatnonzero(seen.rows >= 0)
+    return extraction.store.matrix[seen.rows[good]], good.tolist(), seen.broken
+
+
 @dataclass(frozen=True, eq=False)
 class Seen:
     """What is known of the pictures of one part of a data set.

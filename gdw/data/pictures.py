@@ -22,7 +22,7 @@ from torch import Tensor
 
 from gdw import files
 from gdw.cache import Cache, cache_folder, digest, file_stamp
-from gdw.data.on_disk import Images, OnDisk, memory_for_images
+from gdw.data.on_disk import BATCH, Images, OnDisk, ahead, memory_for_images
 from gdw.data.pretrained import SMALL_PICTURE
 
 if TYPE_CHECKING:
@@ -247,6 +247,24 @@ def sizes_of(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
             width, height = picture.size
             turned = picture.getexif().get(ORIENTATION, 1) in SIDEWAYS
             yield (width, height) if turned else (height, width)
+
+
+def read_each(paths: Sequence[Path], size: tuple[int, int]) -> "Iterator[tuple[list[int], Pictures, dict[int, str]]]":
+    """Batches of pictures in one size: the places of those that can be decoded, and why the others cannot."""
+
+    def look(start: int) -> tuple[list[int], Pictures, dict[int, str]]:
+        places, found, broken = list[int](), list[np.ndarray](), dict[int, str]()
+        for place, path in enumerate(paths[start : start + BATCH], start):
+            try:
+                found.append(read_picture(path, size))
+                places.append(place)
+            except BrokenPictureError as error:
+                broken[place] = str(error)
+        stacked = np.stack(found) if found else np.empty((0, *size, 3), np.uint8)
+        return places, torch.from_numpy(stacked).permute(0, 3, 1, 2), broken
+
+    with refuse_huge_pictures():
+        yield from ahead(look, range(0, len(paths), BATCH))
 
 
 def _pixels(jpeg: bytes) -> np.ndarray:

@@ -117,3 +117,9 @@ def _mirrored(shift: Int[Tensor, "batch"], size: int) -> Int[Tensor, "batch size
     place = (torch.arange(size, device=shift.device) + shift[:, None]).abs()
     last = size - 1
     return last - (last - place).abs()
+
+
+def grey(pictures: Shaped[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
+    """The brightness of colours, in the same range (ITU-R BT.601)."""
+    weights = torch.tensor((0.299, 0.587, 0.114), device=pictures.device).view(3, 1, 1)
+    return (pictures.float() * weights).sum(1, keepdim=True)

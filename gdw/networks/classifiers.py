@@ -117,6 +117,14 @@ def _wrn28_10(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     return nn.Sequential(stem, *body, *head)
 
 
+def channels_last(model: nn.Module) -> nn.Module:
+    """The same network, its 2-d convolutions laid out with a pixel's channels side by side: pictures follow."""
+    for layer in model.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.to(memory_format=torch.channels_last)
+    return model
+
+
 MODELS: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {
     "linear": _linear,
     "mlp": _mlp,

@@ -30,8 +30,7 @@ def write(path: str | Path, value: dict[str, Any]) -> None:
     """
     tensors: dict[str, Tensor] = {}
     text = json.dumps(pack(value, tensors))
-    metadata = {"format": FORMAT, "content": text, "digest": _digest(text, tensors)}
-    files.write(path, save_tensors(tensors, metadata))
+    write_tensors(path, FORMAT, text, tensors)
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -41,17 +40,7 @@ def read(path: str | Path) -> dict[str, Any]:
         OSError: the file cannot be read.
         ValueError: it is another kind of file, or it was cut off or changed; the message names it.
     """
-    content = files.read_bytes(path)
-    try:
-        metadata = _metadata(content)
-        tensors = load_tensors(content)
-    except Exception:  # what safetensors raises for wrong bytes is not one kind of error
-        raise ValueError(f"{path} is not a saved run, or it was cut off") from None
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a saved run: its format is {metadata.get('format')!r}, not {FORMAT!r}")
-    text = metadata.get("content", "")
-    if _digest(text, tensors) != metadata.get("digest"):
-        raise ValueError(f"{path} is damaged: its content does not fit the digest written with it")
+    text, tensors = read_tensors(path, FORMAT, "a saved run")
     try:
         value = unpack(json.loads(text), tensors)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -59,6 +48,37 @@ def read(path: str | Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{path} is not a saved run: its content cannot be understood")
     return value
+
+
+def write_tensors(path: str | Path, format: str, text: str, tensors: dict[str, Tensor]) -> None:
+    """Write named tensors and a text, all at once.
+
+    Raises:
+        OSError: it cannot be written; what was there before is still there.
+    """
+    metadata = {"format": format, "content": text, "digest": _digest(text, tensors)}
+    files.write(path, save_tensors(tensors, metadata))
+
+
+def read_tensors(path: str | Path, format: str, what: str) -> tuple[str, dict[str, Tensor]]:
+    """What ``write_tensors`` wrote: the text and the tensors.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not ``what``, or it was cut off or changed; the message names it.
+    """
+    content = files.read_bytes(path)
+    try:
+        metadata = _metadata(content)
+        tensors = load_tensors(content)
+    except Exception:  # what safetensors raises for wrong bytes is not one kind of error
+        raise ValueError(f"{path} is not {what}, or it was cut off") from None
+    if metadata.get("format") != format:
+        raise ValueError(f"{path} is not {what}: its format is {metadata.get('format')!r}, not {format!r}")
+    text = metadata.get("content", "")
+    if _digest(text, tensors) != metadata.get("digest"):
+        raise ValueError(f"{path} is damaged: its content does not fit the digest written with it")
+    return text, tensors
 
 
 def pack(value: object, tensors: dict[str, Tensor]) -> object:
@@ -92,8 +112,13 @@ def unpack(packed: object, tensors: dict[str, Tensor]) -> object:
 
 def _put(tensor: Tensor, tensors: dict[str, Tensor]) -> str:
     name = str(len(tensors))
-    tensors[name] = tensor.detach().cpu().contiguous().clone()  # safetensors refuses memory that two tensors share
+    tensors[name] = own_copy(tensor)
     return name
+
+
+def own_copy(tensor: Tensor) -> Tensor:
+    """A copy on the CPU: safetensors refuses memory that two tensors share."""
+    return tensor.detach().cpu().contiguous().clone()
 
 
 def _metadata(content: bytes) -> dict[str, str]:

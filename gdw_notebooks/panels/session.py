@@ -13,6 +13,7 @@ import torch
 from torch.nn.modules.batchnorm import _NormBase
 
 from gdw.networks.classifiers import MODELS
+from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment
 from gdw.training.fields import EXACT_PRECISIONS, resolve_device
 from gdw.training.history import History
@@ -54,6 +55,7 @@ class Session:
         *,
         runs: Callable[..., ManySeeds] = ManySeeds,
     ):
+        keep_freed_memory()
         self._on_event, self._on_end, self._make = on_event, on_end, runs
         self._gate, self._thread, self._ended, self._beginning = _Gate(), None, IDLE, Lock()
         self._shares: list[float] = []
@@ -272,6 +274,7 @@ def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> 
     with torch.device("meta"):  # shapes only
         model = MODELS[experiment.model]((3, 32, 32), 10) if experiment.model in MODELS else None
     plain = not (experiment.compile or experiment.save_memory or own.keys() & {"model", "method"})
+    plain = plain and experiment.capture is None
     exact = experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None
     no_sums = model is not None and not any(isinstance(module, _NormBase) for module in model.modules())
     return plain and exact and no_sums and resolve_device(experiment.device).type == "cpu"
