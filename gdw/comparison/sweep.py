@@ -58,7 +58,7 @@ def run_all(
     """
     groups = grouped(experiments, seeds_at_once)
     here = (workers == 0 and executor is None) or isinstance(executor, ThreadPoolExecutor)
-    plugins = () if here else plugins_for(e.method for e in experiments)
+    plugins = () if here else plugins_for(experiments)
     if executor:
         histories = _on(executor, groups, plugins)
     else:

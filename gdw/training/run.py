@@ -73,7 +73,9 @@ class Training:
         method = method or method_class(e.method)(
             task.num_classes, num_instances=len(task.train), generator=generator(e.seed, "method"), **e.settings
         )
-        model = model or build_model(e.model, task.input_shape, task.num_classes, generator(e.seed, "model"))
+        model = model or build_model(
+            e.model, task.input_shape, task.num_classes, generator(e.seed, "model"), pretrained=e.pretrained
+        )
         if isinstance(task.train.images, OnDisk):
             resident = False
         elif resident is None:
