@@ -140,8 +140,8 @@ def register_network(build: Build) -> Build:
             return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes))
 
     Args:
-        build: of the shape of one input and the number of classes C; gives a module, [batch, *input_shape] to logits
-            [batch, C]. What it draws decides its start: torch's generator is seeded for it by the run's seed.
+        build: of the shape of one input and the number of classes C; gives a module, ``[batch, *input_shape]`` to
+            logits ``[batch, C]``. What it draws decides its start: the run's seed seeds torch for it.
 
     Raises:
         TypeError: not a function of these two.
