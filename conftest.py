@@ -4,4 +4,4 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; kernels inherit it
 
-pytest_plugins = ("tests.shared_cells",)
+pytest_plugins = ("tests.shared_cells", "tests.stands_above")

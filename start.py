@@ -38,7 +38,7 @@ COMMANDS = {
             "-m pytest " + TWO_AT_ONCE + " -m 'not browser'",
             NBVAL + " " + TWO_AT_ONCE + " notebooks",
             ANY_PROCESSOR + " " + NBVAL + " " + FIRST,
-            "-m pytest -m browser",
+            "-m pytest " + TWO_AT_ONCE + " -m browser",
         ],
     ),
     "lint": (

@@ -34,9 +34,11 @@ from gdw.comparison.audit.heads import (
 from gdw.comparison.report import paired_difference
 from gdw.data.corruption import class_counts, corrupt_labels, transition_matrix
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import labels_by_path, read_table
+from gdw.data.label_table import read_table
+from gdw.data.picture_labels import labels_by_path
 from gdw.data.pretrained import LITE0
 from gdw.data.randomness import generator
+from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment
 from gdw.training.loading import dataset_of
 
@@ -194,6 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--splits", type=int, default=10, metavar="N", help="how many (default: 10)")
     parser.add_argument("--method", action="append", default=[], help="rank by its runs too; again for more")
     parser.add_argument("--json", type=Path, metavar="FILE", required=True)
+    if arguments is None:
+        keep_freed_memory()
     options = parser.parse_args(arguments)
     files.check_writable(options.json)
     found = files.read_json(options.json)["splits"] if options.json.exists() else []

@@ -43,7 +43,7 @@ SEEDS = 3
 DIGITS = 4  # significant ones, of the numbers in a saved History
 CHANGES = (
     "model", "epochs", "batch_size", "meta_per_class", "train_per_class", "test_per_class", "image_size", "threads",
-    "device", "precision",
+    "device", "precision", "channels_last", "capture",
 )  # fmt: skip
 
 
@@ -108,7 +108,6 @@ def _run(options: argparse.Namespace) -> int:
     os.environ["GDW_DATA"] = str(options.data.expanduser().resolve())  # for the workers too
     given = {name: getattr(options, name) for name in CHANGES}
     device = resolve_device(options.device or "auto").type
-    given["capture"] = device == "cuda" if options.capture is None else options.capture
     experiments = experiments_of(
         cifar10_at(Path(os.environ["GDW_DATA"])), options.method or METHODS, options.scenario or list(SCENARIOS),
         options.seeds, {name: value for name, value in given.items() if value is not None},
@@ -148,9 +147,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scenario", action="append", help=f"one of: {', '.join(SCENARIOS)}; again for more")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="seeds 0 ... N - 1 (default: 3)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="runs side by side (default: 1)")
-    parser.add_argument(
-        "--capture", action=argparse.BooleanOptionalAction, help="record one step and replay it (default: on a GPU)"
-    )
     add_experiment_options(parser, CHANGES)
     return parser
 

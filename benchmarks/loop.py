@@ -24,8 +24,10 @@ from gdw import files
 from gdw.comparison.report import paired_difference
 from gdw.data.confirmed import IN_CLASS, SUSPECT, Confirmed
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import labels_by_path, read_table
+from gdw.data.label_table import read_table
+from gdw.data.picture_labels import labels_by_path
 from gdw.data.pretrained import LITE0
+from gdw.private import keep_freed_memory
 from gdw.training.loading import dataset_of
 
 SETS = {"human random 1": "random_label1", "human worst": "worse_label"}
@@ -129,6 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--labels", required=True, type=Path, metavar="TABLE")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", required=True)
+    if arguments is None:
+        keep_freed_memory()
     options = parser.parse_args(arguments)
     files.check_writable(options.json)
     found = files.read_json(options.json)["seeds"] if options.json.exists() else []

@@ -15,6 +15,7 @@ import gdw
 from benchmarks.measure import machine
 from gdw.comparison.cost import interleaved
 from gdw.data.datasets import load_dataset
+from gdw.private import keep_freed_memory
 
 METHODS = ("gdw", "gdw-tied", "mwnet", "l2rw", "cross-entropy")
 SEEDS = 20
@@ -42,6 +43,7 @@ def measure(methods: Sequence[str], seeds: int, epochs: int, rounds: int) -> dic
 
 def main() -> None:
     """Measure, print a line per method and write the record."""
+    keep_freed_memory()
     options = _options()
     torch.set_num_threads(1)
     rows = measure(options.method or METHODS, options.seeds, options.epochs, options.rounds)

@@ -24,7 +24,8 @@ from gdw.comparison.cost import interleaved, operations
 from gdw.data.randomness import generator
 from gdw.gradients.compiled import compile_in_place
 from gdw.methods import Method
-from gdw.networks.classifiers import build_model
+from gdw.networks.classifiers import build_model, channels_last
+from gdw.private import keep_freed_memory
 from gdw.training.recording import Capture
 from gdw.training.stepping import sgd, take_step
 from gdw_notebooks.examples.approximations import WAYS, taken_by
@@ -79,7 +80,12 @@ def network_and_batches(
         images = torch.randn(batch_size, *PICTURES[model], generator=random).to(device)
         return images, torch.randint(num_classes, (batch_size,), generator=random).to(device)
 
-    return build_model(model, PICTURES[model], num_classes, generator(0, "model")).to(device), batch(), batch()
+    return new_network(model, num_classes).to(device), batch(), batch()
+
+
+def new_network(model: str, num_classes: int) -> torch.nn.Module:
+    """As a run has it."""
+    return channels_last(build_model(model, PICTURES[model], num_classes, generator(0, "model")))
 
 
 def as_written(row: str) -> str:
@@ -97,7 +103,7 @@ def one_step(row: str, model: str, batch_size: int, num_classes: int, device: st
     optimizer = sgd(network, gdw.Experiment(lr=0.01).recipe)
 
     if name == REFERENCE:
-        build = partial(build_model, model, PICTURES[model], num_classes, generator(0, "model"))
+        build = partial(new_network, model, num_classes)
         return partial(reference_step, build, network, method, optimizer, batch, meta_batch)
 
     if row in COMPILED:
@@ -134,6 +140,7 @@ def measure(model: str, batch_size: int, num_classes: int, device: str, rounds: 
 
 def main() -> None:
     """Measure one configuration, print its table and write the record."""
+    keep_freed_memory()
     options = _options()
     torch.set_num_threads(options.threads)
     names = ("plain", *options.row) if options.row else DEFAULT_ROWS

@@ -27,6 +27,7 @@ from gdw.data.dataset import Dataset
 from gdw.errors import MissingPackage
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
+from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment, parse_field
 from gdw.training.fields import FIELDS, kind_of, resolve_device
 from gdw.training.history import History
@@ -53,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a letter that the terminal or pipe lacks ends nothing
             stream.reconfigure(errors="backslashreplace")
+    if arguments is None:  # this process is the program
+        keep_freed_memory()
     options = parser().parse_args(arguments)
     try:
         options.plugin = load_plugins(options.plugin)
@@ -349,12 +352,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def add_experiment_options(parser: argparse.ArgumentParser, names: Iterable[str] = tuple(FIELDS)) -> None:
-    """``--name VALUE`` for these fields, ``--name`` or ``--no-name`` for a switch; the preset fills in the rest."""
+    """``--name VALUE`` for these fields, ``--name`` and ``--no-name`` for a switch; the preset fills in the rest."""
     for name in names:
         field, flag = FIELDS[name], name.replace("_", "-")
         if kind_of(field) is bool:
-            flag, action = (f"--no-{flag}", "store_false") if field.default else (f"--{flag}", "store_true")
-            parser.add_argument(flag, dest=name, action=action, default=None, help=field.metadata["help"])
+            switch = argparse.BooleanOptionalAction
+            parser.add_argument(f"--{flag}", action=switch, default=None, help=field.metadata["help"])
         else:
             parser.add_argument(f"--{flag}", type=kind_of(field), metavar=flag.upper(), help=field.metadata["help"])
 

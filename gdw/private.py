@@ -1,4 +1,4 @@
-"""What the package takes of torch that has no public name: all of it is here, each with its reason and a test.
+"""What the package takes of torch, and of glibc, that has no public name in Python, each with its reason and a test.
 
 - Forward mode: ``forward_ad``'s one dual level belongs to the process. ``torch.func.jvp`` was tried: two threads at
   once fail in it.
@@ -9,8 +9,13 @@
 - A tensor's version, a model's hooks, whether an operation writes in place, whether a model was compiled in place:
   torch knows them, and does not say.
 - ``donated_buffer``: a compiled backward pass gives its memory away, and a step sends two gradients back through it.
+- glibc's ``mallopt``: by default every large block that a step frees goes back to the system, and the next step pays
+  for its pages again.
 """
 
+import ctypes
+import os
+import sys
 import threading
 import time
 import warnings
@@ -29,11 +34,15 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 __all__ = [
     "FORWARD_AD_LOCK", "Recording", "TorchDispatchMode", "dual_numbers", "has_hooks", "is_compiled", "is_recorded",
-    "keep_buffers_of_backward", "reparametrized", "tree_leaves", "tree_map_only", "version_of", "writes_in_place",
+    "keep_buffers_of_backward", "keep_freed_memory", "reparametrized", "tree_leaves", "tree_map_only",
+    "version_of", "writes_in_place",
 ]  # fmt: skip
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
 FORWARD_AD_LOCK = threading.Lock()  # two runs side by side take turns
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+MOST_KEPT = 2**31 - 1  # bytes of freed memory at the heap's end: mallopt's largest number
+LARGEST_BLOCKS = (2**30, 2**25)  # bytes: blocks up to this size are kept; glibc before 2.35 takes no more than 32 MiB
 LEVEL_SECONDS, LEVEL_PAUSE = 60.0, 0.001  # how long to wait for a level that other code holds, and between two tries
 
 
@@ -111,6 +120,24 @@ def writes_in_place(operation: Any) -> bool:
 def keep_buffers_of_backward() -> None:
     """For the whole process: compiled backward passes keep their memory, as torch's own error message asks."""
     config.donated_buffer = False
+
+
+def keep_freed_memory() -> bool:
+    """For the whole process: memory that is freed stays with it, up to 2 GiB, for the next step; whether it does now.
+
+    Programs call it, not the library. Only with glibc, and where no ``MALLOC_*`` or ``GLIBC_TUNABLES`` in the
+    environment says what the user wants.
+
+    Source: mallopt(3) of the Linux manual pages.
+    """
+    chosen = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
+    if chosen or sys.platform != "linux":
+        return False
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "gnu_get_libc_version"):
+        return False
+    trims = library.mallopt(M_TRIM_THRESHOLD, MOST_KEPT)
+    return bool(trims and any(library.mallopt(M_MMAP_THRESHOLD, size) for size in LARGEST_BLOCKS))
 
 
 class Recording(TorchDispatchMode):

@@ -106,7 +106,9 @@ def test_every_field_of_an_experiment_is_reachable():
     [
         (["--no-augment"], {"augment": False}),
         (["--no-flip"], {"flip": False}),
+        (["--augment"], {"augment": True}),
         (["--capture"], {"capture": True}),
+        (["--no-capture", "--no-channels-last"], {"capture": False, "channels_last": False}),
         (["--momentum", "0.5", "--weight-decay", "0.1"], {"momentum": 0.5, "weight_decay": 0.1}),
         (["--noise", "[[0.9, 0.1], [0.5, 0.5]]"], {"noise": ((0.9, 0.1), (0.5, 0.5))}),
         (["--max-prob", "0.999"], {"max_prob": 0.999}),

@@ -1,5 +1,10 @@
 """What is taken of torch without a public name: each does what it says, and nothing else in the package takes any."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -83,3 +88,43 @@ def test_trees_are_walked_to_their_leaves():
     tree = {"a": [torch.ones(1), 2], "b": (torch.zeros(1),)}
     assert [type(leaf) for leaf in private.tree_leaves(tree)] == [torch.Tensor, int, torch.Tensor]
     assert private.tree_map_only(int, lambda value: value + 1, tree)["a"][1] == 3
+
+
+FAULTS = """
+import resource, runpy, sys
+import gdw, torch
+
+def faults():
+    torch.ones(2**23)  # 32 MiB and its header: more than glibc ever keeps by itself; freed at once
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        torch.ones(2**23)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+library = faults()
+sys.argv = ["gdw", "methods"]
+try:
+    runpy.run_module("gdw", run_name="__main__")
+except SystemExit:
+    print(library, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other systems keep freed memory by themselves")
+def test_our_programs_keep_freed_memory_and_the_library_does_not():
+    unset = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_TUN"))}
+    command = [sys.executable, "-c", FAULTS]
+    done = subprocess.run(command, env=unset, cwd=ROOT, capture_output=True, text=True, check=True)
+    library, program = map(int, done.stdout.splitlines()[-1].split())
+    assert program < library / 4
+
+
+@pytest.mark.parametrize("name", ["MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
+def test_what_the_user_set_for_freed_memory_stays(name, monkeypatch):
+    monkeypatch.setenv(name, "1")
+    assert not private.keep_freed_memory()
+
+
+def test_freed_memory_is_left_alone_on_other_systems(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not private.keep_freed_memory()

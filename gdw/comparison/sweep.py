@@ -19,6 +19,7 @@ from gdw.comparison.reach import plugins_for, without_main
 from gdw.comparison.records import Record, finished, opened
 from gdw.data.dataset import Dataset
 from gdw.methods.plugins import load_plugins
+from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
 from gdw.training.loading import dataset_of, origin_of
@@ -220,6 +221,7 @@ def _begin_worker(end: connection.Connection) -> None:
     """One thread per process. It ends with the sweep, and leaves Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    keep_freed_memory()
     Thread(target=_end_with_parent, args=(end,), daemon=True).start()
 
 

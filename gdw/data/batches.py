@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gdw.data.on_disk import Images, OnDisk
+from gdw.private import keep_freed_memory
 
 SHARE = 0.5  # of the device's free memory that pictures may take: the rest is for the model and its graph
 WORKERS = 2  # processes that gather batches for a GPU; copying is quick, so two keep it busy
@@ -101,11 +102,15 @@ def fetched(
         workers = min(MOST_WORKERS, os.cpu_count() or 1) if isinstance(images, OnDisk) else WORKERS if on_gpu else 0
     loader = DataLoader(
         _Gathered(images), sampler=indices, batch_size=None, pin_memory=on_gpu,
-        num_workers=workers,
+        num_workers=workers, worker_init_fn=_begin_worker,
         generator=torch.Generator(),  # the loader's own seed: else it would be drawn from the process's random state
     )  # fmt: skip
     for chosen, batch in loader:
         yield chosen.to(device, non_blocking=True), batch.to(device, non_blocking=True)
+
+
+def _begin_worker(number: int) -> None:
+    keep_freed_memory()
 
 
 class _Gathered(Dataset[tuple[Tensor, Tensor]]):

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 SHOWN = 20  # classes that a line lists
+NONE, NO_CLASS = "none of these", -1  # of a picture that belongs to no class: in a table, and as a number
 MISSING = frozenset({
     "#n/a", "-", "?", "missing", "n/a", "na", "nan", "none", "null", "tbd", "todo", "undefined", "unknown",
     "unlabeled", "unlabelled", "unsure",

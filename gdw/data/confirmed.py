@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from gdw import files
+from gdw.data.class_names import NO_CLASS, NONE
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import Table, chosen_column, class_numbers, match, read_table
+from gdw.data.label_table import Table, chosen_column, read_table
+from gdw.data.picture_labels import labels_of_words, match
 from gdw.errors import unknown, whole_number
 
 CONFIRMED_COLUMNS = ("label", "confirmed", "confirmed_label")  # tried in this order
@@ -16,7 +18,6 @@ RANDOM = "random"  # drawn at random from all pictures
 IN_CLASS = "random in class"  # drawn at random from the pictures that have its observed label
 SUSPECT = "suspect"  # looked at because its label was suspicious
 NOT_KNOWN = ""  # a table without the column, a dictionary
-NONE, NO_CLASS = "none of these", -1  # of a picture that belongs to no class: in a table, and as a number
 NO_SCORE = (
     f"it needs confirmed pictures that were drawn at random (their table says '{RANDOM}' or '{IN_CLASS}' in its column "
     f"'{CHOSEN_COLUMN}') beyond those of the clean set and the validation set, or a folder 'test'; others would give "
@@ -82,7 +83,8 @@ def read_confirmed(
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
 
     Raises:
-        ValueError: no table; an unknown path; an unknown class, with the nearest; a picture confirmed as two classes.
+        ValueError: no table; no path is of a picture; an unknown class, with the nearest; a picture confirmed as two
+            classes.
         FileNotFoundError: there is no such file.
     """
     table = read_table(Path(path), least=0)
@@ -91,13 +93,7 @@ def read_confirmed(
     named = next((name for name in CONFIRMED_COLUMNS if name in columns), None)
     table = _without_repeats(table, columns[named or chosen_column(columns, None, table.path)], ways)
     row_of = match(table, paths, others)
-    words = table.columns["label"]
-    no_class = [word.lower() == NONE and word not in class_names for word in words]
-    shown = class_numbers(
-        [word for word, none in zip(words, no_class, strict=True) if not none], class_names, table.path
-    )
-    left = iter(shown)
-    numbers = [NO_CLASS if none else next(left) for none in no_class]
+    numbers = labels_of_words(table.columns["label"], class_names, table.path)
     return Confirmed(
         {place: numbers[row] for place, row in row_of.items()},
         {place: table.columns[CHOSEN_COLUMN][row] for place, row in row_of.items()},

@@ -12,8 +12,10 @@ import torch
 from gdw.cache import content_of_files
 from gdw.data.class_names import class_counts_line, doubtful_names
 from gdw.data.dataset import PARTS, Dataset
-from gdw.data.label_table import SPLITS, labelled, no_picture, read_table
+from gdw.data.label_table import read_table
 from gdw.data.on_disk import Images, in_batches
+from gdw.data.path_match import SPLITS
+from gdw.data.picture_labels import labelled, no_picture
 from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
@@ -291,18 +293,9 @@ def _by_table(folder: Path, table: Path, column: str | None, path_column: str | 
         if said.unknown:
             raise no_picture(table, said.unknown, paths)
         raise ValueError(f"{table}: column {said.column} needs at least 2 classes, got {', '.join(names) or 'none'}")
-    without = set(range(len(paths))) - said.words.keys() - set(said.empty) - said.contradicting.keys()
-    passed = {
-        "not in " + table.name: [paths[place] for place in sorted(without)],
-        f"without a label in column {said.column}": [paths[place] for place in said.empty],
-        "labelled twice, differently": [paths[place] for place in said.contradicting],
-    }
-    notes = [f"passed over {len(found)} as {reason} (first: {found[0]})" for reason, found in passed.items() if found]
-    if said.unknown:
-        notes.append(f"{len(said.unknown)} rows of {table.name} name no picture here (first: {said.unknown[0]})")
     found = [files[place] for place in said.words], [names.index(word) for word in said.words.values()]
     votes = {paths[place]: votes for place, votes in said.votes.items()}
-    notes = [*scan.notes(), *said.notes, *notes, *doubtful_names(names)]
+    notes = [*scan.notes(), *said.notes, *said.passed_over(paths, table.name), *doubtful_names(names)]
     return Listing(folder, names, {"train": found}, tuple(notes), table, said.column, votes)
 
 

@@ -13,15 +13,13 @@ from gdw.cache import digest
 from gdw.data.dataset import Dataset, as_images
 from gdw.data.feature_store import Rows
 from gdw.data.folder import natural_key
-from gdw.data.label_table import read_frame
+from gdw.data.label_table import PATH_COLUMNS, USUAL_LABELS, chosen_column, read_frame, usual_columns
 from gdw.data.on_disk import Images, OnDisk
 from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.data.pixels import Pixels
 from gdw.errors import require_package
 
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
-LABEL_COLUMNS = ("label", "labels", "class", "target", "category", "y")
-NAME_COLUMNS = ("path", "id", "name", "file", "filename", "text")
 BETWEEN = "|;"  # several classes in one cell
 MULTI_LABEL = (
     "several classes for one row ({found}): an audit needs exactly one class each, so audit one class at a time "
@@ -156,7 +154,7 @@ def _of_files(paths: Sequence[Path]) -> OnDisk:
 def _of_columns(data: Any, labels: Any) -> Dataset:
     """A Hugging Face data set: its column of classes, and of pictures or numbers."""
     classes = {name: kind.names for name, kind in data.features.items() if hasattr(kind, "names")}
-    column = next(iter(classes), None) or next((name for name in data.column_names if name in LABEL_COLUMNS), None)
+    column = next(iter([*classes, *usual_columns(data.column_names, USUAL_LABELS)]), None)
     if labels is None and column is None:
         raise ValueError(f"there is no column of classes among {', '.join(data.column_names)}: give labels")
     others = [name for name in data.column_names if name != column and not isinstance(data[0][name], str | int)]
@@ -172,7 +170,7 @@ def _of_columns(data: Any, labels: Any) -> Dataset:
 def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None, paths: Any) -> Dataset:
     if labels is None and theirs is None:
         raise ValueError("data without labels: give labels, one for each row")
-    numbers, classes = class_numbers(theirs if labels is None else labels, None if labels is not None else names)
+    numbers, classes = numbered_classes(theirs if labels is None else labels, None if labels is not None else names)
     if len(numbers) != len(images):
         raise ValueError(f"{len(images)} rows but {len(numbers)} labels")
     kept = np.flatnonzero(numbers >= 0)
@@ -187,7 +185,7 @@ def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None,
     return Dataset("data", classes, images, torch.from_numpy(numbers), pixels=pixels, paths=listed, notes=notes)
 
 
-def class_numbers(labels: Any, names: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+def numbered_classes(labels: Any, names: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
     """The number of each label's class, -1 for an empty one; and the names of the classes, in natural order.
 
     Raises:
@@ -238,14 +236,8 @@ def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] |
     if file.suffix == ".npy":
         return np.load(file, allow_pickle=False), None
     table, _ = read_frame(file)
-    names = {str(name).strip().lower(): name for name in table.columns}
-    named = next((names[name] for name in NAME_COLUMNS if name in names), None)
-    left = [name for name in table.columns if name != named]
-    usual = [names[name] for name in LABEL_COLUMNS if name in names]
-    wanted = column or (left[0] if len(left) == 1 else next(iter(usual), None))
-    if wanted not in table.columns:
-        listed = ", ".join(map(str, table.columns))
-        raise ValueError(f"{file}: no column of labels {column or ''} among {listed}; --column names it")
+    named = next((name for name in usual_columns(table.columns, (*PATH_COLUMNS, "text")) if name != column), None)
+    wanted = chosen_column([name for name in table.columns if name != named], column, file, "name one with --column")
     rows = None if named is None or table[named].duplicated().any() else tuple(table[named].astype(str))
     return table[wanted].to_numpy(), rows
 

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from gdw import files
 from gdw.data.dataset import Dataset, check_labels, native
-from gdw.data.label_table import CLEAN_KEY, chosen_column, is_table, labels_by_path, read_table, require_file
+from gdw.data.label_table import CLEAN_KEY, chosen_column, is_table, read_table, require_file
+from gdw.data.picture_labels import labels_by_path
 
 PREFIX = "human:"
 FILE_ENDINGS = (".pt", ".pth", ".npy", ".npz", ".pkl", ".pickle", ".csv", ".tsv", ".gz")

@@ -8,26 +8,18 @@ import csv
 import gzip
 import io
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-from jaxtyping import Int
-from torch import Tensor
-
 from gdw import files
-from gdw.data.dataset import Dataset
 from gdw.data.exports import rows_of_json, rows_of_xml
-from gdw.data.path_match import LEGACY, SPLITS, Places, plain
+from gdw.data.path_match import LEGACY
 from gdw.errors import unknown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-__all__ = ["SPLITS", "Table", "chosen_column", "class_numbers", "labels_by_path", "match", "read_table"]
 
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".parquet")
 SEPARATORS = ",\t;|"
@@ -36,7 +28,6 @@ GZIP, PARQUET, EXCEL = b"\x1f\x8b", b"PAR1", b"PK"  # how such files begin
 EXPORT = b"<annotations"  # how the XML of an export begins
 LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
 PICTURE = re.compile(r"\.(avif|bmp|gif|heic|jfif|jpe?g?|jp2|p[bgnp]m|png|tiff?|webp|dcm)([?#].*)?$", re.I)
-NAMED = 3  # paths that an error shows
 # Names of columns, compared without case and punctuation; the first that is there is taken.
 PATH_COLUMNS = (
     "path", "file", "filename", "filepath", "image", "img", "picture", "imagepath", "imagefile", "imagefilename",
@@ -50,26 +41,12 @@ USUAL_LABELS = (
     "tag", "annotation", "groundtruth", "gt", "species", "breed", "diagnosis", "dx", "y",
     "classid", "labelid", "categoryid",
 )  # fmt: skip
-ANNOTATORS = (
-    "annotator",
-    "annotatorid",
-    "worker",
-    "workerid",
-    "rater",
-    "user",
-    "completedby",
-    "labeler",
-    "annotatedby",
-)
 NO_LABELS = frozenset({  # a word in the name of a column that holds something else
     "agreement", "annotator", "area", "bbox", "chosen", "comment", "comments", "completed", "conf", "confidence",
     "created", "date", "fold", "hash", "height", "id", "ids", "index", "iscrowd", "lead", "license", "md5", "note",
     "notes", "prob", "probability", "rank", "rater", "reason", "score", "scores", "sha1", "sha256", "size", "source",
     "split", "subset", "time", "unnamed", "updated", "url", "user", "uuid", "width", "worker",
 })  # fmt: skip
-VOTE = re.compile(
-    r"(annotator|rater|worker|expert|reader|labell?er|coder|reviewer|judge|vote|label)s?[ _-]*\w{1,2}", re.I
-)
 YES_NO = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1}
 CLEAN_KEY = "clean_label"
 NAME_ONE = "name one as human:PATH:KEY"  # advice for the option at hand
@@ -84,28 +61,6 @@ class Table:
     paths: list[str]
     columns: dict[str, list[str]]
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """What a table says of each picture.
-
-    Attributes:
-        words: place to label; of several annotators, the label that most of them gave.
-        votes: place to annotator to label; empty where there is one label a picture.
-        unknown: paths of no picture.
-        empty: places without a label.
-        contradicting: place to two of its rows, counted from 1.
-        column: of the labels. ``notes``: how paths were matched, and what was passed over.
-    """
-
-    words: dict[int, str]
-    votes: dict[int, dict[str, str]]
-    unknown: list[str]
-    empty: list[int]
-    contradicting: dict[int, tuple[int, int]]
-    column: str
-    notes: tuple[str, ...]
 
 
 def is_table(path: Path) -> bool:
@@ -256,8 +211,10 @@ def _separator(text: str) -> str:
     return " " if spaced else best
 
 
-def _key(name: str) -> str:
-    return re.sub(r"[\W_]", "", name.lower())
+def usual_columns(names: Iterable[str], known: Sequence[str]) -> list[str]:
+    """The columns that are called as one of the known names is, in the order of these."""
+    keys = [(re.sub(r"[\W_]", "", name.lower()), name) for name in names]
+    return [name for usual in known for key, name in keys if key == usual]
 
 
 def _holds_no_label(name: str) -> bool:
@@ -270,9 +227,7 @@ def _path_column(frame: "DataFrame", named: str | None, path: Path) -> str | Non
         if named not in names:
             raise unknown(f"column in {path.name}", named, names)
         return named
-    usual = sorted(
-        (name for name in names if _key(name) in PATH_COLUMNS), key=lambda name: PATH_COLUMNS.index(_key(name))
-    )
+    usual = usual_columns(names, PATH_COLUMNS)
     pictures = [
         name for name in names if 2 * sum(bool(PICTURE.search(cell.strip())) for cell in frame[name]) > len(frame)
     ]
@@ -288,7 +243,7 @@ def _with_one_hot(columns: dict[str, list[str]], path: Path) -> dict[str, list[s
     hot = {name: [YES_NO.get(cell.lower()) for cell in cells] for name, cells in columns.items()
            if not _holds_no_label(name) and any(cells)
            and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
-    if len(hot) < 2 or any(_key(name) in USUAL_LABELS or name in KEYS for name in columns):
+    if len(hot) < 2 or usual_columns(columns, USUAL_LABELS) or not columns.keys().isdisjoint(KEYS):
         return columns
     rows = [[name for name, cells in hot.items() if cells[row]] for row in range(len(next(iter(hot.values()))))]
     several = sum(len(row) > 1 for row in rows)
@@ -309,7 +264,7 @@ def chosen_column(columns: Iterable[str], key: str | None, path: Path, advice: s
     if key is None:
         others = [name for name in columns if name != CLEAN_KEY]
         usual = [name for name in KEYS if name in others]
-        usual += [name for known in USUAL_LABELS for name in others if _key(name) == known]
+        usual += usual_columns(others, USUAL_LABELS)
         left = [name for name in others if not _holds_no_label(name)]
         if not usual and len(others) != 1 and len(left) != 1:
             raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}")
@@ -317,136 +272,3 @@ def chosen_column(columns: Iterable[str], key: str | None, path: Path, advice: s
     if key not in columns:
         raise unknown(f"label set in {path.name}", key, columns)
     return key
-
-
-def _voters(table: Table, column: str | None, advice: str) -> list[str]:
-    """The columns of labels: one; or one for each annotator, named with commas or known by their names and words."""
-    if column is not None and column not in table.columns and "," in column:
-        return [chosen_column(table.columns, name.strip(), table.path, advice) for name in column.split(",")]
-    votes = [name for name in table.columns if VOTE.fullmatch(name) and not name.lower().endswith("id")]
-    named = any(name in KEYS or _key(name) in USUAL_LABELS for name in table.columns)
-    if column is None and not named and len(votes) > 1:
-        words = [set(filter(None, table.columns[name])) for name in votes]
-        if all(one & words[0] for one in words):
-            return votes
-    return [chosen_column(table.columns, column, table.path, advice)]
-
-
-def labelled(
-    table: Table, column: str | None, paths: Sequence[str], others: Sequence[str] = (), advice: str = NAME_ONE
-) -> Labelled:
-    """The label of each picture that the table names, and all that is in doubt.
-
-    Args:
-        column: of labels; several with commas between them are those of several annotators. None: by its name.
-        paths: of the pictures. ``others``: of pictures that may be named and are not asked about.
-        advice: how a column is named, for a message.
-
-    Raises:
-        ValueError: no such column, or several to choose from.
-    """
-    columns = _voters(table, column, advice)
-    who = next((name for name in table.columns if _key(name) in ANNOTATORS), None) if len(columns) == 1 else None
-    found, notes = Places(paths, others).find(table.paths)
-    given: dict[int, list[tuple[str, str, int]]] = {}
-    for row, place in enumerate(found):
-        if place is not None and place < len(paths):
-            answers = [(table.columns[who][row] if who else name, table.columns[name][row], row) for name in columns]
-            given.setdefault(place, []).extend(answers)
-    usual = Counter(word for answers in given.values() for _, word, _ in answers)
-    words: dict[int, str] = {}
-    votes: dict[int, dict[str, str]] = {}
-    contradicting: dict[int, tuple[int, int]] = {}
-    empty, repeated = [], 0
-    for place, answers in sorted(given.items()):
-        told = [(name, word, row) for name, word, row in answers if word]
-        counts = Counter(word for _, word, _ in told)
-        people = len({name for name, _, _ in told})
-        if not told:
-            empty.append(place)
-        elif len(counts) > 1 and people == 1:
-            other = next(row for _, word, row in told if word != told[0][1])
-            contradicting[place] = (told[0][2] + 1, other + 1)
-        else:
-            repeated += len(told) - people
-            words[place] = max(counts, key=lambda word: (counts[word], usual[word], word))
-            votes[place] = {name: word for name, word, _ in told}
-    if repeated:
-        notes += (f"{repeated} rows repeat a picture",)
-    several = any(len(answers) > 1 for answers in votes.values())
-    unknown_paths = [path for path, place in zip(table.paths, found, strict=True) if place is None]
-    return Labelled(
-        words, votes if several else {}, unknown_paths, empty, contradicting, ", ".join(columns), table.notes + notes
-    )
-
-
-def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "images"]:
-    """The label of each training picture of a data set from a folder.
-
-    Rows of the data set's own test and validation pictures are not needed.
-
-    Raises:
-        ValueError: the data set keeps no paths; a path with two labels, of no picture, or missing; an unknown class.
-    """
-    if dataset.paths is None:
-        raise ValueError(
-            f"{table.path} names pictures by path, but {dataset.name} is not read from a folder of pictures"
-        )
-    paths = dataset.paths
-    found = labelled(table, column, paths, (*(dataset.test_paths or ()), *(dataset.validation_paths or ())))
-    if found.contradicting:
-        place, (one, other) = next(iter(found.contradicting.items()))
-        raise ValueError(f"{table.path}: {paths[place]} is in rows {one} and {other}")
-    if found.unknown:
-        raise no_picture(table.path, found.unknown, paths)
-    if missing := [path for place, path in enumerate(paths) if place not in found.words]:
-        raise ValueError(f"{table.path}: no label for {_some(missing, 'training pictures')}")
-    return torch.tensor(class_numbers([found.words[p] for p in range(len(paths))], dataset.class_names, table.path))
-
-
-def match(table: Table, paths: Sequence[str], others: Sequence[str] = ()) -> dict[int, int]:
-    """The place of each path that a row names, and that row.
-
-    Raises:
-        ValueError: a picture in two rows; a row whose picture is not here and not among the others.
-    """
-    found, _ = Places(paths, others).find(table.paths)
-    if missing := [path for path, place in zip(table.paths, found, strict=True) if place is None]:
-        raise no_picture(table.path, missing, paths)
-    row_of: dict[int, int] = {}
-    for row, place in enumerate(found):
-        if place is not None and place < len(paths) and row_of.setdefault(place, row) != row:
-            raise ValueError(f"{table.path}: {paths[place]} is in rows {row_of[place] + 1} and {row + 1}")
-    return dict(sorted(row_of.items()))
-
-
-def no_picture(table: Path, unknown_paths: list[str], paths: Sequence[str]) -> ValueError:
-    """For rows that name no picture, with an example of how pictures are called here."""
-    near = f"; a picture here is {paths[0]}" if paths else ""
-    return ValueError(f"{table}: no picture here is called {_some(unknown_paths, 'paths')}{near}")
-
-
-def class_numbers(words: Sequence[str], class_names: Sequence[str], path: Path) -> list[int]:
-    """Labels from names of classes; from numbers 0 ... C - 1 where no word is a class.
-
-    Raises:
-        ValueError: an unknown class, with the nearest known one; a number out of range.
-    """
-    number = {plain(name): label for label, name in enumerate(class_names)}
-    found = {plain(word) for word in words}
-    if found and not found & number.keys() and all(word.isascii() and word.isdigit() for word in found):
-        if max(int(word) for word in found) >= len(class_names):
-            raise ValueError(
-                f"{path}: labels must be names of classes or lie in 0 ... {len(class_names) - 1}, "
-                f"got {max(found, key=int)}"
-            )
-        return [int(word) for word in words]
-    for word in words:
-        if plain(word) not in number:
-            raise unknown(f"class in {path}", word, class_names)
-    return [number[plain(word)] for word in words]
-
-
-def _some(paths: Sequence[str], what: str) -> str:
-    more = f" and {len(paths) - NAMED} more {what}" if len(paths) > NAMED else ""
-    return ", ".join(paths[:NAMED]) + more

@@ -1,10 +1,11 @@
 """Which image goes where: a fixed test share, disjoint balanced sets for meta and validation, the rest to train on."""
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
-from gdw.data.confirmed import NO_CLASS, Confirmed
+from gdw.data.class_names import NO_CLASS
+from gdw.data.confirmed import Confirmed
 from gdw.data.corruption import class_counts, class_shares
 from gdw.data.dataset import Dataset
 from gdw.data.randomness import generator
@@ -21,6 +22,7 @@ def split_indices(
     random: torch.Generator,
     train_per_class: int | None = None,
     test_per_class: int | None = None,
+    left_out: Bool[Tensor, "images"] | None = None,
 ) -> dict[str, Indices]:
     """Disjoint ``"test"``, each set of ``per_class``, and ``"train"``: what is left. Indices ascend.
 
@@ -31,6 +33,7 @@ def split_indices(
             the data set's own is used instead of training images; 0 takes all of it.
         random: draws the balanced sets and which training images stay; the test images do not depend on it.
         train_per_class, test_per_class: fewer images of each class, for a smaller run; None keeps all.
+        left_out: training images that no set gets.
 
     Raises:
         ValueError: a negative count, an empty training, test or meta set, or a class too small for these counts
@@ -42,7 +45,8 @@ def split_indices(
         own = _own_validation(dataset, dataset.validation_labels, per_class.get("validation", 0))
         per_class = {name: count for name, count in per_class.items() if name != "validation"}
     classes = range(len(dataset.class_names))
-    pools = [(dataset.labels == label).nonzero().flatten() for label in classes]
+    kept = dataset.labels if left_out is None else dataset.labels.masked_fill(left_out, NO_CLASS)
+    pools = [(kept == label).nonzero().flatten() for label in classes]
     test, pools = _test_indices(dataset, pools)
     if test_per_class is not None:
         test = _fewer_test_images(dataset, test, test_per_class)

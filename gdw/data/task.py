@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from gdw.data import human_labels
-from gdw.data.confirmed import NO_CLASS, as_confirmed
+from gdw.data.class_names import NO_CLASS
+from gdw.data.confirmed import Confirmed, as_confirmed
 from gdw.data.corruption import (
     IMAGE_NOISES,
     NOISES,
@@ -182,16 +183,20 @@ def make_task(
     if confirmed is not None:
         check_as_labelled(noise, rate, imbalance)
         if isinstance(noise, str) and noise != "uniform":
-            dataset = replace(dataset, labels=human_labels.human_labels(noise, dataset))
+            human = human_labels.human_labels(noise, dataset)
+            none = dict.fromkeys(torch.nonzero(human == NO_CLASS).flatten().tolist(), NO_CLASS)
+            known = as_confirmed(confirmed)
+            confirmed = Confirmed({**none, **known.labels}, known.chosen)
+            dataset = replace(dataset, labels=torch.where(human == NO_CLASS, dataset.labels, human))
         return _as_labelled(
             dataset, confirmed, {"meta": meta_per_class, "validation": validation_per_class}, train_per_class,
             test_per_class, seed,
         )  # fmt: skip
     classes = len(dataset.class_names)
-    observe = _noise(dataset, in_class_order(noise, dataset.class_names), rate, seed)
+    observe, left_out = _noise(dataset, in_class_order(noise, dataset.class_names), rate, seed)
     class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
     counts = {"meta": meta_per_class, "validation": validation_per_class}
-    indices = split_indices(dataset, counts, generator(seed, "split"), train_per_class, test_per_class)
+    indices = split_indices(dataset, counts, generator(seed, "split"), train_per_class, test_per_class, left_out)
     if imbalance < 1:
         random = generator(seed, "imbalance")
         indices["train"] = thinned(indices["train"], dataset.labels, imbalance_kind, imbalance, classes, random)
@@ -251,8 +256,10 @@ def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None,
 
 def _noise(
     dataset: Dataset, noise: Any, rate: float, seed: int
-) -> Callable[[Int[Tensor, "train"]], tuple[Int[Tensor, "train"], Matrix]]:
+) -> tuple[Callable[[Int[Tensor, "train"]], tuple[Int[Tensor, "train"], Matrix]], Bool[Tensor, "images"] | None]:
     """A function from training images to their observed labels and the noise matrix, which is given or counted.
+
+    And which images have no label that people gave, and are left out.
 
     A wrong noise is refused, and labels that people gave are read, before any work.
     """
@@ -263,7 +270,7 @@ def _noise(
 
     if isinstance(noise, str) and noise.startswith(human_labels.PREFIX):
         human = human_labels.human_labels(noise, dataset)
-        return lambda train: counted(train, human[train])
+        return lambda train: counted(train, human[train]), human == NO_CLASS
     if isinstance(noise, str) and noise in IMAGE_NOISES:
         number("rate", rate, 0, 1)
         # it belongs to the picture: it is the same with and without features
@@ -271,11 +278,11 @@ def _noise(
         return lambda train: counted(train, observed_by(
             noise, _small(pictures[train], dataset.pictures is not None), dataset.labels[train], rate, classes,
             generator(seed, "noise"),
-        ))  # fmt: skip
+        )), None  # fmt: skip
     if isinstance(noise, str) and noise not in NOISES:
         raise unknown("noise", noise, (*NOISES, *IMAGE_NOISES, human_labels.PREFIX + "PATH"))
     matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
-    return lambda train: (corrupt_labels(dataset.labels[train], matrix, generator(seed, "noise")), matrix)
+    return lambda train: (corrupt_labels(dataset.labels[train], matrix, generator(seed, "noise")), matrix), None
 
 
 def _small(pictures: Images, seen_by_a_network: bool) -> Tensor:

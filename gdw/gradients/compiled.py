@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import jvp
 
-from gdw.gradients.meta import Matrix, forward
+from gdw.gradients.meta import forward
+from gdw.gradients.outputs import Inputs
 from gdw.gradients.rates import Named
 from gdw.private import FORWARD_AD_LOCK, is_compiled, keep_buffers_of_backward
 
@@ -40,7 +41,7 @@ def as_written(model: nn.Module) -> AbstractContextManager[None]:
     return torch.compiler.set_stance("force_eager") if is_compiled(model) else nullcontext()
 
 
-def compiled_tangent(model: nn.Module, images: Tensor, direction: Named, first: Matrix | None = None) -> Matrix:
+def compiled_tangent(model: nn.Module, images: Inputs, direction: Named, first: Tensor | None = None) -> Tensor:
     """As ``gdw.gradients.meta.logit_tangent``, compiled at a model's first call; ``first`` is not compared."""
     parameters = {name: model.get_parameter(name).detach() for name in direction}
     with FORWARD_AD_LOCK, torch.no_grad():  # torch traces it with dual numbers
@@ -48,10 +49,10 @@ def compiled_tangent(model: nn.Module, images: Tensor, direction: Named, first: 
 
 
 @cache
-def _compiled() -> Callable[[nn.Module, Named, Named, Tensor], Matrix]:
-    def along(model: nn.Module, parameters: Named, direction: Named, images: Tensor) -> Matrix:
-        tangent: Matrix = jvp(lambda moved: forward(model, moved, images), (parameters,), (direction,))[1]
+def _compiled() -> Callable[[nn.Module, Named, Named, Inputs], Tensor]:
+    def along(model: nn.Module, parameters: Named, direction: Named, images: Inputs) -> Tensor:
+        tangent: Tensor = jvp(lambda moved: forward(model, moved, images), (parameters,), (direction,))[1]
         return tangent
 
-    compiled: Callable[[nn.Module, Named, Named, Tensor], Matrix] = torch.compile(along)
+    compiled: Callable[[nn.Module, Named, Named, Inputs], Tensor] = torch.compile(along)
     return compiled

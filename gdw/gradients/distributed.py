@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gdw.gradients.meta import Matrix, Problem
-from gdw.gradients.outputs import logits_of
+from gdw.gradients.outputs import Inputs, logits_of
 from gdw.gradients.rates import Named, Rates
 from gdw.gradients.step import Batch, Step
+from gdw.gradients.targets import rows_in
 
 
 class DistributedProblem(Problem):
@@ -30,8 +31,12 @@ class DistributedProblem(Problem):
         return gradients if create_graph else self.averaged(gradients)
 
     def uphill(self, parameters: Named, rates: Rates) -> Named:
-        """By all ranks' clean batches."""
-        return self.averaged(super().uphill(parameters, rates))
+        """By all ranks' clean batches as one: a rank's part counts by its rows."""
+        own = super().uphill(parameters, rates)
+        count = rows_in(self.meta_batch[1]).to(self.logits)
+        parts = self.averaged({**{name: part * count for name, part in own.items()}, "": count})
+        mean = parts.pop("")
+        return {name: part / mean for name, part in parts.items()}
 
     def tangent(self, direction: Named) -> Matrix:
         """Of the whole batch."""
@@ -52,8 +57,9 @@ class DistributedStep(Step):
 
     Args:
         model: a DistributedDataParallel, the same parameters on every rank.
-        images, labels, indices, is_meta: this rank's part of the batch; every rank has as many rows.
-        meta_batch: this rank's part of the clean batch, as many rows on every rank.
+        images, labels, indices, is_meta: this rank's part of the batch. Ranks may have different numbers of rows (the
+            last batch of an epoch), at least one each, and take the same number of steps.
+        meta_batch: this rank's part of the clean batch.
         given: the rest, as for ``Step``.
 
     Raises:
@@ -61,19 +67,21 @@ class DistributedStep(Step):
         ValueError: ``save_memory``.
     """
 
-    def __init__(self, model: DistributedDataParallel, images: Tensor, labels: Int[Tensor, "rows"], **given: Any):
+    def __init__(self, model: DistributedDataParallel, images: Inputs, labels: Int[Tensor, "rows"], **given: Any):
         if not isinstance(model, DistributedDataParallel):
             raise TypeError(f"wrap the model in DistributedDataParallel first, got {type(model).__name__}")
         if given.get("save_memory"):
             raise ValueError("across ranks the graph is kept: leave out save_memory")
         self._wrapped = model  # its forward pass has the ranks add up their gradients
         super().__init__(model.module, images, labels, **given)
-        self.logits, self.labels = _Gather.apply(self.logits), gather(self.labels)
+        self.logits, self._observed = _Gather.apply(self.logits), gather(self._observed)
+        if not self._observed.is_floating_point():
+            self.labels = self._observed
         self.indices = None if self.indices is None else gather(self.indices)
         self.is_meta = None if self.is_meta is None else gather(self.is_meta)
 
-    def _forward(self, images: Tensor) -> Tensor:
-        return logits_of(self._wrapped(images), self.model)
+    def _forward(self, images: Inputs) -> Tensor:
+        return logits_of(self._wrapped, images)
 
     def problem_with(self, meta_batch: Batch) -> Problem:
         """As ``Step.problem_with``; the meta batch is this rank's part."""
@@ -94,15 +102,28 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, own: Float[Tensor, "rows classes"]) -> Float[Tensor, "batch classes"]:
+        ctx.counts = row_counts(own)
         return gather(own)
 
     @staticmethod
     def backward(ctx: Any, gradient: Float[Tensor, "batch classes"]) -> Float[Tensor, "rows classes"]:
-        return gradient.chunk(dist.get_world_size())[dist.get_rank()] * dist.get_world_size()
+        return gradient.split(ctx.counts)[dist.get_rank()] * dist.get_world_size()
+
+
+def row_counts(rows: Tensor) -> list[int]:
+    """How many rows each rank has."""
+    counts = rows.new_empty(dist.get_world_size(), dtype=torch.long)
+    dist.all_gather_into_tensor(counts, torch.tensor([len(rows)], device=rows.device))
+    return [int(count) for count in counts.tolist()]
 
 
 def gather(rows: Tensor) -> Tensor:
     """The rows of all ranks, in rank order; without a graph."""
-    parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
-    dist.all_gather(parts, rows.detach().contiguous())
-    return torch.cat(parts)
+    counts = row_counts(rows)
+    most = max(counts)
+    padded = rows.new_zeros(most, *rows.shape[1:])
+    padded[: len(rows)] = rows.detach()
+    parts = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(parts, padded)
+    whole: Tensor = torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+    return whole

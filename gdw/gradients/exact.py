@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gdw.gradients.agreement import check_adjoint, passes_differ
-from gdw.gradients.meta import Matrix, NoMetaGradient, Problem
+from gdw.gradients.meta import Matrix, NoMetaGradient, Problem, lacks_rule
 from gdw.gradients.rates import Named
 
 # Models found to hold an operation without a forward-mode rule, and the settings under which: one warning for each.
@@ -98,8 +98,8 @@ def check_tangent(problem: Problem, tangent: Matrix, direction: Named, weights: 
 def instead_of_forward_mode(problem: Problem, weights: Matrix, error: Exception) -> Matrix:
     """The double backward of a model for which forward mode has ended with ``error``.
 
-    One warning names the operation. The model is remembered with the settings that choose the operation (attention's
-    kernels, the mode, the precision): when one of them changes, forward mode is tried again.
+    One warning names the operation. The model is remembered with the settings that choose the operation (the mode, the
+    precision): when one of them changes, forward mode is tried again.
 
     Raises:
         Exception: the same, if it is no missing rule.
@@ -111,9 +111,7 @@ def instead_of_forward_mode(problem: Problem, weights: Matrix, error: Exception)
     if not problem.keeps_graph:
         raise NoMetaGradient(f"{what}: leave out save_memory, for a double backward") from error
     _WITHOUT_FORWARD_RULE.setdefault(problem.model, set()).add(_settings(problem.model))
-    warnings.warn(
-        f"{what}; its meta gradient is taken by double backward from now on, exact but slower", stacklevel=2
-    )
+    warnings.warn(f"{what}; its meta gradient is taken by double backward from now on, exact but slower", stacklevel=2)
     return by_double_backward(problem, weights)
 
 
@@ -122,18 +120,10 @@ def without_forward_rule(model: nn.Module) -> bool:
     return model in _WITHOUT_FORWARD_RULE and _settings(model) in _WITHOUT_FORWARD_RULE[model]
 
 
-def lacks_rule(error: Exception) -> bool:
-    """Whether an operation that has no derivative of a kind has ended a pass."""
-    return isinstance(error, NotImplementedError) or "is not implemented" in str(error) or "forward AD" in str(error)
-
-
 def _settings(model: nn.Module) -> tuple[object, ...]:
-    """What decides which operations a forward pass runs: attention's and recurrent kernels, mode, precision, device."""
-    cuda, first = torch.backends.cuda, next(model.parameters())
-    attention = (cuda.flash_sdp_enabled, cuda.mem_efficient_sdp_enabled, cuda.math_sdp_enabled, cuda.cudnn_sdp_enabled)
-    kernels = [enabled() for enabled in attention]  # type: ignore[no-untyped-call]  # functions of torch
-    kernels += [torch.backends.cudnn.enabled, torch.backends.mkldnn.enabled]
-    return *kernels, model.training, first.dtype, first.device
+    """What decides which operations a tangent pass runs: recurrent kernels, mode, precision, device."""
+    first = next(model.parameters())
+    return torch.backends.cudnn.enabled, torch.backends.mkldnn.enabled, model.training, first.dtype, first.device
 
 
 def _operation(error: Exception) -> str:

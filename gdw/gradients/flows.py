@@ -6,17 +6,18 @@ from torch import Tensor
 
 Matrix = Float[Tensor, "*seeds batch classes"]
 Labels = Int[Tensor, "*seeds batch"]
+Targets = Labels | Matrix  # class numbers, or a probability for each class
 
 
-def class_gradients(probs: Matrix, labels: Labels) -> Matrix:
+def class_gradients(probs: Matrix, labels: Targets) -> Matrix:
     """Gradient of each instance's cross-entropy with respect to its logits.
 
-    ``flows[i, c] = probs[i, c] - [c == labels[i]]``. Descent follows ``-flows``: the observed
-    label's logit is pulled up, every other logit is pushed down ("not this one").
+    ``flows[i, c] = probs[i, c] - [c == labels[i]]``, or ``probs - labels`` where these are soft. Descent follows
+    ``-flows``: the observed label's logit is pulled up, every other logit is pushed down ("not this one").
 
     Args:
         probs: softmax of the logits; each row sums to 1.
-        labels: observed labels in ``0 ... classes - 1``; they may be wrong.
+        labels: observed labels in ``0 ... classes - 1``, or soft ones, a distribution in each row; they may be wrong.
 
     Returns:
         The flows; each row sums to 0. The row of a label that is no class (-100, torch's ``ignore_index``) is 0, as
@@ -24,7 +25,7 @@ def class_gradients(probs: Matrix, labels: Labels) -> Matrix:
 
     Source: GDW (Chen et al., NeurIPS 2021), D1 = p - y.
     """
-    label = one_hot(labels, probs.shape[-1])
+    label = labels if labels.is_floating_point() else one_hot(labels, probs.shape[-1])
     return (probs - label.to(probs.dtype)).masked_fill(~label.any(dim=-1, keepdim=True), 0)
 
 
@@ -38,7 +39,7 @@ def one_hot(labels: Labels, num_classes: int) -> Bool[Tensor, "*seeds batch clas
     return labels[..., None] == torch.arange(num_classes, device=labels.device)
 
 
-def zero_mean(weights: Matrix, logits: Matrix, labels: Labels, max_prob: float | None = None) -> Matrix:
+def zero_mean(weights: Matrix, logits: Matrix, labels: Targets, max_prob: float | None = None) -> Matrix:
     """The weights with each label's weight set so that the weighted flows of an instance sum to 0.
 
     ``sum_c w_c (p_c - y_c) = 0`` makes the label's weight the mean of the others under
@@ -48,20 +49,26 @@ def zero_mean(weights: Matrix, logits: Matrix, labels: Labels, max_prob: float |
     The paper divides by ``1 - p_t``; here the softmax is taken without the label. The two are equal, but
     the division loses all digits in float32 once the model is sure of the label.
 
+    Of soft labels t is the class with the largest target, and w_t the mean of the others by their flows,
+    ``sum_{c != t} w_c f_c / sum_{c != t} f_c``. For one-hot rows that is the same number.
+
     Args:
         weights: one weight per instance and class; the observed label's own entry is ignored.
         logits: the model's outputs, in its own unit (nats).
-        labels: observed labels.
+        labels: observed labels, or soft ones.
         max_prob: the reference code's form, which clamps probabilities from above and then divides by
             ``1 - p_t``; it biases ``w_t`` downwards where the model is sure (docs/quirks.md). Off by default.
 
     Source: GDW (Chen et al., NeurIPS 2021), zero-mean constraint.
     """
-    label = one_hot(labels, logits.shape[-1])
-    if max_prob is None:
+    soft = labels if labels.is_floating_point() else None
+    label = one_hot(labels if soft is None else soft.argmax(dim=-1), logits.shape[-1])
+    if max_prob is None and soft is None:
         others = logits.masked_fill(label, -float("inf")).softmax(dim=-1)
     else:
-        probs = logits.softmax(dim=-1).clamp(max=max_prob)
-        others = (probs / (1 - (probs * label).sum(dim=-1, keepdim=True))).masked_fill(label, 0)
+        probs = logits.softmax(dim=-1).clamp(max=1.0 if max_prob is None else max_prob)
+        others = (probs if soft is None else probs - soft).masked_fill(label, 0)
+        total = 1 - (probs * label).sum(dim=-1, keepdim=True) if soft is None else others.sum(dim=-1, keepdim=True)
+        others = others / total.where(total != 0, 1)  # 0: the flow of t is 0, whatever its weight
     label_weight = (weights * others).sum(dim=-1, keepdim=True)
     return label_weight.where(label, weights)

@@ -12,40 +12,64 @@ number of theta, the derivative of that step (rates.py); nothing else changes.
 Source: GDW (Chen et al., NeurIPS 2021), meta gradient with respect to the class-level weights.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
 
 from gdw.gradients.agreement import OtherLayers, check_own_parameters, check_same
-from gdw.gradients.outputs import logits_of
+from gdw.gradients.outputs import Inputs, logits_of
 from gdw.gradients.rates import Named, Rates, VirtualStep
+from gdw.gradients.targets import Rows
 from gdw.networks.held import placed
 from gdw.private import dual_numbers
 
 Matrix = Float[Tensor, "*seeds batch classes"]
-TangentPass = Callable[[nn.Module, Tensor, Named, Tensor | None], Matrix]
+# Models found to hold an operation without a forward-mode rule: along a tangent their attention is not fused.
+_FUSED: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
+Loss = Callable[[Tensor, Tensor], Tensor]
+TangentPass = Callable[[nn.Module, Inputs, Named, Tensor | None], Tensor]
 
 
 class NoMetaGradient(RuntimeError):
     """The model has an operation that neither forward mode nor a double backward can differentiate."""
 
 
-def forward(model: nn.Module, parameters: Mapping[str, Tensor], images: Tensor) -> Matrix:
+def lacks_rule(error: Exception) -> bool:
+    """Whether an operation that has no derivative of a kind has ended a pass."""
+    return isinstance(error, NotImplementedError) or "is not implemented" in str(error) or "forward AD" in str(error)
+
+
+@contextmanager
+def unfused() -> Iterator[None]:
+    """Within: attention runs as separate products, which have a forward-mode rule each."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    with sdpa_kernel(SDPBackend.MATH):
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def forward(model: nn.Module, parameters: Mapping[str, Tensor], images: Inputs) -> Tensor:
     """Logits under other parameters; buffers (BatchNorm's running statistics) are copies and do not move."""
     with placed(model, parameters):
-        return logits_of(model(images), model)
+        return logits_of(model, images)
 
 
 def clean_gradient(
-    model: nn.Module, parameters: Named, images: Tensor, labels: Int[Tensor, "*seeds meta"], never: Named | None = None
-) -> Named:
+    model: nn.Module, parameters: Named, images: Inputs, labels: Tensor, never: Named | None = None,
+    loss_of: Loss | None = None,
+) -> Named:  # fmt: skip
     """Gradient of the mean clean loss with respect to ``parameters``; losses of several seeds are added up.
 
     The backward pass runs while the model holds these parameters: activation checkpointing computes a layer again
@@ -53,6 +77,8 @@ def clean_gradient(
 
     Args:
         never: parameters that the loss must not depend on: the model's own, if it is to be checked.
+        loss_of: the mean loss, from output and labels (targets.py); None: of ``[*seeds, batch, classes]`` and checked
+            class numbers.
 
     Raises:
         NoMetaGradient: the model reaches one of its own parameters past the module that holds it.
@@ -61,14 +87,17 @@ def clean_gradient(
     for name, value in parameters.items():
         leaves[name] = value.detach().requires_grad_()
     with torch.enable_grad(), placed(model, leaves):
-        logits = logits_of(model(images), model)
-        loss = cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="sum") / labels.shape[-1]
+        logits = logits_of(model, images)
+        if loss_of is None:
+            loss = cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="sum") / labels.shape[-1]
+        else:
+            loss = loss_of(logits, labels)
         if never:
             _check_independent(loss, never)
         return gradients_of(loss, leaves)
 
 
-def logit_tangent(model: nn.Module, images: Tensor, direction: Named, first: Matrix | None = None) -> Matrix:
+def logit_tangent(model: nn.Module, images: Inputs, direction: Named, first: Tensor | None = None) -> Tensor:
     """How the logits move as the parameters move along ``direction``: one forward-mode product.
 
     Args:
@@ -86,12 +115,12 @@ def logit_tangent(model: nn.Module, images: Tensor, direction: Named, first: Mat
         for name, along in direction.items():
             duals[name] = forward_ad.make_dual(model.get_parameter(name).detach(), along)
         with placed(model, duals):
-            logits, tangent = forward_ad.unpack_dual(logits_of(model(images), model))
+            logits, tangent = forward_ad.unpack_dual(logits_of(model, images))
     if first is not None:
         check_same(first, logits, model)
     if tangent is None:
         raise NotImplementedError("forward AD gave no tangent: the logits do not depend on the parameters")
-    found: Matrix = tangent
+    found: Tensor = tangent
     return found
 
 
@@ -102,28 +131,32 @@ class Problem:
     Args:
         model: maps images to logits.
         images: the training batch.
-        logits: the model's outputs for it, with their graph; it is kept for the real backward pass.
+        logits: rows of the model's output for it, with their graph; it is kept for the real backward pass.
         flows: ``probs - onehot(labels)``, without a graph.
         meta_batch: clean images and labels.
         virtual_step: what it moves, and how far.
         replay: context under which the training batch's forward pass draws the same random numbers as the first.
         tangent_pass: gives the logits' tangent, as ``logit_tangent`` does.
-        first: logits that the tangent pass must repeat; None: not compared.
+        first: output that the tangent pass must repeat; None: not compared.
         is_checked: whether the two passes are compared in full (agreement.py).
         keeps_graph: whether the logits' graph can be differentiated twice; ``save_memory`` gives it up.
+        rows: how the output becomes rows (targets.py); None: it has them.
+        loss_of: as for ``clean_gradient``.
     """
 
     model: nn.Module
-    images: Tensor
+    images: Inputs
     logits: Matrix
     flows: Matrix
-    meta_batch: tuple[Tensor, Tensor]
+    meta_batch: tuple[Inputs, Tensor]
     virtual_step: VirtualStep
     replay: Callable[[], AbstractContextManager[None]] = nullcontext
     tangent_pass: TangentPass = logit_tangent
-    first: Matrix | None = None
+    first: Tensor | None = None
     is_checked: bool = False
     keeps_graph: bool = True
+    rows: Rows | None = None
+    loss_of: Loss | None = None
 
     @cached_property
     def here(self) -> Named:
@@ -146,7 +179,7 @@ class Problem:
     def uphill(self, parameters: Named, rates: Rates) -> Named:
         """``rate * d L_meta / d theta`` at these parameters: the way up the clean loss, as long as a step."""
         never = self.virtual_step.parameters if self.is_checked else None
-        direction = clean_gradient(self.model, parameters, *self.meta_batch, never)
+        direction = clean_gradient(self.model, parameters, *self.meta_batch, never, self.loss_of)
         if self.is_checked:
             check_own_parameters(self.model, self.virtual_step.parameters)
         for name, rate in rates.items():
@@ -155,14 +188,20 @@ class Problem:
 
     def tangent(self, direction: Named) -> Matrix:
         """How the training batch's logits move along ``direction``, exact, in float32 under autocast too."""
-        given = self.model, self.images, direction, self.first
-        with torch.autocast(self.logits.device.type, enabled=False):
+        given, is_fused = (self.model, self.images, direction, self.first), self.model in _FUSED
+        with torch.autocast(self.logits.device.type, enabled=False), unfused() if is_fused else nullcontext():
             try:
                 with self.replay():
-                    return self.tangent_pass(*given)
+                    output = self.tangent_pass(*given)
             except OtherLayers:  # than on the tape; whether it repeats the first pass is seen without one
                 with self.replay():
-                    return logit_tangent(*given)
+                    output = logit_tangent(*given)
+            except (NotImplementedError, RuntimeError) as error:
+                if is_fused or not lacks_rule(error):
+                    raise
+                _FUSED.add(self.model)
+                return self.tangent(direction)
+        return output if self.rows is None else self.rows(output)
 
     def closed_form(self, tangent: Matrix) -> Matrix:
         """``- flows * tangent / B``: the equation at the top of this file."""

@@ -1,22 +1,32 @@
-"""What a model returns: its logits, as a tensor or in an output object that names them; and its evaluation mode."""
+"""How a model is called, and what it returns: logits, as a tensor or in an output object; and its evaluation mode."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
+Inputs: TypeAlias = Any  # a batch, as the model takes it
 
-def logits_of(output: object, model: nn.Module) -> Tensor:
-    """The tensor of logits; every pass (first, virtual, tangent) takes it through this one function.
+
+def logits_of(model: nn.Module, inputs: Inputs) -> Tensor:
+    """The tensor of logits that a model gives for a batch; every pass calls the model here.
 
     Args:
-        output: a tensor, a dictionary with ``"logits"``, or an object with ``.logits`` (a dataclass, a named tuple, the
-            outputs of Hugging Face's models).
-        model: gave the output; the message names it.
+        model: returns a tensor, a dictionary with ``"logits"``, or an object with ``.logits`` (a dataclass, a named
+            tuple, the outputs of Hugging Face's models).
+        inputs: a dictionary holds arguments by name, ``model(**inputs)``; a tuple or a list holds them in order,
+            ``model(*inputs)``; anything else is the one argument.
 
     Raises:
         TypeError: any other output.
     """
+    if isinstance(inputs, Tensor):
+        output = model(inputs)
+    elif isinstance(inputs, Mapping):
+        output = model(**inputs)
+    else:
+        output = model(*inputs) if type(inputs) in (tuple, list) else model(inputs)
     if isinstance(output, Tensor):
         return output
     found = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)

@@ -112,6 +112,11 @@ def check_model(model: nn.Module) -> None:
             "a Step sees one rank's part of the batch, so each rank would learn other weights: for a "
             "DistributedDataParallel take gdw.gradients.distributed.DistributedStep"
         )
+    if any(hasattr(parameter, "full_tensor") for parameter in model.parameters()):
+        raise TypeError(
+            "a Step cannot take a model whose parameters are spread over ranks (fully_shard, tensor parallelism): no "
+            "virtual step can take their place; use DistributedDataParallel and DistributedStep"
+        )
 
 
 def check_rate(lr: object, virtual: str) -> None:

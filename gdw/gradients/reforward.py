@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.autograd.function import once_differentiable
@@ -21,7 +20,7 @@ from torch.utils.checkpoint import CheckpointError
 from gdw.gradients.agreement import check_same
 from gdw.gradients.compiled import as_written
 from gdw.gradients.meta import forward, logit_tangent
-from gdw.gradients.outputs import logits_of
+from gdw.gradients.outputs import Inputs, logits_of
 from gdw.gradients.rates import Named, trainable
 from gdw.gradients.reuse import RULES, Arguments, Keywords
 from gdw.private import dual_numbers
@@ -37,20 +36,18 @@ class Reforward:
     """
 
     def __init__(
-        self, model: nn.Module, images: Tensor, replay: Callable[[], AbstractContextManager[None]] = nullcontext
+        self, model: nn.Module, images: Inputs, replay: Callable[[], AbstractContextManager[None]] = nullcontext
     ):
         self.model, self.images, self.replay = model, images, replay
-        self.device = images.device.type
+        self._graph: Tensor | None = logits_of(model, images)
+        self.device = self._graph.device.type
         self.autocast = torch.is_autocast_enabled(self.device), torch.get_autocast_dtype(self.device)
-        self._graph: Tensor | None = logits_of(model(images), model)
         #: [batch, classes]; a backward pass reaches the model's trainable parameters as usual, as often as needed
         self.logits: Tensor = self._graph
         if self._graph.requires_grad:
             self.logits = _Spend.apply(self, self._graph.detach(), *trainable(model).values())
 
-    def tangent(
-        self, model: nn.Module, images: Tensor, direction: Named, first: Float[Tensor, "batch classes"] | None = None
-    ) -> Float[Tensor, "batch classes"]:
+    def tangent(self, model: nn.Module, images: Inputs, direction: Named, first: Tensor | None = None) -> Tensor:
         """As ``gdw.gradients.meta.logit_tangent``; it leaves the graph that the next backward pass uses up."""
         if self.autocast[0]:  # the tangent is in full precision, the logits are not
             return logit_tangent(model, images, direction, first)
@@ -59,7 +56,7 @@ class Reforward:
             self._graph, tangent = forward_ad.unpack_dual(forward(model, duals, images))
         if first is not None:
             check_same(first, self._graph.detach(), model)
-        found: Float[Tensor, "batch classes"] = tangent.detach()
+        found: Tensor = tangent.detach()
         return found
 
     def spend(self) -> Tensor:

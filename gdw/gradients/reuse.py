@@ -9,7 +9,7 @@ goes through torch's own forward mode.
 The readable path (meta.py, no tape) is the oracle: tests/gradients/test_reuse.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -21,10 +21,11 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from gdw.gradients.agreement import OtherLayers, check_same
-from gdw.gradients.meta import Matrix, logit_tangent
+from gdw.gradients.meta import logit_tangent
+from gdw.gradients.outputs import Inputs
 from gdw.gradients.rates import Named
 from gdw.networks.autocast import Autocast
-from gdw.private import version_of
+from gdw.private import tree_leaves, version_of
 
 aten = torch.ops.aten
 Operation: TypeAlias = Callable[..., Tensor]
@@ -34,16 +35,19 @@ CONVOLUTIONS = {nn.Conv1d, nn.Conv2d, nn.Conv3d}
 LEAST_NUMBERS = 5_000  # in a batch of images: below, a tape costs as much time as it saves (measured on a CPU)
 
 
-def pays(model: nn.Module, images: Tensor) -> bool:
+def pays(model: nn.Module, images: Inputs) -> bool:
     """Whether a tape makes a step faster: convolutions take most of its time.
 
     Products of linear layers are about as fast along a tangent without one. Passes in a lower precision leave nothing
     on it that the tangent pass could use.
     """
-    if images.numel() < LEAST_NUMBERS or torch.is_autocast_enabled(images.device.type):
-        return False
     kinds = set(map(type, model.modules()))
-    return not kinds.isdisjoint(CONVOLUTIONS) and Autocast not in kinds
+    if kinds.isdisjoint(CONVOLUTIONS) or Autocast in kinds:
+        return False
+    parts = tree_leaves(dict(images) if isinstance(images, Mapping) else images)
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    lowered = any(torch.is_autocast_enabled(part.device.type) for part in tensors)
+    return sum(part.numel() for part in tensors) >= LEAST_NUMBERS and not lowered
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class Tape:
         with _Taping(self._taped, self.compares):
             yield
 
-    def tangent(self, model: nn.Module, images: Tensor, direction: Named, first: Matrix | None = None) -> Matrix:
+    def tangent(self, model: nn.Module, images: Inputs, direction: Named, first: Tensor | None = None) -> Tensor:
         """As ``gdw.gradients.meta.logit_tangent``: the same operations again, each with its taped output.
 
         Raises:
@@ -169,9 +173,7 @@ def _linear(
     return moved if dx is None else moved.add_(function(dx, w, None, *rest, **named))
 
 
-def _baddbmm(
-    function: Operation, input: Tensor, batch1: Tensor, batch2: Tensor, **scales: float
-) -> Tensor | None:
+def _baddbmm(function: Operation, input: Tensor, batch1: Tensor, batch2: Tensor, **scales: float) -> Tensor | None:
     """``a + X Y``, unscaled, the linear layers of stacked.py: ``a' + X' Y + X Y'``."""
     (x, dx), (y, dy) = forward_ad.unpack_dual(batch1), forward_ad.unpack_dual(batch2)
     da = forward_ad.unpack_dual(input).tangent

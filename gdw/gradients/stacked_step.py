@@ -33,7 +33,7 @@ class StackedStep(Step):
         NoMetaGradient: the model has an operation that cannot run for several seeds at once.
     """
 
-    axes = ("seeds", "batch")
+    has_seeds = True
 
     model: Stacked
 

@@ -4,27 +4,28 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gdw.gradients import checks
 from gdw.gradients.agreement import is_due
+from gdw.gradients.checks import check_form, check_meta_batch
 from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.exact import by_double_backward, by_forward_mode, instead_of_forward_mode, without_forward_rule
-from gdw.gradients.flows import class_gradients, only_labelled, zero_mean
+from gdw.gradients.flows import class_gradients, one_hot, only_labelled, zero_mean
 from gdw.gradients.meta import Problem, TangentPass, logit_tangent
-from gdw.gradients.outputs import logits_of
+from gdw.gradients.outputs import Inputs, logits_of
 from gdw.gradients.prepared import Prepared
 from gdw.gradients.reforward import Reforward
 from gdw.gradients.reuse import Tape, pays
+from gdw.gradients.targets import Rows, loss_of_rows, read
 from gdw.private import is_recorded
 
 Matrix = Float[Tensor, "*seeds batch classes"]
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Inputs, Tensor]
 DOUBLE_BACKWARD = "double backward"
 
 
@@ -38,13 +39,16 @@ class Step:
 
     Args:
         model: any classifier that maps images to logits ``[B, C]``, as a tensor, as ``output.logits`` or as
-            ``output["logits"]``.
-        images: the batch, as the model takes it.
-        labels: observed labels ``[B]`` in ``0 ... C - 1``, maybe wrong; of any integer type. Where they are not read
+            ``output["logits"]``; or to one logit for two classes; or to logits for each pixel or token, which are rows
+            of ``logits`` then (targets.py).
+        images: the batch, as the model takes it: a tensor, a dictionary of arguments, a tuple of them (outputs.py).
+        labels: observed labels ``[B]`` in ``0 ... C - 1``, maybe wrong; of any integer type. Or soft labels ``[B, C]``
+            (mixup, cutmix, label smoothing), a distribution in each row. Where they are not read
             (off the CPU, in a recording), the row of a -100 is left out, as in torch's cross-entropy: its loss and
-            its flows are 0, and nothing goes back through it. It still counts in B, here and in the clean batch.
+            its flows are 0, and nothing goes back through it. It still counts in B, here and in the clean batch. Of
+            pixels and tokens those that are -100 are no rows, and B counts the others.
         indices: which training instance each row is ``[B]``; needed by methods that keep something per instance.
-        meta_batch: clean images and labels, or a function that draws them when a method first asks.
+        meta_batch: clean images and labels, of the same kinds, or a function that draws them when a method first asks.
         lr: learning rate of the virtual step: a number, the optimiser whose groups' rates it takes, or what all steps
             of a loop share (``Prepared``): then model, labels and ways are asked about once.
         epoch: counted from 0; None for a step that is recorded once for all epochs.
@@ -62,16 +66,18 @@ class Step:
     Raises:
         TypeError: the model is not a module, is wrapped to split the batch or returns no logits; labels that are no
             class numbers; ``lr`` that is not a number and not an optimiser.
-        ValueError: the model's output is not ``[B, C]``, a label is outside ``0 ... C - 1`` (read on the CPU alone),
-            or ``lr`` is negative or not finite.
+        ValueError: the model's output does not fit the labels, a label is outside ``0 ... C - 1`` (read on the CPU
+            alone), a soft one is no distribution, ``lr`` is negative or not finite; a method asks for the ``labels``
+            of a Step that was given soft ones.
     """
 
-    axes: ClassVar[tuple[str, ...]] = ("batch",)  #: of the labels
+    has_seeds: ClassVar[bool] = False  #: whether everything has a leading axis for seeds
+    labels: Tensor  #: observed class numbers of the rows
 
     def __init__(
         self,
         model: nn.Module,
-        images: Tensor,
+        images: Inputs,
         labels: Tensor,
         *,
         indices: Tensor | None = None,
@@ -86,26 +92,51 @@ class Step:
         self._shared = shared = lr if isinstance(lr, Prepared) else Prepared(model, lr, virtual)
         self._trusted = shared.is_checked
         self.lr, self.model, self.max_prob = shared.lr, model, max_prob
-        self.labels = labels if self._trusted else checks.class_numbers(labels, shape=self.axes)
+        self._observed = labels if self._trusted else check_form(labels)  # of the rows, once they are known
         self.images = self._images = images
         self.indices, self._epoch, self.is_meta = indices, epoch, is_meta
         self._meta_batch = meta_batch
         self.way: str | None = None
         self._is_checked: bool | None = None  # whether its two passes are compared in full; None: not asked yet
-        self._recorded = is_recorded(self.labels.device)
+        self._recorded = is_recorded(labels.device)
         #: whether numbers are read on the host: elsewhere than on the CPU it would have to wait for the device
-        self._reads = self.labels.device.type == "cpu" and not self._recorded
+        self._reads = labels.device.type == "cpu" and not self._recorded
         self._own = self._first_pass(images, save_memory)  # what the model itself has given
+        self.logits, self._rows = self._own, None
         if not self._trusted:
-            checks.check_logits(self._own, images, self.labels, reads=self._reads)
+            self._rows, self._observed = read(self._own, labels, seeds=self.has_seeds, reads=self._reads)
             shared.check_all_labels(self._own.shape[-1], reads=self._reads)
-        self.logits = self._own if self._reads else only_labelled(self._own, self.labels)
+        if self._rows is not None:
+            self._take_rows(self._rows)
+        if not self._observed.is_floating_point():
+            self.labels = self._observed
+            self.logits = self.logits if self._reads else only_labelled(self.logits, self.labels)
 
-    def _first_pass(self, images: Tensor, save_memory: bool) -> Tensor:
+    def _take_rows(self, rows: Rows) -> None:
+        """Pixels, tokens and the two classes of one logit, as rows."""
+        self.logits = rows(self._own)
+        self.indices = None if self.indices is None else rows.of(self.indices)
+        self.is_meta = None if self.is_meta is None else rows.of(self.is_meta)
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what is not there: the class numbers, where the labels are soft."""
+        if name == "labels" and "_observed" in vars(self):
+            raise self._needs_classes()
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _needs_classes(self) -> ValueError:
+        return ValueError(
+            "this method needs one observed class for each instance, and the Step was given soft labels "
+            f"{list(self._observed.shape)}: give it class numbers [batch], or take a method that needs only losses and "
+            "flows (cross-entropy, l2rw, insw, mwnet, mlc, gdw)"
+        )
+
+    def _first_pass(self, images: Inputs, save_memory: bool) -> Tensor:
         """The model's logits; afterwards ``_tangent`` is the way along a tangent that fits how they were made."""
-        before = None if self._recorded else random_state(images.device)
+        device = self._observed.device
+        before = None if self._recorded else random_state(device)
         self._replay: Callable[[], AbstractContextManager[None]] = (
-            partial(replayed, before, images.device) if before else nullcontext
+            partial(replayed, before, device) if before else nullcontext
         )
         self._tangent: TangentPass = logit_tangent
         self._forward_way, self._keeps_graph = "forward mode", not save_memory
@@ -125,17 +156,15 @@ class Step:
             logits = self._forward(images)
         self._shared.was_asked = bool(self._shared.was_asked)
         #: whether the model drew random numbers in this pass (dropout); not known, and False, in a recording
-        self.draws_random_numbers = before is not None and not all(
-            map(torch.equal, before, random_state(images.device))
-        )
+        self.draws_random_numbers = before is not None and not all(map(torch.equal, before, random_state(device)))
         if not self.draws_random_numbers:
             self._replay = nullcontext  # leave the process's random state alone
         return logits
 
-    def _forward(self, images: Tensor) -> Tensor:
-        return logits_of(self.model(images), self.model)
+    def _forward(self, images: Inputs) -> Tensor:
+        return logits_of(self.model, images)
 
-    def _is_worth_a_tape(self, images: Tensor) -> bool:
+    def _is_worth_a_tape(self, images: Inputs) -> bool:
         """Whether it is likely to be asked for its meta gradient, and a tape makes that faster."""
         shared = self._shared
         if shared.lr is None or self._meta_batch is None or shared.was_asked is False:
@@ -144,11 +173,11 @@ class Step:
             shared.takes_tape = self._takes_tape(images)
         return shared.takes_tape
 
-    def _takes_tape(self, images: Tensor) -> bool:
+    def _takes_tape(self, images: Inputs) -> bool:
         return pays(self.model, images)
 
     def __len__(self) -> int:
-        return self.labels.shape[-1]
+        return self.logits.shape[-2]
 
     @property
     def num_classes(self) -> int:
@@ -180,26 +209,51 @@ class Step:
     @cached_property
     def losses(self) -> Float[Tensor, "batch"]:
         """Cross-entropy of each instance in nats, without a graph."""
-        return cross_entropy(self._frozen_logits, self.labels, reduction="none")
+        return cross_entropy(self._frozen_logits, self._observed, reduction="none")
+
+    @property
+    def label_losses(self) -> Float[Tensor, "batch"]:
+        """``-log`` of the observed label's probability: the losses, where there is one label for each instance.
+
+        Raises:
+            ValueError: the labels are soft.
+        """
+        if self._observed.is_floating_point():
+            raise self._needs_classes()
+        return self.losses
 
     @cached_property
     def flows(self) -> Matrix:
-        """``probs - onehot(labels)``: what cross-entropy sends back through each logit (times B)."""
-        return class_gradients(self.probs, self.labels)
+        """``probs - targets``: what cross-entropy sends back through each logit (times B)."""
+        return class_gradients(self.probs, self._observed)
 
     @cached_property
-    def meta_batch(self) -> tuple[Tensor, Tensor]:
+    def targets(self) -> Matrix:
+        """What the observed labels say of each class: ``onehot(labels)``, or the soft labels themselves."""
+        hard = not self._observed.is_floating_point()
+        return (one_hot(self._observed, self.num_classes) if hard else self._observed).to(self.probs.dtype)
+
+    def rows(self, output: Tensor) -> Matrix:
+        """The rows of another output of the model for these images, as ``logits`` are of the first."""
+        return output if self._rows is None else self._rows(output)
+
+    def losses_of(self, output: Tensor) -> Float[Tensor, "batch"]:
+        """The cross-entropy of each instance in nats, by another output of the model for these images."""
+        return cross_entropy(self.rows(output), self._observed, reduction="none")
+
+    @cached_property
+    def meta_batch(self) -> Batch:
         """Clean images and labels; drawn once per step."""
         if self._meta_batch is None:
             raise ValueError("this method learns from a clean set: give the Step a meta_batch=(images, labels)")
         given = self._meta_batch() if callable(self._meta_batch) else self._meta_batch
         if self._trusted:
             return given
-        return checks.checked_meta_batch(given, self.labels, self.logits.shape[-1], reads=self._reads)
+        return check_meta_batch(given, self._observed.device)
 
     def zero_mean(self, weights: Matrix) -> Matrix:
         """The weights under the zero-mean constraint (flows.py)."""
-        return zero_mean(weights, self._frozen_logits.to(weights.dtype), self.labels, self.max_prob)
+        return zero_mean(weights, self._frozen_logits.to(weights.dtype), self._observed, self.max_prob)
 
     @cached_property
     def problem(self) -> Problem:
@@ -218,9 +272,11 @@ class Step:
             raise ValueError("the model draws random numbers (dropout), and a compiled tangent pass draws others")
         if self._is_checked is None:
             self._is_checked = not self._recorded and is_due(self.model, self._own.device)
+        loss = partial(loss_of_rows, name="the meta batch's labels", seeds=self.has_seeds, reads=self._reads)
         return Problem(
             self.model, self._images, self.logits, self.flows, meta_batch, virtual_step, self._replay, self._tangent,
             self._own.detach() if self._is_checked or self._reads else None, self._is_checked, self._keeps_graph,
+            self._rows, None if self._trusted else loss,
         )  # fmt: skip
 
     def meta_gradient(self, weights: Matrix, problem: Problem | None = None) -> Matrix:

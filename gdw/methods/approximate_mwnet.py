@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
@@ -64,7 +63,7 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
     @torch.no_grad()
     def _losses(self, step: Step, direction: dict[str, Tensor], reach: Tensor) -> Float[Tensor, "batch"]:
         moved = {name: p + reach * direction[name] for name, p in step.problem.here.items()}
-        return cross_entropy(forward(step.model, moved, step.images), step.labels, reduction="none")
+        return step.losses_of(forward(step.model, moved, step.images))
 
 
 @register

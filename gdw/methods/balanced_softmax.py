@@ -50,4 +50,4 @@ class BalancedSoftmax(UsesClassCounts):
     def logit_gradient(self, step: Step) -> Matrix:
         self.require_ready(step)
         probs = (step.logits.detach() + self.tau * self.log_prior).softmax(dim=-1)
-        return class_gradients(probs, step.labels) / len(step)
+        return class_gradients(probs, step.targets) / len(step)

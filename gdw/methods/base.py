@@ -197,6 +197,16 @@ class Method(nn.Module):
         """What the loop sends back through the logits: the gradient of the mean loss, ``[B, C]``."""
         raise NotImplementedError
 
+    def loss(self, step: Step) -> Float[Tensor, ""]:
+        """The same gradient as a loss: ``method.loss(step).backward()`` sends ``logit_gradient(step)`` back.
+
+        So it goes where a loss is wanted: scaled, divided, or added to another one. Its value, for a log, is the
+        batch's mean cross-entropy with the observed labels, in nats; a method's own loss need not have a formula.
+        """
+        gradient = self.logit_gradient(step).detach()
+        carrier = (step.logits.to(gradient.dtype) * gradient).sum()
+        return carrier - carrier.detach() + step.losses.mean()
+
     @classmethod
     def stack(cls, methods: Sequence[Self]) -> Self:
         """One method for the Steps of many seeds, from one method of each; those stay as they are."""

@@ -106,7 +106,7 @@ class CMWNet(UsesClassCounts, WeighsInstances):
         for name, parameter in step.model.named_parameters():
             kept = self.average[name] if name in self.average else parameter.clone()
             self.average[name] = kept.to(parameter.device).lerp_(parameter, 1 - self.own_labels)
-        return forward(step.model, self.average, step.images).to(step.probs.dtype).softmax(dim=-1)
+        return step.rows(forward(step.model, self.average, step.images)).to(step.probs.dtype).softmax(dim=-1)
 
     @torch.no_grad()
     def snapshot(self) -> dict[str, Tensor]:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from gdw.data.task import Task
 from gdw.gradients.outputs import logits_of
@@ -124,8 +123,7 @@ class CoTeaching(NeedsPreparing):
         self.require_ready(step)
         peer = self.make_peer(step.model) if self.peer is None else self.peer  # in a loop of your own, or after loading
         optimizer = self.optimizer_for(peer, step.model, step.lr)
-        peer_logits = logits_of(peer(step.images), peer)
-        peer_losses = cross_entropy(peer_logits, step.labels, reduction="none")
+        peer_losses = step.losses_of(logits_of(peer, step.images))
         count = max(1, round(self.kept_share(step.epoch) * len(step)))
         ours, theirs = smallest(peer_losses.detach(), count), smallest(step.losses, count)
         optimizer.zero_grad()

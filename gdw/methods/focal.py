@@ -32,7 +32,7 @@ class FocalLoss(Method):
         self.gamma = gamma
 
     def logit_gradient(self, step: Step) -> Matrix:
-        log_prob = -step.losses
+        log_prob = -step.label_losses
         doubt = (-torch.expm1(log_prob)).clamp_min(torch.finfo(log_prob.dtype).tiny)  # 1 - p_t, to all its digits
         weights = doubt**self.gamma - self.gamma * log_prob.exp() * doubt ** (self.gamma - 1) * log_prob
         return weights[..., None] * step.flows / len(step)

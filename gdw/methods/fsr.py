@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from gdw.data.task import Task
 from gdw.gradients.meta import Problem, forward
@@ -112,9 +111,9 @@ class FSR(NeedsClasses, KeepsInstances):
     def dictionary_for(self, step: Step) -> tuple[Tensor, Tensor]:
         """The epoch's dictionary; it is chosen at the epoch's first step."""
         if self.dictionary is None or self.dictionary_epoch != step.epoch:
-            return self.choose(step.epoch, step.images)
+            return self.choose(step.epoch, next(step.model.parameters()))
         images, labels = self.dictionary
-        return images.to(step.images.device), labels.to(step.images.device)  # a loaded state is on the host
+        return images.to(step.flows.device), labels.to(step.flows.device)  # a loaded state is on the host
 
     def choose(self, epoch: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Make the dictionary of an epoch, in the precision and on the device of ``like``."""
@@ -142,8 +141,7 @@ def losses_ahead(step: Step, problem: Problem, weights: Matrix) -> Float[Tensor,
     """The batch's losses after a virtual step with these weights."""
     ahead = problem.ahead(weights)
     with torch.no_grad(), problem.replay():
-        logits = forward(step.model, ahead, step.images)
-    return cross_entropy(logits.to(step.losses.dtype), step.labels, reduction="none")
+        return step.losses_of(forward(step.model, ahead, step.images).to(step.losses.dtype))
 
 
 def largest_by_class(

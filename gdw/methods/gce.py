@@ -40,4 +40,4 @@ class GCE(Method):
         self.q = q
 
     def logit_gradient(self, step: Step) -> Matrix:
-        return torch.exp(-self.q * step.losses)[..., None] * step.flows / len(step)
+        return torch.exp(-self.q * step.label_losses)[..., None] * step.flows / len(step)

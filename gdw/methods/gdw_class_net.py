@@ -62,5 +62,4 @@ def flow_inputs(step: Step) -> Tensor:
     """What V sees of each flow, ``[B, C, 3]``: the instance's loss and -log p_c in nats, and 1 if it is the label's."""
     losses = step.losses[..., None].expand_as(step.flows)
     surprise = -step.probs.clamp_min(SMALLEST_PROBABILITY).log()
-    is_label = torch.zeros_like(step.flows).scatter(-1, step.labels[..., None], 1.0)
-    return torch.stack([losses, surprise, is_label], dim=-1).detach()
+    return torch.stack([losses, surprise, step.targets], dim=-1).detach()

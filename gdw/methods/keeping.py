@@ -54,7 +54,7 @@ class KeepsInstances(KeepsTensors):
     def of_batch(self, name: str, step: Step) -> Tensor:
         """The batch's rows of a kept tensor, without a graph: ``[B]`` or ``[B, C]``."""
         kept: Tensor = getattr(self, name).detach()
-        rows, axis = self._rows(kept, step), step.labels.ndim - 1
+        rows, axis = self._rows(kept, step), step.flows.ndim - 2
         try:
             return kept.gather(axis, rows).to(step.flows.dtype)
         except (IndexError, RuntimeError) as error:  # checked by torch: reading indices here would stall a GPU
@@ -68,12 +68,17 @@ class KeepsInstances(KeepsTensors):
     def write(self, name: str, step: Step, values: Tensor) -> None:
         """Put the batch's rows back, in place."""
         kept: Tensor = getattr(self, name)
-        kept.scatter_(step.labels.ndim - 1, self._rows(kept, step), values.to(kept.dtype))
+        kept.scatter_(step.flows.ndim - 2, self._rows(kept, step), values.to(kept.dtype))
 
     def _rows(self, kept: Tensor, step: Step) -> Tensor:
         """The indices, repeated along the classes if there are any. Copies: a recorded step writes to its tensors."""
         if step.indices is None:
             raise ValueError(f"{self.title} needs to know which instances these are: give the Step indices=...")
+        if step.indices.shape != step.flows.shape[:-1]:
+            raise ValueError(
+                f"{self.title} keeps numbers for each row of the logits, and a pixel or token is one: give the Step "
+                f"{len(step)} indices, got {list(step.indices.shape)}"
+            )
         if kept.ndim == step.indices.ndim:
             return step.indices
         return step.indices[..., None].repeat(*(1 for _ in step.indices.shape), kept.shape[-1])

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gdw.gradients.flows import one_hot
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.preparing import NeedsClasses
@@ -52,8 +51,7 @@ class MLC(NeedsClasses):
         self.optimizer = torch.optim.Adam(self.label_net.parameters(), lr=label_net_lr, fused=True)
 
     def logit_gradient(self, step: Step) -> Matrix:
-        observed = one_hot(step.labels, step.num_classes).to(step.probs.dtype)
-        targets: Tensor = self.label_net(step.probs, observed)
+        targets: Tensor = self.label_net(step.probs, step.targets)
         self.learn(targets, step.target_gradient(targets))
         return (step.probs - targets.detach()) / len(step)
 

@@ -48,7 +48,7 @@ def transition_from_clean(model: nn.Module, images: Tensor, labels: Int[Tensor, 
     Source: GLC (Hendrycks et al., NeurIPS 2018), equation for C-hat.
     """
     with evaluation_mode(model):
-        probs = logits_of(model(images), model).softmax(dim=-1)
+        probs = logits_of(model, images).softmax(dim=-1)
     return mean_by_class(probs, labels)
 
 

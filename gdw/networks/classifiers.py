@@ -121,6 +121,14 @@ def _wrn28_10(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     return nn.Sequential(stem, *body, *head)
 
 
+def channels_last(model: nn.Module) -> nn.Module:
+    """The same network, its 2-d convolutions laid out with a pixel's channels side by side: pictures follow."""
+    for layer in model.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.to(memory_format=torch.channels_last)
+    return model
+
+
 Build = Callable[[tuple[int, ...], int], nn.Module]
 MODELS: Registry[Build] = Registry(
     "model", {"linear": _linear, "mlp": _mlp, "cnn": _cnn, "resnet32": _resnet32, "wrn28_10": _wrn28_10},
@@ -165,9 +173,14 @@ def check_model(name: object) -> str:
     return name
 
 
+def is_ours(name: str) -> bool:
+    """Whether it is a network of this package."""
+    return name in MODELS and not MODELS.place(name).is_own
+
+
 def on_meta(name: str) -> nn.Module | None:
     """One of this package's own networks for colour pictures of 32 x 32, shapes only; None for any other network."""
-    if name not in MODELS or MODELS.place(name).is_own:
+    if not is_ours(name):
         return None
     with torch.device("meta"):
         return MODELS[name]((3, 32, 32), 10)

@@ -193,7 +193,7 @@ class Experiment:
         settings = {k.removeprefix("settings."): v for k, v in parsed.items() if k.startswith("settings.")}
         given = {name: value for name, value in parsed.items() if not name.startswith("settings")}
         experiment = cls(settings=settings, **given)
-        engine = attrs.asdict(experiment.engine) | {k: v for k, v in given.items() if k == "derivative"}
+        engine = {k: v for k, v in given.items() if k in ENGINE or k == "derivative"}
         if digest not in (experiment._digest(), experiment._digest(engine)):
             raise ValueError(
                 f"run code {code!r} was changed by hand or made under other defaults: "
@@ -204,7 +204,7 @@ class Experiment:
         return experiment
 
     def _digest(self, engine: Mapping[str, Any] | None = None) -> str:
-        """Four digits over every field. The engine's are those of the preset, or, as it was once, the run's own."""
+        """Four digits over every field. The engine's are those of the preset, or, as it was once, the code's own."""
         threads = preset_for(self.dataset, self.features, self.pretrained).values["threads"]
         usual = {"device": "auto", "threads": threads, "precision": "float32", "derivative": "auto"}
         later = {k: v for k, v in (engine or {}).items() if k in usual or v}  # the others were left out when off

@@ -177,8 +177,8 @@ class Recipe:
         _or_none(_in(0, 1, above_low=True)),
         "the reference code's clamp on probabilities, such as 0.999 (docs/quirks.md)", None,
     )  # fmt: skip
-    augment: bool = setting(Flag().check, "pictures are neither shifted nor mirrored", True, later=True)
-    flip: bool = setting(Flag().check, "pictures are not mirrored: left and right differ", True, later=True)
+    augment: bool = setting(Flag().check, "shift pictures and mirror them; usual", True, later=True)
+    flip: bool = setting(Flag().check, "mirror pictures; usual, wrong where left and right differ", True, later=True)
     pretrained: str | None = setting(
         _or_none(_text("timm or the path of a file of weights")),
         "weights of a network of timm to start from, all but its last layer: timm for its own, or a file", None,
@@ -194,7 +194,8 @@ class Recipe:
 class Engine:
     """How a run is computed. It decides how long that takes and how much memory it needs, not what comes out.
 
-    One value is not exact and therefore part of the experiment: the precision ``"bfloat16"`` (:attr:`inexact`).
+    One value is not exact and therefore part of the experiment: the precision ``"bfloat16"`` (:attr:`inexact`). What is
+    None here the program decides by itself (:meth:`decided`).
 
     Raises:
         ValueError: an unknown name, or a wrong type.
@@ -206,8 +207,14 @@ class Engine:
         _name_in(PRECISIONS), f"{', '.join(PRECISIONS)}; bfloat16 is for the network's passes alone", "float32"
     )
     save_memory: bool = setting(Flag().check, "half the memory of a GDW step", False, later=True)
-    channels_last: bool = setting(Flag().check, "memory layout of convolutional networks", False, later=True)
-    capture: bool = setting(Flag().check, "record one step and replay it: the same numbers, sooner", False, later=True)
+    channels_last: bool | None = setting(
+        _or_none(Flag().check), "convolutions see a pixel's channels side by side; usual for the package's networks",
+        None, later=True,
+    )  # fmt: skip
+    capture: bool | None = setting(
+        _or_none(Flag().check), "record one step and replay it, sooner; usual for the package's networks on a GPU",
+        None, later=True,
+    )  # fmt: skip
     compile: bool = setting(Flag().check, "torch.compile the network; no step is then recorded", False, later=True)
 
     @property
@@ -215,10 +222,21 @@ class Engine:
         """What of it changes a result by more than rounding."""
         return {} if self.precision in EXACT_PRECISIONS else {"precision": self.precision}
 
+    def decided(self, device: torch.device, ours: bool) -> dict[str, bool]:
+        """What was left to the program, by name: a network of the package takes any layout, and its steps a recording.
+
+        Args:
+            device: where it trains.
+            ours: whether the network is the package's own. Any other is laid out and recorded on demand:
+                it may look at its own layout (``view``), or do what no recording can.
+        """
+        usual = {"channels_last": ours, "capture": ours and device.type == "cuda"}
+        return {name: value for name, value in usual.items() if getattr(self, name) is None}
+
     @property
     def captures_steps(self) -> bool:
         """Whether steps are recorded where the method allows it: a compiled network is fast without."""
-        return self.capture and not self.compile
+        return bool(self.capture) and not self.compile
 
 
 PARTS = {"data": Data, "recipe": Recipe, "engine": Engine}

@@ -7,6 +7,7 @@ event, to stop is to close the generator. Between two events no step is half don
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,19 +171,13 @@ class Loop:
             torch.OutOfMemoryError: the message, and each ``history.error``, says what to try.
         """
         started = time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0)
-        threads = self.experiment.engine.threads
+        device = self.lanes[0].task.train.labels.device
         while not self.finished:
-            before = torch.get_num_threads()
-            differs = threads not in (0, before)
-            if differs:
-                torch.set_num_threads(threads)
-            try:
-                events = self._advance(started)
-            except torch.OutOfMemoryError as error:
-                raise self._too_large() from error
-            finally:
-                if differs:
-                    torch.set_num_threads(before)
+            with _torch_settings(self.experiment.engine.threads, device):
+                try:
+                    events = self._advance(started)
+                except torch.OutOfMemoryError as error:
+                    raise self._too_large() from error
             yield from events
 
     def check_whole(self) -> None:
@@ -348,6 +343,28 @@ class Loop:
         return epoch == before + phase_epoch and phase_epoch in possible and 0 <= batch <= self.steps
 
 
+@contextmanager
+def _torch_settings(threads: int, device: torch.device) -> Iterator[None]:
+    """Within: this number of threads (0: torch's own); on a GPU the kernels that are fastest for a run's few shapes.
+
+    cuDNN finds those by trial, so that two runs on a GPU may differ by rounding. Where torch is asked to be
+    deterministic it takes its usual ones.
+    """
+    cudnn, usual = torch.backends.cudnn, torch.get_num_threads()
+    differs, benchmark = threads not in (0, usual), cudnn.benchmark
+    deterministic = cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
+    if differs:
+        torch.set_num_threads(threads)
+    if device.type == "cuda" and not deterministic:
+        cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        cudnn.benchmark = benchmark
+        if differs:
+            torch.set_num_threads(usual)
+
+
 def finite_scores(
     statistics: EpochStatistics, model: nn.Module, task: Task, method: Method, epoch: int, lr: float, history: History
 ) -> Row:
@@ -413,6 +430,6 @@ def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
     dtype = next(model.parameters()).dtype
     with evaluation_mode(model):
         return torch.cat([
-            logits_of(model(task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype)), model)
+            logits_of(model, task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype))
             for images in split.images.split(EVALUATION_BATCH)
         ])  # fmt: skip

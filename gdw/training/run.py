@@ -18,7 +18,7 @@ from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
 from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
-from gdw.networks.classifiers import build_model
+from gdw.networks.classifiers import build_model, channels_last, is_ours
 from gdw.training import checkpoint
 from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.fields import PRECISIONS, resolve_device
@@ -57,6 +57,7 @@ class Training:
     ):
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
+        self._decided = e.with_(**e.engine.decided(device, ours=model is None and is_ours(e.model)))
         config = config_of_run(e, dataset, task, model, method)
         if task is None:
             loaded = dataset_of(e, dataset)
@@ -83,14 +84,15 @@ class Training:
         self.task = task.to(device, resident)
         model = Autocast(model) if e.precision == "bfloat16" else model
         self.model, self.method = model.to(device, dtype), method.to(device, dtype)
-        if e.channels_last:
-            self.model.to(memory_format=torch.channels_last)  # pictures follow at the first convolution
+        if self._decided.channels_last:
+            channels_last(self.model)
         if e.compile:
             compile_in_place(self.model, device)
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.best_known_labels, minlength=task.num_classes).tolist()),
-            metadata=how_made(e, device) | {"captured": e.engine.captures_steps and self.method.all_steps_identical},
+            metadata=how_made(e, device)
+            | {"captured": self._decided.engine.captures_steps and self.method.all_steps_identical},
         )  # fmt: skip
         self._loop: Loop | None = None
         self._randomness: tuple[Tensor, Tensor | None] | None = None  # torch's own, of a saved run
@@ -196,7 +198,7 @@ class Training:
     @property
     def lane(self) -> Lane:
         """What a Loop trains."""
-        return Lane(self.model, self.task, self.method, self.experiment, self.history)
+        return Lane(self.model, self.task, self.method, self._decided, self.history)
 
     def _check_finished_elsewhere(self) -> None:
         if not self.finished and not self.history.error:

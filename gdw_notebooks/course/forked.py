@@ -13,7 +13,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 
 NAME = "gdw-forked"
 # Not on Windows, and not on macOS, whose own libraries may crash in a fork: kernels are then started as usual.
-POSSIBLE = hasattr(os, "fork") and sys.platform != "darwin"
+POSSIBLE = sys.platform == "linux"
 
 
 class WarmParent:
@@ -22,7 +22,7 @@ class WarmParent:
     def __init__(self):
         ours, theirs = socket.socketpair()
         env = os.environ | {"OMP_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}  # no thread, no CUDA yet
-        command = [sys.executable, "-m", "gdw_notebooks.course.warm", str(theirs.fileno())]
+        command = [sys.executable, "-m", "gdw_notebooks.course.warm", str(theirs.fileno()), str(os.getpid())]
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=env, stdin=subprocess.DEVNULL)  # noqa: S603 - our own module, no shell
         theirs.close()
         self._lines = ours.makefile("rw", encoding="utf-8")
@@ -43,7 +43,7 @@ class WarmParent:
         return json.loads(line)["answer"]
 
     def close(self) -> None:
-        """End it; a page left over ends by itself, a second after its parent."""
+        """End it, and with it the pages that are left."""
         self._lines.close()
         self._socket.close()
         self.process.terminate()

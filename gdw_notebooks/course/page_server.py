@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Coroutine
 from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from webbrowser import open as open_in_browser
 
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
@@ -13,6 +16,7 @@ from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 
 from gdw_notebooks.course import forked
+from gdw_notebooks.course.room_address import EVERYWHERE, own_address, qr_code
 
 CLOSED_SECONDS = 3.0  # after a page has said that it closes: a message of it may still be under way
 LOST_SECONDS = 60.0  # after a connection is lost without a word: a laptop slept, or the network was away
@@ -20,7 +24,8 @@ GOING_AWAY = 1001  # how browsers close a connection when its page is closed or 
 UNSEEN_SECONDS = 60.0  # a visit that never connects: a search engine, a link's preview, curl
 IDLE_SECONDS = 3600  # a page that is open and that nobody touches
 CULL_INTERVAL = 60  # seconds between two looks for idle kernels
-PAGES = 40
+PAGES = 60  # a class
+TEMPLATES = Path(__file__).parent / "page"  # come before Voilà's own, which ask other hosts for icons
 
 
 class PageKernels(AsyncMappingKernelManager):
@@ -126,9 +131,46 @@ class PageServer(Voila):
 
     warm: forked.WarmParent | None = None
 
+    def setup_template_dirs(self) -> None:
+        super().setup_template_dirs()
+        self.template_paths = [str(TEMPLATES), *self.template_paths]
+
+    def init_settings(self) -> dict:
+        self.server_url = "/"  # a proxy may have removed the prefix; where it has not, ``listen`` does
+        return super().init_settings()
+
     def init_handlers(self) -> list:
         own = (url_path_join(self.server_url, r"/voila/api/shutdown/(.*)"), Leaving)
         return [own, *super().init_handlers()]
+
+    def listen(self) -> None:
+        """Answer with and without ``base_url``, since a proxy in front may keep it or not."""
+        find = self.app.find_handler
+
+        def find_below(request, **kwargs):
+            if f"{request.path}/".startswith(self.base_url):
+                request.path = "/" + request.path[len(self.base_url) :]
+            return find(request, **kwargs)
+
+        self.app.find_handler = find_below
+        super().listen()
+
+    @property
+    def display_url(self) -> str:
+        """In a room the address that a phone can open; Voilà would show the machine's name."""
+        return self._url(own_address()) if self.ip == EVERYWHERE else super().display_url
+
+    def launch_browser(self) -> None:
+        """Of this machine, or in a room those of phones.
+
+        By a file of this user's: an address on a command line, with its token, could be read by everybody.
+        """
+        if self.ip == EVERYWHERE:
+            print(f"{qr_code(self.display_url)}\n{self.display_url}", flush=True)
+            return
+        file = Path(self.connection_dir) / "open.html"
+        file.write_text(f'<meta http-equiv="refresh" content="0; url={escape(self.display_url)}">\n', "utf-8")
+        open_in_browser(file.as_uri())
 
     def start(self) -> None:
         self.warm = self._warm_parent() if forked.POSSIBLE else None
@@ -153,7 +195,9 @@ class PageServer(Voila):
 def configure(server: PageServer) -> None:
     """Settings that no option of the command changes."""
     server.config.VoilaConfiguration.multi_kernel_manager_class = PageKernels
+    server.config.VoilaConfiguration.allow_template_override = "NO"
     server.kernel_websocket_connection_class = PageConnection
+    server.config.PasswordIdentityProvider.allow_password_change = False  # it is the lecturer's
     kernels = server.config.MappingKernelManager
     kernels.cull_idle_timeout, kernels.cull_interval, kernels.cull_connected = IDLE_SECONDS, CULL_INTERVAL, True
     server.config.VoilaConfiguration.extension_denylist = ["jupyterlab-jupytext"]  # an editor, of no use to a page

@@ -5,6 +5,7 @@ copies only the thread that calls it. It listens to nothing but one socket that 
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -17,6 +18,7 @@ PRELOADED = (
     "ipykernel.ipkernel", "ipykernel.kernelapp", "matplotlib.backends.backend_agg", "pandas", "sklearn.datasets",
     "gdw", "gdw_notebooks.panels.classroom",
 )  # fmt: skip
+PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent ends
 KERNEL = 3  # in `python -m ipykernel_launcher -f FILE ...`: what comes before are Python, -m and the module
 
 
@@ -26,11 +28,13 @@ def serve(connection: socket.socket) -> None:
     lines = connection.makefile("rw", encoding="utf-8")
     print(json.dumps({"ready": True}), file=lines, flush=True)
     ended: dict[int, int] = {}
+    parent = os.getpid()
     for line in lines:
         request = json.loads(line)
         if "start" in request:
             pid = os.fork()
             if pid == 0:
+                end_with(parent)
                 os.close(connection.fileno())  # its own close would wait for the reader above
                 become_kernel(request)
             answer = pid
@@ -38,6 +42,19 @@ def serve(connection: socket.socket) -> None:
             _collect(ended)
             answer = ended.get(request["poll"])
         print(json.dumps({"answer": answer}), file=lines, flush=True)
+
+
+def end_with(parent: int) -> None:
+    """Let this process end when its parent does, however that ends.
+
+    Ipykernel looks for its parent too, but it read which process that is when it was imported: before the fork.
+
+    Args:
+        parent: the process that has started this one. If it is gone already, this process ends here.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def load() -> None:
@@ -55,7 +72,7 @@ def become_kernel(request: dict) -> None:
     try:
         os.setsid()  # its own group: signals to one page reach no other
         os.environ.clear()
-        os.environ.update(request["env"], JPY_PARENT_PID=str(os.getppid()))
+        os.environ.update(request["env"])
         os.chdir(request["cwd"])
         sys.argv = request["start"][KERNEL - 1 :]
         from ipykernel.kernelapp import IPKernelApp
@@ -96,6 +113,7 @@ def _collect(ended: dict[int, int]) -> None:
 
 
 def main() -> None:
+    end_with(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then closes the socket
     serve(socket.socket(fileno=int(sys.argv[1])))
 

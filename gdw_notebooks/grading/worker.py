@@ -21,7 +21,7 @@ ALONE = "alone"  # in a sandbox: all processes that it sees are its own
 PRELOADED = (
     "torch", "pandas", "sklearn.datasets", "matplotlib.backends.backend_agg", "matplotlib.pyplot", "ipywidgets",
     "torch._dynamo", "gdw", "gdw.comparison.report", "gdw_notebooks.panels.training_lab",
-    "gdw_notebooks.panels.label_review", "gdw_notebooks.recorded.standing",
+    "gdw_notebooks.panels.review", "gdw_notebooks.recorded.standing",
 )  # fmt: skip
 
 

@@ -25,8 +25,7 @@ class LiveRun(VBox):
     Args:
         pictures: torchvision's folder of CIFAR-10, or an image folder of it; None has none.
         beside: the second method.
-        changes: fields of the Experiment instead of the published ones, whose steps are captured (``capture=False``
-            takes them one by one).
+        changes: fields of the Experiment instead of the published ones.
 
     Attributes:
         missing: what this machine lacks, in words; empty where nothing is.
@@ -43,7 +42,7 @@ class LiveRun(VBox):
         folder = Path(pictures).expanduser()
         name = cifar10_at(folder)
         dataset = load_dataset(name, root=folder)
-        published = {"noise": "uniform", "rate": 0.6, "method": "gdw", "capture": True}
+        published = {"noise": "uniform", "rate": 0.6, "method": "gdw"}
         experiment = Experiment(dataset=name, **published | changes)
         milliseconds, steps = step_milliseconds(experiment, dataset)
         minutes = milliseconds * steps * experiment.epochs / 1000 / SECONDS_PER_MINUTE

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gdw import files
-from gdw.data.confirmed import CHOSEN_COLUMN, NOT_KNOWN, stronger
-from gdw.data.label_table import class_numbers, match, read_table
+from gdw.data.class_names import NO_CLASS, NONE
+from gdw.data.confirmed import CHOSEN_COLUMN, NOT_KNOWN, Confirmed, read_confirmed, stronger
+from gdw.data.label_table import read_table
+from gdw.data.path_match import Places
 
 HEADER = ("path", "label", CHOSEN_COLUMN)
 PATIENCE, PAUSE = 2.0, 0.02  # seconds: how long another panel may hold the file, and between two tries
@@ -19,7 +21,7 @@ class ReviewFile:
     """Confirmed labels of the pictures of one data set, in the order in which they were decided.
 
     The file is what counts: each change reads it, changes one row and writes it all at once. So a killed process loses
-    nothing, and two panels on one file do not undo each other.
+    nothing, and two panels on one file do not undo each other. Rows of other pictures stay as they are.
 
     Args:
         path: a CSV file with the columns ``path,label`` and perhaps ``chosen``; it need not exist yet.
@@ -27,7 +29,7 @@ class ReviewFile:
         class_names: of the data set.
 
     Raises:
-        ValueError: the file is no such table, or names an unknown picture or class.
+        ValueError: the file is no such table, or names no picture here, or an unknown class.
         OSError: it cannot be read, or a new one cannot be written.
     """
 
@@ -37,7 +39,13 @@ class ReviewFile:
         if self.path.suffix.lower() != ".csv":
             raise ValueError(f"the confirmed labels go into a file that ends in .csv, got {self.path.name}")
         files.check_writable(self.path)
-        self.labels, self.chosen = self._read()
+        self._text: str | None = None
+        self._read()
+
+    @property
+    def labels(self) -> Mapping[int, int]:
+        """Picture to label, both as numbers, in the order of the decisions; -1: it belongs to no class."""
+        return self._known.labels
 
     def decide(self, picture: int, label: int, chosen: Mapping[int, str]) -> None:
         """Put one decision last in the file; an earlier one about the same picture goes.
@@ -50,10 +58,11 @@ class ReviewFile:
             ValueError: another process holds the file for more than two seconds.
         """
         with self._held():
-            labels, before = self._read()
-            labels.pop(picture, None)
+            self._read()
+            before = self._known.chosen
             ways = {other: stronger(before.get(other, NOT_KNOWN), way) for other, way in chosen.items()}
-            self._write({**labels, picture: label}, before | ways)
+            labels = {other: known for other, known in self.labels.items() if other != picture}
+            self._write({**labels, picture: label}, {**before, **ways})
 
     def forget(self, picture: int) -> None:
         """Take one decision out of the file.
@@ -62,31 +71,35 @@ class ReviewFile:
             OSError, ValueError: as for ``decide``; the decision is still there.
         """
         with self._held():
-            labels, chosen = self._read()
-            labels.pop(picture, None)
-            self._write(labels, chosen)
+            self._read()
+            if picture in self.labels:
+                left = {other: known for other, known in self.labels.items() if other != picture}
+                self._write(left, self._known.chosen)
 
-    def _read(self) -> tuple[dict[int, int], dict[int, str]]:
-        """Picture → label, both as numbers, and picture → how it was chosen."""
-        if not self.path.exists():
-            return {}, {}
-        lines = files.read_text(self.path).strip().splitlines()
-        if len(lines) <= 1 and (not lines or set(lines[0].split(",")) <= set(HEADER)):  # all decisions were undone
-            return {}, {}
-        table = read_table(self.path)
-        if "label" not in table.columns:
-            raise ValueError(f"{self.path} needs the columns path and label, got path, {', '.join(table.columns)}")
-        place = {row: picture for picture, row in match(table, self.paths).items()}
-        numbers = class_numbers(table.columns["label"], self.class_names, self.path)
-        ways = table.columns.get(CHOSEN_COLUMN, [NOT_KNOWN] * len(numbers))
-        labels = {place[row]: number for row, number in enumerate(numbers)}
-        return labels, {place[row]: way for row, way in enumerate(ways)}
+    def _read(self) -> None:
+        """What the file says now; it is looked through again only if another panel or a person has changed it."""
+        text = files.read_text(self.path) if self.path.exists() else ""
+        if text == self._text:
+            return
+        self._known, self._others = Confirmed(), []
+        if text.strip():
+            table = read_table(self.path, least=0)
+            if "label" not in table.columns:
+                raise ValueError(f"{self.path} needs the columns path and label, got path, {', '.join(table.columns)}")
+            self._known = read_confirmed(self.path, self.paths, self.class_names)
+            found, _ = Places(self.paths).find(table.paths)
+            ways = table.columns.get(CHOSEN_COLUMN, [NOT_KNOWN] * len(found))
+            rows = zip(table.paths, table.columns["label"], ways, strict=True)
+            self._others = [row for row, place in zip(rows, found, strict=True) if place is None]
+        self._text = text
 
-    def _write(self, labels: dict[int, int], chosen: dict[int, str]) -> None:
+    def _write(self, labels: dict[int, int], chosen: Mapping[int, str]) -> None:
         chosen = {picture: chosen.get(picture, NOT_KNOWN) for picture in labels}  # of those alone that are decided
-        rows = [(self.paths[one], self.class_names[label], chosen[one]) for one, label in labels.items()]
-        files.write(self.path, as_csv(HEADER, rows))
-        self.labels, self.chosen = labels, chosen
+        named = {NO_CLASS: NONE, **dict(enumerate(self.class_names))}
+        rows = [(self.paths[one], named[label], chosen[one]) for one, label in labels.items()]
+        text = as_csv(HEADER, [*self._others, *rows])
+        files.write(self.path, text)
+        self._known, self._text = Confirmed(labels, chosen), text
 
     @contextmanager
     def _held(self) -> Iterator[None]:

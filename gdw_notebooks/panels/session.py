@@ -12,6 +12,7 @@ from typing import Any
 from torch.nn.modules.batchnorm import _NormBase
 
 from gdw.networks.classifiers import on_meta
+from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment
 from gdw.training.fields import EXACT_PRECISIONS, resolve_device
 from gdw.training.history import History
@@ -53,6 +54,7 @@ class Session:
         *,
         runs: Callable[..., ManySeeds] = ManySeeds,
     ):
+        keep_freed_memory()
         self._on_event, self._on_end, self._make = on_event, on_end, runs
         self._gate, self._thread, self._ended, self._beginning = _Gate(), None, IDLE, Lock()
         self._shares: list[float] = []
@@ -270,6 +272,7 @@ def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> 
     """
     model = on_meta(experiment.model)
     plain = not (experiment.compile or experiment.save_memory or own.keys() & {"model", "method"})
+    plain = plain and experiment.capture is None
     exact = experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None
     no_sums = model is not None and not any(isinstance(module, _NormBase) for module in model.modules())
     return plain and exact and no_sums and resolve_device(experiment.device).type == "cpu"

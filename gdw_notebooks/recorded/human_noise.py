@@ -17,7 +17,8 @@ from jaxtyping import Float, Int
 from gdw import files
 from gdw.data.folder import CIFAR10_CLASSES
 from gdw.data.human_labels import label_sets
-from gdw.data.label_table import class_numbers, is_table, read_table
+from gdw.data.label_table import is_table, read_table
+from gdw.data.picture_labels import labels_of_words
 
 FILE = Path(__file__).with_name("human_noise.json")
 COLUMN, TRUE = "worse_label", "clean_label"  # of the published file
@@ -60,8 +61,8 @@ def _from_table(path: Path) -> tuple[Int[np.ndarray, "images"], Int[np.ndarray, 
     folders = [name.replace("\\", "/").split("/")[-2:-1] for name in table.paths]
     if not all(folders):
         raise ValueError(f"{path}: each path must hold the true class, as in train/airplane/0000.jpg")
-    true = class_numbers([folder[0] for folder in folders], CIFAR10_CLASSES, path)
-    return np.array(true), np.array(class_numbers(table.columns[COLUMN], CIFAR10_CLASSES, path))
+    true = labels_of_words([folder[0] for folder in folders], CIFAR10_CLASSES, path)
+    return np.array(true), np.array(labels_of_words(table.columns[COLUMN], CIFAR10_CLASSES, path))
 
 
 def _from_published(path: Path) -> tuple[Int[np.ndarray, "images"], Int[np.ndarray, "images"]]:

@@ -33,7 +33,7 @@ from gdw_notebooks.examples.digit_folder import write_digits
 from gdw_notebooks.examples.own_data import suspicion
 from gdw_notebooks.figures.picture_sheet import picture_of, picture_sheet
 from gdw_notebooks.figures.ranking import found_curves
-from gdw_notebooks.panels.label_review import LabelReview
+from gdw_notebooks.panels.review import Review
 from gdw_notebooks.panels.still import Still
 
 # %% [markdown]
@@ -62,26 +62,28 @@ Still(picture_sheet(pictures, captions, title=title), alt=title)
 # %% [markdown]
 # ## Confirm ten pictures of each class
 #
-# Click on the panel and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with
-# other names 1 to 9, then letters): this is the right class. **Right arrow**: leave it out. **Backspace**: undo.
+# Click on the page and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with other
+# names 1 to 9 and 0, or type the name and press Enter): this is the right class. **-**: it belongs to none of these.
+# **?**: unsure, leave it out. **Backspace**: undo.
 #
 # Each decision is written to `confirmed.csv` at once, as a row `path,label,chosen`. The last word says how the picture
-# was chosen: here `random in class`, because the panel draws at random from each folder. If the kernel stops, run the
-# cell again and go on where you were. The pictures and their folders are never changed.
+# was chosen: here `random in class`, because the page draws at random from each folder. (If you pass over a picture,
+# those after it count as selected until you come back to it.) If the kernel stops, run the cell again and go on where
+# you were. The pictures and their folders are never changed.
 
 # %%
-review = LabelReview(dataset, work / "confirmed.csv", per_class=10)
+review = Review(dataset, work / "confirmed.csv", per_class=10)
 review
 
 # %% [markdown]
 # For the digits, the next cell plays a second person: it answers the same questions from the list `truth`, in a file of
-# its own. Your panel stays as you left it, and the rest of the notebook goes on with that person's answers. (With a
+# its own. Your page stays as you left it, and the rest of the notebook goes on with that person's answers. (With a
 # folder of your own it goes on with yours.)
 
 # %%
-answers = LabelReview(dataset, work / "answers.csv", per_class=10) if truth else review
+answers = Review(dataset, work / "answers.csv", per_class=10) if truth else review
 while truth and answers.path:
-    answers.correct(truth[answers.path])
+    answers.decide(truth[answers.path])
 clean = answers.meta_set()  # places and labels of the confirmed pictures
 first_confirmed = dict(answers.confirmed)
 corrected = sum(label != path.split("/")[-2] for path, label in first_confirmed.items())
@@ -127,12 +129,12 @@ guess.reveal({"wrong among the first 20": first if truth else 0}, close=1, look=
 # %% [markdown]
 # ## Look at the suspects
 #
-# The same panel, now with the suspects in order, and with what the classifier proposes. **Enter** accepts the proposal;
+# The same page, now with the suspects in order, and with what the classifier proposes. **Enter** takes the proposal;
 # the other keys are as before. The decisions go into the same file, with `suspect` in the column `chosen`. (Without a
 # kernel you see the first sixteen.)
 
 # %% tags=["reveals"]
-suspects = LabelReview(dataset, review.confirmed_path, suspects=open_cases)
+suspects = Review(dataset, review.confirmed_path, suspects=open_cases)
 suspects
 
 # %% [markdown]
@@ -169,15 +171,15 @@ guess.reveal(came, close=5, unit="%", look="which of the four cannot be better t
 # ## Exercise: a threshold with precision 0.8
 #
 # With your own data you have no `truth`. So draw 150 pictures at random from **all** pictures, check them, and measure
-# on *them*. The table says that they are drawn (`chosen="random"`), and so the panel writes `random` into the file.
+# on *them*. The table says that they are drawn (`chosen="random"`), and so `random` is written into the file.
 # Those of the sample that you had confirmed before need no second look.
 
 # %%
 table = audit.table.sort_index()  # in the order of the folder: the same sample on every machine
 drawn = table.sample(min(150, len(table)), random_state=0).assign(chosen="random")
-checking = LabelReview(dataset, answers.confirmed_path, suspects=drawn)
+checking = Review(dataset, answers.confirmed_path, suspects=drawn)
 while truth and checking.path:  # with a folder of your own: show `checking` and use the keys
-    checking.correct(truth[checking.path])
+    checking.decide(truth[checking.path])
 places = confirmed_of(answers.confirmed_path, dataset).drawn("random")
 print(f"{len(places)} pictures drawn at random from all {len(table)} are checked")
 
@@ -229,9 +231,9 @@ if truth:
 # row `path,label` for every picture: the confirmed label if there is one, otherwise the folder's.
 
 # %%
-rest = LabelReview(dataset, answers.confirmed_path, suspects=open_cases)  # without those of the sample
+rest = Review(dataset, answers.confirmed_path, suspects=open_cases)  # without those of the sample
 for _ in range(100 if truth else 0):
-    rest.correct(truth[rest.path])
+    rest.decide(truth[rest.path])
 changed = rest.save_corrected(work / "corrected.csv")
 print((work / "corrected.csv").read_text(encoding="utf-8").splitlines()[:3])
 print(f"{changed} of {len(dataset.paths)} labels are corrected; {len(rest.confirmed)} pictures were looked at:")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -98,6 +99,28 @@ def voila(root: Path, scratch: Path) -> Iterator[Server]:
     options = [str(root), "--no-browser", "--Voila.ip=127.0.0.1", "--Voila.port_retries=0"]
     with _serving("voila", options, "--Voila.port", "/voila/static/voila.js", root, scratch, "") as page:
         yield page
+
+
+# The command's own server for a page that starts at once: another notebook, and kernels that load nothing before.
+DEMO = """
+import sys
+from gdw_notebooks.__main__ import main
+from gdw_notebooks.course import demo, forked
+
+demo.PAGE, forked.POSSIBLE = sys.argv[1], False
+sys.exit(main(["demo", *sys.argv[2:]]))
+"""
+
+
+@contextmanager
+def demo(notebook: Path, scratch: Path, *options: str) -> Iterator[Server]:
+    """`gdw-course demo`, with this notebook in the classroom's place. Its token is in its log."""
+    port = _free_port()
+    server = Server(f"http://127.0.0.1:{port}", "", notebook.parent, scratch / "demo.log")
+    command = [sys.executable, "-c", DEMO, str(notebook), "--no-browser", "--port", str(port), *options]
+    with _running(command, server, "/login", REPOSITORY, _environment(scratch)) as running:
+        (token,) = set(re.findall(r"\?token=(\w+)", running.log.read_text("utf-8")))
+        yield replace(running, token=token)
 
 
 @contextmanager

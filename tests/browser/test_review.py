@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 
 from gdw.comparison.audit.page import page as audit_page
 from gdw.comparison.audit.table import FOUND
-from gdw.data.confirmed import NO_CLASS, read_confirmed
+from gdw.data.class_names import NO_CLASS
+from gdw.data.confirmed import read_confirmed
 from gdw.data.label_table import read_table
 from tests.browser.access import barriers
 

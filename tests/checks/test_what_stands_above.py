@@ -1,70 +1,78 @@
-"""No exercise takes for an answer what the student sees above it: every name, every value, every number in the code."""
-
-import ast
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+"""Every exercise of the course is tried with what stands above it, and what it accepts is found."""
 
 import pytest
 
-from gdw_notebooks.checks.exercise import Exercise
-from tools.build_notebooks import NOTEBOOKS, generate, sources
-
-LESSONS = [source for source in sources() if source.parent.name == "source"]  # each has an exercise
-DEEP = 2  # a list in a dictionary is tried too, and so is what is in the list
-
-
-def exercises(code: str) -> list[ast.Call]:
-    """The calls that may be an exercise's: the last line of its cell, with names alone as arguments."""
-    last = ast.parse(code).body[-1:]
-    return [
-        line.value for line in last
-        if isinstance(line, ast.Expr) and isinstance(line.value, ast.Call) and isinstance(line.value.func, ast.Name)
-        and line.value.args and all(isinstance(argument, ast.Name) for argument in line.value.args)
-    ]  # fmt: skip
+from gdw_notebooks.checks.asked import ASKED, NOT_GRADED
+from gdw_notebooks.checks.broken_data import ThirtyPercent, UniformForty
+from gdw_notebooks.checks.exercise import Exercise, compare, numbers
+from tests.stands_above import checks, refuse, with_attempts
+from tools.build_notebooks import generate, sources
 
 
-def written(code: str) -> Iterator[object]:
-    """Every value that is written out in the code."""
-    for node in ast.walk(ast.parse(code)):
-        try:
-            yield ast.literal_eval(node)
-        except (ValueError, TypeError, SyntaxError, MemoryError):
-            continue
+class Twice(Exercise):
+    title = "Twice"
+
+    def examine(self, function):
+        compare(function, lambda number: 2 * number, [(1.5,), (4.0,)], lambda number: f"For {number}")
 
 
-def seen(value: object, depth: int = DEEP) -> Iterator[object]:
-    """A value and what is in it."""
-    yield value
-    if depth and isinstance(value, Mapping | list | tuple):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            yield from seen(part, depth - 1)
+class Pair(Exercise):
+    title = "A pair"
+
+    def examine(self, low, high):
+        assert numbers(low).tolist() == [3.5]
+        assert numbers(high).tolist() == [7.5]
 
 
-def above(names: Mapping[str, object], codes: Sequence[str]) -> list[object]:
-    """What the student could copy: the names' values, and the values in the code; each once."""
-    values = [value for name, value in names.items() if not name.startswith("_")]
-    values += [value for code in codes for value in written(code)]
-    return list({id(part) if callable(part) else repr(part): part for v in values for part in seen(v)}.values())
+def test_each_exercise_of_the_course_has_its_line():
+    cells = [cell for source in sources() for cell in generate(source, solved=True).cells]
+    found = {call.func.id for cell in cells if cell.cell_type == "code" for call in checks(cell.source)}
+    asked = {asked.check for asked in ASKED}
+    assert asked | {"precision_threshold"} <= found
+    assert len(NOT_GRADED) == 1  # that one
 
 
-def accepted(exercise: Exercise, values: Sequence[object], count: int) -> list[object]:
-    """The answers among them that the exercise takes for right."""
-    return [answer for answer in itertools.product(values, repeat=count) if exercise(*answer).right]
+SHOWN = [[0.4, 0.4, 0.2], [0, 1, 0], [0, 0, 1]]
 
 
-@pytest.mark.parametrize("source", LESSONS, ids=lambda source: source.stem)
-def test_no_exercise_accepts_what_stands_above_it(source, monkeypatch):
-    monkeypatch.chdir(NOTEBOOKS)
-    monkeypatch.setattr("gdw.comparison.cost._timed", lambda action, device: 1.0)  # a time may be any number by chance
-    codes = [cell.source for cell in generate(source, solved=False).cells if cell.cell_type == "code"]
-    last = max((place for place, code in enumerate(codes) if exercises(code)), default=-1)
-    names, tried = {"display": lambda shown: None, "__name__": "notebook"}, []
-    for place, code in enumerate(codes[: last + 1]):
-        exec(compile(code, f"{source.stem}, cell {place}", "exec"), names)
-        for call in exercises(code):
-            exercise = names.get(call.func.id)
-            if isinstance(exercise, Exercise):
-                tried.append(exercise.title)
-                found = accepted(exercise, above(names, codes[: place + 1]), len(call.args))
-                assert not found, f"{exercise.title} accepts {found[0]!r}, which stands above it"
-    assert tried
+@pytest.mark.parametrize(
+    ("exercise", "names", "texts"),
+    [
+        (ThirtyPercent(), {"matrix": SHOWN}, ()),  # a name above
+        (ThirtyPercent(), {"shown": {"first": [SHOWN]}}, ()),  # what is in it
+        (ThirtyPercent(), {}, [f"broken = show({SHOWN}, names)"]),  # written in the code
+        (UniformForty(), {"shares": (20, 36, 39.6)}, ()),
+        (Twice(), {"double": lambda number: number + number}, ()),  # a function
+        (Pair(), {"low": 3.5, "high": 7.5}, ()),
+        (Pair(), {"low": 3.5}, ["It is 7.5 % of all."]),  # a number in the text, or printed
+    ],
+)
+def test_what_stands_above_and_is_accepted_is_found(exercise, names, texts):
+    count = 2 if isinstance(exercise, Pair) else 1
+    with pytest.raises(AssertionError, match="stands above it"):
+        refuse(names | {"check": exercise}, "check", count, [], texts)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "names", "bound", "texts"),
+    [
+        (ThirtyPercent(), {"matrix": [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]]}, [], ()),  # what notebook 02 shows
+        (ThirtyPercent(), {"mine": SHOWN}, ["mine"], ()),  # the answer itself
+        (Pair(), {"row": {"seconds": 3.5}, "high": 7.5}, [], ()),  # a time is what it happens to be
+        (Pair(), {"high": 7.5}, [], ["It took ≈ 3.5 ms"]),
+        (Twice(), {"half": lambda number: number / 2, "wrong": print}, [], ()),
+    ],
+)
+def test_what_is_no_answer_is_let_through(exercise, names, bound, texts, capsys):
+    refuse(names | {"check": exercise}, "check", 2 if isinstance(exercise, Pair) else 1, bound, texts)
+    assert exercise.tries == 0
+    assert not capsys.readouterr().out
+
+
+def test_the_line_runs_in_the_exercise_s_cell():
+    code = "mine = None\ncheck(mine)"
+    names = {"check": ThirtyPercent(), "shown": SHOWN}
+    with pytest.raises(AssertionError, match="stands above it"):
+        exec(with_attempts(code, list), names)
+    exec(with_attempts(code, list), names | {"shown": None})
+    assert with_attempts("check(1)", list) == "check(1)"

@@ -1,7 +1,9 @@
 """gdw-course demo and doctor, and what happens where the course's packages are not installed."""
 
 import argparse
+import ipaddress
 import json
+import os
 import subprocess
 import sys
 
@@ -9,7 +11,7 @@ import pytest
 
 from gdw.errors import MissingPackage, require_package
 from gdw_notebooks.__main__ import COMMANDS, main
-from gdw_notebooks.course import demo, machine
+from gdw_notebooks.course import demo, machine, room_address
 from gdw_notebooks.recorded import places
 
 # In a Python without the packages of gdw[course]: what imports well, and what the others and the commands say.
@@ -53,24 +55,80 @@ def test_the_page_answers_to_this_machine_alone_by_a_token():
     assert {"--Voila.ip=127.0.0.1", "--Voila.auto_token=True", "--Voila.port=8870", "--no-browser"} <= set(options)
 
 
-def test_a_room_needs_a_password_of_which_only_the_hash_is_kept():
-    options = options_of_voila("--lan", "--password", "eight long words")
+def test_a_room_needs_a_password_of_which_only_the_hash_is_kept(monkeypatch):
+    monkeypatch.setenv(demo.PASSWORD, "eight long words")
+    options = options_of_voila("--lan")
     assert f"--Voila.identity_provider_class={demo.PASSWORDS}" in options
     assert "eight long words" not in " ".join(options)
+    assert demo.PASSWORD not in os.environ  # pages inherit the environment
+    monkeypatch.setattr("getpass.getpass", lambda words: "typed by hand")
+    assert any(
+        option.startswith("--PasswordIdentityProvider.hashed_password=argon2") for option in options_of_voila("--lan")
+    )
+
+
+def test_no_option_takes_a_password(capsys):
+    """All users of a machine see its command lines."""
+    with pytest.raises(SystemExit):
+        main(["demo", "--lan", "--password", "eight long words"])
+    assert "unrecognized arguments: --password" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "hub", "path", "fixed"),
+    [
+        ([], "", "/", False),
+        (["--base-url", "/"], "/user/ada/", "/", False),
+        *((["--base-url", words], "", "/x/y/", True) for words in ("/x/y/", "x/y", "/x/y", "x/y/")),
+        ([], "/user/ada/", "/user/ada/proxy/8866/", True),
+        (["--port", "8870"], "/user/ada/", "/user/ada/proxy/8870/", True),
+    ],
+)
+def test_the_path_behind_a_proxy(monkeypatch, given, hub, path, fixed):
+    monkeypatch.setenv(demo.HUB_PREFIX, hub)
+    options = options_of_voila(*given)
+    assert f"--Voila.base_url={path}" in options
+    assert ("--Voila.port_retries=0" in options) == fixed  # the proxy does not look for another port
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--lan", "--password", "short"], "at least 8 characters"),
-        (["--password", "long enough"], "--password is for --lan"),
+        (["--lan"], "at least 8 characters"),
         (["--pages", "0"], "--pages must be at least 1"),
         (["--data", "no/such/folder"], "--data needs a folder"),
     ],
 )
-def test_a_wrong_request_is_refused_before_anything_starts(arguments, words, capsys):
+def test_a_wrong_request_is_refused_before_anything_starts(arguments, words, capsys, monkeypatch):
+    monkeypatch.setenv(demo.PASSWORD, "short")
     assert main(["demo", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_address_of_a_room_is_a_number_that_phones_can_open():
+    address = ipaddress.ip_address(room_address.own_address())
+    assert not address.is_loopback
+    assert not address.is_unspecified
+
+
+BLOCKS = {" ": (0, 0), "\u2580": (1, 0), "\u2584": (0, 1), "\u2588": (1, 1)}  # upper half, lower half: 1 is lit
+
+
+@pytest.mark.parametrize("address", ["http://192.168.0.7:8866/", "http://10.20.30.40:65535/a/long/path/of/a/proxy/"])
+def test_the_picture_in_the_terminal_is_the_codes_own(address):
+    import segno
+
+    lines = room_address.qr_code(address).splitlines()
+    assert all(line.startswith("\033[97;40m") and line.endswith("\033[0m") for line in lines)
+    pairs = [[BLOCKS[block] for block in line[len("\033[97;40m") : -len("\033[0m")]] for line in lines]
+    shown = [[pair[half] for pair in row] for row in pairs for half in (0, 1)]
+    border = 4  # light cells all around, without which phones do not find the code
+    wanted = [[1 - cell for cell in row] for row in segno.make(address, micro=False).matrix]
+    inner = [row[border:-border] for row in shown[border : border + len(wanted)]]
+    assert inner == wanted
+    outer = [*shown[:border], *shown[border + len(wanted) : 2 * border + len(wanted)]]
+    assert all(all(row) for row in outer)
+    assert all(all(row[:border] + row[-border:]) for row in shown[: 2 * border + len(wanted)])
 
 
 def test_the_doctor_says_what_is_here(capsys):

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import os
 import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,10 +11,12 @@ import pytest
 
 pytest.importorskip("voila")
 
+from jinja2 import Environment, FileSystemLoader
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from traitlets.config import Configurable
 from voila.app import Voila
+from voila.configuration import VoilaConfiguration
 
 from gdw_notebooks.course import forked, page_server
 from gdw_notebooks.course.page_server import GOING_AWAY, Leaving, PageConnection, PageKernels, PageServer
@@ -143,6 +144,18 @@ def test_the_look_for_idle_pages_comes_by_itself():
     assert asyncio.run(play()) == (True, False)
 
 
+@pytest.mark.parametrize("name", ["error.html", "404.html", "page.html"])
+def test_messages_ask_no_other_host(name):
+    server = PageServer()
+    server.voila_configuration = VoilaConfiguration(parent=server)
+    server.setup_template_dirs()
+    templates = Environment(loader=FileSystemLoader(server.template_paths), extensions=["jinja2.ext.i18n"])
+    templates.install_null_translations()
+    shown = templates.get_template(name).render(status_code=503, status_message="All pages are in use", base_url="/")
+    assert "http" not in shown
+    assert ("All pages are in use" in shown) == (name != "page.html")
+
+
 @pytest.fixture
 def started(monkeypatch):
     """Starts a server up to the point where it would listen; what it then starts kernels with."""
@@ -158,12 +171,10 @@ def started(monkeypatch):
     return start
 
 
-@pytest.mark.parametrize(("platform", "fork"), [("win32", False), ("darwin", True)])
-def test_where_processes_cannot_be_forked_kernels_are_ordinary_ones(started, monkeypatch, platform, fork):
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_where_processes_cannot_be_forked_kernels_are_ordinary_ones(started, monkeypatch, platform):
     with monkeypatch.context() as patch:
         patch.setattr(sys, "platform", platform)
-        if not fork:
-            patch.delattr(os, "fork", raising=False)
         assert importlib.reload(forked).POSSIBLE is False
         patch.setattr(forked, "WarmParent", lambda: pytest.fail("a warm parent was started"))
         server, used = started()

@@ -10,7 +10,7 @@ from PIL import Image
 
 import gdw
 from gdw.__main__ import main
-from gdw.data.given import as_dataset, class_numbers, read_embeddings
+from gdw.data.given import as_dataset, numbered_classes, read_embeddings
 from gdw.data.on_disk import OnDisk
 
 COUNT, NAMES = 120, np.array(["ant", "bee", "cow"])
@@ -125,13 +125,13 @@ def pairs_of(pairs):
 @pytest.mark.parametrize("labels", [[[1, 0, 1], [0, 1, 0]], [["a", "b"], ["c"]], ["a|b", "a", "b"], ["a;b", "b", "a"]])
 def test_several_classes_for_a_row_are_refused_in_one_sentence(labels):
     with pytest.raises(ValueError, match="several classes for one row .*: an audit needs exactly one class each"):
-        class_numbers(labels)
+        numbered_classes(labels)
 
 
 def test_labels_of_every_kind_and_rows_without_one(rows):
-    assert class_numbers([2, 10, 1])[1] == ("1", "2", "10")
-    assert class_numbers([1.0, 2.0, float("nan")])[0].tolist() == [0, 1, -1]
-    assert class_numbers([[0, 1], [1, 0]])[0].tolist() == [1, 0]
+    assert numbered_classes([2, 10, 1])[1] == ("1", "2", "10")
+    assert numbered_classes([1.0, 2.0, float("nan")])[0].tolist() == [0, 1, -1]
+    assert numbered_classes([[0, 1], [1, 0]])[0].tolist() == [1, 0]
     found = as_dataset(rows[0][:4], ["a", "", "b", None])
     assert found.labels.tolist() == [0, 1]
     assert found.paths == ("0", "2")

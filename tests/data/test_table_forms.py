@@ -9,7 +9,8 @@ import pytest
 
 from gdw import files
 from gdw.data.folder import list_folder
-from gdw.data.label_table import labelled, read_table
+from gdw.data.label_table import read_table
+from gdw.data.picture_labels import labelled
 from tests.data.test_scan import picture
 
 RIGHT = {"cat/a1.jpg": "lynx", "cat/b2.jpg": "wolf", "dog/c3.jpg": "lynx", "dog/d4.jpg": "wolf"}

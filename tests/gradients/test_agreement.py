@@ -134,17 +134,29 @@ def test_whole_steps_of_a_checkpointed_network_end_where_they_end_without(method
             torch.testing.assert_close(end(Checkpointed), without, rtol=0, atol=1e-12)
 
 
-def test_after_the_advised_remedy_the_same_model_uses_forward_mode_again(monkeypatch):
-    """Fused attention, an error that names the kernel, and then the kernel that it names."""
+@pytest.mark.parametrize("how", [{}, {"save_memory": True}], ids=str)
+@pytest.mark.parametrize("kernel", [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH])
+def test_fused_attention_runs_as_separate_products_along_the_tangent_alone(kernel, how, monkeypatch):
     torch.manual_seed(0)
     model = Attention().double()
-    fused = sdpa_kernel(SDPBackend.FLASH_ATTENTION)
-    with fused, pytest.warns(UserWarning, match="no forward-mode"), pytest.raises(RuntimeError, match="MATH"):
-        gradient(model, shape=(8, 4))
     with sdpa_kernel(SDPBackend.MATH):
         expected = gradient(model, shape=(8, 4), way="double-backward")
-        monkeypatch.setattr("gdw.gradients.exact.by_double_backward", None)  # it would fail
-        torch.testing.assert_close(gradient(model, shape=(8, 4)), expected, rtol=1e-9, atol=1e-15)
+    monkeypatch.setattr("gdw.gradients.exact.by_double_backward", None)  # it would fail
+    for _ in range(2):  # the second time it is known
+        with sdpa_kernel(kernel):
+            torch.testing.assert_close(gradient(model, shape=(8, 4), **how), expected, rtol=1e-9, atol=1e-15)
+            assert torch.backends.cuda.math_sdp_enabled() == (kernel is SDPBackend.MATH)
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_a_transformer_in_evaluation_mode():
+    """Without a gradient torch runs each of its layers as one operation, which has no forward-mode rule."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    model = nn.Sequential(nn.TransformerEncoder(layer, 1), nn.Flatten(), nn.Linear(32, CLASSES)).double().eval()
+    with sdpa_kernel(SDPBackend.MATH):
+        expected = gradient(model, shape=(8, 4), way="double-backward")
+    torch.testing.assert_close(gradient(model, shape=(8, 4)), expected, rtol=1e-9, atol=1e-15)
 
 
 def test_a_hidden_dependence_is_found_where_nothing_is_sent_back():

@@ -96,7 +96,7 @@ NOT_STACKED = (
     "a hook on a tensor", "a hook that clips gradients",  # within vmap no tensor requires a gradient: it sets no hook
 )  # fmt: skip
 NOT_AT_ONCE = (
-    "GRU", "LSTM", "attention, fused kernel", "checkpointing", "reentrant checkpointing", "a generator of its own",
+    "GRU", "LSTM", "checkpointing", "reentrant checkpointing", "a generator of its own",
     "layers dropped by Python's random", "a hook that changes gradients", "an output object", "a tuple",
     "a parameter in a list", "a cached parametrisation", *BY_HAND,
 )  # fmt: skip

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch was built
 
 
 WAYS = {"own step": {"virtual": "optimizer"}}
+UNEVEN = 5  # rows of the first rank, of the training batch and of the clean one; the second has the rest
 
 
 def methods():
@@ -32,24 +33,25 @@ def methods():
     }
 
 
-def trained(name, rank=None, **how):
+def trained(name, rank=None, first=None, **how):
     """Parameters of the model and the method after a few steps: of one process, or of one rank of two."""
     model, method = small_model(), methods()[name].double()
     network = model if rank is None else DistributedDataParallel(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9, weight_decay=5e-4)
     kind = Step if rank is None else DistributedStep
     for k in range(STEPS):
-        images, labels = part(batch(RANKS * ROWS, seed=k), rank)
-        (indices,) = part([torch.randperm(INSTANCES, generator=torch.Generator().manual_seed(k))[: RANKS * ROWS]], rank)
-        meta_batch = part(batch(RANKS * 4, seed=k + 50), rank)
+        images, labels = part(batch(RANKS * ROWS, seed=k), rank, first)
+        numbers = torch.randperm(INSTANCES, generator=torch.Generator().manual_seed(k))
+        (indices,) = part([numbers[: RANKS * ROWS]], rank, first)
+        meta_batch = part(batch(RANKS * 4, seed=k + 50), rank, first)
         step = kind(network, images, labels, indices=indices, meta_batch=meta_batch, lr=optimizer, **how)
         take_step(step, method, optimizer)
     return {**model.state_dict(), **{f"method.{n}": p for n, p in method.named_parameters()}}
 
 
-def part(tensors, rank):
-    """A rank's rows; all of them for one process."""
-    return [tensor if rank is None else tensor.chunk(RANKS)[rank] for tensor in tensors]
+def part(tensors, rank, first=None):
+    """A rank's rows: half of them, or ``first`` for the first; all of them for one process."""
+    return [tensor if rank is None else tensor.tensor_split([first or len(tensor) // 2])[rank] for tensor in tensors]
 
 
 def one_rank(rank, folder):
@@ -59,6 +61,7 @@ def one_rank(rank, folder):
         DistributedStep(DistributedDataParallel(small_model()), *batch(), save_memory=True)
     ends = {name: trained(name, rank) for name in methods()}
     ends |= {way: trained("gdw", rank, **how) for way, how in WAYS.items()}
+    ends |= {f"uneven {name}": trained(name, rank, UNEVEN) for name in methods()}
     torch.save(ends, f"{folder}/rank{rank}.pt")
     dist.destroy_process_group()
 
@@ -70,9 +73,12 @@ def two_ranks(tmp_path_factory):
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
 
 
-@pytest.mark.parametrize("name", ["plain", "gdw", "mwnet", "l2rw", "insw", *WAYS])
+NAMES = ["plain", "gdw", "mwnet", "l2rw", "insw"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *WAYS, *(f"uneven {name}" for name in NAMES)])
 def test_both_ranks_end_where_one_process_does(two_ranks, name):
-    alone = trained("gdw", **WAYS[name]) if name in WAYS else trained(name)
+    alone = trained("gdw", **WAYS[name]) if name in WAYS else trained(name.split()[-1])
     start = small_model().state_dict()
     assert max(float((alone[n].detach() - v).abs().max()) for n, v in start.items()) > 1e-2  # it does train
     for rank in range(RANKS):

@@ -41,8 +41,9 @@ ONE_HOT = nn.functional.one_hot(batch()[1], CLASSES)
     ("labels", "sentence"),
     [
         (batch()[1][:, None], r"class numbers \[batch\], got shape \[6, 1\]; take \.squeeze\(-1\)"),
-        (ONE_HOT, r"got shape \[6, 4\]; of one-hot rows or probabilities take \.argmax\(-1\)"),
-        (ONE_HOT.float(), r"take \.argmax\(-1\)"),
+        (ONE_HOT + ONE_HOT.flip(0), r"several classes at once \(multi-label\) .* so no class-level flows"),
+        (ONE_HOT - 0.5, "a distribution over the classes in each row"),
+        (ONE_HOT[:5], r"a batch with 5 labels"),
         (batch()[1].float(), "got numbers of type float32"),
         (batch()[1] > 0, "got numbers of type bool"),
         (batch()[1].tolist(), "got list"),

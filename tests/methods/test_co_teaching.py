@@ -13,10 +13,10 @@ from gdw.training.stepping import take_step
 from tests.methods.helpers import CLASSES, begun, make_step, new, small_model
 
 
-def train_each_other(pair, step):
-    """A step of two networks with their optimisers, as a plain loop: each learns six instances that the other picks."""
+def train_each_other(pair, step, kept=6):
+    """A step of two networks with their optimisers, as a plain loop: each learns the instances that the other picks."""
     losses = [cross_entropy(net(step.images), step.labels, reduction="none") for net, _ in pair]
-    picked = [loss.argsort()[:6] for loss in losses]
+    picked = [loss.argsort()[:kept] for loss in losses]
     for (_, own), loss, chosen in zip(pair, losses, reversed(picked), strict=True):
         own.zero_grad()
         loss[chosen].mean().backward()
@@ -86,6 +86,18 @@ def test_each_network_learns_from_the_others_small_losses_with_an_optimiser_like
     for ours, expected in ((model, twin), (method.peer, peer)):
         torch.testing.assert_close(dict(ours.named_parameters()), dict(expected.named_parameters()))
     assert type(method.peer_optimizer) is type(optimizer)
+
+
+def test_where_all_is_to_be_forgotten_one_instance_is_learnt():
+    model, method = small_model(), new(CoTeaching, forget=1.0, ramp=1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    begun(method, model=model)
+    pair = [(net, torch.optim.SGD(net.parameters(), lr=0.1)) for net in (deepcopy(model), deepcopy(method.peer))]
+    step = make_step(model, lr=optimizer, epoch=5)
+    train_each_other(pair, step, kept=1)
+    take_step(step, method, optimizer)
+    for ours, (expected, _) in zip((model, method.peer), pair, strict=True):
+        torch.testing.assert_close(dict(ours.named_parameters()), dict(expected.named_parameters()))
 
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])

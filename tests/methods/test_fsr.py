@@ -62,6 +62,8 @@ def test_the_dictionary_holds_the_largest_margins_of_each_observed_class():
     labels = torch.tensor([0, 1, 0, 1, 0, 2])
     margins = torch.tensor([0.1, 0.5, 0.3, 0.5, 0.2, -1.0])
     assert largest_by_class(margins, labels, 4, 2).tolist() == [2, 4, 1, 3, 5, 5]  # 5 twice; nothing is of class 3
+    equal = torch.zeros(1000)
+    assert largest_by_class(equal, torch.zeros(1000, dtype=torch.int64), 1, 4).tolist() == [0, 1, 2, 3]
 
 
 def test_equal_weights_until_the_warm_up_ends_but_margins_from_the_start():

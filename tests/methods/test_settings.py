@@ -38,6 +38,16 @@ def test_absurd_values_are_refused_by_name(name, setting):
             assert len(str(caught.value).splitlines()) == 1
 
 
+SHARES = {"train_share", "smoothing", "beta", "deferred", "first_share", "forget", "momentum", "own_labels"}
+
+
+@pytest.mark.parametrize(("name", "setting"), [(name, its) for name, its in ALL if its in SHARES or name == "gce"])
+def test_a_share_is_at_most_one(name, setting):
+    METHODS[name].check_settings({setting: 1.0})
+    with pytest.raises(ValueError, match=f"^{setting}"):
+        METHODS[name].check_settings({setting: 1.001})
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_defaults_and_presets_are_accepted(name):
     METHODS[name].check_settings(METHODS[name].settings())

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ import gdw
 from gdw.__main__ import main
 from gdw.comparison.records import read, record
 from gdw.comparison.report import summary
-from gdw.data.confirmed import IN_CLASS, NO_CLASS, RANDOM, SUSPECT, Confirmed
+from gdw.data.class_names import NO_CLASS
+from gdw.data.confirmed import IN_CLASS, RANDOM, SUSPECT, Confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.task import make_task
 from gdw.training.history import History
@@ -67,6 +69,23 @@ def test_clean_validation_and_test_pictures_are_confirmed_ones_and_all_others_ar
         assert torch.equal(split.labels, right[task.dataset_indices[name]])
     assert torch.equal(task.test.labels, right[task.dataset_indices["test"]])
     assert torch.equal(task.test.images, data.images[task.dataset_indices["test"]])
+
+
+@pytest.mark.parametrize("with_confirmed", [True, False])
+def test_pictures_without_a_label_in_the_table_are_in_no_set(tmp_path, with_confirmed):
+    """As of a review that found pictures of no class: corrected.csv has no row for them."""
+    data, right = dataset()
+    data = replace(data, paths=tuple(f"{place}.png" for place in range(len(right))))
+    rows = [f"{path},{CLASSES[label]}" for path, label in zip(data.paths, right.tolist(), strict=True)]
+    rows[20] = "20.png,none of these"
+    table = tmp_path / "corrected.csv"
+    table.write_text("\n".join(["path,label", *rows[:-2], "gone.png,cat"]) + "\n", "utf-8")
+    sure = confirmed(right) if with_confirmed else None
+    with pytest.warns(UserWarning, match=r"2 as not in corrected.csv .*; 1 rows .*; passed over 1 that belong to no"):
+        task = make_task(data, noise=f"human:{table}", confirmed=sure, meta_per_class=3)
+    placed = torch.cat(list(task.dataset_indices.values())).tolist()
+    assert sorted(placed) == sorted({*range(118)} - ({20} - set(sure or ())))
+    assert torch.equal(task.train.labels, right[task.dataset_indices["train"]])
 
 
 def test_the_test_set_is_the_same_for_each_seed():

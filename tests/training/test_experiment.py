@@ -198,21 +198,52 @@ def test_augmentation_can_be_left_out(tmp_path):
     assert gdw.run(folder.with_(image_size=8)) != gdw.run(folder)
 
 
+def side_by_side(layer):
+    return layer.weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_the_layout_in_memory_moves_nothing_but_rounding(tmp_path):
     ends = []
     folder = cifar_folder(tmp_path, train=12, test=2)
-    for channels_last in (False, True):
+    for channels_last in (False, None):
         experiment = gdw.Experiment(
             dataset=str(folder), model="cnn", epochs=2, batch_size=20, meta_per_class=2, rate=0.6, precision="float64",
             device="cpu", channels_last=channels_last,
         )  # fmt: skip
         training = gdw.Training(experiment)
-        assert training.model[0].weight.is_contiguous(memory_format=torch.channels_last) == channels_last
+        assert side_by_side(training.model[0]) == (channels_last is None)
         for _ in training.events():
             pass
         ends.append(torch.nn.utils.parameters_to_vector([p.contiguous() for p in training.model.parameters()]))
     torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-9)
     assert gdw.Experiment.from_code(experiment.code) == experiment
+
+
+class Viewing(torch.nn.Sequential):
+    """A network that counts on the usual layout."""
+
+    def forward(self, images):
+        return self[1](self[0](images).view(len(images), -1))
+
+
+def test_a_network_of_ones_own_keeps_its_layout_unless_asked():
+    own = Viewing(torch.nn.Conv2d(1, 4, 3), torch.nn.Linear(4 * 36, 10))
+    few = {"epochs": 1, "train_per_class": 20, "test_per_class": 5, "device": "cpu"}
+    assert gdw.run(gdw.Experiment(**few), model=own).error is None
+    volumes = torch.nn.Sequential(torch.nn.Unflatten(1, (1, 1)), torch.nn.Conv3d(1, 4, (1, 3, 3)), torch.nn.Flatten())
+    both = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), volumes, torch.nn.Linear(4 * 36, 10))
+    asked = gdw.Training(gdw.Experiment(channels_last=True, **few), model=both)
+    assert side_by_side(asked.model[0])
+    assert len(list(asked.events()))
+
+
+def test_what_was_left_to_the_program_is_decided_for_the_device():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    left, told = gdw.Experiment().engine, gdw.Experiment(channels_last=False, capture=False).engine
+    assert left.decided(cpu, ours=True) == {"channels_last": True, "capture": False}
+    assert left.decided(gpu, ours=True) == {"channels_last": True, "capture": True}
+    assert left.decided(gpu, ours=False) == {"channels_last": False, "capture": False}
+    assert told.decided(gpu, ours=True) == {}
 
 
 FIELDS = {
@@ -243,7 +274,8 @@ FIELDS = {
     "threads": st.none() | st.integers(0, 256),
     "device": st.sampled_from(["auto", "cpu", "cuda:1"]),
     "precision": st.sampled_from(["float32", "float64", "bfloat16"]),
-    "capture": st.booleans(),
+    "capture": st.none() | st.booleans(),
+    "channels_last": st.none() | st.booleans(),
 }
 
 
@@ -310,6 +342,9 @@ def test_a_number_of_the_wrong_kind_is_refused_by_name(name, value):
 @pytest.mark.parametrize("name", sorted(SWITCHES))
 @pytest.mark.parametrize("value", ["false", 1, 0, None, []], ids=str)
 def test_a_switch_is_true_or_false(name, value):
+    if value is None and name in ("channels_last", "capture"):
+        assert gdw.Experiment(**{name: None}).engine == gdw.Experiment().engine  # the program decides
+        return
     with pytest.raises(ValueError, match=f"{name} must be true or false"):
         gdw.Experiment(**{name: value})
 
@@ -362,6 +397,9 @@ def test_codes_of_earlier_versions_name_the_engine_and_still_load():
     old = "gdw1:dataset=digits&method=only-clean&device=cpu~afbb"
     assert gdw.Experiment.from_code(old) == gdw.Experiment(method="only-clean")
     assert gdw.Experiment.from_code(old).device == "cpu"
+    fast = "gdw1:dataset=cifar10&rate=0.6&method=gdw&device=cuda&channels_last=true&capture=true~50ec"
+    assert gdw.Experiment.from_code(fast).engine.channels_last is True
+    assert gdw.Experiment.from_code(fast) == gdw.Experiment(dataset="cifar10", rate=0.6)
     for code in ("gdw1:dataset=digits&rate=0.6&method=gdw~4978", "gdw1:dataset=digits&imbalance=0.02&method=gdw~6c1e"):
         assert gdw.Experiment.from_code(code).code == code
 

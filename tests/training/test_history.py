@@ -47,3 +47,9 @@ def test_equality_sees_every_number_and_no_metadata():
     assert other != recorded()
     assert recorded(6) != recorded(7)
     assert recorded() != "a history"
+
+
+@pytest.mark.parametrize("values", [3, None, "0.5", ["a"], {"0": 1}, [[1], [1, 2]]])
+def test_what_is_no_list_of_numbers_is_refused(values):
+    with pytest.raises(ValueError, match=r"^epochs\['test_accuracy'\] must be a list with numbers for each epoch"):
+        History.from_record({"config": {}, "epochs": {"test_accuracy": values}})

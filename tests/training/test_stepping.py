@@ -8,6 +8,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
+from functools import partialmethod
 
 import pytest
 import torch
@@ -17,6 +18,9 @@ import gdw
 from gdw.gradients.seen import Seen
 from gdw.methods import GDW, METHODS, CrossEntropy
 from gdw.training import stepping
+from gdw.training.fields import Engine
+from gdw.training.loop import _torch_settings
+from gdw.training.many import supports_many_seeds
 from gdw.training.recording import Capture, Operations
 from tests import cuda_graph
 from tests.pictures import shifted_digits
@@ -81,9 +85,9 @@ def test_every_option(how, capture):
     same(gdw.Experiment(**how, **SMALL))
 
 
-@pytest.mark.parametrize("how", ["save_memory", "channels_last"])
+@pytest.mark.parametrize("how", [{"save_memory": True}, {"channels_last": False}], ids=str)
 def test_every_option_of_a_convolutional_network(how, capture):
-    same(gdw.Experiment(model="cnn", precision="float64", **{how: True}, **SMALL), atol=1e-9)
+    same(gdw.Experiment(model="cnn", precision="float64", **how, **SMALL), atol=1e-9)
 
 
 def test_pictures_augmented_and_fetched_from_the_host(capture):
@@ -310,6 +314,28 @@ def test_a_compiled_network_is_not_recorded():
     engine = gdw.Experiment(compile=True, capture=True).engine
     assert not engine.captures_steps
     assert gdw.Experiment(capture=True).engine.captures_steps
+
+
+def test_on_a_gpu_steps_are_recorded_by_themselves(monkeypatch):
+    as_on_a_gpu(monkeypatch)
+    monkeypatch.setattr("gdw.training.fields.Engine.decided", partialmethod(on_a_gpu, Engine.decided))
+    assert trained(gdw.Experiment(**SMALL)).history.metadata["captured"] is True
+    assert trained(gdw.Experiment(capture=False, **SMALL)).history.metadata["captured"] is False
+    own = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+    assert trained(gdw.Experiment(**SMALL), model=own).history.metadata["captured"] is False
+    assert supports_many_seeds(gdw.Experiment(**SMALL))
+
+
+def on_a_gpu(engine, decided, device, ours):
+    return decided(engine, torch.device("cuda"), ours)
+
+
+@pytest.mark.parametrize(("device", "deterministic"), [("cpu", False), ("cuda", False), ("cuda", True)])
+def test_on_a_gpu_convolutions_are_the_fastest_for_their_shapes(device, deterministic, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", deterministic)
+    with _torch_settings(0, torch.device(device)):
+        assert torch.backends.cudnn.benchmark == (device == "cuda" and not deterministic)
+    assert not torch.backends.cudnn.benchmark
 
 
 def test_an_optimiser_of_the_methods_is_as_it_was(monkeypatch):

@@ -66,7 +66,7 @@ def pictures():
 def test_augmented_pictures_in_channels_last_go_on_too(resident, tmp_path):
     experiment = gdw.Experiment(
         dataset="cifar10", model="cnn", method="gdw", epochs=2, batch_size=8, lr=0.01, meta_per_class=4,
-        channels_last=True, threads=1, device="cpu",
+        threads=1, device="cpu",
     )  # fmt: skip
     own = {"dataset": pictures(), "resident": resident}
     whole, count = unbroken(experiment, **own)

@@ -9,18 +9,19 @@ class Decisions {
     this.at = 0;
     this.problem = "";
     this.prefix = `gdw-review ${data.key} `;
+    this.paths = new Set(data.path);
     data.path.forEach((path, row) => { if (data.label[row]) this.kept.set(path, { label: data.label[row], at: 0 }); });
+    for (const [path, label] of data.kept ?? []) this.kept.set(path, { label, at: ++this.at });
     this.read();
   }
 
   /** What this browser has kept; another tab's decisions too. */
   read() {
-    if (this.data.hosted) return;
-    const here = new Set(this.data.path);
+    if (this.data.kept !== null) return;
     try {
       for (let place = 0; place < localStorage.length; place++) {
         const name = localStorage.key(place), path = name.slice(this.prefix.length);
-        if (!name.startsWith(this.prefix) || !here.has(path)) continue;
+        if (!name.startsWith(this.prefix) || !this.paths.has(path)) continue;
         const found = JSON.parse(localStorage.getItem(name));
         this.at = Math.max(this.at, found.at);
         if (found.label === null) this.kept.delete(path); else this.kept.set(path, found);
@@ -34,7 +35,7 @@ class Decisions {
     const before = this.of(path) ?? null;
     this.at += 1;
     if (label === null) this.kept.delete(path); else this.kept.set(path, { label, at: this.at, before });
-    if (this.data.hosted) {
+    if (this.data.kept !== null) {
       parent.postMessage({ gdw: this.data.key, path, label }, "*");
       return;
     }
@@ -46,8 +47,9 @@ class Decisions {
   /** Take the last decision back; the path that it was about, or undefined. */
   undo() {
     let last;
-    for (const [path, found] of this.kept) if (!last || found.at > last[1].at) last = [path, found];
-    if (!last || !last[1].at && !this.data.hosted) return undefined;
+    for (const [path, found] of this.kept)
+      if (found.at > (last?.[1].at ?? 0) && this.paths.has(path)) last = [path, found];
+    if (!last) return undefined;
     const before = last[1].before ?? null;
     this.set(last[0], before);
     if (before !== null) this.kept.get(last[0]).at = 0;

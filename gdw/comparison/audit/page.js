@@ -19,7 +19,7 @@ const make = (tag, attributes, ...children) => {
   element.append(...children);
   return element;
 };
-const pairOf = (row) => `${data.observed[row]} → ${data.proposed[row]}`;
+const pairOf = (row) => data.observed[row] + (data.proposed[row] && ` → ${data.proposed[row]}`);
 const isOpen = (row) => decisions.of(data.path[row]) === undefined;
 
 function counted() {
@@ -39,6 +39,12 @@ function arrange(keep) {
   here = Math.max(0, keep === undefined ? 0 : order.indexOf(keep));
   if (keep === undefined) grid.scrollTop = 0;
   draw();
+}
+
+function enough() {
+  if (data.perClass === null) return "";
+  const count = counted(), done = data.classes.filter((name) => (count.get(name) ?? 0) >= data.perClass);
+  return `; ${done.length} of ${data.classes.length} classes have ${data.perClass}`;
 }
 
 const full = (row, count) => data.perClass !== null && (count.get(data.observed[row]) ?? 0) >= data.perClass;
@@ -90,8 +96,8 @@ function drawSingle() {
   const row = order[here];
   if (row === undefined) return single.replaceChildren(make("p", {}, "Nothing is left here."));
   const shown = card(row, "div", { class: "card" });
-  shown.append(make("p", {}, `${data.reason[row]} (score ${data.score[row].toFixed(3)})`),
-    make("p", { class: "path" }, data.path[row]));
+  if (data.reason[row]) shown.append(make("p", {}, `${data.reason[row]} (score ${data.score[row].toFixed(3)})`));
+  shown.append(make("p", { class: "path" }, data.path[row]));
   single.replaceChildren(shown);
 }
 
@@ -104,7 +110,7 @@ function draw() {
   at("bar").max = Math.max(1, shownRows);
   at("bar").value = done.length;
   at("progress").textContent = `${done.length} of ${shownRows} checked, ${changed.length} changed; ` +
-    `${order.length ? here + 1 : 0} of ${order.length} shown`;
+    `${order.length ? here + 1 : 0} of ${order.length} shown${enough()}`;
   at("problem").textContent = decisions.problem;
   for (const button of document.querySelectorAll(".decide [data-act]"))
     button.disabled = order.length === 0 && button.dataset.act !== "undo";
@@ -233,4 +239,5 @@ const pairs = new Map();
 for (let row = 0; row < shownRows; row++) pairs.set(pairOf(row), (pairs.get(pairOf(row)) ?? 0) + 1);
 for (const [pair, count] of [...pairs].sort((a, b) => b[1] - a[1]))
   at("pair").append(make("option", { value: pair }, `${pair} (${count})`));
+document.querySelector(".files").hidden = data.kept !== null; // a program has the file already
 arrange();

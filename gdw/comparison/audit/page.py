@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
-from gdw.data.confirmed import NONE, SUSPECT
+from gdw.data.class_names import NONE
+from gdw.data.confirmed import SUSPECT
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,7 +37,7 @@ def page(
     *,
     class_names: Sequence[str] = (),
     per_class: int | None = None,
-    hosted: bool = False,
+    kept: Sequence[tuple[str, str]] | None = None,
 ) -> str:
     """The HTML text.
 
@@ -49,10 +50,12 @@ def page(
         top: how many rows are shown, the first ones; the others are in ``corrected.csv`` alone. None: all.
         class_names: in the order of their keys; by default, those of the table in alphabetical order.
         per_class: ask for this many confirmed pictures of each class, and for no more.
-        hosted: a program shows the page and keeps the decisions; the page then keeps none itself.
+        kept: a program shows the page and keeps the decisions, these so far, in their order: of a path, a class's name.
+            The page then sends it each decision (``path``, ``label``; null: taken back) and keeps none itself.
     """  # fmt: skip
-    data = _data(title, table, pictures, top, class_names) | {"perClass": per_class, "hosted": hosted}
-    name, small = escape(title), max((max(pictures[row].shape[1:]) for row in table.index[:1]), default=0) <= SMALL
+    data = _data(title, table, pictures, top, class_names) | {"perClass": per_class, "kept": kept}
+    name = escape(title if per_class is not None else f"Suspicious labels: {title}")
+    small = max((max(pictures[row].shape[1:]) for row in table.index[:1]), default=0) <= SMALL
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -60,14 +63,14 @@ def page(
 {MARK}
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Suspicious labels: {name}</title>
+<title>{name}</title>
 <style>
 {_part("page.css")}</style>
 </head>
 <body{' class="small"' if small else ""}>
 <main>
 <header>
-<h1>Suspicious labels: {name}</h1>
+<h1>{name}</h1>
 <details><summary>What was found, and the keys</summary>
 <ul>{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>
 {_pairs(pairs)}

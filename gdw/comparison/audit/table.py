@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gdw.comparison.audit.heads import Labels, LogProbs, PerPicture
-from gdw.data.confirmed import CHOSEN_COLUMN, NO_CLASS, NONE, as_confirmed
+from gdw.data.class_names import NO_CLASS, NONE
+from gdw.data.confirmed import CHOSEN_COLUMN, as_confirmed
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -7,7 +7,8 @@ from PIL import Image
 
 from gdw.comparison.audit.audit import check_counts
 from gdw.comparison.audit.output import HEADER
-from gdw.data.confirmed import NO_CLASS, confirmed_of, read_confirmed
+from gdw.data.class_names import NO_CLASS
+from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
 
@@ -101,6 +102,13 @@ def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
 def test_a_confirmed_file_that_disagrees_is_refused(tmp_path, pets, text, said):
     with pytest.raises(ValueError, match=said):
         read(confirm(tmp_path, text), list_folder(pets))
+
+
+def test_rows_without_a_file_are_counted_and_said_once(tmp_path, pets):
+    file = confirm(tmp_path, "path,label\ncat/1.png,dog\ncat/gone.png,cat\nemu/2.png,cat\n")
+    with pytest.warns(UserWarning, match="2 rows of confirmed.csv name no picture here") as said:
+        assert read(file, list_folder(pets)) == {1: 1}
+    assert len(said) == 1
 
 
 def test_pictures_of_the_test_set_may_be_confirmed_and_are_not_needed(tmp_path, pets):

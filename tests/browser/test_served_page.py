@@ -11,14 +11,11 @@ from playwright.sync_api import expect
 
 from benchmarks.classroom import PICTURE, kernels, open_page, serve
 from gdw_notebooks.panels.page_errors import UNEXPECTED
-from tests.browser.conftest import browser  # noqa: F401, a fixture
 from tests.browser.servers import STOP_SECONDS
 
 END_SECONDS = 5  # a kernel has so long after its page is gone
 UNSEEN_SECONDS = 20  # in place of 60, for the test's sake
 PAGES = 2
-
-pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +41,7 @@ def visit(address):
         return answer.read()
 
 
-def test_a_closed_page_ends_its_kernel_in_the_middle_of_a_run_too(browser, server):  # noqa: F811
+def test_a_closed_page_ends_its_kernel_in_the_middle_of_a_run_too(browser, server):
     process, address = server
     for train in (False, True):
         page, _ = open_page(browser, address)
@@ -59,7 +56,7 @@ def test_a_closed_page_ends_its_kernel_in_the_middle_of_a_run_too(browser, serve
         assert ends(process, END_SECONDS)
 
 
-def test_a_reloaded_page_has_one_kernel(browser, server):  # noqa: F811
+def test_a_reloaded_page_has_one_kernel(browser, server):
     process, address = server
     page, _ = open_page(browser, address)
     page.reload()
@@ -70,7 +67,7 @@ def test_a_reloaded_page_has_one_kernel(browser, server):  # noqa: F811
     page.close()
 
 
-def test_a_page_gets_all_its_widgets_in_one_message(browser, server):  # noqa: F811
+def test_a_page_gets_all_its_widgets_in_one_message(browser, server):
     sent = []
     page = browser.new_page()
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
@@ -101,7 +98,7 @@ def test_without_the_token_nothing_is_served(server):
     assert not kernels(process)
 
 
-def test_a_page_says_that_its_server_is_gone(browser, tmp_path):  # noqa: F811
+def test_a_page_says_that_its_server_is_gone(browser, tmp_path):
     started, address = serve(tmp_path / "server.log")
     page, _ = open_page(browser, address)
     started.terminate()
@@ -131,7 +128,7 @@ def serve_with(changes, folder, monkeypatch):
     return serve(folder / "server.log")
 
 
-def test_an_unexpected_error_is_a_sentence_on_the_page_and_a_traceback_in_the_log(browser, tmp_path, monkeypatch):  # noqa: F811
+def test_an_unexpected_error_is_a_sentence_on_the_page_and_a_traceback_in_the_log(browser, tmp_path, monkeypatch):
     received, log = [], tmp_path / "server.log"
     started, address = serve_with(FAULT, tmp_path, monkeypatch)
     try:
@@ -160,7 +157,7 @@ if "gdw_notebooks" in sys.orig_argv:
 """
 
 
-def test_where_no_process_can_be_forked_the_page_works_all_the_same(browser, tmp_path, monkeypatch):  # noqa: F811
+def test_where_no_process_can_be_forked_the_page_works_all_the_same(browser, tmp_path, monkeypatch):
     started, address = serve_with(NO_FORK, tmp_path, monkeypatch)
     process = psutil.Process(started.pid)
     try:
