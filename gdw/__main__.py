@@ -189,7 +189,8 @@ def _count(records: Sequence[object]) -> int:
 
 def audit_command(options: argparse.Namespace) -> int:
     """Which labels of a folder are probably wrong."""
-    print(audit.audit_folder(options))
+    for text in audit.audit_folder(options):
+        print(text, flush=True)
     return 0
 
 

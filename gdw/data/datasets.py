@@ -208,7 +208,7 @@ def load_dataset(
             no larger (:func:`gdw.data.pictures.decode`). Pictures of a published set have a size of their own.
 
     Raises:
-        ValueError: an unknown name; a folder that is empty, has one class or holds broken pictures; a size for
+        ValueError: an unknown name; a folder that is empty, has one class, or a class of broken pictures; a size for
             pictures that have their own; a published set whose files are damaged.
         FileNotFoundError: no such folder; or a published set that is not on disk and cannot be downloaded.
     """

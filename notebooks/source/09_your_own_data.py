@@ -34,6 +34,7 @@ from gdw_notebooks.examples.own_data import suspicion
 from gdw_notebooks.figures.picture_sheet import picture_of, picture_sheet
 from gdw_notebooks.figures.ranking import found_curves
 from gdw_notebooks.panels.review import Review
+from gdw_notebooks.panels.spot import SpotTheWrongLabel
 from gdw_notebooks.panels.still import Still
 
 # %% [markdown]
@@ -62,9 +63,9 @@ Still(picture_sheet(pictures, captions, title=title), alt=title)
 # %% [markdown]
 # ## Confirm ten pictures of each class
 #
-# Click on the page and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with other
-# names 1 to 9 and 0, or type the name and press Enter): this is the right class. **-**: it belongs to none of these.
-# **?**: unsure, leave it out. **Backspace**: undo.
+# Click on the page and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with
+# other names 1 to 9 and 0, or type the name and press Enter): this is the right class. **-**: it belongs to none of
+# these. **?**: unsure, leave it out. **Backspace**: undo.
 #
 # Each decision is written to `confirmed.csv` at once, as a row `path,label,chosen`. The last word says how the picture
 # was chosen: here `random in class`, because the page draws at random from each folder. (If you pass over a picture,
@@ -140,6 +141,13 @@ suspects
 # %% [markdown]
 # *"says 3, proposed 8": the folder says 3, the classifier 8. You decide.*
 #
+# **A game, if you like:** are you faster or better than the audit? You have a minute. Half of the labels in it are
+# wrong. **Left arrow**: wrong. **Right arrow**: right.
+
+# %% tags=["reveals"]
+SpotTheWrongLabel(audit, truth) if truth else None
+
+# %% [markdown]
 # ## How far down the list?
 #
 # Two numbers say how good the first $k$ suspects are. The **precision** is the share of them that are really wrong. The
