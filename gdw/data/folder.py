@@ -465,7 +465,7 @@ def _hidden(path: Path) -> bool:
 
 def channel_statistics(images: Images) -> Pixels:
     """Mean and deviation of each channel, by how often each shade occurs; a deviation of 0 becomes 1."""
-    counts = torch.zeros(3, 256, dtype=torch.int64)
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.int64)
     for batch in in_batches(images):
         for count, channel in zip(counts, batch.unbind(1), strict=True):
             count += torch.bincount(channel.flatten(), minlength=256)

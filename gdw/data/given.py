@@ -216,6 +216,7 @@ def _is_one_hot(row: Any) -> bool:
 
 
 def _word(value: Any) -> str:
+    value = value.item() if isinstance(value, Tensor) else value
     whole = isinstance(value, float | np.floating) and float(value).is_integer()
     return str(int(value) if whole else value).strip()
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
+import gdw
 from tests.browser.access import barriers
 from tests.browser.conftest import offline_pages
 from tests.browser.servers import REPOSITORY
@@ -27,6 +28,14 @@ def site(tmp_path_factory):
     built = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr[-3000:]
     return target
+
+
+def test_every_public_name_is_on_the_page_of_the_library(site):
+    page = (site / "api.html").read_text("utf-8")
+    for module in (gdw, gdw.methods, gdw.data):
+        for name in module.__all__:
+            if name != "methods":  # a module, with a part of the page
+                assert f'id="{module.__name__}.{name}"' in page, name
 
 
 @pytest.fixture
