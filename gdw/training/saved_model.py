@@ -62,7 +62,7 @@ class SavedModel:
         like = next(self.model.parameters())
         with torch.no_grad():
             parts = [self.pixels.normalise(part.to(like.device), like.dtype) for part in images.split(BATCH)]
-            found = [logits_of(self.model(part), self.model).softmax(1).cpu() for part in parts]
+            found = [logits_of(self.model, part).softmax(1).cpu() for part in parts]
         return torch.cat(found) if found else torch.empty(0, len(self.class_names))
 
     def predict(
