@@ -60,7 +60,7 @@ def run_all(
     """
     groups = grouped(experiments, seeds_at_once)
     here = (workers == 0 and executor is None) or isinstance(executor, ThreadPoolExecutor)
-    given = (() if here else plugins_for(e.method for e in experiments), None if keep is None else str(keep))
+    given = (() if here else plugins_for(experiments), None if keep is None else str(keep))
     if executor:
         histories = _on(executor, groups, given)
     else:
