@@ -93,10 +93,11 @@ assert ours > theirs  # on this seed; the lab's sentence has eight seeds
 # 3. **Flip 40** with **L2RW** beside GDW. Here each digit is confused with one other digit.
 # 4. **Long tail 0.02 (50 : 1)** with **fine-tune** beside GDW. No label is wrong, but some classes are rare.
 #    Look at *Classes*.
-# 5. *Data:* **clouds** with *Label noise:* **uniform** at rate 0.4. Press **Train**, then look at *Regions*. The fill
-#    of a point is its observed label, the ring is its true label, and the size is its weight.
-# 6. **Seeds, in all: 10.** Ten seeds train at once. Each curve becomes a mean with a band. Which of your findings are
-#    still true?
+# 5. **More** shows the other controls. Choose *Data:* **clouds** and *Label noise:* **uniform** at rate 0.4. Press
+#    **Train**, then look at *Regions*. The fill of a point is its observed label, the ring is its true label, and the
+#    size is its weight.
+# 6. **Seeds, in all: 10**, also under *More*. Ten seeds train at once. Each curve becomes a mean with a band. Which of
+#    your findings are still true?
 #
 # **Stop** keeps what the network has learnt. **Step** trains on one batch. The slider under the picture shows earlier
 # epochs. The **run code** describes the whole run: send it to somebody, and the lab makes the same run there.

@@ -33,6 +33,7 @@ from gdw_notebooks.examples.own_data import suspicion
 from gdw_notebooks.figures.picture_sheet import picture_of, picture_sheet
 from gdw_notebooks.figures.ranking import found_curves
 from gdw_notebooks.panels.review import Review
+from gdw_notebooks.panels.spot import SpotTheWrongLabel
 from gdw_notebooks.panels.still import Still
 
 # %% [markdown]
@@ -133,6 +134,13 @@ suspects
 # %% [markdown]
 # *"says 3, proposed 8": the folder says 3, the classifier 8. You decide.*
 #
+# **A game, if you like:** are you faster or better than the audit? You have a minute. Half of the labels in it are
+# wrong. **Left arrow**: wrong. **Right arrow**: right.
+
+# %% tags=["reveals"]
+SpotTheWrongLabel(audit, truth) if truth else None
+
+# %% [markdown]
 # ## How far down the list?
 #
 # Two numbers say how good the first $k$ suspects are. The **precision** is the share of them that are really wrong. The

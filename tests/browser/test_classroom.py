@@ -9,7 +9,7 @@ from gdw_notebooks.panels.classroom import TABS
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import watched_page
-from tests.browser.pages import open_voila
+from tests.browser.pages import open_voila, show_more
 
 PAGE = "demo/classroom.ipynb"
 LONG, SHORT = "2000", "3"  # epochs: one that only Stop ends, and one that ends at once
@@ -49,6 +49,7 @@ def reset(page: Page) -> None:
 
 
 def epochs(page: Page, number: str) -> None:
+    show_more(page)
     field = page.get_by_label("Epochs", exact=True)
     field.fill(number)
     field.press("Enter")
@@ -75,6 +76,7 @@ def test_the_lab_trains_refuses_a_second_train_and_stops(page):
 
 def test_a_run_code_pasted_restores_the_controls(page):
     tab(page, "Training lab")
+    show_more(page)
     code = page.get_by_label("Run code")
     code.fill(f"{SCENARIOS['flip 40'].with_(seed=7).code}")
     code.press("Tab")
@@ -86,6 +88,7 @@ def test_a_run_code_pasted_restores_the_controls(page):
 
 def test_the_lab_by_keyboard_alone(page):
     tab(page, "Training lab")
+    show_more(page)
     field = page.get_by_label("Epochs", exact=True)
     field.focus()
     page.keyboard.press("ControlOrMeta+a")
@@ -104,16 +107,14 @@ def test_the_lab_by_keyboard_alone(page):
 
 def test_a_point_of_the_plane_opens_in_the_microscope(page):
     tab(page, "Training lab")
-    page.get_by_label("Data", exact=True).fill("clouds")
-    page.get_by_label("Data", exact=True).press("Enter")
+    show_more(page)
+    page.get_by_label("Data", exact=True).select_option("clouds")
     epochs(page, SHORT)
     button(page, "Train").click()
     expect(words(page)).to_contain_text("Done.")
     page.get_by_role("button", name="Regions").click()
     expect(page.get_by_role("img", name=re.compile("^Points in the plane"))).to_be_visible()
-    page.get_by_label("instance", exact=True).fill("5")
-    page.get_by_label("instance", exact=True).press("Enter")
-    button(page, "Look closer").click()
+    page.locator("[data-point='5']").first.dispatch_event("click")  # another point may lie on it
     microscope = page.get_by_role("region", name="Flow microscope").locator("visible=true")
     expect(microscope).to_contain_text("training image 5")
     button(page, "Close").click()
@@ -127,7 +128,7 @@ def test_microscope_and_stepper_by_keyboard(page):
     cat.focus()
     page.keyboard.press("Home")
     expect(cat).to_have_attribute("aria-valuenow", "0.000")
-    tab(page, "Bilevel stepper")
+    tab(page, "Class stepper")
     button(page, "Forward ▶").focus()
     page.keyboard.press("Enter")
     where = page.locator(".gdw-steps .where").locator("visible=true")
@@ -152,6 +153,7 @@ def test_two_windows_are_two_runs(page, browser, voila_server):
         expect(words(second)).to_contain_text("Training: ")
         tab(page, "Training lab")
         expect(words(page)).to_contain_text("Ready")
+        show_more(page)
         expect(page.get_by_label("Epochs", exact=True)).to_have_value("60")
         button(second, "Stop").click()
         expect(words(second)).to_contain_text("Stopped")

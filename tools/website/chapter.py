@@ -14,6 +14,7 @@ PANELS = {
     "FlowMicroscope": ("the flow microscope", "live/microscope"),
     "BilevelStepper": ("the bilevel stepper", "live/stepper"),
     "FlowLedger": ("the flow ledger", "live/ledger"),
+    "SpotTheWrongLabel": ("the game", "live/spot"),
 }
 ONLY_LIVE = ("RoomCheck", "LiveRun")  # they say how this computer does, which a page without Python cannot
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
@@ -117,7 +118,7 @@ def _outputs(cell: NotebookNode, pictures: Path, name: str) -> Iterator[str]:
         elif "text/html" in output.data:
             yield f'```{{raw}} html\n<div class="output">{output.data["text/html"]}</div>\n```{_live(output)}'
         elif "text/plain" in output.data:
-            yield _text(output.data["text/plain"])
+            yield _text(output.data["text/plain"]) + _live(output)
 
 
 def _text(text: str) -> str:
