@@ -134,10 +134,13 @@ suspects
 # %% [markdown]
 # *"says 3, proposed 8": the folder says 3, the classifier 8. You decide.*
 #
+# <!-- here -->
+#
 # **A game, if you like:** are you faster or better than the audit? You have a minute. Half of the labels in it are
 # wrong. **Left arrow**: wrong. **Right arrow**: right.
+# <!-- on the site -->
 
-# %% tags=["reveals"]
+# %%
 SpotTheWrongLabel(audit, truth) if truth else None
 
 # %% [markdown]

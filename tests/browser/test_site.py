@@ -146,7 +146,7 @@ def test_a_page_asks_only_for_what_it_can_do(site, window):
     text = page.locator("article").inner_text()
     assert not re.search(r"Shift\+Enter|Press the button|press Train\.", text)
     assert page.frame_locator("iframe.playground").get_by_role("button", name="Train").count()
-    page.get_by_role("link", name="The lab on records").click()
+    page.locator("article").get_by_role("link", name="The lab on records").click()
     expect(page.get_by_label("Scenario", exact=True)).to_be_visible()
     for name in names(site):
         if name.startswith("notebooks/"):

@@ -16,7 +16,7 @@ PANELS = {
     "FlowLedger": ("the flow ledger", "live/ledger"),
     "SpotTheWrongLabel": ("the game", "live/spot"),
 }
-ONLY_LIVE = ("RoomCheck", "LiveRun")  # they say how this computer does, which a page without Python cannot
+ONLY_LIVE = ("RoomCheck", "LiveRun", "SpotTheWrongLabel")  # they are nothing without Python
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
 IMAGE = "image/png"
 NO_PAGE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+(?:benchmarks/)?README\.md\)")  # they are read beside the code
