@@ -48,7 +48,7 @@ COMMANDS = {
     "soak": ("what the package survives: a long check, about 25 minutes; --short is quick", ["-m tools.soak"]),
     "notebooks": ("build the notebooks from their sources: all, or 01 03", ["-m tools.build_notebooks"]),
     "site": ("the course as a static folder, build/site", ["-m tools.build_site"]),
-    "dist": ("what pip installs: sdist and wheels, in dist", ["-m tools.dist"]),
+    "dist": ("what pip installs: sdist and wheels with the site and the slides, in dist", ["-m tools.dist"]),
     "slides": ("the lecturer's slides, HTML and PDF, in build/slides", ["-m tools.build_slides"]),
     "setup": ("only make .venv with everything in it", []),
     "clean": ("remove .venv and what builds and tests leave", []),

@@ -38,7 +38,10 @@ from gdw.training.many import ManySeeds
 from gdw.training.resume import SECONDS
 from gdw.training.saved_model import load_model
 
-PLUGIN = "a module, or a .py file, that registers methods of your own (gdw.methods.register); give it again for more"
+PLUGIN = (
+    "a module, or a .py file, that registers methods, networks, data sets or noise of your own (docs/own.md); give it "
+    "again for more"
+)
 
 STOPPED = 130  # exit status after Ctrl-C, as shells have it
 AT_ONCE = "train up to N seeds in one vectorised step where method and model can (default: 1); not with --checkpoint"
@@ -196,7 +199,8 @@ def _count(records: Sequence[object]) -> int:
 
 def audit_command(options: argparse.Namespace) -> int:
     """Which labels of a folder are probably wrong."""
-    print(audit.audit_folder(options))
+    for text in audit.audit_folder(options):
+        print(text, flush=True)
     return 0
 
 

@@ -3,8 +3,8 @@
     python -m tools.build_slides            # build/slides/slides.html, and slides.pdf where a Chromium is installed
 
 One file of HTML: pictures and style are inside, so that it shows and prints without a network. Pages are separated by
-a line of three dashes. A picture is ``![alt text](figure:name)``, with a name from ``FIGURES``;
-``![words](steps:name)`` is a page that moves, from ``STEPPERS``.
+a line of three dashes. Lines that begin with > are the speaker's notes. A picture is ``![alt text](figure:name)``, with
+a name from ``FIGURES``; ``![words](steps:name)`` is a page that moves, from ``STEPPERS``.
 """
 
 import argparse
@@ -42,6 +42,11 @@ HOST, STEPS_SCRIPT = ROOT / "docs" / "site" / "static" / "host.js", HERE / "step
 MOVED = re.compile(r"!\[(?P<alt>[^\]]*)\]\(steps:(?P<name>\w+)\)")
 PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(figure:(?P<name>\w+)\)")
 
+# The lecturer's own window: the key N shows what a block of > lines says, and hides it again. Prints have none.
+NOTES = """addEventListener("keydown", (event) => {
+  if (event.key === "n" && !event.ctrlKey && !event.metaKey) document.body.classList.toggle("notes");
+}, true); // before a page that moves keeps its keys
+"""
 STYLE = """
 @page { size: 1280px 720px; margin: 0 }
 * { box-sizing: border-box }
@@ -52,14 +57,22 @@ h1 { font-size: 40px; line-height: 1.2; margin: 0 0 20px; color: #003a66 }
 img { flex: 1 1 0; min-height: 0; max-width: 100%; object-fit: contain; align-self: center }
 p { margin: 8px 0 } li { margin: 8px 0 }
 table { border-collapse: collapse } td, th { border: 1px solid #666; padding: 8px 24px; text-align: left }
-.moved .gdw-steps { --jp-ui-font-color0: #1a1a1a; font-size: 17.5px; padding: 0 } .moved .written { display: none }
+.moved .gdw-steps { --jp-ui-font-color0: #1a1a1a; font-size: 18px; padding: 0 } .moved .written { display: none }
+section:has(.moved) { padding: 20px 40px } section:has(.moved) h1 { margin: 0 0 8px }
+.moved .gdw-steps :is(td small, figcaption) { font-size: 18px; line-height: 1.25 }
 .moved .gdw-steps p { margin: 0 0 .2em }
 .moved .stage:not(.now), .moved .controls button:last-child { display: none }
 .moved .stage.now > summary { list-style: none } .moved .gdw-steps .reading { margin: 0 0 .2em }
 .moved .gdw-steps .stage table { gap: .2em .8em } .moved .gdw-steps .stage :is(td, th) { padding: .1em .3em }
 .moved .gdw-steps .stage th:is([scope="row"], [scope="rowgroup"]) { padding-left: 0; width: 6.4em; min-width: 6.4em }
+blockquote { display: none; position: absolute; inset: auto 0 0 0; margin: 0; padding: 16px 60px; background: #fff3c4;
+  font-size: 24px; z-index: 1 }
+.notes section { height: 900px; padding-bottom: 200px } .notes blockquote { display: block }
 .page { position: absolute; right: 24px; bottom: 12px; font-size: 18px; color: #555 }
-@media print { body { background: #fff } section { margin: 0 } section:last-child { break-after: auto } }
+@media print {
+  body { background: #fff } blockquote { display: none !important }
+  section { margin: 0 !important; height: 720px !important } section:last-child { break-after: auto }
+}
 """
 
 
@@ -76,7 +89,7 @@ def _simple_ways() -> Figure:
 
 
 def _microscope(weights: tuple[float, float, float], mode: str) -> Figure:
-    return microscope_figure(cat_dog_bird(cat_picture()), np.array(weights), mode)
+    return microscope_figure(cat_dog_bird(cat_picture()), np.array(weights), mode, large=True)
 
 
 def _constraint() -> Figure:
@@ -119,8 +132,8 @@ FIGURES: Mapping[str, Callable[[], Figure]] = {
 
 # Pages that a lecturer moves: ``![words](steps:name)``.
 STEPPERS: Mapping[str, Callable[[], Steps]] = {
-    "meta_gradient": lambda: BilevelStepper("instance", stage=8),
-    "class_step": lambda: BilevelStepper("class", stage=13),
+    "meta_gradient": lambda: BilevelStepper("instance", station=8),
+    "class_step": lambda: BilevelStepper("class", station=13),
 }
 
 
@@ -146,7 +159,7 @@ def html(text: str) -> str:
         sections.append(f"<section>{markdown(body)}<span class='page'>{number}</span></section>")
     style = Steps._css + STYLE
     head = f"<meta charset='utf-8'><title>A wrong label is not wrong in every part</title><style>{style}</style>"
-    scripts = f"<script>{plain_script(STEPS_SCRIPT)}{HOST.read_text('utf-8')}</script>"
+    scripts = f"<script>{NOTES}{plain_script(STEPS_SCRIPT)}{HOST.read_text('utf-8')}</script>"
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(sections)}{scripts}</body></html>\n"
 
 
@@ -179,13 +192,15 @@ def print_pdf(source: Path, target: Path) -> bool:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    TARGET.mkdir(parents=True, exist_ok=True)
-    file = TARGET / "slides.html"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", type=Path, default=TARGET, help="a folder")
+    target = parser.parse_args().target
+    target.mkdir(parents=True, exist_ok=True)
+    file, pdf = target / "slides.html", target / "slides.pdf"
     file.write_text(html(SOURCE.read_text("utf-8")), "utf-8")
-    print(file.relative_to(ROOT))
-    if print_pdf(file, TARGET / "slides.pdf"):
-        print((TARGET / "slides.pdf").relative_to(ROOT))
+    print(file)
+    if print_pdf(file, pdf):
+        print(pdf)
     else:
         print("No Chromium was found, so there is no PDF: print slides.html from any browser.")
 

@@ -1,6 +1,6 @@
 """Builds what pip installs, into dist: gdw as sdist and wheel, and gdw-course, a wheel that asks for the whole course.
 
-python -m tools.dist          # nothing is downloaded: this Python needs the packages build and setuptools
+python -m tools.dist          # nothing is downloaded: this Python needs gdw[course,site], build and setuptools
 """
 
 import argparse
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,10 +19,14 @@ COURSE_PARTS = ("course", "features", "audit")  # optional parts of gdw that the
 OURS = ("gdw-*.tar.gz", "gdw-*.whl", "gdw_course-*.whl")
 
 
-def build(target: Path) -> list[Path]:
+def build(target: Path, pages: Callable[[Path], None] | None = None) -> list[Path]:
     """Build all three files from copies, so that the repository stays clean; earlier builds in ``target`` are removed.
 
     Two versions of one package in the folder would make ``pip install dist/*.whl`` fail.
+
+    Args:
+        target: the folder that they are written to.
+        pages: writes the folders ``site`` and ``slides`` into the copy of gdw_notebooks; by default both are built.
 
     Returns:
         The sdist, the wheel made from it, and the course's wheel.
@@ -29,9 +34,18 @@ def build(target: Path) -> list[Path]:
     for path in [path for pattern in OURS for path in target.glob(pattern)]:
         path.unlink()
     with TemporaryDirectory() as folder:
-        _build(_copy_of_gdw(Path(folder) / "gdw"), target)
+        gdw = _copy_of_gdw(Path(folder) / "gdw")
+        (pages or build_pages)(gdw / "gdw_notebooks")
+        _build(gdw, target)
         _build(_copy_of_course(Path(folder) / "course"), target, "--wheel")
     return [next(target.glob(pattern)) for pattern in OURS]
+
+
+def build_pages(package: Path) -> None:
+    """The course as pages and the lecturer's slides, which need no server: an installed course has them too."""
+    for tool in ("site", "slides"):
+        _run([sys.executable, "-m", f"tools.build_{tool}", "--target", str(package / tool)], tool, cwd=ROOT)
+    shutil.rmtree(package / "site-source")  # of Sphinx's
 
 
 def course_requirement(version: str) -> str:
@@ -60,9 +74,13 @@ def _copy_of_course(folder: Path) -> Path:
 
 def _build(source: Path, target: Path, *options: str) -> None:
     command = [sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", str(target), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this Python and our own folders, no shell
+    _run(command, source.name)
+
+
+def _run(command: list[str], what: str, cwd: Path | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)  # noqa: S603 - this Python and our own folders, no shell
     if done.returncode:
-        raise RuntimeError(f"{source.name} could not be built:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        raise RuntimeError(f"{what} could not be built:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
 
 
 def main() -> None:

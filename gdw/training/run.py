@@ -18,7 +18,7 @@ from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
 from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
-from gdw.networks.classifiers import build_model, channels_last
+from gdw.networks.classifiers import build_model, channels_last, is_ours
 from gdw.training import checkpoint, ranks
 from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.fields import PRECISIONS, resolve_device
@@ -57,7 +57,7 @@ class Training:
     ):
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
-        self._decided = e.with_(**e.engine.decided(device, ours=model is None))
+        self._decided = e.with_(**e.engine.decided(device, ours=model is None and is_ours(e.model)))
         config = config_of_run(e, dataset, task, model, method)
         if task is None:
             loaded = dataset_of(e, dataset)
@@ -74,7 +74,9 @@ class Training:
         method = method or method_class(e.method)(
             task.num_classes, num_instances=len(task.train), generator=generator(e.seed, "method"), **e.settings
         )
-        model = model or build_model(e.model, task.input_shape, task.num_classes, generator(e.seed, "model"))
+        model = model or build_model(
+            e.model, task.input_shape, task.num_classes, generator(e.seed, "model"), pretrained=e.pretrained
+        )
         if isinstance(task.train.images, OnDisk):
             resident = False
         elif resident is None:

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Real
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -29,6 +30,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gdw_notebooks.checks.feedback import LOOK_AGAIN, NOT_ANSWERED, RIGHT, Feedback
+from gdw_notebooks.recorded import places
 
 _tries: Counter[str] = Counter()  # wrong tries of each exercise in this kernel, by name
 
@@ -78,8 +80,10 @@ class Exercise:
         """The hints, and last the place of the solution."""
         if not self.notebook:
             return self.hints
-        place = f"One solution is in solutions/{self.notebook}.ipynb, in the cell below “{self.heading}”."
-        return (*self.hints, place)
+        place = f"solutions/{self.notebook}.ipynb"
+        if not Path(place).exists():  # a copy of the course has none
+            place = (places.notebooks() / place).as_posix()
+        return (*self.hints, f"One solution is in {place}, in the cell below “{self.heading}”.")
 
     def examine(self, *answer) -> None:
         """Return nothing for a right answer; raise ``LookAgain`` with what to look at for any other."""

@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Print a line for each check; status 1 if one failed."""
     checks = [*machine.software(("torch", "torchvision", "numpy", "pandas", "scikit-learn")), *machine.parts()]
-    checks += [*machine.room(), course()]
+    checks += [*machine.room(), course(), *pages()]
     checks += [] if options.no_run else [machine.trial()]
     print(f"gdw {gdw.__version__}, {places.PACKAGE}")
     for mark, words in checks:
@@ -34,6 +34,13 @@ def course() -> machine.Check:
     results = len(list(places.standing().glob("*.csv")))
     mark = machine.DONE if notebooks and recorded and results else machine.FAILED
     return mark, f"Course: {notebooks} notebooks, {recorded} recordings, {results} tables of results"
+
+
+def pages() -> list[machine.Check]:
+    """Where the pages are that open in a browser without a server and without a network."""
+    found = {"Course as pages": places.site() / "index.html", "Slides": places.slides() / "slides.html",
+             "For lecturers": places.docs() / "teaching" / "README.md"}  # fmt: skip
+    return [(machine.DONE, f"{what}: {path}") for what, path in found.items() if path.exists()]
 
 
 def _printable(mark: str) -> str:

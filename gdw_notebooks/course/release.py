@@ -4,10 +4,12 @@ import argparse
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 from gdw_notebooks.recorded import places
 
+DOCS = "../docs/"  # where the notebooks' links lead; in a copy of the course the folder is beside them
 HELP = "write the notebooks for students, without solutions"
 POINTS = "points.csv"
 SCHEMA = 3  # of nbgrader's metadata
@@ -42,11 +44,20 @@ def release(folder: Path) -> list[str]:
         for asked in asked_in(path.stem):
             (cell,) = [cell for cell in notebook["cells"] if _asks(cell, asked.check)]
             cell["metadata"]["nbgrader"] = mark(asked.kind.__name__)
-        (folder / path.name).write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+        (folder / path.name).write_text(linked(text), "utf-8")
+    (folder / "docs").mkdir()
+    for page in (*places.docs().glob("*.md"), *places.docs().glob("*.svg")):
+        shutil.copy(page, folder / "docs")
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("exercise", "points"), *((a.column, 1) for a in ASKED)])
     (folder / POINTS).write_text(text.getvalue(), "utf-8")
     return [path.name for path in paths]
+
+
+def linked(text: str) -> str:
+    """A notebook or page of the course, with its links for a folder that has the docs in it."""
+    return text.replace(f"]({DOCS}", "](docs/")
 
 
 def mark(name: str) -> dict:

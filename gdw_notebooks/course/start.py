@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gdw.errors import require_package
+from gdw_notebooks.course.release import linked
 from gdw_notebooks.recorded import places
 
 HELP = "copy the notebooks to a folder and open JupyterLab there"
 FOLDER = Path("gdw-course")
 FIRST = "00_start_here.ipynb"
 NOTES = ".gdw-course.json"  # in the user's folder: the hash of each copied file: a later copy sees what changed
-COPIED = ("*.ipynb", "*.md", "demo/*.ipynb", "solutions/*.ipynb")
+COPIED = ("*.ipynb", "*.md", "demo/*.ipynb")  # no solutions: they stay in the package
+PAGES = ("*.md", "*.svg", "teaching/*.md")  # of docs, the folder beside the course's
 
 
 @dataclass
@@ -63,7 +65,7 @@ def as_root() -> list[str]:
 
 
 def copy_course(folder: Path, source: Path | None = None) -> Copied:
-    """Copy the notebooks; a file that the user changed stays as it is.
+    """Copy the notebooks, and the pages that they link to; a file that the user changed stays as it is.
 
     A file counts as changed unless it is what an earlier copy wrote: the hashes of those are in the folder's notes.
 
@@ -77,8 +79,8 @@ def copy_course(folder: Path, source: Path | None = None) -> Copied:
     if folder.resolve() == source.resolve():
         raise ValueError(f"{folder} is the folder that the course is copied from; name another one")
     written, copied = _notes(folder), Copied()
-    for name in _names(source):
-        ours, theirs = (source / name).read_bytes(), folder / name
+    for name, ours in _files(source):
+        theirs = folder / name
         if not theirs.exists() and name not in written:
             _write(theirs, ours)
             copied.new.append(name)
@@ -107,10 +109,14 @@ def sentence(copied: Copied, folder: Path) -> str:
     return text
 
 
-def _names(source: Path) -> Iterator[str]:
-    """Files of the course by their path in it, with / on every system."""
+def _files(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Files of a copy by their path in it, with / on every system, and what is in them."""
     for pattern in COPIED:
-        yield from (path.relative_to(source).as_posix() for path in sorted(source.glob(pattern)))
+        for path in sorted(source.glob(pattern)):
+            yield path.relative_to(source).as_posix(), linked(path.read_text("utf-8")).encode("utf-8")
+    for pattern in PAGES:
+        for path in sorted((source.parent / "docs").glob(pattern)):
+            yield path.relative_to(source.parent).as_posix(), path.read_bytes()
 
 
 def _notes(folder: Path) -> dict[str, str]:

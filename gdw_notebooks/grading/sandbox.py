@@ -154,7 +154,7 @@ def _roots() -> list[Path]:
 def _secrets(roots: Sequence[Path], hidden: Sequence[Path]) -> Iterator[Path]:
     """What is bound with a root and must not be seen: solutions, other copies of the course, students' files."""
     copies = [path for root in roots for pattern in OTHER_COPIES for path in root.glob(f"{pattern}gdw_notebooks")]
-    solved = [places.notebooks() / "solutions", places.notebooks() / "source"]
+    solved = [places.notebooks() / "solutions", places.notebooks() / "source", places.site()]
     for path in (*solved, *(path for path in copies if path != places.PACKAGE), *(path.resolve() for path in hidden)):
         if path.exists() and any(root == path or root in path.parents for root in roots):
             yield path

@@ -10,6 +10,8 @@ import gdw
 from gdw_notebooks.examples.instances import cat_dog_bird
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.panels.base import Panel
+from gdw_notebooks.panels.broken_data import BrokenData
+from gdw_notebooks.panels.effect_map import EffectMap
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
 from gdw_notebooks.panels.picture import with_picture
@@ -21,24 +23,31 @@ from gdw_notebooks.recorded.histories import load
 
 TABS = {
     "Training lab": "Choose what is wrong with the data and two ways to learn from it. Who wins, and at what?",
+    "Broken data": "How do labels go wrong? Call some cats dogs, and look at what carries the label dog.",
     "Flow microscope": "One label sends one message to every class. Which of them would you turn down?",
-    "Bilevel stepper": "One step of learning the weights, tensor by tensor. Which way does each weight go, and why?",
+    "Instance stepper": "A weight for each picture: try a step, judge it, throw it away. Which weight falls?",
+    "Class stepper": "A weight for each class: one step, tensor by tensor. Which way does each weight go, and why?",
     "Flow ledger": "Where do weights and gradients go, class by class, as training runs?",
+    "Effect map": "Noise and imbalance together: where does GDW win, where does it lose, and against whom?",
 }
-# Explained on hover, above the panel that uses them.
+# Explained by a tap or on hover, above the panel that uses them.
 WORDS = {
     "Training lab": ("method", "weight network", "label noise", "imbalance", "MWNet", "GDW", "seed"),
+    "Broken data": ("label noise", "transition matrix", "observed label", "imbalance"),
     "Flow microscope": ("flow", "pull and push", "logit", "observed label", "zero-mean constraint"),
-    "Bilevel stepper": ("weight network", "virtual step", "meta gradient", "clean set", "stage two"),
+    "Instance stepper": ("instance weight", "virtual step", "meta gradient", "clean set"),
+    "Class stepper": ("weight network", "virtual step", "meta gradient", "clean set", "stage two"),
     "Flow ledger": ("flow", "pull and push", "mass", "long tail", "tied GDW"),
+    "Effect map": ("tied GDW", "paired difference", "interval", "Holm's correction", "imbalance"),
 }
-
-
-PANELS = {"Training lab": "lab", "Flow microscope": "microscope", "Bilevel stepper": "stepper", "Flow ledger": "ledger"}
+PANELS = dict(
+    zip(TABS, ("lab", "broken", "microscope", "instance_stepper", "stepper", "ledger", "effects"), strict=True)
+)
+HALF_OF_THE_CATS = [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # are called dogs, as in notebook 02
 
 
 class Classroom(Tab):
-    """Training lab, microscope, stepper and ledger; each as in the notebooks, with its question above it.
+    """The panels of the notebooks, each with its question above it.
 
     A panel is made when its tab is first shown: a page needs time and memory for what its visitor opens, no more.
 
@@ -59,8 +68,16 @@ class Classroom(Tab):
         return self._sized(TrainingLab())
 
     @cached_property
+    def broken(self) -> BrokenData:
+        return self._sized(BrokenData(HALF_OF_THE_CATS, ("cat", "dog", "bird")))
+
+    @cached_property
     def microscope(self) -> FlowMicroscope:
         return self._sized(FlowMicroscope(_instances(), mode="classes"))
+
+    @cached_property
+    def instance_stepper(self) -> BilevelStepper:
+        return self._sized(BilevelStepper("instance"))
 
     @cached_property
     def stepper(self) -> BilevelStepper:
@@ -69,6 +86,10 @@ class Classroom(Tab):
     @cached_property
     def ledger(self) -> FlowLedger:
         return self._sized(FlowLedger(_recorded()))
+
+    @cached_property
+    def effects(self) -> EffectMap:
+        return self._sized(EffectMap())
 
     def _show_panel(self) -> None:
         """The panel of the tab that is shown, below its question."""

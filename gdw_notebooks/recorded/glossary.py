@@ -1,13 +1,15 @@
-"""The glossary's sentences, for what a panel shows on hover: docs/glossary.md is their one source."""
+"""The glossary's sentences, for the words above a panel: docs/glossary.md is their one source."""
 
 import re
 from functools import cache
 from html import escape
+from itertools import count
 
 from gdw_notebooks.recorded import places
 
 ENTRY = re.compile(r"(?ms)^## (?P<word>.+?)\n(?P<text>.+?)(?=\n## |\Z)")
 MARKS = re.compile(r"[*`]")
+_NUMBERS = count(1)  # a page may show a word twice, and each has its own explanation
 
 
 def explain(word: str) -> str:
@@ -22,14 +24,16 @@ def explain(word: str) -> str:
     return words[word.casefold()]
 
 
-def hover(word: str, shown: str = "") -> str:
-    """HTML: the word, with its explanation as a tooltip; ``shown`` is another form of it, as in "weights"."""
-    return f'<abbr tabindex="0" title="{escape(explain(word))}">{escape(shown or word)}</abbr>'
+def word_button(word: str) -> str:
+    """HTML: the word as a button that shows its explanation by a tap, a click or a key; on hover it is a tooltip."""
+    place, text = f"gdw-word-{next(_NUMBERS)}", escape(explain(word))
+    button = f'<button class="gdw-word" popovertarget="{place}" title="{text}">{escape(word)}</button>'
+    return f'{button}<span class="gdw-meaning" popover id="{place}">{text}</span>'
 
 
 def words_used(*words: str) -> str:
-    """HTML: a line with several words to point at."""
-    return f"<p class='gdw-words'>Words: {', '.join(map(hover, words))}.</p>"
+    """HTML: a line with several words that are explained."""
+    return f"<p class='gdw-words'>Words: {', '.join(map(word_button, words))}.</p>"
 
 
 @cache

@@ -16,9 +16,24 @@ def standing() -> Path:
     return _found("standing", "benchmarks/standing")
 
 
+def docs() -> Path:
+    """The folder of the pages beside the notebooks; the lecturer's pack is in its ``teaching``."""
+    return _found("docs", "docs")
+
+
+def site() -> Path:
+    """The course as pages that open without a server; in the repository it is there once it was built."""
+    return _found("site", "build/site")
+
+
+def slides() -> Path:
+    """The folder of the lecturer's slides; in the repository it is there once they were built."""
+    return _found("slides", "build/slides")
+
+
 def glossary() -> Path:
     """The one page that explains the words of the course."""
-    return _found("docs", "docs") / "glossary.md"
+    return docs() / "glossary.md"
 
 
 def _found(installed: str, in_repository: str) -> Path:

@@ -6,12 +6,15 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from gdw_notebooks.panels.classroom import TABS
+from gdw_notebooks.recorded.glossary import explain
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import watched_page
-from tests.browser.pages import open_voila
+from tests.browser.pages import open_voila, show_more
+from tests.browser.screen import cut_off
 
 PAGE = "demo/classroom.ipynb"
+PICTURE = "img, [role=img], [role=slider], input[type=range]"
 LONG, SHORT = "2000", "3"  # epochs: one that only Stop ends, and one that ends at once
 LEARNING_CURVES = re.compile("^Learning curves")
 
@@ -49,6 +52,7 @@ def reset(page: Page) -> None:
 
 
 def epochs(page: Page, number: str) -> None:
+    show_more(page)
     field = page.get_by_label("Epochs", exact=True)
     field.fill(number)
     field.press("Enter")
@@ -57,8 +61,7 @@ def epochs(page: Page, number: str) -> None:
 @pytest.mark.parametrize("name", TABS)
 def test_every_tab_shows_its_panel_and_nothing_in_it_bars_anyone(page, name):
     tab(page, name)
-    picture = page.locator("img:visible, [role=img]:visible, [role=slider]:visible, input[type=range]:visible")
-    expect(picture.first).to_be_visible()
+    expect(page.locator(PICTURE).locator("visible=true").first).to_be_visible()
     assert not barriers(page)
 
 
@@ -75,6 +78,7 @@ def test_the_lab_trains_refuses_a_second_train_and_stops(page):
 
 def test_a_run_code_pasted_restores_the_controls(page):
     tab(page, "Training lab")
+    show_more(page)
     code = page.get_by_label("Run code")
     code.fill(f"{SCENARIOS['flip 40'].with_(seed=7).code}")
     code.press("Tab")
@@ -86,6 +90,7 @@ def test_a_run_code_pasted_restores_the_controls(page):
 
 def test_the_lab_by_keyboard_alone(page):
     tab(page, "Training lab")
+    show_more(page)
     field = page.get_by_label("Epochs", exact=True)
     field.focus()
     page.keyboard.press("ControlOrMeta+a")
@@ -104,16 +109,14 @@ def test_the_lab_by_keyboard_alone(page):
 
 def test_a_point_of_the_plane_opens_in_the_microscope(page):
     tab(page, "Training lab")
-    page.get_by_label("Data", exact=True).fill("clouds")
-    page.get_by_label("Data", exact=True).press("Enter")
+    show_more(page)
+    page.get_by_label("Data", exact=True).select_option("clouds")
     epochs(page, SHORT)
     button(page, "Train").click()
     expect(words(page)).to_contain_text("Done.")
     page.get_by_role("button", name="Regions").click()
     expect(page.get_by_role("img", name=re.compile("^Points in the plane"))).to_be_visible()
-    page.get_by_label("instance", exact=True).fill("5")
-    page.get_by_label("instance", exact=True).press("Enter")
-    button(page, "Look closer").click()
+    page.locator("[data-point='5']").first.dispatch_event("click")  # another point may lie on it
     microscope = page.get_by_role("region", name="Flow microscope").locator("visible=true")
     expect(microscope).to_contain_text("training image 5")
     button(page, "Close").click()
@@ -127,13 +130,13 @@ def test_microscope_and_stepper_by_keyboard(page):
     cat.focus()
     page.keyboard.press("Home")
     expect(cat).to_have_attribute("aria-valuenow", "0.000")
-    tab(page, "Bilevel stepper")
+    tab(page, "Class stepper")
     button(page, "Forward ▶").focus()
     page.keyboard.press("Enter")
     where = page.locator(".gdw-steps .where").locator("visible=true")
-    expect(where).to_contain_text("Stage 2 of")
+    expect(where).to_contain_text("Station 2 of")
     page.keyboard.press("ArrowLeft")
-    expect(where).to_contain_text("Stage 1 of")
+    expect(where).to_contain_text("Station 1 of")
 
 
 def test_the_ledger_by_keyboard(page):
@@ -144,6 +147,28 @@ def test_the_ledger_by_keyboard(page):
     expect(page.locator(".gdw-steps .finding").locator("visible=true")).to_contain_text("Epoch 2.")
 
 
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def test_on_a_phone_nothing_scrolls_sideways_and_a_tap_explains_a_word(browser, voila_server):
+    with watched_page(browser, voila_server, **PHONE) as page:
+        classroom(page)
+        for name in TABS:
+            page.get_by_role("tab", name=name).tap()
+            expect(page.get_by_text(TABS[name])).to_be_visible()
+            word = page.locator(".gdw-word").locator("visible=true").first
+            meaning = page.locator(f"[id={word.get_attribute('popovertarget')}]")
+            expect(meaning).to_be_hidden()
+            word.tap()
+            expect(meaning).to_have_text(explain(word.text_content()))
+            expect(meaning).to_be_visible()
+            page.keyboard.press("Escape")
+            expect(meaning).to_be_hidden()
+            expect(page.locator(PICTURE).locator("visible=true").first).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+            assert not cut_off(page.locator("body")), name
+
+
 def test_two_windows_are_two_runs(page, browser, voila_server):
     with watched_page(browser, voila_server) as second:
         classroom(second)
@@ -152,6 +177,7 @@ def test_two_windows_are_two_runs(page, browser, voila_server):
         expect(words(second)).to_contain_text("Training: ")
         tab(page, "Training lab")
         expect(words(page)).to_contain_text("Ready")
+        show_more(page)
         expect(page.get_by_label("Epochs", exact=True)).to_have_value("60")
         button(second, "Stop").click()
         expect(words(second)).to_contain_text("Stopped")

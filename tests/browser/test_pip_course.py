@@ -25,7 +25,7 @@ ANSWER = "my own answer"
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory) -> Path:
     """Of an environment with `dist/*.whl` in it, which borrows all other packages (tests/project/wheels.py)."""
-    _, *built = dist.build(tmp_path_factory.mktemp("dist"))
+    _, *built = dist.build(tmp_path_factory.mktemp("dist"), wheels.few_pages)
     return wheels.install(tmp_path_factory.mktemp("installed") / "venv", *built)
 
 

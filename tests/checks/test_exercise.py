@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gdw_notebooks.checks import Exercise, LookAgain, call, compare, numbers
+from gdw_notebooks.recorded import places
 
 
 class HalfOfSix(Exercise):
@@ -48,13 +49,18 @@ def test_hints_go_on_when_the_cell_that_makes_the_object_is_run_again():
     assert Double()(lambda x: x).hints == ("Add it to itself.",)  # another exercise counts for itself
 
 
-def test_the_place_of_the_solution_is_the_last_hint():
+def test_the_place_of_the_solution_is_the_last_hint(tmp_path, monkeypatch):
     class Placed(HalfOfSix):
         notebook, heading = "09_numbers", "Exercise: half of six"
 
     hints = [Placed()(2).hints for _ in range(4)][-1]
-    assert hints[-1] == "One solution is in solutions/09_numbers.ipynb, in the cell below “Exercise: half of six”."
+    inside = f"{places.notebooks().as_posix()}/solutions/09_numbers.ipynb"  # students' copies have no solutions
+    assert hints[-1] == f"One solution is in {inside}, in the cell below “Exercise: half of six”."
     assert len(hints) == 3
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "09_numbers.ipynb").touch()
+    monkeypatch.chdir(tmp_path)
+    assert Placed().all_hints()[-1].startswith("One solution is in solutions/09_numbers.ipynb, in")
 
 
 def test_a_right_answer_needs_no_hint_even_after_wrong_ones():

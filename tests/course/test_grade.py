@@ -151,7 +151,8 @@ def test_without_a_sandbox_it_refuses(tmp_path, monkeypatch, capsys):
 def test_released_notebooks_have_marks_and_no_solutions(tmp_path):
     names = release(tmp_path / "for_students")
     assert len(names) == len(sources()) - 1  # the demo is a page of its own
-    assert not [path for path in (tmp_path / "for_students").rglob("*") if "solution" in path.name]
+    given = [path.name for path in (tmp_path / "for_students").rglob("*")]
+    assert not [name for name in given if "solution" in name or "question" in name]  # nor the lecturer's pages
     marks = []
     for path in (tmp_path / "for_students").glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)

@@ -1,13 +1,16 @@
 """gdw-course start: a copy of the course that never takes a user's work."""
 
 import json
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gdw_notebooks.__main__ import main
 from gdw_notebooks.course import start
+from gdw_notebooks.course.release import release
 from gdw_notebooks.course.start import NOTES, copy_course, sentence
 from gdw_notebooks.recorded import places
 
@@ -16,19 +19,42 @@ from gdw_notebooks.recorded import places
 def ours(tmp_path) -> Path:
     """A course of three files."""
     source = tmp_path / "ours"
-    for name in ("00_start_here.ipynb", "README.md", "solutions/00_start_here.ipynb"):
+    for name in ("00_start_here.ipynb", "README.md", "demo/classroom.ipynb"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(f"ours: {name}", "utf-8")
     return source
 
 
-def test_all_notebooks_are_copied_and_no_sources(tmp_path):
+def links(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Each page or notebook, and where a link of it leads; links to the web are left out."""
+    for path in (*folder.rglob("*.ipynb"), *folder.rglob("*.md")):
+        text = path.read_text("utf-8")
+        if path.suffix == ".ipynb":
+            cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+            text = "".join("".join(cell["source"]) + "\n" for cell in cells)
+        for target in re.findall(r"\]\((?!https?:|#|figure:|steps:)([^)#\s]+)", text):
+            yield path.relative_to(folder).as_posix(), path.parent / target
+
+
+def test_all_notebooks_are_copied_and_no_sources_and_no_solutions(tmp_path):
     copied = copy_course(tmp_path / "mine")
     there = {path.relative_to(tmp_path / "mine").as_posix() for path in (tmp_path / "mine").rglob("*.ipynb")}
-    wanted = {path.relative_to(places.notebooks()).as_posix() for path in places.notebooks().rglob("*.ipynb")}
-    assert there == wanted
-    assert set(copied.new) == wanted | {"README.md"}
+    ours = {path.relative_to(places.notebooks()).as_posix() for path in places.notebooks().rglob("*.ipynb")}
+    assert there == {name for name in ours if not name.startswith("solutions/")}
+    assert there | {"README.md", "docs/glossary.md", "docs/teaching/script_45.md"} <= set(copied.new)
     assert not (tmp_path / "mine" / "source").exists()
+
+
+@pytest.mark.parametrize("made_by", ["start", "release"])
+def test_every_link_of_a_copy_leads_to_a_file_in_it(tmp_path, made_by):
+    copy_course(tmp_path / "mine") if made_by == "start" else release(tmp_path / "mine")
+    found = list(links(tmp_path / "mine"))
+    assert len(found) > 40
+    inside = (tmp_path / "mine").resolve()
+    assert [
+        (name, str(target)) for name, target in found
+        if not target.exists() or not target.resolve().is_relative_to(inside)
+    ] == []  # fmt: skip
 
 
 def test_a_second_copy_changes_nothing(ours, tmp_path):
@@ -83,7 +109,7 @@ def test_a_removed_notebook_comes_back(ours, tmp_path):
 def test_notes_name_files_by_their_hash(ours, tmp_path):
     copy_course(tmp_path / "mine", ours)
     notes = json.loads((tmp_path / "mine" / NOTES).read_text("utf-8"))
-    assert set(notes) == {"00_start_here.ipynb", "README.md", "solutions/00_start_here.ipynb"}
+    assert set(notes) == {"00_start_here.ipynb", "README.md", "demo/classroom.ipynb"}
     assert all(len(value) == 64 for value in notes.values())
 
 

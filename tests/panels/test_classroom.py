@@ -1,23 +1,28 @@
 """The classroom: a panel is made when its tab is shown, Large type is one choice for all tabs, and it has a picture."""
 
+from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.classroom import PANELS, Classroom
 
 
 def test_large_type_is_one_switch_for_all_tabs():
     room = Classroom()
-    panels = (room.ledger, room.stepper, room.microscope)
+    panels = (room.ledger, room.stepper, room.instance_stepper, room.microscope)
     for large in (True, False):
         room.lab.large.value = large
-        assert [panel.large for panel in panels] == [large] * 3
+        assert [panel.large for panel in panels] == [large] * len(panels)
     for panel in panels:
         for large in (True, False):
             panel.large = large
             assert room.lab.large.value == large
-            assert [each.large for each in panels] == [large] * 3
+            assert [each.large for each in panels] == [large] * len(panels)
     data, metadata = room._repr_mimebundle_()
     assert data["image/png"].startswith("iVBOR")
     assert metadata["image/png"]["alt"] == room.lab.picture.alt
     room.lab.close()
+
+
+def large(panel):
+    return panel.large.value if isinstance(panel, Panel) else panel.large
 
 
 def made(room):
@@ -42,9 +47,7 @@ def test_a_tab_that_is_first_shown_in_large_type_has_large_type():
     room.lab.large.value = True
     for shown in range(len(PANELS)):
         room.selected_index = shown
-    assert room.stepper.large
-    assert room.ledger.large
-    assert room.microscope.large
+    assert all(large(getattr(room, panel)) for panel in PANELS.values())
     room.ledger.large = False
     assert not (room.lab.large.value)
     assert not (room.stepper.large)

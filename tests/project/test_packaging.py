@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 SETTING_UP = (
     "constraints.txt", "pyproject.toml", "environment.yml", "Makefile", "start.py", ".ci/run",
-    ".binder/environment.yml", ".binder/postBuild",
+    ".binder/environment.yml", ".binder/postBuild", "Dockerfile",
     *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / ".github").rglob("*.yml"))),
 )  # fmt: skip
 

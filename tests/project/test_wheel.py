@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import gdw
+from tests.course.test_start import links
 from tests.project import wheels
 from tools import dist
 
@@ -40,7 +41,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> list[Path]:
     """The sdist, its wheel, and the course's wheel."""
-    return dist.build(tmp_path_factory.mktemp("dist"))
+    return dist.build(tmp_path_factory.mktemp("dist"), wheels.few_pages)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,10 @@ def test_the_wheel_holds_code_and_course(built):
     notebooks = wheels.ROOT / "notebooks"
     for pattern in ("*.ipynb", "*.md", "demo/*.ipynb", "solutions/*.ipynb", "histories/*.json"):
         assert {f"gdw_notebooks/notebooks/{name}" for name in names(notebooks, pattern)} <= inside
+    docs = wheels.ROOT / "docs"
+    for pattern in ("*.md", "teaching/*.md"):
+        assert {f"gdw_notebooks/docs/{name}" for name in names(docs, pattern)} <= inside
+    assert {f"gdw_notebooks/{name}" for name in wheels.FEW_PAGES} <= inside
     standing = wheels.ROOT / "benchmarks" / "standing"
     assert {f"gdw_notebooks/standing/{name}" for name in names(standing, "*.*")} <= inside
     for package in ("gdw", "gdw_notebooks"):
@@ -103,6 +108,28 @@ def test_the_courses_wheel_has_no_code_and_asks_for_all_that_the_notebooks_use(b
     assert SpecifierSet(metadata["Requires-Python"]) == SpecifierSet(of_gdw["Requires-Python"])
 
 
+def test_all_links_of_the_notebooks_lead_to_files_of_the_wheel(built, tmp_path):
+    with zipfile.ZipFile(built[1]) as wheel:
+        wheel.extractall(tmp_path)
+    package = tmp_path / "gdw_notebooks"
+    found = [(name, target) for part in ("notebooks", "docs") for name, target in links(package / part)]
+    assert len(found) > 80
+    assert [(name, str(target)) for name, target in found if not target.exists()] == []
+
+
+def test_the_pages_are_made_by_the_tools_that_build_them(tmp_path, monkeypatch):
+    asked = []
+
+    def run(command, what, cwd=None):
+        asked.append((command[2], command[-1], cwd))
+        (tmp_path / "site-source").mkdir(exist_ok=True)
+
+    monkeypatch.setattr(dist, "_run", run)
+    dist.build_pages(tmp_path)
+    assert asked == [(f"tools.build_{name}", str(tmp_path / name), wheels.ROOT) for name in ("site", "slides")]
+    assert not (tmp_path / "site-source").exists()
+
+
 def test_pip_sees_both_packages_installed(installed, elsewhere):
     shown = wheels.run(sys.executable, "-m", "pip", "--python", installed / "python", "list", "--format=json")
     versions = {one["name"]: one["version"] for one in json.loads(shown)}
@@ -119,7 +146,8 @@ def test_wheels_of_an_earlier_version_are_removed_and_other_files_stay(tmp_path,
             (target / name).write_text("", "utf-8")
 
     monkeypatch.setattr(dist, "_build", build)
-    assert [path.name.split("-")[1][:5] for path in dist.build(tmp_path)] == ["0.2.0"] * 3
+    built = dist.build(tmp_path, lambda package: None)
+    assert [path.name.split("-")[1][:5] for path in built] == ["0.2.0"] * 3
     assert len(list(tmp_path.iterdir())) == 4
     assert (tmp_path / "notes.txt").exists()
 
@@ -134,6 +162,10 @@ def test_the_doctor_finds_the_course(installed, elsewhere):
     assert told.splitlines()[-1] == "Ready."
     assert "✓ Course: " in told
     assert "A short run of GDW: 3 epochs" in told
+    for page in ("site/index.html", "slides/slides.html", "docs/teaching/README.md"):
+        (path,) = [line.partition(": ")[2] for line in told.splitlines() if line.endswith(page)]
+        assert Path(path).is_relative_to(installed.parent)
+        assert Path(path).exists()
 
 
 def test_the_classroom_opens_outside_the_repository_and_finds_everything_inside_the_environment(installed, elsewhere):

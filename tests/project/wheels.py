@@ -9,6 +9,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+FEW_PAGES = ("site/index.html", "site/_static/a.css", "slides/slides.html")
+
+
+def few_pages(package: Path) -> None:
+    """In place of the site and the slides, which take minutes and have tests of their own."""
+    for name in FEW_PAGES:
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("a page", "utf-8")
+
+
 def install(folder: Path, *wheels: Path) -> Path:
     """A bare environment with these wheels in it, which finds everything else in the one that runs the tests.
 

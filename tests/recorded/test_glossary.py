@@ -1,10 +1,12 @@
-"""The glossary's sentences on hover: one source, every word that a panel names, and nothing that breaks the page."""
+"""The glossary's sentences above a panel: one source, every word of a panel, and nothing that breaks the page."""
+
+import re
 
 import pytest
 
 from gdw_notebooks.panels.classroom import TABS, WORDS
 from gdw_notebooks.panels.lab_controls import LabControls
-from gdw_notebooks.recorded.glossary import explain, hover
+from gdw_notebooks.recorded.glossary import explain, word_button
 from gdw_notebooks.recorded.places import glossary
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 
@@ -21,10 +23,14 @@ def test_a_word_that_is_not_explained_is_refused():
         explain("gizmo")
 
 
-def test_hover_is_safe_html_that_the_keyboard_reaches():
-    text = hover("class-level weight", "<weights>")
-    assert text.startswith('<abbr tabindex="0" title="A weight for one flow')
-    assert "&lt;weights&gt;" in text
+def test_a_word_is_a_button_with_its_explanation_and_safe_html(monkeypatch):
+    monkeypatch.setattr("gdw_notebooks.recorded.glossary.explain", lambda word: 'less than "<0>"')
+    first, second = word_button("flow"), word_button("flow")
+    assert "&lt;0&gt;" in first
+    assert "<0>" not in first
+    places = [re.findall(r'(?:popovertarget|id)="([^"]+)"', each) for each in (first, second)]
+    assert all(button == text for button, text in places)
+    assert places[0] != places[1]
 
 
 def test_each_tab_of_the_classroom_has_words():

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Learning from wrong labels and unbalanced classes
 #
-# Everything there is to touch, without code. Point at a word above a panel: its meaning appears.
+# Everything there is to touch, without code. Tap a word above a panel, or point at it: its meaning appears.
 
 # %%
 from gdw_notebooks.panels.classroom import Classroom
