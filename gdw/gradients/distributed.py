@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -67,7 +67,7 @@ class DistributedStep(Step):
         ValueError: ``save_memory``.
     """
 
-    def __init__(self, model: DistributedDataParallel, images: Inputs, labels: Int[Tensor, "rows"], **given: Any):
+    def __init__(self, model: DistributedDataParallel, images: Inputs, labels: Tensor, **given: Any):
         if not isinstance(model, DistributedDataParallel):
             raise TypeError(f"wrap the model in DistributedDataParallel first, got {type(model).__name__}")
         if given.get("save_memory"):
