@@ -28,6 +28,7 @@ from gdw.errors import MissingPackage
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
 from gdw.private import keep_freed_memory
+from gdw.training import ranks
 from gdw.training.experiment import Experiment, parse_field
 from gdw.training.fields import FIELDS, kind_of, resolve_device
 from gdw.training.history import History
@@ -71,7 +72,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Every method with every seed; a table, and with ``--json`` a record per run. What is there is not run again."""
+    """Every method with every seed; a table, and with ``--json`` a record per run. What is there is not run again.
+
+    Under torchrun the processes share each batch, and the first one prints and writes.
+    """
+    with ranks.joined(options):
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     experiments = experiments_of(options)
     if options.save_model:
         if len(experiments) > 1:
@@ -81,7 +90,8 @@ def run_command(options: argparse.Namespace) -> int:
         files.check_writable(options.save_model)
     with opened(options.json) as keep:
         dataset = _dataset(experiments[0])  # read once for all runs
-        kept = [None] if options.save_model else finished(experiments, options.json)  # a record holds no model
+        # a record holds no model
+        kept = ranks.of_the_first([None] if options.save_model else finished(experiments, options.json))
         histories = [history_of(record, dataset.class_names) for record in kept if record]
         left = [experiment for experiment, record in zip(experiments, kept, strict=True) if record is None]
         try:

@@ -107,7 +107,8 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Float[Tensor, "batch classes"]) -> Float[Tensor, "rows classes"]:
-        return gradient.split(ctx.counts)[dist.get_rank()] * dist.get_world_size()
+        own: Tensor = gradient.split(ctx.counts)[dist.get_rank()]
+        return own * dist.get_world_size()
 
 
 def row_counts(rows: Tensor) -> list[int]:

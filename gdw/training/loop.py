@@ -233,6 +233,7 @@ class Loop:
             if (
                 isinstance(self.batches, Sources)
                 and self.experiment.engine.captures_steps
+                and self.batches.ranks is None
                 and method.all_steps_identical
             ):
                 self.captured = Captured(self.batches, phase.source, method, self.optimizer)

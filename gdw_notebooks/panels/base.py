@@ -17,7 +17,7 @@ from gdw_notebooks.panels.picture import Picture, with_picture
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-CONTROLS_WIDTH, WIDEST_CONTROLS = "340px", "min(460px, 100%)"  # words below them never push the picture down
+CONTROLS_WIDTH, WIDEST_CONTROLS = "min(340px, 100%)", "min(460px, 100%)"  # words below them never push the picture down
 
 
 class Panel(HBox):

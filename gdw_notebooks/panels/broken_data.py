@@ -48,9 +48,9 @@ class BrokenData(Panel):
             [_slider(value, f"{true}: labelled {seen}") for seen, value in zip(self.class_names, row, strict=True)]
             for true, row in zip(self.class_names, rows, strict=True)
         ]
+        width = Layout(width="min(300px, 100% - 4px)")
         self.sizes = [
-            IntSlider(int(count), min=1, max=LARGEST, description="images", layout=Layout(width="300px"))
-            for count in counts
+            IntSlider(int(count), min=1, max=LARGEST, description="images", layout=width) for count in counts
         ]
         for row in self.cells:
             for place, cell in enumerate(row):
@@ -133,5 +133,5 @@ class BrokenData(Panel):
 def _slider(value: float, description: str) -> FloatSlider:
     return FloatSlider(
         value, min=0, max=1, step=STEP, description=description, readout_format=".2f",
-        style={"description_width": "130px"}, layout=Layout(width="330px"),
+        style={"description_width": "130px"}, layout=Layout(width="min(330px, 100% - 4px)"),
     )  # fmt: skip

@@ -114,9 +114,12 @@ def notebook_window(browser: Browser, lab_server: Server, path: str) -> Iterator
 
 
 @contextmanager
-def watched_page(browser: Browser, server: Server, allowed: tuple[str, ...] = ()) -> Iterator[Page]:
-    """A page at the server; an error on its console fails the test, but for ``ALLOWED`` and ``allowed``."""
-    context = browser.new_context(base_url=server.url, viewport=SCREEN)
+def watched_page(browser: Browser, server: Server, allowed: tuple[str, ...] = (), **options) -> Iterator[Page]:
+    """A page at the server; an error on its console fails the test, but for ``ALLOWED`` and ``allowed``.
+
+    ``options`` are those of the browser's context: another screen than ``SCREEN``, a phone.
+    """
+    context = browser.new_context(**{"base_url": server.url, "viewport": SCREEN} | options)
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:

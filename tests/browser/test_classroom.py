@@ -6,12 +6,15 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from gdw_notebooks.panels.classroom import TABS
+from gdw_notebooks.recorded.glossary import explain
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import watched_page
 from tests.browser.pages import open_voila, show_more
+from tests.browser.screen import cut_off
 
 PAGE = "demo/classroom.ipynb"
+PICTURE = "img, [role=img], [role=slider], input[type=range]"
 LONG, SHORT = "2000", "3"  # epochs: one that only Stop ends, and one that ends at once
 LEARNING_CURVES = re.compile("^Learning curves")
 
@@ -58,8 +61,7 @@ def epochs(page: Page, number: str) -> None:
 @pytest.mark.parametrize("name", TABS)
 def test_every_tab_shows_its_panel_and_nothing_in_it_bars_anyone(page, name):
     tab(page, name)
-    picture = page.locator("img:visible, [role=img]:visible, [role=slider]:visible, input[type=range]:visible")
-    expect(picture.first).to_be_visible()
+    expect(page.locator(PICTURE).locator("visible=true").first).to_be_visible()
     assert not barriers(page)
 
 
@@ -132,9 +134,9 @@ def test_microscope_and_stepper_by_keyboard(page):
     button(page, "Forward ▶").focus()
     page.keyboard.press("Enter")
     where = page.locator(".gdw-steps .where").locator("visible=true")
-    expect(where).to_contain_text("Stage 2 of")
+    expect(where).to_contain_text("Station 2 of")
     page.keyboard.press("ArrowLeft")
-    expect(where).to_contain_text("Stage 1 of")
+    expect(where).to_contain_text("Station 1 of")
 
 
 def test_the_ledger_by_keyboard(page):
@@ -143,6 +145,28 @@ def test_the_ledger_by_keyboard(page):
     slider.focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".gdw-steps .finding").locator("visible=true")).to_contain_text("Epoch 2.")
+
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def test_on_a_phone_nothing_scrolls_sideways_and_a_tap_explains_a_word(browser, voila_server):
+    with watched_page(browser, voila_server, **PHONE) as page:
+        classroom(page)
+        for name in TABS:
+            page.get_by_role("tab", name=name).tap()
+            expect(page.get_by_text(TABS[name])).to_be_visible()
+            word = page.locator(".gdw-word").locator("visible=true").first
+            meaning = page.locator(f"[id={word.get_attribute('popovertarget')}]")
+            expect(meaning).to_be_hidden()
+            word.tap()
+            expect(meaning).to_have_text(explain(word.text_content()))
+            expect(meaning).to_be_visible()
+            page.keyboard.press("Escape")
+            expect(meaning).to_be_hidden()
+            expect(page.locator(PICTURE).locator("visible=true").first).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+            assert not cut_off(page.locator("body")), name
 
 
 def test_two_windows_are_two_runs(page, browser, voila_server):

@@ -65,7 +65,7 @@ def audit_folder(options: argparse.Namespace) -> Iterator[str]:
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features
     plan = Plan(network, options.features_size, options.ranking, options.method, options.folds, options.seed)
-    given, votes, listing, aside = None, None, None, dict[str, str]()
+    given, votes, listing, aside, notes = None, None, None, dict[str, str](), list[str]()
     if options.folder is None:
         dataset, given = _numbers(options)
         confirmed = Confirmed() if options.confirmed is None else confirmed_of(options.confirmed, dataset)
@@ -80,7 +80,9 @@ def audit_folder(options: argparse.Namespace) -> Iterator[str]:
         yield listing.counts
         confirmed = Confirmed()
         if options.confirmed is not None:
-            confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
+            with warnings.catch_warnings(record=True, action="always") as said:
+                confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
+            notes = [str(one.message) for one in said]
             aside = _answers(options.confirmed, listing.aside)
         check_outputs(options.csv, options.html, {*aside, *(listing.paths[place] for place in confirmed)})
         plan.check(listing.labels, confirmed, listing.class_names)
@@ -103,6 +105,7 @@ def audit_folder(options: argparse.Namespace) -> Iterator[str]:
             found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress, given, votes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_stopped(bar)) from None
+    found = replace(found, notes=(*found.notes, *notes))
     if listing is not None and listing.aside:
         files = Pictures([listing.folder / path for path in listing.aside])
         found = found.with_aside(listing.aside, aside, files)

@@ -270,7 +270,8 @@ def test_classes_and_cost_come_first_and_what_is_put_aside_stands_in_the_table(
     (tmp_path / "digits" / "emu").mkdir()
     shutil.copy(next((folder / "3").iterdir()), tmp_path / "digits" / "emu" / "1.png")
     file, csv = tmp_path / "confirmed.csv", tmp_path / "s.csv"
-    file.write_text("path,label\n" + "".join(f"{path},{label}\n" for path, label in confirmed.items()), "utf-8")
+    rows = ["path,label", "gone/zebra.png,3", *(f"{path},{label}" for path, label in confirmed.items())]
+    file.write_text("\n".join(rows) + "\n", "utf-8")
     asked = ["audit", str(tmp_path / "digits"), "--features", "pixels", "--csv", str(csv), "--html"]
     run, before = command.Plan.run, []
     monkeypatch.setattr(command.Plan, "run", lambda *given: before.append(capsys.readouterr().out) or run(*given))
@@ -278,7 +279,10 @@ def test_classes_and_cost_come_first_and_what_is_put_aside_stands_in_the_table(
     counts, cost = before[0].splitlines()
     assert counts.startswith("4 classes: 0 ")
     assert cost == "240 rows of 192 numbers: expect 1.0 GB of memory"
-    assert "passed over 1 broken pictures: " in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "passed over 1 broken pictures: " in shown.out
+    assert shown.out.count("1 rows of confirmed.csv name no picture here") == 1
+    assert "Warning" not in shown.err
     table = pd.read_csv(csv, dtype=str, keep_default_na=False)
     assert table.iloc[0][["path", "observed", "proposed", "rank"]].tolist() == ["emu/1.png", "emu", "", "1"]
     assert table["rank"].tolist() == [str(place) for place in range(1, 242)]
