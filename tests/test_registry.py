@@ -202,6 +202,7 @@ def test_a_data_set_may_bring_its_own_test_set_and_grey_pictures(plugin):
     data = load_dataset("grey")
     assert (data.name, data.class_names, len(data.test_labels)) == ("grey", ("a", "b"), 10)
     assert len(make_task(data, meta_per_class=2).test) == 10
+    assert (data.pixels.flip, data.pixels.pad, data.pixels.mean) == (True, 1, pytest.approx((4.5 / 255,)))
     with pytest.raises(ValueError, match="grey has a size of its own"):
         load_dataset("grey", image_size=3)
 

@@ -5,6 +5,7 @@ Images too many for the device stay in the host's memory; workers gather their b
 
 import os
 from collections.abc import Iterator
+from multiprocessing import current_process
 
 import torch
 from jaxtyping import Int, Shaped
@@ -95,10 +96,12 @@ def fetched(
         indices: on the CPU; one beyond the last picture gives the last (its place is taken by another's).
         device: where the batches are wanted.
         workers: processes; by default one for each core for images on disk, else two for a GPU, and none (gathered when
-            asked for) for the CPU.
+            asked for) for the CPU, and where this process may start none.
     """
     on_gpu = device.type == "cuda"
-    if workers is None:
+    if current_process().daemon:  # a worker of Dask, say: it may start no process
+        workers = 0
+    elif workers is None:
         workers = min(MOST_WORKERS, os.cpu_count() or 1) if isinstance(images, OnDisk) else WORKERS if on_gpu else 0
     loader = DataLoader(
         _Gathered(images), sampler=indices, batch_size=None, pin_memory=on_gpu,

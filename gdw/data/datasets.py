@@ -17,8 +17,9 @@ from torch import Tensor
 
 from gdw import files
 from gdw.data.dataset import Dataset
-from gdw.data.folder import load_folder, split_folders
+from gdw.data.folder import UNCOUNTED, channel_statistics, load_folder, split_folders
 from gdw.data.given import as_dataset
+from gdw.data.on_disk import OnDisk
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 from gdw.errors import unknown
 from gdw.registry import Registry
@@ -163,13 +164,22 @@ def _own(name: str) -> Dataset:
     """What a function of one's own gives, as a data set of that name."""
     given = DATASETS[name]()
     train, test = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
-    found = replace(as_dataset(train), name=name)
+    found = _read_once(replace(as_dataset(train), name=name))
     if test is None:
         return found
-    held = as_dataset(test)
+    held = _read_once(as_dataset(test))
     if held.class_names != found.class_names:
         raise ValueError(f"{name}: its test set has the classes {held.class_names}, not {found.class_names}")
     return replace(found, test_images=held.images, test_labels=held.labels, test_paths=held.paths)
+
+
+def _read_once(found: Dataset) -> Dataset:
+    """In memory where that is large enough; pictures are normalised and augmented as those of a folder."""
+    if not isinstance(found.images, OnDisk):
+        return found
+    images = found.images.in_memory()
+    pictures = images.ndim == 4 and found.pixels == UNCOUNTED
+    return replace(found, images=images, pixels=channel_statistics(images) if pictures else found.pixels)
 
 
 def check_dataset_name(name: "str | os.PathLike[str]") -> str:

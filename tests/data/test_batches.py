@@ -1,13 +1,14 @@
 """Batches: endless shuffled passes of equal batches."""
 
 from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdw.data.batches import index_batches
+from gdw.data.batches import fetched, index_batches
 
 
 @given(count=st.integers(1, 40), data=st.data())
@@ -37,3 +38,11 @@ def test_passes_differ_and_the_seed_decides():
 def test_an_impossible_batch_is_refused_at_the_call(size, message):
     with pytest.raises(ValueError, match=message):
         index_batches(10, size, torch.Generator())
+
+
+def test_a_process_that_may_start_none_gathers_them_itself(monkeypatch):
+    monkeypatch.setattr("gdw.data.batches.current_process", lambda: SimpleNamespace(daemon=True))
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", lambda process: pytest.fail("it started one"))
+    images = torch.arange(12.0)[:, None]
+    chosen, batch = next(fetched(images, iter([torch.tensor([3, 5])]), torch.device("cpu"), workers=2))
+    assert torch.equal(batch, images[chosen])
