@@ -49,7 +49,9 @@ class BrokenData(Panel):
             for true, row in zip(self.class_names, rows, strict=True)
         ]
         self.sizes = [
-            IntSlider(int(count), min=1, max=LARGEST, description="images", layout=Layout(width="min(300px, 100% - 4px)"))
+            IntSlider(
+                int(count), min=1, max=LARGEST, description="images", layout=Layout(width="min(300px, 100% - 4px)")
+            )
             for count in counts
         ]
         for row in self.cells:
@@ -133,5 +135,5 @@ class BrokenData(Panel):
 def _slider(value: float, description: str) -> FloatSlider:
     return FloatSlider(
         value, min=0, max=1, step=STEP, description=description, readout_format=".2f",
-        style={"description_width": "130px"}, layout=Layout(width="min(330px, 100% - 4px)"),
+        style={"description_width": "10em"}, layout=Layout(width="min(330px, 100% - 4px)"),
     )  # fmt: skip
