@@ -93,11 +93,19 @@ def as_written(row: str) -> str:
     return row.removesuffix("_captured").removesuffix("_compiled")
 
 
-def one_step(row: str, model: str, batch_size: int, num_classes: int, device: str) -> Callable[[], object]:
-    """A function that takes one training step of a method on random images."""
+def one_step(
+    row: str,
+    model: str,
+    batch_size: int,
+    num_classes: int,
+    device: str,
+    changed: Callable[[torch.nn.Module], torch.nn.Module] = lambda network: network,
+) -> Callable[[], object]:
+    """A function that takes one training step of a method on random images, with the network that ``changed`` gives."""
     name = as_written(row)
     method_name, way = METHODS.get(name, ("gdw", None))
     network, batch, meta_batch = network_and_batches(model, batch_size, num_classes, device)
+    network = changed(network)
     method = gdw.methods.method_class(method_name)(num_classes, generator=generator(0, "method")).to(device)
     method = method if way is None else taken_by(WAYS[way], method)
     optimizer = sgd(network, gdw.Experiment(lr=0.01).recipe)

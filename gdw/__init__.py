@@ -2,10 +2,12 @@
 
 from gdw import methods
 from gdw.comparison.audit.audit import audit
-from gdw.data.datasets import load_dataset
+from gdw.data.corruption import register_noise
+from gdw.data.datasets import load_dataset, register_dataset
 from gdw.data.task import make_task
 from gdw.gradients.flows import class_gradients, zero_mean
 from gdw.gradients.step import Step
+from gdw.networks.classifiers import register_network
 from gdw.training.check import check
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
@@ -19,6 +21,6 @@ methods.check = check  # it trains: written in a later wing than the methods tha
 __version__ = "0.2.0"
 __all__ = [
     "BatchDone", "EpochDone", "Experiment", "History", "ManySeeds", "SavedModel", "Step", "Training",
-    "TrainingDiverged", "audit", "class_gradients", "load_dataset", "load_model", "make_task", "methods", "run",
-    "run_seeds", "train", "zero_mean",
+    "TrainingDiverged", "audit", "class_gradients", "load_dataset", "load_model", "make_task", "methods",
+    "register_dataset", "register_network", "register_noise", "run", "run_seeds", "train", "zero_mean",
 ]  # fmt: skip

@@ -28,6 +28,7 @@ from gdw.errors import MissingPackage
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
 from gdw.private import keep_freed_memory
+from gdw.training import ranks
 from gdw.training.experiment import Experiment, parse_field
 from gdw.training.fields import FIELDS, kind_of, resolve_device
 from gdw.training.history import History
@@ -37,7 +38,10 @@ from gdw.training.many import ManySeeds
 from gdw.training.resume import SECONDS
 from gdw.training.saved_model import load_model
 
-PLUGIN = "a module, or a .py file, that registers methods of your own (gdw.methods.register); give it again for more"
+PLUGIN = (
+    "a module, or a .py file, that registers methods, networks, data sets or noise of your own (docs/own.md); give it "
+    "again for more"
+)
 
 STOPPED = 130  # exit status after Ctrl-C, as shells have it
 AT_ONCE = "train up to N seeds in one vectorised step where method and model can (default: 1); not with --checkpoint"
@@ -68,7 +72,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Every method with every seed; a table, and with ``--json`` a record per run. What is there is not run again."""
+    """Every method with every seed; a table, and with ``--json`` a record per run. What is there is not run again.
+
+    Under torchrun the processes share each batch, and the first one prints and writes.
+    """
+    with ranks.joined(options):
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     experiments = experiments_of(options)
     if options.save_model:
         if len(experiments) > 1:
@@ -78,7 +90,8 @@ def run_command(options: argparse.Namespace) -> int:
         files.check_writable(options.save_model)
     with opened(options.json) as keep:
         dataset = _dataset(experiments[0])  # read once for all runs
-        kept = [None] if options.save_model else finished(experiments, options.json)  # a record holds no model
+        # a record holds no model
+        kept = ranks.of_the_first([None] if options.save_model else finished(experiments, options.json))
         histories = [history_of(record, dataset.class_names) for record in kept if record]
         left = [experiment for experiment, record in zip(experiments, kept, strict=True) if record is None]
         try:
@@ -186,7 +199,8 @@ def _count(records: Sequence[object]) -> int:
 
 def audit_command(options: argparse.Namespace) -> int:
     """Which labels of a folder are probably wrong."""
-    print(audit.audit_folder(options))
+    for text in audit.audit_folder(options):
+        print(text, flush=True)
     return 0
 
 

@@ -9,7 +9,9 @@ import contextlib
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -24,13 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each exercise of the solved notebooks its line."""
     for item in items:
         if hasattr(item, "cell_num") and item.path.parent.name == "solutions":
-            item.cell.source = with_attempts(item.cell.source, lambda item=item: stands_above(item))
+            item.cell.source = with_attempts(item.cell.source, item.path, item.cell_num)
 
 
-def stands_above(item: pytest.Item) -> list[str]:
-    """The text, the code without solutions and the outputs that a student reads before the end of this cell."""
-    posed, solved = (nbformat.read(path, 4).cells for path in (item.path.parents[1] / item.path.name, item.path))
-    place = [place for place, cell in enumerate(solved) if cell.cell_type == "code"][item.cell_num]
+def stands_above(notebook: Path, number: int) -> list[str]:
+    """The text, the code without solutions and the outputs that a student reads before the end of a code cell."""
+    posed, solved = (nbformat.read(path, 4).cells for path in (notebook.parents[1] / notebook.name, notebook))
+    place = [place for place, cell in enumerate(solved) if cell.cell_type == "code"][number]
     outputs = [output for cell in solved[:place] for output in cell.get("outputs", ())]
     shown = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
     return [cell.source for cell in posed[: place + 1]] + shown
@@ -46,17 +48,25 @@ def checks(code: str) -> list[ast.Call]:
     ]  # fmt: skip
 
 
-def with_attempts(code: str, texts: Callable[[], Sequence[str]]) -> str:
+def with_attempts(code: str, notebook: Path, number: int) -> str:
     """The code, with one line more before its check; code without one as it is."""
     for call in checks(code):
         tree = ast.parse(code)
         bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         bound |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-        arguments = f"globals(), {call.func.id!r}, {len(call.args)}, {sorted(bound)!r}, {list(texts())!r}"
+        arguments = f"globals(), {call.func.id!r}, {len(call.args)}, {sorted(bound)!r}, {str(notebook)!r}, {number}"
         lines = code.splitlines()
-        lines.insert(call.lineno - 1, f"__import__('runpy').run_path({__file__!r})['refuse']({arguments})")
+        lines.insert(call.lineno - 1, f"__import__('runpy').run_path({__file__!r})['try_all']({arguments})")
         return "\n".join(lines)
     return code
+
+
+def try_all(
+    names: Mapping[str, object], check: str, count: int, bound: Sequence[str], notebook: str, number: int
+) -> None:
+    """What the new line does."""
+    if hasattr(names[check], "judge"):
+        refuse(names, check, count, bound, stands_above(Path(notebook), number))
 
 
 def refuse(names: Mapping[str, object], check: str, count: int, bound: Sequence[str], texts: Sequence[str]) -> None:
@@ -70,14 +80,13 @@ def refuse(names: Mapping[str, object], check: str, count: int, bound: Sequence[
         AssertionError: the check accepts some of it.
     """
     exercise = names[check]
-    if not hasattr(exercise, "judge"):
-        return
     own = OF_IPYTHON | set(bound)
     values = [value for name, value in names.items() if not name.startswith("_") and name not in own]
     values = [value for value in values if not hasattr(value, "judge")]  # calling a check would count as a try
     values += [value for text in texts for value in written(text)]
     parts = {id(part) if callable(part) else repr(part): part for value in values for part in seen(value)}
-    with contextlib.redirect_stdout(io.StringIO()):
+    quiet = io.StringIO()
+    with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet), warnings.catch_warnings(action="ignore"):
         found = [answer for answer in itertools.product(parts.values(), repeat=count) if exercise.judge(*answer).right]
     assert not found, f"{exercise.title} accepts {found[0]!r}, which stands above it"
 

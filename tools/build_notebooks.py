@@ -9,9 +9,14 @@ A source with exercises becomes two. In its code cells the lines between
 
 are `answer = 3 * 4` in notebooks/solutions/, and `# YOUR CODE`, `answer = None` in notebooks/.
 
-A code cell that begins with `# %% tags=["reveals"]` shows what a prediction or an exercise asks for. It is run in both
+A code cell that begins with `# %% tags=["reveals"]` shows what a question or an exercise asks for. It is run in both
 notebooks, but the one in notebooks/ stores no output of it; the solved one stores all. So a source with such cells
 becomes two notebooks too.
+
+A question is answered by clicking. Each of its answers is a line, and becomes a fold with what there is to say to it:
+
+    - [ ] 60 % :: One new label in ten is the right one.
+    - [x] 54 % :: 0.6 · 0.9 = 0.54.
 
     python -m tools.build_notebooks            # all
     python -m tools.build_notebooks 01 03      # those whose file name starts so
@@ -40,6 +45,9 @@ METADATA = {  # nothing of the machine that ran it
 BLOCK = re.compile(r"(?ms)^(?P<indent>[ \t]*)# BEGIN SOLUTION\n(?P<body>.*?)^[ \t]*# END SOLUTION$")
 REVEALS = "reveals"  # the tag of a cell whose output answers a question above it
 DOCS = re.compile(r"\]\(\.\./docs/")  # a link from notebooks/ to docs/
+ANSWER = re.compile(
+    r"(?m)^(?P<indent> *)- \[(?P<mark>[ x])\] (?P<answer>[^\n]+?) ::\s+(?P<reply>\S.*(?:\n(?P=indent) +\S.*)*)$"
+)
 STUB = re.compile(r"^[ \t]*# STUB: ?(.*)$")
 
 
@@ -72,6 +80,19 @@ def pose(code: str) -> str:
     return BLOCK.sub(stub, code)
 
 
+def clickable(text: str) -> str:
+    """The text with each answer of a question as a fold: plain HTML, for mouse, keyboard and screen reader."""
+
+    def fold(found: re.Match) -> str:
+        verdict = "Right" if found["mark"] == "x" else "No"
+        lines = [f"**{verdict}.** {found['reply']}", "", "</details>"]
+        return f"{found['indent']}<details><summary>{found['answer']}</summary>\n\n" + "\n".join(
+            found["indent"] + line if line else line for line in lines
+        )
+
+    return ANSWER.sub(fold, text)
+
+
 def generate(source: Path, *, solved: bool) -> NotebookNode:
     """The notebook of a source, not yet run; cell ids follow from the text, so that a change touches few lines."""
     notebook = jupytext.read(source, fmt="py:percent")
@@ -80,8 +101,10 @@ def generate(source: Path, *, solved: bool) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source = solve(cell.source) if solved else pose(cell.source)
-        elif solved:  # one folder deeper
-            cell.source = DOCS.sub("](../../docs/", cell.source)
+        else:
+            cell.source = clickable(cell.source)
+            if solved:  # one folder deeper
+                cell.source = DOCS.sub("](../../docs/", cell.source)
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"

@@ -132,8 +132,8 @@ FIGURES: Mapping[str, Callable[[], Figure]] = {
 
 # Pages that a lecturer moves: ``![words](steps:name)``.
 STEPPERS: Mapping[str, Callable[[], Steps]] = {
-    "meta_gradient": lambda: BilevelStepper("instance", stage=8),
-    "class_step": lambda: BilevelStepper("class", stage=13),
+    "meta_gradient": lambda: BilevelStepper("instance", station=8),
+    "class_step": lambda: BilevelStepper("class", station=13),
 }
 
 

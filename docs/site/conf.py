@@ -6,7 +6,10 @@ html_title = "GDW: one weight for every gradient flow"
 language = "en"
 root_doc = "course"  # index.html is the playground, which is no page of Sphinx's
 
-extensions = ["myst_parser", "tools.website.mathml"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tools.website.mathml"]
+autodoc_typehints = "none"  # shapes and types are in the docstrings
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "imported-members": True}
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"

@@ -18,7 +18,7 @@ Config = Mapping[str, Any]
 Item = TypeVar("Item", bound=Hashable)
 DIGEST = 6  # hexadecimal digits of it that a name shows
 _DEFAULTS = {name: None if name in FROM_PRESET else field.default for name, field in FIELDS.items()}
-_NETWORK = {"model", "augment", "flip"}  # of the recipe: what all methods of a scenario share
+_NETWORK = {"model", "augment", "flip", "pretrained"}  # of the recipe: what all methods of a scenario share
 # "derivative" is in records of version 0.2 alone
 _RECIPE = {name for name in FIELDS if PART_OF[name] == "recipe"} - _NETWORK | {"precision", "derivative"}
 _NO_DATA = _RECIPE | {"method", "settings", "seed", OWN, *ENGINE}
@@ -80,7 +80,8 @@ def _today(config: Config) -> dict[str, Any]:
 
 
 def _clean_set(config: Config) -> str:
-    usual = preset_for(config.get("dataset", ""), config.get("features")).values["meta_per_class"]
+    preset = preset_for(config.get("dataset", ""), config.get("features"), config.get("pretrained"))
+    usual = preset.values["meta_per_class"]
     size = config.get("meta_per_class") or usual
     return "" if size == usual else f" ({size} clean a class)"
 

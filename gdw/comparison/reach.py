@@ -1,34 +1,35 @@
-"""What other processes can know: a method of your own must be in a module that they can import."""
+"""What other processes can know: what is your own must be in a module that they can import."""
 
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from gdw.methods.base import method_class
+from gdw.methods.plugins import PLUGIN_PREFIX
+from gdw.registry import Place
+from gdw.training.experiment import Experiment
+from gdw.training.provenance import own_code
 
-PLUGIN_PREFIX = "gdw_plugin_"  # of modules that methods/plugins.py made of files
 
-
-def plugins_for(methods: Iterable[str]) -> tuple[str, ...]:
-    """The modules and files that another process has to load before it knows these methods.
+def plugins_for(experiments: Iterable[Experiment]) -> tuple[str, ...]:
+    """The modules and files that another process has to load before it knows what these experiments name.
 
     Raises:
-        ValueError: a method was defined in a notebook, in the script that runs, or typed in: no other process finds it.
+        ValueError: one was defined in a notebook, in the script that runs, or typed in: no other process finds it.
     """
-    modules = {method_class(name).__module__: name for name in dict.fromkeys(methods)}
-    return tuple(_plugin(module, name) for module, name in modules.items() if module.split(".")[0] != "gdw")
+    found = {place: what for experiment in experiments for what, place in own_code(experiment).items()}
+    return tuple(dict.fromkeys(_plugin(place, what) for place, what in found.items()))
 
 
-def _plugin(module: str, method: str) -> str:
-    found = sys.modules.get(module)
-    file = getattr(found, "__file__", None)
-    if module == "__main__" or found is None or file is None:
+def _plugin(place: Place, what: str) -> str:
+    if place.module == "__main__" or place.file is None:
+        kind, _, name = what.partition(" ")
         raise ValueError(
-            f"the method {method!r} is defined in a notebook or in the script itself, where no other process finds it: "
-            "write its class to a file of its own and import that, or run in this process with workers=0"
+            f"the {kind} {name!r} is defined in a notebook or in the script itself, where no other process finds it: "
+            f"write its {'class' if kind == 'method' else 'function'} to a file of its own and import that, or run in "
+            "this process with workers=0"
         )
-    return file if module.startswith(PLUGIN_PREFIX) else module
+    return place.file if place.module.startswith(PLUGIN_PREFIX) else place.module
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from gdw import files
 from gdw.training.experiment import OWN, Experiment, from_config, read_config
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw.training.identity import by_content, places_of
+from gdw.training.provenance import own_code
 
 Record = dict[str, Any]
 _NOT_MADE = ("seconds", "date", "seeds_at_once")  # of the metadata: they have a place of their own
@@ -91,7 +92,7 @@ def records_of(experiments: Sequence[Experiment], records: Iterable[Record]) -> 
     """
     by_key = {key(record["config"]): record for record in records}
     contents: dict[tuple[tuple[str, object], ...], str | None] = {}
-    found, on_trust = [], 0
+    found, on_trust, changed = list[Record | None](), 0, 0
     for e in experiments:
         places = tuple(places_of(e.data).items())
         if places not in contents:
@@ -100,11 +101,21 @@ def records_of(experiments: Sequence[Experiment], records: Iterable[Record]) -> 
         if record is None and e.confirmed is None:
             record = by_key.get(key(e.config() | {"content": None}))
             on_trust += record is not None and bool(places)
+        if record is not None and _is_of_other_code(record, e):
+            record, changed = None, changed + 1
         found.append(record)
+    if changed:
+        warnings.warn(f"{changed} records are of plugins that have changed since: these are run again", stacklevel=2)
     if on_trust:
         sentence = f"{on_trust} records do not say what their files held: their data is not identified"
         warnings.warn(sentence, stacklevel=2)
     return found
+
+
+def _is_of_other_code(record: Record, experiment: Experiment) -> bool:
+    """Whether a plugin that the experiment needs had another content then. Earlier versions did not say."""
+    then = record.get("made", {}).get("own_code", {})
+    return any(then.get(what, {}).get("code", place.code) != place.code for what, place in own_code(experiment).items())
 
 
 def read(path: str | Path) -> list[Record]:

@@ -23,13 +23,12 @@ from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
 from gdw.training.loading import dataset_of, origin_of
-from gdw.training.loop import TrainingDiverged
-from gdw.training.many import run_seeds, supports_many_seeds
-from gdw.training.run import run
+from gdw.training.many import ManySeeds, run_seeds, supports_many_seeds
 
 Group = tuple[Experiment, ...]  # what one worker does in one go
 Plain = dict[str, Any]  # of a configuration or a History, as every executor can send it
 Result = Future[list[Plain]]
+Given = tuple[Sequence[str], str | None]  # to every worker: plugins, and where checkpoints are kept
 
 ATTEMPTS = 3  # how often a run may take its process down with it before it counts as failed
 
@@ -40,6 +39,7 @@ def run_all(
     workers: int | None = None,
     on_done: Callable[[History], None] | None = None,
     seeds_at_once: int = 1,
+    keep: str | Path | None = None,
 ) -> Iterator[History]:
     """Run them all; yields each History as it finishes, in no fixed order.
 
@@ -53,17 +53,18 @@ def run_all(
         on_done: called with each History before it is yielded.
         seeds_at_once: up to this number of seeds of an experiment in one vectorised training (many.py) where that is
             possible; their Histories come together. A run then equals a single run up to rounding, not bit for bit.
+        keep: a folder for checkpoints of the runs under way (resume.py): a run that it holds continues from there.
 
     Raises:
         ValueError: ``seeds_at_once`` below 1; a method that other processes cannot find.
     """
     groups = grouped(experiments, seeds_at_once)
     here = (workers == 0 and executor is None) or isinstance(executor, ThreadPoolExecutor)
-    plugins = () if here else plugins_for(e.method for e in experiments)
+    given = (() if here else plugins_for(experiments), None if keep is None else str(keep))
     if executor:
-        histories = _on(executor, groups, plugins)
+        histories = _on(executor, groups, given)
     else:
-        histories = _in_this_process(groups) if here else _on_processes(groups, workers, plugins)
+        histories = _in_this_process(groups, given) if here else _on_processes(groups, workers, given)
     for history in histories:
         if on_done:
             on_done(history)
@@ -91,14 +92,14 @@ def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group
     ]
 
 
-def _in_this_process(groups: Sequence[Group]) -> Iterator[History]:
+def _in_this_process(groups: Sequence[Group], given: Given) -> Iterator[History]:
     for group in groups:
-        yield from map(History.from_record, _run_group(_configs(group)))
+        yield from map(History.from_record, _run_group(_configs(group), *given))
 
 
-def _on(executor: Executor, groups: Sequence[Group], plugins: Sequence[str]) -> Iterator[History]:
+def _on(executor: Executor, groups: Sequence[Group], given: Given) -> Iterator[History]:
     """Submit everything at the start: the executor knows best how many run in parallel."""
-    futures = {executor.submit(_run_group, _configs(group), plugins): group for group in groups}
+    futures = {executor.submit(_run_group, _configs(group), *given): group for group in groups}
     try:
         while futures:
             done, _ = wait(futures, return_when=FIRST_COMPLETED)
@@ -109,7 +110,7 @@ def _on(executor: Executor, groups: Sequence[Group], plugins: Sequence[str]) -> 
             future.cancel()
 
 
-def _on_processes(groups: Sequence[Group], workers: int | None, plugins: Sequence[str]) -> Iterator[History]:
+def _on_processes(groups: Sequence[Group], workers: int | None, given: Given) -> Iterator[History]:
     """Never submits more runs than there are workers; a pool that a dying process broke is replaced."""
     workers = workers or os.cpu_count() or 1
     waiting, attempts = list(reversed(groups)), Counter[Group]()
@@ -120,7 +121,7 @@ def _on_processes(groups: Sequence[Group], workers: int | None, plugins: Sequenc
                 try:
                     while waiting and len(running) < workers:
                         with _ctrl_c_held_back(), without_main():
-                            running[pool.submit(_run_group, _configs(waiting[-1]), plugins)] = waiting[-1]
+                            running[pool.submit(_run_group, _configs(waiting[-1]), *given)] = waiting[-1]
                         waiting.pop()
                 except BrokenProcessPool:
                     pass
@@ -184,26 +185,28 @@ def _histories_of(future: Result, group: Group) -> list[History]:
     return [History(e.config(), error=f"{type(error).__name__}: {error}") for e in group]
 
 
-def _run_group(configs: list[Plain], plugins: Sequence[str] = ()) -> list[Plain]:
+def _run_group(configs: list[Plain], plugins: Sequence[str] = (), keep: str | None = None) -> list[Plain]:
     """In the worker, plain values in and out: all seeds at once; one by one if there is one seed or that fails."""
     load_plugins(plugins)
-    if len(configs) > 1:
+    if len(configs) > 1 and keep is None:
         experiment = from_config(configs[0])
         with suppress(Exception):  # whatever it is, each run reports it itself below
             dataset = _dataset(experiment)
             histories = run_seeds(experiment, [config["seed"] for config in configs], dataset=dataset)
             return [history.to_record() for history in histories]
-    return [_run_one(config) for config in configs]
+    return [_run_one(config, keep) for config in configs]
 
 
-def _run_one(config: Plain) -> Plain:
+def _run_one(config: Plain, keep: str | None = None) -> Plain:
     """In the worker: plain values in and out, which every executor can send."""
     try:
         experiment = from_config(config)
-        return run(experiment, dataset=_dataset(experiment)).to_record()
+        runs = ManySeeds(experiment, [experiment.seed], dataset=_dataset(experiment), keep=keep)
+        for _ in runs.events():
+            pass
+        return runs.histories[0].to_record()
     except Exception as error:  # whatever a run may raise is its own failure, not the sweep's
-        so_far = error.history if isinstance(error, TrainingDiverged) else None
-        return (so_far or History(config, error=f"{type(error).__name__}: {error}")).to_record()
+        return History(config, error=f"{type(error).__name__}: {error}").to_record()
 
 
 _LAST: list[tuple[tuple[object, ...], Dataset]] = []  # what this process read last: for what, and the data set
@@ -238,6 +241,7 @@ def resume(
     workers: int | None = None,
     on_done: Callable[[History], None] | None = None,
     seeds_at_once: int = 1,
+    keep: str | Path | None = None,
 ) -> Generator[Record, None, None]:
     """Run what ``path`` does not hold yet; each finished run is a line on disk before the next one takes its place.
 
@@ -245,6 +249,7 @@ def resume(
         path: a file of runs (records.py); a failed run is tried again.
         on_done: called with each History before its line is written: what it saves exists before the line does.
         seeds_at_once: as for ``run_all``; seeds trained at once are on disk together, before the next group starts.
+        keep: as for ``run_all``.
 
     Yields:
         The record of each run as it finishes. One that cannot be written says so in its ``error``.
@@ -252,11 +257,11 @@ def resume(
     Raises:
         ValueError, OSError: as :func:`gdw.comparison.records.opened` does.
     """
-    with opened(path) as keep:
+    with opened(path) as write:
         found = finished(experiments, path)
         left = [experiment for experiment, record in zip(experiments, found, strict=True) if record is None]
-        for history in run_all(left, executor, workers, on_done, seeds_at_once):
-            yield keep(history)
+        for history in run_all(left, executor, workers, on_done, seeds_at_once, keep):
+            yield write(history)
 
 
 @contextmanager

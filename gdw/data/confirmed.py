@@ -53,6 +53,12 @@ class Confirmed(Mapping[int, int]):
         """The places of the pictures that were chosen in one of these ways; by default, of all drawn at random."""
         return [place for place in self.labels if self.chosen.get(place) in (ways or (RANDOM, IN_CLASS))]
 
+    def among(self, kept: Sequence[int]) -> "Confirmed":
+        """Of these places alone, which are numbered anew in this order."""
+        new = {place: number for number, place in enumerate(kept)}
+        labels = {new[place]: label for place, label in self.labels.items() if place in new}
+        return Confirmed(labels, {new[place]: way for place, way in self.chosen.items() if place in new})
+
     def with_class(self) -> "Confirmed":
         """Without the pictures that belong to no class."""
         labels = {place: label for place, label in self.labels.items() if label != NO_CLASS}

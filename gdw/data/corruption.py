@@ -11,12 +11,14 @@ from torch import Tensor
 from gdw.data.dataset import check_labels
 from gdw.errors import number, probabilities, unknown
 from gdw.frozen import FrozenDict
+from gdw.registry import Registry
 
 COUNT_TOLERANCE = 1e-6  # 500 * 0.02 must count as 10 images even where it comes out as 9.999...
 
 SPREAD = 0.1  # standard deviation of the instances' rates, as published
 
 Matrix = Float[Tensor, "classes classes"]
+ImageNoise = Callable[[Tensor, Tensor, float, int, torch.Generator], Tensor]
 
 
 def _uniform(rate: float, classes: int, generator: torch.Generator) -> Matrix:
@@ -218,6 +220,53 @@ def instance_dependent_labels(
         probs[rows] = rates[rows, None] * scores.softmax(dim=-1)
         probs[rows, label] = 1 - rates[rows]
     return torch.multinomial(probs, 1, generator=generator)[:, 0]
+
+
+IMAGE_NOISES: Registry[ImageNoise] = Registry(
+    "noise", {"instance-dependent": instance_dependent_labels}, ("images", "labels", "rate", "classes", "generator"),
+    besides=NOISES,
+)  # fmt: skip
+"""Kinds of noise that depend on the images: no one matrix describes them."""
+
+
+def register_noise(function: ImageNoise) -> ImageNoise:
+    """Function decorator: makes a kind of noise known by the function's name.
+
+    ::
+
+        @gdw.register_noise
+        def darker(images, labels, rate, classes, generator):
+            "The darker the picture, the more often its label is drawn at random."
+            dark = 1 - images.flatten(1).double().mean(1) / 255
+            wrong = torch.rand(len(labels), generator=generator) < 2 * rate * dark
+            return torch.where(wrong, torch.randint(classes, labels.shape, generator=generator), labels)
+
+    Args:
+        function: of images as the data set stores them ``[images, ...]``, true labels int64 ``[images]``, the rate,
+            the number of classes, and the generator of all its randomness; gives observed labels int64 ``[images]``.
+
+    Raises:
+        TypeError: not a function of these five.
+        ValueError: another kind of noise has its name.
+    """
+    return IMAGE_NOISES.add_function(function)
+
+
+def observed_by(
+    name: str, images: Shaped[Tensor, "images *shape"], labels: Int[Tensor, "images"], rate: float, classes: int,
+    generator: torch.Generator,
+) -> Int[Tensor, "images"]:  # fmt: skip
+    """Observed labels by one of ``IMAGE_NOISES``.
+
+    Raises:
+        ValueError: it gives something else than a class number for each image.
+    """
+    observed = torch.as_tensor(IMAGE_NOISES.find(name)(images, labels.clone(), rate, classes, generator)).cpu()
+    if observed.shape != labels.shape or observed.is_floating_point() or observed.is_complex():
+        wanted = f"whole numbers [{len(labels)}]"
+        raise ValueError(f"noise {name} must give {wanted}, got {observed.dtype} of shape {tuple(observed.shape)}")
+    check_labels(observed, classes, f"labels by noise {name}")
+    return observed.long()
 
 
 def counted_matrix(

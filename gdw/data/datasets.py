@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -18,8 +18,10 @@ from torch import Tensor
 from gdw import files
 from gdw.data.dataset import Dataset
 from gdw.data.folder import load_folder, split_folders
+from gdw.data.given import as_dataset
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 from gdw.errors import unknown
+from gdw.registry import Registry
 
 DEFAULT_ROOT = "~/.cache/gdw"
 PATIENCE = 10.0  # seconds that a silent server is waited for
@@ -135,12 +137,39 @@ def _cifar10_folder(root: Path | None, image_size: int | None = None, seen_at: i
     return replace(load_folder(folder, image_size, seen_at), name="cifar10-folder")
 
 
-DATASETS: dict[str, Callable[..., Dataset]] = {
+DATASETS: Registry[Callable[..., Any]] = Registry("dataset", {
     "digits": _digits,
     "clouds": _clouds,
     **{name: partial(load_published, name) for name in PUBLISHED},
     "cifar10-folder": _cifar10_folder,
-}
+})  # fmt: skip
+
+
+def register_dataset(load: Callable[[], Any]) -> Callable[[], Any]:
+    """Function decorator: makes a data set known by the function's name.
+
+    Args:
+        load: of no arguments; gives whatever :func:`gdw.data.given.as_dataset` takes (a torch Dataset of pairs, a
+            ``gdw.data.Dataset``, a Hugging Face data set), or a pair of them: to train on, and the test set.
+
+    Raises:
+        TypeError: not a function without arguments.
+        ValueError: another data set has its name.
+    """
+    return DATASETS.add_function(load)
+
+
+def _own(name: str) -> Dataset:
+    """What a function of one's own gives, as a data set of that name."""
+    given = DATASETS[name]()
+    train, test = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+    found = replace(as_dataset(train), name=name)
+    if test is None:
+        return found
+    held = as_dataset(test)
+    if held.class_names != found.class_names:
+        raise ValueError(f"{name}: its test set has the classes {held.class_names}, not {found.class_names}")
+    return replace(found, test_images=held.images, test_labels=held.labels, test_paths=held.paths)
 
 
 def check_dataset_name(name: "str | os.PathLike[str]") -> str:
@@ -179,7 +208,7 @@ def load_dataset(
             no larger (:func:`gdw.data.pictures.decode`). Pictures of a published set have a size of their own.
 
     Raises:
-        ValueError: an unknown name; a folder that is empty, has one class or holds broken pictures; a size for
+        ValueError: an unknown name; a folder that is empty, has one class, or a class of broken pictures; a size for
             pictures that have their own; a published set whose files are damaged.
         FileNotFoundError: no such folder; or a published set that is not on disk and cannot be downloaded.
     """
@@ -191,12 +220,14 @@ def _load(
     name_or_path: str | Path, root: str | Path | None, image_size: int | None, seen_at: int | None
 ) -> Dataset:
     if str(name_or_path) in DATASETS:
+        if DATASETS.place(str(name_or_path)).is_own and image_size is None:
+            return _own(str(name_or_path))
         load, root = DATASETS[str(name_or_path)], None if root is None else Path(root).expanduser()
         if load is _cifar10_folder:
-            return load(root, image_size, seen_at)
+            return _cifar10_folder(root, image_size, seen_at)
         if image_size is not None:
             raise ValueError(f"image_size is for folders of pictures; {name_or_path} has a size of its own")
-        return load(root)
+        return cast(Dataset, load(root))
     folder = files.user_path(name_or_path)
     if folder.is_dir():
         return load_folder(folder, image_size, seen_at)

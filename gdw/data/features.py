@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,23 @@ def described(
     first = dict(zip(parts, found[: len(parts)], strict=True))
     second = dict(zip(parts, found[len(parts) :], strict=True)) if mirrored else {}
     return Described(dataset, network, first, second, extraction.store.matrix)
+
+
+def timed(dataset: Dataset, network: str, image_size: int | None = None) -> tuple[float, int]:
+    """Seconds that the features of a picture take, timed on a batch from all over the data set, and their number.
+
+    The arguments and errors are those of ``with_features``. Features that are on disk already take hardly any time.
+    """
+    _check(dataset)
+    height, width = dataset.images.shape[2:]
+    size = chosen_size(network, (height, width), image_size)
+    extraction = _Extraction(network, size, dataset.pixels.scale, cache_folder(None), "auto", None)
+    count = len(dataset.images)
+    places = torch.linspace(0, count - 1, min(count, 1 + extraction.batch)).long()
+    extraction.run([dataset.images[places[:1]]])  # loads the network
+    start = perf_counter()
+    extraction.run([dataset.images[places[1:]]])
+    return (perf_counter() - start) / max(1, len(places) - 1), extraction.store.matrix.shape[1]
 
 
 def features_of(

@@ -4,19 +4,21 @@ import os
 import re
 import warnings
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from gdw.cache import content_of_files
 from gdw.data.class_names import class_counts_line, doubtful_names
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.label_table import read_table
-from gdw.data.on_disk import Images, in_batches
+from gdw.data.on_disk import Images, OnDisk, in_batches
 from gdw.data.path_match import SPLITS
 from gdw.data.picture_labels import labelled, no_picture
-from gdw.data.pictures import COMMON_SIZE, can_open, decode, sample, sizes_of
+from gdw.data.pictures import COMMON_SIZE, broken_pictures, broken_places, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (
@@ -46,7 +48,7 @@ class Listing:
         notes: how many files and folders were passed over, for each reason.
         table, column: that the labels are from; None where they are from the folders' names.
         votes: path to annotator to label, where the table has several annotators.
-        aside: paths of pictures that were put aside, because their class is too small.
+        aside: path to class of the pictures that were put aside, because their class is too small.
     """
 
     folder: Path
@@ -56,7 +58,7 @@ class Listing:
     table: Path | None = None
     column: str | None = None
     votes: dict[str, dict[str, str]] = field(default_factory=dict)
-    aside: tuple[str, ...] = ()
+    aside: dict[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> str:
@@ -71,23 +73,41 @@ class Listing:
         if len(kept) < 2 or len(kept) == len(self.class_names):
             return self
         new = {label: number for number, label in enumerate(kept)}
-        splits, aside = {}, []
+        splits, aside = {}, dict[str, str]()
         for split, (files, labels) in self.splits.items():
             both = list(zip(files, labels, strict=True))
             good = [(file, new[label]) for file, label in both if label in new]
-            aside += [(_relative(file, self.folder), label) for file, label in both if label not in new]
+            aside |= {_relative(file, self.folder): self.class_names[label] for file, label in both if label not in new}
             if good:
                 splits[split] = [file for file, _ in good], [label for _, label in good]
         small = [f"{name} ({counts[label]})" for label, name in enumerate(self.class_names) if label not in new]
-        shown = ", ".join(f"{path} as {self.class_names[label]}" for path, label in aside[:SHOWN_ASIDE])
+        shown = ", ".join(f"{path} as {name}" for path, name in list(aside.items())[:SHOWN_ASIDE])
         more = f" and {len(aside) - SHOWN_ASIDE} more" if len(aside) > SHOWN_ASIDE else ""
         note = (
             f"put aside {len(small)} classes with fewer than {least} pictures: {', '.join(small[:SHOWN_ASIDE])}; "
             f"look at their pictures first: {shown}{more}"
         )
         names = tuple(self.class_names[label] for label in kept)
-        return replace(self, class_names=names, splits=splits, notes=(*self.notes, note),
-                       aside=tuple(path for path, _ in aside))  # fmt: skip
+        return replace(self, class_names=names, splits=splits, notes=(*self.notes, note), aside=aside)
+
+    def without(self, places: Sequence[int]) -> "Listing":
+        """These of the pictures in ``files`` cannot be decoded: they are passed over, and said.
+
+        Raises:
+            ValueError: a class has no other picture to train on; names the pictures.
+        """
+        if not places:
+            return self
+        broken = {self.files[place] for place in places}
+        kept = {split: [(file, label) for file, label in zip(*both, strict=True) if file not in broken]
+                for split, both in self.splits.items()}  # fmt: skip
+        said = broken_pictures([file for file in self.files if file in broken])
+        if lost := set(self.labels) - {label for _, label in kept["train"]}:
+            raise ValueError(f"{self.folder}: class {self.class_names[min(lost)]} has no other picture: {said}")
+        splits = {
+            split: ([file for file, _ in both], [label for _, label in both]) for split, both in kept.items() if both
+        }
+        return replace(self, splits=splits, notes=(*self.notes, f"passed over {said}"))
 
     @property
     def files(self) -> list[Path]:
@@ -130,7 +150,7 @@ def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None
         seen_at: see ``decode``.
 
     Raises:
-        ValueError: an empty folder, one class, a class without a picture, broken pictures, splits whose classes
+        ValueError: an empty folder, one class, a class without a picture that can be decoded, splits whose classes
             differ.
     """
     _require_size(image_size)
@@ -158,8 +178,8 @@ def load_table(
         seen_at: of a network that will see the pictures (:func:`gdw.data.pictures.decode`).
 
     Raises:
-        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; broken
-            pictures.
+        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; a class of
+            broken pictures.
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
@@ -182,9 +202,13 @@ def load_listing(
         content: whether to hash the files.
 
     Raises:
-        ValueError: broken pictures.
+        ValueError: a class of broken pictures alone. Other broken pictures are passed over, and named in ``notes``.
     """
-    images = decode(found.files, image_size, seen_at, found.table and found.table.absolute())
+    images, broken = decode(found.files, image_size, seen_at, found.table and found.table.absolute())
+    if isinstance(images, OnDisk) and seen_at is None:
+        broken = broken_places(found.files, (images.shape[2], images.shape[3]))
+        images = images[np.delete(np.arange(len(images)), broken)]
+    found = found.without(broken)
     parts = images.split([len(labels) for _, labels in found.splits.values()])
     fields = {}
     for split, part in zip(found.splits, parts, strict=True):
@@ -441,7 +465,7 @@ def _hidden(path: Path) -> bool:
 
 def channel_statistics(images: Images) -> Pixels:
     """Mean and deviation of each channel, by how often each shade occurs; a deviation of 0 becomes 1."""
-    counts = torch.zeros(3, 256, dtype=torch.int64)
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.int64)
     for batch in in_batches(images):
         for count, channel in zip(counts, batch.unbind(1), strict=True):
             count += torch.bincount(channel.flatten(), minlength=256)

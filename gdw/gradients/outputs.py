@@ -1,12 +1,16 @@
 """How a model is called, and what it returns: logits, as a tensor or in an output object; and its evaluation mode."""
 
+import warnings
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
+import torch
 from torch import Tensor, nn
 
 Inputs: TypeAlias = Any  # a batch, as the model takes it
+_LOOKED_AT: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()  # for losses of their own
 
 
 def logits_of(model: nn.Module, inputs: Inputs) -> Tensor:
@@ -27,6 +31,8 @@ def logits_of(model: nn.Module, inputs: Inputs) -> Tensor:
         output = model(**inputs)
     else:
         output = model(*inputs) if type(inputs) in (tuple, list) else model(inputs)
+    if torch.is_grad_enabled() and model not in _LOOKED_AT:
+        _warn_of_other_losses(model, output)
     if isinstance(output, Tensor):
         return output
     found = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
@@ -36,6 +42,27 @@ def logits_of(model: nn.Module, inputs: Inputs) -> Tensor:
         f"{type(model).__name__} must return logits [batch, classes] or an output with 'logits', got "
         f"{_described(output)}: wrap it in a module whose forward returns the tensor of logits"
     )
+
+
+def _warn_of_other_losses(model: nn.Module, output: object) -> None:
+    """Once for each model: say that a loss which it adds by itself is not followed."""
+    _LOOKED_AT.add(model)
+    fields = dict(output) if isinstance(output, Mapping) else getattr(output, "_asdict", dict)()
+    found = [name for name, value in fields.items() if ("loss" in name or "aux" in name) and _has_graph(value)]
+    for prefix, module in model.named_modules():
+        kept = [name for name, value in vars(module).items() if _has_graph(value) and value.numel() == 1]
+        found += [f"{prefix}.{name}".strip(".") for name in kept]
+    if found:
+        warnings.warn(
+            f"{type(model).__name__} also gives {', '.join(found)}, which neither a virtual step nor method.loss(step) "
+            "follows: to train on it, keep it as an attribute of its module, read it right after the Step is made "
+            "(without save_memory), and add it to method.loss(step)",
+            stacklevel=2,
+        )
+
+
+def _has_graph(value: object) -> TypeGuard[Tensor]:
+    return isinstance(value, Tensor) and value.grad_fn is not None
 
 
 @contextmanager

@@ -37,6 +37,8 @@ class Prepared:
         virtual: str = "sgd",
         labels: Sequence[Tensor] = (),
     ):
+        if isinstance(lr, Optimizer):
+            lr = getattr(lr, "optimizer", lr)  # Lightning's and Accelerate's hold torch's inside
         check_model(model)
         check_rate(lr, virtual)
         self.model, self.lr, self.virtual, self.labels = model, lr, virtual, labels

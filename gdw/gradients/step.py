@@ -212,7 +212,7 @@ class Step:
         return cross_entropy(self._frozen_logits, self._observed, reduction="none")
 
     @property
-    def label_losses(self) -> Float[Tensor, "batch"]:
+    def label_losses(self) -> Float[Tensor, "*seeds batch"]:
         """``-log`` of the observed label's probability: the losses, where there is one label for each instance.
 
         Raises:

@@ -17,6 +17,7 @@ from gdw.gradients.step import Step
 from gdw.methods.settings import Number, Rule, rule_for
 from gdw.methods.state import load_own_state, own_state
 from gdw.networks.start import Network, started
+from gdw.registry import Registry
 
 Matrix = Float[Tensor, "*seeds batch classes"]
 Column = Float[Tensor, "*seeds batch 1"]  # one number for each instance
@@ -231,7 +232,7 @@ class Method(nn.Module):
         load_own_state(self, state)
 
 
-METHODS: dict[str, type[Method]] = {}
+METHODS: Registry[type[Method]] = Registry("method")
 
 
 def register(method: type[Method]) -> type[Method]:
@@ -248,9 +249,7 @@ def register(method: type[Method]) -> type[Method]:
     for label, use in (("name", "the command line"), ("title", "the legend of figures")):
         if label not in vars(method) or not isinstance(getattr(method, label), str) or not getattr(method, label):
             raise ValueError(f"{method.__name__} needs a {label} of its own for {use}: write {label} = '...' in it")
-    if METHODS.get(method.name, method).__qualname__ != method.__qualname__:
-        raise ValueError(f"a method named {method.name!r} exists already")
-    METHODS[method.name] = method
+    METHODS.add(method.name, method)
     return method
 
 
@@ -260,6 +259,4 @@ def method_class(name: str) -> type[Method]:
     Raises:
         ValueError: there is none; the message gives the nearest known name.
     """
-    if not isinstance(name, str) or name not in METHODS:
-        raise unknown("method", name, METHODS)
-    return METHODS[name]
+    return METHODS.find(name)

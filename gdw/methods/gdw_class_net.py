@@ -3,7 +3,9 @@
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
@@ -11,6 +13,7 @@ from gdw.methods.settings import Flag
 from gdw.methods.two_stage import TwoStage
 from gdw.networks.weight_net import FlowWeightNet
 
+AT_ONCE = 2**14  # flows that V sees at once: its 100 hidden numbers for each are 7 MB then
 SMALLEST_PROBABILITY = 1e-6  # below it a class counts as this improbable
 
 
@@ -48,7 +51,21 @@ class ClassNetGDW(TwoStage):
         """A weight for each flow, with V's graph."""
         if not self.stage_one:
             return super().first_stage(step)
-        return self.constrain(self.weight_net(flow_inputs(step)), step)
+        return self.constrain(self._flow_weights(step), step)
+
+    def _flow_weights(self, step: Step) -> Matrix:
+        """V of all flows; of many flows in parts, each computed again on the way back: V has 100 numbers for each."""
+        seen = step.losses, step.probs, step.targets
+        if step.flows.numel() <= AT_ONCE:
+            return self._weights(*seen)
+        rows = max(1, AT_ONCE * len(step) // step.flows.numel())
+        parts = zip(*(values.split(rows, dim=step.losses.ndim - 1) for values in seen), strict=True)
+        found = [checkpoint(self._weights, *part, use_reentrant=False, preserve_rng_state=False) for part in parts]
+        return torch.cat(found, dim=-2)
+
+    def _weights(self, losses: Float[Tensor, "*seeds batch"], probs: Matrix, targets: Matrix) -> Matrix:
+        weights: Tensor = self.weight_net(flow_inputs(losses, probs, targets))
+        return weights
 
     def followed_gradient(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:
         return meta_gradient
@@ -58,8 +75,7 @@ class ClassNetGDW(TwoStage):
         return {}
 
 
-def flow_inputs(step: Step) -> Tensor:
-    """What V sees of each flow, ``[B, C, 3]``: the instance's loss and -log p_c in nats, and 1 if it is the label's."""
-    losses = step.losses[..., None].expand_as(step.flows)
-    surprise = -step.probs.clamp_min(SMALLEST_PROBABILITY).log()
-    return torch.stack([losses, surprise, step.targets], dim=-1).detach()
+def flow_inputs(losses: Float[Tensor, "*seeds batch"], probs: Matrix, targets: Matrix) -> Tensor:
+    """What V sees of each flow, ``[B, C, 3]``: the instance's loss and -log p_c in nats, and the target of c."""
+    surprise = -probs.clamp_min(SMALLEST_PROBABILITY).log()
+    return torch.stack([losses[..., None].expand_as(probs), surprise, targets], dim=-1).detach()

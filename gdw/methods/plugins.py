@@ -1,4 +1,4 @@
-"""Methods of your own, from a module or a file: imported, they register themselves and are known by name."""
+"""Methods, networks, data sets and noise of your own, from a module or a file: imported, they register themselves."""
 
 import importlib
 import importlib.util
@@ -6,19 +6,28 @@ import sys
 from collections.abc import Iterable
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from gdw.data.corruption import IMAGE_NOISES
+from gdw.data.datasets import DATASETS
 from gdw.methods.base import METHODS
+from gdw.networks.classifiers import MODELS
+from gdw.registry import Registry
+
+PLUGIN_PREFIX = "gdw_plugin_"  # of modules made of files
+REGISTRIES: dict[str, Registry[Any]] = {"method": METHODS, "model": MODELS, "dataset": DATASETS, "noise": IMAGE_NOISES}
+"""What an experiment names, by its field."""
 
 
 def load_plugins(names: Iterable[str]) -> tuple[str, ...]:
     """Import each once; returns the names under which other processes find them too (files with their full path).
 
     Args:
-        names: modules (``"mypackage.methods"``) or files (``"mine.py"``) that use ``gdw.methods.register``.
+        names: modules (``"mypackage.methods"``) or files (``"mine.py"``) that use ``gdw.methods.register``,
+            ``gdw.register_network``, ``gdw.register_dataset`` or ``gdw.register_noise``.
 
     Raises:
-        ValueError: no such module or file, an error inside it, or one that registers no method.
+        ValueError: no such module or file, an error inside it, or one that registers nothing.
     """
     return tuple(_load(name) for name in names)
 
@@ -29,7 +38,7 @@ def _load(name: str) -> str:
     if is_file and not file.is_file():
         raise ValueError(f"plugin {name}: there is no such file")
     full = str(file.resolve()) if is_file else name
-    module = f"gdw_plugin_{file.stem}" if is_file else name
+    module = f"{PLUGIN_PREFIX}{file.stem}" if is_file else name
     if getattr(sys.modules.get(module), "__file__", None) == full:
         return full
     try:
@@ -43,8 +52,13 @@ def _load(name: str) -> str:
         raise ValueError(f"plugin {name}: it needs the module {error.name}, which is not installed") from error
     except Exception as error:  # a user's file may raise anything
         raise ValueError(f"plugin {name} failed: {type(error).__name__}: {error}") from error
-    if not any(method.__module__.split(".")[0] == module.split(".")[0] for method in METHODS.values()):
-        raise ValueError(f"plugin {name} registers no method: decorate its class with @gdw.methods.register")
+    top = module.partition(".")[0]
+    places = (known.place(item) for known in REGISTRIES.values() for item in known)
+    if not any(place.module.partition(".")[0] == top for place in places):
+        raise ValueError(
+            f"plugin {name} registers nothing: write @gdw.methods.register above a method's class, or "
+            "@gdw.register_network, @gdw.register_dataset or @gdw.register_noise above a function"
+        )
     return full
 
 

@@ -9,8 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from gdw.data.pretrained import check_network, is_network, trainable
 from gdw.errors import unknown
-from gdw.networks.start import started
+from gdw.networks.start import drawn, started
+from gdw.registry import Registry
+
+TIMM = "timm:"  # before the name of one of timm's networks
 
 MLP_WIDTHS = (128, 128)
 CNN_WIDTHS = (32, 64, 64)  # channels; each stage but the first halves the picture
@@ -125,15 +129,61 @@ def channels_last(model: nn.Module) -> nn.Module:
     return model
 
 
-MODELS: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {
-    "linear": _linear,
-    "mlp": _mlp,
-    "cnn": _cnn,
-    "resnet32": _resnet32,
-    "wrn28_10": _wrn28_10,
-}
+Build = Callable[[tuple[int, ...], int], nn.Module]
+MODELS: Registry[Build] = Registry(
+    "model", {"linear": _linear, "mlp": _mlp, "cnn": _cnn, "resnet32": _resnet32, "wrn28_10": _wrn28_10},
+    ("input_shape", "num_classes"),
+)  # fmt: skip
 FLAT = ("linear", "mlp")  # these take points and features too
 KAIMING_NORMAL = ("resnet32", "wrn28_10")  # these start as published; the others as torch's own layers do
+
+
+def register_network(build: Build) -> Build:
+    """Function decorator: makes a network known by the function's name.
+
+    ::
+
+        @gdw.register_network
+        def small(input_shape, num_classes):
+            return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes))
+
+    Args:
+        build: of the shape of one input and the number of classes C; gives a module, ``[batch, *input_shape]`` to
+            logits ``[batch, C]``. What it draws decides its start: the run's seed seeds torch for it.
+
+    Raises:
+        TypeError: not a function of these two.
+        ValueError: another network has its name.
+    """
+    return MODELS.add_function(build)
+
+
+def check_model(name: object) -> str:
+    """The name, of one of ``MODELS`` or of a network of timm (``"timm:resnet18"``).
+
+    Raises:
+        ValueError: there is none; the message gives the nearest known name.
+    """
+    if not isinstance(name, str):
+        raise unknown("model", name, MODELS)
+    if name.startswith(TIMM):
+        check_network(name.removeprefix(TIMM))
+    elif name not in MODELS:
+        raise unknown("model", name, [f"{TIMM}{name}"] if is_network(name) else [*MODELS, f"{TIMM}NAME"])
+    return name
+
+
+def is_ours(name: str) -> bool:
+    """Whether it is a network of this package."""
+    return name in MODELS and not MODELS.place(name).is_own
+
+
+def on_meta(name: str) -> nn.Module | None:
+    """One of this package's own networks for colour pictures of 32 x 32, shapes only; None for any other network."""
+    if not is_ours(name):
+        return None
+    with torch.device("meta"):
+        return MODELS[name]((3, 32, 32), 10)
 
 
 def build_model(
@@ -142,30 +192,55 @@ def build_model(
     num_classes: int,
     generator: torch.Generator,
     dtype: torch.dtype = torch.float32,
+    pretrained: str | None = None,
 ) -> nn.Module:
     """A new classifier, [batch, *input_shape] to logits [batch, num_classes], on the CPU.
 
-    Its start depends on the generator alone, not on torch's global random state, and is the same in
-    either precision up to rounding: every number is drawn in float64.
+    Its start depends on the generator alone, not on torch's global random state. Of this package's own networks it is
+    the same in either precision up to rounding: every number is drawn in float64.
 
     Args:
-        name: one of ``MODELS``.
+        name: one of ``MODELS``, or ``"timm:NAME"``.
         input_shape: of one image: (channels, height, width), or (coordinates,) or (features,) for
             ``"linear"`` and ``"mlp"``.
         num_classes: at least 2.
         generator: draws the start.
         dtype: of the parameters.
+        pretrained: of a network of timm all but its last layer: ``"timm"`` for timm's own weights, or a file of them.
 
     Raises:
-        ValueError: an unknown name; fewer than two classes; a network for pictures asked to take points.
+        ValueError: an unknown name; fewer than two classes; a network for pictures asked to take points; one of your
+            own that gives something else than logits; weights of another network.
+        OSError: the weights are not on this machine and cannot be downloaded.
     """
-    if name not in MODELS:
-        raise unknown("model", name, MODELS)
-    if name not in FLAT and len(input_shape) != 3:
+    check_model(name)
+    is_timm = name.startswith(TIMM)
+    is_own = not is_timm and MODELS.place(name).is_own
+    if not is_own and name not in FLAT and len(input_shape) != 3:
         raise ValueError(
             f"{name} takes pictures (channels, height, width), got shape {input_shape}; try 'mlp' or 'linear'"
         )
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, got {num_classes}")
-    build = partial(MODELS[name], tuple(input_shape), num_classes)
+    shape = tuple(input_shape)
+    if is_timm or is_own:
+        own = partial(trainable, name.removeprefix(TIMM), shape, num_classes, pretrained)
+        return drawn(own if is_timm else partial(_own, name, shape, num_classes), generator, dtype)
+    build = partial(MODELS[name], shape, num_classes)
     return started(build, generator, dtype, normal=name in KAIMING_NORMAL)
+
+
+def _own(name: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    """What a function of one's own builds, tried on one input."""
+    model = MODELS[name](input_shape, num_classes)
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model {name} must be built as a torch module, got {type(model).__name__}")
+    with torch.no_grad():
+        output = model.eval()(torch.zeros(2, *input_shape))
+    model.train()
+    if isinstance(output, torch.Tensor) and tuple(output.shape) != (2, num_classes):
+        raise ValueError(
+            f"model {name} must give logits [batch, {num_classes}] for inputs of shape {input_shape}, got "
+            f"{tuple(output.shape)} for 2 of them"
+        )
+    return model

@@ -21,6 +21,13 @@ def started(
     return model
 
 
+def drawn(build: Callable[[], Network], generator: torch.Generator, dtype: torch.dtype) -> Network:
+    """A module whose own code draws its start: ``generator`` seeds torch for it, whose state is then as before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        return build().to(dtype)
+
+
 @torch.no_grad()
 def initialise(model: nn.Module, generator: torch.Generator, normal: bool = False) -> None:
     """Give every layer of a model a new start, in place: the generator's numbers, and no others.

@@ -65,7 +65,7 @@ class Experiment:
         given = {name: value for name, value in given.items() if not (name in FROM_PRESET and value is None)}
         named: Any = given.get("dataset", FIELDS["dataset"].default)
         dataset = check_dataset_name(named)
-        preset = preset_for(dataset, given.get("features"))
+        preset = preset_for(dataset, given.get("features"), given.get("pretrained"))
         values = {name: preset.of(method, name) for name in FROM_PRESET} | given
         parts = {
             part: kind(**{name: value for name, value in values.items() if PART_OF[name] == part})
@@ -139,10 +139,16 @@ class Experiment:
         content = self.content or content_of(self.data)
         return self if content == self.content else self.with_(content=content)
 
+    def _of_preset(self) -> "Experiment":
+        """What its preset says, and nothing else."""
+        return Experiment(
+            dataset=self.dataset, method=self.method, features=self.features, pretrained=self.pretrained
+        )
+
     def _changed(self) -> dict[str, Any]:
         """What differs from the preset, in the order of a run code; the engine is left out where it is exact."""
-        plain = Experiment(dataset=self.dataset, method=self.method, features=self.features)
-        shown = {"dataset", "method"} | ({"features"} if self.features else set())
+        plain = self._of_preset()
+        shown = {"dataset", "method"} | {name for name in ("features", "pretrained") if getattr(self, name)}
         names = [name for name in NAMES if name not in ENGINE]
         found = {n: getattr(self, n) for n in names if n in shown or getattr(self, n) != getattr(plain, n)}
         return found | self.engine.inexact
@@ -199,7 +205,7 @@ class Experiment:
 
     def _digest(self, engine: Mapping[str, Any] | None = None) -> str:
         """Four digits over every field. The engine's are those of the preset, or, as it was once, the code's own."""
-        threads = preset_for(self.dataset, self.features).values["threads"]
+        threads = preset_for(self.dataset, self.features, self.pretrained).values["threads"]
         usual = {"device": "auto", "threads": threads, "precision": "float32", "derivative": "auto"}
         later = {k: v for k, v in (engine or {}).items() if k in usual or v}  # the others were left out when off
         values = usual | later | self.config()
@@ -256,7 +262,7 @@ def from_config(config: Mapping[str, Any]) -> Experiment:
         ValueError: as ``read_config`` does.
     """
     e = read_config(config)
-    usual = Experiment(dataset=e.dataset, method=e.method, features=e.features)
+    usual = e._of_preset()
     given = {k: v for k, v in config.items() if not (k in FROM_PRESET and getattr(e, k) == getattr(usual, k))}
     settings = {k: v for k, v in e.settings.items() if usual.settings.get(k, OWN) != v}
     return Experiment(**(given | {"settings": settings}))

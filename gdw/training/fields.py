@@ -12,13 +12,13 @@ from typing import Any, get_args
 import attrs
 import torch
 
-from gdw.data.corruption import IMBALANCES, NOISES, checked_matrix, named_matrix
+from gdw.data.corruption import IMAGE_NOISES, IMBALANCES, NOISES, checked_matrix, named_matrix
 from gdw.data.datasets import DATASETS, check_dataset_name
 from gdw.data.human_labels import PREFIX as HUMAN
-from gdw.data.task import INSTANCE_NOISE, check_as_labelled
+from gdw.data.task import check_as_labelled
 from gdw.errors import Flag, Number, number, one_of, unknown
 from gdw.frozen import FrozenDict
-from gdw.networks.classifiers import MODELS
+from gdw.networks.classifiers import MODELS, TIMM, check_model
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DEVICE = re.compile(r"(auto|cpu|cuda(:\d+)?|mps(:0)?)")
@@ -87,6 +87,10 @@ def _device(name: str, value: object) -> str:
     return value
 
 
+def _model(name: str, value: Any) -> str:
+    return check_model(value)
+
+
 def _dataset(name: str, value: Any) -> str:
     return check_dataset_name(value)
 
@@ -94,9 +98,9 @@ def _dataset(name: str, value: Any) -> str:
 def _noise(name: str, value: Any) -> Noise:
     """A known name; a matrix as nested tuples; or, with the classes' names, as a table of rows by name."""
     if isinstance(value, str):
-        if value in NOISES or value == INSTANCE_NOISE or value.removeprefix(HUMAN) not in ("", value):
+        if value in NOISES or value in IMAGE_NOISES or value.removeprefix(HUMAN) not in ("", value):
             return value
-        raise unknown(name, value, (*NOISES, INSTANCE_NOISE, HUMAN + "PATH"))
+        raise unknown(name, value, (*NOISES, *IMAGE_NOISES, HUMAN + "PATH"))
     if (named := named_matrix(value)) is not None:
         return named
     try:
@@ -117,7 +121,7 @@ class Data:
         _dataset, f"{', '.join(DATASETS)}, or a folder's path", "digits"
     )
     noise: Noise = setting(  # noqa: RUF009 - attrs makes a field of it
-        _noise, f"{', '.join(NOISES)}, instance-dependent, human:PATH[:KEY], or a matrix [[0.9,0.1],[0.2,0.8]]",
+        _noise, f"{', '.join([*NOISES, *IMAGE_NOISES])}, human:PATH[:KEY], or a matrix [[0.9,0.1],[0.2,0.8]]",
         "uniform",
     )  # fmt: skip
     rate: float = setting(_in(0, 1), "the noise's parameter in [0, 1]", 0.0)
@@ -163,7 +167,7 @@ class Data:
 class Recipe:
     """How a model is trained: SGD with momentum, weight decay and a cosine by epoch."""
 
-    model: str = setting(_name_in(MODELS), ", ".join(MODELS))
+    model: str = setting(_model, f"{', '.join(MODELS)}, or {TIMM}NAME for one of timm's")
     epochs: int = setting(_whole(1), "passes over the training set")
     batch_size: int = setting(_whole(1), "training images in a step")
     lr: float = setting(_in(0), "learning rate at the start of the cosine")
@@ -175,6 +179,15 @@ class Recipe:
     )  # fmt: skip
     augment: bool = setting(Flag().check, "shift pictures and mirror them; usual", True, later=True)
     flip: bool = setting(Flag().check, "mirror pictures; usual, wrong where left and right differ", True, later=True)
+    pretrained: str | None = setting(
+        _or_none(_text("timm or the path of a file of weights")),
+        "weights of a network of timm to start from, all but its last layer: timm for its own, or a file", None,
+        later=True,
+    )  # fmt: skip
+
+    def __attrs_post_init__(self) -> None:
+        if self.pretrained is not None and not self.model.startswith(TIMM):
+            raise ValueError(f"pretrained is for networks of timm, such as model={TIMM}resnet18, got {self.model}")
 
 
 @attrs.frozen(kw_only=True)
@@ -214,7 +227,7 @@ class Engine:
 
         Args:
             device: where it trains.
-            ours: whether the network is the package's own. One that was passed in is laid out and recorded on demand:
+            ours: whether the network is the package's own. Any other is laid out and recorded on demand:
                 it may look at its own layout (``view``), or do what no recording can.
         """
         usual = {"channels_last": ours, "capture": ours and device.type == "cuda"}

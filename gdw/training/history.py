@@ -23,26 +23,26 @@ class History:
 
     ``epochs`` maps a name to an array whose first axis is the epoch:
 
-    ============================ ============ =====================================================================
-    name                         shape        meaning
-    ============================ ============ =====================================================================
-    ``train_loss``, ``test_loss`` [E]         mean cross-entropy in nats; training on the observed labels
-    ``group_loss``               [E, 2]       mean training loss by ``GROUPS``, in nats, on the observed labels
-    ``test_accuracy``            [E]          percent
-    ``validation_accuracy``      [E]          percent; NaN without a validation set
-    ``class_accuracy``           [E, C]       percent of each class's test images
-    ``flow_weight``              [E, 2, 3]    mean weight by ``GROUPS`` x ``FLOWS``, weighted by ``|flow|``
-    ``flow_weight_plain``        [E, 2, 3]    the same with every flow counted once, however small
-    ``flow_mass``                [E, 2, 3]    share of the gradient's absolute mass by the same groups; sums to 1
-    ``class_weight``             [E, C, C]    mean weight by true class x flow class
-    ``class_mass``               [E, C, C]    share of the gradient's absolute mass, likewise
-    ``class_push``               [E, C, C]    signed mean of the gradient by true class x flow class
-    ``pull_push``                [E, 2, 2, C] ``WEIGHTING`` x ``SIDES`` x class: what lifts a class's logit (the flows
-                                              of its own observed label) and what lowers it (the others' "not me"),
-                                              each a sum of ``|flow|`` (times its weight) per training instance
-    ``auroc``                    [E]          how well instance weights tell clean (high) from mislabelled (low)
-    ``lr``                       [E]          learning rate
-    ============================ ============ =====================================================================
+    ============================= ============ =====================================================================
+    name                          shape        meaning
+    ============================= ============ =====================================================================
+    ``train_loss``, ``test_loss`` [E]          mean cross-entropy in nats; training on the observed labels
+    ``group_loss``                [E, 2]       mean training loss by ``GROUPS``, in nats, on the observed labels
+    ``test_accuracy``             [E]          percent
+    ``validation_accuracy``       [E]          percent; NaN without a validation set
+    ``class_accuracy``            [E, C]       percent of each class's test images
+    ``flow_weight``               [E, 2, 3]    mean weight by ``GROUPS`` x ``FLOWS``, weighted by ``|flow|``
+    ``flow_weight_plain``         [E, 2, 3]    the same with every flow counted once, however small
+    ``flow_mass``                 [E, 2, 3]    share of the gradient's absolute mass by the same groups; sums to 1
+    ``class_weight``              [E, C, C]    mean weight by true class x flow class
+    ``class_mass``                [E, C, C]    share of the gradient's absolute mass, likewise
+    ``class_push``                [E, C, C]    signed mean of the gradient by true class x flow class
+    ``pull_push``                 [E, 2, 2, C] ``WEIGHTING`` x ``SIDES`` x class: what lifts a class's logit (the flows
+                                               of its own observed label) and what lowers it (the others' "not me"),
+                                               each a sum of ``|flow|`` (times its weight) per training instance
+    ``auroc``                     [E]          how well instance weights tell clean (high) from mislabelled (low)
+    ``lr``                        [E]          learning rate
+    ============================= ============ =====================================================================
 
     The weight of a group of flows is ``sum gradient * sign(flow) * B / sum |flow|``: defined for every method. An
     empty group (the true-class flow of clean instances is their observed-label flow) is NaN.

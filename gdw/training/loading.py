@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from gdw import files
 from gdw.data.confirmed import Confirmed, confirmed_of
+from gdw.data.corruption import IMAGE_NOISES
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
 from gdw.data.label_table import read_table
 from gdw.data.pretrained import own_size
-from gdw.data.task import INSTANCE_NOISE, Task, make_task
+from gdw.data.task import Task, make_task
 from gdw.training.experiment import Experiment
 from gdw.training.identity import content_of, places_of
 
@@ -53,7 +54,7 @@ def dataset_of(
     check_content(e, found)
     if e.features is None:
         return found
-    if e.noise != INSTANCE_NOISE:  # which depends on the pictures
+    if not (isinstance(e.noise, str) and e.noise in IMAGE_NOISES):  # which depend on the pictures
         task_of(e, _without_pictures(found))  # what cannot be split is named too, before minutes of features
     from gdw.data.features import with_features
 

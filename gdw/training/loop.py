@@ -7,7 +7,6 @@ event, to stop is to close the generator. Between two events no step is half don
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +145,7 @@ class Loop:
         self.statistics: list[EpochStatistics] = []
         self.diverged: set[int] = set()  # places of the lanes that stopped
         self.whole = True  # no step was interrupted in the middle
+        self.tries_kernels = tries_kernels(one.task.train.labels.device)
 
     @property
     def finished(self) -> bool:
@@ -171,13 +171,21 @@ class Loop:
             torch.OutOfMemoryError: the message, and each ``history.error``, says what to try.
         """
         started = time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0)
-        device = self.lanes[0].task.train.labels.device
+        threads, cudnn = self.experiment.engine.threads, torch.backends.cudnn
         while not self.finished:
-            with _torch_settings(self.experiment.engine.threads, device):
-                try:
-                    events = self._advance(started)
-                except torch.OutOfMemoryError as error:
-                    raise self._too_large() from error
+            before, benchmark = torch.get_num_threads(), cudnn.benchmark
+            differs = threads not in (0, before)
+            if differs:
+                torch.set_num_threads(threads)
+            cudnn.benchmark = benchmark or self.tries_kernels
+            try:
+                events = self._advance(started)
+            except torch.OutOfMemoryError as error:
+                raise self._too_large() from error
+            finally:
+                cudnn.benchmark = benchmark
+                if differs:
+                    torch.set_num_threads(before)
             yield from events
 
     def check_whole(self) -> None:
@@ -225,6 +233,7 @@ class Loop:
             if (
                 isinstance(self.batches, Sources)
                 and self.experiment.engine.captures_steps
+                and self.batches.ranks is None
                 and method.all_steps_identical
             ):
                 self.captured = Captured(self.batches, phase.source, method, self.optimizer)
@@ -343,26 +352,13 @@ class Loop:
         return epoch == before + phase_epoch and phase_epoch in possible and 0 <= batch <= self.steps
 
 
-@contextmanager
-def _torch_settings(threads: int, device: torch.device) -> Iterator[None]:
-    """Within: this number of threads (0: torch's own); on a GPU the kernels that are fastest for a run's few shapes.
+def tries_kernels(device: torch.device) -> bool:
+    """Whether cuDNN may find by trial which kernels are fastest for a run's few shapes.
 
-    cuDNN finds those by trial, so that two runs on a GPU may differ by rounding. Where torch is asked to be
-    deterministic it takes its usual ones.
+    Two runs on a GPU may then differ by rounding: not where torch is asked to be deterministic.
     """
-    cudnn, usual = torch.backends.cudnn, torch.get_num_threads()
-    differs, benchmark = threads not in (0, usual), cudnn.benchmark
-    deterministic = cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
-    if differs:
-        torch.set_num_threads(threads)
-    if device.type == "cuda" and not deterministic:
-        cudnn.benchmark = True
-    try:
-        yield
-    finally:
-        cudnn.benchmark = benchmark
-        if differs:
-            torch.set_num_threads(usual)
+    deterministic = torch.backends.cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
+    return device.type == "cuda" and not deterministic
 
 
 def finite_scores(

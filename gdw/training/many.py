@@ -5,11 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gdw.data.dataset import Dataset
 from gdw.methods.base import method_class
-from gdw.networks.classifiers import MODELS
+from gdw.networks.classifiers import on_meta
 from gdw.networks.stacked import can_stack
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
@@ -146,10 +144,9 @@ def supports_many_seeds(experiment: Experiment) -> bool:
     """Whether method, model and precision support a seed axis; needs no data."""
     if not method_class(experiment.method).supports_many_seeds:
         return False
-    with torch.device("meta"):  # shapes only
-        model = MODELS[experiment.model]((3, 32, 32), 10)
+    model = on_meta(experiment.model)
     plain = not (experiment.save_memory or experiment.capture or experiment.compile)
-    return can_stack(model) and plain and experiment.precision in SEED_AXIS_PRECISIONS
+    return model is not None and can_stack(model) and plain and experiment.precision in SEED_AXIS_PRECISIONS
 
 
 def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:

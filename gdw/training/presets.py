@@ -41,6 +41,10 @@ def _read() -> dict[str, Preset]:
 PRESETS = _read()
 
 
-def preset_for(dataset: str, features: str | None = None) -> Preset:
-    """The preset of a data set's name, or of frozen features; an image folder's path takes that of ``"folder"``."""
-    return PRESETS["features"] if features else PRESETS.get(dataset, PRESETS["folder"])
+def preset_for(dataset: str, features: str | None = None, pretrained: str | None = None) -> Preset:
+    """The preset of a data set's name; of frozen features; or of fine-tuning, where there are pretrained weights.
+
+    An image folder's path, and a data set of one's own, takes that of ``"folder"``.
+    """
+    named = "features" if features else "fine-tuning" if pretrained else dataset
+    return PRESETS.get(named, PRESETS["folder"])

@@ -15,6 +15,8 @@ import torch
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
 from gdw.methods.base import Method
+from gdw.methods.plugins import REGISTRIES
+from gdw.registry import Place
 from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.history import History
 from gdw.training.loading import origin_of
@@ -66,6 +68,16 @@ def experiment_of(history: History) -> Experiment:
     return from_config({**history.metadata.get("engine", {}), **history.config})
 
 
+def own_code(experiment: Experiment) -> dict[str, Place]:
+    """Of the method, network, data set and noise that it names: where those are from that are not of this package."""
+    found = {}
+    for field, known in REGISTRIES.items():
+        name = getattr(experiment, field)
+        if isinstance(name, str) and name in known and known.place(name).is_own:
+            found[f"{field} {name}"] = known.place(name)
+    return found
+
+
 def how_made(experiment: Experiment, device: torch.device) -> dict[str, Any]:
     """What a History says of how its numbers were made: plain values, never part of equality."""
     made = {
@@ -76,6 +88,8 @@ def how_made(experiment: Experiment, device: torch.device) -> dict[str, Any]:
     }  # fmt: skip
     if device.type == "cuda":
         made["gpu"] = torch.cuda.get_device_name(device)
+    if own := {name: place._asdict() for name, place in own_code(experiment).items()}:
+        made["own_code"] = own
     return made | ({"commit": commit()} if commit() else {})
 
 

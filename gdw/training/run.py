@@ -18,8 +18,8 @@ from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
 from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
-from gdw.networks.classifiers import build_model, channels_last
-from gdw.training import checkpoint
+from gdw.networks.classifiers import build_model, channels_last, is_ours
+from gdw.training import checkpoint, ranks
 from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.fields import PRECISIONS, resolve_device
 from gdw.training.history import History
@@ -57,7 +57,7 @@ class Training:
     ):
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
-        self._decided = e.with_(**e.engine.decided(device, ours=model is None))
+        self._decided = e.with_(**e.engine.decided(device, ours=model is None and is_ours(e.model)))
         config = config_of_run(e, dataset, task, model, method)
         if task is None:
             loaded = dataset_of(e, dataset)
@@ -74,7 +74,9 @@ class Training:
         method = method or method_class(e.method)(
             task.num_classes, num_instances=len(task.train), generator=generator(e.seed, "method"), **e.settings
         )
-        model = model or build_model(e.model, task.input_shape, task.num_classes, generator(e.seed, "model"))
+        model = model or build_model(
+            e.model, task.input_shape, task.num_classes, generator(e.seed, "model"), pretrained=e.pretrained
+        )
         if isinstance(task.train.images, OnDisk):
             resident = False
         elif resident is None:
@@ -89,11 +91,13 @@ class Training:
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.best_known_labels, minlength=task.num_classes).tolist()),
-            metadata=how_made(e, device)
-            | {"captured": self._decided.engine.captures_steps and self.method.all_steps_identical},
+            metadata=how_made(e, device) | {"captured": self._captures()},
         )  # fmt: skip
         self._loop: Loop | None = None
         self._randomness: tuple[Tensor, Tensor | None] | None = None  # torch's own, of a saved run
+
+    def _captures(self) -> bool:
+        return self._decided.engine.captures_steps and self.method.all_steps_identical and ranks.count() == 1
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train, one event at a time (loop.py), from where the run is: a finished run has no more events.

@@ -62,7 +62,7 @@ class SavedModel:
         like = next(self.model.parameters())
         with torch.no_grad():
             parts = [self.pixels.normalise(part.to(like.device), like.dtype) for part in images.split(BATCH)]
-            found = [logits_of(self.model(part), self.model).softmax(1).cpu() for part in parts]
+            found = [logits_of(self.model, part).softmax(1).cpu() for part in parts]
         return torch.cat(found) if found else torch.empty(0, len(self.class_names))
 
     def predict(
@@ -159,7 +159,8 @@ def load_model(path: str | Path, model: nn.Module | None = None) -> SavedModel:
     try:
         about = json.loads(text)
         names, shape, config = tuple(about["class_names"]), tuple(about["input_shape"]), dict(about["config"])
-        pixels = Pixels(**{n: tuple(v) if isinstance(v, list) else v for n, v in about["pixels"].items()})
+        stored: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in about["pixels"].items()}
+        pixels = Pixels(**stored)
         network, network_size, read_size = about["network"], about["network_size"], about["read_size"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError(f"{path} is not a saved model: its content cannot be understood") from None

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from gdw.data.batches import IndexBatches, fetched, index_batches
 from gdw.data.on_disk import held
 from gdw.data.randomness import generator
 from gdw.data.task import Task
+from gdw.gradients.distributed import DistributedStep
 from gdw.gradients.prepared import Prepared
 from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Batch, Step
 from gdw.networks.stacked import Stacked
+from gdw.training import ranks
 from gdw.training.experiment import Experiment
 
 NORMALISED_ONCE = 16_000_000  # pixels: a training set up to this size, if never augmented, is kept as floats (64 MB)
@@ -50,6 +54,10 @@ class Sources:
         self.waited = 0.0  # seconds for batches that were not ready
         self.augmentation = generator(seed, "augmentation")
         self.steps = train // batch_size
+        if min(batch_size, meta) < ranks.count():
+            raise ValueError(f"{ranks.count()} processes need as many images in a training batch and in a clean one")
+        #: the model of all processes that train together; None: there is one
+        self.ranks = DistributedDataParallel(model) if ranks.count() > 1 else None
         self.dtype = next(model.parameters()).dtype
         still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.shape.numel() <= NORMALISED_ONCE
         self.once = still and small and task.resident
@@ -133,9 +141,25 @@ class Sources:
     def step_of(self, drawn: Drawn, epoch: int | None, prepared: Prepared, meta_batch: Batch | None = None) -> Step:
         """A batch that was drawn, forward through the model once; the clean batch is the next one, or a given one."""
         images, labels, chosen, is_meta = drawn
+        if self.ranks is not None:
+            return self._of_this_rank(self.ranks, drawn, epoch, prepared)
         return Step(
             self.model, images, labels, indices=chosen, meta_batch=meta_batch or self.meta_batch, lr=prepared,
             epoch=epoch, is_meta=is_meta, max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory,
+        )  # fmt: skip
+
+
+    def _of_this_rank(
+        self, model: DistributedDataParallel, drawn: Drawn, epoch: int | None, prepared: Prepared
+    ) -> Step:
+        """The same from this process's rows; all processes draw the same batches."""
+        mine = slice(dist.get_rank(), None, dist.get_world_size())
+        images, labels, chosen, is_meta = drawn
+        return DistributedStep(
+            model, images[mine], labels[mine], indices=chosen[mine],
+            meta_batch=lambda: tuple(part[mine] for part in self.meta_batch()), lr=prepared, epoch=epoch,
+            is_meta=None if is_meta is None else is_meta[mine], max_prob=self.recipe.max_prob,
+            save_memory=self.engine.save_memory,
         )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ CASES = (
 
 
 class ThreeSigns(Exercise):
-    """The signs of g for the three pictures, under a meta set with two labels exchanged: +1 or −1 each."""
+    """The signs of g for the three pictures, under a clean set with two labels exchanged: +1 or −1 each."""
 
     title = "Three signs of g"
     notebook, heading = "03_learning_from_a_clean_set", "Exercise 1: predict three signs"

@@ -129,3 +129,10 @@ def given() -> list[tuple[str, str]]:
     clean = [(f"clean picture '{CLASSES[k]}'", pair(x)) for k, x in zip(META_LABELS, META_IMAGES, strict=True)]
     directions = [(f"direction u of class {name}", pair(u)) for name, u in zip(CLASSES, DIRECTIONS, strict=True)]
     return [*pictures, *clean, *directions, ("θ at the start", pair(START)), ("learning rate η", f"{RATE:g}")]
+
+
+def first_weights(method: methods.Method) -> Tensor:
+    """One weight for each of the three images, at a method's first step; 1 is as without weights."""
+    step = Problem().step(Gains())
+    step.indices = torch.arange(len(step))
+    return (method.double().logit_gradient(step) * len(step) / step.flows)[:, 0].detach()

@@ -10,15 +10,16 @@ from gdw_notebooks.figures import style
 
 ROW, FOOT = 0.42, 1.6  # inches for each bar, and for title, axis and legend
 
-# The training batch in blue, the clean batch in green, what makes a difference between the ways in orange.
+# The training batch in blue, the clean batch in green, what differs between the ways in yellow and purple: no colour is
+# that of a method.
 LOOKS = {
-    "forward": style.Look("#56B4E9"),
-    "virtual step, backward": style.Look("#0072B2", hatch="//"),
-    "clean batch, forward": style.Look("#7FC9A8"),
-    "clean batch, backward": style.Look("#009E73", hatch="//"),
-    "forward again": style.Look("#F5C396"),
-    "tangent": style.Look("#D55E00", hatch=".."),
-    "back through the virtual step": style.Look("#882255", hatch="xx"),
+    "forward": style.Look("#BBCCEE"),
+    "virtual step, backward": style.Look("#4477AA", hatch="//"),
+    "clean batch, forward": style.Look("#CCDDAA"),
+    "clean batch, backward": style.Look("#228833", hatch="//"),
+    "forward again": style.Look("#EEEEBB"),
+    "tangent": style.Look("#CCBB44", hatch=".."),
+    "back through the virtual step": style.Look("#AA3377", hatch="xx"),
     "real step, backward": style.Look("#1a1a1a", hatch="//"),
 }
 
@@ -48,17 +49,16 @@ def pass_bars(ways: Sequence[str], *, title: str, large: bool = False) -> Figure
     return figure
 
 
-def ratio_bars(
-    ratios: Mapping[str, float | tuple[float, float, float]], *, title: str, xlabel: str, large: bool = False
-) -> Figure:
+def ratio_bars(ratios: Mapping[str, float | Mapping], *, title: str, xlabel: str, large: bool = False) -> Figure:
     """One bar for each way, in units of a plain step.
 
     Args:
-        ratios: a number, or a median with its lowest and highest value, which a whisker then spans.
+        ratios: a number, or a row of ``interleaved``; a whisker spans its range.
     """
     figure, axes = style.new_figure(height=FOOT + ROW * len(ratios), large=large)
     for place, (way, value) in enumerate(ratios.items()):
-        middle, low, high = value if isinstance(value, tuple) else (value, value, value)
+        row = value if isinstance(value, Mapping) else {"ratio": value, "range": (value, value)}
+        middle, (low, high) = row["ratio"], row["range"]
         axes.barh(place, middle, height=0.55, color=_color(way))
         axes.plot([low, high], [place, place], color=style.INK, linewidth=1.4)
         axes.annotate(

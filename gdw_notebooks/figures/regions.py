@@ -17,7 +17,6 @@ from gdw_notebooks.figures import style
 RESOLUTION = 120  # cells along each side
 MARGIN = 0.1  # of the points' extent, around them
 SMALLEST, LARGEST = 4, 55  # square points: area of a point of weight 0, and of the heaviest
-REACH = 0.12  # inches: a click as near as this means the point
 PALE = 0.35  # opacity of a region where the network is sure
 
 
@@ -93,26 +92,8 @@ def decision_regions(
         each.set_xlabel("first coordinate")
     axes[0, 0].set_ylabel("second coordinate")
     _legend(figure, axes[0, 0], class_names, colors, 2 if large else 4)
-    style.finding(figure, title or _finding(labels, true_labels, weights, names))
+    style.finding(figure, title or finding(labels, true_labels, weights, names))
     return figure
-
-
-def point_at(figure: Figure, points: Float[Tensor, "points 2"], place: Sequence[float]) -> tuple[int, int] | None:
-    """Which picture of ``decision_regions``, and which of its points, somebody clicked.
-
-    Args:
-        figure: as drawn.
-        place: shares of the figure's width and height, from its top left corner.
-
-    Returns:
-        The picture's place and the point's index; None where there is no point near.
-    """
-    click = np.array([place[0] * figure.bbox.width, (1 - place[1]) * figure.bbox.height])
-    for number, axes in enumerate(figure.axes):
-        if axes.bbox.contains(*click):
-            away = np.linalg.norm(axes.transData.transform(points.cpu().numpy()) - click, axis=1)
-            return (number, int(away.argmin())) if away.min() <= REACH * figure.dpi else None
-    return None
 
 
 def _background(axes: Axes, region: Regions, colors: np.ndarray) -> None:
@@ -128,10 +109,7 @@ def _background(axes: Axes, region: Regions, colors: np.ndarray) -> None:
 
 
 def _points(axes: Axes, points: np.ndarray, fill: np.ndarray, ring: np.ndarray, weight: np.ndarray | None) -> None:
-    share = np.full(len(points), 1 / 3)
-    if weight is not None:
-        known = np.nan_to_num(weight, nan=0.0).clip(0)
-        share = known / max(known.max(), 1e-12)
+    share = shares(weight, len(points))
     zoom = axes.figure.dpi / style.PIXELS_PER_INCH  # as many points as before lie on a picture with large type
     size = (SMALLEST + (LARGEST - SMALLEST) * share) / zoom**2
     wrong = fill != ring
@@ -139,6 +117,14 @@ def _points(axes: Axes, points: np.ndarray, fill: np.ndarray, ring: np.ndarray, 
         edge = np.where(wrong, ring, style.INK)[chosen]
         axes.scatter(*points[chosen].T, s=size[chosen], c=fill[chosen], edgecolors=edge, marker=marker,
                      linewidths=width, gid=name)  # fmt: skip
+
+
+def shares(weight: Float[np.ndarray, "points"] | None, count: int) -> Float[np.ndarray, "points"]:
+    """Weights as shares of the largest; a third for all points without weights, 0 for one not seen yet."""
+    if weight is None:
+        return np.full(count, 1 / 3)
+    known = np.nan_to_num(weight, nan=0.0).clip(0)
+    return known / max(known.max(), 1e-12)
 
 
 def _legend(figure: Figure, axes: Axes, class_names: Sequence[str], colors: np.ndarray, columns: int) -> None:
@@ -150,9 +136,13 @@ def _legend(figure: Figure, axes: Axes, class_names: Sequence[str], colors: np.n
     )
 
 
-def _finding(
-    labels: Tensor, true_labels: Tensor | None, weights: Sequence[np.ndarray | None], names: Sequence[str]
+def finding(
+    labels: Int[Tensor, "points"],
+    true_labels: Int[Tensor, "points"] | None,
+    weights: Sequence[Float[np.ndarray, "points"] | None],
+    names: Sequence[str],
 ) -> str:
+    """How many labels are wrong, and what they weigh."""
     if true_labels is None:
         return "Nobody knows which of these labels are wrong"
     wrong = labels != true_labels

@@ -65,7 +65,7 @@ def _stage(walk: Walk, k: int, is_open: bool) -> str:
         f'<details class="stage{" now" if is_open else ""}"{" open" if is_open else ""}>'
         f"<summary>{k + 1}. {escape(stage.title)}</summary>"
         f'<div class="formula">{formula(stage.formula, block=True)}</div><p class="reading">{escape(stage.reading)}</p>'
-        f'<table aria-label="Numbers of stage {k + 1}">{bodies}</table>{gone}</details>'
+        f'<table aria-label="Numbers of station {k + 1}">{bodies}</table>{gone}</details>'
     )
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from gdw_notebooks.figures.lettering import PlainFigure
 
 PIXELS_PER_INCH = 144  # twice CSS's 72: sharp on a fine screen and at 200 % zoom
+CSS_PER_INCH = 100  # of the page: 7.2 inches are 720 of its pixels, and the smallest type there is 11 of them high
 LARGE = 1.45  # how much larger type and lines are for a projector, in a picture of the same size
 WIDTH, HEIGHT = 7.2, 4.0  # inches of a usual figure
 TEXT, SMALL, TITLE = 10, 8.5, 11.5  # points
@@ -180,9 +181,9 @@ def picture(figure: Figure) -> bytes:
 
 
 def css_width(figure: Figure) -> int:
-    """Width in CSS pixels: two of the PNG's pixels make one; with large type the picture is larger as well."""
+    """Width in CSS pixels, of a usual figure about that of a notebook's cell; with large type it is larger as well."""
     zoom = figure.dpi / PIXELS_PER_INCH
-    return round(figure.get_figwidth() * figure.dpi / 2 * zoom)
+    return round(figure.get_figwidth() * CSS_PER_INCH * zoom**2)
 
 
 def spread(values: Iterable[float], gap: float, low: float, high: float) -> list[float]:

@@ -11,7 +11,7 @@ from gdw_notebooks import checks
 from gdw_notebooks.checks.asked import ASKED, NOT_GRADED
 from gdw_notebooks.recorded import places
 
-OPEN = ("__init__", "exercise", "feedback", "prediction", "words")  # they hold no answer
+OPEN = ("__init__", "exercise", "feedback", "words")  # they hold no answer
 SHELL = """
 
 class {name}(Exercise):

@@ -48,11 +48,9 @@ class BrokenData(Panel):
             [_slider(value, f"{true}: labelled {seen}") for seen, value in zip(self.class_names, row, strict=True)]
             for true, row in zip(self.class_names, rows, strict=True)
         ]
+        width = Layout(width="min(300px, 100% - 4px)")
         self.sizes = [
-            IntSlider(
-                int(count), min=1, max=LARGEST, description="images", layout=Layout(width="min(300px, 100% - 4px)")
-            )
-            for count in counts
+            IntSlider(int(count), min=1, max=LARGEST, description="images", layout=width) for count in counts
         ]
         for row in self.cells:
             for place, cell in enumerate(row):

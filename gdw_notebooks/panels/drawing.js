@@ -28,7 +28,8 @@ function show(host, drawing) {
     image.style.width = `${drawing.wide}px`;
     if (place.firstChild !== image) place.replaceChildren(image);
   } else {
-    const rows = Math.ceil(plots.length / columns), height = Math.min(Math.max(HEIGHT * width, LOWEST * em), HIGHEST * em) * (rows > 1 ? 0.75 : 1);
+    const rows = Math.ceil(plots.length / columns), share = plots[0]?.regions ? 1 : HEIGHT;
+    const height = Math.min(Math.max(share * width, LOWEST * em), HIGHEST * em) * (rows > 1 && share < 1 ? 0.75 : 1);
     if (place.children.length !== plots.length || place.querySelector("img"))
       place.replaceChildren(...plots.map(() => document.createElementNS("http://www.w3.org/2000/svg", "svg")));
     plots.forEach((plot, k) => chart(place.children[k], plot, { width, height, em }, ink));
@@ -57,9 +58,9 @@ export default {
     const events = ["change:views", "change:chosen", "change:old"];
     for (const event of events) model.on(event, draw);
     place.addEventListener("click", (/** @type {MouseEvent} */ event) => {
-      const image = place.querySelector("img"), box = image?.getBoundingClientRect();
-      if (!box) return;
-      model.set("clicked", [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
+      const point = event.target instanceof Element && event.target.closest("[data-point]");
+      if (!point) return;
+      model.set("clicked", [[...place.children].findIndex((plot) => plot.contains(point)), Number(point.getAttribute("data-point"))]);
       model.save_changes();
     });
     const sized = new ResizeObserver(draw), themed = new MutationObserver(draw);

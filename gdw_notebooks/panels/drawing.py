@@ -20,7 +20,8 @@ class Drawing(anywidget.AnyWidget):
         views: what drawing.js draws, one dictionary each: ``words`` and ``title``, ``plots``, ``legend``, or a ``png``.
         chosen: the place of the view that is shown.
         old: what to say above a picture that is not of now; empty where it is.
-        watched, clicked: as a Picture's.
+        clicked: of the point that was last clicked, its plot's place and its number; empty before.
+        watched: as a Picture's.
     """
 
     _esm = bundle(HERE / "drawing.js")

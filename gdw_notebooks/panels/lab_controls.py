@@ -4,13 +4,24 @@ from collections.abc import Sequence
 from threading import RLock
 
 import torch
-from ipywidgets import HTML, BoundedIntText, Combobox, Dropdown, FloatSlider, FloatText, Layout, Textarea, VBox
+from ipywidgets import (
+    HTML,
+    BoundedIntText,
+    Dropdown,
+    FloatSlider,
+    FloatText,
+    Layout,
+    Textarea,
+    ToggleButton,
+    VBox,
+)
 
 from gdw.data.corruption import NOISES, transition_matrix
 from gdw.data.human_labels import PREFIX as HUMAN
-from gdw.methods import METHODS
 from gdw.training.experiment import Experiment
 from gdw_notebooks.panels import served
+from gdw_notebooks.panels.lab_methods import method_groups
+from gdw_notebooks.panels.menu import Menu
 from gdw_notebooks.recorded.glossary import explain
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 
@@ -19,6 +30,8 @@ NOTHING = "nothing beside it"
 CLASSES = {
     "digits": 10, "clouds": 3, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar10-folder": 10, "cifar100": 100,
 }  # fmt: skip
+PURPOSE = "Choose what is wrong with the labels and two ways to learn from them, then press Train."
+A_FOLDER = "a folder of pictures …"
 AS_LABELLED = "The labels stay as they are, right or wrong."
 FROM_A_FILE = "The labels come from a file, right or wrong: no rate changes them. Labels shows the wrong ones."
 OWN = "– my own settings –"
@@ -41,6 +54,7 @@ class LabControls(VBox):
     Attributes:
         scenario, dataset, noise, rate, imbalance, method, beside, seed, epochs, lr, batch_size, device: the widgets;
             set their ``value``.
+        more: switch that shows all but scenario, method and beside; on from the start for settings without a name.
         seeds: how many seeds of each, from ``seed`` on; no part of an experiment, so in no run code.
         code: text field with the run code of what the widgets say; a code put into it moves all of them there.
         problem: what is wrong with the code or the settings, in words; empty where nothing is.
@@ -48,16 +62,17 @@ class LabControls(VBox):
 
     def __init__(self, experiments: Sequence[Experiment]):
         self.scenario = _menu("Scenario", [OWN, *SCENARIOS])
-        self.dataset = Combobox(options=served.choices(), description="Data", layout=_wide(), continuous_update=False,
-                                tooltip="a name, or the path of a folder of pictures")  # fmt: skip
+        data = [(name, name, "") for name in served.choices()]
+        self.dataset = Menu([("", data)], description="Data", tooltip="what to learn from", layout=_wide(),
+                            own="" if served.is_served() else A_FOLDER)  # fmt: skip
         self.noise = _menu("Label noise", list(NOISES))
         self.rate = FloatSlider(min=0, max=1, step=0.05, description="Noise rate", layout=_wide(),
                                 continuous_update=False)  # fmt: skip
         self.hint = HTML(layout=_wide())
         self.imbalance = _menu("Imbalance", [(imbalance_label(value), value) for value in IMBALANCES])
-        titles = [(method.title, name) for name, method in METHODS.items()]
-        self.method = _menu("Method", titles)
-        self.beside = _menu("Beside it", [(NOTHING, ""), *titles])
+        methods = method_groups()
+        self.method = Menu(methods, description="Method", layout=_wide())
+        self.beside = Menu([("", [("", NOTHING, "")]), *methods], description="Beside it", layout=_wide())
         self.seed = BoundedIntText(min=0, max=HIGHEST_SEED, description="Seed", layout=_wide())
         self.seeds = BoundedIntText(value=1, min=1, max=MOST_SEEDS, description="Seeds, in all", layout=_wide(),
                                     tooltip="this seed and the next ones; the curves then have bands")  # fmt: skip
@@ -74,11 +89,17 @@ class LabControls(VBox):
             "seed": self.seed, "epochs": self.epochs, "lr": self.lr, "batch_size": self.batch_size,
             "device": self.device,
         }  # fmt: skip
-        super().__init__([
-            self.scenario, self.dataset, self.noise, self.rate, self.hint, self.imbalance, self.method, self.beside,
-            self.seed, self.seeds, self.epochs, self.lr, self.batch_size, self.device, self.code,
+        self.more = ToggleButton(description="More", tooltip="data, noise, seeds, epochs, rates, run code",
+                                 layout=Layout(width="auto"))  # fmt: skip
+        rest = VBox([
+            self.dataset, self.noise, self.rate, self.imbalance, self.seed, self.seeds, self.epochs, self.lr,
+            self.batch_size, self.device, self.code,
         ])  # fmt: skip
+        super().__init__([HTML(PURPOSE), self.scenario, self.hint, self.method, self.beside, self.more, rest])
         self.restore(experiments)
+        self.more.observe(lambda change: _show(rest, change["new"]), names="value")
+        self.more.value = self.scenario.value == OWN
+        _show(rest, self.more.value)
         self.scenario.observe(self._choose_scenario, names="value")
         self.code.observe(self._read_code, names="value")
         self.dataset.observe(self._choose_dataset, names="value")
@@ -219,6 +240,10 @@ def read_codes(text: str) -> list[Experiment]:
         if len({getattr(experiment, name) for experiment in experiments}) > 1:
             raise ValueError(f"two runs side by side need the same data and plan, but these two codes differ in {name}")
     return experiments
+
+
+def _show(part: VBox, shown: bool) -> None:
+    part.layout.display = "" if shown else "none"
 
 
 def _menu(description: str, options: Sequence) -> Dropdown:

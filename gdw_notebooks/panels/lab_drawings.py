@@ -7,7 +7,7 @@ import numpy as np
 
 from gdw.methods.learned_weights import CURVE_LOSSES
 from gdw.training.history import FLOWS, GROUPS, SCORE_EPOCHS
-from gdw_notebooks.figures import classes, curves, style, weight_curve, weights
+from gdw_notebooks.figures import classes, curves, regions, style, weight_curve, weights
 from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd
 from gdw_notebooks.panels.lab_shown import Shown
 
@@ -15,6 +15,8 @@ Drawing = dict[str, Any]
 NO_CURVE = "None of these methods has a weight network, or no epoch is over yet"
 MOST_PLACES = 160  # of a line: more would be finer than a pixel
 DIGITS = 3  # after the point
+SMALLEST, LARGEST = 0.1, 0.4  # radius of a point of weight 0, and of the heaviest; 1 is a 30th of the plot
+NO_REGIONS = "Press Train: regions are shown after the first epoch"
 
 
 def accuracy_drawing(shown: Shown) -> Drawing:
@@ -99,6 +101,37 @@ def curve_drawing(shown: Shown) -> Drawing:
     ]  # fmt: skip
     legend = [_entry(f"epoch {epoch}", look) for epoch, look in looks.items()]
     return _drawing("; ".join(weight_curve.finding(run) for run in runs), plots, legend, columns=2)
+
+
+def regions_drawing(shown: Shown) -> Drawing:
+    """Points over the regions of each network: fill = observed label, ring = true label, size = weight."""
+    pairs = shown.in_plane()
+    if not pairs:
+        return _drawing(NO_REGIONS, [], [])
+    task = pairs[0][0].task
+    colors = style.class_colors(task.class_names)
+    labels, x, y = task.train.labels.tolist(), *task.train.images.T.tolist()
+    true = labels if task.true_labels is None else task.true_labels.tolist()
+    wrong = [label != its for label, its in zip(labels, true, strict=True)]
+    points = {
+        "x": x, "y": y, "square": wrong, "fill": [colors[label] for label in labels],
+        "ring": [colors[its] if bad else style.INK for its, bad in zip(true, wrong, strict=True)],
+    }  # fmt: skip
+    names, plots = [f"{style.method_title(history.method)}, seed {history.seed}" for _, history in pairs], []
+    for (plane, _), name in zip(pairs, names, strict=True):
+        grid, share = plane.regions, regions.shares(plane.weights, len(labels))
+        plots.append({
+            "title": name,
+            "x": _axis(grid.left, grid.right, "{:.3g}") | {"label": "first coordinate"},
+            "y": _axis(grid.bottom, grid.top, "{:.3g}"),
+            "regions": {"rows": ["".join(chr(48 + cell) for cell in row) for row in grid.probs.argmax(-1)],
+                        "colors": colors},
+            "points": points | {"radius": _numbers(SMALLEST + (LARGEST - SMALLEST) * np.sqrt(share))},
+        })  # fmt: skip
+    legend = [{"name": name, "color": color} for name, color in zip(task.class_names, colors, strict=True)]
+    legend.append({"name": "wrong label: fill = observed, ring = true", "color": style.INK, "hollow": True})
+    told = regions.finding(task.train.labels, task.true_labels, [plane.weights for plane, _ in pairs], names)
+    return _drawing(told, plots, legend, columns=2)
 
 
 def _drawing(title: str, plots: Sequence[Mapping], legend: Sequence[Mapping], columns: int = 1) -> Drawing:

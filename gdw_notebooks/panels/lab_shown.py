@@ -59,6 +59,11 @@ class Shown:
         """Of each method the first seed, for a picture of one network."""
         return [runs[0] for runs in grouped(self.histories).values()]
 
+    def in_plane(self) -> list[tuple[Plane, History]]:
+        """Of each method the first seed, where its data are points and an epoch is over."""
+        pairs = zip(self.planes, self.firsts(), strict=False)
+        return [(plane, history) for plane, history in pairs if plane is not None]
+
     def with_curve(self) -> list[History]:
         """Of each method that learns a weight network the first seed, as far as it is read."""
         runs = [cut(h, self.marked) if self.marked else h for h in self.firsts()]

@@ -19,10 +19,12 @@ from gdw_notebooks.figures.weight_curve import weight_curve
 from gdw_notebooks.figures.weights import weights_by_group
 from gdw_notebooks.panels.lab_drawings import (
     NO_CURVE,
+    NO_REGIONS,
     Drawing,
     accuracy_drawing,
     classes_drawing,
     curve_drawing,
+    regions_drawing,
     weights_drawing,
 )  # fmt: skip
 from gdw_notebooks.panels.lab_shown import Shown
@@ -121,9 +123,9 @@ def _weight_net_table(shown: Shown) -> "DataFrame | None":
 
 
 def _regions(shown: Shown) -> Figure:
-    pairs = [(plane, h) for plane, h in zip(shown.planes, shown.firsts(), strict=False) if plane is not None]
+    pairs = shown.in_plane()
     if not pairs:
-        return _note("Decision regions need points in the plane: choose the data set “clouds” and press Train", shown)
+        return _note(NO_REGIONS, shown)
     task = pairs[0][0].task
     return decision_regions(
         [plane.regions for plane, _ in pairs], task.train.images, task.train.labels, task.true_labels,
@@ -137,7 +139,7 @@ def _labels(shown: Shown) -> Figure:
     if shown.task is None:
         return _note("Press Train: the pictures with a wrong label are shown here, with what the label says", shown)
     if not shown.task.has_pictures:
-        return _note("These data are points, not pictures: Regions shows their labels", shown)
+        return _note("These data have no pictures", shown)
     firsts = shown.firsts()
     who = style.method_title(firsts[0].method) if firsts else ""
     return mislabelled_pictures(shown.task, shown.weights if who else None, weights_of=who, large=shown.large)
@@ -205,5 +207,11 @@ VIEWS: Mapping[str, View] = MappingProxyType({
         "Curves: the weight that the weight network gives to each loss.", _weight_net, _weight_net_table, curve_drawing,
     ),
     "Labels": View("Pictures with a wrong label, where it is known, and what the label says.", _labels, _labels_table),
-    "Regions": View("Points in the plane over the regions that each network has learnt.", _regions, _points),
+    "Regions": View("Points in the plane over the regions that each network has learnt.", _regions, _points,
+                    regions_drawing),
 })  # fmt: skip
+
+
+def offered(plane: bool) -> tuple[str, ...]:
+    """The views that have something to show: of points in the plane their regions, of other data their labels."""
+    return tuple(name for name in VIEWS if name != ("Labels" if plane else "Regions"))

@@ -1,5 +1,5 @@
 // @ts-check
-// A PNG with its alternative text; says where it was clicked, as shares of its width and height.
+// A PNG with its alternative text.
 import { lookAfter } from "./care.js";
 
 export default {
@@ -20,12 +20,6 @@ export default {
       image.style.width = width ? `min(${width}px, ${ratio.toFixed(4)} * var(--gdw-highest, 100000px))` : "auto";
     };
     image.style.maxWidth = "100%";
-    image.addEventListener("click", (event) => {
-      const box = image.getBoundingClientRect();
-      const place = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-      model.set("clicked", place);
-      model.save_changes();
-    });
     model.on("change:value", show);
     model.on("change:alt", describe);
     model.on("change:width", size);

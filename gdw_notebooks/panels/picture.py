@@ -24,7 +24,6 @@ class Picture(anywidget.AnyWidget):
         value: PNG.
         alt: what the picture shows, in words.
         width: in CSS pixels; 0 takes the PNG's own.
-        clicked: where it was last clicked, shares of width and height from the top left corner.
         watched: model ids of the panel's controls. A press of a button of the panel waits until the kernel has all
             their values: JupyterLab may send values and presses through different threads of the kernel.
     """
@@ -35,7 +34,6 @@ class Picture(anywidget.AnyWidget):
     value = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
     width = traitlets.Int(0).tag(sync=True)
-    clicked = traitlets.List([]).tag(sync=True)
     watched = traitlets.List([]).tag(sync=True)
 
     def show(self, figure: Figure, alt: str) -> None:

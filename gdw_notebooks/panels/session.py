@@ -9,10 +9,9 @@ from threading import Condition, Lock, Thread, current_thread
 from types import MappingProxyType
 from typing import Any
 
-import torch
 from torch.nn.modules.batchnorm import _NormBase
 
-from gdw.networks.classifiers import MODELS
+from gdw.networks.classifiers import on_meta
 from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment
 from gdw.training.fields import EXACT_PRECISIONS, resolve_device
@@ -271,8 +270,7 @@ def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> 
     That is so on the CPU, for the package's own models without BatchNorm. A method whose steps differ is taken step by
     step all the same.
     """
-    with torch.device("meta"):  # shapes only
-        model = MODELS[experiment.model]((3, 32, 32), 10) if experiment.model in MODELS else None
+    model = on_meta(experiment.model)
     plain = not (experiment.compile or experiment.save_memory or own.keys() & {"model", "method"})
     plain = plain and experiment.capture is None
     exact = experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None

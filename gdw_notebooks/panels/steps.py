@@ -41,7 +41,7 @@ class Steps(anywidget.AnyWidget):
     # Text, not paths: of a file's path anywidget keeps every widget ever made, to load it again when the file changes.
     _esm = (HERE / "steps.js").read_text("utf-8")
     _css = (HERE / "steps.css").read_text("utf-8")
-    word = traitlets.Unicode("Stage").tag(sync=True)
+    word = traitlets.Unicode("Station").tag(sync=True)
     menu = traitlets.Unicode("").tag(sync=True)
     variants = traitlets.List().tag(sync=True, to_json=lambda value, widget: [asdict(each) for each in value])
     variant = traitlets.Int(0).tag(sync=True)

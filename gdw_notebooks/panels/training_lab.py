@@ -16,14 +16,13 @@ from gdw.training.loop import EpochDone
 from gdw.training.resume import epochs_kept
 from gdw.training.run import Training
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.regions import point_at
 from gdw_notebooks.panels import lab_words, served
 from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.closer_look import CloserLook
 from gdw_notebooks.panels.drawing import Drawing
 from gdw_notebooks.panels.lab_controls import LabControls, read_codes, scenario_of
 from gdw_notebooks.panels.lab_shown import Plane, Shown
-from gdw_notebooks.panels.lab_views import VIEWS
+from gdw_notebooks.panels.lab_views import VIEWS, offered
 from gdw_notebooks.panels.rerun import current_cell, one_per_cell
 from gdw_notebooks.panels.session import FINISHED, IDLE, PAUSED, RUNNING, Busy, Session, as_trained
 from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
@@ -74,7 +73,7 @@ class TrainingLab(Panel):
         self._asked: list[Experiment] = []  # what the latest run was asked to train
         self.ghosts, self._weights, self._planes = [], {}, []
         self._next_picture, self._drawn, self._awaited = 0.0, None, False
-        self._figure, self._presses = None, Lock()
+        self._presses = Lock()
         self.session, self._problem = self.new_session(), ""
         self.controls = LabControls(self._first)
         self.train, self.pause, self.step, self.stop = (
@@ -88,7 +87,7 @@ class TrainingLab(Panel):
         )
         self.train.button_style = "primary"
         self.progress = FloatProgress(min=0, max=1, description="Progress", layout=Layout(width="auto"))
-        self.view = ToggleButtons(options=list(VIEWS), style={"button_width": "auto"})
+        self.view = ToggleButtons(options=offered(self._in_plane()), style={"button_width": "auto"})
         self.epoch = IntSlider(value=1, min=1, max=1, description="Epoch", layout=Layout(width="60%"), disabled=True)
         self.player = Play(value=1, min=1, max=1, interval=200, show_repeat=False, disabled=True)
         self.status, self.notice, self.trace, self.outcome, self.codes = (HTML() for _ in range(5))
@@ -159,8 +158,7 @@ class TrainingLab(Panel):
         return Drawing(lambda: style.picture(self.draw()))
 
     def draw(self) -> Figure:
-        self._figure = VIEWS[self.view.value].figure(self._shown())
-        return self._figure
+        return VIEWS[self.view.value].figure(self._shown())
 
     def describe(self) -> str:
         return self.picture.alt
@@ -168,7 +166,8 @@ class TrainingLab(Panel):
     def show_picture(self) -> None:
         """Send the numbers of every view, so that the page can change between them by itself."""
         shown, views = self._shown(), []
-        for name, view in VIEWS.items():
+        for name in self.view.options:
+            view = VIEWS[name]
             drawing = {"title": "", "plots": []}
             if view.drawing is not None:
                 drawing = view.drawing(shown)
@@ -178,7 +177,7 @@ class TrainingLab(Panel):
                 drawing = {"title": style.words(figure), "png": png, "wide": style.css_width(figure)}
             views.append({"words": view.words, **drawing})
         with self.picture.hold_sync():
-            self.picture.views, self.picture.chosen = views, list(VIEWS).index(self.view.value)
+            self.picture.views, self.picture.chosen = views, self.view.index
             self.picture.old = ""
 
     def table(self):
@@ -301,6 +300,7 @@ class TrainingLab(Panel):
         epochs = [len(history) for history in self.session.histories]
         if epochs != self._drawn:
             self._drawn = epochs
+            self._offer_views()
             if self.view.value == "Regions":
                 self._take_planes()
             super().redraw()
@@ -326,11 +326,24 @@ class TrainingLab(Panel):
 
     def _clicked(self, change: dict) -> None:
         """A click on a point of the plane opens it in the microscope."""
-        planes = [(place, plane) for place, plane in enumerate(self._planes) if plane is not None]
-        if self.view.value == "Regions" and planes and self._figure is not None:
-            found = point_at(self._figure, planes[0][1].task.train.images, change["new"])
-            if found is not None:
-                self.closer.show(planes[found[0]][0], found[1])
+        places = [place for place, plane in enumerate(self._planes) if plane is not None]
+        if change["new"] and change["new"][0] < len(places):
+            self.closer.show(places[change["new"][0]], change["new"][1])
+
+    def _in_plane(self) -> bool:
+        """Whether the data of the picture, or of the first run, are points in the plane."""
+        task = self.session.trainings[0].task if self.session.trainings else self._own.get("task")
+        if task is not None:
+            return task.input_shape == (2,)
+        return "dataset" not in self._own and self.controls.dataset.value == "clouds"
+
+    def _offer_views(self) -> None:
+        """Only views that have something to show."""
+        names, kept = offered(self._in_plane()), self.view.value
+        if tuple(self.view.options) != names:
+            with self.no_redraw():
+                self.view.options = names
+                self.view.value = kept if kept in names else names[0]
 
     def _take_planes(self) -> None:
         trainings = self.session.trainings
@@ -373,6 +386,8 @@ class TrainingLab(Panel):
             self._say(self._problem)
         elif was_wrong:
             self._show_state()
+        if not self.session.trainings:
+            self._offer_views()
         self._show_outcome()
         self._show_kept()
 

@@ -9,7 +9,7 @@ from gdw_notebooks.panels import scripts
 
 HERE = Path(__file__).parent
 SCRIPTS, RECORDINGS = scripts.SHARED, HERE / "recordings"
-COURSE = '<a class="course" href="{}">Take the course</a>'
+COURSE = '<a class="course" target="_top" href="{}">Take the course</a>'
 
 
 def bundle(*names: str) -> str:

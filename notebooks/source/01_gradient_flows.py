@@ -2,22 +2,21 @@
 # # 01 · What does one wrong label tell the network?
 #
 # A picture shows a cat. Its label says *dog*. The network learns from this label anyway. Part of what the label says is
-# wrong, and part of it is true. In this notebook you take the message apart.
+# wrong, and part of it is true. In this notebook you take it apart.
 #
 # **You will**
 # - compute, with the chain rule, the one number per class that a label sends back through the network;
-# - see what is lost when one weight makes the whole message smaller;
+# - see what is lost when one weight scales all of it;
 # - set one weight for each class by hand, keep what is true, and see what it costs.
 #
-# **Time** about 30 minutes (all cells together run in half a minute). **You need** softmax, the chain rule and a
-# little PyTorch. You need no other notebook. New words are in the [glossary](../docs/glossary.md).
+# **Time** about 30 minutes (an estimate). **Core path**, 2 of 5. **You need** softmax, the chain rule and a little
+# PyTorch. New words are in the [glossary](../docs/glossary.md).
 
 # %%
 import torch
 
 import gdw
 from gdw_notebooks.checks.gradient_flows import LabelWeight, LiftTheCat
-from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.examples.instances import cat_dog_bird
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.panels.microscope import FlowMicroscope
@@ -48,15 +47,13 @@ loss = -probs[label].log()
 print(f"probabilities {probs.numpy().round(3)}, loss {loss:.3f} nats")
 
 # %% [markdown]
-# **Predict first.** One step of gradient descent follows $-\partial L / \partial z$. Does each of the three logits go
-# up or down? And which one moves least? Replace each `None` by a word, for example `"up"`.
-
-# %%
-asked = {"cat": None, "dog": None, "bird": None, "moves least": None}
-guess = Prediction(asked, choices=("up", "down", "cat", "dog", "bird"))
-guess
-
-# %% [markdown]
+# **Predict first.** One step of gradient descent follows $-\partial L / \partial z$: it makes the label's probability
+# larger. Which logits go up?
+#
+# - [ ] cat and dog up, bird down :: The loss knows only the label. The cat competes with *dog* in the softmax.
+# - [x] dog up, cat and bird down :: And the cat's goes down much more than the bird's: it has the larger probability.
+# - [ ] only dog up, the others stay :: All probabilities share one denominator, so every logit has a derivative.
+#
 # ## The chain rule, once, by hand
 #
 # Write $[c=t]$ for 1 if $c$ is the observed label, and 0 otherwise. The loss depends on the logits only through $p_t$,
@@ -82,13 +79,8 @@ flows = dloss_dp * dp_dlogits
 for name, flow in zip(names, flows.tolist(), strict=True):
     print(f"{name:5s} flow {flow:+.1f}, so descent pushes its logit by {-flow:+.1f}")
 
-# %% tags=["reveals"]
-came = dict(zip(names, ["up" if flow < 0 else "down" for flow in flows], strict=True))
-came["moves least"] = names[flows.abs().argmin()]
-guess.reveal(came, look="which of the three messages is true for a picture of a cat?")
-
 # %% [markdown]
-# **What you see.** The label sends three messages: *“dog!”* (push +0.7), *“not cat”* (−0.6) and *“not bird”* (−0.1).
+# **What you see.** The label says three things: *“dog!”* (push +0.7), *“not cat”* (−0.6) and *“not bird”* (−0.1).
 # The picture shows a cat, so the first two are wrong. The third is **true**: the picture shows no bird. Its push is the
 # smallest, because the network gives bird the smallest probability.
 #
@@ -111,23 +103,19 @@ print(f"by hand = gdw.class_gradients = autograd; the flows sum to {flows.sum().
 # A picture with its label is an **instance**. The usual way to handle a doubtful label is to multiply the loss of its
 # instance by a weight $w \geq 0$. All flows of the instance are then multiplied by the same $w$.
 #
-# **Predict first.** The probability of cat is higher than that of bird. But look at the *pushes*: is there a weight
-# $w \geq 0$ for which the push on cat is larger than the push on bird (cat − bird above 0)?
-
-# %%
-guess = Prediction({"push on cat above push on bird": None}, choices=("never", "at some weight", "always"))
-guess
-
-# %% [markdown]
-# Drag the slider and watch the third number below the bars.
+# **Predict first.** Without a weight the push on cat is −0.6 and the push on bird −0.1. Is there a $w \geq 0$ for which
+# the push on cat is *larger* than the push on bird?
+#
+# - [x] never :: Both are multiplied by the same number. cat − bird is −0.5 · w, which is at most 0.
+# - [ ] at some w below 1 :: A smaller w makes −0.6 less negative, but −0.1 too, in proportion.
+# - [ ] always, cat has the higher probability :: That is why the push *down* on cat is the strongest.
+#
+# Drag the slider of the microscope and watch the third number below the bars. It shows the push on each logit; below
+# are three numbers: the sum of the pushes, true − observed (cat − dog), and true − strongest other (cat − bird). The
+# keyboard works too: Tab to the slider, then the arrow keys.
 
 # %% tags=["reveals"]
 FlowMicroscope([cat_dog_bird(cat_picture())])
-
-# %% [markdown]
-# *The microscope shows the push on each logit. Below the bars are three numbers: the sum of the pushes,
-# true − observed (cat − dog), and true − strongest other (cat − bird). The keyboard works too: Tab to the slider, then
-# the arrow keys.*
 
 # %% tags=["reveals"]
 for weight in (1.0, 0.3, 0.0):
@@ -136,14 +124,13 @@ for weight in (1.0, 0.3, 0.0):
     print(f"w = {weight:.1f}:  cat − dog {cat_dog + 0.0:+.2f}   cat − bird {cat_bird + 0.0:+.2f}")
     assert cat_bird <= 0
     assert torch.isclose(cat_bird, torch.tensor(-0.5 * weight, dtype=torch.float64))
-guess.reveal({"push on cat above push on bird": "never"}, look="which single push would have to change alone?")
 
 # %% [markdown]
 # **What you see.** cat − bird is always $-0.5\,w$: never above 0. At $w=0.3$ the wrong push “dog!” is 0.3 times as
-# large, and so is the true message *not bird*. At $w=0$ nothing is pushed: the wrong messages are gone, and the true
-# one is gone too. With one weight, the best you can do with this picture is to ignore it.
-
-# %% [markdown]
+# large, and so is the true *not bird*. At $w=0$ nothing is pushed: what is wrong is gone, and what is true is gone
+# too. With one weight, the best you can do with this picture is to ignore it. The cat's push would have to change
+# *alone*.
+#
 # ## A weight for each flow
 #
 # So give each flow its own weight, $w_c$. Then the wrong “not cat” can go while the true “not bird” stays. There is one
@@ -154,22 +141,16 @@ guess.reveal({"push on cat above push on bird": "never"}, look="which single pus
 # This is the [zero-mean constraint](../docs/glossary.md#zero-mean-constraint). It fixes the label's weight: it
 # *follows* from the other weights. So the dog's bar below is locked.
 #
-# **Predict first.** You will set the cat's push to 0 and leave the bird's push at −0.1. What is the dog's push then?
-# (You need no formula: the sum is 0.)
-
-# %%
-guess = Prediction({"push on dog": None})
-guess
-
-# %% [markdown]
+# **Predict first.** Set the cat's push to 0 and leave the bird's push at −0.1. What is the dog's push then?
+#
+# - [ ] +0.7, as before :: Then the three would sum to +0.6.
+# - [x] +0.1 :: 0 − 0.1 + 0.1 = 0. The wrong *“dog!”* is much smaller, but it is not gone.
+# - [ ] 0 :: Then the sum would be −0.1: where something is pushed down, something has to be pushed up.
+#
 # Now drag the end of the **cat's** bar to 0. Leave the bird's bar alone.
 
 # %% tags=["reveals"]
 FlowMicroscope([cat_dog_bird(cat_picture())], mode="classes")
-
-# %% tags=["reveals"]
-push_on_dog = -(0.0 + -0.1)  # the three pushes sum to 0
-guess.reveal({"push on dog": push_on_dog}, close=0.01, look="is the wrong message “dog!” gone now?")
 
 # %% [markdown]
 # ### Exercise 1: lift the cat
@@ -207,13 +188,13 @@ the_label_weight(label_weight)
 # division loses all digits when the network is sure of the label. The value is the same. Here are the microscope's
 # numbers again, from that function:
 
-# %% tags=["reveals"]
+# %%
 wanted = torch.tensor([[0.0, 1.0, 1.0]], dtype=torch.float64)  # the label's own entry is ignored
 weights = gdw.zero_mean(wanted, logits[None], torch.tensor([label]))[0]
 pushes = -weights * flows
 
 assert abs(pushes.sum()) < 1e-15  # the constraint holds
-assert torch.isclose(pushes[dog], torch.tensor(push_on_dog, dtype=torch.float64))
+assert torch.isclose(pushes[dog], torch.tensor(0.1, dtype=torch.float64))
 print("weights", weights.numpy().round(3), " pushes", pushes.numpy().round(3) + 0.0)
 print(f"cat − dog {pushes[cat] - pushes[dog]:+.3f}   cat − bird {pushes[cat] - pushes[bird]:+.3f}")
 
@@ -225,12 +206,11 @@ print(f"cat − dog {pushes[cat] - pushes[dog]:+.3f}   cat − bird {pushes[cat]
 # Look at “dog”. It still gets a push of +0.1. The bird is pushed down, so another logit must be pushed up, and the
 # constraint allows only the label's. So keeping “not bird” also pushes the *wrong* label up.
 #
-# **Predict first.** Is there any choice of weights $\geq 0$ that pushes cat above dog? And one that pushes cat above
-# bird?
-
-# %%
-guess = Prediction({"cat above dog": None, "cat above bird": None}, choices=("yes", "no"))
-guess
+# **Predict first.** Is there *any* choice of weights $\geq 0$ that pushes cat above **dog**?
+#
+# - [ ] yes, with a very small weight for dog :: Then dog's push is nearly 0. But it is never below 0, and the cat's is
+#   never above 0.
+# - [x] no :: Weights change how much of a flow goes back, not its sign.
 
 # %% tags=["reveals"]
 random = torch.Generator().manual_seed(0)
@@ -240,8 +220,6 @@ pushes = -many * flows
 over_dog, over_bird = (int((pushes[:, cat] > pushes[:, rival]).sum()) for rival in (dog, bird))
 print(f"random weights that push cat above dog: {over_dog} of 10,000; cat above bird: {over_bird} of 10,000")
 assert over_dog == 0 < over_bird
-came = {"cat above dog": "yes" if over_dog else "no", "cat above bird": "yes" if over_bird else "no"}
-guess.reveal(came, look="the proof in the next cell")
 
 # %% [markdown]
 # There is a proof. With weights $\geq 0$ the push on the true class is $-w_\text{cat}\,p_\text{cat} \leq 0$, and the
@@ -270,7 +248,8 @@ microscope
 #
 # Now handwritten digits. Six images in ten get a new label, drawn from all ten classes (one draw in ten gives the true
 # one, so not all of these are wrong). We train a small network for eight epochs without any weights, and stop before it
-# has learnt the wrong labels by heart.
+# has learnt the wrong labels by heart. Then look at its training images with **Previous** and **Next**: first
+# mislabelled ones, then clean ones. Drag the true class's bar to 0: the label still excludes the other eight digits.
 
 # %%
 experiment = gdw.Experiment(dataset="digits", noise="uniform", rate=0.6, method="cross-entropy", epochs=8)
@@ -279,22 +258,22 @@ for _ in training.events():
     pass
 print(f"{100 * training.task.wrong_label_rate:.1f} % of {len(training.task.train)} training labels are wrong")
 print(f"test accuracy ≈ {training.history['test_accuracy'][-1]:.0f} %")
-
-# %% [markdown]
-# Look at its training images with **Previous** and **Next**: first mislabelled ones, then clean ones. Drag the true
-# class's bar to 0. Which digits does the label still exclude?
-
-# %%
 FlowMicroscope.from_training(training)
 
 # %% [markdown]
-# **Predict first.** Add up the sizes $|p_c - [c=t]|$ of all flows of the mislabelled images. Exactly half of this sum
-# is the push toward the wrong label, because the flows of each image sum to 0. How is the other half divided between
-# *“not the true class”* (wrong) and *“not one of the others”* (true)? Give two numbers that make 50 %.
-
-# %%
-guess = Prediction({"not the true class": None, "not one of the others": None})  # in %, together 50
-guess
+# Add up the sizes $|p_c - [c=t]|$ of all flows of the mislabelled images. Exactly half of this sum is the push toward
+# the wrong label, because the flows of each image sum to 0. The other half is *“not the true class”* (wrong) and *“not
+# one of the others”* (true).
+#
+# One more count, over the mislabelled images only. Take the class with the highest probability, leaving out the
+# observed label. If it is the true class, then *every* instance weight above 0 pushes the true class down more than its
+# strongest rival, as with cat and bird.
+#
+# **Predict first.** After eight epochs, what share of all that mislabelled images send back is **true**?
+#
+# - [ ] almost nothing: their labels are wrong :: Each wrong label still excludes eight digits rightly.
+# - [x] about a third :: Half is the push toward the wrong label, and about a third says rightly what the digit is not.
+# - [ ] half :: The whole other half would have to be true. But part of it is *“not the true class”*.
 
 # %% tags=["reveals"]
 mass = training.history["flow_mass"][:, 1]  # by epoch, mislabelled: observed label, true class, other classes
@@ -305,23 +284,6 @@ print(f"“not one of the others” is ≈ {shares[0, 2]:.0f} % in the first epo
 assert abs(pull - 50) < 0.1
 assert shares[0, 2] > not_others
 assert 25 < not_others < 42  # about a third
-came = {"not the true class": not_true, "not one of the others": not_others}
-guess.reveal(came, close=5, unit="%", look="which share of what a mislabelled image sends back is true?")
-
-# %% [markdown]
-# **What you see.** After eight epochs about a third of what mislabelled images send back is true. An instance weight of
-# 0 removes the wrong part and this third. In the first epoch the share was larger: the surer the network is of the true
-# class, the smaller the other flows become.
-#
-# One more count, over the mislabelled images only. Take the class with the highest probability, leaving out the
-# observed label. If it is the true class, then *every* instance weight above 0 pushes the true class down more than its
-# strongest rival, as with cat and bird.
-#
-# **Predict first.** For what share of the mislabelled images is this so?
-
-# %%
-guess = Prediction({"share of mislabelled images": None})  # in %
-guess
 
 # %% tags=["reveals"]
 task = training.task
@@ -331,10 +293,14 @@ wrong = (task.true_labels != task.train.labels).nonzero()[:, 0]
 rows = beliefs[wrong].scatter(1, task.train.labels[wrong, None], 0)  # leave out the observed label
 harmed = (rows.argmax(1) == task.true_labels[wrong]).double().mean()
 assert harmed > 0.6
-came = {"share of mislabelled images": 100 * harmed.item()}
-guess.reveal(came, close=7, unit="%", look="what does a higher test accuracy do to this share?")
+print(f"true class strongest but for the label: ≈ {100 * harmed:.0f} % of the mislabelled images")
 
 # %% [markdown]
+# **What you see.** After eight epochs about a third of what mislabelled images send back is true. An instance weight of
+# 0 removes the wrong part and this third. In the first epoch the share was larger: the surer the network is of the true
+# class, the smaller the other flows become. And for most mislabelled images it is as with cat and bird: any instance
+# weight above 0 pushes the true class down more than its strongest rival.
+#
 # ## Recap
 #
 # - A label sends one number per class back through the logits, the **flow** $p_c - [c=t]$. The flows of an instance
@@ -350,14 +316,18 @@ guess.reveal(came, close=7, unit="%", look="what does a higher test accuracy do 
 # ## Quiz
 #
 # 1. Probabilities 0.5 cat, 0.4 dog, 0.1 bird; the label says bird. What are the three pushes?
-#    <details><summary>Answer</summary>Minus (p − [c = t]): cat −0.5, dog −0.4, bird +0.9. They sum to 0.</details>
-# 2. If the label is right, which of its messages are wrong?
-#    <details><summary>Answer</summary>None: “this!” and all “not that” are true.</details>
-# 3. Can weights $\geq 0$ turn a wrong label into a right one?
-#    <details><summary>Answer</summary>No. They only change how much of each flow goes back; no push changes its
-#    sign.</details>
+#    - [ ] cat +0.5, dog +0.4, bird −0.9 :: These are the flows. The push is minus the flow.
+#    - [x] cat −0.5, dog −0.4, bird +0.9 :: Minus (p − [c = t]). They sum to 0.
+#    - [ ] cat −0.5, dog −0.4, bird −0.1 :: The label's own logit is pushed up, by 1 − 0.1.
+# 2. If the label is right, which of its flows are wrong?
+#    - [x] none :: “This!” and all “not that” are true.
+#    - [ ] the largest one :: The size says how surprised the network is, not whether the label is right.
+# 3. Can weights of 0 or more turn a wrong label into a right one?
+#    - [ ] yes, with one weight per class :: They only change how much of each flow goes back; no push changes its sign.
+#    - [x] no :: They stop the harm, and they can keep what is true about the other classes.
 #
 # **Take-away:** a wrong label also says true things; only a weight for each flow can keep them without *“not the true
 # class”*.
 #
-# **Next:** [02 · How do labels go wrong, and what does a network make of them?](02_broken_data.ipynb)
+# **Next:** [03 · How can 50 clean images weight a thousand others?](03_learning_from_a_clean_set.ipynb)
+# (For further reading: [02 · How do labels go wrong?](02_broken_data.ipynb))

@@ -10,8 +10,8 @@
 # - compare the mistakes of people with uniform noise;
 # - watch, epoch by epoch, what a network makes of wrong labels.
 #
-# **Time** about 25 minutes (all cells together run in half a minute). **You need** to have trained a network once. You
-# need no other notebook. New words are in the [glossary](../docs/glossary.md).
+# **Time** about 20 minutes (an estimate). Further reading. **You need** to have trained a network once. You need no
+# other notebook. New words are in the [glossary](../docs/glossary.md).
 
 # %%
 import numpy as np
@@ -20,7 +20,6 @@ import torch
 import gdw
 from gdw.data.corruption import corrupt_labels, transition_matrix, wrong_label_rate
 from gdw_notebooks.checks.broken_data import ThirtyPercent, UniformForty
-from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.figures.memorising import memorising
 from gdw_notebooks.figures.transition import transition_figure, wrong_share
 from gdw_notebooks.panels.broken_data import BrokenData
@@ -52,19 +51,17 @@ broken
 #
 # ## Class sizes count too
 #
-# **Predict first.** As above, half of the cats are called dogs, and all other labels are right. With 300 images of each
-# class, one label in six is wrong. Now there are 900 cats, 90 dogs and 90 birds. What share of *all* labels is wrong?
-# What share of the label *dog* is wrong?
-
-# %%
-guess = Prediction({"all labels": None, "label dog": None})  # in %
-guess
+# **Predict first.** As above, half of the cats are called dogs, and all other labels are right. Now there are 900 cats,
+# 90 dogs and 90 birds. What share of the label *dog* is wrong?
+#
+# - [ ] a third, as before :: With 300 of each class 150 of 450 were wrong. Now 450 cats are called dogs.
+# - [ ] a half :: Half of the cats is 450, and there are only 90 real dogs beside them.
+# - [x] five in six :: 450 of 540 images with the label dog show a cat. Of all 1,080 labels 42 % are wrong.
 
 # %% tags=["reveals"]
 many_cats = BrokenData([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], names, counts=(900, 90, 90))
 observed = np.array(many_cats.counts) @ many_cats.matrix
-came = {"all labels": 100 * many_cats.wrong_share, "label dog": 100 * (1 - 90 / observed[1])}
-guess.reveal(came, close=2, unit="%", look="the bar above dog: how much of it shows a dog?")
+print(f"wrong: {100 * many_cats.wrong_share:.0f} % of all labels, {100 * (1 - 90 / observed[1]):.0f} % of the dogs")
 
 # %% tags=["reveals"]
 counts, matrix = np.array([900, 90, 90]), np.array([[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]])
@@ -83,11 +80,11 @@ many_cats
 # drawn again is the [mixing rate](../docs/glossary.md#mixing-rate) $r$. The matrix is
 # $T = (1 - r)\,I + \tfrac{r}{C}\,\mathbf 1$: everywhere $r/C$, and on the diagonal $1 - r$ more.
 #
-# **Predict first.** Ten classes, $r = 0.4$, 100,000 labels. How many of 100 are wrong?
-
-# %%
-guess = Prediction({"wrong labels": None})  # of 100
-guess
+# **Predict first.** Ten classes, mixing rate 0.4: how many of 100 labels are wrong?
+#
+# - [ ] 40 :: 40 are drawn again. But a new label is drawn from *all* classes.
+# - [x] 36 :: One new label in ten is the true one, by chance.
+# - [ ] 4 :: That many are drawn again and come out right.
 
 # %% tags=["reveals"]
 random = torch.Generator().manual_seed(0)
@@ -97,7 +94,6 @@ labels = corrupt_labels(true_labels, uniform, random)
 counted = 100 * wrong_label_rate(true_labels, labels)
 print(f"expected {100 * wrong_share(uniform.numpy()):.1f} %, counted {counted:.1f} %")
 assert abs(counted - 36) < 0.5
-guess.reveal({"wrong labels": round(counted)}, close=1, look="which of the new labels are right?")
 
 # %% [markdown]
 # **What you see.** 36, not 40: one new label in ten is the true one, by chance. Papers differ in what their "40 %"
@@ -129,26 +125,18 @@ Still(transition_figure({"uniform": uniform.numpy(), "flip": flip}, digits, titl
 # part of this course; with a copy of your own,
 # `python -m gdw_notebooks.recorded.human_noise CIFAR-10_human.pt` computes the same matrix.*
 #
-# **Predict first.** Which label does a mislabelled **cat** get most often? And a mislabelled **truck**? What is larger:
-# the share of wrong labels among horses, or among deer?
+# People confuse what looks similar. Which label does a mislabelled cat get most often, and a mislabelled truck?
 
 # %%
 people, classes = human_noise.load()
-asked = {"a wrong cat is called": None, "a wrong truck is called": None, "more wrong labels": None}
-guess = Prediction(asked, choices=classes)
-guess
-
-# %% tags=["reveals"]
 errors = people * (1 - np.eye(10))
 most = {name: classes[errors[classes.index(name)].argmax()] for name in ("cat", "truck")}
 wrong_of = dict(zip(classes, 100 * errors.sum(1), strict=True))
-more = max("horse", "deer", key=wrong_of.get)
-came = {"a wrong cat is called": most["cat"], "a wrong truck is called": most["truck"], "more wrong labels": more}
+print(f"a mislabelled cat is most often called {most['cat']}, a truck {most['truck']}")
 shares = f"horse {wrong_of['horse']:.0f} %, deer {wrong_of['deer']:.0f} %"
 print(f"wrong labels: {shares}, all {100 * wrong_share(people):.0f} %")
-guess.reveal(came, look="where in the matrix are the darkest cells off the diagonal?")
 
-# %% tags=["reveals"]
+# %%
 rate = wrong_share(people) / 0.9  # the mixing rate that gives as many wrong labels
 synthetic = transition_matrix("uniform", rate, 10, random).numpy()
 assert np.isclose(wrong_share(synthetic), wrong_share(people))
@@ -157,7 +145,7 @@ title = f"{100 * wrong_share(people):.0f} % wrong in both, but people mix up sim
 title += f"up to {largest:.0f} % in one cell, where uniform noise has {usual:.0f} % in each"
 Still(transition_figure({"people": people, "uniform": synthetic}, classes, title=title), alt=title)
 
-# %% tags=["reveals"]
+# %%
 pairs = [("automobile", "truck"), ("cat", "dog"), ("deer", "horse")]
 for one, other in pairs:
     i, j = classes.index(one), classes.index(other)
@@ -179,13 +167,13 @@ assert both_ways[2][1] == people[4, 7] > 2 * people[7, 4]  # deer → horse far 
 #
 # Digits, uniform noise at rate 0.6 (about 54 % wrong labels), trained on all labels as if they were right. Three seeds.
 #
-# **Predict first.** Does the test accuracy keep rising for 60 epochs? And the loss on the *wrong* labels: it starts at
-# about 2.3 nats, which is guessing. Is it higher or lower than that at epoch 10? And at epoch 60?
-
-# %%
-asked = {"test accuracy keeps rising": None, "loss at epoch 10": None, "loss at epoch 60": None}
-guess = Prediction(asked, choices=("yes", "no", "higher", "lower"))
-guess
+# **Predict first.** The training loss on the *wrong* labels starts at about 2.3 nats, which is guessing. And then?
+#
+# - [ ] it falls from the start :: The network first learns what most labels agree on. That makes wrong labels less
+#   likely.
+# - [x] it first rises, later it falls far below guessing :: First the network gets surer of the true class; then it
+#   learns the wrong labels by heart, and the test accuracy falls.
+# - [ ] it rises and stays above guessing :: That would be a network that never learns by heart. This one has 60 epochs.
 
 # %% tags=["reveals"]
 experiment = gdw.Experiment(dataset="digits", noise="uniform", rate=0.6, method="cross-entropy", epochs=60)
@@ -200,8 +188,6 @@ guessing = np.log(10)
 for run in runs:
     assert run["test_accuracy"][7:12].mean() > run["test_accuracy"][-5:].mean() + 4
     assert run["group_loss"][9, 1] > guessing > run["group_loss"][-1, 1]
-came = {"test accuracy keeps rising": "no", "loss at epoch 10": "higher", "loss at epoch 60": "lower"}
-guess.reveal(came, look="at which epoch does the loss on wrong labels begin to fall?")
 
 # %% tags=["reveals"]
 best = int(accuracy.argmax()) + 1
@@ -254,13 +240,16 @@ uniform_forty(answer)
 # ## Quiz
 #
 # 1. Two classes, uniform noise, mixing rate 1. What share of the labels is wrong?
-#    <details><summary>Answer</summary>Half of them: every label is drawn again, and one in two is right.</details>
+#    - [ ] all of them :: Every label is drawn again, but from both classes.
+#    - [x] half of them :: One in two new labels is the right one.
 # 2. Under flip noise at rate 0.6 with ten classes, what does plain training learn?
-#    <details><summary>Answer</summary>The wrong class: 60 % of each class agree on one wrong label, and 40 % have the
-#    right one.</details>
-# 3. The training loss on wrong labels is above $\ln 10$. Is this bad?
-#    <details><summary>Answer</summary>No: on average (of the logarithm) the network gives the wrong label less than one
-#    tenth, which is what guessing gives. It gets bad when this loss falls.</details>
+#    - [ ] the true class: it has the largest share :: 40 % of each class have the right label, 60 % agree on one wrong
+#      label.
+#    - [x] the wrong class :: It is the majority.
+# 3. The training loss on wrong labels is above ln 10. Is this bad?
+#    - [x] no :: On average (of the logarithm) the network gives the wrong label less than one tenth, which is what
+#      guessing gives. It gets bad when this loss falls.
+#    - [ ] yes, a loss should fall :: Not on labels that are wrong: to fit them is to learn them by heart.
 #
 # **Take-away:** a noise rate alone says little: ask which labels go where, and how many images each class has.
 #

@@ -9,16 +9,14 @@
 # - follow one wrong label through a whole training run;
 # - read a table of all flows by true class and flow class, on a long tail.
 #
-# **Time** about 30 minutes (all cells together run in half a minute). **You need** notebooks 01, 03 and 04. New words
-# are in the [glossary](../docs/glossary.md).
+# **Time** about 25 minutes (an estimate). Further reading. **You need** notebooks 01, 03 and 04. New words are in the
+# [glossary](../docs/glossary.md).
 
 # %%
 import numpy as np
 
-# %%
 import gdw
 from gdw_notebooks.checks.motion import HighestRatio
-from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.figures.followed import followed
 from gdw_notebooks.figures.ledger import push_over_pull, tail_balance
 from gdw_notebooks.figures.scores import scores
@@ -36,14 +34,11 @@ from gdw_notebooks.recorded import histories as record
 # of flow. A mislabelled image has three kinds: the **observed label's** ("dog!", wrong), the **true class's** ("not
 # cat", wrong) and the **others'** ("not bird", true).
 #
-# **Predict first.** Without weighting all weights would be 1. What are the three mean weights at epoch 10? And at epoch
-# 60?
-
-# %%
-kinds = ("observed label", "true class", "other classes")
-at_10 = Prediction({"observed label": None, "true class": None, "other classes": None})  # mean weights, 0 to 1
-at_60 = Prediction({"observed label": None, "true class": None, "other classes": None})
-print("Epoch 10.", at_10, "Epoch 60.", at_60)
+# **Predict first.** Notebook 04 showed one step. After 60 epochs, which of the three mean weights is still near 1?
+#
+# - [ ] the others': they are true :: At epoch 10 this is so. It does not last.
+# - [ ] all three: the weights start again at every batch :: Stage two does. V does not: it keeps what it has learnt.
+# - [x] none: the whole image has been turned down :: V gives large losses a small weight, before stage two sees them.
 
 # %% tags=["reveals"]
 noisy = record.load("05-noisy")
@@ -54,12 +49,6 @@ for epoch in (1, 5, 10, 15, 60):
 ten, fifteen = plain[9, 1], plain[14, 1]
 assert ten[1] < 0.25 < ten[0] < 0.5 < 0.95 < ten[2]
 assert fifteen.max() < 0.1
-
-# %% tags=["reveals"]
-at_10.reveal(dict(zip(kinds, plain[9, 1], strict=True)), close=0.15, look="which of the three is still near 1?")
-
-# %% tags=["reveals"]
-at_60.reveal(dict(zip(kinds, plain[59, 1], strict=True)), close=0.15, look="in which epochs did the last one fall?")
 
 # %% tags=["reveals"]
 title = f"Wrong labels: at epoch 10 the weights are ≈ {ten[0]:.2f} (observed label), ≈ {ten[1]:.2f} (true class) and "
@@ -74,16 +63,10 @@ Still(figure, alt=alt)
 # label's less than half, and the others' nearly all. But it does not last. Five epochs later all three are near 0: the
 # whole image is removed, and the weights are no longer class-level. What does this? Two parts of GDW set the weights.
 # Stage two asks the clean set about every flow. Before it, stage one's [weight
-# network](../docs/glossary.md#weight-network) $V$ sees only the *loss* of the image. Look at $V$.
-#
-# **Predict first.** $V$ turns a loss into a weight. At epoch 10 and at epoch 15: which weight does $V$ give to a loss
-# of 4 nats?
+# network](../docs/glossary.md#weight-network) $V$ sees only the *loss* of the image. Look at $V$: which weight does it
+# give to a loss of 4 nats?
 
 # %%
-guess = Prediction({"epoch 10": None, "epoch 15": None})  # from 0 to 1
-guess
-
-# %% tags=["reveals"]
 curve = noisy["gdw"][0]["weight_curve"]  # of the first seed: V at the losses 0, 0.25, ... 8 nats
 lowers = curve[:, 16] < curve[:, 0]  # whether V gives 4 nats less weight than 0 nats
 first = int(lowers.argmax()) + 1
@@ -93,23 +76,21 @@ title = f"One seed: up to epoch {first - 1} V gives a loss of 4 nats at least th
 title += f"at epoch 15 a loss of 4 nats has weight ≈ {curve[14, 16]:.2f}"
 Still(weight_curve(noisy["gdw"][0], [1, 5, 10, 15, 60], title=title), alt=title)
 
-# %% tags=["reveals"]
+# %%
 print(f"epoch 1: V rises from ≈ {curve[0].min():.2f} to ≈ {curve[0].max():.2f} with the loss")
-came = {"epoch 10": float(curve[9, 16]), "epoch 15": float(curve[14, 16])}
-guess.reveal(came, close=0.15, look="what does V do with a loss of 0 at epoch 1, and at epoch 60?")
+print(f"a loss of 4 nats has weight ≈ {curve[9, 16]:.2f} at epoch 10, ≈ {curve[14, 16]:.2f} at epoch 15")
 
 # %% [markdown]
 # **What you see.** At epoch 1, $V$ even gives *more* weight to large losses; at epoch 10 it is nearly flat. At epoch 15
 # it says "large loss, small weight". (A likely reason, not shown here: early on, the losses of right and wrong labels
 # overlap.) From then on a mislabelled image is turned down before stage two sees it. This is instance weighting.
 #
-# **Predict first.** Now hold $V$ at 1 for the whole run. Does the story stay to the end? And how does the accuracy
-# change?
-
-# %%
-story = Prediction({"the story": None}, choices=("stays", "goes"))
-cost = Prediction({"V held at 1 − GDW": None})  # in points of test accuracy
-print(story, cost, sep="\n")
+# **Predict first.** Now hold $V$ at 1 for the whole run, so that stage two alone sets the weights. What happens?
+#
+# - [ ] the story stays to the end, and the accuracy rises by several points :: The story does stay. The accuracy hardly
+#   changes.
+# - [x] the story stays to the end, and the accuracy hardly changes :: The three means end within two points.
+# - [ ] the story goes all the same :: It was V that ended it.
 
 # %% tags=["reveals"]
 held = np.mean([h["flow_weight_plain"] for h in noisy["V held at 1"]], axis=0)
@@ -121,10 +102,6 @@ figure = weights_by_group(noisy["V held at 1"], name="flow_weight_plain", marked
 Still(figure, alt=title + ". GDW with stage two alone, five seeds.")
 
 # %% tags=["reveals"]
-stays = "stays" if held[59, 1, 2] - held[59, 1, 1] > 0.5 else "goes"
-story.reveal({"the story": stays}, look="are the three lines apart at epoch 60?")
-
-# %% tags=["reveals"]
 names = {"only-clean": "only-clean", "cross-entropy": "cross-entropy", "gdw-tied": "gdw-tied", "gdw": "gdw"}
 table = {"": {name: [h.accuracy for h in noisy[label]] for label, name in names.items()}}
 table["V held at 1"] = {"gdw": [h.accuracy for h in noisy["V held at 1"]]}
@@ -133,10 +110,6 @@ apart = max(means[2:]) - min(means[2:])  # tied GDW, GDW, GDW with V held at 1
 assert apart < 2
 title = f"Tied GDW, GDW, and GDW with V held at 1: their means are within ≈ {apart:.1f} points"
 Still(scores(table, title=title), alt=title + ". A dot for each of five seeds, a line at the mean.")
-
-# %% tags=["reveals"]
-came = {"V held at 1 − GDW": means[-1] - means[-2]}
-cost.reveal(came, close=1, unit="points", look="how far apart are the five seeds of one method?")
 
 # %% [markdown]
 # **What you see.** GDW, tied GDW and GDW with $V$ held at 1 end within two points of each other. But their weights are
@@ -150,27 +123,17 @@ cost.reveal(came, close=1, unit="points", look="how far apart are the five seeds
 # its size, $|p_c - [c=t]|$, so that a large flow counts more than a small one ("counted by |p − y|" in the figures,
 # where $y$ is the one-hot label). A third way asks for the **share of mass**: which part of all that is sent back,
 # weights included, belongs to each kind of flow?
-#
-# **Predict first.** Counted by |p − y|, is the order at epoch 10 still the same (true class lowest, others highest)?
-# And which kind has the largest share of mass?
 
 # %%
-asked = {"same order": None, "largest share": None}
-guess = Prediction(asked, choices=("yes", "no", "observed label", "true class", "other classes"))
-guess
-
-# %% tags=["reveals"]
 views = {"every flow once": "flow_weight_plain", "counted by |p − y|": "flow_weight", "share of mass": "flow_mass"}
 at_ten = {name: np.mean([h[name][9, 1] for h in noisy["gdw"]], axis=0) for name in views.values()}
 for label, name in views.items():
     observed, true, others = at_ten[name]
     print(f"{label:24} observed label {observed:.2f}, true class {true:.2f}, other classes {others:.2f}")
-same = at_ten["flow_weight"].argsort().tolist() == at_ten["flow_weight_plain"].argsort().tolist()
-came = {"same order": "yes" if same else "no", "largest share": kinds[at_ten["flow_mass"].argmax()]}
-assert came == {"same order": "yes", "largest share": "observed label"}
-guess.reveal(came, look="why must the first share be the sum of the other two?")
+assert at_ten["flow_weight"].argsort().tolist() == at_ten["flow_weight_plain"].argsort().tolist()  # the same order
+assert at_ten["flow_mass"].argmax() == 0  # the observed label's
 
-# %% tags=["reveals"]
+# %%
 mass = at_ten["flow_mass"]
 assert abs(mass[0] - mass[1] - mass[2]) < 0.01  # the constraint: pull = pushes
 title = f"Shares of mass at epoch 10, wrong labels: observed label ≈ {mass[0]:.2f}, true class ≈ {mass[1]:.2f}, "
@@ -180,22 +143,17 @@ Still(figure, alt=title + ". Shares of all that is sent back, five seeds.")
 
 # %% [markdown]
 # **What you see.** The story is still true with the stricter count. But by mass, "dog!" stays the largest of the three.
-# It must: the constraint makes the label's pull equal to the sum of the other pushes. On average the wrong message is
+# It must: the constraint makes the label's pull equal to the sum of the other pushes. On average the wrong pull is
 # made *smaller*; it is never reversed.
 #
 # ## One wrong label, from the first batch to the last
 #
 # Now live: the first mislabelled image of the training set, followed through 60 epochs.
 #
-# **Predict first.** The *mean* weight of the true class's flow was below 1 from the first epoch, and at epoch 15 all
-# means were near 0. Does this one image's weight of the true class's flow ever rise above 1, before epoch 15? And after
-# epoch 15, does the weight of any of its flows rise above 0.5 again?
+# The *mean* weight of the true class's flow was below 1 from the first epoch, and at epoch 15 all means were near 0.
+# Does this hold for a single image?
 
 # %%
-guess = Prediction({"true class above 1": None, "above 0.5 again": None}, choices=("yes", "no"))
-guess
-
-# %% tags=["reveals"]
 training = gdw.Training(gdw.Experiment(noise="uniform", rate=0.6, method="gdw"))
 labels, truth = training.task.train.labels, training.task.true_labels
 who = int((labels != truth).nonzero()[0])
@@ -206,7 +164,7 @@ for event in training.events():
         visits.append(event.epoch + 1)
         weights.append((event.gradient[row] * len(event.step) / event.step.flows[row]).numpy())
 
-# %% tags=["reveals"]
+# %%
 weights, observed, true = np.array(weights), labels[who].item(), truth[who].item()
 late, early = weights[np.array(visits) > 15], weights[np.array(visits) <= 15, true]
 title = f"A {true} labelled {observed}: the wrong “not {true}” is turned up to ≈ {early.max():.1f} at epoch "
@@ -216,11 +174,6 @@ assert early.max() > 1.5
 assert late.mean() < 0.3
 assert late.max() > 0.5
 Still(followed(weights, visits, observed, true, title=title), alt=title)
-
-# %% tags=["reveals"]
-came = {name: "yes" if seen else "no"
-        for name, seen in zip(guess.guesses, (early.max() > 1, late.max() > 0.5), strict=True)}  # fmt: skip
-guess.reveal(came, look="which kind of flow has the late jumps?")
 
 # %% [markdown]
 # **What you see.** One image is noisier than the mean. Around epochs 4 and 5 it even contradicts the story: the wrong
@@ -244,12 +197,12 @@ print(f"rarest class, first epoch, before weighting: push over pull ≈ {start:.
 assert 10 < start < 20
 
 # %% [markdown]
-# **Predict first.** Make a matrix of mean weights: rows are true classes, columns are flow classes. GDW can turn down
-# single flows, tied GDW only whole images. Does GDW turn down rows or columns of this matrix? And tied GDW?
-
-# %%
-guess = Prediction({"GDW": None, "tied GDW": None}, choices=("rows", "columns"))
-guess
+# **Predict first.** Make a matrix of mean weights: rows are true classes, columns are flow classes. What does GDW turn
+# down here?
+#
+# - [ ] rows: whole images of the frequent classes :: That is all that tied GDW can do, and it does.
+# - [x] columns: "not 9" of all images :: It turns down single flows: what pushes the rare class's logit down.
+# - [ ] the diagonal: "this is a 0" :: The diagonal is set by the constraint, from all others.
 
 # %% tags=["reveals"]
 ledger = FlowLedger([tail["gdw"][0], tail["gdw-tied"][0]], epoch=4)
@@ -259,7 +212,7 @@ ledger
 # *The slider (arrow keys) goes through the epochs, and the play button runs them. Unfold the other tables. Open
 # marks: before weighting. Filled marks: after weighting, what was sent back. One seed.*
 
-# %% tags=["reveals"]
+# %%
 by_flow, matrix = {}, {}
 for name, method in {"GDW": "gdw", "tied GDW": "gdw-tied"}.items():
     weights = tail[method][0]["class_weight"][3]  # true class × flow class, epoch 4, the first seed
@@ -268,9 +221,9 @@ for name, method in {"GDW": "gdw", "tied GDW": "gdw-tied"}.items():
     by_flow[name] = "columns" if columns.std() > rows.std() else "rows"
     print(f"{name:8} mean of column 0 {columns[0]:.2f}, of column 9 {columns[9]:.2f}; ", end="")
     print(f"of row 0 {rows[0]:.2f}, of row 9 {rows[9]:.2f}")
-guess.reveal(by_flow, look="which cells in the row of the 9 differ between the two?")
+assert by_flow == {"GDW": "columns", "tied GDW": "rows"}
 
-# %% tags=["reveals"]
+# %%
 tied_rows = np.nanmean(matrix["tied GDW"], axis=1)
 assert np.nanmin(matrix["GDW"][:, 0]) > 1.3 > 0.7 > np.nanmax(matrix["GDW"][:, 9])  # of all images
 assert tied_rows[0] < 0.3 < 1 < tied_rows[9]
@@ -287,14 +240,9 @@ assert all((values[:, 1] < values[:, 0]).all() for values in ratio.values())
 # whole images of the frequent classes, with their pull. On all five seeds both make the rare class's push over pull
 # smaller at this epoch.
 #
-# At 1, push and pull are equal. **Predict first.** Over the first 20 epochs, does weighting always bring the ratio
-# nearer to 1?
+# At 1, push and pull are equal. Over the first 20 epochs, does weighting always bring the ratio nearer to 1?
 
 # %%
-guess = Prediction({"GDW": None, "tied GDW": None}, choices=("always", "sometimes"))
-guess
-
-# %% tags=["reveals"]
 median = {m: np.nanmedian([push_over_pull(h)[:20, :, 9] for h in tail[m]], axis=0) for m in ("gdw", "gdw-tied")}
 away = {m: np.abs(np.log(values)) for m, values in median.items()}  # distance from 1, as a ratio
 farther = {m: np.flatnonzero(d[:, 1] > d[:, 0]) + 1 for m, d in away.items()}  # epochs
@@ -305,22 +253,14 @@ title += f"{farther['gdw'][0]} to {farther['gdw'][-1]} it is farther from 1 than
 figure = tail_balance({m: tail[m] for m in ("gdw", "gdw-tied")}, epochs=20, title=title)
 Still(figure, alt=title + ". Medians of five seeds with their range, on a logarithmic axis.")
 
-# %% tags=["reveals"]
+# %%
 print("tied GDW: farther from 1 at epochs", *farther["gdw-tied"])
-came = {"GDW": "sometimes" if farther["gdw"].size else "always",
-        "tied GDW": "sometimes" if farther["gdw-tied"].size else "always"}  # fmt: skip
-guess.reveal(came, look="where does GDW's line cross 1?")
 
 # %% [markdown]
-# **Predict first.** GDW first brings push and pull nearer to each other, then makes the push too small. How does its
-# accuracy compare with cross-entropy, and with only the clean set?
+# **What you see.** Not always: GDW first brings push and pull nearer to each other, then makes the push too small. How
+# does its accuracy compare with cross-entropy, and with only the clean set?
 
 # %%
-rivals = {"cross-entropy": "cross-entropy", "only the clean set": "only-clean"}
-guess = Prediction({f"GDW − {name}": None for name in rivals})  # in points of test accuracy
-guess
-
-# %% tags=["reveals"]
 table = {"": {name: np.array([h.accuracy for h in tail[label]]) for label, name in names.items()}}
 mean = {name: values.mean() for name, values in table[""].items()}
 spread = {name: values.std(ddof=1) for name, values in table[""].items()}
@@ -330,10 +270,10 @@ assert min(spread["gdw"], spread["gdw-tied"]) > spread["cross-entropy"]
 title = f"Long tail: the 50 clean images alone are at least ≈ {behind:.0f} points above GDW, tied GDW and cross-entropy"
 Still(scores(table, title=title), alt=title + ". A dot for each of five seeds, a line at the mean.")
 
-# %% tags=["reveals"]
-came = {f"GDW − {name}": mean["gdw"] - mean[key] for name, key in rivals.items()}
+# %%
+for name in ("cross-entropy", "only-clean"):
+    print(f"GDW − {name}: ≈ {mean['gdw'] - mean[name]:.1f} points")
 assert max(abs(mean[name] - mean["cross-entropy"]) for name in ("gdw", "gdw-tied")) < spread["gdw"]
-guess.reveal(came, close=2, unit="points", look="how many pictures of a 9 are there to weight?")
 
 # %% [markdown]
 # **What you see.** GDW and tied GDW end near cross-entropy, with a wider spread, and all three are clearly below
@@ -372,14 +312,15 @@ highest_ratio(answer)
 # ## Quiz
 #
 # 1. Which part of GDW ends the story of Figure 1?
-#    <details><summary>Answer</summary>Stage one: $V$, which sees only the loss and gives one weight to the whole
-#    image.</details>
+#    - [x] stage one :: V sees only the loss and gives one weight to the whole image.
+#    - [ ] stage two :: It asks about every flow, at every batch, to the end.
+#    - [ ] the constraint :: It only sets the label's weight from the others.
 # 2. Why is "the others keep their weight" partly trivial?
-#    <details><summary>Answer</summary>Their flows and their $g$ are often tiny, so stage two hardly moves their
-#    weights.</details>
+#    - [x] their flows and their g are often tiny :: Stage two hardly moves such weights.
+#    - [ ] they are always true :: That is why one *wants* to keep them. It moves no weight.
 # 3. Push over pull of a class is 0.1 after weighting. Is that balanced?
-#    <details><summary>Answer</summary>No: 1 is balanced. At 0.1 its logit is pulled up ten times as much as it is
-#    pushed down.</details>
+#    - [ ] yes, little pushes it down :: 1 is balanced.
+#    - [x] no :: At 0.1 its logit is pulled up ten times as much as it is pushed down.
 #
 # **Take-away:** on average the weights do what the paper says, for some epochs; a story about weights is no proof of
 # accuracy.

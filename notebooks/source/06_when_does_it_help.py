@@ -1,23 +1,21 @@
 # %% [markdown]
 # # 06 · When does it help, and when not?
 #
-# You now know one method very well. It is one of twenty-one methods here, and to understand a method does not mean that
-# it wins. This notebook compares these: first what they *do* to the same matrix, then what they reach, with
-# seeds, spread and intervals.
+# You now know one method very well. To understand a method does not mean that it wins. This notebook compares: first
+# what the methods reach, with seeds, spread and intervals; then, for those who want to read on, what they *do*.
 #
 # **You will**
-# - see twenty-one methods as different shapes of one matrix;
 # - read a comparison as a critical reviewer: in pairs, with intervals, against the right control;
-# - find on a map where GDW wins, where it loses, and where the result is undecided.
+# - find on a map where GDW wins, where it loses, and where the result is undecided;
+# - (further reading) see twenty-one methods as different shapes of one matrix, and a repair for the losses.
 #
-# **Time** about 30 minutes (all cells together run in half a minute). **You need** notebooks 01, 03 and 04. New words
-# are in the [glossary](../docs/glossary.md).
+# **Time** about 30 minutes (an estimate). **Core path**, 5 of 5, with the first half, about 15 minutes; the second half
+# is further reading. **You need** notebooks 01, 03 and 04. New words are in the [glossary](../docs/glossary.md).
 
 # %%
 from gdw.comparison.report import holm
 from gdw.methods import METHODS
 from gdw_notebooks.checks.comparison import ThreeCells
-from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.examples.portraits import portraits
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict
 from gdw_notebooks.figures.portraits import flow_portraits
@@ -27,77 +25,20 @@ from gdw_notebooks.panels.still import Still
 from gdw_notebooks.recorded import standing
 
 # %% [markdown]
-# ## Twenty-one portraits
-#
-# One batch of digits, 60 % uniform noise, one network (trained by cross-entropy for ten epochs). Each method was also
-# trained alone on the same data for 20 epochs, so that it has learnt or estimated what it needs. Then all methods get
-# the same batch and the same network. What does each send back?
-#
-# Rows are images: twelve with a wrong label above the line, twelve with a right one below. Columns are flows: the
-# observed label's, the true class's (if it is another one), then all others.
-#
-# **Predict first.** Which of these methods scale whole *rows*, and which change single *cells*?
-
-# %%
-asked = {"L2RW": None, "Co-teaching": None, "GLC": None, "GDW": None, "tied GDW": None}
-guess = Prediction(asked, choices=("rows", "cells"))
-guess
-
-# %% tags=["reveals"]
-found = portraits(standing.methods())
-flows, wrong = found.gradients["cross-entropy"], found.labels != found.true_labels
-named = {METHODS[name].title: gradient for name, gradient in found.gradients.items()}
-ratios = {title: gradient / flows for title, gradient in named.items()}
-spread = {title: float((r.std(1) / (r.abs().mean(1) + 1e-12)).median()) for title, r in ratios.items()}
-change = {title: float((gradient - flows).abs().sum() / flows.abs().sum()) for title, gradient in named.items()}
-by_cells = sum(value >= 0.01 for value in spread.values())
-nearly = sum(value < 0.15 for value in change.values())
-title = f"The same batch under {len(named)} methods: {by_cells} of them change single cells, {nearly} change less than "
-title += "15 % of the matrix in all"
-Still(flow_portraits(found, title=title), alt=title)
-
-# %% tags=["reveals"]
-kept = {title: gradient.abs().sum(1) / flows.abs().sum(1) for title, gradient in named.items()}  # of each row
-print("                 mean part kept: wrong, right    rows dropped (below 5 %): wrong, right")
-for title in ("L2RW", "Co-teaching", "GLC", "MWNet", "tied GDW", "GDW"):
-    part, gone = kept[title], kept[title] < 0.05
-    print(f"{title:12} ≈ {part[wrong].mean():.2f}   ≈ {part[~wrong].mean():.2f}", end="      ")
-    print(f"≈ {gone[wrong].sum()} of {wrong.sum()}   ≈ {gone[~wrong].sum()} of {(~wrong).sum()}")
-
-# %% tags=["reveals"]
-dropped = {title: (kept[title] < 0.05) for title in ("L2RW", "Co-teaching")}
-assert all(gone[wrong].sum() > 15 for gone in dropped.values())
-assert all((kept[title] < 0.05)[wrong].sum() > wrong.sum() / 2 for title in ("tied GDW", "GDW"))
-assert dropped["L2RW"][wrong].sum() > 2 * dropped["L2RW"][~wrong].sum() > 0
-assert max(kept[title].mean() for title in ("MWNet", "tied GDW", "GDW")) < 0.5
-assert max(change[title] for title in ("focal loss", "class-balanced loss", "LDAM-DRW", "balanced softmax")) < 0.15
-came = {name: "rows" if spread[name] < 0.01 else "cells" for name in asked}
-guess.reveal(came, look="which method drops rows with a right label too?")
-
-# %% [markdown]
-# **What you see.** L2RW and Co-teaching drop whole rows, most of them with a wrong label; L2RW also drops some right
-# ones. Tied GDW and GDW leave less than 5 % of more than half of the wrong rows. GLC changes single cells: it knows
-# which class is confused with which. MWNet and both GDWs are pale: on this network their weights are small for wrong
-# and for right labels. (Their $V$ was trained with another network.) GDW changes single cells, tied GDW only rows.
-# Focal loss and the losses for long tails leave the matrix almost as it was: they were made for another problem.
-#
 # ## What comes of it
 #
-# The recorded comparison has 21 methods, ten scenarios, ten seeds: 2,100 runs. All methods of a seed have the same
-# data, the same split and the same start. Nine settings were tried for each method that has some (a variant takes those
-# of its original), on 200 validation images with right labels. Note the ratio: 200 right labels to choose settings, 50
-# to learn from. `docs/results.md` has the whole table and the commands. Here are nine methods in three scenarios.
+# **How many methods?** The package has 30. The comparison on digits was recorded with 21 of them, in ten scenarios with
+# ten seeds: 2,100 runs. The one with own recipes (below) has 27, and the one on photographs (notebook 08) 28: what is
+# missing are two approximations of MWNet, and below FSR. The pictures here show nine at a time; the lab's sentence
+# compares eight. All results are in `docs/results.md`.
 #
-# **Predict first.** Which of these nine methods is best in each scenario?
+# All methods of a seed have the same data, the same split and the same start. Nine settings were tried for each method
+# that has some (a variant takes those of its original), on 200 validation images with right labels. Note the ratio: 200
+# right labels to choose settings, 50 to learn from. Here are nine methods in three scenarios.
 
 # %%
 shown = ("only-clean", "cross-entropy", "fine-tune", "glc", "l2rw", "insw", "mwnet", "gdw-tied", "gdw")
-scenarios = ("uniform 80", "flip 40", "long tail 0.02")
-guess = Prediction(dict.fromkeys(scenarios), choices=[METHODS[method].title for method in shown])
-guess
-
-# %% tags=["reveals"]
-runs = standing.load()
+runs, scenarios = standing.load(), ("uniform 80", "flip 40", "long tail 0.02")
 table = {s: {m: standing.accuracies(runs, s, m) for m in shown} for s in scenarios}
 TIE = 0.1  # points: means as near as this share a place
 best = {}
@@ -108,16 +49,19 @@ title = "Highest means of these nine: " + "; ".join(f"{s}: {' and '.join(names)}
 figure = scores(table, title=title)
 Still(figure, alt=title + ". A dot for each of ten seeds, a line at the mean.")
 
-# %% tags=["reveals"]
+# %%
+assert table["long tail 0.02"]["only-clean"].mean() > table["long tail 0.02"]["gdw"].mean() + 2
 assert best == {"uniform 80": ("GDW",), "flip 40": ("GLC",), "long tail 0.02": ("fine-tune", "L2RW")}
 for s in scenarios:
     means = {METHODS[m].title: standing.accuracies(runs, s, m).mean() for m in standing.methods()}
     first = max(means, key=means.get)
     print(f"{s}: the highest mean of all {len(means)} methods is {means[first]:.1f} %, {first}")
-guess.reveal(best, look="in which scenarios is a method with a clean set worse than the clean set alone?")
 
 # %% [markdown]
 # *One dot per seed, a line at the mean.*
+#
+# **What you see.** No method is best in all three. On the long tail training on the fifty clean images alone is above
+# GDW.
 #
 # ## Against whom?
 #
@@ -130,22 +74,20 @@ guess.reveal(best, look="in which scenarios is a method with a clean set worse t
 # number of comparisons (Holm): a **win** has a corrected p-value below 0.05 and a difference above 0, a **loss** a
 # difference below 0; all else is undecided.
 #
-# **Predict first.** In how many of the ten scenarios does GDW win against each of these?
-
-# %%
-rivals = ("cross-entropy", "mwnet", "fine-tune", "l2rw", "gdw-tied")
-guess = Prediction(dict.fromkeys(METHODS[m].title for m in rivals))  # a number from 0 to 10 for each
-guess
+# **Predict first.** In how many of the ten scenarios does GDW win against **tied GDW**?
+#
+# - [ ] in most: a weight for each flow can do more :: It can do more. Whether that helps is another question.
+# - [ ] in one or two, by chance :: Of twenty single intervals of equal methods one excludes 0. The correction allows
+#   for it.
+# - [x] in none :: Nothing is decided, in either direction.
 
 # %% tags=["reveals"]
-ten = standing.SCENARIOS
+rivals, ten = ("cross-entropy", "mwnet", "fine-tune", "l2rw", "gdw-tied"), standing.SCENARIOS
 fifty = holm({(m, s): standing.difference(runs, s, m) for m in rivals for s in ten})
 against = {m: {s: verdict(fifty[m, s]) for s in ten} for m in rivals}
 for method, said in against.items():
     counts = {kind: list(said.values()).count(kind) for kind in ("wins", "loses", "undecided")}
     print(f"against {METHODS[method].title:14} " + ", ".join(f"{kind} {n}" for kind, n in counts.items()))
-came = {METHODS[m].title: list(said.values()).count("wins") for m, said in against.items()}
-guess.reveal(came, close=1, look="against which method is the number smallest?")
 
 # %% tags=["reveals"]
 noisy = [s for s in ten if "uniform" in s or "flip" in s]
@@ -168,25 +110,89 @@ assert alone == ["uniform 20", "uniform 40", "uniform 40 + long tail 0.1"]
 # this learning rate some seeds break down; `docs/settings.md` has both. A baseline without its own settings is not a
 # fair baseline.)
 #
+# ## The map
+#
+# Noise and imbalance together: fifteen cells, ten seeds each. Choose a rival. A hatched cell is undecided, whatever its
+# colour: the p-values are corrected for the fifteen cells (Holm), so an interval, which is that of one comparison, may
+# exclude 0 in a hatched cell.
+#
+# **Predict first.** Where will GDW lose most against **tied GDW**?
+#
+# - [ ] with many wrong labels, classes of equal size :: There the mean is even a little above, at 80 %.
+# - [ ] with rare classes, no wrong label :: Among fifteen cells nothing is decided there.
+# - [x] where wrong labels meet rare classes :: Six of these eight cells are losses, by up to ten points.
+# <!-- here -->
+#
+# *Compute this cell* trains both methods again, with as many seeds as you like.
+# <!-- on the site -->
+
+# %% tags=["reveals"]
+EffectMap()
+
+# %% tags=["reveals"]
+places = [(r, i) for r in standing.RATES for i in standing.IMBALANCES]
+maps = {m: standing.cells(runs, m) for m in ("gdw-tied", "mwnet", "only-clean")}  # fifteen cells each (Holm)
+said = {m: [verdict(d) for d in cells.values()] for m, cells in maps.items()}
+both = [c for c in places if c[0] > 0 and c[1] < 1]  # wrong labels and rare classes
+for m in ("gdw-tied", "mwnet", "only-clean"):
+    corner = [verdict(maps[m][c]) for c in both]
+    print(f"against {METHODS[m].title}, noise and tail together: wins {corner.count('wins')} of {len(both)}, ", end="")
+    print(f"loses {corner.count('loses')}, worst mean {min(maps[m][c].mean for c in both):+.1f} points")
+top = ", ".join(f"{100 * r:g} %: {maps['gdw-tied'][r, 1.0].mean:+.1f}" for r in standing.RATES)
+print(f"against tied GDW, balanced classes, points by noise rate: {top}")
+said = {m: {kind: kinds.count(kind) for kind in ("wins", "loses")} for m, kinds in said.items()}
+print("of all fifteen cells:", said)
+
+# %% tags=["reveals"]
+tied = maps["gdw-tied"]
+assert {c for c in places if verdict(tied[c]) == "loses"} == set(both) - {(0.2, 0.1), (0.4, 0.1)}
+assert all(-10 < tied[c].mean < 0 for c in both)
+assert all(tied[r, 1.0].high < 0 for r in (0.2, 0.4))  # as single comparisons; undecided among fifteen
+assert sum(verdict(maps["mwnet"][c]) == "wins" for c in both) == 6
+assert all(verdict(maps["only-clean"][r, 0.02]) == "loses" for r in standing.RATES)
+
+# %% [markdown]
+# **What you see.** Against its own tied control GDW wins nowhere. Where noise and a long tail meet, its mean is lower
+# in all eight cells, and six of them are losses, by up to ten points. One likely reason: the rarest class has two
+# images, and each weight of its flows is estimated from five clean images of each class; one weight per image averages
+# ten such estimates. But rare classes are not all of it: on balanced classes at 20 % and 40 % noise GDW is below tied
+# GDW too, by less than a point. (Their single intervals exclude 0; among fifteen cells they are undecided.) Against
+# MWNet, GDW wins in six of these eight cells. And with the longest tail (50 : 1) training on the fifty clean images
+# alone is better than GDW at every noise rate: if the data are bad enough, do without them.
+#
+# ## Exercise: three cells
+#
+# Against **L2RW**: name a cell that GDW wins, one that it loses, and one that is undecided, each as (noise rate,
+# imbalance).
+
+# %%
+cells = standing.cells(runs, "l2rw")
+three_cells = ThreeCells(cells)
+
+# BEGIN SOLUTION
+by_kind = {verdict(difference): cell for cell, difference in cells.items()}
+# STUB: by_kind = {"wins": None, "loses": None, "undecided": None}  # such as (0.2, 0.1)
+# END SOLUTION
+three_cells(by_kind)
+
+# %% [markdown]
+# ## Here the core path ends
+#
+# You have seen the idea, the two stages and the verdict: on digits GDW is far above cross-entropy with one recipe for
+# all, and nowhere above its own control. Why was it worth the time? You have taken a label apart, you can read a meta
+# gradient, and you will ask of every table "against which control?". The quiz is at the end. What follows is further
+# reading: own recipes for all, what a good ranking is worth, the portraits, a repair that does win, and photographs.
+#
 # ## One recipe for all?
 #
 # So far every method trains for 60 epochs with the same learning rate and the same weight decay. Is that fair? A second
 # comparison lets each method choose: twelve draws of learning rate, weight decay, epochs (30 or 60) and its own
 # settings, the best on the same 200 validation images (`docs/settings.md`).
-#
-# **Predict first.** At uniform 60, how many points does plain cross-entropy gain by its own recipe? And GDW?
 
 # %%
-guess = Prediction({"cross-entropy": None, "GDW": None})  # points of test accuracy
-guess
-
-# %% tags=["reveals"]
 own = standing.load(standing.SEARCHED)
 pairs = {m: [standing.accuracies(each, "uniform 60", m) for each in (runs, own)] for m in ("cross-entropy", "gdw")}
 gain = {METHODS[m].title: after.mean() - before.mean() for m, (before, after) in pairs.items()}
-guess.reveal(gain, close=2, look="what do fewer epochs keep cross-entropy from learning?")
-
-# %% tags=["reveals"]
 both = ("cross-entropy", "elr", "fine-tune", "gdw-tied", "gdw")
 found = {"one recipe": {m: standing.accuracies(runs, "uniform 60", m) for m in both if m != "elr"},
          "each its own": {m: standing.accuracies(own, "uniform 60", m) for m in both}}  # fmt: skip
@@ -195,7 +201,7 @@ title = f"Uniform 60: by its own recipe cross-entropy gains {gain['cross-entropy
 title += f"{pairs['cross-entropy'][1].mean():.1f} %; {broken} of GDW's ten runs breaks down"
 Still(scores(found, title=title), alt=title + ". A dot for each of ten seeds, a line at the mean.")
 
-# %% tags=["reveals"]
+# %%
 assert pairs["cross-entropy"][1].mean() > 90 > pairs["cross-entropy"][0].mean() + 10
 assert pairs["gdw"][1].mean() < pairs["cross-entropy"][1].mean() < pairs["gdw"][0].mean()
 assert broken == 1
@@ -219,72 +225,65 @@ assert not one_recipe["uniform 60"].undecided
 #
 # The [AUROC](../docs/glossary.md#auroc) says how well a method's weights separate right labels from wrong ones: 0.5 is
 # chance, 1 is perfect.
-#
-# **Predict first.** Under uniform 80, GLC and INSW: whose weights separate better, and who is more accurate?
 
 # %%
-guess = Prediction({"higher AUROC": None, "higher accuracy": None}, choices=("GLC", "INSW"))
-guess
-
-# %% tags=["reveals"]
 of = runs[runs["scenario"] == "uniform 80"].groupby("method")[["auroc", "accuracy"]].mean()
 for method in ("glc", "l2rw", "insw", "mwnet", "gdw-tied", "gdw"):
     auroc, accuracy = of.loc[method]
     print(f"{METHODS[method].title:10} AUROC {auroc:.2f}, accuracy {accuracy:.1f} %")
 assert of.loc["glc", "auroc"] > of.loc["insw", "auroc"] + 0.1
 assert of.loc["glc", "accuracy"] < of.loc["insw", "accuracy"] - 3
-two = of.loc[["glc", "insw"]].rename(METHODS.__getitem__).rename(lambda method: method.title)
-came = {"higher AUROC": two["auroc"].idxmax(), "higher accuracy": two["accuracy"].idxmax()}
-guess.reveal(came, look="which two methods are high in both?")
 
 # %% [markdown]
 # **What you see.** GLC's weights separate right from wrong much better than INSW's, but INSW's network is more
 # accurate. To find the wrong labels is one task; to learn well from the rest is another.
 #
-# ## The map
+# ## Twenty-one portraits
 #
-# Noise and imbalance together: fifteen cells, ten seeds each. Choose a rival. A hatched cell is undecided, whatever its
-# colour: the p-values are corrected for the fifteen cells (Holm), so an interval, which is that of one comparison, may
-# exclude 0 in a hatched cell. *Compute this cell* trains both methods again, with as many seeds as you like.
+# One batch of digits, 60 % uniform noise, one network (trained by cross-entropy for ten epochs). Each method was also
+# trained alone on the same data for 20 epochs, so that it has learnt or estimated what it needs. Then all methods get
+# the same batch and the same network. What does each send back?
 #
-# **Predict first.** Against tied GDW: in how many of the fifteen cells does GDW win?
+# Rows are images: twelve with a wrong label above the line, twelve with a right one below. Columns are flows: the
+# observed label's, the true class's (if it is another one), then all others.
 
 # %%
-guess = Prediction({"wins": None, "loses": None})
-guess
+found = portraits(standing.methods())
+flows, wrong = found.gradients["cross-entropy"], found.labels != found.true_labels
+named = {METHODS[name].title: gradient for name, gradient in found.gradients.items()}
+ratios = {title: gradient / flows for title, gradient in named.items()}
+spread = {title: float((r.std(1) / (r.abs().mean(1) + 1e-12)).median()) for title, r in ratios.items()}
+change = {title: float((gradient - flows).abs().sum() / flows.abs().sum()) for title, gradient in named.items()}
+by_cells = sum(value >= 0.01 for value in spread.values())
+nearly = sum(value < 0.15 for value in change.values())
+title = f"The same batch under {len(named)} methods: {by_cells} of them change single cells, {nearly} change less than "
+title += "15 % of the matrix in all"
+Still(flow_portraits(found, title=title), alt=title)
 
-# %% tags=["reveals"]
-EffectMap()
+# %%
+kept = {title: gradient.abs().sum(1) / flows.abs().sum(1) for title, gradient in named.items()}  # of each row
+print("                 mean part kept: wrong, right    rows dropped (below 5 %): wrong, right")
+for title in ("L2RW", "Co-teaching", "GLC", "MWNet", "tied GDW", "GDW"):
+    part, gone = kept[title], kept[title] < 0.05
+    print(f"{title:12} ≈ {part[wrong].mean():.2f}   ≈ {part[~wrong].mean():.2f}", end="      ")
+    print(f"≈ {gone[wrong].sum()} of {wrong.sum()}   ≈ {gone[~wrong].sum()} of {(~wrong).sum()}")
 
-# %% tags=["reveals"]
-places = [(r, i) for r in standing.RATES for i in standing.IMBALANCES]
-maps = {m: standing.cells(runs, m) for m in ("gdw-tied", "mwnet", "only-clean")}  # fifteen cells each (Holm)
-said = {m: [verdict(d) for d in cells.values()] for m, cells in maps.items()}
-both = [c for c in places if c[0] > 0 and c[1] < 1]  # wrong labels and rare classes
-for m in ("gdw-tied", "mwnet", "only-clean"):
-    corner = [verdict(maps[m][c]) for c in both]
-    print(f"against {METHODS[m].title}, noise and tail together: wins {corner.count('wins')} of {len(both)}, ", end="")
-    print(f"loses {corner.count('loses')}, worst mean {min(maps[m][c].mean for c in both):+.1f} points")
-top = ", ".join(f"{100 * r:g} %: {maps['gdw-tied'][r, 1.0].mean:+.1f}" for r in standing.RATES)
-print(f"against tied GDW, balanced classes, points by noise rate: {top}")
-guess.reveal({kind: said["gdw-tied"].count(kind) for kind in ("wins", "loses")}, look="in which corner are the losses?")
-
-# %% tags=["reveals"]
-tied = maps["gdw-tied"]
-assert {c for c in places if verdict(tied[c]) == "loses"} == set(both) - {(0.2, 0.1), (0.4, 0.1)}
-assert all(-10 < tied[c].mean < 0 for c in both)
-assert all(tied[r, 1.0].high < 0 for r in (0.2, 0.4))  # as single comparisons; undecided among fifteen
-assert sum(verdict(maps["mwnet"][c]) == "wins" for c in both) == 6
-assert all(verdict(maps["only-clean"][r, 0.02]) == "loses" for r in standing.RATES)
+# %%
+dropped = {title: (kept[title] < 0.05) for title in ("L2RW", "Co-teaching")}
+assert all(gone[wrong].sum() > 15 for gone in dropped.values())
+assert all((kept[title] < 0.05)[wrong].sum() > wrong.sum() / 2 for title in ("tied GDW", "GDW"))
+assert dropped["L2RW"][wrong].sum() > 2 * dropped["L2RW"][~wrong].sum() > 0
+assert max(kept[title].mean() for title in ("MWNet", "tied GDW", "GDW")) < 0.5
+assert max(change[title] for title in ("focal loss", "class-balanced loss", "LDAM-DRW", "balanced softmax")) < 0.15
+rows = {name for name, value in spread.items() if value < 0.01}  # whole ones are scaled
+assert {"L2RW", "Co-teaching", "tied GDW"} <= rows <= set(spread) - {"GLC", "GDW"}
 
 # %% [markdown]
-# **What you see.** Against its own tied control GDW wins nowhere. Where noise and a long tail meet, its mean is lower
-# in all eight cells, and six of them are losses, by up to ten points. One likely reason: the rarest class has two
-# images, and each weight of its flows is estimated from five clean images of each class; one weight per image averages
-# ten such estimates. But rare classes are not all of it: on balanced classes at 20 % and 40 % noise GDW is below tied
-# GDW too, by less than a point. (Their single intervals exclude 0; among fifteen cells they are undecided.) Against
-# MWNet, GDW wins in six of these eight cells. And with the longest tail (50 : 1) training on the fifty clean images
-# alone is better than GDW at every noise rate: if the data are bad enough, do without them.
+# **What you see.** L2RW and Co-teaching drop whole rows, most of them with a wrong label; L2RW also drops some right
+# ones. Tied GDW and GDW leave less than 5 % of more than half of the wrong rows. GLC changes single cells: it knows
+# which class is confused with which. MWNet and both GDWs are pale: on this network their weights are small for wrong
+# and for right labels. (Their $V$ was trained with another network.) GDW changes single cells, tied GDW only rows.
+# Focal loss and the losses for long tails leave the matrix almost as it was: they were made for another problem.
 #
 # ## A repair
 #
@@ -292,15 +291,9 @@ assert all(verdict(maps["only-clean"][r, 0.02]) == "loses" for r in standing.RAT
 # what $g$ says about the label's own flow is overwritten. For a rare class this is the one flow that pulls it up. Tied
 # GDW keeps it, in its sum over the classes. The chain rule keeps it too: $g'_c = g_c + g_t\,p_c/(1-p_t)$, the **reduced
 # gradient**. It costs nothing and has no setting. It was run on twenty new seeds (`docs/tried.md`).
-#
-# **Predict first.** Reduced minus tied GDW, in points: on balanced classes, and where noise meets a long tail?
 
 # %%
 corner = "uniform 60 + long tail 0.1"
-guess = Prediction({"uniform 60": None, corner: None})
-guess
-
-# %% tags=["reveals"]
 fresh = standing.load(("reduced.csv",))
 found = standing.differences(fresh, fresh["scenario"].unique(), "gdw-tied", ours="gdw-reduced")  # six (Holm)
 for scenario, difference in found.items():
@@ -308,8 +301,6 @@ for scenario, difference in found.items():
 assert [name for name in found if not found[name].undecided] == [corner]
 assert found[corner].mean > 0
 assert found["uniform 40 + long tail 0.1"].low > 0 > found["uniform 60"].high  # as single comparisons
-came = {name: found[name].mean for name in ("uniform 60", corner)}
-guess.reveal(came, close=1, unit="points", look="which rows have both noise and a tail?")
 
 # %% [markdown]
 # **What you see.** Where 60 % noise and a tail meet, class-level weights now beat tied ones. With 40 % noise and the
@@ -322,21 +313,15 @@ guess.reveal(came, close=1, unit="points", look="which rows have both noise and 
 # Digits of 64 pixels are one data set. Here is the map for photographs: a linear layer on features of a pretrained
 # network, CIFAR-10 (JPEG copy), 10,000 pictures, 100 clean ones, five or ten seeds, each method at the best of twelve
 # settings (notebook 08 says how; it took 1,000 right labels). The tails are 10 : 1 and 100 : 1.
-#
-# **Predict first.** Against tied GDW again: in how many of these fifteen cells does GDW win, and in how many does it
-# lose?
 
 # %%
-guess = Prediction({"wins": None, "loses": None})
-guess
-
-# %% tags=["reveals"]
 real, tails = standing.load(standing.FEATURES_MAP), (1.0, 0.1, 0.01)
 cells = standing.cells(real, "gdw-tied", imbalances=tails)  # fifteen (Holm)
+print(f"from {min(d.mean for d in cells.values()):+.1f} to {max(d.mean for d in cells.values()):+.1f} points")
 title = "CIFAR-10 (JPEG copy), features: " + finding(cells, "tied GDW")
 Still(effect_map(cells, standing.RATES, tails, rival="tied GDW", title=title), alt=title)
 
-# %% tags=["reveals"]
+# %%
 assert all(verdict(cells[r, 1.0]) == "undecided" for r in standing.RATES)
 assert {c for c in cells if verdict(cells[c]) == "loses"} == {(0.0, 0.01), (0.6, 0.01), (0.8, 0.01)}
 met = [c for c in cells if c[0] > 0 and c[1] < 1]  # wrong labels and rare classes
@@ -349,34 +334,13 @@ assert {i for (_, i), d in repaired.items() if verdict(d) == "wins"} == {0.01}
 assert {i for (_, i), d in repaired.items() if verdict(d) == "loses"} == {1.0}
 assert min(d.mean for d in repaired.values()) > -1.45
 
-# %% tags=["reveals"]
-kinds = [verdict(difference) for difference in cells.values()]
-print({kind: kinds.count(kind) for kind in ("wins", "loses", "undecided")})
-print(f"from {min(d.mean for d in cells.values()):+.1f} to {max(d.mean for d in cells.values()):+.1f} points")
-guess.reveal({kind: kinds.count(kind) for kind in ("wins", "loses")}, look="how large are the differences?")
-
 # %% [markdown]
 # **What you see.** Much as on digits, with smaller numbers. On balanced classes nothing is decided. Wherever noise
 # meets a tail GDW's mean is below tied GDW's, by three points at the worst; among the fifteen cells three are losses,
 # all at 100 : 1. The repair from above works at 100 : 1, and it has its price: there the reduced gradient is measurably
 # above tied GDW at every noise rate, but on balanced classes with noise it is measurably below, by up to 1.4 points.
 #
-# ## Exercise: three cells
 #
-# Against **L2RW**: name a cell that GDW wins, one that it loses, and one that is undecided, each as (noise rate,
-# imbalance).
-
-# %%
-cells = standing.cells(runs, "l2rw")
-three_cells = ThreeCells(cells)
-
-# BEGIN SOLUTION
-by_kind = {verdict(difference): cell for cell, difference in cells.items()}
-# STUB: by_kind = {"wins": None, "loses": None, "undecided": None}  # such as (0.2, 0.1)
-# END SOLUTION
-three_cells(by_kind)
-
-# %% [markdown]
 # ## Recap
 #
 # - Every method is a way of shaping one B × C matrix. Some drop rows, some change cells; GDW gives each cell a weight.
@@ -395,13 +359,14 @@ three_cells(by_kind)
 # ## Quiz
 #
 # 1. The mean difference is +1.2 points, the interval is [−0.3, +2.5]. Win, loss or undecided?
-#    <details><summary>Answer</summary>Undecided: the interval contains 0. If it excluded 0, you would still have to
-#    ask how many comparisons were made.</details>
+#    - [ ] a win: the mean is above 0 :: The interval contains 0: such a mean also comes up between equal methods.
+#    - [x] undecided :: And if the interval excluded 0, you would still ask how many comparisons were made.
 # 2. Why is tied GDW a better control for “class-level” than MWNet?
-#    <details><summary>Answer</summary>It differs from GDW in only one thing: one weight per image. MWNet also lacks the
-#    second stage.</details>
+#    - [x] it differs from GDW in one thing only :: One weight per image. MWNet also lacks the second stage.
+#    - [ ] it is the stronger method :: Often it is. But a control is chosen for what it has in common.
 # 3. A method finds wrong labels with AUROC 0.95. Does it train the most accurate network?
-#    <details><summary>Answer</summary>Not always: GLC does not, under uniform 80.</details>
+#    - [ ] yes :: GLC does not, under uniform 80: 0.95, and less accurate than INSW with 0.78.
+#    - [x] not always :: To find the wrong labels is one task; to learn well from the rest is another.
 #
 # **Take-away:** ask of every result: against which control, over how many seeds, and where does the method lose?
 #

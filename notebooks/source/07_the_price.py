@@ -10,8 +10,8 @@
 # - see why an inner product needs no double backward;
 # - compare six cheaper ways to get $g$: what each saves, and what it loses.
 #
-# **Time** about 30 minutes (all cells together run in half a minute). **You need** notebooks 03 and 04. New words are
-# in the [glossary](../docs/glossary.md).
+# **Time** about 25 minutes (an estimate). Further reading. **You need** notebooks 03 and 04. New words are in the
+# [glossary](../docs/glossary.md).
 
 # %%
 import json
@@ -30,7 +30,6 @@ from gdw.training.recording import Operations
 from gdw.training.stepping import sgd, take_step
 
 # %%
-from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.checks.price import STATIONS, PassOrder, PredictedCost
 from gdw_notebooks.examples.approximations import WAYS, Untaped, taken_by
 from gdw_notebooks.examples.passes import PASSES, PLAIN, total
@@ -49,21 +48,18 @@ from gdw_notebooks.recorded.histories import HISTORIES
 # clean batch forward and back at θ′, finds out how each weight would change this clean loss ($g$), and only then sends
 # back the final gradient.
 #
-# **Predict first.** How many passes does a step of each of these take, counted in forward passes? (cross-entropy: 3)
-
-# %%
-asked = ("MWNet", "GDW", "GDW by double backward")
-guess = Prediction(dict.fromkeys(asked))
-guess
+# **Predict first.** MWNet learns one weight for each image, GDW learns ten. How many passes more than MWNet does GDW
+# make?
+#
+# - [x] none :: The tangent pass gives the derivative of all logits at once. MWNet sums its rows, GDW does not.
+# - [ ] one, for the constraint :: The constraint works on a B × C matrix, beside the network.
+# - [ ] nine, one for each further class :: So it would be if each weight needed a pass of its own.
 
 # %% tags=["reveals"]
 assert total("GDW") == total("MWNet")
 title = f"GDW makes the same {total('GDW')} passes as MWNet: ten weights for each image in place of one cost no pass"
 more = f". With save_memory {total('GDW, save_memory')}, by double backward {total('GDW by double backward')}."
 Still(pass_bars(list(PASSES), title=title), alt=title + more)
-
-# %% tags=["reveals"]
-guess.reveal({way: total(way) for way in asked}, unit="passes", look="which passes do all three share?")
 
 # %% [markdown]
 # **What you see.** MWNet needs $g$ for each image, GDW for each flow of each image. But the [tangent
@@ -76,6 +72,7 @@ guess.reveal({way: total(way) for way in asked}, unit="passes", look="which pass
 # That was a drawing. Now the real thing: a ResNet-32, a training batch and a clean batch of four pictures each.
 # `take_step` is what the training loop calls. `operations` counts every multiplication and addition that torch makes on
 # the way.
+
 
 # %%
 def step_of(method, way=None, batch=4, clean=4, **keep):
@@ -137,6 +134,7 @@ weights = torch.rand(20, 10, generator=random).double()
 textbook = WAYS["double backward"](step.problem, weights)
 assert torch.allclose(step.meta_gradient(weights), textbook, rtol=0, atol=1e-14)
 
+
 # %%
 def logits(theta, images=images):
     return functional_call(model, theta, (images,))
@@ -164,11 +162,13 @@ print(f"largest difference from the double backward below 1e-14: {bool((g - text
 #
 # The graph of the training batch must be kept until the real backward pass. Meanwhile the clean batch builds its own.
 #
-# **Predict first.** What is the peak memory of a step, in plain steps: MWNet, GDW, GDW by double backward?
+# **Predict first.** Two graphs are alive at the same time, that of the training batch and that of the clean batch. What
+# is the peak memory of a GDW step, in plain steps?
+#
+# - [ ] about 1 :: Only if the first graph is given up before the second one is built. (`save_memory=True` does this.)
+# - [x] between 2 and 3 :: Two graphs, and the tape of the first pass on top.
+# - [ ] about 10, one for each class :: No graph is kept for each class: one tangent pass gives all of them.
 
-# %%
-guess = Prediction(dict.fromkeys(asked))
-guess
 
 # %% tags=["reveals"]
 def peak(step):
@@ -185,19 +185,15 @@ title = f"Peak memory in plain steps: GDW ≈ {memory['GDW']:.2f}, by double bac
 title += f"≈ {memory['GDW by double backward']:.2f}, with save_memory ≈ {memory['GDW, save_memory']:.2f}"
 Still(ratio_bars(memory, title=title, xlabel="peak memory (plain steps)"), alt=title + ".")
 
-# %% tags=["reveals"]
-came = {way: memory[way] for way in asked}
-guess.reveal(came, close=0.3, unit="plain steps", look="what must be kept, and until when?")
-
 # %% [markdown]
 # **What you see.** Two graphs at the same time need twice the memory, and the tape needs some on top. With
 # `save_memory=True` there is no tape, and the virtual step's backward pass frees the first graph. The tangent pass then
 # goes through the training batch once more, and it leaves a new graph for the real step: one pass more, and less than
 # half the memory.
 #
-# The README says 2.49 and 1.04 for GDW, not the numbers above. There are two reasons. First, it measures something else
-# (`python -m benchmarks.memory`): what the whole process holds, where this notebook counts the bytes of all tensors.
-# The two agree only because the benchmark makes the C library give freed blocks back at once
+# [The measured numbers](../docs/measured.md) are 2.49 and 1.04 for GDW, not those above. There are two reasons. First,
+# it measures something else (`python -m benchmarks.memory`): what the whole process holds, where this notebook counts
+# the bytes of all tensors. The two agree only because the benchmark makes the C library give freed blocks back at once
 # (`MALLOC_MMAP_THRESHOLD_=65536`). With glibc's default the process keeps them, and less of the saving is left: the
 # benchmark's own machine grew by 1.24 plain steps with `save_memory`, another one by 1.86. Second, its batches have 100
 # pictures, ours have four. The memory for the network's parameters and their gradients does not grow with the batch, so
@@ -230,8 +226,7 @@ for way, row in rows.items():
 
 # %%
 title = "The time of a step on this machine, just now"
-bars = {way: (row["ratio"], *row["range"]) for way, row in rows.items()}
-figure = ratio_bars(bars, title=title, xlabel="time of a step (plain steps; median and range of three rounds)")
+figure = ratio_bars(rows, title=title, xlabel="time of a step (plain steps; median and range of three rounds)")
 times = ", ".join(f"{way} ≈ {row['ratio']:.1f}" for way, row in rows.items())
 Still(figure, alt=f"{title}, in plain steps: {times}. It differs from run to run; the counts above do not.")
 
@@ -245,6 +240,7 @@ Still(figure, alt=f"{title}, in plain steps: {times}. It differs from run to run
 # bookkeeping. They decide *which* operation comes next, and the decision is the same at every batch. So **record** one
 # step, operation by operation, and replay the list. On a GPU this is called a CUDA graph: one launch in place of
 # hundreds.
+
 
 # %%
 def digits_step(method):
@@ -292,16 +288,10 @@ for way, row in rows.items():
     print(f"{way:35} {row['cost']:.2f} plain steps{error}")
 
 # %% [markdown]
-# **Predict first.** Which of these lose accuracy under uniform 80 % noise, by more than the seeds' spread (p < 0.05,
-# corrected for the 32 comparisons)?
+# Which of these lose accuracy, by more than the seeds' spread (p < 0.05, corrected for the 32 comparisons)?
+
 
 # %%
-cheaper = ("no virtual step", "finite difference", "last layer", "every second batch", "every fifth batch")
-guess = Prediction(dict.fromkeys(cheaper), choices=("worse", "undecided", "better"))
-guess
-
-
-# %% tags=["reveals"]
 def verdict(*fields):
     found = Difference(*fields)
     return "undecided" if found.undecided else "worse" if found.mean < 0 else "better"
@@ -315,7 +305,7 @@ title += f"no virtual step {worse['no virtual step']}, every second batch {worse
 shown = [row for way, row in rows.items() if not way.startswith(("exact", "every fifth"))]
 Still(savings(shown, scenarios, title=title), alt=title + ". Hollow: undecided.")
 
-# %% tags=["reveals"]
+# %%
 fifth = [rows["every fifth batch"][f"{s}, difference"][0] for s in scenarios]
 print(f"every fifth batch, not drawn: between {-max(fifth):.1f} and {-min(fifth):.1f} points below exact GDW")
 second = [rows["every second batch"][f"{s}, difference"][0] for s in scenarios]
@@ -323,18 +313,16 @@ print(f"every second batch: up to {-min(second):.1f} points below")
 exact_passes = [way for way in said if not way.startswith("every")]
 assert all(kind == "undecided" for way in exact_passes for kind in said[way])
 assert worse["every second batch"] == 2
-came = {way: verdict(*rows[way]["uniform 80, difference"]) for way in cheaper}
-guess.reveal(came, look="does a smaller error of g always mean a smaller loss?")
 
 # %% [markdown]
 # *All four panels have the same scale.*
 #
-# **What you see.** $g$ may be quite wrong. Without the virtual step its relative error is about a half, and through the
-# last layer alone it is 0.87. Still none of these differences is decided. One reason: only the *ratios* within a
-# batch count, stage
-# two clips them, and the next batch asks again. The last layer's step costs 1.67 plain steps. Asking the clean set at
-# every second batch costs more, 2.33, and loses up to four points. Between two such batches only $V$ works against the
-# noise. On these data it does not pay to buy a smaller error of $g$.
+# **What you see.** Only the ways that ask the clean set less often lose. $g$ may be quite wrong. Without the virtual
+# step its relative error is about a half, and through the last layer alone it is 0.87. Still none of these differences
+# is decided. One reason: only the *ratios* within a batch count, stage two clips them, and the next batch asks again.
+# The last layer's step costs 1.67 plain steps. Asking the clean set at every second batch costs more, 2.33, and loses
+# up to four points. Between two such batches only $V$ works against the noise. On these data it does not pay to buy a
+# smaller error of $g$.
 #
 # (Ten seeds, digits, four scenarios, nothing tuned for these ways. "Undecided" means that ten seeds show no difference;
 # it does not mean that the ways are equal.
@@ -384,13 +372,17 @@ predicted_cost(ratio)
 # ## Quiz
 #
 # 1. Why is a plain step 3 passes and not 2?
-#    <details><summary>Answer</summary>Going back costs twice as much as going forward: a gradient for the weights and
-#    one for the input of each layer.</details>
+#    - [x] going back costs twice as much as going forward :: A gradient for the weights and one for the input of each
+#      layer.
+#    - [ ] the optimiser's step is the third :: It is small beside a pass through the network.
 # 2. With 100 classes in place of 10, how many more passes does GDW need?
-#    <details><summary>Answer</summary>None: the tangent pass gives the derivative of all logits at once.</details>
-# 3. Which option halves the memory of GDW's tensors, and what does it cost in passes?
-#    <details><summary>Answer</summary><code>save_memory=True</code>; nothing: it is 11 passes as before.</details>
+#    - [ ] ten times as many :: The matrix is larger; the passes are the same.
+#    - [x] none :: The tangent pass gives the derivative of all logits at once.
+# 3. What does `save_memory=True` cost?
+#    - [x] one pass more :: 11 in place of 10: without a tape the tangent pass goes through the training batch again.
+#    - [ ] accuracy :: It is exact too.
+#    - [ ] nothing :: What is not kept has to be computed again.
 #
-# **Take-away:** class-level weights cost the same as instance weights; both cost 3.67 plain steps.
+# **Take-away:** class-level weights cost the same as instance weights; both cost 3.33 plain steps.
 #
 # **Next:** [08 · Does it hold on real pictures?](08_real_pictures.ipynb) From digits to photographs.

@@ -11,7 +11,7 @@
 # - see which pictures give a test score, and which are trained on;
 # - compare the ranking with cleanlab's, with the plain loss and with GDW's weights.
 #
-# **Time** about 30 minutes (all cells together run in half a minute). **You need** notebook 03. New words are in the
+# **Time** about 30 minutes (an estimate). Further reading. **You need** notebook 03. New words are in the
 # [glossary](../docs/glossary.md).
 
 # %%
@@ -28,12 +28,12 @@ import gdw
 from gdw.data.confirmed import confirmed_of
 from gdw.networks.weight_net import new_weight_net
 from gdw_notebooks.checks.own_data import PrecisionThreshold
-from gdw_notebooks.checks.prediction import Prediction
 from gdw_notebooks.examples.digit_folder import write_digits
 from gdw_notebooks.examples.own_data import suspicion
 from gdw_notebooks.figures.picture_sheet import picture_of, picture_sheet
 from gdw_notebooks.figures.ranking import found_curves
 from gdw_notebooks.panels.review import Review
+from gdw_notebooks.panels.spot import SpotTheWrongLabel
 from gdw_notebooks.panels.still import Still
 
 # %% [markdown]
@@ -62,9 +62,9 @@ Still(picture_sheet(pictures, captions, title=title), alt=title)
 # %% [markdown]
 # ## Confirm ten pictures of each class
 #
-# Click on the page and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with other
-# names 1 to 9 and 0, or type the name and press Enter): this is the right class. **-**: it belongs to none of these.
-# **?**: unsure, leave it out. **Backspace**: undo.
+# Click on the page and use the keys. **Space**: the label is right. **A class's key** (here the digit itself; with
+# other names 1 to 9 and 0, or type the name and press Enter): this is the right class. **-**: it belongs to none of
+# these. **?**: unsure, leave it out. **Backspace**: undo.
 #
 # Each decision is written to `confirmed.csv` at once, as a row `path,label,chosen`. The last word says how the picture
 # was chosen: here `random in class`, because the page draws at random from each folder. (If you pass over a picture,
@@ -102,14 +102,9 @@ print(f"{len(first_confirmed)} confirmed, {corrected} of them had a wrong label"
 # (`features=None` takes the pixels, which is fine for digits. For photographs leave it out: then a pretrained network
 # sees them first.)
 #
-# **Predict first.** 600 pictures, a fifth of them in the wrong folder. Take the 20 most suspicious ones that you have
-# not confirmed yet. How many of them really have a wrong label?
+# Take the 20 most suspicious pictures that you have not confirmed yet. How many of them really have a wrong label?
 
 # %%
-guess = Prediction({"wrong among the first 20": None})
-guess
-
-# %% tags=["reveals"]
 options = {} if own else {"features": None}
 audit = gdw.audit(dataset, confirmed=answers.confirmed_path, **options)
 print(audit.sentences()[0])  # audit.wrong_share in words
@@ -117,14 +112,13 @@ open_cases = audit.table[~audit.table["path"].isin(list(first_confirmed))]  # th
 shown = open_cases[["observed", "proposed", "reason"]].head(5)
 print(shown.to_string(index=False).replace("(", "(≈ "))
 
-# %% tags=["reveals"]
+# %%
 pairs = zip(open_cases.path, open_cases.observed, strict=True)
 wrong = np.array([truth.get(path, label) != label for path, label in pairs])
 if truth:
     first = int(wrong[:20].sum())
     assert first >= 18
-    print(f"really wrong among the other {len(wrong)}: {wrong.sum()}")
-guess.reveal({"wrong among the first 20": first if truth else 0}, close=1, look="the reasons in the table above")
+    print(f"really wrong: ≈ {first} of the first 20, {wrong.sum()} of all {len(wrong)} that are not confirmed")
 
 # %% [markdown]
 # ## Look at the suspects
@@ -133,26 +127,35 @@ guess.reveal({"wrong among the first 20": first if truth else 0}, close=1, look=
 # the other keys are as before. The decisions go into the same file, with `suspect` in the column `chosen`. (Without a
 # kernel you see the first sixteen.)
 
-# %% tags=["reveals"]
+# %%
 suspects = Review(dataset, review.confirmed_path, suspects=open_cases)
 suspects
 
 # %% [markdown]
 # *"says 3, proposed 8": the folder says 3, the classifier 8. You decide.*
 #
+# <!-- here -->
+#
+# **A game, if you like:** are you faster or better than the audit? You have a minute. Half of the labels in it are
+# wrong. **Left arrow**: wrong. **Right arrow**: right.
+# <!-- on the site -->
+
+# %%
+SpotTheWrongLabel(audit, truth) if truth else None
+
+# %% [markdown]
 # ## How far down the list?
 #
 # Two numbers say how good the first $k$ suspects are. The **precision** is the share of them that are really wrong. The
 # **recall** is the share of all wrong labels that are among them
 # ([more](../docs/glossary.md#precision-and-recall)).
 #
-# **Predict first.** There are about 100 wrong labels among the pictures that you have not confirmed. You look at the
-# first 50 suspects, or at the first 200. What are precision and recall, in %?
-
-# %%
-asked = {"precision at 50": None, "recall at 50": None, "precision at 200": None, "recall at 200": None}
-guess = Prediction(asked)  # in %
-guess
+# **Predict first.** About 100 wrong labels are left. You look at the first 200 suspects. What can the precision be at
+# best?
+#
+# - [ ] 100 % :: Then 200 labels would have to be wrong.
+# - [x] 50 % :: 100 of 200. No ranking can do better, and a good one finds nearly all of them.
+# - [ ] 20 %, the share of wrong labels in the folder :: That is the precision of a random order.
 
 # %% tags=["reveals"]
 came = {}
@@ -161,7 +164,7 @@ for k in (50, 200) if truth else ():
 if truth:
     assert came["precision at 50"] > 90 > 60 > came["precision at 200"]
     assert came["recall at 200"] > 95
-guess.reveal(came, close=5, unit="%", look="which of the four cannot be better than it is?")
+    print(", ".join(f"{name} ≈ {value:.0f} %" for name, value in came.items()))
 
 # %% [markdown]
 # **What you see.** At 50 nearly every suspect is wrong, but half of the wrong labels are still to come. At 200 nearly
@@ -209,7 +212,7 @@ precision_threshold(threshold)
 # The same sample answers this question for all pictures, with its confirmed ones. The audit takes the larger of the two
 # random samples:
 
-# %% tags=["reveals"]
+# %%
 checked = gdw.audit(dataset, confirmed=answers.confirmed_path, **options)
 print(checked.sentences()[0])
 if truth:
@@ -296,11 +299,11 @@ if truth:
 # The measure is [average precision](../docs/glossary.md#average-precision): 1 is perfect, and a random order has about
 # 0.2. Three seeds each.
 #
-# **Predict first.** What is the average precision of the plain loss? And of GDW's weights?
-
-# %%
-guess = Prediction({"plain loss": None, "GDW's weights": None})
-guess
+# **Predict first.** GDW turns wrong labels down. Are its weights the best list of suspects?
+#
+# - [ ] yes, they are learnt from clean pictures :: They are made to help this step of training, not to sort labels.
+# - [ ] about as good as the plain loss :: The plain loss is far better, and every training run gives it to you.
+# - [x] no, they are a poor list :: A right label that the clean set has no more use for gets a small weight too.
 
 # %% tags=["reveals"]
 seeds = range(3)
@@ -328,7 +331,6 @@ mean = {name: np.mean(values) for name, values in precision.items()}
 assert min(precision["audit"] + precision["cleanlab"]) > max(precision["plain loss"])
 assert min(precision["plain loss"]) > 0.9 > 0.85 > max(precision["GDW's weights"])
 assert max(precision["MWNet's weights, early"]) < wrong_of_places.mean()  # a random order has this
-guess.reveal({name: mean[name] for name in guess.guesses}, close=0.05, look="what was each ranking made for?")
 
 # %% tags=["reveals"]
 gdw_mean = mean["GDW's weights"]
@@ -374,13 +376,14 @@ assert 0.3 < rising < 0.7
 # ## Quiz
 #
 # 1. Why must the classifier not have been trained on the picture that it judges?
-#    <details><summary>Answer</summary>It may have learnt the wrong label by heart and then finds it probable.</details>
-# 2. Your first 50 suspects are all mislabelled. What does this say about the next 500?
-#    <details><summary>Answer</summary>Little, and nothing about the share of wrong labels in the folder. Check a random
-#    sample of all pictures.</details>
+#    - [x] it may have learnt the wrong label by heart :: Then it finds this label probable.
+#    - [ ] it would take too long :: It would even be quicker: one training in place of several.
+# 2. Your first 50 suspects are all mislabelled. What does this say about the share of wrong labels in the folder?
+#    - [ ] it is large :: The suspects were chosen because their labels look wrong.
+#    - [x] nothing :: Check a random sample of all pictures.
 # 3. Half of a class has the same wrong label, in the same way. Does an audit without confirmed pictures find it?
-#    <details><summary>Answer</summary>Not surely: for the classifier this label is as good as the right one. Confirmed
-#    pictures can show it.</details>
+#    - [ ] yes, half a class is much :: For the classifier this label is as good as the right one.
+#    - [x] not surely :: Confirmed pictures can show it.
 #
 # **Take-away:** let out-of-fold predictions choose which pictures you look at, and let a person decide.
 #

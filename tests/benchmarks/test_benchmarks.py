@@ -6,7 +6,7 @@ import mmap
 import pytest
 import torch
 
-from benchmarks import approximations, live, memory, seeds_at_once, step_cost
+from benchmarks import approximations, gpu, live, memory, seeds_at_once, step_cost
 from benchmarks.reference_structure import reference_step
 from gdw import Experiment, Step
 from gdw.comparison.cost import interleaved
@@ -86,3 +86,36 @@ def test_seeds_at_once_and_one_by_one_are_timed_on_the_same_runs():
     at_once = rows[seeds_at_once.AT_ONCE]
     assert at_once["range"] == pytest.approx((at_once["ratio"],) * 2)  # one round
     assert at_once["ratio"] == pytest.approx(at_once["seconds"] / rows[seeds_at_once.ONE_BY_ONE]["seconds"])
+
+
+def test_the_table_for_a_gpu_is_tried_without_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr(gpu, "in_another_process", lambda options, name, end: dict.fromkeys(gpu.METHODS, "not run"))
+    monkeypatch.setattr(gpu, "workers", no_workers)
+    monkeypatch.setattr(gpu, "STACKED", (2,))
+    monkeypatch.setattr(gpu, "experiment_of", lambda data, options: Experiment(rate=0.6, device="cpu"))
+    file = tmp_path / "gpu.json"
+    small = ["--device=cpu", "--model=mlp", "--batch-size=10", "--most=1", "--runs-seconds=9", f"--json={file}"]
+    gpu.main(small)
+    found = json.loads(file.read_text())
+    assert found["steps"].keys() == gpu.OPTIONS.keys()
+    for option, row in found["steps"].items():
+        assert row.keys() == set(gpu.METHODS)
+        for cell in row.values() if option != "compiled" else ():
+            assert cell["ms"] > 0
+            assert cell["kernels"] == gpu.NEEDS_GPU
+    assert found["steps"]["usual"]["gdw"]["bytes"] > 2 * found["steps"]["usual"]["plain"]["bytes"]
+    for ways in found["finished runs a minute"].values():
+        assert ways["streams"]["1"] > 0
+        assert ways["stacked seeds"]["2"] > 0
+        assert ways["processes"]["1"] == gpu.NOT_REACHED
+
+
+def no_workers(*given):
+    raise EOFError
+
+
+def test_bytes_are_counted_once_for_each_operation_and_tensor():
+    ones = torch.ones(1000)
+    assert gpu.bytes_moved(lambda: ones.add(ones).view(10, 100)) == 2 * ones.nbytes
+    assert gpu.bytes_moved(lambda: ones.add_(ones)) == ones.nbytes

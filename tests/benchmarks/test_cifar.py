@@ -116,7 +116,30 @@ def test_a_failed_run_is_said_and_the_status_is_1(pictures, tmp_path, capsys, mo
     assert "too few for meta_per_class 8" in capsys.readouterr().err
 
 
+def test_it_stops_by_itself_and_goes_on_in_the_middle_of_a_run(pictures, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("GDW_DATA", "as it was")
+    monkeypatch.setattr(cifar, "TABLE_SECONDS", 0.0)
+    more = ["--method=gdw", f"--checkpoint={tmp_path / 'kept'}", "--seeds=1", "--workers=0"]
+    monkeypatch.setattr(cifar, "_work_through", lambda *given: time.sleep(60))
+    begun = time.monotonic()
+    assert cifar.main([*command(pictures, tmp_path, *more)[3:], "--seconds=0.2"]) == 0
+    assert time.monotonic() - begun < 50
+    shown = capsys.readouterr().out
+    assert "no run has finished" in shown
+    assert "not run: 1 of 1" in shown
+    monkeypatch.undo()
+    monkeypatch.setenv("GDW_DATA", "as it was")
+    assert cifar.main(command(pictures, tmp_path, *more)[3:]) == 0
+    assert "not run" not in capsys.readouterr().out
+    assert len(list((tmp_path / "kept").iterdir())) == 1  # the run as it ended
+    assert cifar.main([*command(pictures, tmp_path, *more)[3:], "--seconds=3"]) == 2
+    assert "--seconds must be above 10" in capsys.readouterr().err
+
+
 def test_experiments_are_paired_from_the_start():
     planned = cifar.experiments_of("cifar10", ("gdw", "mwnet", "gdw"), ["flip 40"], 2, {"epochs": 3})
     assert [(e.method, e.seed) for e in planned] == [("gdw", 0), ("mwnet", 0), ("gdw", 1), ("mwnet", 1)]
     assert planned[0] == Experiment(dataset="cifar10", noise="flip", rate=0.4, method="gdw", epochs=3)
+    first = cifar.experiments_of("cifar10", cifar.METHODS, list(cifar.SCENARIOS), 3, {})[:9]
+    assert {(e.noise, e.rate) for e in first} == {("uniform", 0.6)}
+    assert [(e.method, e.seed) for e in first] == [(m, s) for s in range(3) for m in ("mwnet", "gdw-tied", "gdw")]

@@ -57,6 +57,14 @@ def run_cells(page: Page, count: int) -> None:
         page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell-and-select-next')")
 
 
+def show_more(page: Page) -> None:
+    """All controls of the lab in sight."""
+    more = page.get_by_role("button", name="More", exact=True).locator("visible=true").first
+    if "mod-active" not in (more.get_attribute("class") or ""):
+        more.click()
+    expect(page.get_by_label("Run code").locator("visible=true").first).to_be_visible()
+
+
 def open_voila(page: Page, path: str, timeout: float = RUN_MS) -> None:
     """A notebook as a Voilà page, waited for until its last cell has run and its spinner is gone."""
     page.goto(f"/voila/render/{path}", timeout=timeout)

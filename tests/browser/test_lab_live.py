@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import servers
 from tests.browser.conftest import lab_window, watched_page
-from tests.browser.pages import open_notebook, open_voila, run_all
+from tests.browser.pages import open_notebook, open_voila, run_all, show_more
 
 NOTEBOOK = "live_lab.ipynb"
 LAB = """
@@ -77,6 +77,7 @@ def test_a_cell_that_runs_a_lab_shows_it_at_once_and_the_next_cell_waits_for_its
 
 def test_what_the_page_shows_when_train_is_pressed_is_what_trains(page):
     for epochs in ("3", "2", "4"):
+        show_more(page)
         field = page.get_by_label("Epochs", exact=True)
         field.fill(epochs)
         page.wait_for_timeout(PRESS_MS)
@@ -87,6 +88,7 @@ def test_what_the_page_shows_when_train_is_pressed_is_what_trains(page):
 
 
 def test_a_cell_that_is_run_again_ends_its_old_run(page):
+    show_more(page)
     field = page.get_by_label("Epochs", exact=True)
     field.fill("5000")
     page.get_by_role("button", name="Train", exact=True).click()

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from benchmarks.classroom import PICTURE, kernels, open_page, serve
 from gdw_notebooks.panels.page_errors import UNEXPECTED
+from tests.browser.pages import show_more
 from tests.browser.servers import STOP_SECONDS
 
 END_SECONDS = 5  # a kernel has so long after its page is gone
@@ -47,6 +48,7 @@ def test_a_closed_page_ends_its_kernel_in_the_middle_of_a_run_too(browser, serve
         page, _ = open_page(browser, address)
         assert len(kernels(process)) == 1
         if train:
+            show_more(page)
             epochs = page.get_by_label("Epochs", exact=True)
             epochs.fill("2000")
             epochs.press("Enter")

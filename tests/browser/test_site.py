@@ -7,6 +7,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
+import gdw
 from tests.browser.access import barriers
 from tests.browser.conftest import offline_pages
 from tests.browser.servers import REPOSITORY
@@ -15,7 +16,7 @@ from tools.website.lab import by_scenario, lab_data
 LARGEST, FIRST_PAINT_MS = 15e6, 1000  # bytes of the whole site; and on a disk of its own machine
 PHONE = {"width": 390, "height": 844}
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-LIVE = ("microscope", "stepper", "ledger", "lab")
+LIVE = ("microscope", "stepper", "ledger", "lab", "spot")
 UNSIZED = "() => [...document.querySelectorAll('article img')].filter((i) => i.complete && !i.naturalWidth).length"
 
 
@@ -27,6 +28,14 @@ def site(tmp_path_factory):
     built = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr[-3000:]
     return target
+
+
+def test_every_public_name_is_on_the_page_of_the_library(site):
+    page = (site / "api.html").read_text("utf-8")
+    for module in (gdw, gdw.methods, gdw.data):
+        for name in module.__all__:
+            if name != "methods":  # a module, with a part of the page
+                assert f'id="{module.__name__}.{name}"' in page, name
 
 
 @pytest.fixture
@@ -119,7 +128,36 @@ def test_a_still_panel_of_a_chapter_has_words_and_leads_to_where_it_moves(window
     assert min(len(each.split()) for each in words) >= 8
 
 
-@pytest.mark.parametrize(("name", "slider", "last"), [("stepper", "Stage", 10), ("ledger", "Epoch", 60)])
+def test_a_question_is_answered_by_keyboard_and_by_finger(window):
+    page = window("notebooks/00_start_here", viewport=PHONE)
+    answer, reply = page.get_by_text("cross-entropy on all 1,200", exact=True), page.get_by_text("Fifty right labels")
+    expect(reply).to_be_hidden()
+    assert answer.bounding_box()["height"] >= 44
+    answer.focus()
+    page.keyboard.press("Enter")
+    expect(reply).to_be_visible()
+    wrong = page.get_by_text("only the 50 clean pictures", exact=True)
+    wrong.click()
+    expect(page.get_by_text("Look where cross-entropy ends")).to_be_visible()
+
+
+def test_a_page_asks_only_for_what_it_can_do(site, window):
+    page = window("notebooks/00_start_here")
+    text = page.locator("article").inner_text()
+    assert not re.search(r"Shift\+Enter|Press the button|press Train\.", text)
+    assert page.frame_locator("iframe.playground").get_by_role("button", name="Train").count()
+    page.locator("article").get_by_role("link", name="The lab on records").click()
+    expect(page.get_by_label("Scenario", exact=True)).to_be_visible()
+    for name in names(site):
+        if name.startswith("notebooks/"):
+            page.goto((site / f"{name}.html").as_uri())
+            folds = page.locator("details.answer > summary").all_text_contents()
+            guesses = [fold for fold in folds if fold.startswith("After your guess")]
+            assert len(set(guesses)) == len(guesses)
+            assert set(folds) - set(guesses) <= {"The code", "Solution"}
+
+
+@pytest.mark.parametrize(("name", "slider", "last"), [("stepper", "Station", 10), ("ledger", "Epoch", 60)])
 def test_pages_move_by_keys(window, name, slider, last):
     page = window(f"live/{name}")
     shown, control = page.locator(".gdw-steps .shown"), page.get_by_role("slider", name=slider)
@@ -135,7 +173,24 @@ def test_pages_move_by_keys(window, name, slider, last):
 def test_the_stepper_changes_its_weights(window):
     page = window("live/stepper")
     page.get_by_role("combobox").select_option("one weight for each class")
-    expect(page.locator(".where")).to_have_text("Stage 1 of 13")
+    expect(page.locator(".where")).to_have_text("Station 1 of 13")
+
+
+def test_the_game_counts_what_is_judged_by_key_and_by_click_and_names_the_audit(window):
+    page = window("live/spot")
+    page.get_by_role("button", name="Start").click()
+    rounds = {one["picture"]: one for one in page.evaluate("gdwData.rounds")}
+    assert sum(one["wrong"] for one in rounds.values()) == len(rounds) / 2
+    for place in range(len(rounds)):
+        wrong = rounds[page.locator(".gdw-spot img").get_attribute("src")]["wrong"]
+        if place % 2:
+            page.keyboard.press("ArrowLeft" if wrong else "ArrowRight")
+        else:
+            page.get_by_role("button", name="Wrong" if wrong else "Right").click()
+    right = sum(one["wrong"] == one["audit"] for one in rounds.values())
+    said = page.locator(".gdw-spot .said")
+    expect(said).to_contain_text("60 labels judged, 30 of them were wrong. You: 60 judged rightly, 30 wrong ones")
+    expect(said).to_contain_text(f"The audit on the same pictures: {right} judged rightly")
 
 
 def test_the_lab_says_what_the_records_say(window):

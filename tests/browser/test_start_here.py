@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 from tests.browser.access import OUTPUTS, barriers, tab_to
 from tests.browser.conftest import notebook_window
+from tests.browser.pages import show_more
 
 NOTEBOOK = "00_start_here.ipynb"
 MANY_EPOCHS = "2000"  # so that it is the Stop button that ends the run
@@ -71,6 +72,7 @@ def test_the_room_check_hears_its_button(page):
 
 
 def test_the_lab_trains_and_stops(page):
+    show_more(page)
     choose(page, "Label noise", "flip")
     choose(page, "Imbalance", "0.1 (10 : 1)")
     page.get_by_label("Epochs", exact=True).fill(MANY_EPOCHS)
@@ -98,6 +100,9 @@ def test_the_lab_trains_and_stops(page):
 def test_the_lab_by_keyboard_alone(page):
     write = page.keyboard
     page.get_by_label("Scenario", exact=True).focus()
+    tab_to(page, "More")
+    if not page.get_by_label("Run code").is_visible():
+        write.press("Enter")
     tab_to(page, "Label noise")
     write.type("flip")  # a menu goes to the first name that begins so
     tab_to(page, "Imbalance")
@@ -119,6 +124,7 @@ def test_the_lab_by_keyboard_alone(page):
 
 def test_a_run_code_pasted_restores_its_run(page):
     code = SCENARIOS["flip 40"].with_(seed=7, epochs=3).code
+    show_more(page)
     page.get_by_label("Scenario", exact=True).focus()
     tab_to(page, "Run code")
     page.keyboard.press("ControlOrMeta+a")

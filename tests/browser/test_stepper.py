@@ -29,7 +29,7 @@ def test_keyboard_steps_forward_and_back(page):
     page.keyboard.press("Shift+Tab")  # to Back
     page.keyboard.press("Enter")
     expect(stage(page, 8)).to_be_visible()
-    tab_to(page, "Stage")
+    tab_to(page, "Station")
     page.keyboard.press("ArrowRight")
     expect(stage(page, 9)).to_be_visible()
     page.keyboard.press("ArrowLeft")

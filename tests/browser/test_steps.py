@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     base = gdw.Experiment(imbalance=0.05, epochs=3)
     runs = [gdw.run(base.with_(method=method)) for method in ("gdw", "gdw-tied")]
     panels = {
-        "class": BilevelStepper("class", stage=9),
+        "class": BilevelStepper("class", station=9),
         "instance": BilevelStepper("instance"),
         "ledger": FlowLedger(runs),
     }
@@ -99,7 +99,7 @@ def test_at_every_stage_every_term_has_cells_and_one_table_is_unfolded(window, n
     page = window(name)
     page.get_by_role("slider").press("Home")
     for number in range(1, page.locator(".stage").count() + 1):
-        expect(page.locator(".where")).to_contain_text(f"Stage {number} of")
+        expect(page.locator(".where")).to_contain_text(f"Station {number} of")
         expect(page.locator("table:visible")).to_have_count(1)
         expect(page.locator(".stage.now > summary")).to_contain_text(f"{number}. ")
         names = page.locator(".now .formula [class*='of-']").evaluate_all("(all) => all.map((one) => one.classList[0])")
@@ -121,9 +121,9 @@ def test_another_stage_is_unfolded_by_hand(window):
 def test_forward_and_back_by_keys_shows_the_same(window):
     page = window("class")
     words = page.locator(".shown").aria_snapshot()
-    slider = page.get_by_role("slider", name="Stage")
+    slider = page.get_by_role("slider", name="Station")
     slider.press("ArrowRight")
-    expect(slider).to_have_attribute("aria-valuetext", "Stage 10")
+    expect(slider).to_have_attribute("aria-valuetext", "Station 10")
     assert page.locator(".shown").aria_snapshot() != words
     slider.press("ArrowLeft")
     assert page.locator(".shown").aria_snapshot() == words
@@ -188,7 +188,7 @@ def test_nothing_bars_anyone(window, name, dark):
 def test_what_is_read_aloud_is_words_and_numbers(window):
     page = window("class")
     words = page.locator(".gdw-steps").aria_snapshot()
-    assert 'table "Numbers of stage 9"' in words
+    assert 'table "Numbers of station 9"' in words
     assert "row \"B cat, 'dog' 0.082 −0.004 −0.026\"" in words
     assert 'rowheader "meta gradient new"' in words
     assert 'columnheader "bird"' in words

@@ -1,5 +1,6 @@
 """Every exercise of the course is tried with what stands above it, and what it accepts is found."""
 
+import nbformat
 import pytest
 
 from gdw_notebooks.checks.asked import ASKED, NOT_GRADED
@@ -69,10 +70,19 @@ def test_what_is_no_answer_is_let_through(exercise, names, bound, texts, capsys)
     assert not capsys.readouterr().out
 
 
-def test_the_line_runs_in_the_exercise_s_cell():
-    code = "mine = None\ncheck(mine)"
-    names = {"check": ThirtyPercent(), "shown": SHOWN}
+def test_the_line_runs_in_the_exercise_s_cell(tmp_path):
+    code, shown = "mine = None\ncheck(mine)", f"show({SHOWN})"
+    for folder in (tmp_path, tmp_path / "solutions"):
+        folder.mkdir(exist_ok=True)
+        cells = [nbformat.v4.new_code_cell(text) for text in ("show(0)", code)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "02.ipynb")
+    changed = with_attempts(code, tmp_path / "solutions" / "02.ipynb", 1)
+    exec(changed, {"check": ThirtyPercent(), "shown": None})
     with pytest.raises(AssertionError, match="stands above it"):
-        exec(with_attempts(code, list), names)
-    exec(with_attempts(code, list), names | {"shown": None})
-    assert with_attempts("check(1)", list) == "check(1)"
+        exec(changed, {"check": ThirtyPercent(), "shown": SHOWN})
+    cells[0].source = shown
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "02.ipynb")
+    with pytest.raises(AssertionError, match="stands above it"):
+        exec(changed, {"check": ThirtyPercent()})
+    exec(changed.replace("None", "0"), {"check": abs})  # a call that is no exercise's
+    assert with_attempts("check(1)", tmp_path, 0) == "check(1)"

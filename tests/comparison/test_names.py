@@ -21,6 +21,8 @@ OTHER = {  # field: another value, and what must be given with it
     "features": ("resnet18", {"dataset": "./pets"}),
     "features_size": (64, {"dataset": "./pets", "features": "resnet18"}),
     "mirrored": (True, {"dataset": "./pets", "features": "resnet18"}), "confirmed": ("a.csv", {"dataset": "./pets"}),
+    "pretrained": ("timm", {"dataset": "cifar10", "model": "timm:resnet18", "lr": 0.1, "weight_decay": 0.0005,
+                            "epochs": 80, "meta_per_class": 100}),
     "settings": ({"step_size": 0.7}, {}), "content": ("0123456789abcdef", {"dataset": "./pets"}),
 }  # fmt: skip
 RECIPE = {"epochs", "batch_size", "lr", "momentum", "weight_decay", "max_prob", "settings"}

@@ -113,9 +113,9 @@ def test_each_run_is_on_disk_before_the_next_one_starts(spec, tmp_path, monkeypa
         def __init__(self, workers, context, initializer, initargs):
             super().__init__(workers)
 
-    def watched(config):
+    def watched(*given):
         seen.append(lines_of(path))
-        return original(config)
+        return original(*given)
 
     monkeypatch.setattr(sweep, "ProcessPoolExecutor", OneAtATime)
     monkeypatch.setattr(sweep, "_run_one", watched)

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.build_notebooks import NOTEBOOKS, REVEALS, WIDGET_VIEW, build, generate, reveals, sources, targets
+from tools.build_notebooks import NOTEBOOKS, REVEALS, WIDGET_VIEW, build, clickable, generate, reveals, sources, targets
 
 LONGEST_CELL = 12  # lines
 FEWEST_WORDS = 8  # of a picture's alternative text: fewer only name it
@@ -115,42 +115,88 @@ def test_a_student_finds_no_answer_below_a_question(source):
     assert sum(bool(cell.outputs) for cell in shown) > len(shown) / 2  # a definition shows nothing
 
 
-@every_lesson
-def test_every_cell_between_a_guess_and_its_answer_is_marked(source):
-    open_guesses = set()
+QUESTION = re.compile(r"\*\*Predict first\.\*\*|^\d\. .+\?", re.MULTILINE)
+GUESSES = range(20, 31)  # in the whole course: each of them has a basis
+ANSWERS = range(2, 5)
+
+
+def questions(source: Path) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """Each question that is answered by clicking: its words, and (answer, verdict, reply) of each answer."""
+    found = []
     for cell in fresh(source, True).cells:
-        if cell.cell_type != "code":
-            continue
-        assert reveals(cell) or not open_guesses, cell.source
-        answered = set(re.findall(r"(\w+)\.reveal\(", cell.source))
-        assert answered <= open_guesses, cell.source
-        open_guesses -= answered
-        open_guesses |= set(re.findall(r"(\w+) = Prediction\(", cell.source))
-    assert not open_guesses
+        quiz = cell.source.find("## Quiz") % len(cell.source)  # lists before it are no questions
+        asked = [each for each in QUESTION.finditer(cell.source) if each[0][0] == "*" or each.start() > quiz]
+        asked = asked if cell.cell_type == "markdown" else []
+        for here, after in zip(asked, [*asked[1:], None], strict=False):
+            text = cell.source[here.start() : after.start() if after else None]
+            folds = re.findall(r"<summary>(.*?)</summary>\s+\*\*(Right|No)\.\*\* (.*?)\s+</details>", text, re.DOTALL)
+            found.append((text.partition("<details>")[0], folds))
+    return found
 
 
 @every_lesson
-def test_no_text_before_a_question_has_its_number(source):
-    """Such as a heading "40 % is 36 %" above the question what 40 % comes to."""
-    solved = next(target for target, solved in targets(source) if solved)
-    read = ""
-    for cell in stored(solved).cells:
-        if cell.cell_type == "markdown":
-            read += cell.source
-        for output in cell.get("outputs", []):
-            for number in re.findall(r"you said no guess; it is ≈? ?(-?[\d.]+)", text_of(output)):
-                written = number if "." in number else f"{number} %"
-                assert not re.search(rf"(?<![\d.,−-]){re.escape(written)}", read), number
+def test_a_question_is_answered_by_clicking(source):
+    """Each answer has a reply, one or more of them are right, and what is clicked is plain text."""
+    assert questions(source)
+    for asked, answers in questions(source):
+        assert len(answers) in ANSWERS, asked
+        assert {"Right", "No"} == {verdict for _, verdict, _ in answers}, asked
+        assert len({answer for answer, _, _ in answers}) == len(answers)
+        for answer, _, reply in answers:
+            assert not re.search(r"[$*`<>\\]", answer), answer
+            assert len(reply.split()) >= 3, reply
+    text = "\n".join(cell.source for cell in fresh(source, True).cells if cell.cell_type == "markdown")
+    assert text.count("<details>") == text.count("</details>") == sum(len(answers) for _, answers in questions(source))
+    assert not re.search(r"- \[[ x]\]| :: |Prediction", text)
 
 
 @every_lesson
-def test_a_question_has_a_cell_to_write_in(source):
-    """'Predict first' is followed by a cell that makes a Prediction, before any cell that shows something."""
+def test_a_question_comes_before_what_answers_it(source):
+    """The cell after a guess is marked, so that its stored output does not answer the question."""
     cells = fresh(source, True).cells
     for place, cell in enumerate(cells):
-        if cell.cell_type == "markdown" and "**Predict first" in cell.source:
-            following = next(later for later in cells[place + 1 :] if later.cell_type == "code")
-            assert "Prediction(" in following.source, cell.source
+        if cell.cell_type == "markdown" and "**Predict first.**" in cell.source:
+            assert reveals(cells[place + 1]), cell.source
+        elif cell.cell_type == "markdown" and place + 1 < len(cells):
+            assert not reveals(cells[place + 1]), f"no question asks for what is hidden below: {cell.source[-200:]}"
+
+
+@every_lesson
+def test_no_text_before_a_question_has_the_number_of_its_answer(source):
+    """Such as a heading "40 % is 36 %" above the question what 40 % comes to."""
+    text = "\n".join(cell.source for cell in fresh(source, True).cells if cell.cell_type == "markdown")
+    for asked, answers in questions(source):
+        before = re.sub(r"<details>.*?</details>", "", text[: text.index(asked)], flags=re.DOTALL)
+        if "**Predict first.**" in asked:
+            for number in {
+                n for answer, verdict, _ in answers if verdict == "Right" for n in re.findall(r"\d+ %", answer)
+            }:
+                assert not re.search(rf"(?<![\d.,−-]){number}", before), number
+
+
+def test_the_course_asks_for_few_guesses():
+    asked = [text for source in ASKS_FIRST for text, _ in questions(source) if "**Predict first.**" in text]
+    assert len(asked) in GUESSES
+
+
+CORE = ("00", "01", "03", "04", "06")
+CORE_CELLS, CORE_MINUTES = 30, 120
+
+
+def test_the_core_path_is_two_hours_of_short_notebooks():
+    minutes = 0
+    for source in ASKS_FIRST:
+        cells, number = fresh(source, True).cells, source.name[:2]
+        first = cells[0].source
+        assert ("**Core path**" in first) == (number in CORE)
+        assert ("Further reading." in first) == (number not in CORE)
+        assert "(an estimate)" in first
+        if number in CORE:
+            assert len(cells) < CORE_CELLS
+            assert f"{CORE.index(number) + 1} of {len(CORE)}" in first
+            half = re.search(r"first half, about (\d+) minutes", first)
+            minutes += int((half or re.search(r"\*\*Time\*\* about (\d+)", first))[1])
+    assert minutes == CORE_MINUTES
 
 
 @every_lesson
@@ -165,8 +211,6 @@ def test_opens_with_a_question_and_ends_with_what_to_keep(source):
     assert order == sorted(order)
     quiz = last[order[1] : order[2]]
     assert quiz.count("?") >= 2
-    assert 2 <= quiz.count("<details><summary>Answer</summary>") <= 3
-    assert quiz.count("</details>") == quiz.count("<details>")
 
 
 def test_the_first_notebook_says_how_to_run_a_cell():
@@ -231,6 +275,14 @@ def test_a_link_to_the_docs_is_one_folder_longer_in_the_solution(tmp_path):
     source.write_text("# %% [markdown]\n# [flow](../docs/glossary.md#flow)\n\n" + EXERCISE, "utf-8")
     assert "(../docs/glossary.md#flow)" in generate(source, solved=False).cells[0].source
     assert "(../../docs/glossary.md#flow)" in generate(source, solved=True).cells[0].source
+
+
+def test_each_answer_of_a_question_becomes_a_fold():
+    text = "1. Which?\n   - [ ] six :: Too many,\n     by one.\n   - [x] five ::\n     Yes.\n\nText - [ ] stays :: so."
+    assert clickable(text) == (
+        "1. Which?\n   <details><summary>six</summary>\n\n   **No.** Too many,\n     by one.\n\n   </details>\n"
+        "   <details><summary>five</summary>\n\n   **Right.** Yes.\n\n   </details>\n\nText - [ ] stays :: so."
+    )
 
 
 def test_building_twice_writes_the_same_file(course):

@@ -122,13 +122,15 @@ def test_more_pictures_than_one_thread_takes_stay_in_order(tmp_path, monkeypatch
 @pytest.mark.parametrize("image_size", [None, 8])
 @pytest.mark.parametrize("harm", ["cut", "empty", "text"])
 @pytest.mark.parametrize("ending", ["jpg", "png"])
-def test_a_broken_picture_is_named(pets, ending, harm, image_size):
+def test_a_broken_picture_is_named_and_put_aside(pets, ending, harm, image_size):
     broken = pets / "cat" / f"zebra.{ending}"
     picture(broken, 9)
     stored = broken.read_bytes()
     broken.write_bytes({"cut": stored[: len(stored) * 2 // 3], "empty": b"", "text": b"not a picture"}[harm])
-    with pytest.raises(ValueError, match=rf"broken picture: .*zebra\.{ending}"):
-        load_dataset(pets, image_size=image_size)
+    with pytest.warns(UserWarning, match=rf"passed over 1 broken pictures: .*zebra\.{ending}"):
+        data = load_dataset(pets, image_size=image_size)
+    assert len(data.images) == len(data.labels) == len(data.paths) > 1
+    assert not any("zebra" in path for path in data.paths)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -219,19 +221,38 @@ def test_a_size_is_for_folders_alone():
 
 
 @pytest.mark.parametrize("image_size", [None, 8])
-def test_all_broken_pictures_are_named_up_to_ten(pets, image_size):
+def test_broken_pictures_are_named_up_to_ten(pets, image_size):
     for place in range(12):
         (pets / "cat" / f"bad{place:02}.png").write_bytes(b"junk")
-    with pytest.raises(ValueError, match=r"^12 broken pictures: .*bad00.png.*bad09.png.* and 2 more$") as caught:
+    said = r"passed over 12 broken pictures: .*bad00.png.*bad09.png.* and 2 more"
+    with pytest.warns(UserWarning, match=said) as caught:
         load_dataset(pets, image_size=image_size)
-    assert "bad10" not in str(caught.value)
+    assert "bad10" not in str(caught[0].message)
+
+
+def test_a_class_of_broken_pictures_alone_is_refused(pets):
+    (pets / "emu").mkdir()
+    (pets / "emu" / "bad.png").write_bytes(b"junk")
+    with pytest.raises(ValueError, match=r"class emu has no other picture: 1 broken pictures: .*bad\.png"):
+        load_dataset(pets)
+
+
+def test_broken_pictures_of_a_folder_that_stays_on_disk_are_put_aside_too(pets, monkeypatch):
+    (pets / "cat" / "bad.png").write_bytes(b"junk")
+    with pytest.warns(UserWarning, match="passed over 1 broken pictures"):
+        wanted = load_dataset(pets, image_size=8)
+    monkeypatch.setattr(pictures_module, "memory_for_images", lambda: 0)
+    with pytest.warns(UserWarning, match="passed over 1 broken pictures"):
+        found = load_dataset(pets, image_size=8)
+    assert torch.equal(found.images.read(), wanted.images)
+    assert (found.paths, found.labels.tolist()) == (wanted.paths, wanted.labels.tolist())
 
 
 def test_a_huge_picture_is_refused_by_name(pets, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
     picture(pets / "cat" / "huge.png", size=(20, 20))
     picture(pets / "cat" / "larger.png", size=(40, 40))
-    with pytest.raises(ValueError, match=r"2 broken pictures: .*huge.png \(more than 300 pixels.*larger.png"):
+    with pytest.warns(UserWarning, match=r"2 broken pictures: .*huge.png \(more than 300 pixels.*larger.png"):
         load_dataset(pets)
 
 

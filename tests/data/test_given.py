@@ -10,8 +10,10 @@ from PIL import Image
 
 import gdw
 from gdw.__main__ import main
+from gdw.data import label_table
 from gdw.data.given import as_dataset, numbered_classes, read_embeddings
 from gdw.data.on_disk import OnDisk
+from gdw.errors import MissingPackage
 
 COUNT, NAMES = 120, np.array(["ant", "bee", "cow"])
 
@@ -126,6 +128,30 @@ def pairs_of(pairs):
 def test_several_classes_for_a_row_are_refused_in_one_sentence(labels):
     with pytest.raises(ValueError, match="several classes for one row .*: an audit needs exactly one class each"):
         numbered_classes(labels)
+
+
+@pytest.mark.parametrize(("start", "module"), [(b"PK\x03\x04", "openpyxl"), (b"PAR1", "pyarrow")])
+def test_without_what_reads_it_a_table_is_refused_with_advice(tmp_path, monkeypatch, start, module):
+    file = tmp_path / "labels.parquet"
+    file.write_bytes(start)
+    np.save(tmp_path / "x.npy", np.zeros((2, 3), np.float32))
+    monkeypatch.setattr(label_table, "find_spec", lambda name: None)
+    advice = f"labels.parquet needs the package {module}: pip install {module}, or save the table as CSV"
+    for read in (lambda: label_table.read_table(file), lambda: read_embeddings(tmp_path / "x.npy", file)):
+        with pytest.raises(MissingPackage, match=advice):
+            read()
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "parquet"])
+def test_excel_and_parquet_where_pandas_can_read_them(tmp_path, ending):
+    pytest.importorskip({"xlsx": "openpyxl", "parquet": "pyarrow"}[ending])
+    table = pd.DataFrame({"Image Name": ["cat/1.png", "dog/2.png"], "Category": ["cat", "dog"], "score": [0.5, 1.0]})
+    table.to_excel(tmp_path / "t.xlsx", index=False) if ending == "xlsx" else table.to_parquet(tmp_path / "t.parquet")
+    found = label_table.read_table(tmp_path / f"t.{ending}")
+    assert found.paths == ["cat/1.png", "dog/2.png"]
+    assert label_table.chosen_column(found.columns, None, found.path) == "Category"
+    np.save(tmp_path / "x.npy", np.zeros((2, 3), np.float32))
+    assert read_embeddings(tmp_path / "x.npy", tmp_path / f"t.{ending}").labels.tolist() == [0, 1]
 
 
 def test_labels_of_every_kind_and_rows_without_one(rows):

@@ -59,6 +59,17 @@ def test_a_second_start_decodes_nothing(pets, decoded):
     assert first.paths == second.paths
 
 
+@pytest.mark.filterwarnings("ignore:.*passed over 1 broken pictures")
+def test_a_second_start_knows_the_broken_pictures(pets, decoded):
+    (pets / "cat" / "bad.png").write_bytes(b"junk")
+    first, second = load_dataset(pets), load_dataset(pets)
+    assert decoded == [COUNT + 1]
+    assert torch.equal(first.images, second.images)
+    assert len(second.images) == COUNT
+    assert first.paths == second.paths
+    assert first.notes == second.notes
+
+
 def test_a_changed_picture_is_seen_even_with_its_old_time_and_size(pets, decoded):
     load_dataset(pets)
     file = pets / "cat" / "0.png"

@@ -17,11 +17,13 @@ def test_a_bar_is_as_long_as_its_passes():
     assert [ends[place] for place in range(len(PASSES))] == [3, 10, 10, 11, 12]
     assert [text.get_text() for text in figure.legends[0].texts] == list(KINDS)
     assert set(LOOKS) == set(KINDS)
+    assert not {look.color for look in LOOKS.values()} & {look.color for look in style.METHODS.values()}
     assert figure.get_suptitle() == "Ten passes"
 
 
 def test_a_ratio_has_its_number_and_its_range():
-    figure = ratio_bars({"cross-entropy": 1.0, "GDW, reusing": (3.7, 3.5, 4.1)}, title="Time", xlabel="plain steps")
+    timed = {"seconds": 0.01, "ratio": 3.7, "range": (3.5, 4.1)}
+    figure = ratio_bars({"cross-entropy": 1.0, "GDW, reusing": timed}, title="Time", xlabel="plain steps")
     (axes,) = figure.axes
     assert [patch.get_width() for patch in axes.patches] == [1.0, 3.7]
     assert list(axes.lines[1].get_xdata()) == [3.5, 4.1]

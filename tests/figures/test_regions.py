@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgba
 
 from gdw.data.pixels import Pixels
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.regions import Regions, decision_regions, point_at, regions_of
+from gdw_notebooks.figures.regions import decision_regions, regions_of
 
 POINTS = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [1.0, -0.5], [0.5, 1.0]])
 LABELS, CLEAN = torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 1, 1])  # the last one is wrong
@@ -67,19 +67,3 @@ def test_where_nobody_knows_the_truth_no_label_is_called_wrong(right_is_blue):
     drawn = {each.get_gid(): each for each in figure.axes[0].collections}
     assert len(drawn["right labels"].get_offsets()) == len(POINTS)
     assert figure.get_suptitle() == "Nobody knows which of these labels are wrong"
-
-
-def test_a_click_finds_the_point_under_it_and_nothing_beside_it():
-    points = torch.tensor([[0.0, 0.0], [1.0, 1.0], [-1.0, 0.5]])
-    labels = torch.tensor([0, 1, 2])
-    region = Regions(-2, 2, -2, 2, np.full((4, 4, 3), 1 / 3))
-    figure = decision_regions([region, region], points, labels, labels, ("amber", "blue", "rose"))
-    figure.canvas.draw()
-    for number, axes in enumerate(figure.axes):
-        for index, point in enumerate(points.tolist()):
-            x, y = axes.transData.transform(point)
-            place = (x / figure.bbox.width, 1 - y / figure.bbox.height)
-            assert point_at(figure, points, place) == (number, index)
-        x, y = axes.transData.transform((0.5, -1.0))
-        assert point_at(figure, points, (x / figure.bbox.width, 1 - y / figure.bbox.height)) is None
-    assert point_at(figure, points, (0.0, 0.0)) is None

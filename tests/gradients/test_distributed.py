@@ -7,7 +7,7 @@ from torch import multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
 from gdw import Step
-from gdw.gradients.distributed import DistributedStep
+from gdw.gradients.distributed import DistributedProblem, DistributedStep
 from gdw.methods import GDW, INSW, L2RW, CrossEntropy, MWNet
 from gdw.training.stepping import take_step
 from tests.methods.helpers import CLASSES, batch, small_model
@@ -90,3 +90,11 @@ def test_both_ranks_end_where_one_process_does(two_ranks, name):
 def test_a_model_that_is_not_wrapped_is_refused():
     with pytest.raises(TypeError, match="DistributedDataParallel"):
         DistributedStep(small_model(), *batch())
+
+
+def test_gradients_in_any_layout_are_averaged(monkeypatch):
+    monkeypatch.setattr(dist, "all_reduce", lambda flat: None)
+    monkeypatch.setattr(dist, "get_world_size", lambda: 2)
+    parts = {"w": torch.rand(4, 3, 3, 3).contiguous(memory_format=torch.channels_last), "count": torch.tensor(5.0)}
+    means = DistributedProblem.averaged(None, parts)
+    assert all(torch.equal(means[name], part / 2) for name, part in parts.items())

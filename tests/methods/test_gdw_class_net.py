@@ -1,6 +1,7 @@
 """GDW with a class-level first stage: V gives each flow a weight, learnt through the exact meta gradient."""
 
 import torch
+from torch import nn
 
 from gdw.gradients.flows import zero_mean
 from gdw.methods import GDW, ClassNetGDW
@@ -66,12 +67,28 @@ def test_flows_of_one_instance_have_different_weights_and_still_sum_to_zero():
 
 def test_what_v_sees_of_a_flow_is_detached_and_named():
     step = make_step()
-    inputs = flow_inputs(step)
+    inputs = flow_inputs(step.losses, step.probs, step.targets)
     assert not inputs.requires_grad
     picked = inputs.gather(1, step.labels[:, None, None].expand(-1, 1, 3))[:, 0]
     torch.testing.assert_close(picked[:, 0], picked[:, 1])  # of the label's flow, -log p is the loss
     assert (picked[:, 2] == 1).all()
     assert inputs[..., 2].sum() == len(step)
+
+
+def test_many_flows_in_parts_are_the_same_flows(monkeypatch):
+    """The same V after five steps; and what the graph keeps is a few matrices, not V's hidden numbers for each flow."""
+
+    def taken():
+        one, kept = method(), []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+            gradients = [one.logit_gradient(make_step(seed=k)) for k in range(5)]
+        return torch.cat(gradients), nn.utils.parameters_to_vector(one.parameters()), sum(kept) / gradients[0].numel()
+
+    *expected, before = taken()
+    monkeypatch.setattr("gdw.methods.gdw_class_net.AT_ONCE", 8)
+    *found, after = taken()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    assert before > 5 * 100 > 5 * 20 > after - 200  # the model's own graph too
 
 
 def test_without_its_first_stage_it_is_gdw_without_it():

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from gdw import Step
 from gdw.methods import ELR, GCE, LDAM, SOP, BalancedSoftmax, FocalLoss, LabelSmoothing, SeesawLoss
 from gdw.methods.class_balanced import class_balanced_weights, effective_number
-from tests.methods.helpers import BATCH, CLASSES, COUNTS, make_step, new, ready, sure_step
+from tests.methods.helpers import BATCH, CLASSES, COUNTS, batch, make_step, new, ready, small_model, sure_step
 from tests.methods.losses import CASES, EQUAL_TO_CROSS_ENTROPY
 
 
@@ -54,7 +55,7 @@ def test_logits_of_the_balanced_posterior_are_where_the_expected_gradient_vanish
     tailed = tailed / tailed.sum(-1, keepdim=True)
     total = torch.zeros_like(balanced)
     for label in range(CLASSES):
-        step.labels = torch.full_like(step.labels, label)
+        step = Step(small_model(), batch()[0], torch.full((len(balanced),), label))
         total += tailed[:, label, None] * method.logit_gradient(step)
     torch.testing.assert_close(total, torch.zeros_like(total), atol=1e-15, rtol=0)
 

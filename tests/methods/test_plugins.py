@@ -42,7 +42,7 @@ def test_the_command_line_knows_it(plugin, tmp_path, capsys):
         ("broken.py", "1 / 0", "failed: ZeroDivisionError"),
         ("wrong.py", "import no_such_module_at_all", "needs the module no_such_module_at_all"),
         ("syntax.py", "def", "failed: SyntaxError"),
-        ("empty.py", "", "registers no method"),
+        ("empty.py", "", "registers nothing"),
     ],
 )
 def test_a_plugin_that_cannot_be_used_says_why(tmp_path, name, text, message):

@@ -201,7 +201,7 @@ class Presses(RuleBasedStateMachine):
     def paste_a_code(self, text):
         self.lab.controls.code.value = text
 
-    @rule(epoch=st.integers(1, 5), view=st.sampled_from(["Accuracy", "Labels"]))
+    @rule(epoch=st.integers(1, 5), view=st.sampled_from(["Accuracy", "Weights"]))
     def look_around(self, epoch, view):
         self.lab.view.value = view
         self.lab.epoch.value = epoch

@@ -28,7 +28,7 @@ def test_the_mislabelled_drawings_are_shown_beside_their_labels(experiment):
     lab = TrainingLab(experiment, beside="")
     lab.run()
     lab.view.value = "Labels"
-    figure = lab._figure
+    figure = lab.draw()
     assert "labels are wrong" in figure.get_suptitle()
     assert figure.axes[0].images[0].get_array().shape[-1] == 3
 

@@ -24,7 +24,7 @@ def test_forward_and_back_gives_the_very_same_page(mode):
     assert len(set(pages)) == len(panel.walk)
     panel.step = 3
     assert panel._repr_mimebundle_()[0]["text/html"] == pages[2]
-    assert repr(panel) == f"BilevelStepper({mode!r}, stage=3 of {len(panel.walk)})"
+    assert repr(panel) == f"BilevelStepper({mode!r}, station=3 of {len(panel.walk)})"
 
 
 def test_a_stage_that_is_not_there_is_refused():
@@ -34,7 +34,7 @@ def test_a_stage_that_is_not_there_is_refused():
 
 
 def test_the_constraint_is_switched_in_class_mode():
-    panel = BilevelStepper("class", stage=13)
+    panel = BilevelStepper("class", station=13)
     assert [round(row[0], 9) for row in panel.shown.tables["sum"]] == [0, 0, 0]
     panel.variant = 1
     assert panel.shown is panel.walk.stages[panel.step - 1]

@@ -7,10 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from gdw.methods import METHODS, CrossEntropy
 from gdw.training.experiment import Experiment
 from gdw.training.run import run
+from gdw_notebooks.figures.regions import regions_of
 from gdw_notebooks.panels import lab_words
 from gdw_notebooks.panels.lab_controls import imbalance_label
+from gdw_notebooks.panels.lab_methods import METHOD_GROUPS, OTHERS, method_groups
 from gdw_notebooks.panels.lab_views import VIEWS
 from gdw_notebooks.panels.session import Busy, can_capture
 from gdw_notebooks.panels.training_lab import TrainingLab
@@ -61,9 +64,13 @@ def test_several_seeds_are_a_mean_with_a_band(lab):
     assert len(lab.draw().axes[0].collections) == 2  # a band for each method
     assert "Mean ± sd of 3 seeds." in lab.status.value
     assert lab.table()["GDW"].tolist() == pytest.approx(mean.tolist())
-    for view in VIEWS:
+    for view in lab.view.options:
         lab.view.value = view
         assert lab.table().notna().to_numpy().any()
+    plots = lab.picture.views[lab.view.options.index("Regions")]["plots"]
+    for plot, training in zip(plots, lab.session.trainings, strict=True):  # the first seed of each method
+        own = regions_of(training.model, training.task).probs.argmax(-1)
+        assert plot["regions"]["rows"] == ["".join(map(str, row)) for row in own.tolist()]
     lab.reset.click()
     assert lab.controls.seeds.value == 1
 
@@ -242,6 +249,35 @@ def test_looking_back_reads_an_earlier_epoch(lab):
     assert len(line(lab, "gdw")) == 3  # the whole curve stays in sight
 
 
+def test_only_views_with_something_to_show_are_offered(lab):
+    assert "Regions" in lab.view.options
+    assert "Labels" not in lab.view.options
+    lab.view.value = "Weights"
+    lab.controls.dataset.value = "digits"
+    assert "Labels" in lab.view.options
+    assert "Regions" not in lab.view.options
+    assert lab.view.value == "Weights"
+
+
+def test_settings_without_a_name_are_shown_from_the_start_others_at_a_press(lab):
+    *_, rest = lab.controls.children
+    assert lab.controls.more.value
+    assert rest.layout.display == ""
+    named = TrainingLab("uniform 60")
+    *_, rest = named.controls.children
+    assert rest.layout.display == "none"
+    named.controls.more.value = True
+    assert rest.layout.display == ""
+    named.close()
+
+
+def test_every_method_is_in_one_group_with_words_and_ones_own_come_last(monkeypatch):
+    assert sorted(name for methods in METHOD_GROUPS.values() for name in methods) == sorted(METHODS)
+    assert all(words and len(words) < 75 for _, methods in method_groups() for *_, words in methods)
+    monkeypatch.setitem(METHODS, "mine", type("Mine", (CrossEntropy,), {"__doc__": "What I do.", "title": "Mine"}))
+    assert method_groups()[-1] == (OTHERS, [("mine", "Mine", "What I do")])
+
+
 def test_a_recorded_history_plays_in_the_same_panel():
     recorded = run(START)
     lab = TrainingLab(histories=[recorded])
@@ -273,10 +309,11 @@ def test_a_click_on_a_point_opens_it_in_the_microscope(lab):
     lab.view.value = "Regions"
     lab.run()
     point = 7
-    task, axes = lab.session.trainings[1].task, lab._figure.axes[1]
-    x, y = axes.transData.transform(task.train.images[point].tolist())
+    task, plots = lab.session.trainings[1].task, lab.picture.views[lab.view.index]["plots"]
+    assert len(plots) == 2
+    assert [plots[1]["points"][axis][point] for axis in "xy"] == pytest.approx(task.train.images[point].tolist())
     before = {name: value.clone() for name, value in lab.session.trainings[1].model.state_dict().items()}
-    lab.picture.clicked = [x / lab._figure.bbox.width, 1 - y / lab._figure.bbox.height]
+    lab.picture.clicked = [1, point]
     shown = lab.closer.microscope.instance
     assert (lab.closer.method.value, lab.closer.instance.value) == (1, point)
     assert (shown.label, shown.true_label) == (int(task.train.labels[point]), int(task.true_labels[point]))
@@ -562,12 +599,12 @@ def test_a_picture_of_the_run_before_says_so_until_the_new_one_is_drawn(lab, mon
 def test_every_view_is_in_the_page_so_that_a_tab_needs_no_kernel(lab):
     lab.controls.seeds.value = 2
     lab.run()
-    views = dict(zip(VIEWS, lab.picture.views, strict=True))
+    views = dict(zip(lab.view.options, lab.picture.views, strict=True))
     lines = views["Accuracy"]["plots"][0]["lines"]
     mean = sum(history["test_accuracy"] for history in lab.histories[:2]) / 2
     assert lines[0]["y"] == pytest.approx(mean.tolist(), abs=1e-3)
     assert lines[0]["x"] == [1, 2, 3]
-    assert [len(view["plots"]) for name, view in views.items() if VIEWS[name].drawing] == [1, 1, 4, 4, 2]
+    assert [len(view["plots"]) for name, view in views.items() if VIEWS[name].drawing] == [1, 1, 4, 4, 2, 2]
     for name, view in views.items():
         if VIEWS[name].drawing:
             lab.view.value = name

@@ -5,7 +5,6 @@ import pytest
 import gdw
 from gdw_notebooks.figures.seeds import NO_SCORE
 from gdw_notebooks.panels.closer_look import TRUTH_UNKNOWN
-from gdw_notebooks.panels.lab_views import VIEWS
 from gdw_notebooks.panels.training_lab import TrainingLab
 from tests.training.test_confirmed import folder
 
@@ -28,7 +27,7 @@ def said(lab, view):
 @pytest.mark.parametrize("sure", [5, 12])
 def test_each_view_says_what_nobody_knows(tmp_path, sure):
     lab = lab_on(tmp_path, sure)
-    words = {view: said(lab, view) for view in VIEWS}
+    words = {view: said(lab, view) for view in lab.view.options}
     assert not any("nan" in text.split() for text in words.values())
     for view in ("Weights", "Gradient"):
         assert "nobody knows which labels are wrong, so all instances are together" in words[view]

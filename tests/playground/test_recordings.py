@@ -46,7 +46,7 @@ def test_recording_twice_gives_the_same():
 def test_the_page_holds_everything_and_names_no_address():
     text = page("course.html")
     assert len(text) < LARGEST + 200_000
-    assert '<a class="course" href="course.html">' in text
+    assert '<a class="course" target="_top" href="course.html">' in text
     assert 'class="course"' not in page()
     assert not re.search(r"@[A-Z]+@", text)
     outside = set(re.findall(r"https?://[\w./]+", text)) - {"http://www.w3.org/2000/svg"}

@@ -36,7 +36,7 @@ def test_test_runs_all_four_parts(called):
         "python -m pytest -n 2 --dist loadscope -m not browser",
         "python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 --dist loadscope notebooks",
         "python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/00_start_here.ipynb",
-        "python -m pytest -m browser",
+        "python -m pytest -n 2 --dist loadscope -m browser",
     ]
     assert [environment.get("ATEN_CPU_CAPABILITY") for _, environment in called] == [None, None, "default", None]
 

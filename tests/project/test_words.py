@@ -11,11 +11,15 @@ ROOT = Path(__file__).parents[2]
 PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")  # of snake_case and CamelCase
 
 
+def rows(head: str) -> list[list[str]]:
+    """The cells of the table in docs/architecture.md that begins so."""
+    table = (ROOT / "docs" / "architecture.md").read_text("utf-8").split(f"\n{head}", 1)[1].split("\n\n", 1)[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
 def table() -> list[tuple[list[str], list[str]]]:
     """Words, and the files and folders whose names may hold them."""
-    section = (ROOT / "docs" / "architecture.md").read_text("utf-8").split("## Words", 1)[1].split("\n## ", 1)[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:2] == "| "]
-    return [(words.split(", "), re.findall(r"`([^`]+)`", where)) for words, _, where in rows[2:]]
+    return [(words.split(", "), re.findall(r"`([^`]+)`", where)) for words, _, where in rows("| word |")]
 
 
 def names(tree: ast.Module) -> Iterator[str]:
@@ -61,3 +65,27 @@ def test_a_word_is_used_for_one_thing(words, allowed):
 def test_no_two_files_have_one_name():
     files = [path.name for path in (ROOT / "gdw").rglob("*.py") if not path.name.startswith("__")]
     assert {name for name in files if files.count(name) > 1} == set()
+
+
+COURSE = [
+    *sorted((ROOT / "notebooks" / "source").rglob("*.py")),
+    *sorted((ROOT / "docs" / "site").rglob("*.md")),
+    *(ROOT / name for name in ("README.md", "notebooks/README.md", "gdw_notebooks/playground/playground.html")),
+]
+
+
+def said(file: Path) -> str:
+    """What a reader of the course reads in this file: all of a page, the texts of a notebook."""
+    text = file.read_text("utf-8")
+    if file.suffix != ".py":
+        return text
+    cells = re.split(r"(?m)^# %%", text)
+    return "\n".join(cell for cell in cells if cell.startswith(" [markdown]"))
+
+
+@pytest.mark.parametrize(("word", "_for", "others"), rows("| the course says |"), ids=lambda value: value.split()[0])
+def test_the_course_has_one_word_for_one_thing(word, _for, others):
+    texts = {file.relative_to(ROOT).as_posix(): said(file) for file in COURSE}
+    assert any(re.search(rf"(?i)\b{word}", text) for text in texts.values())
+    other = re.compile(rf"(?i)\b({'|'.join(map(re.escape, others.split(', ')))})s?\b")
+    assert {(name, found[0]) for name, text in texts.items() for found in other.finditer(text)} == set()

@@ -322,7 +322,7 @@ NUMBERS = {
 SWITCHES = {"augment", "flip", "mirrored", "save_memory", "channels_last", "capture", "compile"}
 WORDS = {
     "dataset", "noise", "imbalance_kind", "method", "settings", "model", "features", "confirmed", "device",
-    "precision", "content",
+    "precision", "content", "pretrained",
 }  # fmt: skip
 
 
@@ -352,7 +352,7 @@ def test_a_switch_is_true_or_false(name, value):
 @pytest.mark.parametrize("name", sorted(WORDS))
 @pytest.mark.parametrize("value", ["no such thing", 3, b"x", [3], {"no such": 3}, ""], ids=str)
 def test_a_name_nobody_knows_is_refused_by_its_kind(name, value):
-    if name in ("features", "confirmed") and value == "no such thing":
+    if name in ("features", "confirmed", "pretrained") and value == "no such thing":
         return  # timm knows its networks' names and the disk its tables: they are asked when the pictures are read
     with pytest.raises(ValueError, match=name.replace("_", " ").removesuffix("s")):
         gdw.Experiment(**{name: value})

@@ -19,7 +19,7 @@ from gdw.gradients.seen import Seen
 from gdw.methods import GDW, METHODS, CrossEntropy
 from gdw.training import stepping
 from gdw.training.fields import Engine
-from gdw.training.loop import _torch_settings
+from gdw.training.loop import tries_kernels
 from gdw.training.many import supports_many_seeds
 from gdw.training.recording import Capture, Operations
 from tests import cuda_graph
@@ -333,9 +333,21 @@ def on_a_gpu(engine, decided, device, ours):
 @pytest.mark.parametrize(("device", "deterministic"), [("cpu", False), ("cuda", False), ("cuda", True)])
 def test_on_a_gpu_convolutions_are_the_fastest_for_their_shapes(device, deterministic, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", deterministic)
-    with _torch_settings(0, torch.device(device)):
-        assert torch.backends.cudnn.benchmark == (device == "cuda" and not deterministic)
-    assert not torch.backends.cudnn.benchmark
+    assert tries_kernels(torch.device(device)) == (device == "cuda" and not deterministic)
+
+
+def test_what_cudnn_tries_is_tried_within_steps_alone(monkeypatch):
+    class Looking(CrossEntropy):
+        def logit_gradient(self, step):
+            seen.append(torch.backends.cudnn.benchmark)
+            return super().logit_gradient(step)
+
+    monkeypatch.setattr("gdw.training.loop.tries_kernels", lambda device: True)
+    seen = []
+    training = gdw.Training(gdw.Experiment(method="cross-entropy", **SMALL), method=Looking(10))
+    for _ in training.events():
+        assert not torch.backends.cudnn.benchmark
+    assert set(seen) == {True}
 
 
 def test_an_optimiser_of_the_methods_is_as_it_was(monkeypatch):

@@ -133,6 +133,7 @@ def _leave(page, number: int) -> None:
 
 def _train(page) -> None:
     """Start a run too long to end by itself, and wait for its first epoch."""
+    page.get_by_role("button", name="More", exact=True).locator("visible=true").click()
     epochs = page.get_by_label("Epochs", exact=True)
     epochs.fill("2000")
     epochs.press("Enter")

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 SITE = ROOT / "docs" / "site"
 SLIDES = "slides"  # of docs/teaching: pages of another form, made by tools/build_slides.py
 COURSE = "course"  # the page with the chapters; index.html is the playground
-LISTED = "@NOTEBOOKS@"  # in it, where the chapters are named
+CORE, FURTHER = "@CORE@", "@FURTHER@"  # in it, where the chapters are named
 
 
 def gather(root: Path, source: Path) -> None:
@@ -31,22 +31,25 @@ def gather(root: Path, source: Path) -> None:
             (teaching / file.name).write_text(linked(file.read_text("utf-8")), "utf-8")
     chapters = notebooks(root, source / "notebooks")
     contents = source / f"{COURSE}.md"
-    listed = "\n".join(f"notebooks/{name}" for name in chapters)
-    contents.write_text(contents.read_text("utf-8").replace(LISTED, listed), "utf-8")
+    text = contents.read_text("utf-8")
+    for place in (CORE, FURTHER):
+        listed = [f"notebooks/{name}" for name, core in chapters.items() if core == (place == CORE)]
+        text = text.replace(place, "\n".join(listed))
+    contents.write_text(text, "utf-8")
     write_live_data(source / "static")
 
 
-def notebooks(root: Path, folder: Path) -> list[str]:
-    """A page for each notebook and for the course's plan; returns the notebooks' names."""
+def notebooks(root: Path, folder: Path) -> dict[str, bool]:
+    """A page for each notebook and for the course's plan; returns the names, and whether each is on the core path."""
     folder.mkdir()
     plan = (root / "notebooks" / "README.md").read_text("utf-8")
     (folder / "README.md").write_text(linked(plan), "utf-8")
-    names = []
+    names = {}
     for notebook in sorted((root / "notebooks").glob("*.ipynb")):
         solved = root / "notebooks" / "solutions" / notebook.name
         text = page(notebook, solved if solved.exists() else None, folder / "pictures")
         (folder / f"{notebook.stem}.md").write_text(text, "utf-8")
-        names.append(notebook.stem)
+        names[notebook.stem] = "**Core path**" in text.partition("\n```")[0]
     return names
 
 

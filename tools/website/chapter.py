@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
@@ -10,16 +10,24 @@ from nbformat import NotebookNode
 
 # Panels that stand still here and move on a page of their own: by the name at the beginning of their text.
 PANELS = {
-    "Playground": ("the playground", "index"),
     "TrainingLab": ("the training lab", "live/lab"),
     "FlowMicroscope": ("the flow microscope", "live/microscope"),
     "BilevelStepper": ("the bilevel stepper", "live/stepper"),
     "FlowLedger": ("the flow ledger", "live/ledger"),
+    "SpotTheWrongLabel": ("the game", "live/spot"),
 }
+ONLY_LIVE = ("RoomCheck", "LiveRun", "SpotTheWrongLabel")  # they are nothing without Python
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
 IMAGE = "image/png"
 NO_PAGE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+(?:benchmarks/)?README\.md\)")  # they are read beside the code
-ANSWER, SOLUTION = "Your guess first. Then open the answer", "Solution"
+SOLUTION, CODE = "Solution", "The code"
+# A part of a text that needs Python, and what the site has in its place: <!-- here --> ... <!-- on the site ... -->
+HERE = re.compile(r"<!-- here -->.*?<!-- on the site\s(.*?)-->", re.DOTALL)
+PLAYGROUND = """```{raw} html
+<iframe class="playground" src="../index.html" title="The playground: three networks learn from wrong labels"></iframe>
+```
+
+<a href="../index.html">The playground on a page of its own</a>"""
 
 
 def page(notebook: Path, solved: Path | None, pictures: Path) -> str:
@@ -34,29 +42,52 @@ def page(notebook: Path, solved: Path | None, pictures: Path) -> str:
     shown = nbformat.read(solved, as_version=4) if solved else posed
     if len(posed.cells) != len(shown.cells):
         raise ValueError(f"{solved} has {len(shown.cells)} cells, {notebook} has {len(posed.cells)}: build both again")
-    parts = []
-    for number, (question, cell) in enumerate(zip(posed.cells, shown.cells, strict=True)):
+    parts, question, answers = [], "", []
+    for number, (before, cell) in enumerate(zip(posed.cells, shown.cells, strict=True)):
         if cell.cell_type == "markdown":
+            parts += _answered(question, answers)
+            question, answers = _question(cell.source), []
             parts.append(linked(cell.source))
+            continue
+        outputs = "\n\n".join(_outputs(cell, pictures, f"{notebook.stem}-{number}"))
+        if REVEALS in cell.metadata.get("tags", []):
+            answers.append((outputs, cell.source))
         else:
-            outputs = "\n\n".join(_outputs(cell, pictures, f"{notebook.stem}-{number}"))
-            parts.append(_code(question, cell, outputs))
-    return "\n\n".join(parts) + "\n"
+            parts += [*_answered(question, answers), _code(before, cell, outputs)]
+            answers = []
+    return "\n\n".join([*parts, *_answered(question, answers)]) + "\n"
+
+
+def _question(text: str) -> str:
+    """The last question of a text in its own words, which name the fold with its answer; empty: it asks none."""
+    before = text.partition("<details>")[0].rpartition("**Predict first.**")
+    plain = re.sub(r"[*$`]", "", before[2]).replace(r"\geq", "≥")
+    asked = re.findall(r"[^.?!]+\?", plain)
+    return " ".join(f"After your guess: {asked[-1]}".split()) if before[1] and asked else ""
+
+
+def _answered(question: str, answers: Sequence[tuple[str, str]]) -> list[str]:
+    """What neighbouring cells show, in one fold if it answers a question; their code is folded too."""
+    if not answers:
+        return []
+    code = _folded(CODE, _fence("\n\n\n".join(source for _, source in answers)))
+    shown = "\n\n".join([*(outputs for outputs, _ in answers if outputs), code])
+    return [_folded(question, shown) if question else shown]
 
 
 def linked(text: str) -> str:
     """The text with links between notebooks, and from notebooks to docs, as links between pages; others are words."""
-    text = NO_PAGE.sub(r"\1", text)
+    text = NO_PAGE.sub(r"\1", HERE.sub(r"\1", text))
     text = text.replace("](../../docs/", "](../docs/")
     return re.sub(r"(\]\([\w./-]+)\.ipynb(#[\w-]*)?\)", r"\1.md\2)", text)
 
 
 def _code(question: NotebookNode, cell: NotebookNode, outputs: str) -> str:
-    """An exercise shows its stub, and its solution on demand; an answer is folded too."""
+    """An exercise shows its stub, and its solution on demand; code that only prepares is folded."""
     if question.source != cell.source:
         return "\n\n".join([_fence(question.source), _folded(SOLUTION, _fence(cell.source)), outputs])
-    whole = f"{_fence(cell.source)}\n\n{outputs}"
-    return _folded(ANSWER, whole) if REVEALS in cell.metadata.get("tags", []) else whole
+    code = _fence(cell.source)
+    return "\n\n".join([_folded(CODE, code) if outputs in ("", PLAYGROUND) else code, outputs])
 
 
 def _folded(summary: str, text: str) -> str:
@@ -75,6 +106,10 @@ def _outputs(cell: NotebookNode, pictures: Path, name: str) -> Iterator[str]:
             yield _text(output.text)
         elif output.output_type == "error":
             raise ValueError(f"the notebook of {name} stores an error: {output.ename}: {output.evalue}")
+        elif _panel(output) in ONLY_LIVE:
+            continue
+        elif _panel(output) == "Playground":
+            yield PLAYGROUND
         elif IMAGE in output.data:
             file = pictures / f"{name}-{place}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +118,7 @@ def _outputs(cell: NotebookNode, pictures: Path, name: str) -> Iterator[str]:
         elif "text/html" in output.data:
             yield f'```{{raw}} html\n<div class="output">{output.data["text/html"]}</div>\n```{_live(output)}'
         elif "text/plain" in output.data:
-            yield _text(output.data["text/plain"])
+            yield _text(output.data["text/plain"]) + _live(output)
 
 
 def _text(text: str) -> str:
@@ -98,7 +133,7 @@ def _picture(file: Path, output: NotebookNode) -> str:
 def _live(output: NotebookNode) -> str:
     """A link to the page where a panel moves."""
     name, live = PANELS.get(_panel(output), ("", ""))
-    return f'\n\n<a href="../{live}.html">Move it yourself: {name}</a>' if live else ""
+    return f'\n\nHere it stands still. <a href="../{live}.html">Move it yourself: {name}</a>' if live else ""
 
 
 def alt_text(output: NotebookNode) -> str:
@@ -115,4 +150,4 @@ def alt_text(output: NotebookNode) -> str:
 
 def _panel(output: NotebookNode) -> str:
     """The kind of panel that left the picture."""
-    return output.data.get("text/plain", "").partition("(")[0]
+    return re.match(r"\w*", output.data.get("text/plain", ""))[0]

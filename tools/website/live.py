@@ -6,15 +6,18 @@ A page that is opened from a file may not fetch another file, but it may load a 
 import json
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import gdw
 import gdw_notebooks.panels
 from gdw_notebooks.examples.bilevel import walk
+from gdw_notebooks.examples.digit_folder import write_digits
 from gdw_notebooks.examples.instances import cat_dog_bird, instances_of
 from gdw_notebooks.examples.small_problem import CLASS, Problem
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
+from gdw_notebooks.panels.spot import SpotTheWrongLabel
 from gdw_notebooks.panels.stepper import variant
 from gdw_notebooks.panels.steps import Steps, state
 from gdw_notebooks.recorded.histories import load
@@ -25,7 +28,7 @@ MICROSCOPE_EPOCHS = 5  # by then the network has a belief, and wrong labels are 
 INSTANCES = 6  # mislabelled ones, and as many clean ones
 STATE = ("instances", "index", "mode", "weights", "weight", "show", "large")  # what microscope.js asks its model for
 EVERY_EPOCH, THEN_EVERY = 10, 10  # the ledger's epochs: weights change most at the beginning
-FRONT_ENDS = ("microscope", "steps")
+FRONT_ENDS = ("microscope", "steps", "spot")
 FRONT_END_EXPORT = "export default { render };"
 NAMED_EXPORT = re.compile(r"^export (?=const |function )", re.MULTILINE)  # a plain script may not export
 
@@ -40,6 +43,7 @@ def write_live_data(static: Path) -> None:
     write_data(data / "stepper.js", stepper_state())
     write_data(data / "ledger.js", ledger_state())
     write_data(data / "lab.js", lab_data())
+    write_data(data / "spot.js", spot_state())
 
 
 def write_data(path: Path, value: object) -> None:
@@ -80,6 +84,14 @@ def stepper_state() -> dict:
         "one weight for each class, constraint off": Problem(CLASS, zero_mean=False),
     }
     return state(Steps([variant(walk(each), name) for name, each in variants.items()], menu="Weights"))
+
+
+def spot_state() -> dict:
+    """The game on the digits of notebook 09, and what an audit says of their labels."""
+    with TemporaryDirectory() as folder:
+        truth = write_digits(Path(folder) / "digits")
+        found = gdw.audit(gdw.load_dataset(str(Path(folder) / "digits")), features=None)
+        return {"rounds": SpotTheWrongLabel(found, truth).rounds}
 
 
 def ledger_state() -> dict:

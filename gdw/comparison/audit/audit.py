@@ -170,12 +170,7 @@ class Plan:
             standardised(_first(data)),
         )
         if len(good) < len(labels):
-            place_of = {int(before): place for place, before in enumerate(good)}
-            labels = labels[good]
-            confirmed = Confirmed(
-                {place_of[p]: c for p, c in confirmed.items() if p in place_of},
-                {place_of[p]: way for p, way in confirmed.chosen.items() if p in place_of},
-            )
+            labels, confirmed = labels[good], confirmed.among(good.tolist())
         return data, copies, labels, confirmed
 
 

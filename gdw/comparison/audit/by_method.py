@@ -135,6 +135,6 @@ def _log_probs(training: Training, images: Images) -> LogProbs:
     like, pixels = next(training.model.parameters()), training.task.pixels
     with torch.no_grad(), evaluation_mode(training.model) as model:
         inputs = (pixels.normalise(batch.to(like.device), like.dtype) for batch in images.split(BATCH))
-        logits = torch.cat([logits_of(model(batch), model) for batch in inputs])
+        logits = torch.cat([logits_of(model, batch) for batch in inputs])
     found: LogProbs = logits.double().log_softmax(1).cpu().numpy()
     return found

@@ -2,6 +2,7 @@
 
 import argparse
 import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Never
@@ -9,14 +10,18 @@ from typing import Never
 from tqdm import tqdm
 
 from gdw.comparison.audit.audit import Plan
+from gdw.comparison.audit.estimate import estimate
 from gdw.comparison.audit.heads import FOLDS, LogProbs, check_probs
 from gdw.comparison.audit.output import SHOWN, Audit, check_outputs
 from gdw.comparison.audit.page import PAIRS
 from gdw.comparison.audit.rank import RANKINGS
+from gdw.comparison.audit.review import Pictures
 from gdw.data.confirmed import Confirmed, confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
 from gdw.data.given import read_embeddings, read_numbers
+from gdw.data.label_table import read_table
+from gdw.data.path_match import Places
 from gdw.data.pretrained import LITE0, own_size
 from gdw.errors import whole_number
 
@@ -53,14 +58,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     return found
 
 
-def audit_folder(options: argparse.Namespace) -> str:
-    """Check everything that can be checked before a picture is decoded, then audit and write; what to print."""
+def audit_folder(options: argparse.Namespace) -> Iterator[str]:
+    """Check all that can be checked before a picture is decoded, say the classes and the cost, audit; what to print."""
     check_outputs(None, options.html)
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features
     plan = Plan(network, options.features_size, options.ranking, options.method, options.folds, options.seed)
-    given, votes, counts = None, None, None
+    given, votes, listing, aside, notes = None, None, None, dict[str, str](), list[str]()
     if options.folder is None:
         dataset, given = _numbers(options)
         confirmed = Confirmed() if options.confirmed is None else confirmed_of(options.confirmed, dataset)
@@ -71,16 +76,23 @@ def audit_folder(options: argparse.Namespace) -> str:
     else:
         listing = list_folder(options.folder, options.labels, options.column, options.path_column)
         listing = listing.without_small_classes(options.folds)
-        votes, counts = listing.votes, listing.counts
+        votes = listing.votes
+        yield listing.counts
         confirmed = Confirmed()
         if options.confirmed is not None:
-            confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
-        check_outputs(options.csv, options.html, {listing.paths[place] for place in confirmed})
+            with warnings.catch_warnings(record=True, action="always") as said:
+                confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
+            notes = [str(one.message) for one in said]
+            aside = _answers(options.confirmed, listing.aside)
+        check_outputs(options.csv, options.html, {*aside, *(listing.paths[place] for place in confirmed)})
         plan.check(listing.labels, confirmed, listing.class_names)
         seen_at = None if network is None else options.features_size or own_size(network)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
             dataset = load_listing(listing, seen_at=seen_at, content=False)
+        read = set(dataset.paths or ())
+        confirmed = confirmed.among([place for place, path in enumerate(listing.paths) if path in read])
+    yield estimate(dataset, network, options.features_size)
     with tqdm(delay=1, mininterval=0.5) as bar:
 
         def progress(what: str, done: int, total: int) -> None:
@@ -93,12 +105,15 @@ def audit_folder(options: argparse.Namespace) -> str:
             found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress, given, votes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_stopped(bar)) from None
+    found = replace(found, notes=(*found.notes, *notes))
+    if listing is not None and listing.aside:
+        files = Pictures([listing.folder / path for path in listing.aside])
+        found = found.with_aside(listing.aside, aside, files)
     if options.csv is not None:
         found.save_csv(options.csv)
     if options.html is not None:
         found.save_html(options.html, options.top)
-    text = _text(found, options)
-    return text if counts is None else f"{counts}\n{text}"
+    yield _text(found, options)
 
 
 def _numbers(options: argparse.Namespace) -> tuple[Dataset, LogProbs | None]:
@@ -112,6 +127,14 @@ def _numbers(options: argparse.Namespace) -> tuple[Dataset, LogProbs | None]:
     if options.pred_probs is None:
         return dataset, None
     return dataset, check_probs(read_numbers(options.pred_probs), len(dataset.labels), dataset.class_names)
+
+
+def _answers(confirmed: Path, aside: Mapping[str, str]) -> dict[str, str]:
+    """What a person wrote of pictures that were put aside: path to label."""
+    table = read_table(confirmed, least=0)
+    found, _ = Places(tuple(aside)).find(table.paths)
+    rows = zip(found, table.columns.get("label", ()), strict=False)
+    return {tuple(aside)[place]: word for place, word in rows if place is not None and word}
 
 
 def _stopped(bar: "tqdm[Never]") -> str:

@@ -1,7 +1,7 @@
 """What an audit found, and the files that it is written to: nobody else's file is replaced."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from gdw import files
 from gdw.comparison.audit.count import NO_SAMPLE, WrongShare
 from gdw.comparison.audit.page import MARK, page
 from gdw.comparison.audit.table import FOUND
+from gdw.data.confirmed import CHOSEN_COLUMN
 from gdw.data.label_table import read_table
 from gdw.errors import whole_number
 
@@ -43,6 +44,27 @@ class Audit:
     name: str
     pictures: Any = None
 
+    def with_aside(self, aside: Mapping[str, str], labels: Mapping[str, str], pictures: Any) -> "Audit":
+        """With the pictures of classes that are too small for an audit, before all others: a person looks at them.
+
+        Args:
+            aside: path to class.
+            labels: path to the right label, of those that a person has checked.
+            pictures: of these, by their places in ``aside``.
+        """
+        import pandas as pd
+
+        start = int(self.table.index.max()) + 1
+        rows = {
+            "path": list(aside), "observed": list(aside.values()), "proposed": "", "score": 1.0, "rank": 0,
+            "reason": "its class has too few pictures for an audit",
+            "label": [labels.get(path, "") for path in aside], CHOSEN_COLUMN: "",
+        }  # fmt: skip
+        table = pd.concat([pd.DataFrame(rows, index=range(start, start + len(aside))), self.table])
+        table["rank"] = range(1, len(table) + 1)
+        shown = None if self.pictures is None else Joined(self.pictures, start, pictures)
+        return replace(self, table=table, pictures=shown)
+
     def save_csv(self, path: str | Path) -> None:
         """Write the table; an earlier audit's file is replaced, nobody else's is.
 
@@ -67,6 +89,18 @@ class Audit:
     def sentences(self) -> list[str]:
         """The result in words, with the notes."""
         return [str(self.wrong_share or NO_SAMPLE), *self.notes]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Pictures by their places; from ``start`` on those of a second collection."""
+
+    first: Any
+    start: int
+    second: Any
+
+    def __getitem__(self, place: int) -> Any:
+        return self.first[place] if place < self.start else self.second[place - self.start]
 
 
 def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Collection[str] = ()) -> None:

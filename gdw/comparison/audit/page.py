@@ -106,7 +106,7 @@ def _data(title: str, table: "DataFrame", pictures: Any, top: int | None, class_
         "reason": reasons,
         "label": labels,
         "chosen": chosen,
-        "picture": [_data_uri(pictures[place]) for place in table.index[:top]],
+        "picture": [data_uri(pictures[place]) for place in table.index[:top]],
     }
 
 
@@ -129,7 +129,8 @@ def _pairs(pairs: "DataFrame", shown: int = 10) -> str:
     )
 
 
-def _data_uri(picture: "Picture") -> str:
+def data_uri(picture: "Picture") -> str:
+    """A picture as an address that holds it, for a page without other files."""
     from PIL import Image
 
     grey = picture.shape[0] == 1

@@ -1,5 +1,5 @@
 // @ts-check
-// One plot from numbers: lines with bands, or bars. The lab, the site and the playground draw with it.
+// One plot from numbers: lines with bands, bars, or points over regions. The lab, the site and the playground draw with it.
 import { draw, seen } from "./parts.js";
 
 /**
@@ -7,11 +7,17 @@ import { draw, seen } from "./parts.js";
  * @typedef {{ name: string, color: string, dashes: number[], pale?: boolean, x: number[], y: (number | null)[],
  *             low?: (number | null)[], high?: (number | null)[] }} Line low, high: edges of its band
  * @typedef {{ name: string, color: string, hollow: boolean, y: (number | null)[], spread?: number[] }} Bars one for each group
- * @typedef {{ title?: string, x: Axis, y: Axis, lines?: Line[], bars?: Bars[], marked?: number | null }} Plot
+ * @typedef {{ x: number[], y: number[], fill: string[], ring: string[], radius: number[], square: boolean[] }} Points
+ *   radius: 1 is a 30th of the plot's width; square: of a wrong label
+ * @typedef {{ rows: string[], colors: string[] }} Regions rows from the lowest y up, a letter from "0" on for each cell: a colour's place
+ * @typedef {{ title?: string, x: Axis, y: Axis, lines?: Line[], bars?: Bars[], regions?: Regions, points?: Points,
+ *             marked?: number | null }} Plot with regions, a unit of x is as long as a unit of y
  * @typedef {{ width: number, height: number, em: number }} Size in pixels; em: of a letter
  */
 
 const BARS_WIDE = 0.8; // of the distance between two groups
+const TINT = 0.35; // opacity of a region
+const POINT = 30; // of a plot's width: the unit of its points
 const DASH = 0.16; // of a letter: the unit of a line's dashes
 
 /**
@@ -24,6 +30,11 @@ const DASH = 0.16; // of a letter: the unit of a line's dashes
 export function chart(svg, plot, { width, height, em }, ink) {
   const letters = Math.max(...plot.y.ticks.map(([, text]) => text.length));
   const box = { left: (0.7 * letters + 0.6) * em, right: width - 0.9 * em, top: (plot.title ? 2 : 0.7) * em, bottom: height - (plot.x.label ? 2.9 : 1.8) * em };
+  if (plot.regions) {
+    const unit = Math.min((box.right - box.left) / (plot.x.high - plot.x.low), (box.bottom - box.top) / (plot.y.high - plot.y.low));
+    box.right = box.left + unit * (plot.x.high - plot.x.low);
+    box.bottom = box.top + unit * (plot.y.high - plot.y.low);
+  }
   const place = (/** @type {Axis} */ axis, /** @type {number} */ from, /** @type {number} */ to) => (/** @type {number} */ value) =>
     from + ((Math.min(Math.max(value, axis.low), axis.high) - axis.low) / (axis.high - axis.low || 1)) * (to - from);
   const x = place(plot.x, box.left, box.right), y = place(plot.y, box.bottom, box.top);
@@ -38,6 +49,8 @@ export function chart(svg, plot, { width, height, em }, ink) {
   if (plot.title) svg.append(draw("text", { x: box.left, y: 1.1 * em, class: "head" }, plot.title));
   if (plot.marked) svg.append(draw("line", { x1: x(plot.marked), x2: x(plot.marked), y1: box.top, y2: box.bottom, stroke: ink, "stroke-dasharray": "2 3" }));
   for (const line of plot.lines ?? []) drawLine(svg, line, x, y, em, ink);
+  if (plot.regions) drawRegions(svg, plot.regions, box, ink);
+  if (plot.points) drawPoints(svg, plot.points, x, y, (box.right - box.left) / POINT);
   (plot.bars ?? []).forEach((bars, k, { length }) => drawBars(svg, bars, k, length, x, y, em, ink));
 }
 
@@ -68,6 +81,35 @@ function drawBars(svg, bars, place, count, x, y, em, ink) {
     svg.append(draw("rect", { x: left + 1, width: Math.max(1, wide - 2), y: y(value), height: Math.max(0.5, y(0) - y(value)),
       fill: bars.hollow ? "none" : color, stroke: color, "stroke-width": 2 }));
     if (spread) svg.append(draw("line", { x1: middle, x2: middle, y1: y(value - spread), y2: y(value + spread), stroke: ink, "stroke-width": 0.12 * em }));
+  });
+}
+
+/** Cells of one colour in a row are one rectangle; a border is drawn where two cells differ.
+ * @type {(svg: Element, regions: Regions, box: { left: number, right: number, top: number, bottom: number }, ink: string) => void} */
+function drawRegions(svg, { rows, colors }, { left, right, top, bottom }, ink) {
+  const wide = (right - left) / rows[0].length, high = (bottom - top) / rows.length;
+  const fills = colors.map(() => ""), at = (/** @type {number} */ value) => value.toFixed(1);
+  let border = "";
+  rows.forEach((row, k) => {
+    const y = at(bottom - k * high);
+    for (let from = 0, to = 0; from < row.length; from = to) {
+      while (to < row.length && row[to] === row[from]) to++;
+      fills[row.charCodeAt(from) - 48] += `M${at(left + from * wide)},${y}h${at((to - from) * wide)}v${at(-high - 0.1)}H${at(left + from * wide)}z`;
+      if (to < row.length) border += `M${at(left + to * wide)},${y}v${at(-high)}`;
+      for (let cell = from; k && cell < to; cell++) if (rows[k - 1][cell] !== row[cell]) border += `M${at(left + cell * wide)},${y}h${at(wide)}`;
+    }
+  });
+  fills.forEach((d, k) => { if (d) svg.append(draw("path", { d, fill: seen(colors[k], ink), opacity: TINT })); });
+  svg.append(draw("path", { d: border, stroke: ink, "stroke-width": 0.8, fill: "none" }));
+}
+
+/** @type {(svg: Element, points: Points, x: Scale, y: Scale, unit: number) => void} */
+function drawPoints(svg, points, x, y, unit) {
+  points.x.forEach((value, k) => {
+    const radius = points.radius[k] * unit, look = { fill: points.fill[k], stroke: points.ring[k], "stroke-width": (points.square[k] ? 0.14 : 0.05) * unit, "data-point": k };
+    svg.append(points.square[k]
+      ? draw("rect", { x: x(value) - radius, y: y(points.y[k]) - radius, width: 2 * radius, height: 2 * radius, ...look })
+      : draw("circle", { cx: x(value), cy: y(points.y[k]), r: radius, ...look }));
   });
 }
 

@@ -1,5 +1,6 @@
 """``gdw.audit`` and ``gdw audit`` on a folder of digits, a fifth of them in the wrong class."""
 
+import shutil
 import webbrowser
 
 import numpy as np
@@ -259,6 +260,38 @@ def test_a_flat_folder_with_a_table(folder, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "no picture is confirmed" in printed
     assert "nothing is written: --csv FILE keeps the table" in printed
+
+
+def test_classes_and_cost_come_first_and_what_is_put_aside_stands_in_the_table(
+    folder, confirmed, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(folder, tmp_path / "digits")
+    (tmp_path / "digits" / "0" / "0.png").write_bytes(b"junk")  # comes first: all places move by one
+    (tmp_path / "digits" / "emu").mkdir()
+    shutil.copy(next((folder / "3").iterdir()), tmp_path / "digits" / "emu" / "1.png")
+    file, csv = tmp_path / "confirmed.csv", tmp_path / "s.csv"
+    rows = ["path,label", "gone/zebra.png,3", *(f"{path},{label}" for path, label in confirmed.items())]
+    file.write_text("\n".join(rows) + "\n", "utf-8")
+    asked = ["audit", str(tmp_path / "digits"), "--features", "pixels", "--csv", str(csv), "--html"]
+    run, before = command.Plan.run, []
+    monkeypatch.setattr(command.Plan, "run", lambda *given: before.append(capsys.readouterr().out) or run(*given))
+    assert main([*asked, str(tmp_path / "s.html"), "--confirmed", str(file)]) == 0
+    counts, cost = before[0].splitlines()
+    assert counts.startswith("4 classes: 0 ")
+    assert cost == "240 rows of 192 numbers: expect 1.0 GB of memory"
+    shown = capsys.readouterr()
+    assert "passed over 1 broken pictures: " in shown.out
+    assert shown.out.count("1 rows of confirmed.csv name no picture here") == 1
+    assert "Warning" not in shown.err
+    table = pd.read_csv(csv, dtype=str, keep_default_na=False)
+    assert table.iloc[0][["path", "observed", "proposed", "rank"]].tolist() == ["emu/1.png", "emu", "", "1"]
+    assert table["rank"].tolist() == [str(place) for place in range(1, 242)]
+    sure = table[table["label"] != ""]
+    assert dict(zip(sure["path"], sure["label"], strict=True)) == confirmed
+    table.loc[0, "label"] = "3"
+    table.to_csv(csv, index=False)
+    assert main([*asked, str(tmp_path / "s.html"), "--confirmed", str(csv)]) == 0
+    assert pd.read_csv(csv, dtype=str)["label"][0] == "3"
 
 
 @pytest.mark.parametrize(
