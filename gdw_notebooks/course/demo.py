@@ -15,7 +15,9 @@ PORT = 8866
 PAGES = 60  # a class
 SHORTEST_PASSWORD = 8  # characters
 PASSWORD = "GDW_COURSE_PASSWORD"  # noqa: S105 - of the environment; an option would be seen by all users of the machine
-PAGE_MB, PARENT_MB = 250, 1300  # a page, and the server with its warm parent, rounded up: benchmarks/classroom.py
+# A page that has just opened, one with all its tabs open, the server with its warm parent, and the processor's time to
+# open a page, rounded up: benchmarks/classroom.py
+OPENED_MB, PAGE_MB, PARENT_MB, OPENED_S = 90, 250, 1300, 0.6
 HUB_PREFIX = "JUPYTERHUB_SERVICE_PREFIX"  # of the environment that JupyterHub gives: /user/NAME/
 PASSWORDS = "jupyter_server.auth.identity.PasswordIdentityProvider"
 
@@ -85,6 +87,11 @@ def _password() -> list[str]:
 
 
 def cost(pages: int) -> str:
-    """What so many pages need, in a sentence."""
-    gb = (PARENT_MB + pages * PAGE_MB) / 1000
-    return f"An open page takes about {PAGE_MB} MB of memory, so {pages} pages need about {gb:.1f} GB (Windows: more)."
+    """What so many pages need of memory and of the processor."""
+    gb, cores = (PARENT_MB + pages * PAGE_MB) / 1000, os.cpu_count() or 1
+    return (
+        f"An open page takes {OPENED_MB} to {PAGE_MB} MB of memory, so {pages} pages need up to {gb:.1f} GB "
+        "(Windows: more). "
+        f"If all open at once, it takes about {pages * OPENED_S / cores:.0f} s on the {cores} cores here; a page that "
+        "trains keeps one core busy."
+    )

@@ -133,5 +133,5 @@ class BrokenData(Panel):
 def _slider(value: float, description: str) -> FloatSlider:
     return FloatSlider(
         value, min=0, max=1, step=STEP, description=description, readout_format=".2f",
-        style={"description_width": "130px"}, layout=Layout(width="min(330px, 100% - 4px)"),
+        style={"description_width": "10em"}, layout=Layout(width="min(330px, 100% - 4px)"),
     )  # fmt: skip

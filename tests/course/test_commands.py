@@ -105,6 +105,14 @@ def test_a_wrong_request_is_refused_before_anything_starts(arguments, words, cap
     assert words in capsys.readouterr().err
 
 
+def test_what_a_class_needs_is_said_of_memory_and_of_the_processor(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert demo.PAGES == 60  # without being asked for
+    said = demo.cost(60)
+    assert "60 pages need up to 16.3 GB" in said
+    assert "about 9 s on the 4 cores" in said
+
+
 def test_the_address_of_a_room_is_a_number_that_phones_can_open():
     address = ipaddress.ip_address(room_address.own_address())
     assert not address.is_loopback
