@@ -12,8 +12,8 @@ from pathlib import Path
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
 NAME = "gdw-forked"
-# Not on Windows, and not on macOS, whose own libraries may crash in a fork: kernels are then started as usual.
-POSSIBLE = sys.platform == "linux"
+# Of Linux alone: on macOS the system's own libraries may crash in a fork. Elsewhere kernels are started as usual.
+POSSIBLE = sys.platform == "linux" and hasattr(os, "fork")
 
 
 class WarmParent:

@@ -83,9 +83,9 @@ assert 0 < change_of_b[1] < 0.05  # by stage two alone
 #
 # Stage two does three things with each weight $w$ and its $g$, in this order:
 #
-# 1. the **change** is $s \cdot g / \mathrm{mean}|g|$, with the **step size** $s$ and the mean over the whole batch;
+# 1. the **change** is $d = s \cdot g / \mathrm{mean}|g|$, with the **step size** $s$ and the mean over the whole batch;
 # 2. the **clip** $c$ is the largest change in one step: what is above $c$ becomes $c$, what is below $-c$ becomes $-c$;
-# 3. the weight moves against the change, and stays **at 0 or above**: $w \leftarrow \max(0,\ w - \mathrm{change})$.
+# 3. the weight moves against the change, and stays **at 0 or above**: $w \leftarrow \max(0,\ w - d)$.
 #
 # Then the constraint replaces the label's weight by $w_t = \sum_{c \ne t} w_c\,p_c \,/ \sum_{c \ne t} p_c$.
 #

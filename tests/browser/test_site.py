@@ -17,7 +17,8 @@ LARGEST, FIRST_PAINT_MS = 15e6, 1000  # bytes of the whole site; and on a disk o
 PHONE = {"width": 390, "height": 844}
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 LIVE = ("microscope", "stepper", "ledger", "lab", "spot")
-UNSIZED = "() => [...document.querySelectorAll('article img')].filter((i) => i.complete && !i.naturalWidth).length"
+UNSIZED = """() => [...document.querySelectorAll('article img[src]')]
+  .filter((image) => image.complete && !image.naturalWidth).length"""
 
 
 @pytest.fixture(scope="module")

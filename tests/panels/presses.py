@@ -261,11 +261,16 @@ def unbroken() -> list[History]:
 def listening() -> Iterator[None]:
     """Within: what a button's or a control's function raises is in ``problems``."""
     log, listener = traitlets.log.get_logger(), Listener()
+    before = log.level, log.disabled, logging.root.manager.disable
+    log.setLevel(logging.WARNING)  # whatever an application in this process has set
+    log.disabled, logging.root.manager.disable = False, logging.NOTSET
     log.addHandler(listener)
     try:
         yield
     finally:
         log.removeHandler(listener)
+        log.setLevel(before[0])
+        log.disabled, logging.root.manager.disable = before[1:]
         problems.clear()
 
 
