@@ -143,7 +143,7 @@ def measured(name: str, option: dict[str, Any], options: argparse.Namespace, ban
         found = {"ms": 1000 * seconds, "bytes": moved, "share_of_copy": moved / seconds / bandwidth}
         return found | (kernels(step) if device == "cuda" else {"kernels": NEEDS_GPU})
     except Exception as error:  # one cell's failure is not the table's
-        return f"not run: {type(error).__name__}: {str(error).splitlines()[0][:160]}"
+        return f"not run: {type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"
     finally:
         cudnn.benchmark, cudnn.allow_tf32 = before
 
@@ -176,7 +176,8 @@ def in_another_process(options: argparse.Namespace, name: str, end: float) -> di
         left = max(0.1, end - time.monotonic())
         text = subprocess.run(command, capture_output=True, text=True, timeout=left, check=False).stdout  # noqa: S603 - this module
     except subprocess.TimeoutExpired as stopped:
-        text = (stopped.stdout or b"").decode()
+        out = stopped.stdout or ""
+        text = out if isinstance(out, str) else out.decode()
     row: dict[str, Cell] = dict.fromkeys(METHODS, NOT_REACHED)
     for line in text.splitlines():
         if line.startswith("{"):
@@ -326,9 +327,8 @@ def main(arguments: list[str] | None = None) -> None:
     record |= {"mps": "CUDA_MPS_PIPE_DIRECTORY" in os.environ, **machine(options.device)}
     print(json.dumps(record), flush=True)
     record["steps"] = table(options, end, bandwidth)
-    if options.option:
-        return
-    record["finished runs a minute"] = side_by_side(options)
+    if not options.option:
+        record["finished runs a minute"] = side_by_side(options)
     if options.json:
         options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 

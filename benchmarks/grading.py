@@ -65,6 +65,7 @@ def _seconds(path: Path) -> float:
     there, here = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=_run, args=(cells, here))
     process.start()
+    here.close()  # a process that dies is then noticed
     seconds = there.recv()
     process.join()
     return seconds

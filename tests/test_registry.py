@@ -91,7 +91,7 @@ def test_the_command_line_runs_them_and_runs_them_again_when_their_file_has_chan
     line = json.loads(records.read_text("utf-8"))
     line["made"]["own_code"]["noise darker"]["code"] = "0" * 16
     records.write_text(json.dumps(line) + "\n", "utf-8")
-    with pytest.warns(UserWarning, match="1 records are of plugins that have changed since"):
+    with pytest.warns(UserWarning, match="1 records are of plugins or weights that have changed since"):
         assert finished([experiment], records) == [None]
 
 

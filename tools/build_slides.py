@@ -44,7 +44,7 @@ PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(figure:(?P<name>\w+)\)")
 
 # The lecturer's own window: the key N shows what a block of > lines says, and hides it again. Prints have none.
 NOTES = """addEventListener("keydown", (event) => {
-  if (event.key === "n" && !event.ctrlKey && !event.metaKey) document.body.classList.toggle("notes");
+  if (event.key.toLowerCase() === "n" && !event.ctrlKey && !event.metaKey) document.body.classList.toggle("notes");
 }, true); // before a page that moves keeps its keys
 """
 STYLE = """

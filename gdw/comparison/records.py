@@ -14,7 +14,7 @@ from gdw import files
 from gdw.training.experiment import OWN, Experiment, from_config, read_config
 from gdw.training.history import SCORE_EPOCHS, History
 from gdw.training.identity import by_content, places_of
-from gdw.training.provenance import own_code
+from gdw.training.provenance import own_code, weights_of
 
 Record = dict[str, Any]
 _NOT_MADE = ("seconds", "date", "seeds_at_once")  # of the metadata: they have a place of their own
@@ -105,7 +105,8 @@ def records_of(experiments: Sequence[Experiment], records: Iterable[Record]) -> 
             record, changed = None, changed + 1
         found.append(record)
     if changed:
-        warnings.warn(f"{changed} records are of plugins that have changed since: these are run again", stacklevel=2)
+        sentence = f"{changed} records are of plugins or weights that have changed since: these are run again"
+        warnings.warn(sentence, stacklevel=2)
     if on_trust:
         sentence = f"{on_trust} records do not say what their files held: their data is not identified"
         warnings.warn(sentence, stacklevel=2)
@@ -113,8 +114,11 @@ def records_of(experiments: Sequence[Experiment], records: Iterable[Record]) -> 
 
 
 def _is_of_other_code(record: Record, experiment: Experiment) -> bool:
-    """Whether a plugin that the experiment needs had another content then. Earlier versions did not say."""
-    then = record.get("made", {}).get("own_code", {})
+    """Whether a plugin or a file of weights had another content then. Earlier versions did not say."""
+    made = record.get("made", {})
+    if (weights := made.get("weights")) and weights != weights_of(experiment):
+        return True
+    then = made.get("own_code", {})
     return any(then.get(what, {}).get("code", place.code) != place.code for what, place in own_code(experiment).items())
 
 

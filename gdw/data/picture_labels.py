@@ -103,7 +103,7 @@ def labelled(
     empty, repeated = [], 0
     for place, answers in sorted(given.items()):
         told = [(name, word, row) for name, word, row in answers if word]
-        counts = Counter(word for _, word, _ in told)
+        counts = Counter(word for _, word in {(name, word) for name, word, _ in told})  # of an annotator once
         people = len({name for name, _, _ in told})
         if not told:
             empty.append(place)

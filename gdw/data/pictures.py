@@ -3,6 +3,7 @@
 What the values of a file mean is decided by the picture's mode.
 """
 
+import errno
 import hashlib
 import os
 import warnings
@@ -44,6 +45,7 @@ NAMED = 10  # broken pictures that an error names; the others are counted
 FEWEST = 500  # pictures; fewer are decoded each time
 JPEG, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # how it begins and ends
 FILLER = bytes(range(1, 64))  # would change pixels that are not there yet
+PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.ETIMEDOUT}  # no fault of a picture
 LAYOUT = 2  # of what is kept on disk; with a new number all pictures are decoded again
 
 Pictures = UInt8[Tensor, "images 3 height width"]
@@ -329,7 +331,11 @@ def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.nd
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; store it smaller"
         raise BrokenPictureError(f"{file} ({limit})") from error
+    except MemoryError:
+        raise
     except Exception as error:  # a decoder given junk may raise anything
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise  # the system's, not the picture's: the next time the file may be read
         raise BrokenPictureError(f"{file} ({files.damage(file) or error})") from error
 
 

@@ -90,7 +90,7 @@ class DistributedStep(Step):
     @property
     def images(self) -> Tensor:
         """Not gathered: images are large, and each rank has its own."""
-        raise NotImplementedError("this method needs the images of the whole batch: it does not run across ranks")
+        raise ValueError("this method needs the images of the whole batch: it does not run across ranks")
 
     @images.setter
     def images(self, images: Tensor) -> None:

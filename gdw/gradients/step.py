@@ -105,6 +105,11 @@ class Step:
         self.logits, self._rows = self._own, None
         if not self._trusted:
             self._rows, self._observed = read(self._own, labels, seeds=self.has_seeds, reads=self._reads)
+            if self._rows is not None and shared.labels:
+                raise ValueError(
+                    f"a training loop takes models with logits [batch, classes], got {list(self._own.shape)}: for one "
+                    "logit give two, or take Step in a loop of your own"
+                )
             shared.check_all_labels(self._own.shape[-1], reads=self._reads)
         if self._rows is not None:
             self._take_rows(self._rows)
@@ -313,7 +318,8 @@ class Step:
         Raises:
             NoMetaGradient, PassesDiffer: as for ``meta_gradient``.
         """
-        problem = replace(self.problem, flows=torch.ones_like(self.flows))
+        labelled = self.targets.any(dim=-1, keepdim=True)  # a row of -100 sends nothing back
+        problem = replace(self.problem, flows=labelled.to(self.flows).expand_as(self.flows))
         return -self.meta_gradient(self.probs - targets, problem)
 
 

@@ -105,10 +105,12 @@ def loss_of_rows(output: Tensor, labels: Tensor, name: str, *, seeds: bool, read
 def _class_axis(output: Tensor, labels: Tensor, name: str) -> int | None:
     """The axis of the classes; None where each thing has one logit and no axis for it."""
     second, last = (output.shape[:1] + output.shape[2:], output.shape[:-1]) if output.ndim > 1 else ((), ())
-    if output.ndim == 3 and second == last == labels.shape:
+    if output.ndim > 2 and second == last == labels.shape:
         raise ValueError(
             f"which axis of logits {list(output.shape)} holds the classes? Flatten them to [rows, classes], and {name}"
         )
+    if output.ndim > 2 and labels.shape == output.shape and 1 not in (output.shape[1], output.shape[-1]):
+        raise ValueError(f"which axis of {name} {list(labels.shape)} has the classes? Flatten both to [rows, classes]")
     if output.ndim == 1 and labels.shape in ((len(output),), (len(output), 1)):
         return None
     if output.ndim > 1 and labels.shape in (second, output.shape):

@@ -12,6 +12,7 @@ import attrs
 import numpy
 import torch
 
+from gdw.cache import digest
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
 from gdw.methods.base import Method
@@ -78,6 +79,12 @@ def own_code(experiment: Experiment) -> dict[str, Place]:
     return found
 
 
+def weights_of(experiment: Experiment) -> str | None:
+    """A hash of the file of weights that a network starts from; None without one."""
+    file = Path(str(experiment.pretrained)).expanduser()
+    return digest(file.read_bytes()).hex() if experiment.pretrained is not None and file.is_file() else None
+
+
 def how_made(experiment: Experiment, device: torch.device) -> dict[str, Any]:
     """What a History says of how its numbers were made: plain values, never part of equality."""
     made = {
@@ -90,6 +97,8 @@ def how_made(experiment: Experiment, device: torch.device) -> dict[str, Any]:
         made["gpu"] = torch.cuda.get_device_name(device)
     if own := {name: place._asdict() for name, place in own_code(experiment).items()}:
         made["own_code"] = own
+    if weights := weights_of(experiment):
+        made["weights"] = weights
     return made | ({"commit": commit()} if commit() else {})
 
 

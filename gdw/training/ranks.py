@@ -40,7 +40,7 @@ def joined(options: argparse.Namespace) -> Iterator[None]:
         raise ValueError("a run by several processes keeps no --checkpoint: leave it out")
     gpu = torch.cuda.is_available() and options.device != "cpu"
     if gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo")
     with ExitStack() as silent:
         silent.callback(dist.destroy_process_group)

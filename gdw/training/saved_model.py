@@ -158,19 +158,23 @@ def load_model(path: str | Path, model: nn.Module | None = None) -> SavedModel:
     text, tensors = checkpoint.read_tensors(path, FORMAT, "a saved model")
     try:
         about = json.loads(text)
-        names, shape, config = tuple(about["class_names"]), tuple(about["input_shape"]), dict(about["config"])
+        names, config = tuple(map(str, about["class_names"])), dict(about["config"])
+        shape, own = tuple(map(int, about["input_shape"])), "model" in dict(config.get(OWN, {}))
         stored: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in about["pixels"].items()}
         pixels = Pixels(**stored)
+        pixels.normalise(torch.zeros(1, *((1,) if pixels.views else ()), *shape))
         network, network_size, read_size = about["network"], about["network_size"], about["read_size"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        read_size = read_size and tuple(map(int, read_size))
+        named = "" if own else str(config["model"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, RuntimeError):
         raise ValueError(f"{path} is not a saved model: its content cannot be understood") from None
-    if model is None and "model" in config.get(OWN, {}):
+    if model is None and own:
         raise ValueError(f"{path} was trained with a network of your own: give load_model(path, model=...) one like it")
-    model = model or build_model(config["model"], shape, len(names), torch.Generator())
+    model = model or build_model(named, shape, len(names), torch.Generator())
     first = next((value.dtype for value in tensors.values() if value.is_floating_point()), torch.float32)
     try:
         model.to(first).load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"{path} has the weights of another network: {reason}") from None
-    return SavedModel(model.eval(), names, shape, pixels, network, network_size, read_size and tuple(read_size), config)
+    return SavedModel(model.eval(), names, shape, pixels, network, network_size, read_size, config)

@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
+from threading import Thread
 from webbrowser import open as open_in_browser
 
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
@@ -170,7 +171,7 @@ class PageServer(Voila):
             return
         file = Path(self.connection_dir) / "open.html"
         file.write_text(f'<meta http-equiv="refresh" content="0; url={escape(self.display_url)}">\n', "utf-8")
-        open_in_browser(file.as_uri())
+        Thread(target=open_in_browser, args=(file.as_uri(),), daemon=True).start()  # a browser in the terminal waits
 
     def start(self) -> None:
         self.warm = self._warm_parent() if forked.POSSIBLE else None

@@ -24,7 +24,7 @@ from gdw_notebooks.recorded.histories import load
 TABS = {
     "Training lab": "Choose what is wrong with the data and two ways to learn from it. Who wins, and at what?",
     "Broken data": "How do labels go wrong? Call some cats dogs, and look at what carries the label dog.",
-    "Flow microscope": "One label sends one message to every class. Which of them would you turn down?",
+    "Flow microscope": "One label sends one flow to every class. Which of them would you turn down?",
     "Instance stepper": "A weight for each picture: try a step, judge it, throw it away. Which weight falls?",
     "Class stepper": "A weight for each class: one step, tensor by tensor. Which way does each weight go, and why?",
     "Flow ledger": "Where do weights and gradients go, class by class, as training runs?",

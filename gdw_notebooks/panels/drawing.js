@@ -60,7 +60,7 @@ export default {
     place.addEventListener("click", (/** @type {MouseEvent} */ event) => {
       const point = event.target instanceof Element && event.target.closest("[data-point]");
       if (!point) return;
-      model.set("clicked", [[...place.children].findIndex((plot) => plot.contains(point)), Number(point.getAttribute("data-point"))]);
+      model.set("clicked", [[...place.children].findIndex((plot) => plot.contains(point)), Number(point.getAttribute("data-point")), Date.now()]); // the same point may be asked for again
       model.save_changes();
     });
     const sized = new ResizeObserver(draw), themed = new MutationObserver(draw);

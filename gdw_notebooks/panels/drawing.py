@@ -20,7 +20,7 @@ class Drawing(anywidget.AnyWidget):
         views: what drawing.js draws, one dictionary each: ``words`` and ``title``, ``plots``, ``legend``, or a ``png``.
         chosen: the place of the view that is shown.
         old: what to say above a picture that is not of now; empty where it is.
-        clicked: of the point that was last clicked, its plot's place and its number; empty before.
+        clicked: of the point that was last clicked, its plot's place, its number, and when; empty before.
         watched: as a Picture's.
     """
 

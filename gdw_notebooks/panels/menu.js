@@ -27,6 +27,7 @@ export default {
       if (own) parts.push(option([OWN, own, ""]));
       menu.replaceChildren(...parts);
       menu.value = value;
+      if (second.contains(document.activeElement)) menu.focus();
       second.hidden = true;
       put(words, offered.find(([its]) => its === value)?.[2] ?? "");
       words.hidden = !words.textContent;

@@ -1,6 +1,9 @@
 // @ts-check
 // The label review's browser side: the audit's page in a frame; what a person decides there goes to the kernel.
 
+const PATIENCE_MS = 3000;
+const SILENT = "Not saved yet: the kernel does not answer. If it was restarted, run this cell again.";
+
 /**
  * @typedef {{ page?: string, problem: string }} Answer
  * @typedef {{ send(content: object): void, on(event: string, listener: (answer: Answer) => void): void,
@@ -16,20 +19,30 @@ function render({ model, el }) {
   problem.style.margin = "0";
   problem.setAttribute("role", "alert");
   el.append(problem, frame);
+  let late = 0, fresh = false;
   const show = (/** @type {Answer} */ { page, problem: said }) => {
+    clearTimeout(late);
+    late = 0;
     problem.textContent = said;
     if (page === undefined) return;
     const light = document.body.dataset.jpThemeLight; // JupyterLab's own switch; elsewhere the system's is taken
+    fresh = true;
     frame.srcdoc = light ? page.replace("<html", `<html data-theme="${light === "true" ? "light" : "dark"}"`) : page;
   };
   const hear = (/** @type {MessageEvent} */ event) => {
-    if (event.source === frame.contentWindow && event.data?.gdw) model.send(event.data);
+    if (event.source !== frame.contentWindow || !event.data?.gdw) return;
+    model.send(event.data); // the kernel answers each one
+    late ||= window.setTimeout(() => { problem.textContent = SILENT; }, PATIENCE_MS);
   };
-  frame.addEventListener("load", () => { if (document.activeElement === frame) frame.contentWindow?.focus(); });
+  frame.addEventListener("load", () => {
+    if (frame.srcdoc && !fresh) model.send({ open: true }); // moved in the page, a frame loads again what it had at first
+    fresh = false;
+    if (document.activeElement === frame) frame.contentWindow?.focus();
+  });
   model.on("msg:custom", show);
   addEventListener("message", hear);
   model.send({ open: true });
-  return () => { model.off("msg:custom", show); removeEventListener("message", hear); };
+  return () => { clearTimeout(late); model.off("msg:custom", show); removeEventListener("message", hear); };
 }
 
 export default { render };

@@ -268,7 +268,7 @@ def by_suspicion(dataset: Dataset, suspects: "DataFrame | str | Path") -> "DataF
     table = table.assign(
         path=[dataset.paths[place] for place in table.index],
         observed=[dataset.class_names[label] for label in dataset.labels[table.index.tolist()].tolist()],
-        proposed=table["proposed"].astype(str), score=table["score"].astype(float),
+        proposed=table["proposed"].astype(str), score=table["score"].astype(float).fillna(0.0).astype(float),
         reason=table["reason"].astype(str) if "reason" in table else "",
         chosen=ways.fillna("").astype(str).str.lower().replace("", SUSPECT),
     )[["path", "observed", "proposed", "score", "reason", "chosen"]]  # fmt: skip

@@ -56,6 +56,7 @@ function render({ model, el }) {
     clearInterval(timer);
     said.textContent = result(rounds.slice(0, answers.length), answers);
     start.textContent = "Once more (60 seconds)";
+    if (root.contains(document.activeElement)) root.focus({ preventScroll: true }); // its buttons go
     draw();
   };
   const begin = () => {

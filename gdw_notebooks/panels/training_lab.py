@@ -20,7 +20,7 @@ from gdw_notebooks.panels import lab_words, served
 from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.closer_look import CloserLook
 from gdw_notebooks.panels.drawing import Drawing
-from gdw_notebooks.panels.lab_controls import LabControls, read_codes, scenario_of
+from gdw_notebooks.panels.lab_controls import OWN, LabControls, read_codes, scenario_of
 from gdw_notebooks.panels.lab_shown import Plane, Shown
 from gdw_notebooks.panels.lab_views import VIEWS, offered
 from gdw_notebooks.panels.rerun import current_cell, one_per_cell
@@ -199,6 +199,7 @@ class TrainingLab(Panel):
             self.ghosts, self.progress.value = [], 0
             self.controls.restore(self._first)
             self.controls.seeds.value = 1
+            self.controls.more.value = self.controls.scenario.value == OWN
             self._look_back()
             self._say(lab_words.READY)
             self._show_outcome()

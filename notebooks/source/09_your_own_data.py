@@ -138,7 +138,8 @@ suspects
 #
 # **A game, if you like:** are you faster or better than the audit? You have a minute. Half of the labels in it are
 # wrong. **Left arrow**: wrong. **Right arrow**: right.
-# <!-- on the site -->
+# <!-- on the site
+# <a href="../live/spot.html">A game: a minute against the audit</a> -->
 
 # %%
 SpotTheWrongLabel(audit, truth) if truth else None

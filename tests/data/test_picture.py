@@ -1,5 +1,6 @@
 """Pictures of every mode, in files that numpy and Pillow wrote: each value keeps its meaning or is refused by name."""
 
+import errno
 import io
 
 import numpy as np
@@ -143,3 +144,16 @@ def test_damaged_files_are_read_or_named(tmp_path_factory, kind, changes, length
     except BrokenPictureError as error:
         picture, message = None, str(error)
     assert "damaged" in message if picture is None else picture.shape[2] == 3
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "too many open files"), OSError(errno.EIO, ""), MemoryError()])
+def test_what_is_no_fault_of_the_picture_is_not_called_broken(tmp_path, monkeypatch, error):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+
+    def fails(*given, **options):
+        raise error
+
+    monkeypatch.setattr(Image, "open", fails)
+    with pytest.raises(type(error)) as caught:
+        read_picture(tmp_path / "a.png")
+    assert not isinstance(caught.value, BrokenPictureError)

@@ -9,6 +9,8 @@ from torch import nn
 from torch.distributed.fsdp import fully_shard
 
 from gdw import Step
+from gdw.gradients import targets
+from gdw.gradients.prepared import Prepared
 from gdw.methods import GDW
 from tests.loops.shapes import CLASSES, FEATURES, META, ROWS, Net, classes, made, numbers
 
@@ -66,3 +68,35 @@ def test_parameters_that_are_spread_over_ranks_are_refused(tmp_path):
             Step(model, *BATCH)
     finally:
         dist.destroy_process_group()
+
+
+@pytest.mark.parametrize(
+    ("output", "labels"),
+    [((2, 4, 4), (2, 4)), ((2, 4, 4, 4), (2, 4, 4)), ((2, 5, 3), (2, 5, 3)), ((2, 3, 4, 4), (2, 3, 4, 4))],
+)
+def test_an_axis_of_classes_that_could_be_two_is_refused_on_every_device(output, labels):
+    soft = torch.full(labels, 1 / 3) if labels == output else torch.zeros(labels, dtype=torch.int64)
+    for reads in (True, False):
+        with pytest.raises(ValueError, match="which axis of .* the classes"):
+            targets.read(torch.zeros(output), soft, reads=reads)
+
+
+def test_a_training_loop_refuses_a_model_with_one_logit():
+    """It checks labels once and has no rows afterwards."""
+    model = nn.Linear(FEATURES, 1).double()
+    labels = torch.arange(6) % 2
+    prepared = Prepared(model, 0.1, labels=[labels])
+    with pytest.raises(ValueError, match=r"a training loop takes models with logits \[batch, classes\], got \[6, 1\]"):
+        Step(model, torch.zeros(6, FEATURES).double(), labels, lr=prepared)
+
+
+def test_a_pixel_without_a_label_has_no_derivative_of_its_target(monkeypatch):
+    """Where labels are not read, as on a GPU."""
+    monkeypatch.setattr("gdw.gradients.step.is_recorded", lambda device: True)
+    model = made(Net)
+    images, labels = BATCH[0], BATCH[1].clone()
+    labels[1] = -100
+    step = Step(model, images, labels, meta_batch=CLEAN, lr=0.1)
+    found = step.target_gradient(torch.full_like(step.probs, 1 / CLASSES))
+    assert found[1].abs().max() == 0
+    assert found[0].abs().max() > 0

@@ -117,7 +117,13 @@ def test_other_files_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ValueError, match="m.safetensors is damaged"):
         gdw.load_model(path)
-    for text in ("[]", "x", json.dumps({"class_names": 3})):
+    whole = {
+        "class_names": ["a", "b"], "config": {"model": "mlp"}, "input_shape": [2], "network": None,
+        "network_size": None, "read_size": None, "pixels": {"mean": [0.0], "std": [1.0], "scale": 1.0},
+    }  # fmt: skip
+    faults = [{"config": {}}, {"input_shape": ["x"]}, {"read_size": 3}, {"config": {"own": 3}}]
+    faults.append({"pixels": {"mean": "x"}})
+    for text in ("[]", "x", json.dumps({"class_names": 3}), *(json.dumps(whole | fault) for fault in faults)):
         checkpoint.write_tensors(path, "gdw model 1", text, {})
         with pytest.raises(ValueError, match="is not a saved model: its content cannot be understood"):
             gdw.load_model(path)

@@ -14,7 +14,6 @@ PANELS = {
     "FlowMicroscope": ("the flow microscope", "live/microscope"),
     "BilevelStepper": ("the bilevel stepper", "live/stepper"),
     "FlowLedger": ("the flow ledger", "live/ledger"),
-    "SpotTheWrongLabel": ("the game", "live/spot"),
 }
 ONLY_LIVE = ("RoomCheck", "LiveRun", "SpotTheWrongLabel")  # they are nothing without Python
 REVEALS = "reveals"  # the tag of a cell that answers a question above it

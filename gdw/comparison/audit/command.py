@@ -2,7 +2,7 @@
 
 import argparse
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Never
@@ -16,7 +16,7 @@ from gdw.comparison.audit.output import SHOWN, Audit, check_outputs
 from gdw.comparison.audit.page import PAIRS
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.audit.review import Pictures
-from gdw.data.confirmed import Confirmed, confirmed_of, read_confirmed
+from gdw.data.confirmed import CHOSEN_COLUMN, CONFIRMED_COLUMNS, Confirmed, confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
 from gdw.data.given import read_embeddings, read_numbers
@@ -65,7 +65,7 @@ def audit_folder(options: argparse.Namespace) -> Iterator[str]:
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features
     plan = Plan(network, options.features_size, options.ranking, options.method, options.folds, options.seed)
-    given, votes, listing, aside, notes = None, None, None, dict[str, str](), list[str]()
+    given, votes, listing, aside, notes = None, None, None, dict[str, tuple[str, str]](), list[str]()
     if options.folder is None:
         dataset, given = _numbers(options)
         confirmed = Confirmed() if options.confirmed is None else confirmed_of(options.confirmed, dataset)
@@ -83,7 +83,7 @@ def audit_folder(options: argparse.Namespace) -> Iterator[str]:
             with warnings.catch_warnings(record=True, action="always") as said:
                 confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
             notes = [str(one.message) for one in said]
-            aside = _answers(options.confirmed, listing.aside)
+            aside = _answers(options.confirmed, listing.aside, (*listing.paths, *listing.others))
         check_outputs(options.csv, options.html, {*aside, *(listing.paths[place] for place in confirmed)})
         plan.check(listing.labels, confirmed, listing.class_names)
         seen_at = None if network is None else options.features_size or own_size(network)
@@ -129,12 +129,22 @@ def _numbers(options: argparse.Namespace) -> tuple[Dataset, LogProbs | None]:
     return dataset, check_probs(read_numbers(options.pred_probs), len(dataset.labels), dataset.class_names)
 
 
-def _answers(confirmed: Path, aside: Mapping[str, str]) -> dict[str, str]:
-    """What a person wrote of pictures that were put aside: path to label."""
+def _answers(confirmed: Path, aside: Mapping[str, str], others: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """What a person wrote of pictures that were put aside: path to label, and how it was chosen.
+
+    Args:
+        others: paths of all other pictures, which the table may mean too.
+    """
     table = read_table(confirmed, least=0)
-    found, _ = Places(tuple(aside)).find(table.paths)
-    rows = zip(found, table.columns.get("label", ()), strict=False)
-    return {tuple(aside)[place]: word for place, word in rows if place is not None and word}
+    columns = {name.lower(): words for name, words in table.columns.items()}
+    named = next((name for name in CONFIRMED_COLUMNS if name in columns), None)
+    if named is None:
+        return {}
+    found, _ = Places(tuple(aside), others).find(table.paths)
+    ways = columns.get(CHOSEN_COLUMN, [""] * len(found))
+    rows = zip(found, columns[named], ways, strict=True)
+    paths = tuple(aside)
+    return {paths[place]: (word, way) for place, word, way in rows if place is not None and place < len(paths) and word}
 
 
 def _stopped(bar: "tqdm[Never]") -> str:

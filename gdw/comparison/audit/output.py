@@ -44,12 +44,12 @@ class Audit:
     name: str
     pictures: Any = None
 
-    def with_aside(self, aside: Mapping[str, str], labels: Mapping[str, str], pictures: Any) -> "Audit":
+    def with_aside(self, aside: Mapping[str, str], labels: Mapping[str, tuple[str, str]], pictures: Any) -> "Audit":
         """With the pictures of classes that are too small for an audit, before all others: a person looks at them.
 
         Args:
             aside: path to class.
-            labels: path to the right label, of those that a person has checked.
+            labels: path to the right label and how the picture was chosen, of those that a person has checked.
             pictures: of these, by their places in ``aside``.
         """
         import pandas as pd
@@ -58,7 +58,8 @@ class Audit:
         rows = {
             "path": list(aside), "observed": list(aside.values()), "proposed": "", "score": 1.0, "rank": 0,
             "reason": "its class has too few pictures for an audit",
-            "label": [labels.get(path, "") for path in aside], CHOSEN_COLUMN: "",
+            "label": [labels.get(path, ("", ""))[0] for path in aside],
+            CHOSEN_COLUMN: [labels.get(path, ("", ""))[1] for path in aside],
         }  # fmt: skip
         table = pd.concat([pd.DataFrame(rows, index=range(start, start + len(aside))), self.table])
         table["rank"] = range(1, len(table) + 1)

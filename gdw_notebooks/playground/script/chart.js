@@ -50,7 +50,7 @@ export function chart(svg, plot, { width, height, em }, ink) {
   if (plot.marked) svg.append(draw("line", { x1: x(plot.marked), x2: x(plot.marked), y1: box.top, y2: box.bottom, stroke: ink, "stroke-dasharray": "2 3" }));
   for (const line of plot.lines ?? []) drawLine(svg, line, x, y, em, ink);
   if (plot.regions) drawRegions(svg, plot.regions, box, ink);
-  if (plot.points) drawPoints(svg, plot.points, x, y, (box.right - box.left) / POINT);
+  if (plot.points) drawPoints(svg, plot.points, x, y, (box.right - box.left) / POINT, ink);
   (plot.bars ?? []).forEach((bars, k, { length }) => drawBars(svg, bars, k, length, x, y, em, ink));
 }
 
@@ -103,10 +103,10 @@ function drawRegions(svg, { rows, colors }, { left, right, top, bottom }, ink) {
   svg.append(draw("path", { d: border, stroke: ink, "stroke-width": 0.8, fill: "none" }));
 }
 
-/** @type {(svg: Element, points: Points, x: Scale, y: Scale, unit: number) => void} */
-function drawPoints(svg, points, x, y, unit) {
+/** @type {(svg: Element, points: Points, x: Scale, y: Scale, unit: number, ink: string) => void} */
+function drawPoints(svg, points, x, y, unit, ink) {
   points.x.forEach((value, k) => {
-    const radius = points.radius[k] * unit, look = { fill: points.fill[k], stroke: points.ring[k], "stroke-width": (points.square[k] ? 0.14 : 0.05) * unit, "data-point": k };
+    const radius = points.radius[k] * unit, look = { fill: seen(points.fill[k], ink), stroke: seen(points.ring[k], ink), "stroke-width": (points.square[k] ? 0.14 : 0.05) * unit, "data-point": k };
     svg.append(points.square[k]
       ? draw("rect", { x: x(value) - radius, y: y(points.y[k]) - radius, width: 2 * radius, height: 2 * radius, ...look })
       : draw("circle", { cx: x(value), cy: y(points.y[k]), r: radius, ...look }));

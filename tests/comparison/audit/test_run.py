@@ -288,10 +288,16 @@ def test_classes_and_cost_come_first_and_what_is_put_aside_stands_in_the_table(
     assert table["rank"].tolist() == [str(place) for place in range(1, 242)]
     sure = table[table["label"] != ""]
     assert dict(zip(sure["path"], sure["label"], strict=True)) == confirmed
-    table.loc[0, "label"] = "3"
-    table.to_csv(csv, index=False)
+    table.loc[0, ["label", "chosen"]] = "3", "random"
+    other = next(path for path in table["path"] if path.startswith("0/"))
+    emu = tmp_path / "digits" / "emu"
+    shutil.copy(emu / "1.png", emu / other.rpartition("/")[2])  # of one name
+    table.loc[table["path"] == other, ["label", "chosen"]] = "0", "random in class"
+    table.rename(columns={"label": "Label"}).to_csv(csv, index=False)
     assert main([*asked, str(tmp_path / "s.html"), "--confirmed", str(csv)]) == 0
-    assert pd.read_csv(csv, dtype=str)["label"][0] == "3"
+    again = pd.read_csv(csv, dtype=str, keep_default_na=False)
+    assert again.loc[0, ["path", "label", "chosen"]].tolist() == ["emu/1.png", "3", "random"]
+    assert again.loc[again["path"] == other, ["label", "chosen"]].to_numpy().tolist() == [["0", "random in class"]]
 
 
 @pytest.mark.parametrize(
