@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+import setuptools  # noqa: F401 - before anything imports Python 3.11's own distutils, which torch's compiler then meets
 from hypothesis import settings
 
 from tests.shapes import check_from_here_on
