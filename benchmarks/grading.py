@@ -87,11 +87,12 @@ def _run(cells: Sequence[str], answer) -> None:
 def measure(students: int, hostile: int, jobs: int) -> dict:
     """One class, graded once."""
     with tempfile.TemporaryDirectory() as scratch:
-        work, there = Path(scratch) / "class", Path(scratch) / "there"
+        work, there, out = (Path(scratch) / name for name in ("class", "there", "out"))
         there.mkdir()
+        out.mkdir()
         hand_in(work, students, hostile, there)
         least = floor(work / "student00") * students / jobs
-        table, begun = Path(scratch) / "out" / "grades.csv", time.perf_counter()
+        table, begun = out / "grades.csv", time.perf_counter()
         status = gdw_course(["grade", str(work), "--csv", str(table), "--jobs", str(jobs)])
         seconds = time.perf_counter() - begun
         rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
