@@ -200,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--method", action="append", help="this one in place of the five; give it again for more")
     parser.add_argument("--scenario", action="append", help=f"one of: {', '.join(SCENARIOS)}; again for more")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="seeds 0 ... N - 1 (default: 3)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="stop by itself before so many are over")
+    parser.add_argument("--seconds", type=float, metavar="S", help="stop by itself before they are over")
     parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="keep the runs under way there, to go on")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="runs side by side (default: 1)")
     add_experiment_options(parser, CHANGES)

@@ -239,7 +239,7 @@ def steps_in(runs: list[Iterator[object]], seconds: float, device: str) -> float
 
 
 def work(pipe: Connection, experiments: dict[str, gdw.Experiment]) -> None:
-    """In a process of its own: ready, then so many seconds of steps on the data that is asked for."""
+    """In a process of its own: ready, then steps on the asked data for some seconds."""
     keep_freed_memory()
     torch.set_num_threads(1)
     runs = {data: [events_of(experiment)] for data, experiment in experiments.items()}

@@ -87,7 +87,7 @@ def _password() -> list[str]:
 
 
 def cost(pages: int) -> str:
-    """What so many pages need of memory and of the processor."""
+    """What a number of pages needs of memory and of the processor."""
     gb, cores = (PARENT_MB + pages * PAGE_MB) / 1000, os.cpu_count() or 1
     return (
         f"An open page takes {OPENED_MB} to {PAGE_MB} MB of memory, so {pages} pages need up to {gb:.1f} GB "

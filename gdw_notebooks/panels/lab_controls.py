@@ -97,9 +97,9 @@ class LabControls(VBox):
         ])  # fmt: skip
         super().__init__([HTML(PURPOSE), self.scenario, self.hint, self.method, self.beside, self.more, rest])
         self.restore(experiments)
-        self.more.observe(lambda change: _show(rest, change["new"]), names="value")
+        self.more.observe(lambda change: _show_part(rest, change["new"]), names="value")
         self.more.value = self.scenario.value == OWN
-        _show(rest, self.more.value)
+        _show_part(rest, self.more.value)
         self.scenario.observe(self._choose_scenario, names="value")
         self.code.observe(self._read_code, names="value")
         self.dataset.observe(self._choose_dataset, names="value")
@@ -242,7 +242,7 @@ def read_codes(text: str) -> list[Experiment]:
     return experiments
 
 
-def _show(part: VBox, shown: bool) -> None:
+def _show_part(part: VBox, shown: bool) -> None:
     part.layout.display = "" if shown else "none"
 
 

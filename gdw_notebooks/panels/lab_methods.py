@@ -34,7 +34,7 @@ METHOD_GROUPS: dict[str, dict[str, str]] = {
         "noise-layer": "a layer learns which class is taken for which",
     },
     "Another loss": {
-        "cross-entropy": "the usual loss: every label counts alike",
+        "cross-entropy": "the usual loss: every label counts the same",
         "label-smoothing": "a part of each label goes to all classes",
         "focal": "less weight for what is already right",
         "gce": "between cross-entropy and absolute error: less weight for doubtful labels",

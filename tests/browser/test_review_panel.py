@@ -31,7 +31,7 @@ def page(browser, lab_server):
 
 
 def until(page, file, count):
-    """The decisions in the file, once there are so many."""
+    """The decisions in the file, once it has that number."""
     for _ in range(200):
         rows = file.read_text("utf-8").splitlines()[1:] if file.exists() else []
         if len(rows) == count:
