@@ -101,14 +101,15 @@ def test_the_table_for_a_gpu_is_tried_without_one(tmp_path, monkeypatch):
     assert found["steps"].keys() == gpu.OPTIONS.keys()
     for option, row in found["steps"].items():
         assert row.keys() == set(gpu.METHODS)
-        for cell in row.values() if option != "compiled" else ():
+        for cell in row.values() if "compiled" not in option else ():
             assert cell["ms"] > 0
             assert cell["kernels"] == gpu.NEEDS_GPU
     assert found["steps"]["usual"]["gdw"]["bytes"] > 2 * found["steps"]["usual"]["plain"]["bytes"]
+    assert set(found["steps"]["compiled, recorded"].values()) == {gpu.NEEDS_GPU}
     for ways in found["finished runs a minute"].values():
         assert ways["streams"]["1"] > 0
         assert ways["stacked seeds"]["2"] > 0
-        assert ways["processes"]["1"] == gpu.NOT_REACHED
+        assert ways["processes"]["1"] == "not run: a process has ended"
 
 
 def no_workers(*given):
