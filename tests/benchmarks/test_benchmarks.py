@@ -71,13 +71,11 @@ def test_every_approximation_is_a_run_of_its_own_and_is_compared_with_the_exact_
     assert "uniform 60, difference" not in table["exact"]
 
 
-def test_a_lab_is_timed_by_what_it_shows():
+def test_a_stop_is_timed_from_its_press():
     lab = live.Lab()
-    assert 0 < lab.seconds_to_first_curve() < live.WAIT_SECONDS
-    assert len(lab.lab.histories[0]) >= 1
-    assert lab.pictures == sorted(lab.pictures)
-    assert not lab.lab.session.busy  # it has been stopped
     assert 0 <= lab.seconds_to_stop(after=0) < live.WAIT_SECONDS
+    assert len(lab.lab.histories[0]) >= 1
+    assert not lab.lab.session.busy
 
 
 def test_seeds_at_once_and_one_by_one_are_timed_on_the_same_runs():
