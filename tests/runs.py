@@ -1,9 +1,18 @@
 """What several tests share: a run to its end with what it has learnt, and what the standing comparison lacks."""
 
+from multiprocessing import context, get_context
+
 import gdw
 
 NOT_YET_COMPARED = {"gce", "seesaw", "loss-mixture", "elr", "sop", "cmw-net", "mlc", "fsr", "gdw-class-net"}
 """Methods added after the standing comparison's runs (benchmarks/standing)."""
+
+
+def processes() -> context.ForkServerContext:
+    """Starts processes that have imported torch already, from one server for all tests: it has no threads to lose."""
+    made = get_context("forkserver")
+    made.set_forkserver_preload(["gdw", "sklearn.datasets", "torch.distributed"])
+    return made
 
 
 def trained(experiment: gdw.Experiment, **own) -> gdw.Training:
