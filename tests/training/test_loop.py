@@ -166,8 +166,7 @@ def spoil_the_last_step(events, part):
 LAST = {**QUICK, "train_per_class": 30}
 
 
-@pytest.mark.parametrize("capture", [False, True])
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize(("name", "capture"), [*((name, False) for name in sorted(METHODS)), ("gdw", True)])
 def test_a_run_that_diverges_at_its_last_step_has_an_error(name, capture):
     """Every loss was finite; what the last step left is not: in the model, or in what the method has learnt."""
     for part in ("model", "method"):
@@ -314,16 +313,6 @@ def test_logits_that_are_no_numbers_are_right_for_no_class():
     assert row["test_accuracy"] == row["validation_accuracy"] == 0
     assert (row["class_accuracy"] == 0).all()
     assert math.isnan(row["test_loss"])
-
-
-@pytest.mark.parametrize("name", sorted(METHODS))
-def test_every_method_records_a_full_history(name):
-    history = gdw.run(gdw.Experiment(**QUICK, method=name))
-    assert len(history) == 2
-    assert history["class_weight"].shape == (2, 10, 10)
-    masses = history["flow_mass"]
-    if name not in ("only-clean",) and not torch.tensor(masses[0]).isnan().all():
-        assert torch.tensor(masses[0]).nansum().item() == pytest.approx(1)
 
 
 class NamedLogits(torch.nn.Module):

@@ -13,7 +13,7 @@ from gdw.networks.stacked import Stacked, can_stack
 
 EXACT = 1e-9
 SEEDS = (3, 0, 7)
-SHORT = gdw.Experiment(rate=0.6, epochs=5, train_per_class=40, precision="float64", device="cpu")
+SHORT = gdw.Experiment(rate=0.6, epochs=3, train_per_class=40, precision="float64", device="cpu")
 AT_ONCE = (
     "cross-entropy", "only-clean", "pooled", "fine-tune", "label-smoothing", "focal", "l2rw", "insw", "mwnet", "gdw",
     "gdw-tied", "gdw-reduced", "gce", "seesaw", "elr", "sop",

@@ -17,7 +17,7 @@ from torch import nn
 import gdw
 from gdw.gradients.seen import Seen
 from gdw.methods import GDW, METHODS, CrossEntropy
-from gdw.training import stepping
+from gdw.training import sources, stepping
 from gdw.training.fields import Engine
 from gdw.training.loop import tries_kernels
 from gdw.training.many import supports_many_seeds
@@ -45,8 +45,11 @@ def as_on_a_gpu(monkeypatch):
 
 
 def same(experiment, atol=0.0, **own):
-    """Model, method and History of a captured run are those of an ordinary one."""
-    written, captured = trained(experiment, **own), trained(experiment.with_(capture=True), **own)
+    """Model, method and History of a captured run are those of an ordinary one, which needs no second training."""
+    name = repr((experiment.everything(), sources.Step, sorted(own)))
+    if name not in _WRITTEN:
+        _WRITTEN[name] = trained(experiment, **own)
+    written, captured = _WRITTEN[name], trained(experiment.with_(capture=True), **own)
     found = state(captured)
     for name, value in state(written).items():
         torch.testing.assert_close(found[name], value, rtol=0, atol=atol, msg=name)
@@ -55,6 +58,9 @@ def same(experiment, atol=0.0, **own):
     else:
         torch.testing.assert_close(captured.history.epochs, written.history.epochs, rtol=0, atol=atol, equal_nan=True)
     return captured
+
+
+_WRITTEN = {}
 
 
 def state(training):
