@@ -15,6 +15,17 @@ def processes() -> context.ForkServerContext:
     return made
 
 
+_KNOWN: dict[str, gdw.History] = {}
+
+
+def known(experiment: gdw.Experiment) -> gdw.History:
+    """What ``gdw.run`` gives, computed once for all tests that compare with it."""
+    name = repr(experiment.everything())
+    if name not in _KNOWN:
+        _KNOWN[name] = gdw.run(experiment)
+    return _KNOWN[name]
+
+
 def trained(experiment: gdw.Experiment, **own) -> gdw.Training:
     """``own`` as for ``gdw.Training``."""
     training = gdw.Training(experiment, **own)

@@ -11,7 +11,6 @@ import torch
 
 from gdw.methods import METHODS, CrossEntropy
 from gdw.training.experiment import Experiment
-from gdw.training.run import run
 from gdw_notebooks.figures.regions import regions_of
 from gdw_notebooks.panels import lab_words
 from gdw_notebooks.panels.lab_controls import imbalance_label
@@ -20,6 +19,7 @@ from gdw_notebooks.panels.lab_views import VIEWS
 from gdw_notebooks.panels.session import Busy, can_capture
 from gdw_notebooks.panels.training_lab import TrainingLab
 from gdw_notebooks.recorded.scenarios import SCENARIOS
+from tests.runs import known
 
 WAIT = 240  # seconds: far more than any of these runs takes
 START = Experiment(dataset="clouds", rate=0.4, epochs=3)
@@ -51,7 +51,7 @@ def test_train_draws_what_the_same_experiments_give_elsewhere(lab):
     lab.train.click()
     lab.session.join(WAIT)
     for method in ("gdw", "mwnet"):
-        assert line(lab, method).tolist() == run(START.with_(method=method))["test_accuracy"].tolist()
+        assert line(lab, method).tolist() == known(START.with_(method=method))["test_accuracy"].tolist()
     assert lab.progress.value == 1
     assert "Done." in lab.status.value
     assert lab.picture.alt.startswith("Learning curves: test accuracy by epoch. After 3 epochs:")
@@ -75,11 +75,6 @@ def test_several_seeds_are_a_mean_with_a_band(lab):
         assert plot["regions"]["rows"] == ["".join(map(str, row)) for row in own.tolist()]
     lab.reset.click()
     assert lab.controls.seeds.value == 1
-
-
-def test_within_a_cell_it_gives_the_same(lab):
-    assert lab.run() is lab
-    assert lab.histories == [run(START), run(START.with_(method="mwnet"))]
 
 
 def test_the_curve_grows_and_the_controls_stay_alive_while_it_trains(lab):
@@ -281,7 +276,7 @@ def test_every_method_is_in_one_group_with_words_and_ones_own_come_last(monkeypa
 
 
 def test_a_recorded_history_plays_in_the_same_panel():
-    recorded = run(START)
+    recorded = known(START)
     lab = TrainingLab(histories=[recorded])
     assert lab.controls.experiments() == [START]
     assert lab.epoch.max == 3
@@ -300,11 +295,6 @@ def test_every_view_has_words_a_picture_and_a_table(lab):
             assert not trained or "<table" in lab.data.value
         lab.show_table.value = True
         lab.run()
-
-
-def test_run_codes_stand_beneath_the_picture(lab):
-    lab.run()
-    assert START.code.replace("&", "&amp;") in lab.codes.value
 
 
 def test_a_click_on_a_point_opens_it_in_the_microscope(lab):
@@ -346,10 +336,11 @@ def test_any_instance_of_any_run_can_be_looked_at_but_not_while_it_moves(lab):
     assert lab.closer.microscope.large
 
 
-def test_steps_are_replayed_where_that_changes_no_bit(lab):
-    lab.run()
+def test_within_a_cell_steps_are_replayed_where_that_changes_no_bit(lab):
+    assert lab.run() is lab
+    assert START.code.replace("&", "&amp;") in lab.codes.value
     assert [training.history.metadata["captured"] for training in lab.session.trainings] == [True, True]
-    assert lab.histories == [run(START), run(START.with_(method="mwnet"))]  # those are taken step by step
+    assert lab.histories == [known(START), known(START.with_(method="mwnet"))]  # those are taken step by step
 
 
 @pytest.mark.parametrize(
@@ -483,7 +474,7 @@ def test_regions_say_whose_seed_they_show(lab):
 
 
 def test_a_recorded_run_is_not_wiped_by_train_and_reset_brings_it_back():
-    recorded = run(START)
+    recorded = known(START)
     lab = TrainingLab(histories=[recorded])
     words = lab.picture.alt
     lab.controls.batch_size.value = 5000  # more than there are
@@ -548,7 +539,7 @@ def test_a_run_goes_on_while_another_cell_uses_forward_mode(lab):
             refused.append(str(error))
     assert all("Nested forward mode AD" in text for text in refused)  # that cell has to wait for its turn as well
     assert "Done." in lab.status.value
-    assert lab.histories == [run(START), run(START.with_(method="mwnet"))]
+    assert lab.histories == [known(START), known(START.with_(method="mwnet"))]
 
 
 def test_step_after_stop_goes_on_where_the_run_was(lab):
@@ -562,7 +553,7 @@ def test_step_after_stop_goes_on_where_the_run_was(lab):
     wait_until(lambda: "Paused: 0 of 3 epochs are over, and 3 of" in lab.status.value)
     lab.pause.click()
     assert lab.session.join(WAIT)
-    assert lab.histories == [run(START), run(START.with_(method="mwnet"))]
+    assert lab.histories == [known(START), known(START.with_(method="mwnet"))]
 
 
 def test_step_after_stop_begins_anew_where_the_controls_ask_for_another_run(lab):
@@ -615,7 +606,7 @@ def test_every_view_is_in_the_page_so_that_a_tab_needs_no_kernel(lab):
 
 def test_a_long_run_is_thinned_to_what_a_screen_shows():
     epochs = 700
-    short = run(START.with_(epochs=1))
+    short = known(START.with_(epochs=1))
     long = replace(short, epochs={name: values.repeat(epochs, 0) for name, values in short.epochs.items()})
     long["test_accuracy"][:] = np.linspace(0, 100, epochs)
     line = TrainingLab(histories=[long]).picture.views[0]["plots"][0]["lines"][0]
