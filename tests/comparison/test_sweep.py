@@ -215,23 +215,6 @@ def test_a_spec_multiplies_lists_out_seeds_outermost():
     assert (experiments[8].imbalance, experiments[8].rate) == (0.1, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"methods": ["gwd"]}, "did you mean 'gdw'"),
-        ({"epoch": 3}, "did you mean 'epochs'"),
-        ({"scenarios": [{"rte": 0.1}]}, "did you mean 'rate'"),
-        ({"scenarios": [{"rate": 1.4}]}, r"rate must lie in \[0, 1\]"),
-        ({"methods": []}, "names no method"),
-        ({"seeds": []}, "at least one seed"),
-        ({"settings": {"gwd": {}}}, "did you mean 'gdw'"),
-    ],
-)
-def test_mistakes_in_a_spec_are_found_before_any_work(change, message):
-    with pytest.raises(ValueError, match=message):
-        experiments_of({"methods": ["gdw"], **change})
-
-
 def test_the_command_line_says_what_is_wrong_in_one_sentence(tmp_path, capsys):
     (tmp_path / "bad.toml").write_text("methods = [")
     assert main(["sweep", str(tmp_path / "bad.toml"), "--json", str(tmp_path / "x.jsonl")]) == 2
