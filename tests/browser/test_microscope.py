@@ -1,4 +1,4 @@
-"""In JupyterLab: the microscope under a real hand (drag, keyboard, modes, access), and the stepper by keyboard alone."""
+"""In JupyterLab: the microscope under a real hand (drag, keyboard, modes, access), and the stepper by keyboard."""
 
 import nbformat
 import pytest
