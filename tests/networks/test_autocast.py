@@ -9,6 +9,7 @@ from gdw import Step
 from gdw.data.randomness import generator
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
+from tests.runs import trained
 from tests.ways import BY_WAY
 
 QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=8, train_per_class=40, device="cpu", model="cnn")
@@ -68,9 +69,7 @@ def test_a_tape_changes_nothing(monkeypatch):
 
 
 def test_a_saved_run_comes_back(tmp_path):
-    training = gdw.Training(QUICK.with_(precision="bfloat16", epochs=1))
-    for _ in training.events():
-        pass
+    training = trained(QUICK.with_(precision="bfloat16", epochs=1))
     training.save(tmp_path / "run.pt")
     again = gdw.Training.load(tmp_path / "run.pt")
     images = training.task.pixels.normalise(training.task.test.images)

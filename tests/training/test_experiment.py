@@ -24,6 +24,7 @@ from gdw.training.presets import PRESETS
 from gdw.training.provenance import experiment_of
 from tests.fuzz import result_or_sentence
 from tests.pictures import cifar_folder
+from tests.runs import trained
 
 NO_FILES = pytest.mark.filterwarnings("ignore:this run code does not say what its files hold")
 QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=3, device="cpu")
@@ -125,9 +126,7 @@ def test_another_method_brings_its_own_settings():
 
 
 def test_a_trained_run_can_be_saved_and_had_again(tmp_path):
-    training = gdw.Training(QUICK)
-    for _ in training.events():
-        pass
+    training = trained(QUICK)
     training.save(tmp_path / "run.pt")
     again = gdw.Training.load(tmp_path / "run.pt")
     assert again.history == training.history
@@ -196,10 +195,8 @@ def test_the_layout_in_memory_moves_nothing_but_rounding(tmp_path):
             dataset=str(folder), model="cnn", epochs=2, batch_size=20, meta_per_class=2, rate=0.6, precision="float64",
             device="cpu", channels_last=channels_last,
         )  # fmt: skip
-        training = gdw.Training(experiment)
+        training = trained(experiment)
         assert side_by_side(training.model[0]) == (channels_last is None)
-        for _ in training.events():
-            pass
         ends.append(torch.nn.utils.parameters_to_vector([p.contiguous() for p in training.model.parameters()]))
     torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-9)
     assert gdw.Experiment.from_code(experiment.code) == experiment

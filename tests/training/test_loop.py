@@ -15,6 +15,7 @@ from gdw.training.history import History
 from gdw.training.loop import evaluate, predict
 from gdw.training.sources import Sources
 from gdw.training.stepping import cosine
+from tests.runs import trained
 
 QUICK = {"noise": "uniform", "rate": 0.6, "epochs": 2, "device": "cpu"}
 
@@ -42,9 +43,7 @@ def test_a_stopped_run_keeps_its_epochs():
 @pytest.mark.parametrize("name", ["gdw", "mwnet", "l2rw", "insw"])
 def test_a_loop_of_ones_own_ends_where_the_library_does(name):
     experiment = gdw.Experiment(**QUICK, method=name)
-    library, own = gdw.Training(experiment), gdw.Training(experiment)
-    for _ in library.events():
-        pass
+    library, own = trained(experiment), gdw.Training(experiment)
     model, method, task = own.model, own.method, own.task
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, fused=True)
     indices = index_batches(len(task.train), 100, generator(0, "train batches"))
@@ -116,9 +115,7 @@ def test_phases_draw_from_their_source_and_may_start_again():
 
 
 def test_evaluation_counts_by_hand():
-    training = gdw.Training(gdw.Experiment(**QUICK, method="cross-entropy", validation_per_class=5))
-    for _ in training.events():
-        pass
+    training = trained(gdw.Experiment(**QUICK, method="cross-entropy", validation_per_class=5))
     task, model = training.task, training.model.eval()
     with torch.no_grad():
         guesses = model(task.pixels.normalise(task.test.images)).argmax(-1)

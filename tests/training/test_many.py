@@ -10,6 +10,7 @@ import gdw
 from gdw.methods import GDW, METHODS
 from gdw.methods.insw import INSW
 from gdw.networks.stacked import Stacked, can_stack
+from tests.runs import trained
 
 EXACT = 1e-9
 SEEDS = (3, 0, 7)
@@ -18,13 +19,6 @@ AT_ONCE = (
     "cross-entropy", "only-clean", "pooled", "fine-tune", "label-smoothing", "focal", "l2rw", "insw", "mwnet", "gdw",
     "gdw-tied", "gdw-reduced", "gce", "seesaw", "elr", "sop",
 )  # fmt: skip
-
-
-def alone(experiment):
-    training = gdw.Training(experiment)
-    for _ in training.events():
-        pass
-    return training
 
 
 def together(experiment, seeds=SEEDS):
@@ -52,7 +46,7 @@ def test_at_once_equals_one_by_one(method):
     many = together(experiment)
     assert many.at_once
     for seed, training in zip(SEEDS, many.trainings, strict=True):
-        assert_same(alone(experiment.with_(seed=seed)), training)
+        assert_same(trained(experiment.with_(seed=seed)), training)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +65,7 @@ def test_whatever_the_settings(changes):
     many = together(experiment, (0, 1))
     assert many.at_once
     for seed, training in enumerate(many.trainings):
-        assert_same(alone(experiment.with_(seed=seed)), training)
+        assert_same(trained(experiment.with_(seed=seed)), training)
 
 
 def test_every_method_that_promises_it_is_in_the_list():
@@ -80,7 +74,7 @@ def test_every_method_that_promises_it_is_in_the_list():
 
 def test_what_adam_has_gathered_goes_back_to_each_seed():
     experiment = SHORT.with_(epochs=2)
-    own, (theirs, _) = alone(experiment), together(experiment, (0, 1)).trainings
+    own, (theirs, _) = trained(experiment), together(experiment, (0, 1)).trainings
     for a, b in zip(own.method.weight_net.parameters(), theirs.method.weight_net.parameters(), strict=True):
         expected, found = own.method.optimizer.state[a], theirs.method.optimizer.state[b]
         assert expected.keys() == found.keys()
@@ -129,7 +123,7 @@ def test_a_seed_that_diverges_says_so_and_the_others_go_on():
     assert len(many.histories[1]) == 0
     assert done == 3 * [SEEDS[0], SEEDS[2]]
     for place in (0, 2):
-        assert_same(alone(experiment.with_(seed=SEEDS[place])), many.trainings[place])
+        assert_same(trained(experiment.with_(seed=SEEDS[place])), many.trainings[place])
 
 
 def test_where_all_diverge_it_ends():
