@@ -13,7 +13,7 @@ import pytest
 from benchmarks import cifar
 from gdw import Experiment, History
 from gdw.data.datasets import cifar10_at
-from gdw.training.presets import PRESETS
+from gdw.training.fields import PRESETS
 from tests.pictures import cifar_folder
 
 ROOT = Path(__file__).parents[2]
