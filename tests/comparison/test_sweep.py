@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import gdw
-from gdw import files
 from gdw.__main__ import main
 from gdw.comparison import sweep
 from gdw.comparison.records import finished, read
@@ -92,15 +91,6 @@ def group_alive(group):
     return True
 
 
-def test_a_finished_sweep_does_nothing_again(spec, tmp_path):
-    path = tmp_path / "runs.jsonl"
-    experiments = load_spec(spec)[:2]
-    with ThreadPoolExecutor(1) as executor:
-        assert len(list(sweep.resume(experiments, path, executor))) == 2
-        assert list(sweep.resume(experiments, path, executor)) == []
-    assert sum(map(bool, finished(experiments, path))) == 2
-
-
 def test_each_run_is_on_disk_before_the_next_one_starts(spec, tmp_path, monkeypatch):
     path, seen = tmp_path / "runs.jsonl", []
     original = sweep._run_one
@@ -166,20 +156,6 @@ def test_a_worker_that_dies_takes_no_other_run_with_it(monkeypatch, tmp_path):
     assert failed.config["dataset"] == "./deadly"
     assert "BrokenProcessPool" in failed.error
     assert (tmp_path / "deaths").read_text("utf-8").splitlines() == ["seeds 0 1", "./deadly", "./deadly"]
-
-
-def test_two_sweeps_do_not_write_to_one_file(tmp_path):
-    path = tmp_path / "runs.jsonl"
-    with files.sole_writer(path), pytest.raises(ValueError, match="another run or sweep is writing"):
-        list(sweep.resume([gdw.Experiment()], path))
-
-
-def test_a_file_that_is_no_sweep_is_left_alone(tmp_path):
-    path = tmp_path / "notes.txt"
-    path.write_text("my notes\nmore\n")
-    with pytest.raises(ValueError, match="line 1"):
-        list(sweep.resume([gdw.Experiment()], path))
-    assert path.read_text() == "my notes\nmore\n"
 
 
 def test_methods_of_a_seed_share_data_start_and_batches(tmp_path):

@@ -9,7 +9,6 @@ from gdw import Step
 from gdw.data.randomness import generator
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
-from tests.runs import trained
 from tests.ways import BY_WAY
 
 QUICK = gdw.Experiment(noise="uniform", rate=0.6, epochs=8, train_per_class=40, device="cpu", model="cnn")
@@ -66,11 +65,3 @@ def test_a_tape_changes_nothing(monkeypatch):
     plain = gdw.run(once)
     monkeypatch.setattr("gdw.training.sources.Step", BY_WAY["tape"])
     np.testing.assert_array_equal(plain["train_loss"], gdw.run(once)["train_loss"])
-
-
-def test_a_saved_run_comes_back(tmp_path):
-    training = trained(QUICK.with_(precision="bfloat16", epochs=1))
-    training.save(tmp_path / "run.pt")
-    again = gdw.Training.load(tmp_path / "run.pt")
-    images = training.task.pixels.normalise(training.task.test.images)
-    assert torch.equal(again.model.eval()(images), training.model.eval()(images))

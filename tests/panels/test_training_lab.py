@@ -191,13 +191,6 @@ def test_every_change_shows_in_the_code_and_the_code_starts_a_lab(lab):
     assert again.controls.experiments() == [START.with_(rate=0.25)]
 
 
-def test_a_wrong_code_is_said_and_changes_nothing(lab):
-    before = lab.controls.experiments()
-    lab.controls.code.value = "gdw1:nonsense"
-    assert "not a run code" in lab.status.value
-    assert lab.controls.experiments() == before
-
-
 def test_bad_input_is_said_and_the_lab_lives_on(lab):
     lab.controls.dataset.value = "cloudz"
     lab.train.click()
@@ -206,12 +199,6 @@ def test_bad_input_is_said_and_the_lab_lives_on(lab):
     lab.controls.dataset.value = "clouds"
     lab.controls.epochs.value = 1
     assert len(lab.run().histories[0]) == 1
-
-
-def test_a_run_that_diverges_says_so(lab):
-    lab.controls.code.value = START.with_(method="cross-entropy", lr=1e30).code
-    lab.run()
-    assert "stopped being finite" in lab.status.value
 
 
 def test_a_scenario_sets_the_controls(lab):
@@ -421,7 +408,10 @@ def test_look_closer_does_not_keep_the_run_before(lab):
 
 
 def test_train_does_not_ignore_a_bad_code_and_a_good_one_clears_its_message(lab):
+    before = lab.controls.experiments()
     lab.controls.code.value = "gdw1:nonsense"
+    assert "not a run code" in lab.status.value
+    assert lab.controls.experiments() == before
     lab.train.click()
     assert not lab.session.busy
     assert "not a run code" in lab.status.value
@@ -456,13 +446,6 @@ def test_a_code_with_numbers_beyond_the_fields_is_read_to_the_last_digit(lab):
     far = START.with_(epochs=20_000, seed=5_000_000)
     lab.controls.code.value = far.code
     assert lab.controls.experiments()[0] == far
-
-
-def test_step_counts_the_batches(lab):
-    for taken in (1, 2):
-        lab.step.click()
-        wait_until(lambda taken=taken: f"{taken} of" in lab.status.value and "batches of the next" in lab.status.value)
-    assert "Paused: 0 of 3 epochs are over, and 2 of" in lab.status.value
 
 
 def test_labels_shows_the_wrong_ones_beside_their_pictures():

@@ -124,19 +124,6 @@ def test_another_method_brings_its_own_settings():
     assert QUICK.with_(seed=2).epochs == 3
 
 
-def test_a_trained_run_can_be_saved_and_had_again(tmp_path):
-    training = trained(QUICK)
-    training.save(tmp_path / "run.pt")
-    again = gdw.Training.load(tmp_path / "run.pt")
-    assert again.history == training.history
-    assert again.experiment == training.experiment
-    images = training.task.pixels.normalise(training.task.test.images)
-    assert torch.equal(again.model.eval()(images), training.model.eval()(images))
-    losses = torch.linspace(0, 5, 7)
-    assert torch.equal(again.method.weight_net(losses), training.method.weight_net(losses))
-    assert again.method.optimizer.state_dict()["state"].keys() == {0, 1, 2, 3}
-
-
 def test_a_method_and_a_model_of_ones_own():
     class Half(Method):
         name = "half"

@@ -13,7 +13,6 @@ from gdw.methods import METHODS, Method, Phase
 from gdw.training import epoch_statistics
 from gdw.training.epoch_statistics import evaluate, predict
 from gdw.training.history import History
-from gdw.training.sources import Sources
 from gdw.training.stepping import cosine
 from tests.runs import trained
 
@@ -30,14 +29,6 @@ def test_events_come_batch_by_batch_and_epoch_by_epoch():
     assert events[-1].history is training.history
     assert len(training.history) == 2
     torch.testing.assert_close(events[0].gradient, events[0].step.flows / 100)
-
-
-def test_a_stopped_run_keeps_its_epochs():
-    training = gdw.Training(gdw.Experiment(**QUICK, method="cross-entropy"))
-    for event in training.events():
-        if isinstance(event, gdw.EpochDone):
-            break
-    assert len(training.history) == 1
 
 
 @pytest.mark.parametrize("name", ["gdw", "mwnet", "l2rw", "insw"])
@@ -129,14 +120,6 @@ def test_evaluation_counts_by_hand():
     right = (held_out == task.validation.labels).double()
     assert row["validation_accuracy"] == pytest.approx(100 * right.mean().item())
     assert row["validation_accuracy"] > 0
-
-
-def test_a_batch_larger_than_the_data_is_refused_before_any_work():
-    training = gdw.Training(gdw.Experiment(**QUICK, method="cross-entropy"))
-    with pytest.raises(ValueError, match="batch_size"):
-        Sources(training.task, training.model, gdw.Experiment(epochs=1, batch_size=10_000))
-    with pytest.raises(ValueError, match="batch_size must not exceed"):
-        gdw.Training(gdw.Experiment(**QUICK, batch_size=10_000))
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_history():

@@ -7,7 +7,7 @@ from torch import nn
 from torch.func import functional_call
 
 import gdw
-from gdw.methods import GDW, METHODS
+from gdw.methods import METHODS
 from gdw.methods.insw import INSW
 from gdw.networks.stacked import Stacked, can_stack
 from tests.runs import trained
@@ -95,17 +95,6 @@ def test_what_cannot_go_together_runs_one_by_one(changes):
     assert not gdw.ManySeeds(experiment, (0, 1)).at_once
     assert histories == [gdw.run(experiment.with_(seed=seed)) for seed in (0, 1)]
     assert all("seeds_at_once" not in history.metadata for history in histories)
-
-
-def test_a_subclass_that_changes_the_step_has_to_promise_again(monkeypatch):
-    class Mine(GDW):
-        name = "mine"
-
-        def first_stage(self, step):
-            return super().first_stage(step)
-
-    monkeypatch.setitem(METHODS, "mine", Mine)
-    assert not gdw.ManySeeds(gdw.Experiment(method="mine", epochs=1), (0, 1)).at_once
 
 
 def test_a_seed_that_diverges_says_so_and_the_others_go_on():

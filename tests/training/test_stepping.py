@@ -300,15 +300,6 @@ def test_steps_that_are_not_alike_are_taken_one_by_one(settings):
     assert trained(gdw.Experiment(capture=True, **SMALL)).history.metadata["captured"] is True
 
 
-def test_a_subclass_that_changes_the_step_has_to_promise_again():
-    class Own(GDW):
-        def first_stage(self, step):
-            return super().first_stage(step)
-
-    assert GDW(10).all_steps_identical
-    assert not Own(10).all_steps_identical
-
-
 @pytest.mark.parametrize("how", ["capture", "compile"])
 def test_dropout_is_refused(how):
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
@@ -377,11 +368,3 @@ def test_an_optimiser_of_the_methods_is_as_it_was(monkeypatch):
 def test_nothing_is_left_in_grad():
     training = trained(gdw.Experiment(capture=True, **SMALL))
     assert all(parameter.grad is None for parameter in training.model.parameters())
-
-
-def test_saved_and_loaded(tmp_path):
-    training = trained(gdw.Experiment(capture=True, **SMALL))
-    training.save(tmp_path / "run.pt")
-    again = gdw.Training.load(tmp_path / "run.pt")
-    for name, value in state(training).items():
-        assert torch.equal(state(again)[name], value), name
