@@ -36,7 +36,7 @@ COMMANDS = {
         [
             "-m pytest " + TWO_AT_ONCE + "worksteal -m 'not browser'",
             NBVAL + " " + TWO_AT_ONCE + "loadscope notebooks",
-            "-m pytest " + TWO_AT_ONCE + "loadscope -m browser",
+            "-m pytest " + TWO_AT_ONCE + "loadscope tests/browser",
         ],
     ),
     "lint": (
