@@ -1,4 +1,4 @@
-"""What several tests share: a run to its end with what it has learnt, and what the standing comparison lacks."""
+"""What several tests share: runs, the processes for those that need several, and what the standing comparison lacks."""
 
 from multiprocessing import context, get_context
 
@@ -11,7 +11,7 @@ NOT_YET_COMPARED = {"gce", "seesaw", "loss-mixture", "elr", "sop", "cmw-net", "m
 def processes() -> context.ForkServerContext:
     """Starts processes that have imported torch already, from one server for all tests: it has no threads to lose."""
     made = get_context("forkserver")
-    made.set_forkserver_preload(["gdw", "sklearn.datasets", "torch.distributed"])
+    made.set_forkserver_preload(["gdw", "torch.distributed"])
     return made
 
 
