@@ -1,6 +1,5 @@
 """Pictures that stay on the host: the same batches in the same order, gathered here or by workers."""
 
-
 import pytest
 import torch
 

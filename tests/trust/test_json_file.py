@@ -177,7 +177,6 @@ def test_a_real_limit_on_the_size_of_files(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"out.json", "out.jsonl"}
 
 
-
 @pytest.mark.parametrize("kind", ["infinite", "not JSON"])
 def test_a_record_that_cannot_be_written_costs_that_record_alone(kind, tmp_path, monkeypatch):
     experiment = gdw.Experiment(method="cross-entropy", epochs=1, train_per_class=40)
