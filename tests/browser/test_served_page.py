@@ -47,9 +47,11 @@ def serving(changes, folder, *options):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
         started, address = serve(folder / "server.log", *options)
-    yield psutil.Process(started.pid), address
-    started.terminate()
-    started.wait(STOP_SECONDS)
+    try:
+        yield psutil.Process(started.pid), address
+    finally:
+        started.terminate()
+        started.wait(STOP_SECONDS)
 
 
 @pytest.fixture(scope="module")
