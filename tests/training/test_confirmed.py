@@ -403,14 +403,11 @@ def test_a_saved_run_goes_on_to_the_same_numbers(tmp_path):
     experiment = gdw.Experiment(
         dataset=str(pets), confirmed=str(table), meta_per_class=5, epochs=4, model="mlp", batch_size=20
     )
-    whole, half = gdw.Training(experiment), gdw.Training(experiment)
-    for _ in whole.events():
-        pass
+    whole, half = trained(experiment), gdw.Training(experiment)
     for _, _ in zip(range(7), half.events(), strict=False):
         pass
     half.save(tmp_path / "run")
     rest = gdw.Training.load(tmp_path / "run")
-    for _ in rest.events():
-        pass
+    list(rest.events())
     assert rest.history.accuracy == whole.history.accuracy
     assert math.isnan(rest.history.wrong_label_rate)
