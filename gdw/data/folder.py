@@ -1,10 +1,9 @@
 """Folders of pictures: what is in them is listed once, with labels from folders or from a table, and then decoded."""
 
 import os
-import re
 import warnings
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,12 +11,11 @@ import numpy as np
 import torch
 
 from gdw.cache import content_of_files
-from gdw.data.class_names import class_counts_line, doubtful_names
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.label_table import read_table
 from gdw.data.on_disk import Images, OnDisk, in_batches
 from gdw.data.path_match import SPLITS
-from gdw.data.picture_labels import labelled, no_picture
+from gdw.data.picture_labels import NO_CLASS, class_counts_line, doubtful_names, labelled, natural_key, no_picture
 from gdw.data.pictures import COMMON_SIZE, broken_pictures, broken_places, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
@@ -33,7 +31,6 @@ CIFAR_SIZE = (32, 32)  # pixels, height and width
 UNCOUNTED = Pixels(255)  # of pictures that a network will see: their shades are counted when a task trains on them
 SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
 SHOWN_ASIDE = 20  # classes, and pictures, that a note names
-DIGITS = 20  # places a number in a name is compared by: longer than any counter
 
 
 @dataclass(frozen=True)
@@ -73,13 +70,9 @@ class Listing:
         if len(kept) < 2 or len(kept) == len(self.class_names):
             return self
         new = {label: number for number, label in enumerate(kept)}
-        splits, aside = {}, dict[str, str]()
-        for split, (files, labels) in self.splits.items():
-            both = list(zip(files, labels, strict=True))
-            good = [(file, new[label]) for file, label in both if label in new]
-            aside |= {_relative(file, self.folder): self.class_names[label] for file, label in both if label not in new}
-            if good:
-                splits[split] = [file for file, _ in good], [label for _, label in good]
+        aside = {_relative(file, self.folder): self.class_names[label]
+                 for files, labels in self.splits.values() for file, label in zip(files, labels, strict=True)
+                 if label not in new}  # fmt: skip
         small = [f"{name} ({counts[label]})" for label, name in enumerate(self.class_names) if label not in new]
         shown = ", ".join(f"{path} as {name}" for path, name in list(aside.items())[:SHOWN_ASIDE])
         more = f" and {len(aside) - SHOWN_ASIDE} more" if len(aside) > SHOWN_ASIDE else ""
@@ -87,7 +80,7 @@ class Listing:
             f"put aside {len(small)} classes with fewer than {least} pictures: {', '.join(small[:SHOWN_ASIDE])}; "
             f"look at their pictures first: {shown}{more}"
         )
-        names = tuple(self.class_names[label] for label in kept)
+        names, splits = tuple(self.class_names[label] for label in kept), self._where(lambda _, label: new.get(label))
         return replace(self, class_names=names, splits=splits, notes=(*self.notes, note), aside=aside)
 
     def without(self, places: Sequence[int]) -> "Listing":
@@ -99,15 +92,21 @@ class Listing:
         if not places:
             return self
         broken = {self.files[place] for place in places}
-        kept = {split: [(file, label) for file, label in zip(*both, strict=True) if file not in broken]
-                for split, both in self.splits.items()}  # fmt: skip
+        splits = self._where(lambda file, label: None if file in broken else label)
         said = broken_pictures([file for file in self.files if file in broken])
-        if lost := set(self.labels) - {label for _, label in kept["train"]}:
+        if lost := set(self.labels).difference(splits["train"][1] if "train" in splits else ()):
             raise ValueError(f"{self.folder}: class {self.class_names[min(lost)]} has no other picture: {said}")
-        splits = {
-            split: ([file for file, _ in both], [label for _, label in both]) for split, both in kept.items() if both
-        }
         return replace(self, splits=splits, notes=(*self.notes, f"passed over {said}"))
+
+    def _where(self, new_label: Callable[[Path, int], int | None]) -> dict[str, tuple[list[Path], list[int]]]:
+        """The splits with a new label for each picture, without those that get None."""
+        found = {}
+        for split, (files, labels) in self.splits.items():
+            new = [(file, new_label(file, label)) for file, label in zip(files, labels, strict=True)]
+            kept = [(file, label) for file, label in new if label is not None]
+            if kept:
+                found[split] = [file for file, _ in kept], [label for _, label in kept]
+        return found
 
     @property
     def files(self) -> list[Path]:
@@ -311,21 +310,16 @@ def _by_table(folder: Path, table: Path, column: str | None, path_column: str | 
     scan = _Scan(folder)
     files = scan.pictures(folder)
     paths = [_relative(file, folder) for file in files]
-    said = labelled(rows, column, paths, advice="name one with --column NAME (load_table: column=NAME)")
-    names = tuple(sorted(set(said.words.values()), key=natural_key))
+    said = labelled(rows, paths, column=column, advice="name one with --column NAME (load_table: column=NAME)")
+    names, labels = said.class_names, {place: label for place, label in said.labels.items() if label != NO_CLASS}
     if len(names) < 2:
-        if said.unknown:
-            raise no_picture(table, said.unknown, paths)
+        if said.missing:
+            raise no_picture(table, said.missing, paths)
         raise ValueError(f"{table}: column {said.column} needs at least 2 classes, got {', '.join(names) or 'none'}")
-    found = [files[place] for place in said.words], [names.index(word) for word in said.words.values()]
     votes = {paths[place]: votes for place, votes in said.votes.items()}
-    notes = [*scan.notes(), *said.notes, *said.passed_over(paths, table.name), *doubtful_names(names)]
-    return Listing(folder, names, {"train": found}, tuple(notes), table, said.column, votes)
-
-
-def natural_key(name: str) -> tuple[str, str]:
-    """Sorts names as people count: ``2`` before ``10``; names without digits in alphabetical order."""
-    return re.sub(r"[0-9]+", lambda number: number[0].zfill(DIGITS), name), name
+    notes = (*scan.notes(), *said.notes, *said.passed_over, *doubtful_names(names))
+    pictures = [files[place] for place in labels], list(labels.values())
+    return Listing(folder, names, {"train": pictures}, notes, table, said.column, votes)
 
 
 def split_folders(folder: Path) -> dict[str, Path]:

@@ -7,10 +7,10 @@ from PIL import Image
 
 from gdw.comparison.audit.audit import check_counts
 from gdw.comparison.audit.output import HEADER
-from gdw.data.class_names import NO_CLASS
 from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
+from gdw.data.picture_labels import NO_CLASS
 
 
 @pytest.fixture
