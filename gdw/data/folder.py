@@ -3,8 +3,10 @@
 import os
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -60,27 +62,27 @@ class Listing:
     @property
     def counts(self) -> str:
         """Each class with its number of training pictures, in words."""
-        counts = Counter(self.labels)
-        return class_counts_line(self.class_names, [counts[label] for label in range(len(self.class_names))])
+        return class_counts_line(self.class_names, np.bincount(self.labels, minlength=len(self.class_names)).tolist())
 
     def without_small_classes(self, least: int) -> "Listing":
         """Classes with fewer training pictures are put aside, and said; unless fewer than two would be left."""
-        counts = Counter(self.labels)
-        kept = [label for label in range(len(self.class_names)) if counts[label] >= least]
-        if len(kept) < 2 or len(kept) == len(self.class_names):
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        kept, small = np.flatnonzero(counts >= least).tolist(), np.flatnonzero(counts < least).tolist()
+        if len(kept) < 2 or not small:
             return self
         new = {label: number for number, label in enumerate(kept)}
-        aside = {_relative(file, self.folder): self.class_names[label]
-                 for files, labels in self.splits.values() for file, label in zip(files, labels, strict=True)
-                 if label not in new}  # fmt: skip
-        small = [f"{name} ({counts[label]})" for label, name in enumerate(self.class_names) if label not in new]
+        aside = {_relative(file, self.folder): self.class_names[label] for files, labels in self.splits.values()
+                 for file, label in zip(files, labels, strict=True) if label not in new}  # fmt: skip
+        counted = [f"{self.class_names[label]} ({counts[label]})" for label in small[:SHOWN_ASIDE]]
         shown = ", ".join(f"{path} as {name}" for path, name in list(aside.items())[:SHOWN_ASIDE])
         more = f" and {len(aside) - SHOWN_ASIDE} more" if len(aside) > SHOWN_ASIDE else ""
         note = (
-            f"put aside {len(small)} classes with fewer than {least} pictures: {', '.join(small[:SHOWN_ASIDE])}; "
+            f"put aside {len(small)} classes with fewer than {least} pictures: {', '.join(counted)}; "
             f"look at their pictures first: {shown}{more}"
         )
-        names, splits = tuple(self.class_names[label] for label in kept), self._where(lambda _, label: new.get(label))
+        splits = {split: _of_classes(files, labels, new) for split, (files, labels) in self.splits.items()}
+        splits = {split: both for split, both in splits.items() if both[0]}
+        names = tuple(self.class_names[label] for label in kept)
         return replace(self, class_names=names, splits=splits, notes=(*self.notes, note), aside=aside)
 
     def without(self, places: Sequence[int]) -> "Listing":
@@ -89,24 +91,15 @@ class Listing:
         Raises:
             ValueError: a class has no other picture to train on; names the pictures.
         """
-        if not places:
-            return self
         broken = {self.files[place] for place in places}
-        splits = self._where(lambda file, label: None if file in broken else label)
-        said = broken_pictures([file for file in self.files if file in broken])
-        if lost := set(self.labels).difference(splits["train"][1] if "train" in splits else ()):
-            raise ValueError(f"{self.folder}: class {self.class_names[min(lost)]} has no other picture: {said}")
-        return replace(self, splits=splits, notes=(*self.notes, f"passed over {said}"))
-
-    def _where(self, new_label: Callable[[Path, int], int | None]) -> dict[str, tuple[list[Path], list[int]]]:
-        """The splits with a new label for each picture, without those that get None."""
-        found = {}
+        said, splits = broken_pictures([file for file in self.files if file in broken]), {}
         for split, (files, labels) in self.splits.items():
-            new = [(file, new_label(file, label)) for file, label in zip(files, labels, strict=True)]
-            kept = [(file, label) for file, label in new if label is not None]
-            if kept:
-                found[split] = [file for file, _ in kept], [label for _, label in kept]
-        return found
+            good = [file not in broken for file in files]
+            splits[split] = list(compress(files, good)), list(compress(labels, good))
+        if lost := set(self.labels).difference(splits["train"][1]):
+            raise ValueError(f"{self.folder}: class {self.class_names[min(lost)]} has no other picture: {said}")
+        splits = {split: both for split, both in splits.items() if both[0]}
+        return replace(self, splits=splits, notes=(*self.notes, f"passed over {said}"))
 
     @property
     def files(self) -> list[Path]:
@@ -132,6 +125,12 @@ class Listing:
     def labels(self) -> tuple[int, ...]:
         """Of the training pictures."""
         return tuple(self.splits["train"][1])
+
+
+def _of_classes(files: list[Path], labels: list[int], new: Mapping[int, int]) -> tuple[list[Path], list[int]]:
+    """The pictures of the classes that get a new number."""
+    kept = [label in new for label in labels]
+    return list(compress(files, kept)), [new[label] for label in compress(labels, kept)]
 
 
 def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
@@ -203,11 +202,13 @@ def load_listing(
     Raises:
         ValueError: a class of broken pictures alone. Other broken pictures are passed over, and named in ``notes``.
     """
-    images, broken = decode(found.files, image_size, seen_at, found.table and found.table.absolute())
+    listed = found.files
+    images, broken = decode(listed, image_size, seen_at, found.table and found.table.absolute())
     if isinstance(images, OnDisk) and seen_at is None:
-        broken = broken_places(found.files, (images.shape[2], images.shape[3]))
+        broken = broken_places(listed, (images.shape[2], images.shape[3]))
         images = images[np.delete(np.arange(len(images)), broken)]
-    found = found.without(broken)
+    if broken:
+        found = found.without(broken)
     parts = images.split([len(labels) for _, labels in found.splits.values()])
     fields = {}
     for split, part in zip(found.splits, parts, strict=True):
@@ -277,32 +278,24 @@ def _by_folders(folder: Path) -> Listing:
         raise ValueError(f"{named} in {folder} must hold one folder of pictures for each class")
     if nested and "train" not in splits:
         raise ValueError(f"{folder} has {named}, but no folder train with the classes to train on")
-    found = {
-        split: scan.classes(path, 2 if split == "train" else 1)
-        for split, path in (splits if nested else {"train": folder}).items()
-    }
-    names = found["train"][0]
-    notes = doubtful_names(names)
-    for split, (theirs, files, labels) in list(found.items()):
-        if not set(theirs) & set(names):
-            raise ValueError(f"{folder}: {splits['train'].name} and {splits[split].name} have no class in common")
+    folders = dict(splits) if nested else {"train": folder}
+    names, files, labels = scan.classes(folders.pop("train"))
+    found, notes = {"train": (files, labels)}, doubtful_names(names)
+    for split, path in folders.items():
+        theirs, files, labels = scan.classes(path, least=1)
+        new = {label: names.index(name) for label, name in enumerate(theirs) if name in names}
+        if not new:
+            raise ValueError(f"{folder}: {splits['train'].name} and {path.name} have no class in common")
         if lacking := [name for name in names if name not in theirs]:
-            notes += (f"{splits[split].name} has no picture of {', '.join(lacking)}",)
+            notes += (f"{path.name} has no picture of {', '.join(lacking)}",)
         if more := [name for name in theirs if name not in names]:
-            notes += (f"passed over {', '.join(more)} in {splits[split].name}: not in {splits['train'].name}",)
-        good = [(file, names.index(theirs[label])) for file, label in zip(files, labels, strict=True)
-                if theirs[label] in names]  # fmt: skip
-        found[split] = names, [file for file, _ in good], [label for _, label in good]
+            notes += (f"passed over {', '.join(more)} in {path.name}: not in {splits['train'].name}",)
+        found[split] = _of_classes(files, labels, new)
     if nested:
         for child in others:
             scan.note("a folder beside the splits", child)
         scan.note_outside(folder)
-    return Listing(
-        folder,
-        names,
-        {split: (files, labels) for split, (_, files, labels) in found.items()},
-        scan.notes() + notes,
-    )
+    return Listing(folder, names, found, scan.notes() + notes)
 
 
 def _by_table(folder: Path, table: Path, column: str | None, path_column: str | None) -> Listing:
@@ -329,13 +322,14 @@ def split_folders(folder: Path) -> dict[str, Path]:
         ValueError: two folders for one split.
     """
     found: dict[str, Path] = {}
-    for child in sorted(folder.iterdir()):
-        for split, names in SPLITS.items():
+    children = sorted(folder.iterdir())
+    for split, names in SPLITS.items():
+        for child in children:
             if child.name.lower() in names and child.is_dir():
                 if split in found:
                     raise ValueError(f"{folder}: {found[split].name} and {child.name} are one split: keep one of them")
                 found[split] = child
-    return {split: found[split] for split in SPLITS if split in found}
+    return found
 
 
 def _reduced(files: list[Path], images: Images) -> tuple[str, ...]:
@@ -378,7 +372,7 @@ class _Scan:
                 f"{folder} {cause}: it needs one folder of pictures for each class, or a table of labels "
                 "(gdw audit --labels FILE; gdw.data.load_table)"
             )
-        self.reserved |= {os.path.realpath(directory) for directory in (folder, *folders)}
+        self.reserved.update(map(os.path.realpath, (folder, *folders)))
         files: list[Path] = []
         labels: list[int] = []
         names: list[str] = []
@@ -409,27 +403,20 @@ class _Scan:
                 continue
             self.seen.add(place)
             with os.scandir(here) as entries:  # knows most answers without asking the disk for each file
-                children = sorted(entries, key=lambda entry: entry.name)
+                children = sorted(entries, key=attrgetter("name"))
             for entry in children:
                 child = here / entry.name
                 if _hidden(child):
                     self.note("hidden", child)
                 elif entry.is_dir():
                     (links if entry.is_symlink() else waiting).append(child)
-                elif self.is_picture(child, entry):
+                elif not entry.is_file():
+                    self.note("a pipe, socket or device" if child.exists() else "a link that leads nowhere", child)
+                elif child.suffix.lower() not in ENDINGS and not can_open(child):
+                    self.note("not a picture that Pillow can open", child)
+                else:
                     found.append(child)
-        return sorted(found, key=lambda file: file.relative_to(folder).parts)
-
-    def is_picture(self, file: Path, entry: "os.DirEntry[str]") -> bool:
-        """Whether to read it; if not, the reason is counted."""
-        reason = None
-        if not entry.is_file():
-            reason = "a pipe, socket or device" if file.exists() else "a link that leads nowhere"
-        elif file.suffix.lower() not in ENDINGS and not can_open(file):
-            reason = "not a picture that Pillow can open"
-        if reason:
-            self.note(reason, file)
-        return reason is None
+        return sorted(found, key=attrgetter("parts"))
 
     def folders_in(self, folder: Path) -> list[Path]:
         return [child for child in folder.iterdir() if child.is_dir() and not _hidden(child)]

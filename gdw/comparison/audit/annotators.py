@@ -28,6 +28,8 @@ def with_annotators(
     Source: Goh et al., CROWDLAB: Supervised learning to infer consensus labels and quality scores for data with
     multiple annotators, 2022, by cleanlab.
     """
+    if not votes:
+        return ranked, []
     import pandas as pd
     from cleanlab.multiannotator import get_label_quality_multiannotator
 

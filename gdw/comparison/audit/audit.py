@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from gdw.comparison.audit.annotators import with_annotators
 from gdw.comparison.audit.by_method import unseen
 from gdw.comparison.audit.copies import Copies, find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
-from gdw.comparison.audit.heads import FOLDS, Labels, LogProbs, check_probs, fold_of, standardised
+from gdw.comparison.audit.heads import FOLDS, Features, Labels, LogProbs, check_probs, fold_of, standardised
 from gdw.comparison.audit.output import UNREAD, Audit
 from gdw.comparison.audit.page import Shown
 from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, Ranked, check_ranking
@@ -23,7 +22,6 @@ from gdw.data.confirmed import Confirmed, confirmed_of
 from gdw.data.dataset import Dataset
 from gdw.data.features import described, hashed
 from gdw.data.given import labelled_rows, of_labelled
-from gdw.data.on_disk import Images
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
 
@@ -127,15 +125,16 @@ class Plan:
             given: what another classifier says of each row.
             votes: path to annotator to label.
         """
-        data, copies, kept = self._described(dataset, progress)
-        labels, known, classes = data.labels.cpu().numpy(), confirmed.among(kept.tolist()), data.class_names
+        data, features, copies, kept = self._described(dataset, progress)
+        labels, classes = data.labels.cpu().numpy(), data.class_names
+        known = confirmed if len(kept) == len(dataset.labels) else confirmed.among(kept.tolist())
         sure = np.array(sorted(known.with_class()), np.int64)
         right = np.array([known[place] for place in sure.tolist()], np.int64)
         places = np.setdiff1d(np.arange(len(labels)), sorted(known)).astype(np.int64)
         first, second = (fold_of(labels, self.folds, copies.groups, 2 * self.seed + one)[places] for one in (0, 1))
         judged = Judged(
-            data, labels, places, (sure, right), (first, second), self.method, self.seed, self.features or LITE0,
-            progress, None if given is None else given[kept[places]],
+            data, features, labels, places, (sure, right), (first, second), self.method, self.seed,
+            self.features or LITE0, progress, None if given is None else given[kept[places]],
         )  # fmt: skip
         ranked = RANKINGS[self.ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
         names = data.paths or tuple(map(str, range(len(labels))))
@@ -147,22 +146,26 @@ class Plan:
         joint = confident_joint(judged.first, judged.labels) if len(places) else np.zeros((len(classes),) * 2)
         share = wrong_share(labels, known)
         found = Audit(table, pairs(joint, classes), share, tuple(notes), dataset.name, Shown.of(data))
+        if len(known) == len(confirmed):
+            return found
         every = dataset.paths or names
         observed = {every[place]: classes[int(dataset.labels[place])] for place in confirmed}
         return found.with_others(observed, confirmed.by_path(every, classes), UNREAD)
 
-    def _described(self, dataset: Dataset, progress: Progress) -> tuple[Dataset, Copies, Labels]:
+    def _described(self, dataset: Dataset, progress: Progress) -> tuple[Dataset, Features, Copies, Labels]:
         """The data that classifiers see, copies, and the places of the pictures that could be decoded."""
         every = np.arange(len(dataset.labels))
         if dataset.images.ndim != 4:
-            return dataset, Copies(), every
+            images = dataset.images[:, 0] if dataset.pixels.views else dataset.images
+            return dataset, standardised(images), Copies(), every
         if self.features is None:
             seen = {prefix: hashed(images, dataset.pixels.scale) for prefix, images in dataset.parts()}
-            return dataset, find_copies(seen, {prefix: getattr(dataset, f"{prefix}paths") for prefix in seen}), every
+            copies = find_copies(seen, {prefix: getattr(dataset, f"{prefix}paths") for prefix in seen})
+            return dataset, standardised(dataset.images), copies, every
         found = described(dataset, self.features, image_size=self.features_size, progress=partial(progress, "features"))
         data = found.dataset(in_memory=False)
-        paths = {prefix: getattr(data, f"{prefix}paths") for prefix in found.parts}
-        return data, find_copies(found.kept(), paths, standardised(_first(data))), every[found.parts[""].rows >= 0]
+        features, paths = standardised(data.images), {prefix: getattr(data, f"{prefix}paths") for prefix in found.parts}
+        return data, features, find_copies(found.kept(), paths, features), every[found.parts[""].rows >= 0]
 
 
 def check_counts(
@@ -196,8 +199,3 @@ def _of_confirmed(known: Mapping[int, int], labels: Labels) -> str:
         return NOTHING_CONFIRMED
     wrong = sum(int(labels[place]) != right for place, right in known.items())
     return f"{len(known)} pictures are confirmed; {wrong} of them had another label and come first"
-
-
-def _first(data: Dataset) -> Images:
-    """Features, of the first view."""
-    return data.images[:, 0] if isinstance(data.images, Tensor) and data.pixels.views else data.images

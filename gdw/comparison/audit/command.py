@@ -96,28 +96,25 @@ def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
     whole = list_folder(options.folder, options.labels, options.column, options.path_column)
     listing = whole.without_small_classes(plan.folds)
     yield listing.counts
-    asked, count = (*listing.paths, *listing.aside), len(listing.paths)
-    known, notes = Confirmed(), list[str]()
+    paths, labels = listing.paths, listing.labels
+    asked, known, words, notes = (*paths, *listing.aside), Confirmed(), dict[str, tuple[str, str]](), list[str]()
     if options.confirmed is not None:
         others = [path for path in listing.others if path not in listing.aside]
         with warnings.catch_warnings(record=True, action="always") as said:
             known = read_confirmed(options.confirmed, asked, whole.class_names, others)
-        notes = [str(one.message) for one in said]
-    words = known.by_path(asked, whole.class_names)
+        notes, words = [str(one.message) for one in said], known.by_path(asked, whole.class_names)
+        known = known.of_classes(whole.class_names, listing.class_names).among(range(len(paths)))
     check_outputs(options.csv, options.html, words)
-    known = known.of_classes(whole.class_names, listing.class_names)
-    plan.check(listing.labels, known.among(range(count)), listing.class_names)
+    plan.check(labels, known, listing.class_names)
     seen_at = None if plan.features is None else plan.features_size or own_size(plan.features)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
         dataset = load_listing(listing, seen_at=seen_at, content=False)
     read = set(dataset.paths or ())
-    sure = known.among([place for place, path in enumerate(listing.paths) if path in read])
-    found = yield from _run(plan, dataset, sure, None, listing.votes)
-    labels = listing.labels
-    observed = {asked[place]: listing.class_names[labels[place]] for place in known if place < count}
-    found = found.with_others(observed, words, UNREAD).with_others(listing.aside, words, TOO_FEW)
-    table = found.table.reset_index(drop=True)
+    left = known if len(read) == len(paths) else known.among([n for n, path in enumerate(paths) if path in read])
+    found = yield from _run(plan, dataset, left, None, listing.votes)
+    found = found.with_others({paths[n]: listing.class_names[labels[n]] for n in known}, words, UNREAD)
+    table = found.with_others(listing.aside, words, TOO_FEW).table.reset_index(drop=True)
     pictures = Shown([listing.folder / path for path in table["path"]])
     return replace(found, table=table, pictures=pictures, notes=(*found.notes, *notes))
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-from torch import Tensor
 
 from gdw.comparison.audit.by_method import out_of_fold_by_method, run_method, task_of_observed, upside_down
 from gdw.comparison.audit.heads import (
@@ -26,7 +25,6 @@ from gdw.comparison.audit.heads import (
     normalised,
     observed_log_probs,
     out_of_fold,
-    standardised,
 )
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
@@ -42,7 +40,7 @@ class Judged:
     """What a ranking is made of; what several rankings need is computed once, when it is first asked for.
 
     Attributes:
-        data: of features.
+        data: of features. ``features``: the same, standardised.
         observed: labels of the whole data set.
         places: of the pictures that are judged.
         confirmed: places of the confirmed pictures, and their classes.
@@ -54,6 +52,7 @@ class Judged:
     """
 
     data: Dataset
+    features: Features
     observed: Labels
     places: Labels
     confirmed: tuple[Labels, Labels]
@@ -68,12 +67,6 @@ class Judged:
     def labels(self) -> Labels:
         """Observed, of the judged pictures."""
         return np.asarray(self.observed[self.places])
-
-    @cached_property
-    def features(self) -> Features:
-        """Standardised, of the whole data set."""
-        images = self.data.images
-        return standardised(images[:, 0] if isinstance(images, Tensor) and self.data.pixels.views else images)
 
     @cached_property
     def first(self) -> LogProbs:
