@@ -59,8 +59,10 @@ class Confirmed(Mapping[int, int]):
     def among(self, kept: Sequence[int]) -> "Confirmed":
         """Of these places alone, which are numbered anew in this order."""
         new = {place: number for number, place in enumerate(kept)}
-        return Confirmed(*({new[place]: value for place, value in values.items() if place in new}
-                           for values in (self.labels, self.chosen, self.elsewhere)))  # fmt: skip
+        labels = {new[place]: label for place, label in self.labels.items() if place in new}
+        chosen, elsewhere = ({new[place]: word for place, word in words.items() if place in new}
+                             for words in (self.chosen, self.elsewhere))  # fmt: skip
+        return Confirmed(labels, chosen, elsewhere)
 
     def of_classes(self, before: Sequence[str], class_names: Sequence[str]) -> "Confirmed":
         """With the numbers of these classes, which are some of those before: a picture of another one has none."""

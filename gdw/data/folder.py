@@ -134,22 +134,9 @@ def _of_classes(files: list[Path], labels: list[int], new: Mapping[int, int]) ->
 
 
 def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
-    """The data set in ``class/...``, or in ``train/class/...`` with ``val/...`` and ``test/...``; in colour.
+    """The data set in ``class/...``, or in ``train/class/...`` with ``val/...`` and ``test/...``.
 
-    Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each
-    is resized (:func:`gdw.data.pictures.decode`). Means and deviations of the channels are those of the training
-    pictures; training pictures are flipped and shifted by up to an eighth of their size. A folder of CIFAR-10's classes
-    in CIFAR's size takes the published numbers. Runs on it then follow the published protocol.
-
-    Args:
-        folder: see :func:`list_folder`. What is passed over is reported in one warning and kept in the data set's
-            ``notes``.
-        image_size: height and width in pixels.
-        seen_at: see ``decode``.
-
-    Raises:
-        ValueError: an empty folder, one class, a class without a picture that can be decoded, splits whose classes
-            differ.
+    The arguments and errors are those of ``list_folder`` and ``load_listing``.
     """
     _require_size(image_size)
     return load_listing(list_folder(folder), image_size, seen_at, stacklevel=5)
@@ -169,15 +156,13 @@ def load_table(
 
     Args:
         folder: the pictures; the names of folders below it mean nothing.
-        table: in any form of :mod:`gdw.data.label_table`. The
-            classes are the words in the column, in natural order (2 before 10).
+        table: in any form of :mod:`gdw.data.label_table`. The classes are the words in the column, in natural order (2
+            before 10).
         column: which column; by default as for ``human:PATH`` (:mod:`gdw.data.human_labels`).
-        image_size: height and width in pixels; default the pictures' own if all are of one size, else 32.
-        seen_at: of a network that will see the pictures (:func:`gdw.data.pictures.decode`).
+        image_size, seen_at: see :func:`load_listing`.
 
     Raises:
-        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; a class of
-            broken pictures.
+        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; a class of broken pictures.
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
@@ -192,10 +177,16 @@ def load_listing(
     stacklevel: int = 2,
     content: bool = True,
 ) -> Dataset:
-    """The data set of a listing. Pictures for a network, and more than fit in memory, stay in their files.
+    """The data set of a listing, in colour. Pictures for a network, and more than fit in memory, stay in their files.
+
+    Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each is
+    resized. Means and deviations of the channels are those of the training pictures, which are flipped and shifted by
+    up to an eighth of their size. CIFAR-10's classes in CIFAR's size take the published numbers: runs follow its
+    protocol then.
 
     Args:
-        image_size, seen_at: see :func:`gdw.data.pictures.decode`.
+        image_size, seen_at: height and width in pixels; those of a network that will see the pictures. See
+            :func:`gdw.data.pictures.decode`.
         stacklevel: of the one warning of all that was passed over.
         content: whether to hash the files.
 

@@ -14,7 +14,7 @@ from gdw import files
 from gdw.cache import digest
 from gdw.data.dataset import Dataset, as_images
 from gdw.data.feature_store import Rows
-from gdw.data.human_labels import label_sets
+from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.label_table import LABEL_COLUMNS, chosen_column, is_table, read_table, require_reader, usual_columns
 from gdw.data.on_disk import Images, OnDisk
 from gdw.data.picture_labels import MULTI_LABEL, class_numbers
@@ -22,7 +22,6 @@ from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.data.pixels import Pixels
 
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
-ARRAYS = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle")  # and of labels that are no table
 NAME_ONE = "name one with --column"  # advice
 
 
@@ -72,8 +71,8 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
 
 def of_labelled(values: Any, rows: Bool[np.ndarray, "rows"]) -> np.ndarray:
     """What is given for each row, of those rows alone that have a label."""
-    values = np.asarray(values)
-    return values[rows] if values.shape[:1] == rows.shape else values
+    given: np.ndarray = np.asarray(values)
+    return np.asarray(given[rows] if given.shape[:1] == rows.shape else given)
 
 
 def read_embeddings(file: str | Path, labels: str | Path, column: str | None = None) -> Dataset:

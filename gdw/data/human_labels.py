@@ -20,11 +20,11 @@ from torch import Tensor
 
 from gdw import files
 from gdw.data.dataset import Dataset, check_labels, native
-from gdw.data.label_table import CLEAN_KEY, chosen_column, is_table, read_table, require_file
+from gdw.data.label_table import CLEAN_KEY, ENDINGS, chosen_column, is_table, read_table, require_file
 from gdw.data.picture_labels import labels_by_path
 
 PREFIX = "human:"
-FILE_ENDINGS = (".pt", ".pth", ".npy", ".npz", ".pkl", ".pickle", ".csv", ".tsv", ".gz")
+ARRAYS = (".pt", ".pth", ".npy", ".npz", ".pkl", ".pickle")  # endings of files of arrays
 SHOWN = 12  # classes whose numbers an error lists
 ALONE = "label"  # what one array without a name is called
 NPY, ZIP, PICKLE = b"\x93NUMPY", b"PK", b"\x80"  # how such files begin
@@ -41,7 +41,7 @@ def parse(noise: str) -> tuple[Path, str | None]:
     text = noise.removeprefix(PREFIX)
     path, colon, key = text.rpartition(":")
     drive = len(path) == 1 and path.isalpha()
-    if not colon or drive or "/" in key or "\\" in key or Path(key).suffix in FILE_ENDINGS:
+    if not colon or drive or "/" in key or "\\" in key or Path(key).suffix in (*ARRAYS, *ENDINGS, ".gz"):
         path, key = text, ""
     if not path.strip():
         raise ValueError(f"human labels need a path, human:PATH or human:PATH:KEY, got {noise!r}")

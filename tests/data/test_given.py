@@ -66,6 +66,11 @@ def test_probabilities_of_ones_own(rows, tmp_path, capsys):
     assert main([*asked, "--csv", str(tmp_path / "s.csv")]) == 0
     assert wrong[pd.read_csv(tmp_path / "s.csv")["path"].head(int(wrong.sum()))].all()
     assert finds(gdw.audit(rows[0], observed=labels, pred_probs=probs, ranking="self-confidence"), wrong)
+    words = ["none of these", "unsure", "", *NAMES[labels[3:]]]
+    (tmp_path / "l.csv").write_text("id,label\n" + "".join(f"t{n},{word}\n" for n, word in enumerate(words)), "utf-8")
+    assert main([*asked[:-1], str(tmp_path / "l.csv"), "--csv", str(tmp_path / "s.csv")]) == 0
+    assert set(pd.read_csv(tmp_path / "s.csv")["path"]) == {f"t{place}" for place in range(3, COUNT)}
+    assert len(gdw.audit(rows[0], observed=words, pred_probs=probs, ranking="self-confidence").table) == COUNT - 3
     np.save(tmp_path / "p.npy", probs * 2)
     assert main(asked) == 2
     assert "rows of numbers from 0 that sum to 1" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from gdw.comparison.audit.annotators import with_annotators
 from gdw.comparison.audit.by_method import unseen
@@ -131,7 +132,8 @@ class Plan:
         sure = np.array(sorted(known.with_class()), np.int64)
         right = np.array([known[place] for place in sure.tolist()], np.int64)
         places = np.setdiff1d(np.arange(len(labels)), sorted(known)).astype(np.int64)
-        first, second = (fold_of(labels, self.folds, copies.groups, 2 * self.seed + one)[places] for one in (0, 1))
+        first = fold_of(labels, self.folds, copies.groups, 2 * self.seed)[places]
+        second = fold_of(labels, self.folds, copies.groups, 2 * self.seed + 1)[places]
         judged = Judged(
             data, features, labels, places, (sure, right), (first, second), self.method, self.seed,
             self.features or LITE0, progress, None if given is None else given[kept[places]],
@@ -156,8 +158,8 @@ class Plan:
         """The data that classifiers see, copies, and the places of the pictures that could be decoded."""
         every = np.arange(len(dataset.labels))
         if dataset.images.ndim != 4:
-            images = dataset.images[:, 0] if dataset.pixels.views else dataset.images
-            return dataset, standardised(images), Copies(), every
+            views = isinstance(dataset.images, Tensor) and dataset.pixels.views
+            return dataset, standardised(dataset.images[:, 0] if views else dataset.images), Copies(), every
         if self.features is None:
             seen = {prefix: hashed(images, dataset.pixels.scale) for prefix, images in dataset.parts()}
             copies = find_copies(seen, {prefix: getattr(dataset, f"{prefix}paths") for prefix in seen})

@@ -70,7 +70,7 @@ def audit_folder(options: argparse.Namespace) -> Iterator[str]:
     network = None if options.features == PIXELS else options.features
     plan = Plan(network, options.features_size, options.ranking, options.method, options.folds, options.seed)
     found = yield from (_of_numbers if options.folder is None else _of_folder)(options, plan)
-    written, problems = [], []
+    written, problems = list[str](), list[str]()
     for path, save in ((options.csv, found.save_csv), (options.html, partial(found.save_html, top=options.top))):
         place = None if path is None else _saved(save, path, problems)
         written += [] if place is None else [str(place)]
@@ -113,8 +113,11 @@ def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
     read = set(dataset.paths or ())
     left = known if len(read) == len(paths) else known.among([n for n, path in enumerate(paths) if path in read])
     found = yield from _run(plan, dataset, left, None, listing.votes)
-    found = found.with_others({paths[n]: listing.class_names[labels[n]] for n in known}, words, UNREAD)
-    table = found.with_others(listing.aside, words, TOO_FEW).table.reset_index(drop=True)
+    if words:
+        found = found.with_others({paths[n]: listing.class_names[labels[n]] for n in known}, words, UNREAD)
+    if listing.aside:
+        found = found.with_others(listing.aside, words, TOO_FEW)
+    table = found.table.reset_index(drop=True)
     pictures = Shown([listing.folder / path for path in table["path"]])
     return replace(found, table=table, pictures=pictures, notes=(*found.notes, *notes))
 
