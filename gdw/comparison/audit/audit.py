@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, Ranked, check
 from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of
 from gdw.data.dataset import Dataset
-from gdw.data.features import described, hashed
+from gdw.data.features import Seen, described, hashed
 from gdw.data.given import labelled_rows, of_labelled
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
@@ -95,7 +96,7 @@ def audit(
 
 @dataclass(frozen=True)
 class Plan:
-    """How an audit is made: ``audit``'s arguments of the same names."""
+    """How an audit is made: ``audit``'s arguments of the same names; and what runs on the machines that share it."""
 
     features: str | None = LITE0
     features_size: int | None = None
@@ -103,6 +104,7 @@ class Plan:
     method: str = "gdw"
     folds: int = FOLDS
     seed: int = 0
+    executor: Executor | None = None
 
     def check(self, labels: Sequence[int], confirmed: Mapping[int, int], class_names: Sequence[str]) -> None:
         """Refuse what cannot be done, before a picture is decoded.
@@ -136,7 +138,7 @@ class Plan:
         second = fold_of(labels, self.folds, copies.groups, 2 * self.seed + 1)[places]
         judged = Judged(
             data, features, labels, places, (sure, right), (first, second), self.method, self.seed,
-            self.features or LITE0, progress, None if given is None else given[kept[places]],
+            self.features or LITE0, progress, None if given is None else given[kept[places]], self.executor,
         )  # fmt: skip
         ranked = RANKINGS[self.ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
         names = data.paths or tuple(map(str, range(len(labels))))
@@ -156,18 +158,22 @@ class Plan:
 
     def _described(self, dataset: Dataset, progress: Progress) -> tuple[Dataset, Features, Copies, Labels]:
         """The data that classifiers see, copies, and the places of the pictures that could be decoded."""
-        every = np.arange(len(dataset.labels))
-        if dataset.images.ndim != 4:
-            views = isinstance(dataset.images, Tensor) and dataset.pixels.views
-            return dataset, standardised(dataset.images[:, 0] if views else dataset.images), Copies(), every
-        if self.features is None:
+        data, kept, seen = dataset, np.arange(len(dataset.labels)), dict[str, Seen]()
+        pictures = dataset.images.ndim == 4
+        if pictures and self.features is None:
             seen = {prefix: hashed(images, dataset.pixels.scale) for prefix, images in dataset.parts()}
-            copies = find_copies(seen, {prefix: getattr(dataset, f"{prefix}paths") for prefix in seen})
-            return dataset, standardised(dataset.images), copies, every
-        found = described(dataset, self.features, image_size=self.features_size, progress=partial(progress, "features"))
-        data = found.dataset(in_memory=False)
-        features, paths = standardised(data.images), {prefix: getattr(data, f"{prefix}paths") for prefix in found.parts}
-        return data, features, find_copies(found.kept(), paths, features), every[found.parts[""].rows >= 0]
+        elif pictures and self.features is not None:
+            found = described(
+                dataset, self.features, image_size=self.features_size, progress=partial(progress, "features"),
+                executor=self.executor,
+            )  # fmt: skip
+            data, kept, seen = found.dataset(in_memory=False), kept[found.parts[""].rows >= 0], found.kept()
+        views = isinstance(data.images, Tensor) and data.pixels.views
+        features = standardised(data.images[:, 0] if views else data.images, self.executor)
+        if not pictures:
+            return data, features, Copies(), kept
+        paths = {prefix: getattr(data, f"{prefix}paths") for prefix in seen}
+        return data, features, find_copies(seen, paths, None if self.features is None else features), kept
 
 
 def check_counts(

@@ -17,6 +17,7 @@ from gdw.comparison.audit.heads import FOLDS, LogProbs, check_probs
 from gdw.comparison.audit.output import SHOWN, TOO_FEW, UNREAD, Audit, check_outputs
 from gdw.comparison.audit.page import PAIRS, Shown
 from gdw.comparison.audit.rank import RANKINGS
+from gdw.comparison.sweep import executor_for
 from gdw.data.confirmed import Confirmed, confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
@@ -56,6 +57,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     found.add_argument("--method", default="gdw", metavar="NAME", help="for --ranking with-method or weights: whose")
     found.add_argument("--folds", type=int, default=FOLDS, metavar="N", help=f"(default: {FOLDS})")
     found.add_argument("--seed", type=int, default=0, metavar="N", help="draws the folds (default: 0)")
+    found.add_argument("--dask", metavar="ADDRESS", help="share the work: a scheduler's tcp://host:port, or local")
     return found
 
 
@@ -112,7 +114,7 @@ def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
         dataset = load_listing(listing, seen_at=seen_at, content=False)
     read = set(dataset.paths or ())
     left = known if len(read) == len(paths) else known.among([n for n, path in enumerate(paths) if path in read])
-    found = yield from _run(plan, dataset, left, None, listing.votes)
+    found = yield from _run(plan, dataset, left, None, listing.votes, options.dask)
     if words:
         found = found.with_others({paths[n]: listing.class_names[labels[n]] for n in known}, words, UNREAD)
     if listing.aside:
@@ -141,15 +143,16 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
     known = confirmed_of(options.confirmed, dataset)
     check_outputs(options.csv, checked=known.by_path(dataset.paths or (), dataset.class_names))
     plan.check(dataset.labels.tolist(), known, dataset.class_names)
-    return (yield from _run(plan, dataset, known, probs, {}))
+    return (yield from _run(plan, dataset, known, probs, {}, options.dask))
 
 
 def _run(
-    plan: Plan, dataset: Dataset, known: Confirmed, probs: LogProbs | None, votes: Mapping[str, Mapping[str, str]]
-) -> Found:
+    plan: Plan, dataset: Dataset, known: Confirmed, probs: LogProbs | None, votes: Mapping[str, Mapping[str, str]],
+    dask: str | None,
+) -> Found:  # fmt: skip
     """Say the cost, and audit with a bar."""
-    yield estimate(dataset, plan.features, plan.features_size)
-    with tqdm(delay=1, mininterval=0.5) as bar:
+    yield estimate(dataset, plan, probs is not None)
+    with executor_for(dask) as executor, tqdm(delay=1, mininterval=0.5) as bar:
 
         def progress(what: str, done: int, total: int) -> None:
             if bar.desc != f"{what}: ":
@@ -158,7 +161,7 @@ def _run(
             bar.update(done - bar.n)
 
         try:
-            return plan.run(dataset, known, progress, probs, votes)
+            return replace(plan, executor=executor).run(dataset, known, progress, probs, votes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_stopped(bar)) from None
 
