@@ -168,8 +168,9 @@ class Plan:
                 executor=self.executor,
             )  # fmt: skip
             data, kept, seen = found.dataset(in_memory=False), kept[found.parts[""].rows >= 0], found.kept()
-        views = isinstance(data.images, Tensor) and data.pixels.views
-        features = standardised(data.images[:, 0] if views else data.images, self.executor)
+        images = data.images
+        first = images[:, 0] if isinstance(images, Tensor) and data.pixels.views else images
+        features = standardised(first, self.executor)
         if not pictures:
             return data, features, Copies(), kept
         paths = {prefix: getattr(data, f"{prefix}paths") for prefix in seen}
