@@ -262,13 +262,15 @@ def pictures_below(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
 
 def _by_folders(folder: Path) -> Listing:
     scan, splits = _Scan(folder), split_folders(folder)
-    named = " and ".join(path.name for path in splits.values())
-    nested = any(scan.folders_in(split) for split in splits.values())
-    others = [child for child in scan.folders_in(folder) if child not in splits.values()]
-    if splits and not nested and not others:
-        raise ValueError(f"{named} in {folder} must hold one folder of pictures for each class")
-    if nested and "train" not in splits:
-        raise ValueError(f"{folder} has {named}, but no folder train with the classes to train on")
+    nested, others = False, list[Path]()
+    if splits:
+        named = " and ".join(path.name for path in splits.values())
+        nested = any(scan.folders_in(split) for split in splits.values())
+        others = [child for child in scan.folders_in(folder) if child not in splits.values()]
+        if not nested and not others:
+            raise ValueError(f"{named} in {folder} must hold one folder of pictures for each class")
+        if nested and "train" not in splits:
+            raise ValueError(f"{folder} has {named}, but no folder train with the classes to train on")
     folders = dict(splits) if nested else {"train": folder}
     names, files, labels = scan.classes(folders.pop("train"))
     found, notes = {"train": (files, labels)}, doubtful_names(names)
