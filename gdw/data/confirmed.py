@@ -68,7 +68,8 @@ class Confirmed(Mapping[int, int]):
         """With the numbers of these classes, which are some of those before: a picture of another one has none."""
         new = {label: class_names.index(name) for label, name in enumerate(before) if name in class_names}
         labels = {place: new.get(label, NO_CLASS) for place, label in self.labels.items()}
-        elsewhere = {place: before[label] for place, label in self.labels.items() if label not in {NO_CLASS, *new}}
+        elsewhere = {place: before[label] for place, label in self.labels.items()
+                     if label != NO_CLASS and label not in new}  # fmt: skip
         return Confirmed(labels, self.chosen, {**self.elsewhere, **elsewhere})
 
     def word(self, place: int, class_names: Sequence[str]) -> str:

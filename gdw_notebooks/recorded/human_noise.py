@@ -63,6 +63,8 @@ def _from_table(path: Path) -> tuple[Int[np.ndarray, "images"], Int[np.ndarray, 
         raise ValueError(f"{path}: each path must hold the true class, as in train/airplane/0000.jpg")
     both = ([folder[0] for folder in folders], table.columns[COLUMN])
     true, observed = (np.array(class_numbers(words, CIFAR10_CLASSES, str(path))[0]) for words in both)
+    if min(true.min(), observed.min()) < 0:
+        raise ValueError(f"{path}: each picture needs a class")
     return true, observed
 
 

@@ -9,7 +9,8 @@ from gdw import files
 from gdw.comparison.audit.count import NO_SAMPLE, WrongShare
 from gdw.comparison.audit.page import MARK, page
 from gdw.comparison.audit.table import COLUMNS, FOUND
-from gdw.data.label_table import read_table
+from gdw.data.confirmed import CONFIRMED_COLUMNS
+from gdw.data.label_table import read_table, usual_columns
 from gdw.data.path_match import plain
 from gdw.data.picture_labels import as_meant
 from gdw.errors import whole_number
@@ -124,8 +125,8 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Co
 def _labels_in(path: Path) -> set[str]:
     """The paths of the pictures for which our own table has a label."""
     table = read_table(path, least=0)
-    words = as_meant(table.columns.get("label", ()))
-    return {plain(name) for name, word in zip(table.paths, words, strict=False) if word}
+    words = [as_meant(table.columns[column]) for column in usual_columns(table.columns, CONFIRMED_COLUMNS)]
+    return {plain(name) for column in words for name, word in zip(table.paths, column, strict=True) if word}
 
 
 def _is_ours(path: Path, kind: str) -> bool:

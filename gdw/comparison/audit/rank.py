@@ -103,14 +103,14 @@ class Judged:
         )  # fmt: skip
 
     @cached_property
-    def experiment(self) -> Experiment:
-        """How the method is trained."""
-        return Experiment(features=self.network, method=self.method, seed=self.seed)
+    def training(self) -> tuple[Task, Experiment]:
+        """What the method trains on, and how."""
+        task = task_of_observed(self.data, self.observed, self.places, self.confirmed)
+        return task, Experiment(features=self.network, method=self.method, seed=self.seed)
 
-    @cached_property
-    def task(self) -> Task:
-        """What the method trains on."""
-        return task_of_observed(self.data, self.observed, self.places, self.confirmed)
+    def by(self, log_probs: LogProbs) -> "Ranked":
+        """Ranked by the probability of the observed label."""
+        return Ranked(log_probs, np.exp(observed_log_probs(log_probs, self.labels)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,36 +128,22 @@ class Ranked:
     warning: str | None = None
 
 
-def by_combined(judged: Judged) -> Ranked:
-    """By the probability of the observed label after both rounds."""
-    return _by_probability(judged.combined, judged)
-
-
-def by_self_confidence(judged: Judged) -> Ranked:
-    """By the probability of the observed label after the first round, as cleanlab does."""
-    return _by_probability(judged.first, judged)
-
-
 def with_method(judged: Judged) -> Ranked:
     """By the product of ``combined`` and of the probability by classifiers that the method trained on other folds."""
-    held_out = out_of_fold_by_method(judged.task, judged.experiment, judged.folds[1], judged.progress)
-    return _by_probability(normalised(judged.combined + held_out), judged)
+    held_out = out_of_fold_by_method(*judged.training, judged.folds[1], judged.progress)
+    return judged.by(normalised(judged.combined + held_out))
 
 
 def by_weights(judged: Judged) -> Ranked:
     """By the weights of one run of the method, with a warning if they are upside down."""
-    run = run_method(judged.task, judged.experiment, judged.progress)
+    run = run_method(*judged.training, judged.progress)
     likely = observed_log_probs(judged.first, judged.labels)
     return Ranked(judged.combined, run.weights, upside_down(run.weights, likely, judged.method))
 
 
-def _by_probability(log_probs: LogProbs, judged: Judged) -> Ranked:
-    return Ranked(log_probs, np.exp(observed_log_probs(log_probs, judged.labels)))
-
-
 RANKINGS: dict[str, Callable[[Judged], Ranked]] = {
-    "combined": by_combined,
-    "self-confidence": by_self_confidence,
+    "combined": lambda judged: judged.by(judged.combined),
+    "self-confidence": lambda judged: judged.by(judged.first),  # as cleanlab does
     "with-method": with_method,
     "weights": by_weights,
 }

@@ -57,9 +57,10 @@ def test_labels_that_a_person_wrote_into_the_table_are_not_lost(tmp_path):
     found.save_csv(tmp_path / "a.csv")
     found.save_csv(tmp_path / "a.csv")
     text = (tmp_path / "a.csv").read_text("utf-8").replace("looks like dog,,", "looks like dog,none of these,")
-    (tmp_path / "a.csv").write_text(text, "utf-8")
-    with pytest.raises(ValueError, match="a.csv holds 1 labels that a person wrote .first: a.png."):
-        found.save_csv(tmp_path / "a.csv")
+    for column in ("label", "Label"):
+        (tmp_path / "a.csv").write_text(text.replace(",label,", f",{column},"), "utf-8")
+        with pytest.raises(ValueError, match="a.csv holds 1 labels that a person wrote .first: a.png."):
+            found.save_csv(tmp_path / "a.csv")
     found.table["label"] = "none of these"  # as after an audit with that file as --confirmed
     found.save_csv(tmp_path / "a.csv")
 
