@@ -91,8 +91,9 @@ class Listing:
         Raises:
             ValueError: a class has no other picture to train on; names the pictures.
         """
-        broken = {self.files[place] for place in places}
-        said, splits = broken_pictures([file for file in self.files if file in broken]), {}
+        listed, splits = self.files, {}
+        broken = {listed[place] for place in places}
+        said = broken_pictures([file for file in listed if file in broken])
         for split, (files, labels) in self.splits.items():
             good = [file not in broken for file in files]
             splits[split] = list(compress(files, good)), list(compress(labels, good))
