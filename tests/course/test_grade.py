@@ -56,7 +56,7 @@ def students():
     """File → notebook, or what is in the file; one folder for each student, since a student's start takes seconds."""
     made = {f"right/{name}": needed(generate(SOURCE, solved=True)) for name in RIGHT}
     made |= {f"wrong/{name}": needed(generate(SOURCE, solved=False)) for name in WRONG}
-        wrong = made["wrong/wrong"]
+    wrong = made["wrong/wrong"]
     wrong.cells[cell(wrong, "my_weights =")].source = "my_weights = [1, 1, 1]\nlift_the_cat(my_weights)"
     wrong.cells[cell(wrong, "def label_weight")].source = label_weight("-weights[label]")
     tries = "↻ Lift the cat: look again. cat − bird.\n  Hint 1: one\n  Hint 2: two"
