@@ -1,9 +1,9 @@
 """How long a class takes to grade, beside its notebooks' own cells. ``python -m benchmarks.grading --json FILE``
 
-Makes a class whose students hand in all graded notebooks solved, and measures the floor, ``gdw-course grade``, and the
-floor again. The floor: every notebook's cells in a fork of a process that has imported everything, as many at once as
-the grader has jobs, one thread each, in the grader's environment; no sandbox, no limit, no check. Both in seconds of
-the clock and of processors: on a machine that does other things the second ratio is the one to read.
+Makes a class whose students hand in all graded notebooks solved, and measures the floor of every second notebook,
+``gdw-course grade``, and the floor of the other notebooks. The floor: a notebook's cells in a fork of a process that
+has imported everything, as many at once as the grader has jobs, one thread each; no sandbox, no limit, no check. Both
+in seconds of the clock and of processors: on a machine that does other things the second ratio is the one to read.
 
 Then eight students with an empty notebook attack the grader in eight ways. Prints what they wrote outside, and points.
 """
@@ -54,9 +54,9 @@ HOSTILE = {  # {there} is a folder of the grader's, with a classmate's notebook
 }
 
 
-def hand_in(folder: Path, students: int) -> None:
-    """A folder for each student, with all graded notebooks solved."""
-    solved = [places.notebooks() / "solutions" / f"{name}.ipynb" for name in sorted({a.notebook for a in ASKED})]
+def hand_in(folder: Path, students: int, names: Sequence[str]) -> None:
+    """A folder for each student, with these notebooks solved."""
+    solved = [places.notebooks() / "solutions" / f"{name}.ipynb" for name in names]
     for number in range(students):
         own = folder / f"student{number:02}"
         own.mkdir(parents=True)
@@ -75,13 +75,13 @@ def attack(folder: Path, there: Path) -> None:
         nbformat.write(notebook, folder / name / ATTACKED)
 
 
-def floor(folder: Path, jobs: int) -> list[float]:
-    """Seconds that the cells of one student's notebooks take, of the clock and of a processor, ``jobs`` at once."""
+def floor(paths: Sequence[Path], jobs: int) -> list[float]:
+    """Seconds that the cells of these notebooks take, of the clock and of a processor, each ``jobs`` times at once."""
     for module in PRELOADED:
         importlib.import_module(module)
     with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
-        each = pool.map(_run, [path for path in sorted(folder.glob("*.ipynb")) for _ in range(jobs)], chunksize=1)
-    return [sum(times) / jobs for times in zip(*each, strict=True)]
+        each = pool.map(_run, [path for path in paths for _ in range(jobs)], chunksize=1)
+    return [sum(times) / jobs for times in zip((0.0, 0.0), *each, strict=True)]
 
 
 def _run(path: Path) -> tuple[float, float]:
@@ -123,30 +123,30 @@ def grade(folder: Path, table: Path, *more: str) -> list[dict]:
     return list(csv.DictReader(table.read_text("utf-8").splitlines()))[1:]
 
 
-def measure(students: int, jobs: int) -> dict:
-    """One class, graded once, between two measurements of its floor."""
+def measure(students: int, jobs: int, names: Sequence[str]) -> dict:
+    """One class, graded once, between the two halves of its floor."""
     os.environ["OMP_NUM_THREADS"], os.environ["MPLBACKEND"] = "1", "Agg"  # as in the sandbox
 
-    def one_floor() -> list[float]:
+    def half(which: int) -> list[float]:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
-            return fresh.submit(floor, work / "student00", jobs).result()
+            return fresh.submit(floor, sorted((work / "student00").glob("*.ipynb"))[which::2], jobs).result()
 
     with tempfile.TemporaryDirectory() as scratch:
         work, rows = Path(scratch) / "class", []
-        hand_in(work, students)
-        first = one_floor()
+        hand_in(work, students, names)
+        first = half(0)
         clock, processor = timed(lambda: rows.extend(grade(work, Path(scratch) / "grades.csv", "--jobs", str(jobs))))
-        floors = [first, one_floor()]
-    clock_floor, processor_floor = (sum(times) / 2 for times in zip(*floors, strict=True))
+        clock_floor, processor_floor = map(sum, zip(first, half(1), strict=True))
+    asked = [asked for asked in ASKED if asked.notebook in names]
     return {
-        "run": f"{students} students x {len({a.notebook for a in ASKED})} solved notebooks, {jobs} students at once",
-        "floor_of_a_student_seconds": [round(times[0], 1) for times in floors],
-        "floor_of_a_student_processor_seconds": [round(times[1], 1) for times in floors],
+        "run": f"{students} students x {len(names)} solved notebooks ({', '.join(names)}), {jobs} students at once",
+        "floor_of_a_student_seconds": round(clock_floor, 1),
+        "floor_of_a_student_processor_seconds": round(processor_floor, 1),
         "graded_seconds": round(clock, 1), "graded_processor_seconds": round(processor, 1),
         "ratio": round(clock * jobs / (clock_floor * students), 2),
         "ratio_of_processor_seconds": round(processor / (processor_floor * students), 2),
         f"estimate_of_{CLASS}_students_hours_not_run": round(clock / students * CLASS / 3600, 2),
-        "right_answers_without_a_point": sum(len(ASKED) - int(row["points"]) for row in rows), "machine": machine(),
+        "right_answers_without_a_point": sum(len(asked) - int(row["points"]) for row in rows), "machine": machine(),
     }  # fmt: skip
 
 
@@ -166,9 +166,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--students", type=int, default=2, metavar="N")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="students at once")
+    parser.add_argument("--notebooks", nargs="+", metavar="NN", help="numbers, as 01 02 (default: all nine)")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    found = measure(options.students, options.jobs) | hostile(options.jobs)
+    names = sorted({a.notebook for a in ASKED if a.notebook[:2] in (options.notebooks or [a.notebook[:2]])})
+    found = measure(options.students, options.jobs, names) | hostile(options.jobs)
     print("\n".join(f"{name}: {value}" for name, value in found.items()))
     if options.json:
         files.write(options.json, json.dumps(found, indent=1) + "\n")

@@ -17,13 +17,15 @@ ORDER = ("not answered", "wrong", NOT_RUN, "right")  # verdicts, the best last
 MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)_?")  # a folder of Moodle's download
 CANVAS = re.compile(r"(?P<name>[a-z]+)(_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")  # a file of Canvas's download
 COPY = re.compile(r"( ?\(\d+\)|-\d+|[_ -]?copy\d*)$", re.IGNORECASE)
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>
 :root {{ color-scheme: light dark }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }} th, td {{ text-align: left;
-vertical-align: top; padding: .4rem .6rem;
-border-bottom: 1px solid GrayText }} .number {{ text-align: right; white-space: nowrap }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
+overflow-wrap: anywhere }}
+table {{ border-collapse: collapse; width: 100% }} tr {{ border-bottom: 1px solid GrayText }}
+th, td {{ text-align: left; vertical-align: top; padding: .4rem .6rem }} .short {{ white-space: nowrap }}
+@media (max-width: 40rem) {{ thead {{ display: none }} th, td {{ display: block; padding: .2rem 0 }} }}
 </style><body><h1>{title}</h1><p>{total}</p>{parts}</body></html>
 """
 
@@ -129,15 +131,18 @@ def feedback(person: Person, graded: Sequence[Graded], points: Mapping[str, floa
     parts = []
     for one in graded:
         rows = "".join(
-            f"<tr><th scope='row'>{escape(column)}</th><td>{escape(verdict.word)}</td>"
+            f"<tr><th scope='row'>{escape(column)}</th><td class='short'>{escape(verdict.word)}</td>"
             f"<td>{escape(printable(verdict.text))}</td>"
-            f"<td class='number'>{_number(verdict.right * points[column])} / {_number(points[column])}</td></tr>"
+            f"<td class='short'>{_number(verdict.right * points[column])} / {_number(points[column])}</td></tr>"
             for column, verdict in one.verdicts.items() if column in points
         )  # fmt: skip
         head = "".join(f"<th scope='col'>{name}</th>" for name in ("exercise", "verdict", "what was found", "points"))
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
         said = "".join(f"<li>{escape(printable(remark))}</li>" for remark in one.remarks)
         parts.append(f"<h2>{escape(printable(one.file))}</h2>{table}" + (f"<ul>{said}</ul>" if said else ""))
+    handed_in = {one.notebook for one in graded}
+    if missing := sorted({a.notebook for a in ASKED if a.column in points and a.notebook not in handed_in}):
+        parts.append(f"<h2>Not handed in</h2><p>{', '.join(missing)}</p>")
     return PAGE.format(title=escape(printable(person.name)), total=total, parts="".join(parts))
 
 
