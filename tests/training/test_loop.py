@@ -294,7 +294,7 @@ def test_a_run_of_such_a_model_scores_it_as_its_own_loop_would(name):
 def test_of_many_seeds_each_model_is_scored_in_evaluation_mode(monkeypatch):
     seen = []
     many = gdw.ManySeeds(gdw.Experiment(**QUICK, method="gdw"), [0, 1])
-    monkeypatch.setattr(epoch_statistics, "logits_of", lambda model, images: seen.append(model.training) or model(images))
+    monkeypatch.setattr(epoch_statistics, "logits_of", lambda model, given: seen.append(model.training) or model(given))
     for _ in many.events():
         assert all(training.model.training for training in many.trainings)
     assert many.at_once
