@@ -137,7 +137,7 @@ def test_a_meta_gradient_asked_for_under_no_grad_is_the_same():
 @pytest.fixture
 def unread_labels(monkeypatch):
     """As in a recording, or off the CPU."""
-    monkeypatch.setattr("gdw.gradients.step.is_recorded", lambda device: True)
+    monkeypatch.setattr("gdw.gradients.prepared.is_recorded", lambda device: True)
 
 
 def test_nothing_is_read_where_the_step_is_recorded(unread_labels):
