@@ -218,8 +218,8 @@ def in_another_process(options: argparse.Namespace, name: str, end: float) -> di
         text = out if isinstance(out, str) else out.decode()
     row: dict[str, Cell] = dict.fromkeys(METHODS, missing)
     for line in text.splitlines():
-        if line.startswith("{"):
-            row |= json.loads(line)
+        if line.startswith("{"):  # the machine, or a cell
+            row |= {method: cell for method, cell in json.loads(line).items() if method in METHODS}
     for method, cell in row.items():
         print(f"{name:30} {method:6} {shown(cell)}", flush=True)
     return row

@@ -105,6 +105,8 @@ def test_an_optimisers_own_rates_are_checked_too():
 
 
 def test_models_that_are_none_or_split_the_batch():
+    with pytest.raises(ValueError, match=r"logits \[batch, classes\]"):
+        Step(nn.Flatten(0), *batch())
     with pytest.raises(TypeError, match="must be a torch.nn.Module, got function"):
         Step(lambda images: images, *batch())
     with pytest.raises(TypeError, match=r"nn.DataParallel: give it the model inside, model\.module"):
