@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
 from gdw.training.loop import EpochDone
-from gdw.training.resume import epochs_kept
+from gdw.training.many import epochs_kept
 from gdw.training.run import Training
 from gdw_notebooks.figures import style
 from gdw_notebooks.panels import lab_words, served
