@@ -14,7 +14,7 @@ from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
 from gdw.training.many import Checkpoints, ManySeeds
 from gdw.training.run import run
-from gdw_notebooks.panels.session import ALL_RUNS, Busy, Session
+from gdw_notebooks.panels.session import ALL_RUNS, Busy, Session, imports
 
 WAIT = 240  # seconds: far more than any of these runs takes
 SHORT = Experiment(dataset="clouds", rate=0.4, method="gdw", epochs=2)
@@ -282,3 +282,16 @@ def test_a_finished_run_is_saved_once(session, tmp_path, monkeypatch, every):
     assert kept.state == "finished"
     assert saved.count(True) == 1
     assert (saved.count(False) > 0) == (every == 0)
+
+
+def test_what_the_first_run_needs_is_imported_once_in_a_process_and_before_it(monkeypatch):
+    called = []
+    monkeypatch.setattr("gdw_notebooks.panels.session.torch.optim.SGD", lambda given: called.append(given))
+    imports.cache_clear()
+    session = Session()
+    Session()
+    imports().join()
+    assert len(called) == 1
+    monkeypatch.undo()
+    session.run([SHORT.with_(epochs=1)])
+    assert not imports().is_alive()
