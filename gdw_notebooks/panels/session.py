@@ -57,7 +57,6 @@ class Session:
         runs: Callable[..., ManySeeds] = ManySeeds,
     ):
         keep_freed_memory()
-        imports()
         self._on_event, self._on_end, self._make = on_event, on_end, runs
         self._gate, self._thread, self._ended, self._beginning = _Gate(), None, IDLE, Lock()
         self._shares: list[float] = []
