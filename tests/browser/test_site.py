@@ -238,5 +238,10 @@ def test_large_type_stays_on_the_next_page(site, window):
     page.get_by_role("button", name="Large type").click()
     size = page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")
     assert size >= 22
-    page.goto((site / "live" / "lab.html").as_uri())
+    page.goto((site / "live" / "stepper.html").as_uri())
     assert page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") == size
+    switch = page.get_by_role("button", name="Large type")
+    expect(switch).to_have_count(1)  # it is the panel's too
+    expect(page.locator(".gdw-steps.gdw-large")).to_be_visible()
+    switch.click()
+    expect(page.locator(".gdw-steps.gdw-large")).to_have_count(0)
