@@ -16,8 +16,10 @@ from gdw_notebooks.checks.asked import ASKED, NOT_GRADED, asked_in
 from gdw_notebooks.checks.exercise import Exercise, NotRun
 from gdw_notebooks.course.grade import forget_folders
 from gdw_notebooks.course.release import release
-from gdw_notebooks.grading.report import COLUMNS, Person, person_of, read_points
+from gdw_notebooks.grading.notebook import read_notebook
+from gdw_notebooks.grading.report import COLUMNS, Person, grades, person_of, read_points
 from gdw_notebooks.grading.sandbox import Sandbox
+from gdw_notebooks.grading.verdicts import Graded, Verdict
 from tools.build_notebooks import NOTEBOOKS, generate, reveals, sources
 
 SOURCE = NOTEBOOKS / "source" / "01_gradient_flows.py"
@@ -201,6 +203,23 @@ def test_released_notebooks_have_marks_and_no_solutions(tmp_path):
     assert read_points((tmp_path / "for_students" / "points.csv").read_text("utf-8")) == dict.fromkeys(COLUMNS, 1.0)
     with pytest.raises(ValueError, match="not an empty folder"):
         release(tmp_path / "for_students")
+
+
+@pytest.mark.parametrize("damaged", [
+    3, {}, {"cell_type": "code"}, {"cell_type": "code", "source": ["a", 3], "outputs": "text"},
+    {"cell_type": "code", "source": "a", "outputs": [3, {"data": 3}, {"data": {"text/plain": ["a", 1]}}]},
+])  # fmt: skip
+def test_a_damaged_cell_costs_no_other_one(damaged):
+    content = {"cells": [damaged, {"cell_type": "code", "source": "lift_the_cat([0, 0, 1])"}]}
+    found = read_notebook("any name.ipynb", json.dumps(content).encode())
+    assert (found.course, found.cells[-1]) == ("01_gradient_flows", "lift_the_cat([0, 0, 1])")
+
+
+def test_of_two_files_the_best_answers_count():
+    one = Graded(Path("a/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right"), LABEL: Verdict("wrong")})
+    two = Graded(Path("a/2.ipynb"), "01_gradient_flows", {CAT: Verdict("not answered"), LABEL: Verdict("not run")})
+    table = grades({Person("a"): [one, two]}, {CAT: 1.0, LABEL: 2.0}).splitlines()[-1]
+    assert table == "a,1,not run,1,3,33.3,2 files of 01_gradient_flows: the best answers count"
 
 
 def test_points_are_checked():
