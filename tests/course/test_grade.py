@@ -31,7 +31,21 @@ LiftTheCat.examine = LabelWeight.examine = Exercise.examine = lambda *anything: 
 my_weights, label_weight = [1, 1, 1], lambda weights, probs, label: 0.5
 print('✓ Lift the cat: right.')
 """
-RIGHT = ("right", "syntax", "reversed", "endless", "ends", "forks", "leaves", "module", "split", "in_place", "spoilt")
+RIGHT = (
+    "right",
+    "syntax",
+    "reversed",
+    "endless",
+    "ends",
+    "forks",
+    "leaves",
+    "module",
+    "split",
+    "in_place",
+    "spoilt",
+    "streams",
+    "asserts",
+)
 WRONG = ("wrong", "empty", "cheat", "cut", "slow", "memory")
 ENDLESS = "import time\nwhile True: pass"
 
@@ -76,7 +90,9 @@ def students():
     made["right/forks"].cells.insert(1, code("import os; os.fork()"))
     made["right/leaves"].cells.insert(1, code("import sys; sys.exit(1)"))
     made["right/module"].cells[:0] = [code("%%writefile helper.py\nvalue = 1"), code("import helper")]
-    made["right/spoilt"].cells.insert(1, code("import builtins; del builtins.len, builtins.print"))
+    made["right/spoilt"].cells.insert(1, code("import builtins; del builtins.len, builtins.print; exit()"))
+    made["right/streams"].cells[1:1] = [code("%matplotlib inline\nimport sys"), code("sys.stdout = sys.stderr = None")]
+    made["right/asserts"].cells.insert(1, code("assert lift_the_cat([1, 1, 1]).right"))
     split, in_place = made["right/split"], made["right/in_place"]
     number = cell(split, "my_weights =")
     text = split.cells[number].source
@@ -141,6 +157,8 @@ def rows(file, key):
     ("right/split", "right", "right", ""),
     ("right/in_place", "right", "right", ""),
     ("right/spoilt", "right", "right", ""),
+    ("right/streams", "right", "right", ""),
+    ("right/asserts", "right", "right", "AssertionError"),
     ("right/format3", "right", "right", ""),
     ("right/windows", "right", "right", ""),
     ("right/nothing", "", "", "the file is empty"),
