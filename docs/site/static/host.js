@@ -21,6 +21,6 @@ function makeModel(state) {
 
 for (const place of document.querySelectorAll("[data-live]")) {
   place.replaceChildren();
-  window.gdwModel = makeModel(place.dataset.state ? JSON.parse(place.dataset.state) : window.gdwData);
-  window.gdwRender({ model: window.gdwModel, el: place });
+  place.model = makeModel(place.dataset.state ? JSON.parse(place.dataset.state) : window.gdwData);
+  window.gdwRender({ model: place.model, el: place });
 }
