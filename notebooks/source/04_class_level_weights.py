@@ -10,7 +10,7 @@
 # - switch the constraint off, see what the training does then, and find the reason;
 # - prove that GDW with tied weights *is* instance weighting, and measure the difference. (It may surprise you.)
 #
-# **Time** about 25 minutes (an estimate). **Core path**, 4 of 5. **You need** notebooks 01 and 03. New words are in the
+# **Time** about 30 minutes (an estimate). **Core path**, 4 of 5. **You need** notebooks 01 and 03. New words are in the
 # [glossary](../docs/glossary.md).
 
 # %%
