@@ -201,4 +201,5 @@ def configure(server: PageServer) -> None:
     server.config.PasswordIdentityProvider.allow_password_change = False  # it is the lecturer's
     kernels = server.config.MappingKernelManager
     kernels.cull_idle_timeout, kernels.cull_interval, kernels.cull_connected = IDLE_SECONDS, CULL_INTERVAL, True
-    server.config.VoilaConfiguration.extension_denylist = ["jupyterlab-jupytext"]  # an editor, of no use to a page
+    # What else is installed for JupyterLab, an editor or a hub's proxy, asks for parts of it that a page does not have.
+    server.config.VoilaConfiguration.extension_allowlist = ["@voila-dashboards/widgets-manager8", "anywidget"]

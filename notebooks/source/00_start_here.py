@@ -13,8 +13,8 @@
 # **You will** train networks on wrong labels, by hand and live · see where GDW wins and where it loses · compare two
 # methods fairly, in pairs.
 #
-# **Time** about 20 minutes (an estimate). **Core path**, 1 of 5: 00, 01, 03, 04 and half of 06, about two hours in all; the
-# other notebooks are further reading. **You need** to have trained a network once. New words are in the
+# **Time** about 20 minutes (an estimate). **Core path**, 1 of 5: 00, 01, 03, 04 and half of 06, about two hours in all;
+# the other notebooks are further reading. **You need** to have trained a network once. New words are in the
 # [glossary](../docs/glossary.md).
 #
 # ## Play first

@@ -198,7 +198,8 @@ def estimate(source: Path, core: bool) -> int:
             count["exercises"] += len(re.findall(r"(?m)^###? Exercise", text))
         elif counts:
             count["lines of code"] += sum(bool(line.strip()) for line in cell.source.splitlines())
-            count["panels"] += sum(bool(PANEL.match(output.get("data", {}).get("text/plain", ""))) for output in cell.outputs)
+            shown = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+            count["panels"] += sum(bool(PANEL.match(text)) for text in shown)
     return 5 * round(sum(count[what] / many for what, many in A_MINUTE.items()) / 5)
 
 
