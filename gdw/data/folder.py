@@ -22,7 +22,7 @@ from gdw.data.pictures import COMMON_SIZE, broken_pictures, broken_places, can_o
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (
-    ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif",
+    ".avif", ".bmp", ".dcm", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif",
     ".tiff", ".webp",
 )  # fmt: skip
 HOUSEKEEPING = (".DS_Store", "Thumbs.db", "desktop.ini")  # put there by the system; not counted

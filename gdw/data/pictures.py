@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 WHITE = 255  # the brightest shade, and the one background under every transparent picture
 # Formats that only decode pixels and that a file's first bytes tell apart. Not EPS, for one: it starts Ghostscript.
-FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI", "TIFF", "WEBP",
+           "DICOM")  # fmt: skip
 FEWEST_SHADES = 1 / 256  # of its type's range: a picture that uses less comes out black
 BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF tags
 SIGNED = 2  # value of SAMPLE_FORMAT
@@ -399,5 +400,8 @@ def _formats() -> list[str]:
     """Those of ``FORMATS`` that this Pillow, with its plug-ins, knows."""
     from PIL import Image
 
+    from gdw.data.dicom import Dicom
+
     Image.init()
+    Image.register_open(Dicom.format, Dicom)
     return [name for name in FORMATS if name in Image.OPEN]

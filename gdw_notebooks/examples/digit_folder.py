@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gdw.data.datasets import digits
 from gdw.errors import number, whole_number
 
 PER_CLASS = 60  # pictures of each digit
@@ -32,16 +33,14 @@ def write_digits(
         ValueError: a number out of range; a folder that is not empty.
         OSError: it cannot be written.
     """
-    from sklearn.datasets import load_digits
-
     folder = Path(folder)
     per_class, wrong = whole_number("per_class", per_class, 1, SMALLEST), number("wrong", wrong, 0, 1)
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty: give a new folder")
-    digits, random = load_digits(), np.random.default_rng(seed)
-    chosen = [random.permutation(np.flatnonzero(digits.target == c))[:per_class] for c in range(CLASSES)]
+    (pictures, digit), random = digits(), np.random.default_rng(seed)
+    chosen = [random.permutation(np.flatnonzero(digit == c))[:per_class] for c in range(CLASSES)]
     chosen = random.permutation(np.concatenate(chosen))
-    true = digits.target[chosen]
+    true = digit[chosen].astype(int)
     observed = true.copy()
     places = random.permutation(len(true))[: round(wrong * len(true))]
     observed[places] = (true[places] + random.integers(1, CLASSES, len(places))) % CLASSES
@@ -49,6 +48,6 @@ def write_digits(
     for place, (index, label) in enumerate(zip(chosen, observed, strict=True)):
         path = folder / str(label) / f"{place:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray((digits.images[index] * 255 / SHADES).round().astype(np.uint8)).save(path)
+        Image.fromarray((pictures[index] * (255 / SHADES)).round().astype(np.uint8)).save(path)
         truth[path.relative_to(folder).as_posix()] = str(true[place])
     return truth

@@ -23,7 +23,7 @@ from gdw.data.picture_labels import match
 from gdw.errors import unknown, whole_number
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.picture_sheet import picture_of, picture_sheet
-from gdw_notebooks.panels.picture import with_png
+from gdw_notebooks.panels.in_notebook import InNotebook
 from gdw_notebooks.panels.review_file import ReviewFile, as_csv
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ ON_SHEET = 16  # pictures that are shown without a kernel
 COLUMNS = ("path", "proposed", "score")  # that a table of suspects must have
 
 
-class Review(anywidget.AnyWidget):
+class Review(InNotebook, anywidget.AnyWidget):
     """The audit's page in a notebook; each decision goes to the file at once. The pictures are never changed.
 
     Args:
@@ -219,11 +219,9 @@ class Review(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"Review({self._progress()})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+    def printed(self) -> tuple[bytes, str]:
         figure = self.figure()
-        alt = f"{style.words(figure)}. The next pictures, each with its label."
-        data, metadata = with_png(super()._repr_mimebundle_(**kwargs), style.picture(figure), alt)
-        return data | {"text/plain": repr(self)}, metadata
+        return style.picture(figure), f"{style.words(figure)}. The next pictures, each with its label."
 
 
 def by_class(dataset: Dataset, seed: int) -> "DataFrame":

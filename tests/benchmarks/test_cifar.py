@@ -13,7 +13,7 @@ import pytest
 from benchmarks import cifar
 from gdw import Experiment, History
 from gdw.data.datasets import cifar10_at
-from gdw.training.presets import PRESETS
+from gdw.training.fields import PRESETS
 from tests.pictures import cifar_folder
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +102,7 @@ def test_bad_input_ends_in_one_sentence(pictures, tmp_path, capsys, monkeypatch)
 
 
 def test_it_needs_nothing_of_the_notebooks():
-    foreign = {'ipywidgets', 'matplotlib', 'gdw_notebooks', 'IPython'}
+    foreign = {"ipywidgets", "matplotlib", "gdw_notebooks", "IPython"}
     code = f"import sys, benchmarks.cifar; print(*{foreign} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

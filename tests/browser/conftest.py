@@ -96,9 +96,9 @@ def voila_page(browser, voila_server) -> Iterator[Page]:
 
 
 @contextmanager
-def lab_window(browser: Browser, lab_server: Server) -> Iterator[Page]:
+def lab_window(browser: Browser, lab_server: Server, allowed: tuple[str, ...] = ()) -> Iterator[Page]:
     """A page at JupyterLab, signed in; its kernels end with it."""
-    with watched_page(browser, lab_server) as page:
+    with watched_page(browser, lab_server, allowed) as page:
         page.goto(f"/api/status?token={lab_server.token}")  # leaves the cookie
         yield page
     servers.end_kernels(lab_server)

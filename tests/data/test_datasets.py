@@ -5,6 +5,7 @@ import socket
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from torch.nn.functional import cross_entropy
 from torchvision import datasets
 
@@ -23,6 +24,9 @@ def test_digits_are_scikit_learns():
     assert torch.bincount(digits.labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     pixels = digits.pixels.normalise(digits.images, torch.float64)
     assert torch.equal(pixels, digits.images.double() / 16 - 0.5)
+    theirs = load_digits()
+    assert np.array_equal(digits.images.squeeze(1).numpy(), theirs.images)
+    assert np.array_equal(digits.labels.numpy(), theirs.target)
 
 
 def test_clouds_are_three_classes_that_a_curve_separates_and_a_line_does_not():

@@ -12,8 +12,7 @@ import pytest
 from gdw.data.datasets import load_dataset
 from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
-from gdw.training.many import ManySeeds
-from gdw.training.resume import Checkpoints
+from gdw.training.many import Checkpoints, ManySeeds
 from gdw.training.run import run
 from gdw_notebooks.panels.session import ALL_RUNS, Busy, Session
 

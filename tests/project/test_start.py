@@ -91,7 +91,7 @@ def test_setup_makes_the_environment_once(called, monkeypatch, tmp_path):
     (made, _), (installed, _) = called
     assert made == f"{Path(sys.executable).stem} -m venv --clear {tmp_path / '.venv'}"
     assert installed.startswith("python -m pip install")
-    assert installed.endswith("--constraint constraints.txt --editable .[course,features,audit,dask,site,test]")
+    assert installed.endswith("--constraint constraints.txt --editable .[course,features,audit,dicom,dask,site,test]")
 
 
 def test_setup_is_done_again_when_the_project_asks_for_something_else(monkeypatch, tmp_path):

@@ -19,8 +19,7 @@ from PIL import Image
 import gdw
 from gdw.methods import METHODS, Method
 from gdw.training.experiment import NAMES, from_config
-from gdw.training.fields import resolve_device
-from gdw.training.presets import PRESETS
+from gdw.training.fields import PRESETS, resolve_device
 from gdw.training.provenance import experiment_of
 from tests.fuzz import result_or_sentence
 from tests.pictures import cifar_folder

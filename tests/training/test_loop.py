@@ -10,9 +10,9 @@ import gdw
 from gdw.data.batches import index_batches
 from gdw.data.randomness import generator
 from gdw.methods import METHODS, Method, Phase
-from gdw.training import loop
+from gdw.training import epoch_statistics
+from gdw.training.epoch_statistics import evaluate, predict
 from gdw.training.history import History
-from gdw.training.loop import evaluate, predict
 from gdw.training.sources import Sources
 from gdw.training.stepping import cosine
 
@@ -294,7 +294,12 @@ def test_a_run_of_such_a_model_scores_it_as_its_own_loop_would(name):
 def test_of_many_seeds_each_model_is_scored_in_evaluation_mode(monkeypatch):
     seen = []
     many = gdw.ManySeeds(gdw.Experiment(**QUICK, method="gdw"), [0, 1])
-    monkeypatch.setattr(loop, "logits_of", lambda model, images: seen.append(model.training) or model(images))
+
+    def logits(model, images):
+        seen.append(model.training)
+        return model(images)
+
+    monkeypatch.setattr(epoch_statistics, "logits_of", logits)
     for _ in many.events():
         assert all(training.model.training for training in many.trainings)
     assert many.at_once

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import gdw
-from gdw.gradients.seen import Seen
+from gdw.gradients.step import Seen
 from gdw.methods import GDW, METHODS, CrossEntropy
 from gdw.training import stepping
 from gdw.training.fields import Engine

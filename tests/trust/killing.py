@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 import gdw
-from gdw.training.resume import Checkpoints
+from gdw.training.many import Checkpoints
 
 PATIENCE = 120  # seconds for a child to take its first step on a busy machine
 

@@ -12,7 +12,7 @@ import gdw
 from gdw.methods import METHODS
 from gdw.methods.base import Method
 from gdw.training import checkpoint
-from gdw.training.resume import Checkpoints
+from gdw.training.many import Checkpoints
 from tests.trust.killing import same, tiny
 
 

@@ -17,7 +17,7 @@ from gdw.__main__ import main
 from gdw.comparison import sweep
 from gdw.comparison.records import read
 from gdw.comparison.sweep_spec import load_spec
-from gdw.training.resume import Checkpoints
+from gdw.training.many import Checkpoints
 from tests.trust.killing import same
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="watches processes through /proc")

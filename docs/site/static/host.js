@@ -23,4 +23,15 @@ for (const place of document.querySelectorAll("[data-live]")) {
   place.replaceChildren();
   place.model = makeModel(place.dataset.state ? JSON.parse(place.dataset.state) : window.gdwData);
   window.gdwRender({ model: place.model, el: place });
+  addEventListener("DOMContentLoaded", () => followLargeType(place.model, place));
+}
+
+/** Where the site has a button for large type, it is the panel's too. */
+function followLargeType(model, place) {
+  const root = document.documentElement, own = [...place.querySelectorAll("button")].find((each) => each.textContent === "Large type");
+  if (!own || !document.querySelector("[data-large-type]")) return;
+  const follow = () => model.set("large", root.classList.contains("large-type"));
+  own.remove();
+  new MutationObserver(follow).observe(root, { attributeFilter: ["class"] });
+  follow();
 }

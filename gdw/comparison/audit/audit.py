@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -93,7 +94,7 @@ def audit(
 
 @dataclass(frozen=True)
 class Plan:
-    """How an audit is made: ``audit``'s arguments of the same names."""
+    """How an audit is made: ``audit``'s arguments of the same names; and what runs on the machines that share it."""
 
     features: str | None = LITE0
     features_size: int | None = None
@@ -101,6 +102,7 @@ class Plan:
     method: str = "gdw"
     folds: int = FOLDS
     seed: int = 0
+    executor: Executor | None = None
 
     def check(self, labels: Sequence[int], confirmed: Mapping[int, int], class_names: Sequence[str]) -> None:
         """Refuse what cannot be done, before a picture is decoded.
@@ -133,7 +135,7 @@ class Plan:
         network = self.features or LITE0
         judged = Judged(
             data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress,
-            None if given is None else given[places],
+            None if given is None else given[places], self.executor,
         )  # fmt: skip
         ranked = RANKINGS[self.ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
         names = data.paths or tuple(map(str, range(len(labels))))
@@ -162,7 +164,10 @@ class Plan:
         if self.features is None:
             seen = {prefix: hashed(images, dataset.pixels.scale) for prefix, images in dataset.parts()}
             return dataset, find_copies(seen, paths), labels, confirmed
-        found = described(dataset, self.features, image_size=self.features_size, progress=partial(progress, "features"))
+        found = described(
+            dataset, self.features, image_size=self.features_size, progress=partial(progress, "features"),
+            executor=self.executor,
+        )  # fmt: skip
         data, good = found.dataset(in_memory=False), np.flatnonzero(found.parts[""].rows >= 0)
         copies = find_copies(
             found.kept(),

@@ -16,6 +16,7 @@ from gdw.comparison.audit.output import SHOWN, Audit, check_outputs
 from gdw.comparison.audit.page import PAIRS
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.audit.review import Pictures
+from gdw.comparison.sweep import executor_for
 from gdw.data.confirmed import CHOSEN_COLUMN, CONFIRMED_COLUMNS, Confirmed, confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
@@ -55,6 +56,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     found.add_argument("--method", default="gdw", metavar="NAME", help="for --ranking with-method or weights: whose")
     found.add_argument("--folds", type=int, default=FOLDS, metavar="N", help=f"(default: {FOLDS})")
     found.add_argument("--seed", type=int, default=0, metavar="N", help="draws the folds (default: 0)")
+    found.add_argument("--dask", metavar="ADDRESS", help="share the work: a scheduler's tcp://host:port, or local")
     return found
 
 
@@ -92,8 +94,8 @@ def audit_folder(options: argparse.Namespace) -> Iterator[str]:
             dataset = load_listing(listing, seen_at=seen_at, content=False)
         read = set(dataset.paths or ())
         confirmed = confirmed.among([place for place, path in enumerate(listing.paths) if path in read])
-    yield estimate(dataset, network, options.features_size)
-    with tqdm(delay=1, mininterval=0.5) as bar:
+    yield estimate(dataset, plan, given is not None)
+    with executor_for(options.dask) as executor, tqdm(delay=1, mininterval=0.5) as bar:
 
         def progress(what: str, done: int, total: int) -> None:
             if bar.desc != f"{what}: ":
@@ -102,6 +104,7 @@ def audit_folder(options: argparse.Namespace) -> Iterator[str]:
             bar.update(done - bar.n)
 
         try:
+            plan = replace(plan, executor=executor)
             found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress, given, votes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_stopped(bar)) from None

@@ -10,6 +10,7 @@ Source: Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset 
 """
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -51,6 +52,7 @@ class Judged:
         network: that the features are from.
         progress: called with what is counted, how many are done, and how many there are.
         given: what another classifier says of the judged pictures, in place of the first round.
+        executor: of machines that share the work of the classifiers.
     """
 
     data: Dataset
@@ -63,6 +65,7 @@ class Judged:
     network: str
     progress: Callable[[str, int, int], object]
     given: LogProbs | None = None
+    executor: Executor | None = None
 
     @cached_property
     def labels(self) -> Labels:
@@ -73,7 +76,8 @@ class Judged:
     def features(self) -> Features:
         """Standardised, of the whole data set."""
         images = self.data.images
-        return standardised(images[:, 0] if isinstance(images, Tensor) and self.data.pixels.views else images)
+        first = images[:, 0] if isinstance(images, Tensor) and self.data.pixels.views else images
+        return standardised(first, self.executor)
 
     @cached_property
     def first(self) -> LogProbs:
