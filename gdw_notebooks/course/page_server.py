@@ -201,5 +201,5 @@ def configure(server: PageServer) -> None:
     server.config.PasswordIdentityProvider.allow_password_change = False  # it is the lecturer's
     kernels = server.config.MappingKernelManager
     kernels.cull_idle_timeout, kernels.cull_interval, kernels.cull_connected = IDLE_SECONDS, CULL_INTERVAL, True
-    # What else is installed for JupyterLab, an editor or a hub's proxy, asks for parts of it that a page does not have.
-    server.config.VoilaConfiguration.extension_allowlist = ["@voila-dashboards/widgets-manager8", "anywidget"]
+    # An editor, and a hub's proxy, whose script asks for parts of JupyterLab that a page does not have.
+    server.config.VoilaConfiguration.extension_denylist = ["jupyterlab-jupytext", "@jupyterhub/jupyter-server-proxy"]
