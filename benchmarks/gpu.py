@@ -3,7 +3,8 @@
 First, in two minutes, options x {plain, MWNet, GDW}: milliseconds, kernels, and the bytes that a step's operations read
 and write, over its time, as a share of the bandwidth of a plain copy. Then, in one minute, what gives the most finished
 runs: streams, processes, or seeds stacked as one. On a CPU the same rows run (``--device cpu``), and what needs a GPU
-says so. Processes compute side by side only under MPS: start ``nvidia-cuda-mps-control -d`` before.
+says so; the network is a small one there unless you name another. Processes compute side by side only under MPS: start
+``nvidia-cuda-mps-control -d`` before.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import cycle, product
 from multiprocessing import Pipe, get_context
@@ -47,7 +48,9 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of torch and of the network; the first
     "bfloat16 passes": {"bfloat16": True},
     "without TF32": {"tf32": False},
     "compiled": {"how": "_compiled"},
+    "compiled, recorded": {"how": "_compiled_captured"},
 }
+USUAL = {"cpu": ("cnn", 20), "cuda": ("resnet32", 100)}  # network and batch
 BLOCKS, BLOCK_SECONDS = 5, 0.1  # how often, and about how long, a step is repeated for one figure
 RUNS = {"cifar10": 80 * 49_000, "digits": 60 * 1207}  # data, and the pictures that a finished run has seen
 MANY, STACKED = (1, 2, 4, 8), (8, 64)
@@ -117,10 +120,23 @@ def kernels(step: Callable[[], object]) -> dict[str, Any]:
     with profile(activities=[ProfilerActivity.CUDA]) as seen:
         step()
         torch.cuda.synchronize()
-    events = sorted(seen.key_averages(), key=lambda event: -event.self_device_time_total)
+    events = [event for event in seen.key_averages() if event.self_device_time_total > 0]  # not the calls to the driver
+    events.sort(key=lambda event: -event.self_device_time_total)
     heaviest = {event.key[:90]: round(event.self_device_time_total / 1000, 3) for event in events[:6]}
     busy = sum(event.self_device_time_total for event in events) / 1000
     return {"kernels": sum(event.count for event in events), "busy_ms": round(busy, 3), "heaviest": heaviest}
+
+
+def counted(step: Callable[[], object]) -> dict[str, Any]:
+    """The kernels; a profiler that does not work here costs no figure but theirs."""
+    try:
+        return kernels(step)
+    except Exception as error:
+        return {"kernels": not_run(error)}
+
+
+def not_run(error: Exception) -> str:
+    return f"not run: {type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"
 
 
 def measured(name: str, option: dict[str, Any], options: argparse.Namespace, bandwidth: float) -> Cell:
@@ -141,9 +157,10 @@ def measured(name: str, option: dict[str, Any], options: argparse.Namespace, ban
         seconds = seconds_of(step, device)
         moved = bytes_of(name, *given[:-1], option.get("bfloat16", False))
         found = {"ms": 1000 * seconds, "bytes": moved, "share_of_copy": moved / seconds / bandwidth}
-        return found | (kernels(step) if device == "cuda" else {"kernels": NEEDS_GPU})
     except Exception as error:  # one cell's failure is not the table's
-        return f"not run: {type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"
+        return not_run(error)
+    else:
+        return found | (counted(step) if device == "cuda" else {"kernels": NEEDS_GPU})
     finally:
         cudnn.benchmark, cudnn.allow_tf32 = before
 
@@ -153,7 +170,11 @@ def table(options: argparse.Namespace, end: float, bandwidth: float) -> dict[str
     found: dict[str, dict[str, Cell]] = {}
     longest = 0.0
     for name, option in OPTIONS.items():
-        if option.get("how") == "_compiled" and not options.option:
+        how = option.get("how", "_captured")
+        if how == "_compiled_captured" and options.device == "cpu":  # what records on a CPU sees no compiled operation
+            found[name] = dict.fromkeys(METHODS, NEEDS_GPU)
+            continue
+        if "_compiled" in how and not options.option:
             found[name] = in_another_process(options, name, end)
             continue
         row: dict[str, Cell] = found.setdefault(name, {})
@@ -174,11 +195,12 @@ def in_another_process(options: argparse.Namespace, name: str, end: float) -> di
     command += ["--model", options.model, "--batch-size", str(options.batch_size)]
     try:
         left = max(0.1, end - time.monotonic())
-        text = subprocess.run(command, capture_output=True, text=True, timeout=left, check=False).stdout  # noqa: S603 - this module
+        done = subprocess.run(command, capture_output=True, text=True, timeout=left, check=False)  # noqa: S603 - this module
+        text, missing = done.stdout, f"not run: {(done.stderr.splitlines() or ['its process ended'])[-1]}"
     except subprocess.TimeoutExpired as stopped:
-        out = stopped.stdout or ""
+        out, missing = stopped.stdout or "", NOT_REACHED
         text = out if isinstance(out, str) else out.decode()
-    row: dict[str, Cell] = dict.fromkeys(METHODS, NOT_REACHED)
+    row: dict[str, Cell] = dict.fromkeys(METHODS, missing)
     for line in text.splitlines():
         if line.startswith("{"):
             row |= json.loads(line)
@@ -254,7 +276,8 @@ def workers(count: int, experiments: dict[str, gdw.Experiment], end: float) -> I
     """So many processes, once all of them have recorded their steps.
 
     Raises:
-        TimeoutError, EOFError: one is not ready by then, or has ended.
+        TimeoutError: one is not ready by then.
+        EOFError: one has ended.
     """
     context, pipes = get_context("spawn"), [Pipe() for _ in range(count)]
     processes = [context.Process(target=work, args=(theirs, experiments), daemon=True) for _, theirs in pipes]
@@ -274,7 +297,7 @@ def workers(count: int, experiments: dict[str, gdw.Experiment], end: float) -> I
 def answer(pipe: Connection, end: float) -> Any:
     if not pipe.poll(max(0.0, end - time.monotonic())):
         raise TimeoutError
-    return pipe.recv()
+    return pipe.recv()  # EOFError: the process has ended
 
 
 def side_by_side(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -296,11 +319,18 @@ def side_by_side(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
             return NOT_REACHED
         return minute(data, seeds * steps_in([events_of(experiments[data], seeds) for _ in range(runs)], each, device))
 
-    with suppress(TimeoutError, EOFError), workers(counts[-1], experiments, end) as pipes:
+    try:
+        with workers(counts[-1], experiments, end) as pipes:
+            for data, count in product(RUNS, counts):
+                for pipe in pipes[:count]:
+                    pipe.send((data, each))
+                found[data]["processes"][count] = minute(data, sum(answer(pipe, end) for pipe in pipes[:count]))
+    except TimeoutError:
+        pass  # what is left says so
+    except (EOFError, OSError):  # what it said is on its standard error
         for data, count in product(RUNS, counts):
-            for pipe in pipes[:count]:
-                pipe.send((data, each))
-            found[data]["processes"][count] = minute(data, sum(answer(pipe, end) for pipe in pipes[:count]))
+            if found[data]["processes"][count] == NOT_REACHED:
+                found[data]["processes"][count] = "not run: a process has ended"
     for data in RUNS:
         found[data]["streams"] = {count: at_once(data, count) for count in counts}
         found[data]["stacked seeds"] = {seeds: at_once(data, 1, seeds) for seeds in STACKED}
@@ -312,14 +342,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure both, print as it goes, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda", choices=("cpu", "cuda"))
-    parser.add_argument("--model", default="resnet32", choices=PICTURES)
-    parser.add_argument("--batch-size", type=int, default=100)
+    parser.add_argument("--model", choices=PICTURES, help="default: resnet32; cnn on a CPU")
+    parser.add_argument("--batch-size", type=int, help="default: 100; 20 on a CPU")
     parser.add_argument("--seconds", type=float, default=120, help="for the table of options (default: 120)")
     parser.add_argument("--runs-seconds", type=float, default=60, help="for runs side by side (default: 60)")
-    parser.add_argument("--most", type=int, default=MANY[-1], help="runs at once (default: 8)")
+    parser.add_argument("--most", type=int, help="runs at once (default: 8; on a CPU as many as it has cores)")
     parser.add_argument("--option", choices=OPTIONS, help="this row alone, however long it takes")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
+    model, batch_size = USUAL[options.device]
+    options.model, options.batch_size = options.model or model, options.batch_size or batch_size
+    options.most = options.most or (MANY[-1] if options.device == "cuda" else min(MANY[-1], os.cpu_count() or 1))
     keep_freed_memory()
     end = time.monotonic() + options.seconds
     bandwidth = copy_bandwidth(options.device)

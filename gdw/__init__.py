@@ -9,9 +9,10 @@ from gdw.gradients.flows import class_gradients, zero_mean
 from gdw.gradients.step import Step
 from gdw.networks.classifiers import register_network
 from gdw.training.check import check
+from gdw.training.epoch_statistics import TrainingDiverged
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
-from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged, train
+from gdw.training.loop import BatchDone, EpochDone, train
 from gdw.training.many import ManySeeds, run_seeds
 from gdw.training.run import Training, run
 from gdw.training.saved_model import SavedModel, load_model

@@ -25,17 +25,16 @@ from gdw.comparison.tables import means, table
 from gdw.data.confirmed import NO_SCORE
 from gdw.data.dataset import Dataset
 from gdw.errors import MissingPackage
+from gdw.gradients.distributed import joined, of_the_first, started_by_torchrun
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
 from gdw.private import keep_freed_memory
-from gdw.training import ranks
 from gdw.training.experiment import Experiment, parse_field
 from gdw.training.fields import FIELDS, kind_of, resolve_device
 from gdw.training.history import History
 from gdw.training.loading import dataset_of
 from gdw.training.loop import EpochDone
-from gdw.training.many import ManySeeds
-from gdw.training.resume import SECONDS
+from gdw.training.many import SECONDS, ManySeeds
 from gdw.training.saved_model import load_model
 
 PLUGIN = (
@@ -76,7 +75,11 @@ def run_command(options: argparse.Namespace) -> int:
 
     Under torchrun the processes share each batch, and the first one prints and writes.
     """
-    with ranks.joined(options):
+    if started_by_torchrun() and options.checkpoint:
+        raise ValueError("a run by several processes keeps no --checkpoint: leave it out")
+    with joined(options.device) as is_first:
+        if not is_first:
+            options.json = options.save_model = None
         return _run(options)
 
 
@@ -91,7 +94,7 @@ def _run(options: argparse.Namespace) -> int:
     with opened(options.json) as keep:
         dataset = _dataset(experiments[0])  # read once for all runs
         # a record holds no model
-        kept = ranks.of_the_first([None] if options.save_model else finished(experiments, options.json))
+        kept = of_the_first([None] if options.save_model else finished(experiments, options.json))
         histories = [history_of(record, dataset.class_names) for record in kept if record]
         left = [experiment for experiment, record in zip(experiments, kept, strict=True) if record is None]
         try:

@@ -7,7 +7,7 @@ from beartype import beartype
 from jaxtyping import AbstractArray, install_import_hook
 
 CHECKED = (  # not gdw.networks.autocast: its passes are compiled, and the compiler would read the checks too
-    "gdw.gradients", "gdw.methods", "gdw.networks.classifiers", "gdw.networks.label_net", "gdw.networks.stacked",
+    "gdw.gradients", "gdw.methods", "gdw.networks.classifiers", "gdw.networks.stacked",
     "gdw.networks.weight_net",
 )  # fmt: skip
 

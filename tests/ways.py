@@ -7,15 +7,13 @@ from gdw.gradients.exact import by_double_backward
 class WithoutTape(Step):
     """By forward mode alone."""
 
-    def _takes_tape(self, images):
-        return False
+    keeps_tape = False
 
 
 class WithTape(Step):
     """By forward mode, with a tape, however small the model is."""
 
-    def _takes_tape(self, images):
-        return True
+    keeps_tape = True
 
 
 class Twice(Step):

@@ -11,8 +11,7 @@ from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.human_labels import parse
 from gdw.methods import METHODS
 from gdw.training.experiment import ENGINE, FROM_PRESET, OWN, from_config
-from gdw.training.fields import FIELDS, PART_OF
-from gdw.training.presets import preset_for
+from gdw.training.fields import FIELDS, PART_OF, preset_for
 
 Config = Mapping[str, Any]
 Item = TypeVar("Item", bound=Hashable)

@@ -53,7 +53,7 @@ def run_all(
         on_done: called with each History before it is yielded.
         seeds_at_once: up to this number of seeds of an experiment in one vectorised training (many.py) where that is
             possible; their Histories come together. A run then equals a single run up to rounding, not bit for bit.
-        keep: a folder for checkpoints of the runs under way (resume.py): a run that it holds continues from there.
+        keep: a folder for checkpoints of the runs under way (many.py): a run that it holds continues from there.
 
     Raises:
         ValueError: ``seeds_at_once`` below 1; a method that other processes cannot find.

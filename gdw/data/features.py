@@ -1,7 +1,9 @@
 """Frozen features: each picture becomes the output of a pretrained network, computed once and kept on disk."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from time import perf_counter
@@ -18,7 +20,7 @@ from gdw.data.dataset import Dataset
 from gdw.data.feature_store import FeatureStore, Rows
 from gdw.data.fingerprints import fingerprints
 from gdw.data.on_disk import Images, OnDisk, ahead, batched, in_batches
-from gdw.data.pictures import BrokenPictureError, refuse_huge_pictures
+from gdw.data.pictures import BrokenPictureError, PictureFiles, refuse_huge_pictures
 from gdw.data.pixels import Pixels
 from gdw.data.pretrained import (
     LITE0,
@@ -35,8 +37,10 @@ BATCH, GPU_BATCH = 16, 256  # pictures; always this many: a picture's features t
 CHUNK = 256  # pictures: what an interruption loses at most
 THUMBNAIL = 96  # pixels: the longer side of the pictures kept for panels
 SMALLEST_DEVIATION = 1e-6  # of a feature; one that is the same for all pictures keeps a deviation of 1
+PENDING = 64  # chunks that other machines have at a time
 ROWS = 4096  # of features, read at a time
 
+Known = dict[bytes, tuple[bytes, int]]  # of each file that was read before, by its stamp: key and fingerprint
 Progress = Callable[[int, int], object]
 """Called with the number of pictures whose features are ready, and the number of all."""
 
@@ -95,16 +99,21 @@ def described(
     cache: Path | None = None,
     device: torch.device | str = "auto",
     progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> "Described":
     """What is known of all pictures of a data set: features, which stay on disk, a hash and a fingerprint.
 
     The arguments and errors are those of ``with_features``.
+
+    Args:
+        executor: of machines that decode pictures and compute their features, where these are in files that all of
+            them can read, by the same paths.
     """
     _check(dataset)
     height, width = dataset.images.shape[2:]
     size = chosen_size(network, (height, width), image_size)
     parts = dict(dataset.parts())
-    extraction = _Extraction(network, size, dataset.pixels.scale, cache_folder(cache), device, progress)
+    extraction = _Extraction(network, size, dataset.pixels.scale, cache_folder(cache), device, progress, executor)
     views = list(parts.values()) + ([_mirror(images) for images in parts.values()] if mirrored else [])
     found = extraction.run(views)
     first = dict(zip(parts, found[: len(parts)], strict=True))
@@ -120,7 +129,7 @@ def timed(dataset: Dataset, network: str, image_size: int | None = None) -> tupl
     _check(dataset)
     height, width = dataset.images.shape[2:]
     size = chosen_size(network, (height, width), image_size)
-    extraction = _Extraction(network, size, dataset.pixels.scale, cache_folder(None), "auto", None)
+    extraction = _Extraction(network, size, dataset.pixels.scale, cache_folder(None), "auto")
     count = len(dataset.images)
     places = torch.linspace(0, count - 1, min(count, 1 + extraction.batch)).long()
     extraction.run([dataset.images[places[:1]]])  # loads the network
@@ -243,7 +252,10 @@ def picture_keys(pictures: Shaped[Tensor, "pictures *shape"], scale: float) -> l
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """A few pictures, decoded and hashed by another thread; those that are known already stay where they are."""
+    """A few pictures, decoded and hashed by another thread; those that are known already stay where they are.
+
+    By another machine: ``pictures`` are their features then, and ``weights`` the hash of the network's.
+    """
 
     places: list[int]
     pictures: list[Tensor | None]
@@ -251,6 +263,7 @@ class _Batch:
     fingerprints: list[int]
     stamps: list[bytes | None]
     broken: dict[int, str]
+    weights: str = ""
 
 
 class _Extraction:
@@ -258,9 +271,10 @@ class _Extraction:
 
     def __init__(
         self, network: str, size: int | None, scale: float, folder: Path | None, device: torch.device | str,
-        progress: Progress | None,
+        progress: Progress | None = None, executor: Executor | None = None,
     ):  # fmt: skip
         self.network, self.size, self.scale, self.folder, self.progress = network, size, scale, folder, progress
+        self.executor, self.given = executor, (network, size, scale, folder, device)
         self.device = _resolved(device)
         self.batch = GPU_BATCH if self.device.type == "cuda" else BATCH
         packaged = packaged_weights(network)
@@ -284,11 +298,10 @@ class _Extraction:
         count = len(images)
         keys, prints, broken = [b""] * count, np.zeros(count, np.uint64), dict[int, str]()
 
-        def look(places: tuple[int, ...]) -> _Batch:
-            return self._look(images, places, known)
-
-        step = min(self.batch, CHUNK)
-        for batches in batched(ahead(look, batched(range(count), step)), max(1, CHUNK // step)):
+        look, step, threads = partial(self._look, images, known=known), min(self.batch, CHUNK), None
+        if self.executor is not None and isinstance(images, OnDisk) and isinstance(images.reader, PictureFiles):
+            look, step, threads = partial(self._look_elsewhere, images, self.executor, known=known), CHUNK, PENDING
+        for batches in batched(ahead(look, batched(range(count), step), threads), max(1, CHUNK // step)):
             for one in batches:
                 broken |= one.broken
                 for place, key, print_ in zip(one.places, one.keys, one.fingerprints, strict=True):
@@ -300,16 +313,19 @@ class _Extraction:
             rows[place] = self.store.row(keys[place])
         return Seen(np.array(rows, np.int64), keys, prints, broken)
 
-    def _look(self, images: Images, places: tuple[int, ...], known: dict[bytes, tuple[bytes, int]]) -> _Batch:
+    def _before(self, images: Images, place: int, known: Known) -> tuple[bytes | None, tuple[bytes, int] | None]:
+        """The stamp of a picture's file; its key and fingerprint, if it was seen before and its features are there."""
+        stamp = _stamp(images, place)
+        before = known.get(stamp) if stamp else None
+        return stamp, None if before is None or self.store.row(before[0]) is None else before
+
+    def _look(self, images: Images, places: tuple[int, ...], known: Known) -> _Batch:
         """Decode and hash pictures, but not those whose file was seen before and whose features are there."""
         found = _Batch(list(places), [], [], [], [], {})
         for place in places:
-            stamp = _stamp(images, place)
-            before = known.get(stamp) if stamp else None
-            picture, key, fingerprint = None, b"", 0
-            if before is not None and self.store.row(before[0]) is not None:
-                key, fingerprint = before
-            else:
+            stamp, before = self._before(images, place, known)
+            picture, (key, fingerprint) = None, before or (b"", 0)
+            if before is None:
                 try:
                     picture = images[place]
                     key, fingerprint = (
@@ -323,6 +339,15 @@ class _Extraction:
             found.fingerprints.append(int(fingerprint))
             found.stamps.append(stamp if picture is not None else None)
         return found
+
+    def _look_elsewhere(self, images: OnDisk, executor: Executor, places: tuple[int, ...], known: Known) -> _Batch:
+        """``_look`` by another machine, which computes features too; unless all are known."""
+        files = images.reader
+        if not isinstance(files, PictureFiles) or all(self._before(images, place, known)[1] for place in places):
+            return self._look(images, places, known)
+        asked = PictureFiles([Path(files.paths[at]).absolute() for at in images.places[list(places)]], files.size)
+        found = executor.submit(_elsewhere, torch.get_num_threads(), self.given, asked).result()
+        return replace(found, places=list(places), broken={places[at]: said for at, said in found.broken.items()})
 
     def _compute(self, images: Images, batches: Sequence[_Batch]) -> None:
         """Add the missing features of these pictures to the file."""
@@ -338,7 +363,7 @@ class _Extraction:
             missing = {key: picture for key, picture in read.items() if self.store.row(key) is None}
             self.done += count - len(missing)
             if missing:
-                self.store.add(list(missing), self._forward(self._network(), list(missing.values())))
+                self.store.add(list(missing), self._features(list(missing.values()), batches[0].weights))
             self.store.remember([
                 (stamp, key, print_) for one in batches
                 for stamp, key, print_ in zip(one.stamps, one.keys, one.fingerprints, strict=True) if stamp
@@ -364,6 +389,20 @@ class _Extraction:
         there = sorted(self.folder.glob(name)) if weights == "*" else []
         return there[0] if len(there) == 1 else self.folder / name.replace("*", "unknown")
 
+    def _features(self, pictures: list[Tensor], weights: str) -> Float[Tensor, "pictures D"]:
+        network = self._network()
+        if not weights:
+            return self._forward(network, pictures)
+        if weights != network.weights:
+            raise ValueError(f"a machine that shares the work has other weights of {self.network}")
+        self._count(len(pictures))
+        return torch.stack(pictures)
+
+    def _count(self, pictures: int) -> None:
+        self.done += pictures
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
     def _forward(self, network: Pretrained, pictures: list[Tensor]) -> Float[Tensor, "pictures D"]:
         """In batches of one size: the last is filled up, because all must go through the same arithmetic."""
         outputs = []
@@ -374,10 +413,27 @@ class _Extraction:
             if output.ndim != 2 or not bool(output.isfinite().all()):
                 raise ValueError(f"{self.network} must give one finite vector for a picture, got {tuple(output.shape)}")
             outputs.append(output[: len(batch)].float().cpu().clone())  # a copy outside inference mode
-            self.done += len(batch)
-            if self.progress is not None:
-                self.progress(self.done, self.total)
+            self._count(len(batch))
         return torch.cat(outputs)
+
+
+@cache
+def _extraction(*given: Any) -> _Extraction:
+    """One of each kind in a process: its network is loaded once."""
+    return _Extraction(*given)
+
+
+def _elsewhere(threads: int, given: tuple[Any, ...], files: PictureFiles) -> _Batch:
+    """Decode pictures and compute their features in another process, with as many threads as here."""
+    torch.set_num_threads(threads)
+    extraction, images = _extraction(*given), OnDisk.all_of(files)
+    with refuse_huge_pictures():
+        found = extraction._look(images, tuple(range(len(files))), {})
+    network = extraction._network()
+    pictures = [picture for picture in found.pictures if picture is not None]
+    features = iter(extraction._forward(network, pictures) if pictures else ())
+    of_each = [None if picture is None else next(features).clone() for picture in found.pictures]  # not views of all
+    return replace(found, pictures=of_each, weights=network.weights)
 
 
 def _check(dataset: Dataset) -> None:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 WHITE = 255  # the brightest shade, and the one background under every transparent picture
 # Formats that only decode pixels and that a file's first bytes tell apart. Not EPS, for one: it starts Ghostscript.
-FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI", "TIFF", "WEBP",
+           "DICOM")  # fmt: skip
 FEWEST_SHADES = 1 / 256  # of its type's range: a picture that uses less comes out black
 BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF tags
 SIGNED = 2  # value of SAMPLE_FORMAT
@@ -64,9 +65,12 @@ class PictureFiles:
         size: height and width.
     """
 
-    paths: Sequence[Path]
+    paths: Sequence[str | Path]
     size: tuple[int, int]
     dtype = torch.uint8
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paths", [os.fspath(path) for path in self.paths])  # a quarter of a Path's memory
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,7 +88,7 @@ class PictureFiles:
         """
         found = np.empty((len(places), *self.shape), np.uint8)
         for row, place in zip(found, places, strict=True):
-            row[:] = read_picture(self.paths[place], self.size).transpose(2, 0, 1)
+            row[:] = read_picture(Path(self.paths[place]), self.size).transpose(2, 0, 1)
         return torch.from_numpy(found)
 
     def stamp(self, place: int) -> tuple[bytes, bool]:
@@ -95,7 +99,7 @@ class PictureFiles:
         """
         import PIL
 
-        stamp, settled = file_stamp(self.paths[place])
+        stamp, settled = file_stamp(Path(self.paths[place]))
         return digest(stamp + f"{LAYOUT} {self.size} Pillow {PIL.__version__}".encode()), settled
 
 
@@ -399,5 +403,8 @@ def _formats() -> list[str]:
     """Those of ``FORMATS`` that this Pillow, with its plug-ins, knows."""
     from PIL import Image
 
+    from gdw.data.dicom import Dicom
+
     Image.init()
+    Image.register_open(Dicom.format, Dicom)
     return [name for name in FORMATS if name in Image.OPEN]

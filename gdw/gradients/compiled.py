@@ -41,11 +41,11 @@ def as_written(model: nn.Module) -> AbstractContextManager[None]:
     return torch.compiler.set_stance("force_eager") if is_compiled(model) else nullcontext()
 
 
-def compiled_tangent(model: nn.Module, images: Inputs, direction: Named, first: Tensor | None = None) -> Tensor:
-    """As ``gdw.gradients.meta.logit_tangent``, compiled at a model's first call; ``first`` is not compared."""
+def compiled_tangent(model: nn.Module, images: Inputs, direction: Named) -> tuple[None, Tensor]:
+    """As ``gdw.gradients.meta.logit_tangent``, compiled at a model's first call; the logits are not kept."""
     parameters = {name: model.get_parameter(name).detach() for name in direction}
     with FORWARD_AD_LOCK, torch.no_grad():  # torch traces it with dual numbers
-        return _compiled()(model, parameters, direction, images)
+        return None, _compiled()(model, parameters, direction, images)
 
 
 @cache

@@ -1,6 +1,10 @@
-"""Step across ranks: the B x C matrices are gathered, so a method sees the whole batch, as in one process."""
+"""Step across ranks, which are processes: the B x C matrices are gathered, so a method sees the whole batch."""
 
-from typing import Any
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -9,10 +13,12 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from gdw.gradients.meta import Matrix, Problem
-from gdw.gradients.outputs import Inputs, logits_of
+from gdw.gradients.outputs import Inputs
 from gdw.gradients.rates import Named, Rates
 from gdw.gradients.step import Batch, Step
 from gdw.gradients.targets import rows_in
+
+Value = TypeVar("Value")
 
 
 class DistributedProblem(Problem):
@@ -72,16 +78,13 @@ class DistributedStep(Step):
             raise TypeError(f"wrap the model in DistributedDataParallel first, got {type(model).__name__}")
         if given.get("save_memory"):
             raise ValueError("across ranks the graph is kept: leave out save_memory")
-        self._wrapped = model  # its forward pass has the ranks add up their gradients
+        self._called = model  # its forward pass has the ranks add up their gradients
         super().__init__(model.module, images, labels, **given)
         self.logits, self._observed = _Gather.apply(self.logits), gather(self._observed)
         if not self._observed.is_floating_point():
             self.labels = self._observed
         self.indices = None if self.indices is None else gather(self.indices)
         self.is_meta = None if self.is_meta is None else gather(self.is_meta)
-
-    def _forward(self, images: Inputs) -> Tensor:
-        return logits_of(self._wrapped, images)
 
     def problem_with(self, meta_batch: Batch) -> Problem:
         """As ``Step.problem_with``; the meta batch is this rank's part."""
@@ -128,3 +131,48 @@ def gather(rows: Tensor) -> Tensor:
     dist.all_gather(parts, padded)
     whole: Tensor = torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
     return whole
+
+
+def world_size() -> int:
+    """How many processes train together: 1 outside of a process group."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def of_the_first(value: Value) -> Value:
+    """What the first process has, in all of them."""
+    found = [value]
+    if world_size() > 1:
+        dist.broadcast_object_list(found)
+    return found[0]
+
+
+@contextmanager
+def joined(device: str) -> Iterator[bool]:
+    """Within, where torchrun has started several processes: they are one group, and only the first prints.
+
+    Args:
+        device: a name; for ``"cpu"`` no GPU is looked for.
+
+    Yields:
+        Whether this process is the first, or the only one.
+    """
+    if not started_by_torchrun():
+        yield True
+        return
+    gpu = torch.cuda.is_available() and device != "cpu"
+    if gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo")
+    with ExitStack() as silent:
+        silent.callback(dist.destroy_process_group)
+        if dist.get_rank():
+            nothing = silent.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123 - no file of anyone's
+            silent.enter_context(redirect_stdout(nothing))
+            silent.enter_context(redirect_stderr(nothing))
+        yield dist.get_rank() == 0
+        sys.stdout.flush()
+
+
+def started_by_torchrun() -> bool:
+    """Whether it has started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ

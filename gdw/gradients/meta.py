@@ -34,9 +34,9 @@ from gdw.private import dual_numbers
 
 Matrix = Float[Tensor, "*seeds batch classes"]
 # Models found to hold an operation without a forward-mode rule: along a tangent their attention is not fused.
-_FUSED: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
+_UNFUSED: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
 Loss = Callable[[Tensor, Tensor], Tensor]
-TangentPass = Callable[[nn.Module, Inputs, Named, Tensor | None], Tensor]
+TangentPass = Callable[[nn.Module, Inputs, Named], tuple[Tensor | None, Tensor]]
 
 
 class NoMetaGradient(RuntimeError):
@@ -97,18 +97,16 @@ def clean_gradient(
         return gradients_of(loss, leaves)
 
 
-def logit_tangent(model: nn.Module, images: Inputs, direction: Named, first: Tensor | None = None) -> Tensor:
-    """How the logits move as the parameters move along ``direction``: one forward-mode product.
+def logit_tangent(model: nn.Module, images: Inputs, direction: Named) -> tuple[Tensor, Tensor]:
+    """The logits, and how they move as the parameters move along ``direction``: one forward-mode product.
 
     Args:
         model: maps images to logits.
         images: the training batch.
         direction: a tensor for each parameter that moves.
-        first: the logits of an earlier pass, which this one must repeat (agreement.py); None: not compared.
 
     Raises:
         NotImplementedError: an operation has no forward-mode rule (the message names it).
-        PassesDiffer: this pass does not repeat the first.
     """
     duals: Named = {}
     with dual_numbers(), torch.no_grad():
@@ -116,12 +114,9 @@ def logit_tangent(model: nn.Module, images: Inputs, direction: Named, first: Ten
             duals[name] = forward_ad.make_dual(model.get_parameter(name).detach(), along)
         with placed(model, duals):
             logits, tangent = forward_ad.unpack_dual(logits_of(model, images))
-    if first is not None:
-        check_same(first, logits, model)
     if tangent is None:
         raise NotImplementedError("forward AD gave no tangent: the logits do not depend on the parameters")
-    found: Tensor = tangent
-    return found
+    return logits, tangent
 
 
 @dataclass(frozen=True)
@@ -136,8 +131,8 @@ class Problem:
         meta_batch: clean images and labels.
         virtual_step: what it moves, and how far.
         replay: context under which the training batch's forward pass draws the same random numbers as the first.
-        tangent_pass: gives the logits' tangent, as ``logit_tangent`` does.
-        first: output that the tangent pass must repeat; None: not compared.
+        tangent_pass: gives logits and tangent, as ``logit_tangent`` does; None in the place of logits it does not keep.
+        first: output that the tangent pass must repeat (agreement.py); None: not compared.
         is_checked: whether the two passes are compared in full (agreement.py).
         keeps_graph: whether the logits' graph can be differentiated twice; ``save_memory`` gives it up.
         rows: how the output becomes rows (targets.py); None: it has them.
@@ -187,21 +182,31 @@ class Problem:
         return direction
 
     def tangent(self, direction: Named) -> Matrix:
-        """How the training batch's logits move along ``direction``, exact, in float32 under autocast too."""
-        given, is_fused = (self.model, self.images, direction, self.first), self.model in _FUSED
-        with torch.autocast(self.logits.device.type, enabled=False), unfused() if is_fused else nullcontext():
+        """How the training batch's logits move along ``direction``, exact, in float32 under autocast too.
+
+        Tried again without the tape where it does not fit, and with separate products where attention has no rule.
+
+        Raises:
+            NotImplementedError, RuntimeError: an operation has no forward-mode rule (``lacks_rule``).
+            PassesDiffer: this pass does not repeat the first.
+        """
+        along = self.tangent_pass
+        while True:
+            apart = self.model in _UNFUSED
+            full = torch.autocast(self.logits.device.type, enabled=False)
             try:
-                with self.replay():
-                    output = self.tangent_pass(*given)
+                with full, unfused() if apart else nullcontext(), self.replay():
+                    output, tangent = along(self.model, self.images, direction)
+                break
             except OtherLayers:  # than on the tape; whether it repeats the first pass is seen without one
-                with self.replay():
-                    output = logit_tangent(*given)
+                along = logit_tangent
             except (NotImplementedError, RuntimeError) as error:
-                if is_fused or not lacks_rule(error):
+                if apart or not lacks_rule(error):
                     raise
-                _FUSED.add(self.model)
-                return self.tangent(direction)
-        return output if self.rows is None else self.rows(output)
+                _UNFUSED.add(self.model)
+        if self.first is not None and output is not None:
+            check_same(self.first, output, self.model)
+        return tangent if self.rows is None else self.rows(tangent)
 
     def closed_form(self, tangent: Matrix) -> Matrix:
         """``- flows * tangent / B``: the equation at the top of this file."""

@@ -1,8 +1,8 @@
-"""How a model is called, and what it returns: logits, as a tensor or in an output object; and its evaluation mode."""
+"""How a model is called: its logits, as a tensor or in an output object; its mode; the random numbers that it draws."""
 
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeGuard
 
@@ -78,6 +78,29 @@ def evaluation_mode(model: nn.Module) -> Iterator[nn.Module]:
     finally:
         for module, training in before.items():
             module.training = training
+
+
+def random_state(device: torch.device) -> list[Tensor]:
+    """Of torch's own generators, which a model's forward pass draws from: the CPU's, and the device's."""
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    return states
+
+
+def set_random_state(states: Sequence[Tensor], device: torch.device) -> None:
+    """Undo ``random_state``."""
+    torch.set_rng_state(states[0])
+    if device.type == "cuda" and len(states) > 1:  # one that was saved on a CPU has no second
+        torch.cuda.set_rng_state(states[1], device)
+
+
+@contextmanager
+def replayed(before: Sequence[Tensor], device: torch.device) -> Iterator[None]:
+    """Within: a pass draws the random numbers that came after the state ``before``. Then the state is as it was."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        set_random_state(before, device)
+        yield
 
 
 def _described(output: object) -> str:

@@ -1,14 +1,21 @@
-"""What the steps of a training loop share: asked once, so that a step only runs."""
+"""Before a method is asked: what a step accepts, what the steps of a loop share, and the model's first pass."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property, partial
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gdw.data.dataset import check_labels
+from gdw.gradients.compiled import compiled_tangent
+from gdw.gradients.meta import TangentPass, logit_tangent
+from gdw.gradients.outputs import Inputs, logits_of, random_state, replayed
 from gdw.gradients.rates import VirtualStep, check_model, check_rate
-from gdw.private import is_compiled
+from gdw.gradients.reforward import Reforward
+from gdw.gradients.reuse import Tape
+from gdw.private import is_compiled, is_recorded
 
 
 class Prepared:
@@ -21,7 +28,7 @@ class Prepared:
 
     Attributes:
         is_compiled: whether the model is.
-        takes_tape: whether a tape (reuse.py) makes its steps faster; None until a step has asked.
+        takes_tape: whether a tape (reuse.py) makes its steps faster; None until a step has looked.
         was_asked: whether a step was asked for its meta gradient; None before the first step has begun.
         is_checked: whether a step need not check its inputs again.
 
@@ -43,7 +50,7 @@ class Prepared:
         check_rate(lr, virtual)
         self.model, self.lr, self.virtual, self.labels = model, lr, virtual, labels
         self.is_compiled = is_compiled(model)
-        self.takes_tape: bool | None = None
+        self.takes_tape: bool | None = None if lr is not None else False
         self.was_asked: bool | None = None
         self.is_checked = False
 
@@ -70,3 +77,84 @@ class Prepared:
         for labels in self.labels if reads else ():
             check_labels(labels, classes, "labels")
         self.is_checked = bool(self.labels)
+
+
+class FirstPass:
+    """A model's first pass over a batch. Here, and nowhere else, the way along a tangent is picked that fits it.
+
+    In a recording (recording.py) nothing is read on the host.
+
+    Args:
+        shared: what the steps of a loop share.
+        called: the model, or what is called in its place.
+        images: the batch.
+        device: of its labels.
+        save_memory: whether the graph is computed again for each backward pass (reforward.py).
+        keeps_tape: whether the pass leaves a tape (reuse.py) where it is neither compiled nor saves memory.
+
+    Attributes:
+        logits: with their graph.
+        tangent: the pass along a tangent.
+        way: the same in words.
+        keeps_graph: whether the graph can be differentiated twice.
+        is_recorded: whether it is being recorded.
+        reads: whether numbers are read on the host: elsewhere than on the CPU it would have to wait for the device.
+        draws: whether the model drew random numbers (dropout); not known, and False, in a recording.
+        replay: context under which another pass draws the same random numbers.
+    """
+
+    tangent: TangentPass
+
+    def __init__(
+        self, shared: Prepared, called: nn.Module, images: Inputs, device: torch.device,
+        *, save_memory: bool, keeps_tape: bool,
+    ):  # fmt: skip
+        self.keeps_graph, self.is_recorded = not save_memory, is_recorded(device)
+        self.reads = device.type == "cpu" and not self.is_recorded
+        before = None if self.is_recorded else random_state(device)
+        again: Callable[[], AbstractContextManager[None]] = partial(replayed, before, device) if before else nullcontext
+        if save_memory:
+            passes = Reforward(called, images, again)
+            self.logits, self.tangent = passes.logits, passes.tangent
+            self.way = "forward mode, its graph computed again"
+        elif shared.is_compiled:
+            self.logits, self.tangent, self.way = logits_of(called, images), compiled_tangent, "forward mode, compiled"
+        elif keeps_tape:
+            tape = Tape(compares=self.reads)
+            with tape.watch():
+                self.logits = logits_of(called, images)
+            self.tangent, self.way = tape.tangent, "forward mode, with a tape of the first pass"
+        else:
+            self.logits, self.tangent, self.way = logits_of(called, images), logit_tangent, "forward mode"
+        self.draws = before is not None and not all(map(torch.equal, before, random_state(device)))
+        self.replay = again if self.draws else nullcontext  # leave the process's random state alone
+
+
+def check_form(labels: object, name: str = "labels") -> Tensor:
+    """The labels, if they are a tensor that holds something; targets.py checks the rest.
+
+    Raises:
+        TypeError, ValueError: they are not.
+    """
+    if not isinstance(labels, Tensor):
+        raise TypeError(f"{name} must be a tensor of class numbers [batch], got {type(labels).__name__}")
+    if labels.numel() == 0:
+        raise ValueError(f"{name} must be a tensor of class numbers [batch], got an empty one")
+    return labels
+
+
+def check_meta_batch(meta_batch: object, device: torch.device) -> tuple[Inputs, Tensor]:
+    """Clean images and labels.
+
+    Raises:
+        TypeError: no pair, or labels that are no tensor.
+        ValueError: labels of another length than the images, or on another device than the training batch.
+    """
+    if not isinstance(meta_batch, (tuple, list)) or len(meta_batch) != 2:
+        raise TypeError(f"meta_batch must be a pair (images, labels), got {type(meta_batch).__name__}")
+    images, labels = meta_batch[0], check_form(meta_batch[1], "the meta batch's labels")
+    if isinstance(images, Tensor) and len(images) != len(labels):
+        raise ValueError(f"the meta batch must have as many images as labels, got {len(images)} and {len(labels)}")
+    if labels.device != device:
+        raise ValueError(f"the meta batch must be on the training batch's device, got {labels.device} and {device}")
+    return images, labels

@@ -17,7 +17,6 @@ from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import CheckpointError
 
-from gdw.gradients.agreement import check_same
 from gdw.gradients.compiled import as_written
 from gdw.gradients.meta import forward, logit_tangent
 from gdw.gradients.outputs import Inputs, logits_of
@@ -47,17 +46,14 @@ class Reforward:
         if self._graph.requires_grad:
             self.logits = _Spend.apply(self, self._graph.detach(), *trainable(model).values())
 
-    def tangent(self, model: nn.Module, images: Inputs, direction: Named, first: Tensor | None = None) -> Tensor:
+    def tangent(self, model: nn.Module, images: Inputs, direction: Named) -> tuple[Tensor, Tensor]:
         """As ``gdw.gradients.meta.logit_tangent``; it leaves the graph that the next backward pass uses up."""
         if self.autocast[0]:  # the tangent is in full precision, the logits are not
-            return logit_tangent(model, images, direction, first)
+            return logit_tangent(model, images, direction)
         with dual_numbers(), torch.enable_grad(), as_written(model), _GraphOfOutputs():
             duals = {name: forward_ad.make_dual(model.get_parameter(name), d) for name, d in direction.items()}
             self._graph, tangent = forward_ad.unpack_dual(forward(model, duals, images))
-        if first is not None:
-            check_same(first, self._graph.detach(), model)
-        found: Tensor = tangent.detach()
-        return found
+        return self._graph.detach(), tangent.detach()
 
     def spend(self) -> Tensor:
         """Logits with their graph; the caller's backward pass frees it."""

@@ -25,6 +25,7 @@ from gdw.gradients.meta import logit_tangent
 from gdw.gradients.outputs import Inputs
 from gdw.gradients.rates import Named
 from gdw.networks.autocast import Autocast
+from gdw.networks.stacked import Stacked
 from gdw.private import tree_leaves, version_of
 
 aten = torch.ops.aten
@@ -39,8 +40,10 @@ def pays(model: nn.Module, images: Inputs) -> bool:
     """Whether a tape makes a step faster: convolutions take most of its time.
 
     Products of linear layers are about as fast along a tangent without one. Passes in a lower precision leave nothing
-    on it that the tangent pass could use.
+    on it that the tangent pass could use. Of several seeds at once a chain has a tape; none holds tensors of vmap's.
     """
+    if isinstance(model, Stacked):
+        return model.is_chain
     kinds = set(map(type, model.modules()))
     if kinds.isdisjoint(CONVOLUTIONS) or Autocast in kinds:
         return False
@@ -87,7 +90,7 @@ class Tape:
         with _Taping(self._taped, self.compares):
             yield
 
-    def tangent(self, model: nn.Module, images: Inputs, direction: Named, first: Tensor | None = None) -> Tensor:
+    def tangent(self, model: nn.Module, images: Inputs, direction: Named) -> tuple[Tensor, Tensor]:
         """As ``gdw.gradients.meta.logit_tangent``: the same operations again, each with its taped output.
 
         Raises:
@@ -95,10 +98,10 @@ class Tape:
         """
         taped = iter(self._taped)
         with _Replaying(taped):
-            tangent = logit_tangent(model, images, direction, first)
+            found = logit_tangent(model, images, direction)
         if next(taped, None) is not None:
             raise OtherLayers("it calls fewer layers")
-        return tangent
+        return found
 
 
 class _Taping(TorchFunctionMode):

@@ -12,8 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from gdw.gradients.agreement import PassesDiffer
 from gdw.gradients.meta import NoMetaGradient, Problem
-from gdw.gradients.seen import Seen
-from gdw.gradients.step import Step
+from gdw.gradients.step import Seen, Step
 from gdw.networks.stacked import Stacked
 from gdw.private import has_hooks
 
@@ -42,9 +41,6 @@ class StackedStep(Step):
             raise NoMetaGradient("hooks do not run when several seeds are trained at once: train them one by one")
         with _one_sentence():
             super().__init__(model, images, labels, **given)
-
-    def _takes_tape(self, images: Tensor) -> bool:
-        return self.model.is_chain  # a tape holds no tensors of vmap's
 
     def meta_gradient(self, weights: SeedsMatrix, problem: Problem | None = None) -> SeedsMatrix:
         """For each seed its own, by forward mode: a double backward does not run for several seeds."""

@@ -1,32 +1,50 @@
-"""Step: one training batch, seen by a method."""
+"""Step: one training batch, seen by a method; and Seen, what is left of it for statistics."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gdw.gradients.agreement import is_due
-from gdw.gradients.checks import check_form, check_meta_batch
 from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.exact import by_double_backward, by_forward_mode, instead_of_forward_mode, without_forward_rule
 from gdw.gradients.flows import class_gradients, one_hot, only_labelled, zero_mean
-from gdw.gradients.meta import Problem, TangentPass, logit_tangent
-from gdw.gradients.outputs import Inputs, logits_of
-from gdw.gradients.prepared import Prepared
-from gdw.gradients.reforward import Reforward
-from gdw.gradients.reuse import Tape, pays
+from gdw.gradients.meta import Problem
+from gdw.gradients.outputs import Inputs
+from gdw.gradients.prepared import FirstPass, Prepared, check_form, check_meta_batch
+from gdw.gradients.reuse import pays
 from gdw.gradients.targets import Rows, loss_of_rows, read
-from gdw.private import is_recorded
 
 Matrix = Float[Tensor, "*seeds batch classes"]
 Batch = tuple[Inputs, Tensor]
 DOUBLE_BACKWARD = "double backward"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One batch of one seed, as numbers, under the names that a Step has, where the Step itself is not available.
+
+    Attributes:
+        flows: ``probs - onehot(labels)``.
+        losses: cross-entropy in nats.
+        labels: observed labels.
+        indices: which training instance each row is.
+        is_meta: rows that come from the clean set; None: none of them.
+    """
+
+    flows: Float[Tensor, "batch classes"]
+    losses: Float[Tensor, "batch"]
+    labels: Int[Tensor, "batch"]
+    indices: Int[Tensor, "batch"]
+    is_meta: Bool[Tensor, "batch"] | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 class Step:
@@ -72,7 +90,9 @@ class Step:
     """
 
     has_seeds: ClassVar[bool] = False  #: whether everything has a leading axis for seeds
+    keeps_tape: ClassVar[bool | None] = None  #: of its first pass (reuse.py); None: where that makes it faster
     labels: Tensor  #: observed class numbers of the rows
+    _called: nn.Module | None = None  # in the model's place
 
     def __init__(
         self,
@@ -98,19 +118,24 @@ class Step:
         self._meta_batch = meta_batch
         self.way: str | None = None
         self._is_checked: bool | None = None  # whether its two passes are compared in full; None: not asked yet
-        self._recorded = is_recorded(labels.device)
-        #: whether numbers are read on the host: elsewhere than on the CPU it would have to wait for the device
-        self._reads = labels.device.type == "cpu" and not self._recorded
-        self._own = self._first_pass(images, save_memory)  # what the model itself has given
-        self.logits, self._rows = self._own, None
+        if shared.takes_tape is None:
+            shared.takes_tape = pays(model, images) if self.keeps_tape is None else self.keeps_tape
+        may_ask = meta_batch is not None and shared.was_asked is not False  # for its meta gradient
+        self._first = first = FirstPass(
+            shared, self._called or model, images, labels.device, save_memory=save_memory,
+            keeps_tape=shared.takes_tape and may_ask,
+        )  # fmt: skip
+        shared.was_asked = bool(shared.was_asked)
+        self.draws_random_numbers, self._reads = first.draws, first.reads
+        self.logits, self._rows = first.logits, None
         if not self._trusted:
-            self._rows, self._observed = read(self._own, labels, seeds=self.has_seeds, reads=self._reads)
+            self._rows, self._observed = read(first.logits, labels, seeds=self.has_seeds, reads=self._reads)
             if self._rows is not None and shared.labels:
                 raise ValueError(
-                    f"a training loop takes models with logits [batch, classes], got {list(self._own.shape)}: for one "
-                    "logit give two, or take Step in a loop of your own"
+                    f"a training loop takes models with logits [batch, classes], got {list(first.logits.shape)}: for "
+                    "one logit give two, or take Step in a loop of your own"
                 )
-            shared.check_all_labels(self._own.shape[-1], reads=self._reads)
+            shared.check_all_labels(first.logits.shape[-1], reads=self._reads)
         if self._rows is not None:
             self._take_rows(self._rows)
         if not self._observed.is_floating_point():
@@ -119,7 +144,7 @@ class Step:
 
     def _take_rows(self, rows: Rows) -> None:
         """Pixels, tokens and the two classes of one logit, as rows."""
-        self.logits = rows(self._own)
+        self.logits = rows(self.logits)
         self.indices = None if self.indices is None else rows.of(self.indices)
         self.is_meta = None if self.is_meta is None else rows.of(self.is_meta)
 
@@ -135,51 +160,6 @@ class Step:
             f"{list(self._observed.shape)}: give it class numbers [batch], or take a method that needs only losses and "
             "flows (cross-entropy, l2rw, insw, mwnet, mlc, gdw)"
         )
-
-    def _first_pass(self, images: Inputs, save_memory: bool) -> Tensor:
-        """The model's logits; afterwards ``_tangent`` is the way along a tangent that fits how they were made."""
-        device = self._observed.device
-        before = None if self._recorded else random_state(device)
-        self._replay: Callable[[], AbstractContextManager[None]] = (
-            partial(replayed, before, device) if before else nullcontext
-        )
-        self._tangent: TangentPass = logit_tangent
-        self._forward_way, self._keeps_graph = "forward mode", not save_memory
-        if save_memory:
-            passes = Reforward(self.model, images, self._replay)
-            logits, self._tangent = passes.logits, passes.tangent
-            self._forward_way = "forward mode, its graph computed again"
-        elif self._shared.is_compiled:
-            logits, self._tangent = self._forward(images), compiled_tangent
-            self._forward_way = "forward mode, compiled"
-        elif self._is_worth_a_tape(images):
-            tape = Tape(compares=self._reads)
-            with tape.watch():
-                logits = self._forward(images)
-            self._tangent, self._forward_way = tape.tangent, "forward mode, with a tape of the first pass"
-        else:
-            logits = self._forward(images)
-        self._shared.was_asked = bool(self._shared.was_asked)
-        #: whether the model drew random numbers in this pass (dropout); not known, and False, in a recording
-        self.draws_random_numbers = before is not None and not all(map(torch.equal, before, random_state(device)))
-        if not self.draws_random_numbers:
-            self._replay = nullcontext  # leave the process's random state alone
-        return logits
-
-    def _forward(self, images: Inputs) -> Tensor:
-        return logits_of(self.model, images)
-
-    def _is_worth_a_tape(self, images: Inputs) -> bool:
-        """Whether it is likely to be asked for its meta gradient, and a tape makes that faster."""
-        shared = self._shared
-        if shared.lr is None or self._meta_batch is None or shared.was_asked is False:
-            return False
-        if shared.takes_tape is None:
-            shared.takes_tape = self._takes_tape(images)
-        return shared.takes_tape
-
-    def _takes_tape(self, images: Inputs) -> bool:
-        return pays(self.model, images)
 
     def __len__(self) -> int:
         return self.logits.shape[-2]
@@ -271,16 +251,16 @@ class Step:
         Raises:
             ValueError: the Step has no learning rate; the model drops units and is compiled.
         """
-        virtual_step = self._shared.virtual_step
+        virtual_step, first = self._shared.virtual_step, self._first
         self._shared.was_asked = True
-        if self.draws_random_numbers and self._tangent is compiled_tangent:
+        if first.draws and first.tangent is compiled_tangent:
             raise ValueError("the model draws random numbers (dropout), and a compiled tangent pass draws others")
         if self._is_checked is None:
-            self._is_checked = not self._recorded and is_due(self.model, self._own.device)
+            self._is_checked = not first.is_recorded and is_due(self.model, first.logits.device)
         loss = partial(loss_of_rows, name="the meta batch's labels", seeds=self.has_seeds, reads=self._reads)
         return Problem(
-            self.model, self._images, self.logits, self.flows, meta_batch, virtual_step, self._replay, self._tangent,
-            self._own.detach() if self._is_checked or self._reads else None, self._is_checked, self._keeps_graph,
+            self.model, self._images, self.logits, self.flows, meta_batch, virtual_step, first.replay, first.tangent,
+            first.logits.detach() if self._is_checked or self._reads else None, self._is_checked, first.keeps_graph,
             self._rows, None if self._trusted else loss,
         )  # fmt: skip
 
@@ -295,12 +275,12 @@ class Step:
             NoMetaGradient: the model cannot be differentiated; the message names the operation and a way.
             PassesDiffer: the model's second forward pass does not repeat its first (agreement.py).
         """
-        problem, weights = problem or self.problem, weights.detach()
+        problem, weights = problem or self.problem_with(self.meta_batch), weights.detach()
         if problem.keeps_graph and without_forward_rule(self.model):
             self.way = DOUBLE_BACKWARD
             return by_double_backward(problem, weights)
         try:
-            self.way, gradient = self._forward_way, by_forward_mode(problem, weights)
+            self.way, gradient = self._first.way, by_forward_mode(problem, weights)
         except (NotImplementedError, RuntimeError) as error:
             self.way, gradient = DOUBLE_BACKWARD, instead_of_forward_mode(problem, weights, error)
         return gradient
@@ -321,21 +301,3 @@ class Step:
         labelled = self.targets.any(dim=-1, keepdim=True)  # a row of -100 sends nothing back
         problem = replace(self.problem, flows=labelled.to(self.flows).expand_as(self.flows))
         return -self.meta_gradient(self.probs - targets, problem)
-
-
-def random_state(device: torch.device) -> list[Tensor]:
-    """Of torch's own generators, which a model's forward pass draws from: the CPU's, and the device's."""
-    states = [torch.get_rng_state()]
-    if device.type == "cuda":
-        states.append(torch.cuda.get_rng_state(device))
-    return states
-
-
-@contextmanager
-def replayed(before: list[Tensor], device: torch.device) -> Iterator[None]:
-    """Within: a pass draws the random numbers that came after the state ``before``. Then the state is as it was."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.set_rng_state(before[0])
-        if device.type == "cuda":
-            torch.cuda.set_rng_state(before[1], device)
-        yield

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gdw.errors import Number
 from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
 from gdw.methods.learned_weights import LearnsWeightNet
-from gdw.methods.settings import Number
 
 
 class _ApproximateMWNet(LearnsWeightNet):

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from gdw.errors import Number
 from gdw.gradients.flows import class_gradients
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
-from gdw.methods.class_counts import UsesClassCounts
-from gdw.methods.settings import Number
+from gdw.methods.preparing import UsesClassCounts
 
 
 @register

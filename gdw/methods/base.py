@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import Parameter, signature
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -12,9 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gdw.data.task import Task
-from gdw.errors import unknown
+from gdw.errors import Flag, Number, Rule, unknown
 from gdw.gradients.step import Step
-from gdw.methods.settings import Number, Rule, rule_for
 from gdw.methods.state import load_own_state, own_state
 from gdw.networks.start import Network, started
 from gdw.registry import Registry
@@ -173,7 +173,7 @@ class Method(nn.Module):
             if name not in known:
                 raise unknown(f"setting of {cls.name or cls.__name__}", name, known)
             own = (kind.rules[name] for kind in cls.__mro__ if issubclass(kind, Method) and name in kind.rules)
-            rule = next(own, rule_for(known[name]))
+            rule = next(own, _rule_for(known[name]))
             if rule is not None:
                 rule.check(name, value)
 
@@ -230,6 +230,13 @@ class Method(nn.Module):
     def set_extra_state(self, state: dict[str, dict[str, Any]]) -> None:
         """Undo ``get_extra_state``; called by ``load_state_dict``."""
         load_own_state(self, state)
+
+
+def _rule_for(default: object) -> Rule | None:
+    """The rule for a setting if the method gives none: a flag stays a flag, and a number stays a finite number."""
+    if isinstance(default, bool):
+        return Flag()
+    return Number() if isinstance(default, Real) else None
 
 
 METHODS: Registry[type[Method]] = Registry("method")

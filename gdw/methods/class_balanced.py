@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
-from gdw.methods.class_counts import UsesClassCounts
-from gdw.methods.settings import Number
+from gdw.methods.preparing import UsesClassCounts
 
 
 def effective_number(counts: Int[Tensor, "classes"], beta: float) -> Float[Tensor, "classes"]:

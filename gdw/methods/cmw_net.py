@@ -9,15 +9,15 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from gdw.data.task import Task
+from gdw.errors import Flag, Number
 from gdw.gradients.flows import one_hot
 from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
-from gdw.methods.class_counts import UsesClassCounts
 from gdw.methods.l2rw import TINY
 from gdw.methods.learned_weights import CURVE_LOSSES
 from gdw.methods.mwnet import WeighsInstances
-from gdw.methods.settings import Flag, Number
+from gdw.methods.preparing import UsesClassCounts
 from gdw.networks.weight_net import FamilyWeightNet
 
 FIT_SEED = 0  # of k-means: the families follow from the counts alone

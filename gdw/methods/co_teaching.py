@@ -12,13 +12,12 @@ from torch import Tensor, nn
 
 from gdw.data.pretrained import NEW_LAYER
 from gdw.data.task import Task
+from gdw.errors import Number
 from gdw.gradients.outputs import logits_of
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Phase, register
-from gdw.methods.class_counts import observed_counts
 from gdw.methods.plain import CrossEntropy
-from gdw.methods.preparing import NeedsPreparing, known
-from gdw.methods.settings import Number
+from gdw.methods.preparing import NeedsPreparing, known, observed_counts
 from gdw.methods.transition import estimate_transition, share_of_epochs
 
 PEER_MOMENTUM = 0.9  # of the peer's SGD, if the Step's lr is a number

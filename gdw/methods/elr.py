@@ -4,11 +4,11 @@ from typing import Any, ClassVar
 
 import torch
 
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.preparing import NeedsClasses
-from gdw.methods.settings import Number
 
 SMALLEST_ROOM = 1e-4  # 1 - <t, p> is divided by: at least this, about as in the published code, which clamps p
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from gdw.data.task import Task
+from gdw.errors import Number, Probabilities, plain
 from gdw.methods.base import Phase
 from gdw.methods.plain import CrossEntropy
 from gdw.methods.preparing import NeedsPreparing, count_classes, known
-from gdw.methods.settings import Number, Probabilities, plain
 from gdw.methods.transition import Transition, estimate_transition, share_of_epochs
 
 Rows = Sequence[Sequence[float]] | Tensor  # a matrix, as people give it

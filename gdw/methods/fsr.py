@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gdw.data.task import Task
+from gdw.errors import Flag, Number
 from gdw.gradients.meta import Problem, forward
 from gdw.gradients.rates import VirtualStep
 from gdw.gradients.step import Step
@@ -17,7 +18,6 @@ from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.l2rw import helpful_share
 from gdw.methods.preparing import NeedsClasses, known
-from gdw.methods.settings import Flag, Number
 
 
 @register

@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 import torch
 
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, register
-from gdw.methods.settings import Number
 
 
 @register

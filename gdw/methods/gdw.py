@@ -2,9 +2,9 @@
 
 from typing import Any, ClassVar
 
+from gdw.errors import Flag
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
-from gdw.methods.settings import Flag
 from gdw.methods.two_stage import TwoStage
 
 

@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from gdw.errors import Flag
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
-from gdw.methods.settings import Flag
 from gdw.methods.two_stage import TwoStage
 from gdw.networks.weight_net import FlowWeightNet
 

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.keeping import KeepsInstances
-from gdw.methods.settings import Number
 
 
 @register

@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 import torch
 
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, Method, register
-from gdw.methods.settings import Number
 
 TINY = 1e-12  # a smaller sum of weights counts as zero: the batch is skipped, and nothing is divided by zero
 

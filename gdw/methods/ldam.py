@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from gdw.data.task import Task
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.class_balanced import class_balanced_weights
-from gdw.methods.class_counts import UsesClassCounts
-from gdw.methods.settings import Number
+from gdw.methods.preparing import UsesClassCounts
 from gdw.methods.transition import share_of_epochs
 
 

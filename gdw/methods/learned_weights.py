@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Self, cast
 import torch
 from torch import Tensor, nn
 
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, Method
-from gdw.methods.settings import Number
 from gdw.networks.stacked import Stacked
 from gdw.networks.weight_net import WeightNet
 

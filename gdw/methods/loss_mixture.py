@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gdw.data.task import Task
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.keeping import KeepsInstances
-from gdw.methods.settings import Number
 from gdw.methods.transition import share_of_epochs
 
 FIT = {"max_iter": 10, "tol": 1e-2, "reg_covar": 5e-4}  # as published

@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.first_model import Rows, UsesTransition, as_matrix
-from gdw.methods.settings import Number
 from gdw.methods.transition import SMALLEST_RATE, Transition, true_class_posterior
 
 

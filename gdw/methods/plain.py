@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from gdw.data.task import Task
+from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Method, Phase, register
-from gdw.methods.settings import Number
 from gdw.methods.transition import share_of_epochs
 
 

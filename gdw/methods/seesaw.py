@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gdw.errors import Number
 from gdw.gradients.flows import one_hot
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
 from gdw.methods.keeping import KeepsTensors
 from gdw.methods.preparing import NeedsClasses
-from gdw.methods.settings import Number
 
 
 @register

@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from gdw.errors import Number
 from gdw.gradients.flows import one_hot
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
 from gdw.methods.keeping import KeepsInstances
 from gdw.methods.preparing import NeedsClasses
-from gdw.methods.settings import Number
 
 START = 1e-8  # standard deviation of u and v at the start, as published: so small that only lasting errors grow them
 SMALLEST = 1e-4  # of an explained probability, as published

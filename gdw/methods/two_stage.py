@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 import torch
 
+from gdw.errors import Flag, Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix
 from gdw.methods.learned_weights import LearnsWeightNet
-from gdw.methods.settings import Flag, Number
 
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-6, 1e6  # as published
 

@@ -17,8 +17,8 @@ from gdw.gradients.step import Step
 from gdw.methods.base import PROMISES, Method, Phase
 from gdw.methods.state import equal
 from gdw.networks.start import started
+from gdw.training.epoch_statistics import TrainingDiverged
 from gdw.training.experiment import Experiment
-from gdw.training.loop import TrainingDiverged
 from gdw.training.many import train_together
 from gdw.training.run import Training
 from gdw.training.stepping import take_step

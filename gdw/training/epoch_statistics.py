@@ -1,19 +1,33 @@
-"""One epoch's statistics of the B x C matrices, kept on the device and read once an epoch."""
+"""What an epoch gave: statistics of the B x C matrices, kept on the device and read at its end; and the scores then."""
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import one_hot
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, one_hot
 
-from gdw.gradients.seen import Seen
-from gdw.gradients.step import Step
+from gdw.data.task import Split, Task
+from gdw.gradients.outputs import evaluation_mode, logits_of
+from gdw.gradients.step import Seen, Step
+from gdw.methods.base import Method
+from gdw.training.history import History
 
+Row = dict[str, Any]  # of a History: what an epoch gave, by name
+EVALUATION_BATCH = 1000  # images at once, without a graph
 HELD_CELLS = 2_000_000  # cells of B x C matrices kept before they are summed: 16 MB of float64 for each sum
 SURE_BITS = 20  # of a float32's 24: the bits of a weight that are exact after a sum over its flows
 NO_FLOAT64 = ("mps",)  # kinds of device that have no float64: Apple's GPU
 _SUMS = ("groups", "classes", "ledger", "group_losses", "instance_weights", "observed")
+
+
+class TrainingDiverged(ArithmeticError):
+    """A loss, an output or something learnt is no longer a finite number. ``history`` holds the epochs before."""
+
+    def __init__(self, message: str, history: History | None = None):
+        super().__init__(message)
+        self.history = history
 
 
 class EpochStatistics:
@@ -46,16 +60,14 @@ class EpochStatistics:
     def add(self, step: Step | Seen, gradient: Tensor) -> None:
         """One batch, held as it is: sums are made for many batches at once. Rows from the clean set are left out."""
         if step.indices is None:
-            raise ValueError("a record is kept by instance: give the Step indices=...")
-        self.losses.append(step.losses.mean())
-        is_meta = torch.zeros_like(step.labels, dtype=torch.bool) if step.is_meta is None else step.is_meta
-        self.pooled = self.pooled or step.is_meta is not None
-        batch_size = torch.full_like(step.losses, len(step))
-        indices = step.indices
-        if indices is None:
             raise ValueError("the epoch's statistics are sums by training instance: give the Step its indices")
-        self.held.append((step.flows, gradient.detach(), step.labels, indices, step.losses, batch_size, is_meta))
-        if len(self.held) * step.flows.numel() > HELD_CELLS:
+        flows, losses, labels = step.flows, step.losses, step.labels
+        self.losses.append(losses.mean())
+        is_meta = torch.zeros_like(labels, dtype=torch.bool) if step.is_meta is None else step.is_meta
+        self.pooled = self.pooled or step.is_meta is not None
+        batch_size = torch.full_like(losses, len(flows))
+        self.held.append((flows, gradient.detach(), labels, step.indices, losses, batch_size, is_meta))
+        if len(self.held) * flows.numel() > HELD_CELLS:
             self._sum_up()
 
     @torch.no_grad()
@@ -167,3 +179,73 @@ def _to_digits(weights: Tensor) -> Tensor:
 
 def _ratio(part: Tensor, whole: Tensor) -> np.ndarray:
     return (part / torch.where(whole == 0, torch.nan, whole)).cpu().numpy()
+
+
+def finite_scores(
+    statistics: EpochStatistics, model: nn.Module, task: Task, method: Method, epoch: int, lr: float
+) -> Row:
+    """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers.
+
+    Raises:
+        TrainingDiverged: a loss of the epoch, a parameter of model or method, or the test loss is not finite.
+    """
+    bad = statistics.first_bad_step()
+    if bad is not None:
+        raise _diverged(f"the loss stopped being finite at step {bad + 1}", epoch, lr)
+    for owner, module in (("model", model), ("method", method)):
+        for name, parameter in module.named_parameters():
+            if not parameter.isfinite().all():
+                raise _diverged(f"the {owner}'s {name} is not finite at the end", epoch, lr)
+    scores = evaluate(model, task)
+    if len(task.test) and not math.isfinite(scores["test_loss"]):
+        raise _diverged("the test loss is not finite at the end", epoch, lr)
+    return scores
+
+
+def _diverged(what: str, epoch: int, lr: float) -> TrainingDiverged:
+    return TrainingDiverged(
+        f"{what} of epoch {epoch + 1} (learning rate {lr:g}): "
+        "try a smaller lr, a smaller step_size, or look for non-finite images"
+    )  # fmt: skip
+
+
+def epoch_row(statistics: EpochStatistics, method: Method, scores: Row, lr: float) -> Row:
+    """What the History keeps of an epoch that is over."""
+    snapshot = {name: value.detach().cpu().double().numpy() for name, value in method.snapshot().items()}
+    return {**statistics.row(), **scores, "lr": lr, **snapshot}
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, task: Task) -> Row:
+    """Test loss (nats) and accuracy in percent, overall and by class; validation accuracy, NaN without such a set."""
+    test = predict(model, task, task.test)
+    correct = _is_right(test, task.test.labels).cpu().double() * 100  # some devices have no float64
+    labels = task.test.labels.cpu()
+    by_class = torch.zeros(2, task.num_classes, dtype=torch.float64, device=correct.device)
+    by_class.index_add_(1, labels, torch.stack([correct, torch.ones_like(correct)]))
+    row = {
+        "test_loss": cross_entropy(test, task.test.labels).item(),
+        "test_accuracy": correct.mean().item(),
+        "class_accuracy": (by_class[0] / by_class[1]).cpu().numpy(),
+        "validation_accuracy": float("nan"),
+    }
+    if len(task.validation):
+        right = _is_right(predict(model, task, task.validation), task.validation.labels)
+        row["validation_accuracy"] = 100 * right.cpu().double().mean().item()
+    return row
+
+
+def _is_right(logits: Tensor, labels: Tensor) -> Tensor:
+    """A row with a NaN is wrong: its argmax is a class all the same."""
+    return (logits.argmax(-1) == labels) & ~logits.isnan().any(-1)
+
+
+@torch.no_grad()
+def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
+    """Logits of a whole split, by the model in evaluation mode."""
+    dtype = next(model.parameters()).dtype
+    with evaluation_mode(model):
+        return torch.cat([
+            logits_of(model, task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype))
+            for images in split.images.split(EVALUATION_BATCH)
+        ])  # fmt: skip

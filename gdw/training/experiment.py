@@ -14,9 +14,8 @@ from gdw.data.datasets import check_dataset_name
 from gdw.errors import Flag, number, unknown, whole_number
 from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
-from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of, without_derivative
+from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of, preset_for, without_derivative
 from gdw.training.identity import content_of, places_of, without_places
-from gdw.training.presets import preset_for
 
 CODE_VERSION = "gdw1"
 OWN = "own"  # key of a record's config whose data set, task, model or method was given as an object
@@ -141,9 +140,7 @@ class Experiment:
 
     def _of_preset(self) -> "Experiment":
         """What its preset says, and nothing else."""
-        return Experiment(
-            dataset=self.dataset, method=self.method, features=self.features, pretrained=self.pretrained
-        )
+        return Experiment(dataset=self.dataset, method=self.method, features=self.features, pretrained=self.pretrained)
 
     def _changed(self) -> dict[str, Any]:
         """What differs from the preset, in the order of a run code; the engine is left out where it is exact."""

@@ -1,37 +1,33 @@
-"""The one loop: phases, epochs, events, evaluation and time.
+"""The one loop: phases, epochs, events and time.
 
 ``train`` is a generator of events. The caller decides when the next step happens: to pause is not to ask for the next
 event, to stop is to close the generator. Between two events no step is half done, so a run can be saved there.
 """
 
-import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gdw.data.task import Split, Task
-from gdw.gradients.outputs import evaluation_mode, logits_of
+from gdw.data.task import Task
 from gdw.gradients.prepared import Prepared
-from gdw.gradients.seen import Seen
 from gdw.gradients.stacked_step import StackedStep
-from gdw.gradients.step import Step
+from gdw.gradients.step import Seen, Step
 from gdw.methods.base import Method
 from gdw.methods.state import load_optimizer
 from gdw.networks.stacked import Stacked
-from gdw.training.epoch_statistics import EpochStatistics
+from gdw.training.epoch_statistics import EpochStatistics, Row, TrainingDiverged, epoch_row, finite_scores
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
 from gdw.training.sources import Sources, StackedSources
-from gdw.training.stepping import Captured, cosine, set_rate, sgd, take_step
+from gdw.training.stepping import Captured, captures, cosine, set_rate, sgd, take_step
 
-Row = dict[str, Any]  # of a History: what an epoch gave, by name
 BATCHES_A_STEP = 4  # more than any step takes from one source: a saved number beyond it is wrong
 _POSITION = ("phase", "epoch", "phase_epoch", "batch", "begun")
-EVALUATION_BATCH = 1000  # images at once, without a graph
 
 
 @dataclass(frozen=True)
@@ -60,14 +56,6 @@ class EpochDone:
     epochs: int
     history: History
     instance_weights: Tensor
-
-
-class TrainingDiverged(ArithmeticError):
-    """A loss, an output or something learnt is no longer a finite number. ``history`` holds the epochs before."""
-
-    def __init__(self, message: str, history: History | None = None):
-        super().__init__(message)
-        self.history = history
 
 
 @dataclass
@@ -170,55 +158,58 @@ class Loop:
             TrainingDiverged: every seed has diverged. One of several gets its ``history.error``, and the others go on.
             torch.OutOfMemoryError: the message, and each ``history.error``, says what to try.
         """
+        self.check_whole()
         started = time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0)
-        threads, cudnn = self.experiment.engine.threads, torch.backends.cudnn
-        while not self.finished:
-            before, benchmark = torch.get_num_threads(), cudnn.benchmark
-            differs = threads not in (0, before)
-            if differs:
-                torch.set_num_threads(threads)
-            cudnn.benchmark = benchmark or self.tries_kernels
-            try:
-                events = self._advance(started)
-            except torch.OutOfMemoryError as error:
-                raise self._too_large() from error
-            finally:
-                cudnn.benchmark = benchmark
-                if differs:
-                    torch.set_num_threads(before)
-            yield from events
+        while self.phase < len(self.phases):
+            with self._under_engine():
+                self._begin_epoch()
+            while self.batch < self.steps:
+                with self._under_engine():
+                    self.whole = False
+                    step: Step | Seen
+                    if self.captured is not None:
+                        step, gradient = self.captured.take(self.epoch)
+                    elif self.prepared is not None and self.optimizer is not None:
+                        drawn = self.batches.draw(self.phases[self.phase].source)
+                        step = self.batches.step_of(drawn, self.epoch, self.prepared)
+                        gradient = take_step(step, self.methods[self.phase], self.optimizer)
+                    parts = step.seeds() if isinstance(step, StackedStep) else [step]
+                    gradients = [gradient] if self.stacked is None else gradient
+                    for statistics, part, own in zip(self.statistics, parts, gradients, strict=True):
+                        statistics.add(part, own)
+                    self.batch, self.whole = self.batch + 1, True
+                yield BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)
+            with self._under_engine():
+                done = self._close_epoch(started)
+            yield from done
 
     def check_whole(self) -> None:
         """Raise ``RuntimeError`` if a step was interrupted in the middle."""
         if not self.whole:
             raise RuntimeError("this run was interrupted in the middle of a step: start it again, or load a saved one")
 
-    def _advance(self, started: float) -> Sequence[BatchDone | EpochDone]:
-        """The next step, or the end of an epoch."""
-        self.check_whole()
-        if self.lr is None:
-            self._begin_epoch()
-        if self.batch == self.steps:
-            return self._close_epoch(started)
-        self.whole = False
-        step: Step | Seen
-        if self.captured is not None:
-            step, gradient = self.captured.take(self.epoch)
-        elif self.prepared is not None and self.optimizer is not None:
-            drawn = self.batches.draw(self.phases[self.phase].source)
-            step = self.batches.step_of(drawn, self.epoch, self.prepared)
-            gradient = take_step(step, self.methods[self.phase], self.optimizer)
-        if isinstance(step, StackedStep):
-            for statistics, seen, own in zip(self.statistics, step.seeds(), gradient, strict=True):
-                statistics.add(seen, own)
-        else:
-            self.statistics[0].add(step, gradient)
-        self.batch += 1
-        self.whole = True
-        return [BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)]
+    @contextmanager
+    def _under_engine(self) -> Iterator[None]:
+        """Within: the engine's number of threads, and cuDNN's trials. Too little memory ends in one sentence."""
+        threads, cudnn = self.experiment.engine.threads, torch.backends.cudnn
+        before, benchmark = torch.get_num_threads(), cudnn.benchmark
+        differs = threads not in (0, before)
+        if differs:
+            torch.set_num_threads(threads)
+        cudnn.benchmark = benchmark or self.tries_kernels
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise self._too_large() from error
+        finally:
+            cudnn.benchmark = benchmark
+            if differs:
+                torch.set_num_threads(before)
 
     def _begin_epoch(self) -> None:
         """All that is asked once: for a phase, its optimiser and what its steps share; for an epoch, its rate."""
+        if self.lr is not None:  # it has begun, and another one listens now
+            return
         phase = self.phases[self.phase]
         if not self.begun:
             self.whole = False
@@ -230,12 +221,7 @@ class Loop:
         self.optimizer = self.optimizer or sgd(self.model, self.experiment.recipe)
         if self.prepared is None:
             self.prepared, method = self.batches.prepared(self.optimizer), self.methods[self.phase]
-            if (
-                isinstance(self.batches, Sources)
-                and self.experiment.engine.captures_steps
-                and self.batches.ranks is None
-                and method.all_steps_identical
-            ):
+            if isinstance(self.batches, Sources) and captures(self.experiment.engine, method):
                 self.captured = Captured(self.batches, phase.source, method, self.optimizer)
         self.lr = phase.lr_scale * cosine(self.experiment.lr, self.phase_epoch, phase.epochs)
         if self.captured is not None:
@@ -252,16 +238,8 @@ class Loop:
         if self.stacked is not None:
             self.stacked.copy_to([lane.model for lane in self.lanes])
             self.methods[self.phase].copy_to([plan[self.phase].method for plan in self.plans])
-        running = [place for place in range(len(self.lanes)) if place not in self.diverged]
-        found = {place: self._scores(place, lr) for place in running}
-        errors = {place: scores for place, scores in found.items() if isinstance(scores, TrainingDiverged)}
-        rows = {place: scores for place, scores in found.items() if not isinstance(scores, TrainingDiverged)}
-        for place, diverged in errors.items():
-            self.lanes[place].history.error = str(diverged)
-        if len(errors) == len(running):
-            raise errors[running[0]]
+        rows = self._scores(lr)
         self.whole = False
-        self.diverged |= errors.keys()
         seconds = (time.perf_counter() - started) / len(self.lanes)
         for place, scores in rows.items():
             lane, statistics = self.lanes[place], self.statistics[place]
@@ -281,15 +259,22 @@ class Loop:
         self.whole = True
         return done
 
-    def _scores(self, place: int, lr: float) -> "Row | TrainingDiverged":
-        """What ``evaluate`` gives after an epoch of one lane, or why there is no such thing."""
-        lane = self.lanes[place]
-        try:
-            return finite_scores(
-                self.statistics[place], lane.model, lane.task, lane.method, self.epoch, lr, lane.history
-            )  # fmt: skip
-        except TrainingDiverged as error:
-            return error
+    def _scores(self, lr: float) -> dict[int, Row]:
+        """What ``evaluate`` gives after an epoch of each lane that still runs; a lane that diverged stops here."""
+        rows: dict[int, Row] = {}
+        errors: dict[int, TrainingDiverged] = {}
+        for place, lane in enumerate(self.lanes):
+            if place not in self.diverged:
+                try:
+                    of_lane = lane.model, lane.task, lane.method
+                    rows[place] = finite_scores(self.statistics[place], *of_lane, self.epoch, lr)
+                except TrainingDiverged as error:
+                    error.history, errors[place] = lane.history, error
+                    lane.history.error = str(error)
+        if not rows:
+            raise next(iter(errors.values()))
+        self.diverged |= errors.keys()
+        return rows
 
     def _too_large(self) -> torch.OutOfMemoryError:
         """What to try where a GPU's memory is not enough: fewer seeds, or half as many images in a batch."""
@@ -359,73 +344,3 @@ def tries_kernels(device: torch.device) -> bool:
     """
     deterministic = torch.backends.cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
     return device.type == "cuda" and not deterministic
-
-
-def finite_scores(
-    statistics: EpochStatistics, model: nn.Module, task: Task, method: Method, epoch: int, lr: float, history: History
-) -> Row:
-    """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers.
-
-    Raises:
-        TrainingDiverged: a loss of the epoch, a parameter of model or method, or the test loss is not finite.
-    """
-    bad = statistics.first_bad_step()
-    if bad is not None:
-        raise _diverged(f"the loss stopped being finite at step {bad + 1}", epoch, lr, history)
-    for owner, module in (("model", model), ("method", method)):
-        for name, parameter in module.named_parameters():
-            if not parameter.isfinite().all():
-                raise _diverged(f"the {owner}'s {name} is not finite at the end", epoch, lr, history)
-    scores = evaluate(model, task)
-    if len(task.test) and not math.isfinite(scores["test_loss"]):
-        raise _diverged("the test loss is not finite at the end", epoch, lr, history)
-    return scores
-
-
-def _diverged(what: str, epoch: int, lr: float, history: History) -> TrainingDiverged:
-    return TrainingDiverged(
-        f"{what} of epoch {epoch + 1} (learning rate {lr:g}): "
-        "try a smaller lr, a smaller step_size, or look for non-finite images", history,
-    )  # fmt: skip
-
-
-def epoch_row(statistics: EpochStatistics, method: Method, scores: Row, lr: float) -> Row:
-    """What the History keeps of an epoch that is over."""
-    snapshot = {name: value.detach().cpu().double().numpy() for name, value in method.snapshot().items()}
-    return {**statistics.row(), **scores, "lr": lr, **snapshot}
-
-
-@torch.no_grad()
-def evaluate(model: nn.Module, task: Task) -> Row:
-    """Test loss (nats) and accuracy in percent, overall and by class; validation accuracy, NaN without such a set."""
-    test = predict(model, task, task.test)
-    correct = _is_right(test, task.test.labels).cpu().double() * 100  # some devices have no float64
-    labels = task.test.labels.cpu()
-    by_class = torch.zeros(2, task.num_classes, dtype=torch.float64, device=correct.device)
-    by_class.index_add_(1, labels, torch.stack([correct, torch.ones_like(correct)]))
-    row = {
-        "test_loss": nn.functional.cross_entropy(test, task.test.labels).item(),
-        "test_accuracy": correct.mean().item(),
-        "class_accuracy": (by_class[0] / by_class[1]).cpu().numpy(),
-        "validation_accuracy": float("nan"),
-    }
-    if len(task.validation):
-        right = _is_right(predict(model, task, task.validation), task.validation.labels)
-        row["validation_accuracy"] = 100 * right.cpu().double().mean().item()
-    return row
-
-
-def _is_right(logits: Tensor, labels: Tensor) -> Tensor:
-    """A row with a NaN is wrong: its argmax is a class all the same."""
-    return (logits.argmax(-1) == labels) & ~logits.isnan().any(-1)
-
-
-@torch.no_grad()
-def predict(model: nn.Module, task: Task, split: Split) -> Tensor:
-    """Logits of a whole split, by the model in evaluation mode."""
-    dtype = next(model.parameters()).dtype
-    with evaluation_mode(model):
-        return torch.cat([
-            logits_of(model, task.pixels.normalise(images.to(split.labels.device, non_blocking=True), dtype))
-            for images in split.images.split(EVALUATION_BATCH)
-        ])  # fmt: skip

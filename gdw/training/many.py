@@ -1,21 +1,31 @@
-"""Many seeds of one experiment at once: S models in one vectorised step, each with the numbers of its own run."""
+"""Many seeds of one experiment: S models in one vectorised step, or one run after another, kept in checkpoints.
 
+A killed run continues from its last good checkpoint and ends with the same numbers.
+"""
+
+import hashlib
+import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gdw import files
 from gdw.data.dataset import Dataset
 from gdw.methods.base import method_class
 from gdw.networks.classifiers import on_meta
 from gdw.networks.stacked import can_stack
+from gdw.training import checkpoint
+from gdw.training.epoch_statistics import TrainingDiverged
 from gdw.training.experiment import Experiment
 from gdw.training.history import History
+from gdw.training.identity import by_content
 from gdw.training.loading import dataset_of
-from gdw.training.loop import BatchDone, EpochDone, Loop, TrainingDiverged
-from gdw.training.resume import SECONDS, Checkpoints
+from gdw.training.loop import BatchDone, EpochDone, Loop
 from gdw.training.run import Training
 
+SECONDS = 30.0  # between two checkpoints: a kill loses no more than this; writing takes far less time
 SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on a GPU, which are busy with one
 
 
@@ -29,8 +39,7 @@ class ManySeeds:
     Args:
         experiment: what to run; its own seed is ignored.
         seeds: the seeds, each once.
-        keep: a folder for checkpoints (resume.py). A run that it holds continues from there; the seeds then run one
-            after another.
+        keep: a folder for ``Checkpoints``. A run that it holds continues from there, and seeds run one after another.
         every: seconds between two checkpoints.
         own: ``dataset`` of your own, instead of the one that ``experiment.dataset`` names; with a single seed all that
             ``Training`` takes.
@@ -155,3 +164,93 @@ def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochD
         training.history.metadata["seeds_at_once"] = len(trainings)
     with suppress(TrainingDiverged):  # the last of them: its history says so too
         yield from Loop([training.lane for training in trainings]).events()
+
+
+class Checkpoints:
+    """The last two checkpoints of one experiment. The older one is used if the newer one is damaged.
+
+    Args:
+        folder: made where it is missing; it may hold the checkpoints of many experiments.
+        experiment: what is run.
+        every: seconds between two checkpoints; 0 writes one after each batch. The end of the run is always written.
+
+    Attributes:
+        note: a sentence about a damaged checkpoint that was passed over; None if there was none.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: str | Path, experiment: Experiment, every: float = SECONDS):
+        self.experiment, self.every = experiment, every
+        self.note: str | None = None
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"no checkpoints can be kept in {folder}: {error.strerror or error}") from error
+        self.newest, self.previous = paths(folder, experiment)
+        files.check_writable(self.newest)
+
+    def training(self, **own: Any) -> Training:
+        """The run where its last good checkpoint left it, or from the start; ``own`` as for ``Training``.
+
+        Raises:
+            ValueError: there are checkpoints, but none can be used; the message names both.
+        """
+        self.note, reasons = None, []
+        for path in (self.newest, self.previous):
+            try:
+                training = Training.load(path, **own)
+            except FileNotFoundError:
+                continue
+            except ValueError as error:
+                reasons.append(str(error))
+                continue
+            if reasons:  # out of the way: it must not become the older one of two
+                damaged = self.newest.replace(files.beside(self.newest, ".damaged"))
+                self.note = f"{reasons[0]}; going on from {path}, and it is kept as {damaged.name}"
+            return training
+        if reasons:
+            raise ValueError(f"{'; '.join(reasons)}. Without these files the run starts from the beginning")
+        return Training(self.experiment, **own)
+
+    def events(self, training: Training) -> Iterator[BatchDone | EpochDone]:
+        """The events of the run, with a checkpoint every so many seconds and one at its end."""
+        written = time.monotonic()
+        for event in training.events():
+            if time.monotonic() - written >= self.every and not training.finished:  # that is saved below
+                self.save(training)
+                written = time.monotonic()
+            yield event
+        self.save(training)
+
+    def save(self, training: Training) -> None:
+        """One more checkpoint; the one before is kept.
+
+        Raises:
+            OSError: it cannot be written; the message names it, and the ones before are still there.
+        """
+        fresh = files.beside(self.newest, ".next")
+        training.save(fresh)
+        if self.newest.exists():
+            self.newest.replace(self.previous)
+        fresh.replace(self.newest)
+
+
+def paths(folder: Path, experiment: Experiment) -> tuple[Path, Path]:
+    """The files of an experiment's newest checkpoint and of the one before."""
+    config = by_content(experiment.identified().everything())
+    code = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
+    name = f"{experiment.method}-seed{experiment.seed}-{code}"
+    return folder / f"{name}.safetensors", folder / f"{name}.previous.safetensors"
+
+
+def epochs_kept(folder: str | Path, experiment: Experiment) -> int | None:
+    """How many epochs of it are over in its last good checkpoint; None without one. Writes nothing, loads no data."""
+    for path in paths(Path(folder), experiment):
+        try:
+            return len(next(iter(checkpoint.read(path)["history"]["epochs"].values()), ()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return None

@@ -3,7 +3,7 @@
 import platform
 import subprocess
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import attrs
 import numpy
 import torch
 
-from gdw.cache import digest
+from gdw.cache import digest, file_stamp
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
 from gdw.methods.base import Method
@@ -80,9 +80,20 @@ def own_code(experiment: Experiment) -> dict[str, Place]:
 
 
 def weights_of(experiment: Experiment) -> str | None:
-    """A hash of the file of weights that a network starts from; None without one."""
+    """A hash of the file of weights that a network starts from; None without one.
+
+    It is read once in a process, as long as its size and times of change are the same.
+    """
     file = Path(str(experiment.pretrained)).expanduser()
-    return digest(file.read_bytes()).hex() if experiment.pretrained is not None and file.is_file() else None
+    if experiment.pretrained is None or not file.is_file():
+        return None
+    stamp, is_settled = file_stamp(file)
+    return (_hash_of if is_settled else _hash_of.__wrapped__)(file, stamp)
+
+
+@lru_cache(maxsize=64)
+def _hash_of(file: Path, stamp: bytes) -> str:
+    return digest(file.read_bytes()).hex()
 
 
 def how_made(experiment: Experiment, device: torch.device) -> dict[str, Any]:

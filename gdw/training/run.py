@@ -16,10 +16,11 @@ from gdw.data.on_disk import OnDisk
 from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.gradients.compiled import compile_in_place
+from gdw.gradients.outputs import random_state, set_random_state
 from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model, channels_last, is_ours
-from gdw.training import checkpoint, ranks
+from gdw.training import checkpoint
 from gdw.training.experiment import OWN, Experiment, from_config
 from gdw.training.fields import PRECISIONS, resolve_device
 from gdw.training.history import History
@@ -28,6 +29,7 @@ from gdw.training.loading import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Lane, Loop
 from gdw.training.provenance import config_of_run, how_made
 from gdw.training.saved_model import save_model
+from gdw.training.stepping import captures
 
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
@@ -91,13 +93,10 @@ class Training:
         self.history = History(
             config, task.class_names, task.wrong_label_rate,
             tuple(torch.bincount(task.best_known_labels, minlength=task.num_classes).tolist()),
-            metadata=how_made(e, device) | {"captured": self._captures()},
+            metadata=how_made(e, device) | {"captured": captures(self._decided.engine, self.method)},
         )  # fmt: skip
         self._loop: Loop | None = None
         self._randomness: tuple[Tensor, Tensor | None] | None = None  # torch's own, of a saved run
-
-    def _captures(self) -> bool:
-        return self._decided.engine.captures_steps and self.method.all_steps_identical and ranks.count() == 1
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train, one event at a time (loop.py), from where the run is: a finished run has no more events.
@@ -219,20 +218,14 @@ class Training:
 
     def _torch_randomness(self) -> tuple[Tensor, Tensor | None]:
         """The process's own random state: gdw draws nothing from it, but a model with dropout does."""
-        device = self.task.train.labels.device
-        gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-        return torch.get_rng_state(), gpu
+        cpu, *gpu = random_state(self.task.train.labels.device)
+        return cpu, gpu[0] if gpu else None
 
     def _restore_randomness(self) -> None:
         """Once, when a loaded run continues."""
         state, self._randomness = self._randomness, None
-        if state is None or self.finished:
-            return
-        cpu, gpu = state
-        torch.set_rng_state(cpu)
-        device = self.task.train.labels.device
-        if gpu is not None and device.type == "cuda":
-            torch.cuda.set_rng_state(gpu, device)
+        if state is not None and not self.finished:
+            set_random_state([part for part in state if part is not None], self.task.train.labels.device)
 
 
 def _reason(error: Exception) -> str:

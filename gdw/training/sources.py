@@ -14,12 +14,11 @@ from gdw.data.batches import IndexBatches, fetched, index_batches
 from gdw.data.on_disk import held
 from gdw.data.randomness import generator
 from gdw.data.task import Task
-from gdw.gradients.distributed import DistributedStep
+from gdw.gradients.distributed import DistributedStep, world_size
 from gdw.gradients.prepared import Prepared
 from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Batch, Step
 from gdw.networks.stacked import Stacked
-from gdw.training import ranks
 from gdw.training.experiment import Experiment
 
 NORMALISED_ONCE = 16_000_000  # pixels: a training set up to this size, if never augmented, is kept as floats (64 MB)
@@ -54,10 +53,10 @@ class Sources:
         self.waited = 0.0  # seconds for batches that were not ready
         self.augmentation = generator(seed, "augmentation")
         self.steps = train // batch_size
-        if min(batch_size, meta) < ranks.count():
-            raise ValueError(f"{ranks.count()} processes need as many images in a training batch and in a clean one")
+        if min(batch_size, meta) < world_size():
+            raise ValueError(f"{world_size()} processes need as many images in a training batch and in a clean one")
         #: the model of all processes that train together; None: there is one
-        self.ranks = DistributedDataParallel(model) if ranks.count() > 1 else None
+        self.ranks = DistributedDataParallel(model) if world_size() > 1 else None
         self.dtype = next(model.parameters()).dtype
         still, small = task.pixels.pad == 0 and not task.pixels.flip, task.train.images.shape.numel() <= NORMALISED_ONCE
         self.once = still and small and task.resident
@@ -147,7 +146,6 @@ class Sources:
             self.model, images, labels, indices=chosen, meta_batch=meta_batch or self.meta_batch, lr=prepared,
             epoch=epoch, is_meta=is_meta, max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory,
         )  # fmt: skip
-
 
     def _of_this_rank(
         self, model: DistributedDataParallel, drawn: Drawn, epoch: int | None, prepared: Prepared

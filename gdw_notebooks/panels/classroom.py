@@ -12,9 +12,9 @@ from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.panels.base import Panel
 from gdw_notebooks.panels.broken_data import BrokenData
 from gdw_notebooks.panels.effect_map import EffectMap
+from gdw_notebooks.panels.in_notebook import InNotebook
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
-from gdw_notebooks.panels.picture import with_picture
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.training_lab import TrainingLab
 from gdw_notebooks.recorded import microscope
@@ -46,7 +46,7 @@ PANELS = dict(
 HALF_OF_THE_CATS = [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # are called dogs, as in notebook 02
 
 
-class Classroom(Tab):
+class Classroom(InNotebook, Tab):
     """The panels of the notebooks, each with its question above it.
 
     A panel is made when its tab is first shown: a page needs time and memory for what its visitor opens, no more.
@@ -108,8 +108,8 @@ class Classroom(Tab):
     def __repr__(self) -> str:
         return "Classroom()"
 
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        return with_picture(super()._repr_mimebundle_(**kwargs), self.lab.picture)
+    def printed(self) -> tuple[bytes, str]:
+        return self.lab.printed()
 
 
 def _question(tab: str) -> HTML:

@@ -1,7 +1,4 @@
-"""Drawing: pictures that the browser draws from numbers; the kernel draws a PNG where a notebook stores one."""
-
-from collections.abc import Callable
-from typing import Any
+"""Drawing: pictures that the browser draws from numbers."""
 
 import anywidget
 import traitlets
@@ -13,11 +10,8 @@ from gdw_notebooks.panels.scripts import bundle
 class Drawing(anywidget.AnyWidget):
     """One of several views of the same numbers. Which one is chosen by a number that a page may set without the kernel.
 
-    Args:
-        png: draws the chosen view for print.
-
     Attributes:
-        views: what drawing.js draws, one dictionary each: ``words`` and ``title``, ``plots``, ``legend``, or a ``png``.
+        views: what drawing.js draws, each with ``words``, ``title``, ``plots`` and ``legend``, or with ``pictures``.
         chosen: the place of the view that is shown.
         old: what to say above a picture that is not of now; empty where it is.
         clicked: of the point that was last clicked, its plot's place, its number, and when; empty before.
@@ -32,10 +26,6 @@ class Drawing(anywidget.AnyWidget):
     clicked = traitlets.List([]).tag(sync=True)
     watched = traitlets.List([]).tag(sync=True)
 
-    def __init__(self, png: Callable[[], bytes], **kwargs: Any):
-        self._png = png
-        super().__init__(**kwargs)
-
     @property
     def alt(self) -> str:
         """The chosen view in words."""
@@ -43,11 +33,6 @@ class Drawing(anywidget.AnyWidget):
             return ""
         shown = self.views[min(self.chosen, len(self.views) - 1)]
         return f"{shown['words']} {shown['title']}".strip()
-
-    @property
-    def value(self) -> bytes:
-        """The chosen view as PNG, drawn now."""
-        return self._png()
 
     def __repr__(self) -> str:
         return f"Drawing({self.alt!r})"

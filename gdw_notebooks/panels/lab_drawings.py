@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from gdw.methods.learned_weights import CURVE_LOSSES
-from gdw.training.history import FLOWS, GROUPS, SCORE_EPOCHS
-from gdw_notebooks.figures import classes, curves, regions, style, weight_curve, weights
-from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd
+from gdw.training.history import FLOWS, GROUPS, SCORE_EPOCHS, History
+from gdw_notebooks.figures import curves, regions, style, weight_curve, weights
+from gdw_notebooks.figures.seeds import NO_SCORE, grouped, last, mean_and_sd, window_note
 from gdw_notebooks.panels.lab_shown import Shown
 
 Drawing = dict[str, Any]
@@ -47,12 +47,28 @@ def classes_drawing(shown: Shown) -> Drawing:
         look = style.method_look(method)
         bars.append({"name": style.method_title(method), "color": look.color, "hollow": place > 0, "y": _numbers(mean),
                      **spread})  # fmt: skip
-    names = next(iter(groups.values()))[0].class_names if groups else ()
-    every = -(-len(names) // classes.MANY_CLASSES) or 1
-    ticks = [(place, name) for place, name in enumerate(names) if place % every == 0]
-    x = {"low": -0.5, "high": max(len(names), 1) - 0.5, "label": "true class", "ticks": ticks}
+    first = next(iter(groups.values()))[0] if groups else None
+    counts = zip(first.class_names, first.class_counts, strict=True) if first else ()
+    names = [f"{name}\n{count}" for name, count in counts]
+    x = {"low": -0.5, "high": max(len(names), 1) - 0.5, "label": "true class, and its number of training images",
+         "ticks": list(enumerate(names))}  # fmt: skip
     legend = [{key: bar[key] for key in ("name", "color", "hollow")} for bar in bars]
-    return _drawing(classes.finding(groups), [{"x": x, "y": _axis(0, 100.0, "{:g} %"), "bars": bars}], legend)
+    return _drawing(_lowest_class(groups), [{"x": x, "y": _axis(0, 100.0, "{:g} %"), "bars": bars}], legend)
+
+
+def _lowest_class(groups: dict[str, list[History]]) -> str:
+    """The class with the lowest accuracy of each method."""
+    if not groups:
+        return "No epoch is over yet"
+    parts = []
+    for method, runs in groups.items():
+        mean, _ = last(runs, "class_accuracy", SCORE_EPOCHS)
+        if np.isnan(mean).all():
+            return NO_SCORE
+        worst = int(mean.argmin())
+        parts.append(f"{style.method_title(method)}: “{runs[0].class_names[worst]}” with {mean[worst]:.0f} %")
+    note = window_note([run for runs in groups.values() for run in runs])
+    return f"The class with the lowest accuracy ({note}): " + "; ".join(parts)
 
 
 def weights_drawing(name: str) -> Callable[[Shown], Drawing]:

@@ -42,7 +42,6 @@ class Shown:
         epochs: length of the axis.
         marked: the epoch to read, from 1; None reads the latest.
         planes: of the latest runs, where their data are points.
-        large: type for a projector.
     """
 
     histories: Sequence[History] = ()
@@ -50,7 +49,6 @@ class Shown:
     epochs: int = 1
     marked: int | None = None
     planes: Sequence[Plane | None] = field(default=())
-    large: bool = False
     ghost_word: str = "before"
     task: Task | None = None
     weights: np.ndarray | None = None

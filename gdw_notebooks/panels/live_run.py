@@ -11,13 +11,14 @@ from gdw.data.dataset import Dataset
 from gdw.data.datasets import cifar10_at, load_dataset
 from gdw.training.experiment import Experiment
 from gdw.training.run import Training
+from gdw_notebooks.panels.in_notebook import InNotebook
 from gdw_notebooks.panels.training_lab import TrainingLab
 
 WARM_UP, STEPS = 5, 30  # of the steps that are timed
 SECONDS_PER_MINUTE = 60
 
 
-class LiveRun(VBox):
+class LiveRun(InNotebook, VBox):
     """A TrainingLab on CIFAR-10, with the time of one step; without a GPU or without pictures a sentence.
 
     Its text is the same on every machine; what depends on this machine is in the widget.

@@ -1,103 +1,20 @@
 // @ts-check
 // The flow microscope's browser side: it multiplies the maps that Python sent, draws bars, and knows no formula.
+import { make, signed } from "../playground/script/parts.js";
+import { clamp, read, SMALL_STEP } from "./microscope_numbers.js";
+import { Rows } from "./microscope_rows.js";
 
 /**
- * @typedef {{ name: string, weights: number[], weight: number, largest_weight: number, constraint: number[][],
- *             push_map: number[][], number_map: number[][], axis: [number, number], probs: number[], label: number,
- *             true_label: number, class_names: string[], mislabelled: boolean, picture?: string | null, alt: string,
- *             number_names: string[], number_notes: string[], findings: Record<string, string> }} Instance
- * @typedef {"instance" | "classes" | "free"} Mode
- * @typedef {"all" | "mislabelled" | "clean"} Show
- * @typedef {{ instances: Instance[], index: number, mode: Mode, weights: number[], weight: number, show: Show,
- *             large: boolean }} State what Python and the browser share
- * @typedef {{ get<K extends keyof State>(name: K): State[K], set(name: string, value: unknown): void,
- *             save_changes(): void,
- *             on(event: string, listener: () => void): void, off(event: string, listener: () => void): void }} Model
- * @typedef {{ instance: Instance, mode: Mode, weights: number[], pushes: number[], numbers: number[] }} Reading
- * @typedef {{ row: HTMLElement, track: HTMLElement, bar: HTMLElement, handle: HTMLElement, push: HTMLElement,
- *             number: HTMLInputElement }} Cells one class's row
+ * @typedef {import("./microscope_numbers.js").Instance} Instance
+ * @typedef {import("./microscope_numbers.js").Mode} Mode
+ * @typedef {import("./microscope_numbers.js").Model} Model
+ * @typedef {import("./microscope_numbers.js").Reading} Reading
+ * @typedef {import("./microscope_numbers.js").Show} Show
+ * @typedef {import("./microscope_numbers.js").State} State
  */
 
-const SMALL_STEP = 0.05, LARGE_STEP = 0.25;   // of a weight, for arrows and for PageUp / PageDown
-const SMALLEST_REACH = 80;                    // pixels that a weight of 1 spans at least when a tiny bar is dragged
 const SAVE_EVERY = 100;                       // ms between messages to Python while a bar is dragged
 const ANNOUNCE_AFTER = 500;                   // ms of quiet before a screen reader hears the new state
-
-/** @type {(matrix: number[][], vector: number[]) => number[]} */
-export const product = (matrix, vector) => matrix.map((row) => row.reduce((sum, value, k) => sum + value * vector[k], 0));
-/** @type {(value: number, low: number, high: number) => number} */
-export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-/** @type {(value: number) => string} */
-export const signed = (value) => {
-  const text = Math.abs(value).toFixed(3);
-  return Number(text) === 0 ? "0.000" : (value < 0 ? "−" : "+") + text;
-};
-
-/**
- * How many pixels the pointer moves for a weight of 1, with the sign of the push; a tiny bar is given a longer reach.
- * @param {number} push of a weight of 1, in units of the axis
- * @param {[number, number]} axis
- * @param {number} width of the track, in pixels
- */
-export function pixelsPerWeight(push, [low, high], width) {
-  const pixels = (push / (high - low)) * width;
-  return (Math.sign(pixels) || 1) * Math.max(Math.abs(pixels), SMALLEST_REACH);
-}
-
-/**
- * Where a push ends on its track, in percent.
- * @param {number} push
- * @param {[number, number]} axis
- */
-export function percentAt(push, [low, high]) { return ((push - low) / (high - low)) * 100; }
-
-/**
- * The weight after a key, within its limits; undefined: the key means nothing here.
- * @param {string} key as in KeyboardEvent.key
- * @param {number} weight
- * @param {number} largest
- * @returns {number | undefined}
- */
-export function weightAfter(key, weight, largest) {
-  /** @type {Record<string, number>} */
-  const steps = {
-    ArrowRight: SMALL_STEP, ArrowUp: SMALL_STEP, ArrowLeft: -SMALL_STEP, ArrowDown: -SMALL_STEP,
-    PageUp: LARGE_STEP, PageDown: -LARGE_STEP, Home: -Infinity, End: Infinity,
-  };
-  if (!(key in steps)) return undefined;
-  return Math.round(clamp(weight + steps[key], 0, largest) * 1e6) / 1e6;
-}
-
-/**
- * An element with attributes and children; `on…` attributes are listeners.
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag
- * @param {Record<string, any>} attributes
- * @param {...(Node | string)} children
- * @returns {HTMLElementTagNameMap[T]}
- */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== undefined) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-/**
- * What the model's state comes to: weights after the constraint, pushes, the three numbers.
- * @param {Pick<Model, "get">} model
- * @returns {Reading}
- */
-export function read(model) {
-  const instance = model.get("instances")[model.get("index")], mode = model.get("mode");
-  const set = mode === "instance" ? instance.weights.map(() => model.get("weight")) : model.get("weights");
-  const weights = mode === "free" ? set : product(instance.constraint, set);
-  const pushes = product(instance.push_map, weights);
-  return { instance, mode, weights, pushes, numbers: product(instance.number_map, pushes) };
-}
 
 /**
  * The sentence above the bars; Python wrote it, the numbers are filled in here.
@@ -109,7 +26,7 @@ function finding({ instance, mode, pushes, numbers }) {
   const text = texts[mode] ?? (mode === "free" ? texts[off ? "unbalanced" : "balanced"] : texts[above ? "above" : "below"]);
   /** @type {Record<string, number>} */
   const values = { sum: numbers[0], observed: numbers[1], rival: numbers[2], label: pushes[instance.label] };
-  return text.replace(/\{(\w+)\}/g, (_, name) => signed(values[name]));
+  return text.replace(/\{(\w+)\}/g, (_, name) => signed(values[name], 3));
 }
 
 class View {
@@ -117,14 +34,12 @@ class View {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ saving;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ announcing;
   /** @type {Instance | undefined} */ instance;
-  /** @type {Cells[]} */ cells = [];
   /** Radio buttons of two microscopes on one page need different names. */
   id = Math.random().toString(36).slice(2);
   title = make("p", { class: "finding" });
   live = make("p", { class: "unseen", role: "status", "aria-live": "polite" });
   picture = make("div", { class: "picture" });
   labels = make("p", { class: "labels" });
-  rows = make("div", { class: "rows" });
   numbers = make("dl", { class: "numbers" });
   table = make("details", { ontoggle: () => this.schedule() }, make("summary", {}, "Data as a table"), make("div"));
   where = make("p", { class: "where" });
@@ -155,6 +70,7 @@ class View {
       // JupyterLab would take it for its cells, where an arrow leaves the cell and "x" cuts it.
       onkeydown: (/** @type {KeyboardEvent} */ event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); },
     });
+    this.rows = new Rows(model, this.root, (values, options) => this.change(values, options), () => this.schedule());
     element.append(this.root);
     this.build();
     this.changed = () => this.schedule();
@@ -197,7 +113,7 @@ class View {
       this.title, this.live,
       make("div", { class: "body" },
         make("div", { class: "side" }, this.picture, this.labels, this.navigation()),
-        make("div", { class: "main" }, this.modes(), this.oneWeight, this.rows)),
+        make("div", { class: "main" }, this.modes(), this.oneWeight, this.rows.element)),
       this.numbers, this.tools(), this.table,
     );
   }
@@ -234,9 +150,7 @@ class View {
    * @param {HTMLInputElement} input
    * @param {boolean} now
    */
-  weigh(input, now) { this.change({ weight: clamp(Number(input.value), 0, this.largest()) }, { now }); }
-
-  largest() { return this.model.get("instances")[this.model.get("index")].largest_weight; }
+  weigh(input, now) { this.change({ weight: clamp(Number(input.value), 0, this.rows.largest()) }, { now }); }
 
   reset(index = this.model.get("index")) {
     const { weights, weight } = this.model.get("instances")[index];
@@ -275,63 +189,6 @@ class View {
     if (shown.length) this.reset(shown[(at + by + shown.length) % shown.length]);
   }
 
-  /**
-   * @param {number} c
-   * @param {number} value
-   * @param {boolean} now
-   */
-  setWeight(c, value, now) {
-    if (!Number.isFinite(value)) return this.schedule();
-    const weights = [...this.model.get("weights")];
-    weights[c] = clamp(value, 0, this.largest());
-    this.change({ weights }, { now });
-  }
-
-  /**
-   * @param {number} c
-   * @param {KeyboardEvent} event
-   */
-  press(c, event) {
-    const value = weightAfter(event.key, this.model.get("weights")[c], this.largest());
-    if (value === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (!this.locked(c)) this.setWeight(c, value, true);
-  }
-
-  /**
-   * @param {number} c
-   */
-  locked(c) {
-    const { instance, mode } = read(this.model);
-    return mode === "instance" || (mode === "classes" && c === instance.label);
-  }
-
-  /**
-   * The bar's end follows the pointer; a tiny bar is given a longer reach.
-   * @param {number} c
-   * @param {PointerEvent} event
-   */
-  grab(c, event) {
-    if (this.locked(c) || event.button) return;
-    const row = this.cells[c], { instance } = read(this.model);
-    const perWeight = pixelsPerWeight(instance.push_map[c][c], instance.axis, row.track.clientWidth);
-    const from = event.clientX, weight = this.model.get("weights")[c];
-    /** @type {(moved: PointerEvent) => void} */
-    const follow = (moved) => this.setWeight(c, weight + (moved.clientX - from) / perWeight, false);
-    const done = () => {
-      row.track.removeEventListener("pointermove", follow);
-      this.root.classList.remove("dragging");
-      this.change({}, { now: true });
-    };
-    event.preventDefault();
-    row.handle.focus({ preventScroll: true });
-    row.track.setPointerCapture(event.pointerId);
-    this.root.classList.add("dragging");
-    row.track.addEventListener("pointermove", follow);
-    row.track.addEventListener("lostpointercapture", done, { once: true });
-  }
-
   // ---- what is seen -------------------------------------------------------------------------------------------
 
   draw() {
@@ -346,7 +203,7 @@ class View {
     this.range.setAttribute("aria-valuetext", `weight ${this.model.get("weight").toFixed(3)}`);
     if (document.activeElement !== this.number || !this.saving) this.number.value = this.model.get("weight").toFixed(3);
     this.title.textContent = finding(state);
-    state.pushes.forEach((_, c) => this.drawRow(c, state));
+    state.pushes.forEach((_, c) => this.rows.draw(c, state));
     this.drawNumbers(state);
     this.drawPlace();
     if (this.table.open) this.drawTable(state);
@@ -367,69 +224,7 @@ class View {
       "observed label ", make("strong", { class: "observed" }, observed), make("br"),
       "true class ", make("strong", { class: "true" }, truth));
     this.range.max = this.number.max = String(instance.largest_weight);
-    this.cells = instance.class_names.map((name, c) => this.row(name, c, instance));
-    this.rows.replaceChildren(
-      make("div", { class: "row head", "aria-hidden": "true" },
-        make("span", {}, "class"), make("span", { class: "ends" }, make("span", {}, "← down"),
-          make("span", {}, "push on the logit"), make("span", {}, "up →")),
-        make("span", {}, "push"), make("span", {}, "weight")),
-      ...this.cells.map(({ row }) => row));
-  }
-
-  /**
-   * @param {string} name
-   * @param {number} c
-   * @param {Instance} instance
-   */
-  row(name, c, instance) {
-    const isLabel = c === instance.label, isTrue = c === instance.true_label;
-    const role = isTrue ? "true" : isLabel ? "observed" : "other";
-    const tag = isLabel && isTrue ? "observed, true" : isLabel ? "observed" : isTrue ? "true" : "";
-    const bar = make("div", { class: "bar" }), ghost = make("div", { class: "ghost" });
-    const handle = make("div", {
-      class: "handle", role: "slider", tabindex: 0, "aria-label": `Weight of ${name}`, "aria-valuemin": 0,
-      "aria-valuemax": instance.largest_weight, "aria-orientation": "horizontal", onkeydown: (/** @type {KeyboardEvent} */ e) => this.press(c, e),
-    });
-    const track = make("div", { class: "track", onpointerdown: (/** @type {PointerEvent} */ event) => this.grab(c, event) },
-      make("div", { class: "zero", style: `left: ${percentAt(0, instance.axis)}%` }), ghost, bar, handle);
-    const push = make("span", { class: "push" });
-    const number = make("input", {
-      type: "number", min: 0, max: instance.largest_weight, step: SMALL_STEP, "aria-label": `Weight of ${name}, as a number`,
-      onchange: () => this.setWeight(c, Number(number.value), true),
-    });
-    this.place(ghost, instance.push_map[c][c], instance);
-    const row = make("div", { class: `row ${role}` },
-      make("span", { class: "name" }, name, ...(tag ? [make("small", {}, tag)] : [])), track, push, number);
-    return { row, track, bar, handle, push, number };
-  }
-
-  /**
-   * A push as a stretch of its track, from 0.
-   * @param {HTMLElement} element
-   * @param {number} push
-   * @param {Instance} instance
-   */
-  place(element, push, instance) {
-    const [from, to] = [percentAt(Math.min(push, 0), instance.axis), percentAt(Math.max(push, 0), instance.axis)];
-    element.style.left = `${from}%`;
-    element.style.width = `${to - from}%`;
-  }
-
-  /**
-   * @param {number} c
-   * @param {Reading} reading
-   */
-  drawRow(c, { instance, weights, pushes }) {
-    const { row, bar, handle, push, number } = this.cells[c], locked = this.locked(c);
-    row.classList.toggle("locked", locked);
-    this.place(bar, pushes[c], instance);
-    handle.style.left = `${percentAt(pushes[c], instance.axis)}%`;
-    handle.setAttribute("aria-valuenow", weights[c].toFixed(3));
-    handle.setAttribute("aria-valuetext", `weight ${weights[c].toFixed(3)}, push ${signed(pushes[c])}`);
-    handle.setAttribute("aria-disabled", String(locked));
-    push.textContent = signed(pushes[c]);
-    number.disabled = locked;
-    number.value = weights[c].toFixed(3);
+    this.rows.enter(instance);
   }
 
   /**
@@ -442,7 +237,7 @@ class View {
       this.numbers.replaceChildren(...names.map((name, k) => make("div", {},
         make("dt", {}, name, make("small", {}, instance.number_notes[k])), make("dd", {}))));
     }
-    this.numbers.querySelectorAll("dd").forEach((value, k) => { value.textContent = signed(numbers[k]); });
+    this.numbers.querySelectorAll("dd").forEach((value, k) => { value.textContent = signed(numbers[k], 3); });
     this.numbers.firstElementChild?.classList.toggle("off", Math.abs(numbers[0]) >= 5e-4);
     this.numbers.lastElementChild?.classList.toggle("above", numbers[2] >= 5e-4);
   }
@@ -463,7 +258,7 @@ class View {
     this.table.lastElementChild?.replaceChildren(make("table", {},
       make("thead", {}, line("th", ["class", "belief", "weight", "push"])),
       make("tbody", {}, ...instance.class_names.map((name, c) =>
-        line("td", [name, instance.probs[c].toFixed(3), weights[c].toFixed(3), signed(pushes[c])])))));
+        line("td", [name, instance.probs[c].toFixed(3), weights[c].toFixed(3), signed(pushes[c], 3)])))));
   }
 }
 

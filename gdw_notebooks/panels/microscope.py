@@ -26,7 +26,8 @@ from gdw_notebooks.figures.microscope import (
     number_notes,
 )
 from gdw_notebooks.figures.style import picture
-from gdw_notebooks.panels.picture import with_png
+from gdw_notebooks.panels.in_notebook import InNotebook
+from gdw_notebooks.panels.scripts import bundle
 
 SMALLEST_RANGE = 1.5  # weights can be moved from 0 to this, or to the largest one that the method gave
 SHORTER_SIDE = 0.4  # the axis reaches at least this much of its longer side to the other one
@@ -34,7 +35,7 @@ MARGIN = 1.04  # room for a handle at either end
 SHOWN = ("all", "mislabelled", "clean")
 
 
-class FlowMicroscope(anywidget.AnyWidget):
+class FlowMicroscope(InNotebook, anywidget.AnyWidget):
     """Shows one instance after another; the user moves its weights.
 
     Args:
@@ -53,7 +54,7 @@ class FlowMicroscope(anywidget.AnyWidget):
         ValueError: no instance at all.
     """
 
-    _esm = Path(__file__).with_name("microscope.js").read_text("utf-8")
+    _esm = bundle(Path(__file__).with_name("microscope.js"))
     _css = Path(__file__).with_name("microscope.css").read_text("utf-8")
 
     instances = traitlets.List().tag(sync=True, to_json=lambda value, widget: [_record(i) for i in value])
@@ -129,8 +130,8 @@ class FlowMicroscope(anywidget.AnyWidget):
         count = len(self.instances)
         return f"FlowMicroscope({count} instance{'s' * (count != 1)})"
 
-    def _repr_mimebundle_(self, **kwargs):
-        return with_png(super()._repr_mimebundle_(**kwargs), picture(self.figure()), self.describe())
+    def printed(self) -> tuple[bytes, str]:
+        return picture(self.figure()), self.describe()
 
 
 def _record(instance: Instance) -> dict:

@@ -1,20 +1,19 @@
 """Picture: a figure as PNG in the page, with alternative text for those who cannot see it."""
 
-import base64
 from pathlib import Path
-from typing import Any
 
 import anywidget
 import traitlets
 from matplotlib.figure import Figure
 
 from gdw_notebooks.figures import style
+from gdw_notebooks.panels.in_notebook import InNotebook
 from gdw_notebooks.panels.scripts import bundle
 
 HERE = Path(__file__).parent
 
 
-class Picture(anywidget.AnyWidget):
+class Picture(InNotebook, anywidget.AnyWidget):
     """An image whose bytes and whose alternative text may change at any time, from any thread.
 
     Its script also looks after the panel around it: names for screen readers, keys that stay in the panel, presses
@@ -45,19 +44,5 @@ class Picture(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"Picture({self.alt!r})"
 
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        return with_picture(super()._repr_mimebundle_(**kwargs), self)
-
-
-def with_picture(bundle: dict | tuple[dict, dict], picture: Any) -> tuple[dict, dict]:
-    """A widget's data for a notebook, with the PNG and words of a Picture or a Drawing for readers without a kernel."""
-    return with_png(bundle, picture.value, picture.alt)
-
-
-def with_png(bundle: dict | tuple[dict, dict], png: bytes, alt: str) -> tuple[dict, dict]:
-    """A widget's data for a notebook, with a PNG and its words; without a PNG as it is."""
-    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-    if not png:
-        return data, metadata
-    data = data | {"image/png": base64.b64encode(png).decode()}
-    return data, metadata | {"image/png": {"alt": alt}}
+    def printed(self) -> tuple[bytes, str]:
+        return self.value, self.alt

@@ -97,7 +97,7 @@ class Session:
         Args:
             seeds: how many of each, from the experiment's own on; trained at once where that can be (training/many.py).
             paused: wait for ``step`` or ``resume`` before the first batch.
-            keep: a folder for checkpoints (training/resume.py). A run that it holds goes on where it was, and ends
+            keep: a folder for checkpoints (training/many.py). A run that it holds goes on where it was, and ends
                 with the same numbers; if all runs in it are finished, they start again. With one seed only.
             own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``gdw.Training``; with several
                 seeds a ``dataset`` alone, since each seed has its own of all the rest.

@@ -9,12 +9,13 @@ import traitlets
 
 from gdw.comparison.audit.output import Audit
 from gdw.comparison.audit.page import data_uri
+from gdw_notebooks.panels.in_notebook import InNotebook
 
 HERE = Path(__file__).parent
 ROUNDS = 60  # pictures; half of them wrong, since a minute is short
 
 
-class SpotTheWrongLabel(anywidget.AnyWidget):
+class SpotTheWrongLabel(InNotebook, anywidget.AnyWidget):
     """Pictures of an audit with their labels; the player says right or wrong, and so did the audit.
 
     Args:
@@ -46,8 +47,3 @@ class SpotTheWrongLabel(anywidget.AnyWidget):
     def __repr__(self) -> str:
         right = sum(one["wrong"] == one["audit"] for one in self.rounds)
         return f"SpotTheWrongLabel({len(self.rounds)} pictures; the audit judges {right} of them rightly)"
-
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return data | {"text/plain": repr(self)}, metadata

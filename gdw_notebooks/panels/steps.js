@@ -1,5 +1,6 @@
 // @ts-check
 // A page that Python made, moved step by step: it opens stages, fills in numbers, lights terms up, and computes nothing.
+import { make } from "../playground/script/parts.js";
 
 /**
  * @typedef {{ texts: string[], amounts: number[], places: string[] }} Frame what a step writes, in the page's order
@@ -15,27 +16,10 @@ const PLAY_MS = 900;  // between two steps
 const NAME = /\bof-(\w+)/;
 
 /**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag
- * @param {Record<string, any>} attributes
- * @param {...(Node | string)} children
- * @returns {HTMLElementTagNameMap[T]}
- */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-/**
  * The term or the cells that hold this element, and the stage they are in.
  * @param {EventTarget | null} target
  */
-function part(target) {
+function termAt(target) {
   const found = target instanceof Element ? target.closest("[class*='of-']") : null;
   const stage = found?.closest(".stage"), name = NAME.exec(found?.getAttribute("class") ?? "")?.[1];
   return stage && name ? { stage, name } : undefined;
@@ -69,11 +53,11 @@ class Steps {
     if (variants.length > 1) controls.prepend(make("label", {}, `${model.get("menu")} `, this.select));
     root.append(controls, this.body);
     root.addEventListener("keydown", (event) => this.key(event));
-    for (const name of ["mouseover", "focusin"]) root.addEventListener(name, (event) => this.light(part(event.target) ?? this.pinned));
+    for (const name of ["mouseover", "focusin"]) root.addEventListener(name, (event) => this.light(termAt(event.target) ?? this.pinned));
     root.addEventListener("mouseleave", () => this.light(this.pinned));
     root.addEventListener("focusout", () => this.light(this.pinned));
     root.addEventListener("click", (event) => {
-      const now = part(event.target), same = now?.name === this.pinned?.name && now?.stage === this.pinned?.stage;
+      const now = termAt(event.target), same = now?.name === this.pinned?.name && now?.stage === this.pinned?.stage;
       this.light(this.pinned = same ? undefined : now);
     });
     this.fill();

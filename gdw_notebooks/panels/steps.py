@@ -7,6 +7,9 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from gdw_notebooks.panels.in_notebook import InNotebook
+from gdw_notebooks.panels.scripts import bundle
+
 HERE = Path(__file__).parent
 
 
@@ -29,7 +32,7 @@ class Variant:
     frames: list[Frame] = field(default_factory=list)
 
 
-class Steps(anywidget.AnyWidget):
+class Steps(InNotebook, anywidget.AnyWidget):
     """Buttons, a slider and the arrow keys; the same script and style serve notebooks, the site and the slides.
 
     Attributes:
@@ -39,7 +42,7 @@ class Steps(anywidget.AnyWidget):
     """
 
     # Text, not paths: of a file's path anywidget keeps every widget ever made, to load it again when the file changes.
-    _esm = (HERE / "steps.js").read_text("utf-8")
+    _esm = bundle(HERE / "steps.js")
     _css = (HERE / "steps.css").read_text("utf-8")
     word = traitlets.Unicode("Station").tag(sync=True)
     menu = traitlets.Unicode("").tag(sync=True)
@@ -66,9 +69,8 @@ class Steps(anywidget.AnyWidget):
         return proposal.value
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return data | {"text/html": still(self.page()), "text/plain": repr(self)}, metadata
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        return data | {"text/html": still(self.page())}, metadata
 
 
 def still(page: str) -> str:

@@ -18,6 +18,8 @@ class Still(Picture):
         alt: what the picture shows, in words.
     """
 
+    again = ""
+
     def __init__(self, figure: Figure, alt: str):
         super().__init__()
         self.show(figure, alt)
@@ -25,10 +27,6 @@ class Still(Picture):
 
     def __repr__(self) -> str:
         return f"Still({self.alt!r})"
-
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return data | {"text/plain": repr(self)}, metadata
 
 
 def _small(png: bytes) -> bytes:

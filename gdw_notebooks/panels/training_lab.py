@@ -1,6 +1,5 @@
 """TrainingLab: choose what is wrong with the data and two ways to learn from it, press Train, and watch."""
 
-import base64
 import time
 from collections.abc import Sequence
 from html import escape
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
 from gdw.training.loop import EpochDone
-from gdw.training.resume import epochs_kept
+from gdw.training.many import epochs_kept
 from gdw.training.run import Training
 from gdw_notebooks.figures import style
 from gdw_notebooks.panels import lab_words, served
@@ -22,7 +21,7 @@ from gdw_notebooks.panels.closer_look import CloserLook
 from gdw_notebooks.panels.drawing import Drawing
 from gdw_notebooks.panels.lab_controls import OWN, LabControls, read_codes, scenario_of
 from gdw_notebooks.panels.lab_shown import Plane, Shown
-from gdw_notebooks.panels.lab_views import VIEWS, offered
+from gdw_notebooks.panels.lab_views import VIEWS, in_print, offered
 from gdw_notebooks.panels.rerun import current_cell, one_per_cell
 from gdw_notebooks.panels.session import FINISHED, IDLE, PAUSED, RUNNING, Busy, Session, as_trained
 from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
@@ -155,27 +154,22 @@ class TrainingLab(Panel):
         return Session(self._on_event, self._on_end)
 
     def new_picture(self) -> Drawing:
-        return Drawing(lambda: style.picture(self.draw()))
+        return Drawing()
 
     def draw(self) -> Figure:
-        return VIEWS[self.view.value].figure(self._shown())
+        return in_print(self.view.value, self._shown(), self.large.value)[0]
+
+    def printed(self) -> tuple[bytes, str]:
+        figure, words = in_print(self.view.value, self._shown(), self.large.value)
+        return style.picture(figure), words
 
     def describe(self) -> str:
         return self.picture.alt
 
     def show_picture(self) -> None:
         """Send the numbers of every view, so that the page can change between them by itself."""
-        shown, views = self._shown(), []
-        for name in self.view.options:
-            view = VIEWS[name]
-            drawing = {"title": "", "plots": []}
-            if view.drawing is not None:
-                drawing = view.drawing(shown)
-            elif name == self.view.value:  # a PNG is drawn for the view that is shown alone
-                figure = self.draw()
-                png = base64.b64encode(style.picture(figure)).decode()
-                drawing = {"title": style.words(figure), "png": png, "wide": style.css_width(figure)}
-            views.append({"words": view.words, **drawing})
+        shown = self._shown()
+        views = [{"words": VIEWS[name].words, **VIEWS[name].drawing(shown)} for name in self.view.options]
         with self.picture.hold_sync():
             self.picture.views, self.picture.chosen = views, self.view.index
             self.picture.old = ""
@@ -357,7 +351,7 @@ class TrainingLab(Panel):
         ghosts = self.ghosts if self.session.histories else []  # until the new run is there, the picture is the old one
         trainings, first = self.session.trainings, self._weights.get(0)
         return Shown(
-            histories, ghosts, epochs, marked, self._planes, self.large.value,
+            histories, ghosts, epochs, marked, self._planes,
             "recorded" if self._recorded else "before", trainings[0].task if trainings else None,
             None if first is None else first.cpu().numpy(),
         )  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from gdw_notebooks.panels.picture import with_png
+from gdw_notebooks.panels.in_notebook import InNotebook
 from gdw_notebooks.playground.page import page
 
 PICTURE = Path(__file__).with_name("playground.png")  # of the page after 400 steps: python -m tools.playground_picture
@@ -33,7 +33,7 @@ export default { render };
 """
 
 
-class Playground(anywidget.AnyWidget):
+class Playground(InNotebook, anywidget.AnyWidget):
     """Three learners on one scene, trained in the browser: it needs no kernel once it is shown."""
 
     _esm = FRAME
@@ -45,6 +45,5 @@ class Playground(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return "Playground()"
 
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        data, metadata = with_png(super()._repr_mimebundle_(**kwargs), PICTURE.read_bytes(), WORDS)
-        return data | {"text/plain": repr(self)}, metadata
+    def printed(self) -> tuple[bytes, str]:
+        return PICTURE.read_bytes(), WORDS

@@ -10,10 +10,10 @@ import pytest
 import gdw
 from benchmarks import choose
 from gdw.comparison.report import holm, paired_difference
+from gdw.training.fields import PRESETS
 from gdw.training.history import History
 from gdw.training.loading import task_of
 from gdw.training.many import supports_many_seeds
-from gdw.training.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 STANDING = ROOT / "benchmarks" / "standing"

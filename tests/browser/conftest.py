@@ -1,6 +1,6 @@
 """A real Chromium, on JupyterLab and on Voilà.
 
-    def test_training(lab_page):             # or voila_page
+    def test_training(lab_page):
         open_notebook(lab_page, "00_start_here.ipynb")
         run_all(lab_page)
         lab_page.get_by_role("button", name="Train", exact=True).click()
@@ -89,16 +89,10 @@ def lab_page(browser, lab_server) -> Iterator[Page]:
         yield page
 
 
-@pytest.fixture
-def voila_page(browser, voila_server) -> Iterator[Page]:
-    with watched_page(browser, voila_server) as page:
-        yield page
-
-
 @contextmanager
-def lab_window(browser: Browser, lab_server: Server) -> Iterator[Page]:
+def lab_window(browser: Browser, lab_server: Server, allowed: tuple[str, ...] = ()) -> Iterator[Page]:
     """A page at JupyterLab, signed in; its kernels end with it."""
-    with watched_page(browser, lab_server) as page:
+    with watched_page(browser, lab_server, allowed) as page:
         page.goto(f"/api/status?token={lab_server.token}")  # leaves the cookie
         yield page
     servers.end_kernels(lab_server)

@@ -1,15 +1,15 @@
 """The microscope's arithmetic in a blank page, without Python or a notebook: the module's pure functions."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from gdw_notebooks.examples.instances import cat_dog_bird
 from gdw_notebooks.panels.microscope import FlowMicroscope
+from gdw_notebooks.panels.picture import HERE
+from gdw_notebooks.panels.scripts import SHARED
 from tools.website.live import write_front_end
 
-SOURCE = Path(__file__).parents[2] / "gdw_notebooks" / "panels" / "microscope.js"
+SOURCES = [HERE / "microscope_numbers.js", SHARED / "parts.js"]  # they import nothing
 LOAD = """async (source) => {
   window.module = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
 }"""
@@ -19,7 +19,7 @@ LOAD = """async (source) => {
 def call(browser):
     """Calls one exported function with these values."""
     page = browser.new_page()
-    page.evaluate(LOAD, SOURCE.read_text("utf-8"))
+    page.evaluate(LOAD, "\n".join(file.read_text("utf-8") for file in SOURCES))
     yield lambda name, *values: page.evaluate("([name, values]) => window.module[name](...values)", [name, [*values]])
     page.close()
 
@@ -60,7 +60,8 @@ def test_weights_stay_within_their_limits_and_free_of_rounding_errors(call):
 
 
 def test_a_number_is_written_with_its_sign(call):
-    assert [call("signed", value) for value in (0.5, -0.5, 0.0004, -0.0004)] == ["+0.500", "−0.500", "0.000", "0.000"]
+    shown = [call("signed", value, 3) for value in (0.5, -0.5, 0.0004, -0.0004)]
+    assert shown == ["+0.500", "−0.500", "0.000", "0.000"]
 
 
 @pytest.mark.parametrize("mode", ["instance", "classes", "free"])

@@ -2,6 +2,8 @@
 
 import errno
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -32,6 +34,65 @@ def test_16_bit_grey_in_either_byte_order(tmp_path):
     assert np.array_equal(read_picture(path), GREY)
     Image.frombytes("I;16B", (16, 16), WIDE.astype(">u2").tobytes()).save(tmp_path / "b.tif")
     assert np.array_equal(read_picture(tmp_path / "b.tif"), GREY)
+
+
+def test_16_bits_of_each_colour_keep_their_shades(tmp_path):
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0)  # width, height, bits, RGB
+    rows = b"".join(b"\0" + row.tobytes() for row in np.repeat(WIDE[..., None], 3, axis=2).astype(">u2"))
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    assert np.array_equal(read_picture(tmp_path / "a.png"), GREY)
+
+
+def test_a_dicom_file_needs_a_package_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("gdw.errors.find_spec", lambda _: None)
+    (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM" + bytes(64))
+    with pytest.raises(BrokenPictureError, match=r"a.dcm \(a DICOM file needs the package pydicom: pip install 'gdw"):
+        read_picture(tmp_path / "a.dcm")
+
+
+def write_dicom(path, pixels, **fields):
+    """A file of the fields that a viewer needs, uncompressed; many have no ending."""
+    pydicom = pytest.importorskip("pydicom", reason="pip install 'gdw[dicom]'")
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = pydicom.uid.SecondaryCaptureImageStorage
+    data.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    bits = {"BitsAllocated": 8 * pixels.itemsize, "BitsStored": 8 * pixels.itemsize, "HighBit": 8 * pixels.itemsize - 1}
+    usual = {"Rows": 16, "Columns": 16, "SamplesPerPixel": 1, "PixelRepresentation": 0}
+    for name, value in {**usual, **bits, **fields}.items():
+        setattr(data, name, value)
+    data.PixelData = pixels.tobytes()
+    data.save_as(path, enforce_file_format=True)
+
+
+@pytest.mark.parametrize(("sense", "window", "expected"), [
+    ("MONOCHROME2", {}, SHADES), ("MONOCHROME1", {}, 255 - SHADES),
+    ("MONOCHROME2", {"WindowCenter": 2048, "WindowWidth": 1024}, np.clip((SHADES * 16.0 - 1536) / 1023 * 255, 0, 255)),
+])  # fmt: skip
+def test_a_dicom_file_is_seen_through_its_window(tmp_path, sense, window, expected):
+    stored = {"PhotometricInterpretation": sense, "BitsStored": 12, "HighBit": 11}
+    write_dicom(tmp_path / "a", SHADES.astype("<u2") * 16, **stored, **window)
+    assert can_open(tmp_path / "a")
+    assert np.abs(read_picture(tmp_path / "a")[..., 0] - expected).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_palette_of_a_dicom_file_gives_its_colours(tmp_path, bits):
+    places, table = SHADES.astype(np.uint8), np.arange(256, dtype=np.uint8)
+    colours = {"Red": table, "Green": table[::-1], "Blue": table // 2}
+    fields = {}
+    for name, of_places in colours.items():
+        fields[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, bits]
+        entries = of_places if bits == 8 else of_places.astype("<u2") * 257
+        fields[f"{name}PaletteColorLookupTableData"] = entries.tobytes()
+    write_dicom(tmp_path / "a", places, PhotometricInterpretation="PALETTE COLOR", **fields)
+    expected = np.stack([of_places[places] for of_places in colours.values()], axis=-1)
+    assert np.array_equal(read_picture(tmp_path / "a"), expected)
 
 
 def test_12_bits_in_a_pgm_are_scaled_by_what_the_file_says(tmp_path):

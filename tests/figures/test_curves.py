@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from gdw_notebooks.figures import style
-from gdw_notebooks.figures.classes import class_accuracy
-from gdw_notebooks.figures.curves import learning_curves
+from gdw_notebooks.figures.curves import learning_curves, what_differs
 from tests.figures.histories import history
 
 
@@ -32,13 +31,6 @@ def test_methods_differ_by_colour_line_and_marker():
     np.testing.assert_allclose(theirs.get_ydata()[-1], 85)
 
 
-def test_a_ghost_is_faint_and_behind():
-    (axes,) = learning_curves([history("gdw")], ghosts=[history("mwnet", epochs=3)]).axes
-    ghost = lines(axes)["before: mwnet"]
-    assert ghost.get_alpha() < 0.5
-    np.testing.assert_allclose(ghost.get_ydata(), [40, 50, 60])
-
-
 def test_the_title_says_who_ends_where():
     # the last five of 40, 50, ..., 90 have the mean 70
     figure = learning_curves([history("mwnet", offset=-5), history("gdw")])
@@ -48,14 +40,12 @@ def test_the_title_says_who_ends_where():
     assert "(mean of the last 2 epochs; one seed)" in style.words(learning_curves([history("gdw", epochs=2)]))
 
 
-def test_a_ghost_has_a_name_that_says_what_it_differs_in():
+def test_an_earlier_run_has_a_name_that_says_what_it_differs_in():
     ghost = history("gdw", seed=0, epochs=3)
     ghost.config |= {"rate": 0.8, "batch_size": 50}
     now = history("gdw", seed=1)
     now.config |= {"rate": 0.6, "batch_size": 50}
-    for word in ("before", "recorded"):
-        names = [text.get_text() for text in learning_curves([now], ghosts=[ghost], ghost_word=word).axes[0].texts]
-        assert names == ["GDW", f"{word}: GDW, rate 0.8, seed 0"]
+    assert what_differs(ghost, [now]) == ", rate 0.8, seed 0"
 
 
 def test_before_the_first_epoch_there_is_an_empty_frame():
@@ -67,16 +57,6 @@ def test_before_the_first_epoch_there_is_an_empty_frame():
 def test_runs_of_different_length_meet_where_both_have_been():
     (axes,) = learning_curves([history(seed=0, epochs=6), history(seed=1, epochs=4, offset=2)]).axes
     np.testing.assert_allclose(lines(axes)["gdw"].get_ydata(), [41, 51, 61, 71])
-
-
-def test_bars_are_the_last_five_epochs_of_each_class():
-    figure = class_accuracy([history("gdw"), history("mwnet", offset=-5)])
-    axes = figure.axes[0]
-    heights = np.array([[bar.get_height() for bar in group] for group in axes.containers])
-    np.testing.assert_allclose(heights, [[70, 50, 40], [65, 45, 35]])
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["cat\n50", "dog\n10", "bird\n2"]
-    assert "“bird” with 40 %" in figure.get_suptitle().replace("\n", " ")
-    assert len({group[0].get_hatch() for group in axes.containers}) == 2
 
 
 def test_large_type_keeps_the_pixels():

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from gdw_notebooks.figures import lettering, style
-from gdw_notebooks.figures.classes import class_accuracy
-from gdw_notebooks.figures.curves import learning_curves
 from gdw_notebooks.figures.scores import scores
-from tests.figures.histories import history
+from gdw_notebooks.figures.transition import transition_figure
 
 HARD = ["$5", "$10", "a_{b", r"\frac{", "猫", "собака", "été", "emoji 🐱", "tab\there", "lone \udce9", "$x$", "^^"]
 
@@ -29,10 +27,8 @@ def no_other_fonts(monkeypatch):
     lettering._font_of.cache_clear()
 
 
-def hard_history():
-    run = history()
-    run.class_names = ("$5", "$10 _{", "猫")
-    return run
+def hard_classes():
+    return transition_figure({"one": np.eye(3)}, ("$5", "$10 _{", "猫"), title="What becomes of “猫”")
 
 
 @pytest.mark.parametrize("name", HARD)
@@ -60,8 +56,7 @@ def test_a_dollar_sign_looks_like_a_dollar_sign():
 
 
 def test_every_view_of_hard_class_names_is_drawn():
-    for figure in (class_accuracy([hard_history()]), learning_curves([hard_history()])):
-        assert style.picture(figure)
+    assert style.picture(hard_classes())
     assert style.picture(scores({"$5": {"gdw": [1, 2]}, "$10 猫": {"gdw": [3]}}, title="$5 or $10"))
 
 
@@ -77,11 +72,10 @@ def test_a_letter_that_no_font_has_is_spelled(no_other_fonts):
     assert lettering.spelled("ＡＢ") == "AB"  # full-width Latin letters
     assert lettering.spelled("a\tb") == "a b"
     assert lettering.spelled("Ångström – 5 °") == "Ångström – 5 °"  # the usual font has all of these
-    figure = class_accuracy([hard_history()])
+    figure = hard_classes()
     figure.canvas.draw()
-    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert labels == ["$5\n50", "$10 _{\n10", "U+732B\n2"]
-    assert figure.get_suptitle().replace("\n", " ").endswith("GDW: “U+732B” with 40 %")
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["$5", "$10 _{", "U+732B"]
+    assert figure.get_suptitle() == "What becomes of “U+732B”"
 
 
 def test_powers_of_ten_on_a_logarithmic_axis_stay_formulas():

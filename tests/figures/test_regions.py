@@ -5,15 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_rgba
 
 from gdw.data.pixels import Pixels
-from gdw_notebooks.figures import style
-from gdw_notebooks.figures.regions import decision_regions, regions_of
+from gdw_notebooks.figures.regions import finding, regions_of, shares
 
 POINTS = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [1.0, -0.5], [0.5, 1.0]])
 LABELS, CLEAN = torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 1, 1])  # the last one is wrong
-NAMES = ("amber", "blue")
 TASK = SimpleNamespace(input_shape=(2,), train=SimpleNamespace(images=POINTS), pixels=Pixels())
 
 
@@ -47,23 +44,12 @@ def test_pictures_have_no_regions():
         regions_of(torch.nn.Identity(), SimpleNamespace(input_shape=(1, 8, 8)))
 
 
-def test_fill_is_the_label_ring_the_truth_and_size_the_weight(right_is_blue):
-    region = regions_of(right_is_blue, TASK, resolution=11)
+def test_a_weight_is_a_share_of_the_largest_and_nothing_where_it_was_not_seen():
+    np.testing.assert_allclose(shares(np.array([1.0, 0.5, np.nan, 0.25]), 4), [1, 0.5, 0, 0.25])
+
+
+def test_the_finding_says_what_wrong_labels_weigh():
     weights = np.array([1.0, 0.5, np.nan, 0.25])
-    figure = decision_regions([region], POINTS, LABELS, CLEAN, NAMES, [weights], ["GDW"])
-    drawn = {each.get_gid(): each for each in figure.axes[0].collections}
-    clean, wrong = drawn["right labels"], drawn["wrong labels"]
-    amber, blue = (to_rgba(color) for color in style.class_colors(NAMES))
-    np.testing.assert_allclose(wrong.get_offsets(), [[0.5, 1.0]])
-    np.testing.assert_allclose(wrong.get_facecolor(), [amber])
-    np.testing.assert_allclose(wrong.get_edgecolor(), [blue])
-    sizes = clean.get_sizes()
-    assert sizes[0] > sizes[1] > sizes[2]  # 1, a half, and one not yet seen
-    assert "25 % of the labels are wrong: with GDW they weigh 0.25" in figure.get_suptitle().replace("\n", " ")
-
-
-def test_where_nobody_knows_the_truth_no_label_is_called_wrong(right_is_blue):
-    figure = decision_regions([regions_of(right_is_blue, TASK, resolution=3)], POINTS, LABELS, None, NAMES)
-    drawn = {each.get_gid(): each for each in figure.axes[0].collections}
-    assert len(drawn["right labels"].get_offsets()) == len(POINTS)
-    assert figure.get_suptitle() == "Nobody knows which of these labels are wrong"
+    told = finding(LABELS, CLEAN, [weights], ["GDW"])
+    assert told == "25 % of the labels are wrong: with GDW they weigh 0.25 on average, clean points 0.75"
+    assert finding(LABELS, None, [None], ["GDW"]) == "Nobody knows which of these labels are wrong"

@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gdw import Step
@@ -147,6 +148,27 @@ def test_fused_attention_runs_as_separate_products_along_the_tangent_alone(kerne
             torch.testing.assert_close(gradient(model, shape=(8, 4), **how), expected, rtol=1e-9, atol=1e-15)
             assert torch.backends.cuda.math_sdp_enabled() == (kernel is SDPBackend.MATH)
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_fused_attention_whose_tape_does_not_fit_is_not_given_up(monkeypatch):
+    """First its tape ends the pass, then its attention: each is tried again, in either order."""
+
+    class Prepares(Attention):
+        table = None
+
+        def forward(self, x):
+            if self.table is None:
+                self.table = functional.linear(torch.ones(1, 8).to(x), torch.eye(8).to(x))
+            return super().forward(x)
+
+    torch.manual_seed(0)
+    model = Prepares().double()
+    with sdpa_kernel(SDPBackend.MATH):
+        expected = gradient(model, shape=(8, 4), way="double-backward")
+    monkeypatch.setattr("gdw.gradients.exact.by_double_backward", None)  # it would fail
+    model.table = None
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        torch.testing.assert_close(gradient(model, shape=(8, 4), way="tape"), expected, rtol=1e-9, atol=1e-15)
 
 
 def test_a_transformer_in_evaluation_mode():

@@ -139,7 +139,7 @@ def test_no_tape_is_kept_for_a_method_that_does_not_ask():
         step = Step(cnn, *batch((3, 8, 8), 40), meta_batch=batch((3, 8, 8), 5, seed=1), lr=prepared)
         if ask:
             step.meta_gradient(torch.ones(40, CLASSES))
-        return step.way, step._forward_way == "forward mode"
+        return step.way, step._first.way == "forward mode"
 
     asked = [False, False, True, False, True]
     ways = [way(ask) for ask in asked]

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import gdw
+from gdw.errors import Counts, Flag, Number, Probabilities
 from gdw.methods import GDW, INSW, LDAM, METHODS, CoTeaching, Method
-from gdw.methods.settings import Counts, Flag, Number, Probabilities
 
 ABSURD = (math.nan, math.inf, -math.inf, -1, -0.5, "a", "1", "false", True, None, [], (1,), {}, 1j, object)
 ALL = [(name, setting) for name, method in METHODS.items() for setting in method.settings()]

@@ -4,7 +4,6 @@ A page that is opened from a file may not fetch another file, but it may load a 
 """
 
 import json
-import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +16,7 @@ from gdw_notebooks.examples.small_problem import CLASS, Problem
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.panels.ledger import FlowLedger
 from gdw_notebooks.panels.microscope import FlowMicroscope
+from gdw_notebooks.panels.scripts import bundle
 from gdw_notebooks.panels.spot import SpotTheWrongLabel
 from gdw_notebooks.panels.stepper import variant
 from gdw_notebooks.panels.steps import Steps, state
@@ -30,7 +30,6 @@ STATE = ("instances", "index", "mode", "weights", "weight", "show", "large")  # 
 EVERY_EPOCH, THEN_EVERY = 10, 10  # the ledger's epochs: weights change most at the beginning
 FRONT_ENDS = ("microscope", "steps", "spot")
 FRONT_END_EXPORT = "export default { render };"
-NAMED_EXPORT = re.compile(r"^export (?=const |function )", re.MULTILINE)  # a plain script may not export
 
 
 def write_live_data(static: Path) -> None:
@@ -60,11 +59,10 @@ def write_front_end(static: Path, name: str) -> None:
 
 def plain_script(file: Path) -> str:
     """A panel's script that leaves its function in ``window.gdwRender``."""
-    source = file.read_text("utf-8")
+    source = bundle(file)
     if source.count(FRONT_END_EXPORT) != 1:
         raise ValueError(f"{file.name} should end with {FRONT_END_EXPORT!r}, once")
-    body = NAMED_EXPORT.sub("", source.replace(FRONT_END_EXPORT, "window.gdwRender = render;"))
-    return f"(() => {{\n{body}\n}})();\n"
+    return f"(() => {{\n{source.replace(FRONT_END_EXPORT, 'window.gdwRender = render;')}\n}})();\n"
 
 
 def microscope_state() -> dict:

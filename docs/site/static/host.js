@@ -23,4 +23,16 @@ for (const place of document.querySelectorAll("[data-live]")) {
   place.replaceChildren();
   window.gdwModel = makeModel(place.dataset.state ? JSON.parse(place.dataset.state) : window.gdwData);
   window.gdwRender({ model: window.gdwModel, el: place });
+  const model = window.gdwModel;
+  addEventListener("DOMContentLoaded", () => followLargeType(model, place));
+}
+
+/** Where the site has a button for large type, it is the panel's too. */
+function followLargeType(model, place) {
+  const root = document.documentElement, own = [...place.querySelectorAll("button")].find((each) => each.textContent === "Large type");
+  if (!own || !document.querySelector("[data-large-type]")) return;
+  const follow = () => model.set("large", root.classList.contains("large-type"));
+  own.remove();
+  new MutationObserver(follow).observe(root, { attributeFilter: ["class"] });
+  follow();
 }

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from jaxtyping import Int, UInt64
@@ -14,8 +13,8 @@ from gdw.data.fingerprints import distance
 
 SHOWN = 3  # pairs that a note names
 BAND, SHIFT = 16, 8  # bits of a fingerprint: two pictures are compared if they agree in one of eight overlapping bands
-BITS = 64
-MOST_IN_BAND = 50  # pictures that agree in a band and are compared: more share a plain background, not a motif
+BITS = np.uint64(64)
+COMPARED = 50  # pictures with which one is compared in each band, at most: the work grows as their number does
 NEAR_BITS = 8  # of 64: of 499,500 pairs of CIFAR-10's pictures none differs in so few; saved again, all do
 NEAR_COSINE = 0.9  # of standardised features: below it they are of two pictures, whatever the fingerprints say
 
@@ -86,7 +85,8 @@ def find_copies(
     for place, key in enumerate(first[1].keys):
         places.setdefault(key, []).append(place)
     exact = [(group[0], other) for group in places.values() for other in group[1:]]
-    near = [] if features is None else _near(first[1].fingerprints, features)
+    different = np.array([group[0] for group in places.values()], np.int64)
+    near = [] if features is None else _near(first[1].fingerprints, different, features)
     groups = _joined([*exact, *near])
     nearly = tuple(len({first[1].keys[place] for place in group}) > 1 for group in groups)
     outside = []
@@ -98,30 +98,29 @@ def find_copies(
     return Copies(groups, nearly, tuple(outside))
 
 
-def _near(fingerprints: UInt64[np.ndarray, "pictures"], features: Features) -> list[tuple[int, int]]:
-    """Pairs of pictures that are nearly the same: compared are those that agree in a band of their fingerprints."""
-    found = [np.empty((0, 2), np.int64), *_candidates(fingerprints)]
-    pairs = np.unique(np.concatenate(found), axis=0)
-    pairs = pairs[distance(fingerprints[pairs[:, 0]], fingerprints[pairs[:, 1]]) <= NEAR_BITS]
+def _near(
+    fingerprints: UInt64[np.ndarray, "pictures"], different: Labels, features: Features
+) -> Iterator[tuple[int, int]]:
+    """Pairs of different pictures that are nearly the same: by their fingerprints, and then by their features."""
+    found = [np.empty((0, 2), np.int64), *_candidates(fingerprints[different])]
+    pairs = different[np.unique(np.concatenate(found), axis=0)]
     one, other = (features[pairs[:, side]].blocks() for side in (0, 1))
-    cosines = [
-        np.empty(0),
-        *(cosine_similarity(left, right).numpy() for (_, left), (_, right) in zip(one, other, strict=True)),
-    ]
-    pairs = pairs[np.concatenate(cosines) >= NEAR_COSINE]
-    return [(int(one), int(other)) for one, other in pairs]
+    for (rows, left), (_, right) in zip(one, other, strict=True):
+        yield from map(tuple, pairs[rows][cosine_similarity(left, right).numpy() >= NEAR_COSINE].tolist())
 
 
 def _candidates(fingerprints: UInt64[np.ndarray, "pictures"]) -> Iterator[Pairs]:
-    for start in range(0, BITS, SHIFT):
-        turned = fingerprints >> np.uint64(start) | fingerprints << np.uint64((BITS - start) % BITS)
-        part = (turned & np.uint64(2**BAND - 1)).astype(np.uint16)
-        order = np.argsort(part, kind="stable")
-        ends = np.flatnonzero(np.diff(part[order])) + 1
-        for group in np.split(order, ends):
-            group = group[fingerprints[group] != 0]  # 0: a picture without a pattern
-            if 1 < len(group) <= MOST_IN_BAND:
-                yield np.array(list(combinations(group.tolist(), 2)), np.int64)
+    """Pairs that agree in a band and differ in few bits. In large bands each is compared with those next in order."""
+    places = np.flatnonzero(fingerprints)  # 0: a picture without a pattern
+    for start in map(np.uint64, range(0, BITS, SHIFT)):
+        turned = fingerprints[places] << start | fingerprints[places] >> (BITS - start) % BITS
+        order = np.argsort(turned, kind="stable")
+        turned, own = turned[order], places[order]
+        band = turned >> np.uint64(BITS - BAND)
+        for step in range(1, COMPARED):
+            one = np.flatnonzero(band[step:] == band[:-step])
+            one = one[distance(turned[one], turned[one + step]) <= NEAR_BITS]
+            yield np.sort(np.stack([own[one], own[one + step]], axis=1), axis=1)
 
 
 def _joined(pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:

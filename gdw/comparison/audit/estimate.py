@@ -1,37 +1,70 @@
-"""What an audit will cost, said before the work: time, memory and disk, from a few pictures that are timed."""
+"""What an audit will cost, said before the work: time, memory and disk, from short measurements."""
+
+from math import prod
+from time import perf_counter
 
 import numpy as np
 
+from gdw.comparison.audit.audit import Plan
+from gdw.comparison.audit.heads import BLOCK, standardised
+from gdw.comparison.audit.rank import BY_METHOD
+from gdw.comparison.audit.solver import MEMORY, Objective
 from gdw.data.dataset import Dataset
+from gdw.data.feature_store import ROW, SEEN, Rows
 from gdw.data.features import timed
 from gdw.data.on_disk import OnDisk
 
 BASE = 1.0e9  # bytes: the program, a network and a batch of pictures
-ROW, ROW_CLASS = 1000, 48  # bytes in memory for each row: its words, and its probabilities for each class
-FLOAT = 4  # bytes
+OF_ROW, OF_CLASS = 1000, 48  # bytes in memory for each row: its words, and its probabilities for each class
+FLOAT, DOUBLE = 4, 8  # bytes
+PASSES = 40  # over all rows in each round of classifiers
+TIMED = 4_000_000  # numbers in the rows of a pass that is timed, at most
+ROW_SECONDS = 3e-5  # of the table
 
 
-def estimate(dataset: Dataset, network: str | None, size: int | None) -> str:
+def estimate(dataset: Dataset, plan: Plan, given: bool = False) -> str:
     """In words.
 
     Args:
         dataset: whose training, validation and test pictures are described.
-        network, size: as for :func:`gdw.data.features.with_features`; None: the pictures are taken as they are.
+        plan: of the audit.
+        given: whether somebody else's probabilities take the place of the first round.
 
     Raises:
-        ValueError, OSError: as ``with_features`` does, for its network.
+        ValueError, OSError: as :func:`gdw.data.features.with_features` does, for its network.
     """
     count = sum(len(images) for _, images in dataset.parts())
-    memory = BASE + len(dataset.labels) * (ROW + ROW_CLASS * len(dataset.class_names))
-    if network is None or dataset.images.ndim != 4:
-        numbers = int(np.prod(dataset.images.shape[1:]))
-        held = 0 if isinstance(dataset.images, OnDisk) else FLOAT * numbers * count
-        return f"{count} rows of {numbers} numbers: expect {_size(memory + held)} of memory"
-    seconds, width = timed(dataset, network, size)
-    return (
-        f"{count} pictures: expect {_duration(seconds * count)} for features ({1000 * seconds:.0f} ms a picture), "
-        f"{_size(memory)} of memory, {_size(FLOAT * width * count)} on disk; then the folds"
-    )
+    rows, classes = len(dataset.labels), len(dataset.class_names)
+    times, disk = list[str](), "nothing"
+    memory = BASE + rows * (OF_ROW + OF_CLASS * classes)
+    if plan.features is None or dataset.images.ndim != 4:
+        width = prod(dataset.images.shape[1:])
+        what = f"{count} rows of {width} numbers"
+        mapped = isinstance(dataset.images, OnDisk) and isinstance(dataset.images.reader, Rows)
+        memory += 0 if mapped else sum(images.nbytes for _, images in dataset.parts())
+    else:
+        seconds, width = timed(dataset, plan.features, plan.features_size)
+        what, disk = f"{count} pictures", _size((FLOAT * width + ROW.itemsize + SEEN.itemsize) * count)
+        times.append(f"{_duration(seconds * count)} for features ({1000 * seconds:.0f} ms a picture)")
+    rounds = (plan.ranking != "self-confidence") + (not given)
+    if rounds:
+        memory += 2 * MEMORY * DOUBLE * plan.folds * (width + 1) * classes
+        passing = seconds_of_pass(width, classes, plan.folds)
+        times.append(f"{_duration(rounds * PASSES * rows * passing)} for the folds")
+    times.append(f"{_duration(rows * ROW_SECONDS)} for the table")
+    more = f"; the training of {plan.method} comes on top" if plan.ranking in BY_METHOD else ""
+    return f"{what}: expect {', '.join(times)}, {_size(memory)} of memory, {disk} on disk{more}"
+
+
+def seconds_of_pass(width: int, classes: int, folds: int) -> float:
+    """Seconds that the classifiers of all folds take for a row in one pass, timed on a block of random numbers."""
+    random, rows = np.random.default_rng(0), min(BLOCK, 1 + TIMED // width)
+    features = standardised(random.standard_normal((rows, width), np.float32))
+    value = Objective(features, random.integers(0, classes, rows), np.ones((rows, folds)), classes)
+    value(value.start())  # the first takes longer
+    started = perf_counter()
+    value(value.start())
+    return (perf_counter() - started) / rows
 
 
 def _size(count: float) -> str:

@@ -4,7 +4,9 @@ Source: Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gdw.comparison.audit.solver import fitted
+from gdw.comparison.audit.solver import Result, fitted
 from gdw.data.feature_store import Rows
 from gdw.data.on_disk import Images, OnDisk
 from gdw.errors import ROUNDING
@@ -23,6 +25,7 @@ CONFIRMED_FREEDOM = 10.0  # the same where all labels are right
 CONFIRMED_WEIGHT = 3.0  # of a confirmed picture among the others, which have 1 on average; chosen on other pictures
 LEAST = -50.0  # log-probability of a class that a classifier was not trained on
 BLOCK = 4096  # rows of features in memory at once
+TOGETHER = 4  # blocks that another machine computes at a time
 SMALLEST_DEVIATION = 1e-6  # of a feature; one that never changes becomes 0
 
 Labels = Int[np.ndarray, "pictures"]
@@ -38,17 +41,19 @@ class Features:
         matrix: [rows, D].
         places: which rows, in which order.
         mean, deviation: float32 [D].
+        executor: of machines that share the work on a matrix in a file, which all of them can read.
     """
 
     matrix: np.ndarray
     places: Labels
     mean: Tensor
     deviation: Tensor
+    executor: Executor | None = None
 
     def __len__(self) -> int:
         return len(self.places)
 
-    def __getitem__(self, index: np.ndarray) -> "Features":
+    def __getitem__(self, index: np.ndarray | slice) -> "Features":
         return replace(self, places=self.places[index])
 
     def joined(self, others: "Features") -> "Features":
@@ -71,9 +76,39 @@ class Features:
                 held[:count] = raw[:count]
             yield rows, torch.from_numpy(held[:count]).sub_(self.mean).div_(self.deviation)
 
+    def each(self, work: Callable[..., Result], *with_rows: Tensor) -> Iterator[Result]:
+        """``work(values, ...)`` of each block, in order, with the same rows of the other tensors."""
+        if self.executor is None or not (isinstance(self.matrix, np.memmap) and isinstance(self.matrix.base, mmap)):
+            yield from (work(block, *(values[rows] for values in with_rows)) for rows, block in self.blocks())
+            return
+        order = "C" if self.matrix.flags.c_contiguous else "F"
+        file = self.matrix.filename, self.matrix.dtype, "r", self.matrix.offset, self.matrix.shape, order
+        bare, threads = replace(self, matrix=np.empty(0), executor=None), torch.get_num_threads()
+        parts = [slice(start, start + TOGETHER * BLOCK) for start in range(0, len(self), TOGETHER * BLOCK)]
+        jobs = [  # clones: a view would be sent with all that it is a view of
+            self.executor.submit(
+                _elsewhere, threads, file, bare[rows], work, *(values[rows].clone() for values in with_rows)
+            )
+            for rows in parts
+        ]
+        for job in jobs:
+            yield from job.result()
 
-def standardised(images: "Images | np.ndarray") -> Features:
-    """Features by which each column has mean 0 and deviation 1 over all rows; one that never changes becomes 0."""
+
+def _elsewhere(
+    threads: int, file: tuple[Any, ...], rows: Features, work: Callable[..., Result], *with_rows: Tensor
+) -> list[Result]:
+    """``Features.each`` by another process, with as many threads: numbers may depend on that in their last bits."""
+    torch.set_num_threads(threads)
+    return list(replace(rows, matrix=np.memmap(*file)).each(work, *with_rows))
+
+
+def standardised(images: "Images | np.ndarray", executor: Executor | None = None) -> Features:
+    """Features by which each column has mean 0 and deviation 1 over all rows; one that never changes becomes 0.
+
+    Args:
+        executor: of ``Features``.
+    """
     matrix, places = _matrix(images)
     total, squares = np.zeros(matrix.shape[1]), np.zeros(matrix.shape[1])
     blocks = [places[start : start + BLOCK] for start in range(0, len(places), BLOCK)]
@@ -83,8 +118,8 @@ def standardised(images: "Images | np.ndarray") -> Features:
     for block in blocks:
         squares += np.square(matrix[block] - mean).sum(0)
     deviation = np.sqrt(squares / len(places))
-    both = mean, np.where(deviation > SMALLEST_DEVIATION, deviation, 1.0)
-    return Features(matrix, places, *(torch.from_numpy(values).float() for values in both))
+    deviation = np.where(deviation > SMALLEST_DEVIATION, deviation, 1.0)
+    return Features(matrix, places, torch.from_numpy(mean).float(), torch.from_numpy(deviation).float(), executor)
 
 
 def _matrix(images: "Images | np.ndarray") -> tuple[np.ndarray, Labels]:
@@ -171,8 +206,8 @@ def _said(coefficients: Float[Tensor, "models inputs classes"], asked: Features,
     for rows, block in asked.blocks():
         logits = (block @ matrix[:-1] + matrix[-1]).view(-1, models, classes)
         own = logits[torch.arange(len(block)), torch.from_numpy(model[rows])].double()
-        found[rows] = own.log_softmax(1).clamp_(min=LEAST).numpy()
-    return normalised(found)
+        found[rows] = normalised(own.log_softmax(1).clamp_(min=LEAST).numpy())
+    return found
 
 
 def combined(
@@ -191,7 +226,9 @@ def combined(
         first: the first round, by ``out_of_fold`` on other folds, without what is confirmed: cleanlab's input.
     """
     second = out_of_fold(features, labels, fold, first.shape[1], weights=trust(first, labels), known=known, seen=seen)
-    return normalised((first + second) / 2)
+    second += first
+    second /= 2
+    return normalised(second)
 
 
 def trust(log_probs: LogProbs, labels: Labels) -> PerPicture:
@@ -216,8 +253,9 @@ def observed_log_probs(log_probs: LogProbs, labels: Labels) -> PerPicture:
 
 def normalised(log_probs: LogProbs) -> LogProbs:
     """Every row's probabilities sum to 1."""
-    top = log_probs.max(1, keepdims=True)
-    return np.asarray(log_probs - top - np.log(np.exp(log_probs - top).sum(1, keepdims=True)))
+    found = log_probs - log_probs.max(1, keepdims=True)
+    found -= np.log(np.exp(found).sum(1, keepdims=True))
+    return found
 
 
 def check_probs(values: Any, rows: int, class_names: Sequence[str]) -> LogProbs:

@@ -1,7 +1,8 @@
 """Several logistic regressions at once, on features that are read block by block: L-BFGS, one pass for all of them."""
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ MEMORY = 10  # steps that L-BFGS remembers, as in scipy
 HALVINGS = 25  # of a step that does not descend
 DESCENT = 1e-4  # Armijo's constant
 
+Result = TypeVar("Result")
 PerModel = Float[Tensor, "models"]
 Points = Float[Tensor, "models numbers"]
 
@@ -25,8 +27,8 @@ class Blocks(Protocol):
     def matrix(self) -> np.ndarray:
         """[..., D]."""
 
-    def blocks(self) -> Iterator[tuple[slice, Float[Tensor, "block D"]]]:
-        """Places and values, block by block."""
+    def each(self, work: Callable[..., Result], *with_rows: Tensor) -> Iterator[Result]:
+        """``work(values, ...)`` of each block of rows, in order, with the same rows of the other tensors."""
 
 
 def fitted(
@@ -45,39 +47,65 @@ def fitted(
     Args:
         seen: called after each step with how far the gradient is from where it stops, as (done, 100).
     """
-    inputs, models = features.matrix.shape[1], weights.shape[1]
-    y, w = torch.from_numpy(labels), torch.from_numpy(weights).float()
-    total = torch.from_numpy(weights.sum(0))
-    share = w / total
-    penalty = inputs / freedom / total
-    there = torch.zeros(classes, models).index_add_(0, y, (w > 0).float()).T > 0
-    absent = torch.zeros(models, classes).masked_fill_(~there, -torch.inf)
+    value = Objective(features, labels, weights, classes, freedom)
+    found = minimised(value, value.start(), seen).view(value.shape).clone()
+    found[:, -1] += value.absent
+    return found
 
-    def value(points: Points) -> tuple[PerModel, Points]:
-        cubes = points.view(models, inputs + 1, classes)
-        matrix = cubes.float().transpose(0, 1).reshape(inputs + 1, models * classes)
-        loss, slope = (
-            torch.zeros(models, dtype=torch.float64),
-            torch.zeros(inputs + 1, models * classes, dtype=torch.float64),
-        )
-        for rows, block in features.blocks():
-            here, own = y[rows, None, None].expand(-1, models, 1), share[rows]
-            logits = torch.addmm(matrix[-1], block, matrix[:-1]).view(-1, models, classes).add_(absent)
-            log_probs = logits.log_softmax(2)
-            lost = log_probs.gather(2, here).squeeze(2)
-            loss -= (torch.where(own > 0, lost, 0.0) * own).sum(0, dtype=torch.float64)
-            flows = log_probs.exp_().scatter_add_(2, here, torch.full(here.shape, -1.0)).mul_(own[..., None]).flatten(1)
-            slope[:-1] += block.T @ flows
-            slope[-1] += flows.sum(0)
-        slopes = slope.view(inputs + 1, models, classes).transpose(0, 1).clone()
-        slopes[:, :-1] += penalty[:, None, None] * cubes[:, :-1]
-        loss += penalty / 2 * cubes[:, :-1].square().sum((1, 2))
-        return loss, slopes.flatten(1)
 
-    found = minimised(value, torch.zeros(models, (inputs + 1) * classes, dtype=torch.float64), seen)
-    cubes = found.view(models, inputs + 1, classes).clone()
-    cubes[:, -1] += absent
-    return cubes
+class Objective:
+    """The losses of several regressions and their gradients, by one pass over the rows: what ``fitted`` minimises."""
+
+    def __init__(
+        self, features: Blocks, labels: Int[np.ndarray, "rows"], weights: Float[np.ndarray, "rows models"],
+        classes: int, freedom: float = 1.0,
+    ):  # fmt: skip
+        inputs, models = features.matrix.shape[1], weights.shape[1]
+        self.features, self.shape = features, (models, inputs + 1, classes)
+        self.labels, weight = torch.from_numpy(labels), torch.from_numpy(weights).float()
+        total = torch.from_numpy(weights.sum(0))
+        self.share, self.penalty = weight / total, inputs / freedom / total
+        there = torch.zeros(classes, models).index_add_(0, self.labels, (weight > 0).float()).T > 0
+        self.absent = torch.zeros(models, classes).masked_fill_(~there, -torch.inf)
+
+    def start(self) -> Points:
+        """All coefficients 0."""
+        return torch.zeros(self.shape[0], self.shape[1] * self.shape[2], dtype=torch.float64)
+
+    def __call__(self, points: Points) -> tuple[PerModel, Points]:
+        """Loss and gradient of each model."""
+        models, inputs, classes = self.shape
+        cubes = points.view(self.shape)
+        matrix = cubes.float().transpose(0, 1).reshape(inputs, models * classes)
+        loss = torch.zeros(models, dtype=torch.float64)
+        slope = torch.zeros(inputs, models * classes, dtype=torch.float64)
+        work = partial(of_block, matrix=matrix, absent=self.absent)
+        for lost, slopes, of_constant in self.features.each(work, self.labels, self.share):
+            loss += lost
+            slope[:-1] += slopes
+            slope[-1] += of_constant
+        gradient = slope.view(inputs, models, classes).transpose(0, 1).clone()
+        gradient[:, :-1] += self.penalty[:, None, None] * cubes[:, :-1]
+        loss += self.penalty / 2 * cubes[:, :-1].square().sum((1, 2))
+        return loss, gradient.flatten(1)
+
+
+def of_block(
+    values: Float[Tensor, "block D"],
+    labels: Int[Tensor, "block"],
+    share: Float[Tensor, "block models"],
+    *,
+    matrix: Float[Tensor, "inputs outputs"],
+    absent: Float[Tensor, "models classes"],
+) -> tuple[PerModel, Float[Tensor, "D outputs"], Float[Tensor, "outputs"]]:
+    """What a block adds to the losses, and to their slopes by the coefficients and by the constants."""
+    here = labels[:, None, None].expand(-1, len(absent), 1)
+    logits = torch.addmm(matrix[-1], values, matrix[:-1]).view(-1, *absent.shape).add_(absent)
+    log_probs = logits.log_softmax(2)
+    lost = log_probs.gather(2, here).squeeze(2)
+    loss = -(torch.where(share > 0, lost, 0.0) * share).sum(0, dtype=torch.float64)
+    flows = log_probs.exp_().scatter_add_(2, here, torch.full(here.shape, -1.0)).mul_(share[..., None]).flatten(1)
+    return loss, values.T @ flows, flows.sum(0)
 
 
 def minimised(

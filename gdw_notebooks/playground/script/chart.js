@@ -11,13 +11,14 @@ import { draw, seen } from "./parts.js";
  *   radius: 1 is a 30th of the plot's width; square: of a wrong label
  * @typedef {{ rows: string[], colors: string[] }} Regions rows from the lowest y up, a letter from "0" on for each cell: a colour's place
  * @typedef {{ title?: string, x: Axis, y: Axis, lines?: Line[], bars?: Bars[], regions?: Regions, points?: Points,
- *             marked?: number | null }} Plot with regions, a unit of x is as long as a unit of y
+ *             marked?: number | null }} Plot with regions, a unit of x is as long as a unit of y; words below x may have lines
  * @typedef {{ width: number, height: number, em: number }} Size in pixels; em: of a letter
  */
 
 const BARS_WIDE = 0.8; // of the distance between two groups
 const TINT = 0.35; // opacity of a region
 const POINT = 30; // of a plot's width: the unit of its points
+const LETTER = 0.68; // of em: a letter's width at most, usually, with the gap to the next name
 const DASH = 0.16; // of a letter: the unit of a line's dashes
 
 /**
@@ -28,8 +29,11 @@ const DASH = 0.16; // of a letter: the unit of a line's dashes
  * @param {string} ink colour of letters
  */
 export function chart(svg, plot, { width, height, em }, ink) {
-  const letters = Math.max(...plot.y.ticks.map(([, text]) => text.length));
-  const box = { left: (0.7 * letters + 0.6) * em, right: width - 0.9 * em, top: (plot.title ? 2 : 0.7) * em, bottom: height - (plot.x.label ? 2.9 : 1.8) * em };
+  const letters = Math.max(...plot.y.ticks.map(([, text]) => text.length)), below = plot.x.ticks.map(([, text]) => text.split("\n"));
+  const rows = Math.max(1, ...below.map((lines) => lines.length)), left = (0.7 * letters + 0.6) * em;
+  const box = { left, right: width - 0.9 * em, top: (plot.title ? 2 : 0.7) * em, bottom: height - ((plot.x.label ? 1.7 : 0.6) + 1.2 * rows) * em };
+  const widest = Math.max(...below.flat().map((line) => line.length), 0) * LETTER * em; // names that would touch are left out
+  const every = plot.bars ? Math.max(1, Math.ceil((widest * below.length) / (box.right - box.left))) : 1;
   if (plot.regions) {
     const unit = Math.min((box.right - box.left) / (plot.x.high - plot.x.low), (box.bottom - box.top) / (plot.y.high - plot.y.low));
     box.right = box.left + unit * (plot.x.high - plot.x.low);
@@ -43,8 +47,8 @@ export function chart(svg, plot, { width, height, em }, ink) {
   for (const [value, text] of plot.y.ticks)
     svg.append(draw("line", { x1: box.left, x2: box.right, y1: y(value), y2: y(value), class: "grid" }),
       draw("text", { x: box.left - 0.4 * em, y: y(value) + 0.35 * em, "text-anchor": "end" }, text));
-  plot.x.ticks.forEach(([value, text], k, { length }) => svg.append(draw("text", { x: x(value), y: box.bottom + 1.3 * em,
-    "text-anchor": plot.bars ? "middle" : k === length - 1 ? "end" : k ? "middle" : "start" }, text)));
+  plot.x.ticks.forEach(([value], k, { length }) => { if (k % every === 0) below[k].forEach((line, row) => svg.append(draw("text",
+    { x: x(value), y: box.bottom + (1.3 + 1.2 * row) * em, "text-anchor": plot.bars ? "middle" : k === length - 1 ? "end" : k ? "middle" : "start" }, line))); });
   if (plot.x.label) svg.append(draw("text", { x: (box.left + box.right) / 2, y: height - 0.4 * em, "text-anchor": "middle" }, plot.x.label));
   if (plot.title) svg.append(draw("text", { x: box.left, y: 1.1 * em, class: "head" }, plot.title));
   if (plot.marked) svg.append(draw("line", { x1: x(plot.marked), x2: x(plot.marked), y1: box.top, y2: box.bottom, stroke: ink, "stroke-dasharray": "2 3" }));

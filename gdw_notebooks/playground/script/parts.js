@@ -18,10 +18,11 @@ export function part(id) { return document.getElementById(id); }
 
 /**
  * An element with attributes and children; `on…` attributes are listeners.
- * @param {string} tag
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
  * @param {Record<string, any>} attributes
  * @param {...(Node | string)} children
- * @returns {any}
+ * @returns {HTMLElementTagNameMap[T]}
  */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);

@@ -77,5 +77,12 @@ def test_exact_and_near_copies_of_one_picture_are_one_group():
     assert found.near == (True, False)
 
 
+def test_a_picture_that_is_there_many_times_hides_no_near_copy():
+    pictures = [*(motif(place) for place in range(COUNT)), *[motif(3)] * COUNT, saved_again(motif(3))]
+    found = find_copies(*wanted(pictures))
+    assert found.groups == ((3, *range(COUNT, 2 * COUNT + 1)),)
+    assert found.near == (True,)
+
+
 def test_the_distance_counts_bits():
     assert distance(np.array([0b1011], np.uint64), np.array([0b0010], np.uint64)).tolist() == [2]

@@ -1,10 +1,16 @@
 """Held-out classifiers: checked against another solver in float64, and against a leak."""
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 
+from gdw.comparison.audit import heads
 from gdw.comparison.audit.heads import LEAST, fold_of, normalised, out_of_fold, standardised, trained_log_probs
+from gdw.data.feature_store import Rows
+from gdw.data.on_disk import OnDisk
 
 
 def blobs(count=60, classes=3, size=4, seed=0):
@@ -66,6 +72,35 @@ def test_a_class_that_is_missing_from_the_training_pictures_is_least_likely():
     np.testing.assert_allclose(np.exp(found).sum(1), 1)
     one = trained_log_probs(features[labels == 1], labels[labels == 1], None, features, 3)
     assert (one.argmax(1) == 1).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_others_that_share_the_work_give_the_same_numbers_to_the_last_bit(tmp_path, monkeypatch, order):
+    monkeypatch.setattr(heads, "BLOCK", 7)
+    held, labels = blobs()
+    np.save(tmp_path / "x.npy", np.asarray(held.matrix[:, :3], np.float32, order))
+    matrix, fold, sent = np.load(tmp_path / "x.npy", mmap_mode="r"), fold_of(labels, 5), []
+
+    def rows(values):
+        return OnDisk.all_of(Rows(values, np.arange(len(values))))
+
+    class Others(ThreadPoolExecutor):
+        def submit(self, work, *given):
+            sent.append(pickle.dumps((work, given)))
+            work, given = pickle.loads(sent[-1])
+            return super().submit(work, *given)
+
+    with Others(2) as others:
+        shared = standardised(rows(matrix), others)
+        known = shared[:9], labels[:9]
+        found = out_of_fold(shared[9:], labels[9:], fold[9:], 3, known=known)
+        assert len(sent) > 2 * 7  # each pass, in two parts
+        sent.clear()
+        out_of_fold(standardised(rows(matrix[9:]), others), labels[9:], fold[9:], 3)  # a part of a file: read here
+    assert not sent
+    alone = standardised(rows(matrix))
+    expected = out_of_fold(alone[9:], labels[9:], fold[9:], 3, known=(alone[:9], labels[:9]))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_feature_that_never_changes_is_left_at_zero():

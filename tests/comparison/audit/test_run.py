@@ -1,5 +1,6 @@
 """``gdw.audit`` and ``gdw audit`` on a folder of digits, a fifth of them in the wrong class."""
 
+import re
 import shutil
 import webbrowser
 
@@ -12,9 +13,12 @@ from PIL import Image
 import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit import by_method, command, heads, rank
+from gdw.comparison.audit import estimate as estimates
 from gdw.comparison.audit.by_method import _mean_of_seen, out_of_fold_by_method, task_of_observed, upside_down
 from gdw.data.dataset import Dataset
+from gdw.data.feature_store import Rows
 from gdw.data.folder import load_folder
+from gdw.data.on_disk import OnDisk
 from gdw.data.pixels import Pixels
 
 CLASSES, EACH, WRONG = 4, 60, 0.2
@@ -278,7 +282,10 @@ def test_classes_and_cost_come_first_and_what_is_put_aside_stands_in_the_table(
     assert main([*asked, str(tmp_path / "s.html"), "--confirmed", str(file)]) == 0
     counts, cost = before[0].splitlines()
     assert counts.startswith("4 classes: 0 ")
-    assert cost == "240 rows of 192 numbers: expect 1.0 GB of memory"
+    assert re.fullmatch(
+        r"240 rows of 192 numbers: expect [0-9]+ s for the folds, 1 s for the table, 1.0 GB of memory, nothing on disk",
+        cost,
+    )
     shown = capsys.readouterr()
     assert "passed over 1 broken pictures: " in shown.out
     assert shown.out.count("1 rows of confirmed.csv name no picture here") == 1
@@ -298,6 +305,42 @@ def test_classes_and_cost_come_first_and_what_is_put_aside_stands_in_the_table(
     again = pd.read_csv(csv, dtype=str, keep_default_na=False)
     assert again.loc[0, ["path", "label", "chosen"]].tolist() == ["emu/1.png", "3", "random"]
     assert again.loc[again["path"] == other, ["label", "chosen"]].to_numpy().tolist() == [["0", "random in class"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "plan", "given", "expected"),
+    [
+        ("pictures", {}, False, "33 min for features (20 ms a picture), 80 s for the folds, 3 s for the table, 1.1 GB "
+         "of memory, 86 MB on disk"),
+        ("held", {}, False, "80 s for the folds, 3 s for the table, 1.1 GB of memory, nothing on disk"),
+        ("mapped", {"ranking": "self-confidence"}, False, "40 s for the folds, 3 s for the table, 1.1 GB of memory, "
+         "nothing on disk"),
+        ("mapped", {}, True, "40 s for the folds, 3 s for the table, 1.1 GB of memory, nothing on disk"),
+        ("mapped", {"ranking": "self-confidence"}, True, "3 s for the table, 1.1 GB of memory, nothing on disk"),
+        ("mapped", {"ranking": "with-method"}, False, "80 s for the folds, 3 s for the table, 1.1 GB of memory, "
+         "nothing on disk; the training of gdw comes on top"),
+    ],
+)  # fmt: skip
+def test_the_estimate_is_the_measured_rates_times_the_numbers(monkeypatch, tmp_path, rows, plan, given, expected):
+    count, shape = 100_000, (3, 1, 1) if rows == "pictures" else (7,)
+    values = np.zeros((count, *shape), np.uint8 if rows == "pictures" else np.float32)
+    np.save(tmp_path / "x.npy", values)
+    if rows == "mapped":
+        values = OnDisk.all_of(Rows(np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(count)))
+    data = Dataset("set", ("a", "b"), values, np.arange(count) % 2, pixels=Pixels(255))
+    monkeypatch.setattr(estimates, "timed", lambda *_: (0.02, 200))
+    monkeypatch.setattr(estimates, "seconds_of_pass", lambda *_: 1e-5)
+    what = f"{count} pictures" if rows == "pictures" else f"{count} rows of 7 numbers"
+    assert estimates.estimate(data, command.Plan(**plan), given) == f"{what}: expect {expected}"
+
+
+def test_a_pass_is_timed_when_everything_is_warm(monkeypatch):
+    called = []
+    monkeypatch.setattr(estimates, "perf_counter", lambda: called.append("clock") or len(called) * 4096.0)
+    asked = estimates.Objective.__call__
+    monkeypatch.setattr(estimates.Objective, "__call__", lambda *given: called.append("pass") or asked(*given))
+    assert estimates.seconds_of_pass(8, 3, 5) == 2
+    assert called == ["pass", "clock", "pass", "clock"]
 
 
 @pytest.mark.parametrize(

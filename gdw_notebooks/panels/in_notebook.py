@@ -1,0 +1,66 @@
+"""What a notebook keeps of a panel: a picture with words, and in JupyterLab a sentence on how to move it again."""
+
+import base64
+from html import escape
+
+from IPython.display import display
+
+from gdw_notebooks.panels.rerun import current_cell
+
+PNG, VIEW = "image/png", "application/vnd.jupyter.widget-view+json"
+PIXELS_PER_CSS = 1.44  # of the figures: style.PIXELS_PER_INCH over style.CSS_PER_INCH
+AGAIN = "This is a picture of the panel. To use the panel, run the cells above and then this cell."
+# JupyterLab puts the picture above the panel. While the panel is alive, the picture is hidden; when a saved notebook is
+# opened without its kernel, JupyterLab has "model not found" in the panel's place, and that is hidden. A panel that is
+# new needs a moment before it is there.
+STYLE = """<style>
+.gdw-kept { display: none; }
+.jp-OutputArea .gdw-kept { display: block; overflow: hidden; animation: gdw-kept 2s step-end; }
+@keyframes gdw-kept { from { max-height: 0; } to { max-height: 0; } }
+.jp-OutputArea-child:has(.gdw-kept):has(+ .jp-OutputArea-child .jp-OutputArea-output .lm-Widget) { display: none; }
+.jp-OutputArea-child:has(.gdw-kept) + .jp-OutputArea-child:not(:has(.jp-OutputArea-output .lm-Widget)) { display: none }
+</style>"""
+
+
+class InNotebook:
+    """A widget of which a notebook stores a picture: mix it in before the widget's class, and write ``printed``.
+
+    Attributes:
+        again: what an opened notebook says below the picture; empty: the picture is all there is to see.
+    """
+
+    again = AGAIN
+
+    def printed(self) -> tuple[bytes, str]:
+        """PNG of what is shown now, and its words; no bytes: there is no picture."""
+        return b"", ""
+
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        data, (png, words) = data | {"text/plain": repr(self)}, self.printed()
+        if not png:
+            return data, metadata
+        return data | {PNG: base64.b64encode(png).decode()}, metadata | {PNG: {"alt": words}}
+
+    def _ipython_display_(self) -> None:
+        """Where a front end shows widgets, the picture and the panel are two outputs; one hides the other."""
+        cell = current_cell()
+        if cell is None or not cell.watched:
+            raise NotImplementedError  # IPython then stores everything in one output
+        data, metadata = self._repr_mimebundle_()
+        page = data.get("text/html") or (_image(data[PNG], metadata[PNG]["alt"]) if PNG in data else "")
+        if not self.again:
+            display({"text/html": page, "text/plain": data["text/plain"]}, raw=True)
+            return
+        kept = f'{STYLE}<div class="gdw-kept">{page}<p><em>{self.again}</em></p></div>'
+        display({"text/html": kept, "text/plain": self.again}, raw=True)
+        display({VIEW: data[VIEW], "text/plain": data["text/plain"]}, raw=True)
+
+
+def _image(png: str, words: str) -> str:
+    width = round(int.from_bytes(base64.b64decode(png[:32])[16:20]) / PIXELS_PER_CSS)
+    return (
+        f'<img src="data:image/png;base64,{png}" alt="{escape(words)}" '
+        f'style="width: {width}px; max-width: 100%; height: auto;">'
+    )

@@ -1,0 +1,101 @@
+// @ts-check
+// Pictures from the worker: asked for once a frame, drawn when they come.
+import { mission } from "./controls.js";
+import { drawCurves } from "./curves.js";
+import { drawFlows } from "./flows.js";
+import { MISSIONS } from "./missions.js";
+import { part, percent, put, styled } from "./parts.js";
+import { boxes, looks, state, still, worker } from "./state.js";
+
+/** @typedef {import("./worker.js").Picture} Picture */
+
+const TEXT_EVERY = 120; // ms between two states of curves and tables while the run goes on
+let asked = false, again = false, moving = false, writtenAt = 0;
+/** @type {Picture | null} */
+let fresh = null; // the last one, if it is not drawn yet
+
+/** The last picture once more, in the page's colours now. */
+export function showAgain() { if (state.picture) show(state.picture); }
+
+/** What comes from now on belongs to another run. */
+export function forget() { fresh = null; }
+
+/** Ask the worker for a picture, once for each frame of the screen. */
+export function ask() {
+  if (asked) {
+    again = true;
+    return;
+  }
+  asked = true;
+  requestAnimationFrame(() => { // the worker computes the next picture while this one is drawn
+    worker.postMessage({ kind: "picture", point: state.data.places.indexOf(state.chosen), samples: state.samples.length });
+    if (fresh) show(fresh);
+    fresh = null;
+  });
+}
+
+worker.onmessage = (/** @type {MessageEvent<Picture>} */ { data: answer }) => {
+  asked = false;
+  if (answer.task === state.number) {
+    state.picture = answer;
+    state.samples.push(...answer.samples);
+    state.run.steps = answer.steps;
+    fresh = answer;
+  }
+  if (state.playing || again || answer.task !== state.number) {
+    again = false;
+    ask();
+  } else if (fresh) {
+    show(fresh);
+    fresh = null;
+  }
+};
+
+/** @type {(answer: Picture) => void} */
+function show(answer) {
+  const paper = styled("--paper"), colors = looks.classes.map((look) => look.color);
+  boxes.forEach(({ view }, k) => view.regions(answer.logits[k], colors, paper));
+  const last = state.samples[state.samples.length - 1];
+  boxes.forEach(({ score }, k) => put(score, percent(last.accuracy[k])));
+  put(part("steps"), String(answer.steps));
+  put(part("rate"), state.playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "");
+  const now = performance.now();
+  if (!state.playing || now - writtenAt > TEXT_EVERY) { // numbers that change faster cannot be read
+    writtenAt = now;
+    if (answer.readings.length) drawFlows(part("flows"), looks, state.run.learners, answer.readings);
+    curves();
+    mission();
+  }
+  paint();
+}
+
+export function curves() {
+  if (!state.samples.length) return;
+  const svg = (/** @type {string} */ id) => /** @type {SVGElement} */ (/** @type {unknown} */ (part(id)));
+  drawCurves({ accuracy: svg("accuracy"), weights: svg("weights"), accuracyList: part("accuracy-list"), weightsList: part("weights-list") },
+    state.samples, state.run.learners.map((name) => looks.learners[name]), state.active, looks.groups, styled("--ink"));
+}
+
+/** Draw the points; again while they still grow or shrink. */
+export function paint() {
+  const current = state.picture;
+  if (!current || current.task !== state.number) return;
+  const shown = {
+    points: state.run.scene.points, labels: state.labels, chosen: state.chosen, cursor: state.cursor, hidden: Boolean(MISSIONS[state.run.mission]?.hidden),
+    numbers: MISSIONS[state.run.mission]?.hidden ? state.data.places : [], colors: looks.classes.map((look) => look.color),
+    ink: styled("--ink"), paper: styled("--paper"),
+  };
+  let unfinished = false;
+  boxes.forEach(({ view }, k) => {
+    const weights = new Float32Array(state.run.scene.points.length).fill(1);
+    state.data.places.forEach((at, place) => { weights[at] = current.weights[k][place] ?? 1; });
+    unfinished = view.paint(shown, weights, current.readings[k], still.matches) || unfinished;
+  });
+  if (unfinished && !moving && !state.playing) {
+    moving = true;
+    requestAnimationFrame(() => {
+      moving = false;
+      paint();
+    });
+  }
+}
