@@ -12,14 +12,14 @@ from gdw.training.loading import task_of
 
 SPEC = end_to_end.load_spec()
 SMALL = {
-    "seeds": [0, 1],
+    "seeds": [0],
     "run": {
         "dataset": "digits",
         "rate": 0.4,
         "meta_per_class": 4,
         "train_per_class": 20,
         "batch_size": 10,
-        "epochs": 2,
+        "epochs": 1,
         "device": "cpu",
     },
     "search": {"meta_per_class": 2, "validation_per_class": 2, "train_per_class": 10, "test_per_class": 1},
@@ -58,10 +58,10 @@ def test_it_goes_on_after_a_stop_and_chooses_by_validation_alone(tmp_path):
     first = list(islice(go(), 5))  # a seed's four tries, and a chosen run
     assert [line["config"]["meta_per_class"] for line in first] == [2, 2, 2, 2, 4]
     rest = list(go())
-    assert [line["method"] for line in rest[:1]] == ["mwnet"]
-    assert len(path.read_text().splitlines()) == len(first) + len(rest) == 12
+    assert [line["method"] for line in rest] == ["mwnet"]
+    assert len(path.read_text().splitlines()) == len(first) + len(rest) == 6
     chosen = end_to_end.load(epochs)
-    assert [(h.method, h.seed) for h in chosen] == [(m, s) for s in (0, 1) for m in SMALL["own"]]
+    assert [(h.method, h.seed) for h in chosen] == [(method, 0) for method in SMALL["own"]]
     for run in chosen:
         own = [x for x in first + rest if (x["method"], x["seed"]) == (run.method, run.seed)]
         tries = [x for x in own if x["config"]["meta_per_class"] == 2]
