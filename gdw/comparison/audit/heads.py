@@ -256,7 +256,7 @@ def normalised(log_probs: LogProbs) -> LogProbs:
     """Every row's probabilities sum to 1."""
     found = log_probs - log_probs.max(1, keepdims=True)
     found -= np.log(np.exp(found).sum(1, keepdims=True))
-    return found
+    return np.asarray(found)
 
 
 def check_probs(values: Any, rows: int, class_names: Sequence[str]) -> LogProbs:
