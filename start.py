@@ -24,21 +24,19 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 LEFT_BEHIND = ("build", "dist", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis")
 
 FIRST = "notebooks/00_start_here.ipynb"
-TWO_AT_ONCE = "-n 2 --dist loadscope"
+TWO_AT_ONCE = "-n 2 --dist "
 NBVAL = "-m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg"
-ANY_PROCESSOR = "ATEN_CPU_CAPABILITY=default"  # torch's plain instructions
 
 # What each command does, for --help, and what it runs, with the environment's Python and in the repository's folder.
 COMMANDS = {
     "lab": ("JupyterLab on the first notebook", ["-m jupyterlab --allow-root " + FIRST]),
     "demo": ("the classroom page, without code; takes --port and the like", ["-m gdw_notebooks demo"]),
     "test": (
-        "unit tests, all notebooks, one of them again as on another processor, and the pages in a real browser",
+        "unit tests, all notebooks, one of them as on another processor, and the pages in a real browser",
         [
-            "-m pytest " + TWO_AT_ONCE + " -m 'not browser'",
-            NBVAL + " " + TWO_AT_ONCE + " notebooks",
-            ANY_PROCESSOR + " " + NBVAL + " " + FIRST,
-            "-m pytest " + TWO_AT_ONCE + " -m browser",
+            "-m pytest " + TWO_AT_ONCE + "worksteal -m 'not browser'",
+            NBVAL + " " + TWO_AT_ONCE + "loadscope notebooks",
+            "-m pytest " + TWO_AT_ONCE + "loadscope tests/browser",
         ],
     ),
     "lint": (
@@ -71,16 +69,10 @@ def from_venv(name):
 
 
 def run(line, names=()):
-    """One line of the table; a failure ends everything.
-
-    A line begins with environment variables, if any; then comes a program of the environment, or arguments for its
-    Python.
-    """
-    words, environment = [*shlex.split(line), *names], dict(os.environ)
-    while "=" in words[0]:
-        name, _, environment[name] = words.pop(0).partition("=")
+    """One line of the table, a program of the environment or arguments for its Python; a failure ends everything."""
+    words = [*shlex.split(line), *names]
     program = "python" if words[0].startswith("-") else words.pop(0)
-    status = subprocess.call([str(from_venv(program)), *words], cwd=str(ROOT), env=environment)  # noqa: S603 - no shell; names come from the user's own command line
+    status = subprocess.call([str(from_venv(program)), *words], cwd=str(ROOT))  # noqa: S603 - no shell; names come from the user's own command line
     if status:
         sys.exit(status)
 

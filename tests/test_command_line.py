@@ -1,8 +1,5 @@
 """The command line: what it prints and writes, and one sentence for bad input."""
 
-import subprocess
-import sys
-
 import pytest
 
 import gdw
@@ -67,11 +64,6 @@ def test_methods_are_listed_with_their_sources(capsys):
     out = capsys.readouterr().out
     for name, method in gdw.methods.METHODS.items():
         assert any(line.startswith(name) and method.source in line for line in out.splitlines())
-
-
-def test_it_is_a_module():
-    help_text = subprocess.run([sys.executable, "-m", "gdw", "--help"], capture_output=True, text=True, check=True)
-    assert "run" in help_text.stdout
 
 
 def test_seeds_at_once_give_the_same_table(tmp_path, capsys):

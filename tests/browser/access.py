@@ -9,13 +9,15 @@ NO_PRELOAD = {"preload": False}  # axe would fetch the style sheets again, which
 FAR = 80  # presses of Tab that surely cross a panel
 
 
-def barriers(page: Page, within: str | None = None) -> list[tuple[str, str]]:
+def barriers(page: Page, within: str | None = None, colors_alone: bool = False) -> list[tuple[str, str]]:
     """Serious and critical findings, each with its element.
 
     Args:
         within: a CSS selector; what it does not match is not ours, and is left out.
+        colors_alone: of a page that was looked at in other colours: nothing else differs.
     """
-    found = Axe().run(page, context=within, options=NO_PRELOAD).response["violations"]
+    rules = {"runOnly": ["color-contrast", "link-in-text-block"]} if colors_alone else {}
+    found = Axe().run(page, context=within, options=NO_PRELOAD | rules).response["violations"]
     return [(v["id"], node["html"]) for v in found if v["impact"] in BARS for node in v["nodes"]]
 
 

@@ -1,6 +1,6 @@
 """A real Chromium, on JupyterLab and on Voilà.
 
-    def test_training(lab_page):             # or voila_page
+    def test_training(lab_page):
         open_notebook(lab_page, "00_start_here.ipynb")
         run_all(lab_page)
         lab_page.get_by_role("button", name="Train", exact=True).click()
@@ -86,12 +86,6 @@ def voila_server(browser, course, tmp_path_factory) -> Iterator[Server]:
 @pytest.fixture
 def lab_page(browser, lab_server) -> Iterator[Page]:
     with lab_window(browser, lab_server) as page:
-        yield page
-
-
-@pytest.fixture
-def voila_page(browser, voila_server) -> Iterator[Page]:
-    with watched_page(browser, voila_server) as page:
         yield page
 
 

@@ -51,12 +51,6 @@ def run_all(page: Page, timeout: float = RUN_MS) -> None:
     assert not failures, failures
 
 
-def run_cells(page: Page, count: int) -> None:
-    """Runs the first cells of the notebook that was just opened, as a person who presses Shift+Enter."""
-    for _ in range(count):
-        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell-and-select-next')")
-
-
 def show_more(page: Page) -> None:
     """All controls of the lab in sight."""
     more = page.get_by_role("button", name="More", exact=True).locator("visible=true").first

@@ -38,6 +38,21 @@ CUT_OFF = """(root, slack) => {
 }"""
 
 
+# Whether every picture is decoded and nothing seen has moved for as long as the kernel takes to draw again.
+SETTLED = """async () => {
+  const places = () => [...document.querySelectorAll('img, svg, table, button, .gdw-panel')]
+    .filter((el) => el.checkVisibility()).map((el) => Object.values(el.getBoundingClientRect().toJSON()) + el.src);
+  const before = places();
+  await new Promise((done) => setTimeout(done, 400));
+  return String(before) === String(places()) && [...document.images].every((image) => image.complete);
+}"""
+
+
+def settled(page: Page) -> None:
+    """Wait until the page is as it will stay."""
+    page.wait_for_function(SETTLED)
+
+
 def cut_off(panel: Locator) -> list[str]:
     """What of the panel cannot be read without scrolling sideways."""
     return panel.evaluate(CUT_OFF, SLACK)

@@ -1,10 +1,10 @@
-"""The flow microscope under a real hand: drag, keyboard alone, modes, instances, access, and how smooth it is."""
+"""In JupyterLab: the microscope under a real hand (drag, keyboard, modes, access), and the stepper by keyboard."""
 
 import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.access import barriers
+from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import SCREEN, lab_window
 from tests.browser.pages import open_notebook, run_all
 
@@ -20,6 +20,9 @@ def hear(change):
     heard.value = f"python has {microscope.mode} {(microscope.numbers + 0.0).round(3).tolist()}"
 microscope.observe(hear, names=["mode", "weight", "weights"])
 VBox([microscope, heard])"""
+STEPPER = """\
+from gdw_notebooks.panels.stepper import BilevelStepper
+BilevelStepper("instance", station=8)"""
 # Counts for a second how many frames the browser made, and in how many of them the dragged bar was at a new place.
 COUNT_REDRAWS = """(bar) => new Promise((resolve) => {
   const began = performance.now();
@@ -52,7 +55,7 @@ CAT = "the paper's example: a picture of “cat”, wrongly labelled “dog”"
 
 @pytest.fixture(scope="module")
 def page(browser, lab_server):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in (CELL, STEPPER)])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab_server.root / "microscope.ipynb")
     with lab_window(browser, lab_server) as page:
@@ -191,3 +194,28 @@ def test_the_bar_is_redrawn_all_through_a_drag(microscope):
     redraws, frames = row.locator(".bar").evaluate(COUNT_REDRAWS)
     print(f"{redraws} redraws in {frames} frames of one second")
     assert redraws >= SEVERAL
+
+
+def stage(page: Page, number: int):
+    return page.locator(".gdw-steps .stage.now", has_text=f"{number}. ").first
+
+
+def test_keyboard_steps_forward_and_back(page):
+    run_all(page)
+    shown = stage(page, 8)
+    shown.scroll_into_view_if_needed()
+    expect(shown).to_be_visible()
+    words = shown.aria_snapshot()
+    page.get_by_role("button", name="Forward ▶").focus()
+    page.keyboard.press("Enter")
+    expect(stage(page, 9)).to_be_visible()
+    page.keyboard.press("Shift+Tab")  # to Back
+    page.keyboard.press("Enter")
+    expect(stage(page, 8)).to_be_visible()
+    tab_to(page, "Station")
+    page.keyboard.press("ArrowRight")
+    expect(stage(page, 9)).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(stage(page, 8)).to_be_visible()
+    assert stage(page, 8).aria_snapshot() == words
+    assert not barriers(page, within=".gdw-steps")

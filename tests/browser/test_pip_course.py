@@ -1,6 +1,7 @@
-"""The course as pip brings it: outside the repository, `gdw-course start FOLDER` gives JupyterLab with its notebook."""
+"""The course as `pip install dist/*.whl` brings it, without the repository: commands, notebooks and recorded runs."""
 
 import json
+import os
 import re
 import sysconfig
 from collections.abc import Iterator
@@ -22,11 +23,40 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/lab/tree/\S+")
 ANSWER = "my own answer"
 
 
+OUTSIDE = """
+import json
+import sys
+import nbformat
+from nbclient import NotebookClient
+import gdw
+import gdw_notebooks
+from gdw_notebooks.recorded import histories, standing
+
+notebook = nbformat.read(sys.argv[1], as_version=4)
+NotebookClient(notebook, timeout=300, resources={"metadata": {"path": sys.argv[2]}}).execute()
+shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+print(json.dumps({
+    "files": [gdw.__file__, gdw_notebooks.__file__, str(histories.HISTORIES)],
+    "recordings": len(histories.load("05-noisy")), "runs": len(standing.load()),
+    "panels": sum("application/vnd.jupyter.widget-view+json" in data for data in shown),
+}))
+"""
+
+
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory) -> Path:
     """Of an environment with `dist/*.whl` in it, which borrows all other packages (tests/project/wheels.py)."""
     _, *built = dist.build(tmp_path_factory.mktemp("dist"), wheels.few_pages)
     return wheels.install(tmp_path_factory.mktemp("installed") / "venv", *built)
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch) -> Path:
+    """A folder outside the repository, and nothing in the environment that leads back to it."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    return tmp_path
 
 
 @contextmanager
@@ -71,7 +101,33 @@ def test_start_opens_jupyterlab_and_keeps_the_users_notebook(browser, commands, 
 
     mine = (folder / FIRST).read_bytes()
     assert any(ANSWER in cell.source for cell in nbformat.reads(mine, 4).cells if cell.cell_type == "code")
-    with started(commands, folder, tmp_path / "again") as server:
-        assert "You changed these files, so they stay as they are" in server.log.read_text("utf-8")
+    again = wheels.run(commands / "gdw-course", "start", folder.name, "--copy-only", cwd=tmp_path)
+    assert "You changed these files, so they stay as they are" in again
     assert (folder / FIRST).read_bytes() == mine
     assert json.loads((folder / ".gdw-course.json").read_text("utf-8"))
+
+
+def test_the_methods_command(commands, elsewhere):
+    assert "Generalized Data Weighting" in wheels.run(commands / "gdw", "methods", cwd=elsewhere)
+
+
+def test_the_doctor_finds_the_course(commands, elsewhere):
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    told = wheels.run(commands / "gdw-course", "doctor", cwd=elsewhere, env=environment, encoding="utf-8")
+    assert told.splitlines()[-1] == "Ready."
+    assert "✓ Course: " in told
+    assert "A short run of GDW: 3 epochs" in told
+    for page in ("site/index.html", "slides/slides.html", "docs/teaching/README.md"):
+        (path,) = [line.partition(": ")[2] for line in told.splitlines() if line.endswith(page)]
+        assert Path(path).is_relative_to(commands.parent)
+        assert Path(path).exists()
+
+
+def test_the_classroom_opens_outside_the_repository_and_finds_everything_inside_the_environment(commands, elsewhere):
+    wheels.run(commands / "gdw-course", "start", "my course", "--copy-only", cwd=elsewhere)
+    page = elsewhere / "my course" / "demo" / "classroom.ipynb"
+    found = json.loads(wheels.run(commands / "python", "-c", OUTSIDE, page, page.parent, cwd=elsewhere))
+    assert all(Path(file).is_relative_to(commands.parent) for file in found["files"]), found
+    assert found["recordings"] == 5  # methods, in the noisy run of notebook 05
+    assert found["runs"] > 1000
+    assert found["panels"] == 1  # the classroom

@@ -4,6 +4,7 @@ import os
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -19,14 +20,50 @@ UNSEEN_SECONDS = 20  # in place of 60, for the test's sake
 PAGES = 2
 
 
+# Run by Python itself when the parent of all pages starts: a press of "Look closer" then meets a fault of ours.
+FAULT = """
+import sys
+
+if "gdw_notebooks.course.warm" in sys.orig_argv:
+    from gdw_notebooks.panels.closer_look import CloserLook
+
+    def show(self, *given):
+        raise KeyError("a fault of ours")
+
+    CloserLook.show = show
+"""
+NO_FORK = """
+import os, sys
+
+if "gdw_notebooks" in sys.orig_argv:
+    del os.fork
+"""
+
+
+@contextmanager
+def serving(changes, folder, *options):
+    """The server, whose Python runs these lines first, and its address; its log is in the folder."""
+    (folder / "sitecustomize.py").write_text(changes, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+        started, address = serve(folder / "server.log", *options)
+    try:
+        yield psutil.Process(started.pid), address
+    finally:
+        started.terminate()
+        started.wait(STOP_SECONDS)
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def server(folder):
     """The server's process and its address."""
-    log = tmp_path_factory.mktemp("served") / "server.log"
-    started, address = serve(log, "--pages", str(PAGES), "--unseen", str(UNSEEN_SECONDS))
-    yield psutil.Process(started.pid), address
-    started.terminate()
-    started.wait(STOP_SECONDS)
+    with serving(FAULT, folder, "--pages", str(PAGES), "--unseen", str(UNSEEN_SECONDS)) as served:
+        yield served
 
 
 def ends(process, seconds, left=0):
@@ -100,74 +137,30 @@ def test_without_the_token_nothing_is_served(server):
     assert not kernels(process)
 
 
-def test_a_page_says_that_its_server_is_gone(browser, tmp_path):
-    started, address = serve(tmp_path / "server.log")
-    page, _ = open_page(browser, address)
-    started.terminate()
-    started.wait(STOP_SECONDS)
-    expect(page.get_by_text("The server behind this page is gone").first).to_be_visible(timeout=END_SECONDS * 1000)
+def test_an_unexpected_error_is_a_sentence_on_the_page_and_a_traceback_in_the_log(browser, server, folder):
+    received = []
+    page = browser.new_page()
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
+    page.goto(server[1], timeout=60_000)
+    page.get_by_role("button", name="Look closer", exact=True).locator("visible=true").click(timeout=60_000)
+    expect(page.get_by_role("alert").get_by_text(UNEXPECTED)).to_be_visible(timeout=60_000)
+    assert "fault of ours" not in page.content()
+    assert received
+    assert not any("fault of ours" in frame for frame in received)
+    assert "KeyError: 'a fault of ours'" in (folder / "server.log").read_text("utf-8")
+    page.get_by_role("button", name="Close", exact=True).locator("visible=true").first.click()
+    expect(page.get_by_text(UNEXPECTED)).to_have_count(0)
     page.close()
+    assert ends(server[0], END_SECONDS)
 
 
-# Run by Python itself when the parent of all pages starts: a press of "Look closer" then meets a fault of ours.
-FAULT = """
-import sys
-
-if "gdw_notebooks.course.warm" in sys.orig_argv:
-    from gdw_notebooks.panels.closer_look import CloserLook
-
-    def show(self, *given):
-        raise KeyError("a fault of ours")
-
-    CloserLook.show = show
-"""
-
-
-def serve_with(changes, folder, monkeypatch):
-    """The server, whose Python runs these lines first, and its address; its log is in the folder."""
-    (folder / "sitecustomize.py").write_text(changes, "utf-8")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
-    return serve(folder / "server.log")
-
-
-def test_an_unexpected_error_is_a_sentence_on_the_page_and_a_traceback_in_the_log(browser, tmp_path, monkeypatch):
-    received, log = [], tmp_path / "server.log"
-    started, address = serve_with(FAULT, tmp_path, monkeypatch)
-    try:
-        page = browser.new_page()
-        page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
-        page.goto(address, timeout=60_000)
-        page.get_by_role("button", name="Look closer", exact=True).locator("visible=true").click(timeout=60_000)
-        expect(page.get_by_role("alert").get_by_text(UNEXPECTED)).to_be_visible(timeout=60_000)
-        assert "fault of ours" not in page.content()
-        assert received
-        assert not any("fault of ours" in frame for frame in received)
-        assert "KeyError: 'a fault of ours'" in log.read_text("utf-8")
-        page.get_by_role("button", name="Close", exact=True).locator("visible=true").first.click()
-        expect(page.get_by_text(UNEXPECTED)).to_have_count(0)
-        page.close()
-    finally:
-        started.terminate()
-        started.wait(STOP_SECONDS)
-
-
-NO_FORK = """
-import os, sys
-
-if "gdw_notebooks" in sys.orig_argv:
-    del os.fork
-"""
-
-
-def test_where_no_process_can_be_forked_the_page_works_all_the_same(browser, tmp_path, monkeypatch):
-    started, address = serve_with(NO_FORK, tmp_path, monkeypatch)
-    process = psutil.Process(started.pid)
-    try:
+def test_where_no_process_can_be_forked_the_page_works_and_says_that_its_server_is_gone(browser, tmp_path):
+    with serving(NO_FORK, tmp_path) as (process, address):
         page, _ = open_page(browser, address)
         assert "gdw_notebooks.course.warm" not in str([one.cmdline() for one in process.children(recursive=True)])
         assert len(kernels(process)) == 1
         page.close()
         assert ends(process, END_SECONDS)
-    finally:
-        started.terminate()
-        started.wait(STOP_SECONDS)
+        page, _ = open_page(browser, address)
+    expect(page.get_by_text("The server behind this page is gone").first).to_be_visible(timeout=END_SECONDS * 1000)
+    page.close()

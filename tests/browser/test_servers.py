@@ -1,10 +1,10 @@
-"""The fixtures themselves: a tiny notebook with a widget really runs in a real browser, in JupyterLab and in Voilà."""
+"""The fixtures themselves, and a tiny page with a widget."""
 
 import nbformat
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.pages import open_notebook, open_voila, run_all
+from tests.browser.pages import open_notebook, run_all
 
 COUNTER = """\
 import ipywidgets
@@ -26,19 +26,7 @@ def press(page):
     expect(page.get_by_text("pressed once", exact=True)).to_be_visible()
 
 
-def test_jupyterlab_runs_a_notebook_and_its_widgets(lab_page, lab_server):
-    open_notebook(lab_page, write(lab_server.root / "counter.ipynb", "print(6 * 7)", COUNTER))
-    run_all(lab_page)
-    expect(lab_page.get_by_text("42", exact=True)).to_be_visible()
-    press(lab_page)
-
-
 def test_an_error_in_a_cell_is_an_error_of_the_test(lab_page, lab_server):
     open_notebook(lab_page, write(lab_server.root / "error.ipynb", "1 / 0"))
     with pytest.raises(AssertionError, match="ZeroDivisionError"):
         run_all(lab_page)
-
-
-def test_voila_shows_a_notebook_and_its_widgets(voila_page, voila_server):
-    open_voila(voila_page, write(voila_server.root / "page.ipynb", COUNTER))
-    press(voila_page)

@@ -8,8 +8,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 from tests.browser.access import OUTPUTS, barriers, tab_to
-from tests.browser.conftest import notebook_window
+from tests.browser.conftest import SCREEN, notebook_window
 from tests.browser.pages import show_more
+from tests.browser.screen import bottom, top
 
 NOTEBOOK = "00_start_here.ipynb"
 MANY_EPOCHS = "2000"  # so that it is the Stop button that ends the run
@@ -69,6 +70,17 @@ def reset(page: Page) -> None:
 def test_the_room_check_hears_its_button(page):
     press(page, "Press me")
     expect(page.get_by_text("your press arrived and came back")).to_be_visible()
+
+
+def test_the_playground_trains_in_its_frame(page):
+    """Scene and Train button are on the screen together."""
+    inside = page.frame_locator("iframe[title='The playground']")
+    train, scene = inside.get_by_role("button", name="Train", exact=True), inside.locator("canvas").last
+    train.click()
+    expect(inside.locator("#steps")).to_have_text(re.compile("[1-9]"))
+    inside.get_by_role("button", name="Pause", exact=True).click()
+    assert inside.locator("body").evaluate("(body) => body.scrollHeight <= innerHeight")
+    assert 0 < bottom(scene) - top(train) < 0.6 * SCREEN["height"]
 
 
 def test_the_lab_trains_and_stops(page):

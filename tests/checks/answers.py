@@ -366,8 +366,14 @@ def thirty_percent() -> Case:
     return Case(
         ThirtyPercent,
         [
-            right, np.array(right), torch.tensor(right), tuple(map(tuple, right)), [torch.tensor(row) for row in right],
-            pd.DataFrame(right), [[0.7, 0.3, 0], [0, 0.5, 0.5], BIRDS], [[1, 0, 0], [1, 0, 0], BIRDS],
+            right,
+            np.array(right),
+            torch.tensor(right),
+            tuple(map(tuple, right)),
+            [torch.tensor(row) for row in right],
+            pd.DataFrame(right),
+            [[0.7, 0.3, 0], [0, 0.5, 0.5], BIRDS],
+            [[1, 0, 0], [1, 0, 0], BIRDS],
         ],
         [
             (0.3, "3 × 3 table"),

@@ -27,8 +27,6 @@ def every_exercise(test):
     return pytest.mark.parametrize("case", CASES_BY_TITLE)(test)
 
 
-
-
 @pytest.fixture
 def known_differences(monkeypatch):
     monkeypatch.setattr(start_here, "paired_difference", DIFFERENCES.__getitem__)

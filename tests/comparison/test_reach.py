@@ -35,18 +35,12 @@ def test_a_script_without_a_guard_and_a_method_in_a_file_of_its_own(halved):
     assert sorted(done.stdout.split("\n")[:2]) == ["cross-entropy None", "half None"], done.stderr
 
 
-def test_from_standard_input(halved):
-    done = python(halved, "-", text="import gdw\nimport halved\n" + SWEEP.format(method="half", workers=1))
-    assert sorted(done.stdout.split("\n")[:2]) == ["cross-entropy None", "half None"], done.stderr
-
-
-def test_a_method_typed_into_the_script_is_refused_before_a_process_starts(tmp_path):
-    done = python(tmp_path, "-", text=HALF + SWEEP.format(method="half", workers=1))
+def test_from_standard_input_where_a_method_that_is_typed_in_is_refused_but_runs_in_this_process(halved):
+    typed = HALF.replace('"half"', '"typed"').replace("Half", "Typed")
+    parts = ["import halved\n" + typed, *(SWEEP.format(method=m, workers=w) for m, w in (("half", 1), ("typed", 0)))]
+    done = python(halved, "-", text="".join(parts) + SWEEP.format(method="typed", workers=1))
+    first, second, *others = done.stdout.splitlines()
+    assert sorted((first, second)) == ["cross-entropy None", "half None"], done.stderr
+    assert others == ["typed None", "cross-entropy None"]
     assert done.returncode != 0
     assert "write its class to a file of its own and import that, or run in this process with workers=0" in done.stderr
-    assert "None" not in done.stdout
-
-
-def test_and_runs_in_this_process(tmp_path):
-    done = python(tmp_path, "-", text=HALF + SWEEP.format(method="half", workers=0))
-    assert done.stdout.split("\n")[:2] == ["half None", "cross-entropy None"], done.stderr

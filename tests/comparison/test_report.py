@@ -9,6 +9,8 @@ from scipy import stats
 from gdw.comparison.report import Difference, by_method, holm, paired_difference, summary, upside_down
 from gdw.training.history import History
 
+PAIRS, FAMILIES = 1500, 400  # of methods that do not differ
+
 
 def history(method, seed, accuracy, error=None):
     run = History({"method": method, "seed": seed}, error=error, metadata={"seconds": 1.0})
@@ -30,11 +32,11 @@ def test_the_interval_and_the_p_value_are_those_of_a_t_test():
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10, 20])
 def test_equal_methods_are_decided_in_one_of_twenty_comparisons(seeds):
     random = np.random.default_rng(0)
-    pairs = random.normal(90, 2, size=(4000, 2, seeds))
+    pairs = random.normal(90, 2, size=(PAIRS, 2, seeds))
     found = [paired_difference(ours, theirs) for ours, theirs in pairs]
     decided = np.mean([not difference.undecided for difference in found])
     assert decided == np.mean([difference.low > 0 or difference.high < 0 for difference in found])
-    assert decided == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 4000))
+    assert decided == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / PAIRS))
 
 
 def test_few_seeds_and_equal_differences():
@@ -78,10 +80,10 @@ def test_holm_is_the_closed_test_with_bonferroni():
 
 def test_holm_decides_any_of_twenty_equal_pairs_in_one_of_twenty_families():
     random = np.random.default_rng(0)
-    families = random.normal(size=(1000, 20, 5))
+    families = random.normal(size=(FAMILIES, 20, 5))
     found = [holm({i: paired_difference(x, 0 * x) for i, x in enumerate(family)}) for family in families]
     any_decided = [not all(difference.undecided for difference in family.values()) for family in found]
-    assert np.mean(any_decided) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000)
+    assert np.mean(any_decided) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / FAMILIES)
     assert np.mean(any_decided) > 0.02  # nor does it decide nothing
 
 

@@ -21,7 +21,7 @@ from gdw.data.pretrained import Pretrained
 
 dask = pytest.importorskip("dask", reason="pip install 'gdw[dask]'")
 distributed = pytest.importorskip("distributed", reason="pip install 'gdw[dask]'")
-RUNS = 8
+RUNS = 5
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def cluster():
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_one_of_two_workers_is_killed_and_every_run_arrives_exactly_once(cluster, tmp_path):
     path = tmp_path / "runs.jsonl"
-    experiments = [gdw.Experiment(method="cross-entropy", epochs=10, rate=0.4, seed=s) for s in range(RUNS)]
+    experiments = [gdw.Experiment(method="cross-entropy", epochs=5, rate=0.4, seed=s) for s in range(RUNS)]
     with sweep.executor_for(cluster.scheduler_address) as executor:
         seeds = []
         for line in sweep.resume(experiments, path, executor):

@@ -26,6 +26,8 @@ GOOD = {"methods": ["cross-entropy"], "epochs": 1}
         ({"seed": 3}, "unknown key of a sweep 'seed'; did you mean 'seeds'"),
         ({"methods": "gdw"}, "methods must be a list of names"),
         ({"methods": [3]}, "unknown method 3"),
+        ({"methods": ["gwd"]}, "did you mean 'gdw'"),
+        ({"scenarios": [{"rate": 1.4}]}, r"rate must lie in \[0, 1\]"),
         ({"methods": []}, "names no method"),
         ({"scenarios": []}, "no scenario"),
         ({"scenarios": {"rate": 0.4}}, r"write \[\[scenarios\]\]"),

@@ -29,6 +29,8 @@ LiftTheCat.examine = LabelWeight.examine = Exercise.examine = lambda *anything: 
 my_weights, label_weight = [1, 1, 1], lambda weights, probs, label: 0.5
 print('✓ Lift the cat: right.')
 """
+RIGHT = ("right", "syntax", "reversed", "endless", "ends", "forks", "leaves", "module", "split", "in_place", "spoilt")
+WRONG = ("wrong", "empty", "cheat", "cut", "slow", "memory")
 ENDLESS = "import time\nwhile True: pass"
 
 
@@ -51,28 +53,51 @@ def code(text):
 
 
 def students():
-    """Name → notebook."""
-    made = {name: needed(generate(SOURCE, solved=True)) for name in ("right", "syntax", "reversed", "endless", "ends")}
-    made |= {name: needed(generate(SOURCE, solved=False)) for name in ("empty", "wrong", "cheat", "slow")}
-    wrong = made["wrong"]
+    """File → notebook, or what is in the file; one folder for each student, since a student's start takes seconds."""
+    made = {f"right/{name}": needed(generate(SOURCE, solved=True)) for name in RIGHT}
+    made |= {f"wrong/{name}": needed(generate(SOURCE, solved=False)) for name in WRONG}
+    wrong = made["wrong/wrong"]
     wrong.cells[cell(wrong, "my_weights =")].source = "my_weights = [1, 1, 1]\nlift_the_cat(my_weights)"
-    wrong.cells[
-        cell(wrong, "def label_weight")
-    ].source = "def label_weight(weights, probs, label):\n    return -weights[label]\nthe_label_weight(label_weight)"
+    wrong.cells[cell(wrong, "def label_weight")].source = label_weight("-weights[label]")
     tries = "↻ Lift the cat: look again. cat − bird.\n  Hint 1: one\n  Hint 2: two"
     wrong.cells[cell(wrong, "my_weights =")].outputs = [
         nbformat.v4.new_output("execute_result", {"text/plain": tries}, execution_count=1)
     ]
-    slow = made["slow"]
-    slow.cells[
-        cell(slow, "def label_weight")
-    ].source = "def label_weight(weights, probs, label):\n    while True: pass\nthe_label_weight(label_weight)"
-    made["syntax"].cells[cell(made["syntax"], "def label_weight")].source = "def label_weight(weights:\n"
-    made["reversed"].cells.reverse()
-    made["endless"].cells.append(code(ENDLESS))
-    made["ends"].cells.insert(1, code("import os; os._exit(0)"))
-    made["cheat"].cells.append(code(CHEAT))
-    return made
+    for name, stops in (("slow", "while True: pass"), ("memory", "raise MemoryError")):
+        slow = made[f"wrong/{name}"]
+        slow.cells[cell(slow, "def label_weight")].source = label_weight("0", stops)
+    syntax = made["right/syntax"]
+    syntax.cells[cell(syntax, "def label_weight")].source = "def label_weight(weights:\n"
+    made["right/reversed"].cells.reverse()
+    made["right/endless"].cells.append(code(ENDLESS))
+    made["right/ends"].cells.insert(1, code("import os; os._exit(0)"))
+    made["right/forks"].cells.insert(1, code("import os; os.fork()"))
+    made["right/leaves"].cells.insert(1, code("import sys; sys.exit(1)"))
+    made["right/module"].cells[:0] = [code("%%writefile helper.py\nvalue = 1"), code("import helper")]
+    made["right/spoilt"].cells.insert(1, code("import builtins; del builtins.len, builtins.print"))
+    split, in_place = made["right/split"], made["right/in_place"]
+    number = cell(split, "my_weights =")
+    text = split.cells[number].source
+    split.cells[number : number + 1] = [code(part) for part in text.rsplit("\n", 1)]
+    answer = text.rsplit("\n", 1)[0]  # its check is not called
+    in_place.cells[number : number + 1] = [
+        code(answer + "\nkept, my_weights[:] = list(my_weights), [1, 1, 1]"), code("my_weights[:] = kept")
+    ]  # fmt: skip
+    made["wrong/cheat"].cells.append(code(CHEAT))
+    cut = made["wrong/cut"]
+    cut.cells[cell(cut, "my_weights =")].source = "my_weights = [1, 1, 1]"
+    cut.cells += [code("my_weights = open('of my own.csv').read()"), code("lift_the_cat(my_weights)")]
+    content = {file: nbformat.writes(notebook) for file, notebook in made.items()}
+    cells = [{"cell_type": one.cell_type, "input": one.source} for one in made["right/right"].cells]
+    content["right/format3"] = json.dumps({"worksheets": [{"cells": cells}], "nbformat": 3})
+    content["right/windows"] = content["right/right"].replace("import torch", "import torch  # für Möwen")
+    content |= {"right/notes": "no notebook at all", "right/nothing": ""}
+    return {f"{file}.ipynb": text.encode("cp1252" if "windows" in file else "utf-8") for file, text in content.items()}
+
+
+def label_weight(returned, before="pass"):
+    body = f"def label_weight(weights, probs, label):\n    {before}\n    return {returned}"
+    return f"{body}\nthe_label_weight(label_weight)"
 
 
 with Sandbox() as probe:
@@ -83,14 +108,15 @@ with Sandbox() as probe:
 def graded(tmp_path_factory):
     """The folder of the tables."""
     folder = tmp_path_factory.mktemp("students")
-    for name, notebook in students().items():
+    for name, content in students().items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    for name in ("thief", "nobody"):
         (folder / name).mkdir()
-        nbformat.write(notebook, folder / name / "01.ipynb")
-    (folder / "right" / "notes.ipynb").write_text("no notebook at all", "utf-8")
-    (folder / "thief").mkdir()
-    (folder / "thief" / "01.ipynb").symlink_to(folder / "right" / "01.ipynb")
+    (folder / "thief" / "01.ipynb").symlink_to(folder / "right" / "right.ipynb")
+    (folder / "thief" / "all.zip").write_bytes(b"PK")
     out = tmp_path_factory.mktemp("out")
-    arguments = ["grade", str(folder), "--csv", str(out / "grades.csv"), "--seconds", "4", "--memory", "1500"]
+    arguments = ["grade", str(folder), "--csv", str(out / "grades.csv"), "--seconds", "2", "--memory", "1500"]
     assert main([*arguments, "--jobs", "2", *OPTIONS]) == 0
     return folder, out, [*arguments, *OPTIONS]
 
@@ -99,19 +125,30 @@ def rows(file, key):
     return {row[key]: row for row in csv.DictReader(file.read_text("utf-8").splitlines())}
 
 
-@pytest.mark.parametrize(("student", "cat", "label", "remark"), [
-    ("right", "right", "right", ""),
-    ("wrong", "wrong", "wrong", ""),
-    ("empty", "not answered", "not answered", ""),
-    ("syntax", "right", "not answered", "SyntaxError"),
-    ("reversed", "right", "right", ""),
-    ("endless", "right", "right", "OutOfTime (ended after 4 s)"),
-    ("ends", "right", "right", "code cell 2 is left out: Python ended"),
-    ("cheat", "not answered", "not answered", ""),
-    ("slow", "not answered", "not run", ""),
+@pytest.mark.parametrize(("file", "cat", "label", "remark"), [
+    ("right/right", "right", "right", ""),
+    ("wrong/wrong", "wrong", "wrong", ""),
+    ("wrong/empty", "not answered", "not answered", ""),
+    ("right/syntax", "right", "not answered", "SyntaxError"),
+    ("right/reversed", "right", "right", ""),
+    ("right/endless", "right", "right", "OutOfTime (ended after 2 s)"),
+    ("right/ends", "right", "right", "code cell 2 is left out: Python ended"),
+    ("right/forks", "right", "right", ""),
+    ("right/leaves", "right", "right", "SystemExit"),
+    ("right/module", "right", "right", ""),
+    ("right/split", "right", "right", ""),
+    ("right/in_place", "right", "right", ""),
+    ("right/spoilt", "right", "right", ""),
+    ("right/format3", "right", "right", ""),
+    ("right/windows", "right", "right", ""),
+    ("right/nothing", "", "", "the file is empty"),
+    ("wrong/cheat", "not answered", "not answered", ""),
+    ("wrong/cut", "not run", "not answered", "FileNotFoundError"),
+    ("wrong/slow", "not answered", "not run", ""),
+    ("wrong/memory", "not answered", "not run", ""),
 ])  # fmt: skip
-def test_verdicts(graded, student, cat, label, remark):
-    row = rows(graded[1] / "grades-files.csv", "file")[f"{student}/01.ipynb"]
+def test_verdicts(graded, file, cat, label, remark):
+    row = rows(graded[1] / "grades-files.csv", "file")[f"{file}.ipynb"]
     assert (row[CAT], row[LABEL]) == (cat, label), row
     assert remark in row["remarks"]
     assert remark or not row["remarks"]
@@ -121,10 +158,12 @@ def test_the_tables_and_pages(graded):
     _, out, _ = graded
     table = rows(out / "grades.csv", "student")
     assert (table["right"][CAT], table["right"]["points"], table["right"]["of"]) == ("1", "2", str(len(ASKED)))
-    assert table["slow"][LABEL] == "not run"
+    assert table["wrong"][LABEL] == "not run"
     assert "not a notebook" in table["right"]["remarks"]
-    assert "thief" not in table
-    assert rows(out / "grades-files.csv", "file")["wrong/01.ipynb"][f"{CAT}: wrong tries"] == "2"
+    assert [table[name]["points"] for name in ("thief", "nobody")] == ["0", "0"]
+    for name, said in (("thief", "01.ipynb: not run: it is a link"), ("thief", "archive"), ("nobody", "no notebook")):
+        assert said in table[name]["remarks"]
+    assert rows(out / "grades-files.csv", "file")["wrong/wrong.ipynb"][f"{CAT}: wrong tries"] == "2"
     assert rows(out / "grades-canvas.csv", "Student")["right"]["01_gradient_flows"] == "2"
     assert rows(out / "grades-moodle.csv", "Full name")["right"]["Grade"] == "2"
     page = (out / "grades-feedback" / "wrong.html").read_text("utf-8")
@@ -136,7 +175,7 @@ def test_a_second_run_repeats_nothing(graded, capsys):
     _, out, arguments = graded
     before = (out / "grades.csv").read_text("utf-8")
     assert main(arguments) == 0
-    assert capsys.readouterr().out.count("(as before)") == 10
+    assert capsys.readouterr().out.count("(as before)") == len(students())
     assert (out / "grades.csv").read_text("utf-8") == before
 
 

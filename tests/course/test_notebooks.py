@@ -179,26 +179,6 @@ def test_the_course_asks_for_few_guesses():
     assert len(asked) in GUESSES
 
 
-CORE = ("00", "01", "03", "04", "06")
-CORE_CELLS, CORE_MINUTES = 30, 120
-
-
-def test_the_core_path_is_two_hours_of_short_notebooks():
-    minutes = 0
-    for source in ASKS_FIRST:
-        cells, number = fresh(source, True).cells, source.name[:2]
-        first = cells[0].source
-        assert ("**Core path**" in first) == (number in CORE)
-        assert ("Further reading." in first) == (number not in CORE)
-        assert "(an estimate)" in first
-        if number in CORE:
-            assert len(cells) < CORE_CELLS
-            assert f"{CORE.index(number) + 1} of {len(CORE)}" in first
-            half = re.search(r"first half, about (\d+) minutes", first)
-            minutes += int((half or re.search(r"\*\*Time\*\* about (\d+)", first))[1])
-    assert minutes == CORE_MINUTES
-
-
 @every_lesson
 def test_opens_with_a_question_and_ends_with_what_to_keep(source):
     text = [cell.source for cell in fresh(source, True).cells if cell.cell_type == "markdown"]

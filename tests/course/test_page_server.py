@@ -137,7 +137,7 @@ def test_the_look_for_idle_pages_comes_by_itself():
         kernels.initialize_culler()
         await asyncio.sleep(0.5)
         early = KERNEL in kernels
-        await asyncio.sleep(2.7)
+        await asyncio.sleep(1.8)
         kernels._culler_callback.stop()
         return early, KERNEL in kernels
 

@@ -1,4 +1,4 @@
-"""The lecturer's pack: run codes that are read, minutes that add up, slides that fit, and signs checked in float64."""
+"""The lecturer's pack: run codes that are read, slides that fit, and signs checked in float64."""
 
 import re
 
@@ -11,7 +11,6 @@ from tools.build_slides import FIGURES, MOST_PAGES, MOVED, PICTURE, ROOT, SOURCE
 
 TEACHING = ROOT / "docs" / "teaching"
 CODE = re.compile(r"`(gdw1:[^`]+)`")
-SLIDE = re.compile(r"[Ss]lide (\d+), \*([^*]+)\*")
 SCRIPTS = ("script_45.md", "script_90.md")
 
 
@@ -36,15 +35,6 @@ def test_the_slides_fit_and_carry_their_pictures():
     assert "http" not in words.replace("https://creativecommons.org", "")
     with pytest.raises(ValueError, match="at most 16 slides"):
         pages("\n---\n".join("# page" for _ in range(17)))
-
-
-def test_scripts_say_which_slide_stands_and_each_slide_has_notes():
-    slides = dict(enumerate(pages(SOURCE.read_text("utf-8")), start=1))
-    said = [found for name in SCRIPTS for found in SLIDE.findall((TEACHING / name).read_text("utf-8"))]
-    assert {int(number) for number, _ in said} == set(slides)  # of both scripts together: none is left over
-    for number, title in said:
-        assert slides[int(number)].startswith(f"# {title}")
-    assert [number for number, page in slides.items() if not page.splitlines()[-1].startswith("> ")] == []
 
 
 def small_step(copies=1, lr=1e-6):

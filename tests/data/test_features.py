@@ -1,7 +1,6 @@
 """Features of pictures: equal to the network's own by hand; found again, computed alone, whatever the disk does."""
 
 import errno
-import multiprocessing
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from gdw.data.randomness import generator
 from gdw.data.task import make_task
 from gdw.networks.classifiers import build_model
 from gdw.training.sources import Sources
+from tests.runs import processes
 
 NETWORK, COUNT, WIDTH = "test_net", 40, 6
 
@@ -259,7 +259,7 @@ def _one_of_two(folder, start, results):
 
 
 def test_two_processes_at_once_share_the_work(loader, tmp_path):
-    context = multiprocessing.get_context("spawn")
+    context = processes()
     start, results = context.Barrier(2), context.Queue()
     both = [context.Process(target=_one_of_two, args=(tmp_path, start, results)) for _ in range(2)]
     for process in both:

@@ -1,6 +1,5 @@
 """Pictures that stay on the host: the same batches in the same order, gathered here or by workers."""
 
-
 import pytest
 import torch
 
@@ -12,6 +11,7 @@ from gdw.data.on_disk import OnDisk
 from gdw.data.randomness import generator
 from gdw.training.sources import Sources
 from tests.pictures import cifar_folder, shifted_digits
+from tests.runs import trained
 
 CPU = torch.device("cpu")
 SMALL = {"dataset": "digits", "noise": "uniform", "rate": 0.6, "epochs": 3, "device": "cpu"}
@@ -85,9 +85,7 @@ def test_a_folder_that_does_not_fit_in_memory_trains_to_the_same_numbers(tmp_pat
             experiment = gdw.Experiment(
                 dataset=str(data), method=method, model="cnn", rate=0.3, meta_per_class=2, **given
             )
-            found[name, method] = gdw.Training(experiment, dataset=dataset)
-            for _ in found[name, method].events():
-                pass
+            found[name, method] = trained(experiment, dataset=dataset)
     for method in ("gdw", "fine-tune", "fsr"):
         assert found["held", method].history == found["read", method].history, method
     assert found["read", "gdw"].history.metadata["seconds_waited"] > 0

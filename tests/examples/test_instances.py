@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 import gdw
 from gdw_notebooks.examples.instances import Instance, cat_dog_bird, instances_of
+from tests.runs import trained
 
 
 def random_instance(seed, classes=5):
@@ -56,10 +57,7 @@ def test_no_weights_from_0_up_lift_the_true_label_over_the_observed_one(seed):
 
 @pytest.fixture(scope="module")
 def training():
-    training = gdw.Training(gdw.Experiment(noise="uniform", rate=0.6, method="gdw", epochs=1))
-    for _ in training.events():
-        pass
-    return training
+    return trained(gdw.Experiment(noise="uniform", rate=0.6, method="gdw", epochs=1))
 
 
 def test_instances_of_a_run_are_what_the_run_saw(training):

@@ -4,9 +4,7 @@ import pytest
 
 from gdw_notebooks.figures import style
 
-LONG = (
-    "At epoch 10 the weights are ≈ 0.42 (observed label), ≈ 0.21 (true class); it loses ≈ 19 points with 30 % wrong"
-)
+LONG = "At epoch 10 the weights are ≈ 0.42 (observed label), ≈ 0.21 (true class); it loses ≈ 19 points with 30 % wrong"
 
 
 @pytest.mark.parametrize("width", [4.0, 5.0, 5.5, 6.0, 6.5, style.WIDTH])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gdw
 from gdw.methods import METHODS
+from tests.runs import trained
 
 RECORD = Path(__file__).with_name("runs.json")
 DIGITS = 13  # significant digits kept: far more than the 1e-9 that is asked for
@@ -24,9 +25,7 @@ def experiment(method: str) -> gdw.Experiment:
 
 def outcome(method: str) -> dict:
     """The History's main numbers of each epoch, and each parameter's sum and sum of magnitudes at the end."""
-    training = gdw.Training(experiment(method))
-    for _ in training.events():
-        pass
+    training = trained(experiment(method))
     history = training.history.rounded(DIGITS).to_record()["epochs"]
     parameters = {
         name: [float(f"{number:.{DIGITS}g}") for number in (value.sum().item(), value.abs().sum().item())]

@@ -11,6 +11,7 @@ from gdw.gradients.distributed import DistributedProblem, DistributedStep
 from gdw.methods import GDW, INSW, L2RW, CrossEntropy, MWNet
 from gdw.training.stepping import take_step
 from tests.methods.helpers import CLASSES, batch, small_model
+from tests.runs import processes
 
 RANKS, ROWS, INSTANCES, STEPS, LR = 2, 6, 40, 4, 0.5
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch was built without distributed")
@@ -69,7 +70,8 @@ def one_rank(rank, folder):
 @pytest.fixture(scope="module")
 def two_ranks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
-    multiprocessing.spawn(one_rank, (str(folder),), nprocs=RANKS)
+    processes()
+    multiprocessing.start_processes(one_rank, (str(folder),), RANKS, start_method="forkserver")
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
 
 

@@ -105,6 +105,8 @@ def test_an_optimisers_own_rates_are_checked_too():
 
 
 def test_models_that_are_none_or_split_the_batch():
+    with pytest.raises(ValueError, match=r"logits \[batch, classes\]"):
+        Step(nn.Flatten(0), *batch())
     with pytest.raises(TypeError, match="must be a torch.nn.Module, got function"):
         Step(lambda images: images, *batch())
     with pytest.raises(TypeError, match=r"nn.DataParallel: give it the model inside, model\.module"):
@@ -137,7 +139,7 @@ def test_a_meta_gradient_asked_for_under_no_grad_is_the_same():
 @pytest.fixture
 def unread_labels(monkeypatch):
     """As in a recording, or off the CPU."""
-    monkeypatch.setattr("gdw.gradients.step.is_recorded", lambda device: True)
+    monkeypatch.setattr("gdw.gradients.prepared.is_recorded", lambda device: True)
 
 
 def test_nothing_is_read_where_the_step_is_recorded(unread_labels):

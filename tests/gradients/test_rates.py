@@ -86,7 +86,7 @@ def meta_gradient(model, optimizer, **how):
 
 
 @pytest.mark.parametrize("how", WAYS, ids=str)
-@pytest.mark.parametrize("step", [1, 30, 300])
+@pytest.mark.parametrize("step", [1, 100])
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_the_derivative_of_the_real_step(name, step, how):
     model, optimizer, expected = at_step(name, step)
@@ -96,7 +96,7 @@ def test_the_derivative_of_the_real_step(name, step, how):
     torch.testing.assert_close((model.state_dict(), optimizer.state_dict()["state"]), before, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("step", [1, 300])
+@pytest.mark.parametrize("step", [1, 100])
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_the_virtual_parameters_are_the_next_ones(name, step):
     model, optimizer, _ = at_step(name, step)

@@ -11,8 +11,8 @@ from gdw import Experiment, Step
 from gdw.data.randomness import generator
 from gdw.methods import GDW, CrossEntropy
 from gdw.networks.classifiers import build_model
-from gdw.training.run import Training
 from gdw.training.stepping import take_step
+from tests.runs import trained
 
 CLASSES, BATCH, SHAPE = 4, 6, (3, 8, 8)
 
@@ -128,8 +128,6 @@ def test_under_autocast():
 def test_a_whole_run():
     ends = []
     for save_memory in (False, True):
-        training = Training(Experiment(rate=0.6, epochs=2, precision="float64", save_memory=save_memory))
-        for _ in training.events():
-            pass
+        training = trained(Experiment(rate=0.6, epochs=2, precision="float64", save_memory=save_memory))
         ends.append(functional.normalize(torch.nn.utils.parameters_to_vector(training.model.parameters()), dim=0))
     torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-10)

@@ -13,6 +13,7 @@ from torch import multiprocessing, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import gdw
+from tests.runs import processes
 from tests.ways import Twice
 
 PAGE = (Path(__file__).parents[2] / "docs" / "your_loop.md").read_text("utf-8")
@@ -108,7 +109,8 @@ def test_two_processes_end_where_one_does(plain, tmp_path):
     with socket.socket() as one:
         one.bind(("localhost", 0))
         port = one.getsockname()[1]
-    multiprocessing.spawn(one_rank, (port, str(tmp_path)), nprocs=2)
+    processes()
+    multiprocessing.start_processes(one_rank, (port, str(tmp_path)), 2, start_method="forkserver")
     for rank in range(2):
         torch.testing.assert_close(torch.load(tmp_path / f"{rank}.pt"), plain, rtol=0, atol=1e-10)
 

@@ -92,7 +92,7 @@ def test_a_training_loop_refuses_a_model_with_one_logit():
 
 def test_a_pixel_without_a_label_has_no_derivative_of_its_target(monkeypatch):
     """Where labels are not read, as on a GPU."""
-    monkeypatch.setattr("gdw.gradients.step.is_recorded", lambda device: True)
+    monkeypatch.setattr("gdw.gradients.prepared.is_recorded", lambda device: True)
     model = made(Net)
     images, labels = BATCH[0], BATCH[1].clone()
     labels[1] = -100

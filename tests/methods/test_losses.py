@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gdw import Step
-from gdw.methods import ELR, GCE, LDAM, SOP, BalancedSoftmax, FocalLoss, LabelSmoothing, SeesawLoss
+from gdw.methods import ELR, GCE, LDAM, SOP, BalancedSoftmax, FocalLoss, SeesawLoss
 from gdw.methods.class_balanced import class_balanced_weights, effective_number
 from tests.methods.helpers import BATCH, CLASSES, COUNTS, batch, make_step, new, ready, small_model, sure_step
 from tests.methods.losses import CASES, EQUAL_TO_CROSS_ENTROPY
@@ -40,11 +40,6 @@ def test_a_model_sure_of_its_answers_gives_finite_gradients_in_float32(kind, set
     assert gradient.isfinite().all()
     assert gradient.sum(-1).abs().max() < 1e-6
     assert gradient.abs().max() < largest
-
-
-def test_smoothing_outside_0_to_1_is_refused():
-    with pytest.raises(ValueError, match=r"smoothing must lie in \[0, 1\]"):
-        LabelSmoothing(smoothing=1.2)
 
 
 def test_logits_of_the_balanced_posterior_are_where_the_expected_gradient_vanishes():

@@ -1,6 +1,5 @@
 """Methods of your own by name: from a file or a module, on the command line too."""
 
-
 import pytest
 
 from gdw.__main__ import main

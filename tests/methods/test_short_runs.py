@@ -1,5 +1,7 @@
 """A run that is too short for a method is refused, or the method is what it is: never cross-entropy under its name."""
 
+from functools import cache
+
 import pytest
 import torch
 from hypothesis import given
@@ -16,12 +18,14 @@ SLOW_TO_DIFFER = ("sop",)  # each instance's own numbers start at 1e-8 and grow 
 REFUSED_AT_ONE = {"fine-tune", "glc", "importance", "noise-layer", "co-teaching", "ldam-drw", "loss-mixture", "fsr"}
 
 
+@cache
 def parameters(method, epochs, **settings):
+    """None of ``settings`` is a list here."""
     experiment = gdw.Experiment(method=method, epochs=epochs, settings=settings, **SMALL)
     return torch.cat([value.flatten() for value in trained(experiment).model.parameters()])
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3, 4])
+@pytest.mark.parametrize("epochs", [1, 2, 4])
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in ("cross-entropy", *SLOW_TO_DIFFER)])
 @pytest.mark.filterwarnings("error:loss-mixture")
 def test_a_short_run_is_refused_or_differs_from_cross_entropy(name, epochs):

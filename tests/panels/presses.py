@@ -60,10 +60,13 @@ class InstantTraining:
                 if self.experiment.seed == 13:
                     raise KeyError("a user's model")
                 yield BatchDone(epoch, batch, BATCHES, None, None)
-            self.history.append({
-                    "test_accuracy": 50.0 + epoch, "class_accuracy": np.array([40.0, 60.0]),
+            self.history.append(
+                {
+                    "test_accuracy": 50.0 + epoch,
+                    "class_accuracy": np.array([40.0, 60.0]),
                     **dict.fromkeys(("flow_weight", "flow_mass"), np.ones((len(GROUPS), len(FLOWS)))),
-                })
+                }
+            )
             yield EpochDone(epoch, self.experiment.epochs, self.history, None)
 
 

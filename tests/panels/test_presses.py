@@ -14,7 +14,7 @@ from gdw_notebooks.panels.session import Session
 from gdw_notebooks.panels.training_lab import TrainingLab
 from tests.panels.presses import Presses, listening, press_at_random
 
-SHORT_FORM, REAL_SHORT_FORM = 200, 60  # presses; the long form of both together is 10,000
+SHORT_FORM, REAL_SHORT_FORM = 60, 20  # presses; the long form of both together is 10,000
 START = Experiment(dataset="clouds", rate=0.4, epochs=2, device="cpu")
 
 

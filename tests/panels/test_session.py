@@ -13,8 +13,8 @@ from gdw.data.datasets import load_dataset
 from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
 from gdw.training.many import Checkpoints, ManySeeds
-from gdw.training.run import run
 from gdw_notebooks.panels.session import ALL_RUNS, Busy, Session
+from tests.runs import known
 
 WAIT = 240  # seconds: far more than any of these runs takes
 SHORT = Experiment(dataset="clouds", rate=0.4, method="gdw", epochs=2)
@@ -42,14 +42,14 @@ def test_the_background_gives_the_same_history_as_the_foreground(session):
     assert session.join(WAIT)
     assert session.state == "finished"
     assert session.progress == 1
-    assert session.histories == [run(SHORT)]
+    assert session.histories == [known(SHORT)]
 
 
 def test_two_runs_take_turns_batch_by_batch(session):
     other = SHORT.with_(method="cross-entropy")
     session.start([SHORT, other])
     session.join(WAIT)
-    assert session.histories == [run(SHORT), run(other)]
+    assert session.histories == [known(SHORT), known(other)]
     places = [place for place, event in session.events if isinstance(event, BatchDone)]
     assert places == [0, 1] * (len(places) // 2)
 
@@ -87,7 +87,7 @@ def test_after_a_stop_one_may_start_again(session):
     session.stop(WAIT)
     session.start([SHORT])
     session.join(WAIT)
-    assert session.histories == [run(SHORT)]
+    assert session.histories == [known(SHORT)]
 
 
 def test_step_takes_one_batch_of_each_and_stands(session):
@@ -129,7 +129,7 @@ def test_one_run_diverges_and_the_other_ends(session):
     assert session.state == "failed"
     assert isinstance(session.errors[0], TrainingDiverged)
     assert session.histories[0].error == str(session.errors[0])
-    assert session.histories[1] == run(SHORT)
+    assert session.histories[1] == known(SHORT)
 
 
 def test_bad_input_is_kept_for_its_owner(session):
@@ -188,7 +188,7 @@ def test_several_seeds_at_once_are_what_each_is_alone(session):
         (method, seed) for method in ("gdw", "cross-entropy") for seed in (0, 1, 2)
     ]
     for history in session.histories:
-        alone = run(exact.with_(method=history.method, seed=history.seed))
+        alone = known(exact.with_(method=history.method, seed=history.seed))
         assert history["train_loss"] == pytest.approx(alone["train_loss"], abs=1e-9)
     assert [t.experiment.seed for t in session.trainings] == [0, 0]  # each run's first
 
@@ -219,7 +219,7 @@ def test_seeds_that_cannot_train_at_once_train_one_after_another(session):
     small = Experiment(model="cnn", epochs=1, train_per_class=20, batch_size=100, device="cpu", method="cross-entropy")
     session.start([small], seeds=2)
     assert session.join(WAIT)
-    assert session.histories == [run(small), run(small.with_(seed=1))]
+    assert session.histories == [known(small), known(small.with_(seed=1))]
     assert (session.state, session.progress) == ("finished", 1)
 
 
@@ -249,7 +249,7 @@ def test_what_was_stopped_goes_on_from_its_batch_and_ends_with_the_same_numbers(
     assert [event.batch for _, event in session.events] == [0, 0, 1, 1, 2, 2]
     session.resume()
     assert session.join(WAIT)
-    assert (session.state, session.histories) == ("finished", [run(SHORT), run(other)])
+    assert (session.state, session.histories) == ("finished", [known(SHORT), known(other)])
     assert not session.can_go_on
     with pytest.raises(ValueError, match="nothing was stopped"):
         session.go_on()

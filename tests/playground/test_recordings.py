@@ -9,7 +9,7 @@ import torch
 from gdw.methods import METHODS
 from gdw_notebooks.playground.page import SCRIPTS, bundle, looks, page, recordings
 from gdw_notebooks.playground.widget import WORDS, Playground
-from tools.record_steps import BY_HAND, LEARNERS, learner
+from tools.record_steps import BY_HAND, LEARNERS
 from tools.record_steps import recordings as recorded_today
 
 STORED = recordings()
@@ -37,10 +37,6 @@ def test_a_step_gives_what_the_page_shows():
     for name in (*LEARNERS, BY_HAND):
         asks = {"g"} if name not in ("cross-entropy", BY_HAND) else set()
         assert STORED[name]["outputs"].keys() == shown | asks
-
-
-def test_recording_twice_gives_the_same():
-    assert learner("gdw") == learner("gdw")
 
 
 def test_the_page_holds_everything_and_names_no_address():

@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
@@ -118,12 +117,6 @@ def test_every_folder_with_code_is_installed():
     }
     assert packages - set(folders) == found
     assert all((ROOT / folder).is_dir() for folder in folders.values())
-
-
-def test_the_console_commands_are_functions_here():
-    for target in PROJECT["project"]["scripts"].values():
-        module, name = target.split(":")
-        assert callable(getattr(import_module(module), name))
 
 
 def test_the_binder_environment_is_the_course_on_the_processor():

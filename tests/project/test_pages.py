@@ -1,4 +1,4 @@
-"""Pages and notebooks: their links lead somewhere, they name no package index, and their numbers are today's."""
+"""Pages and notebooks: their links lead somewhere, and they name no package index."""
 
 import re
 from functools import cache
@@ -6,8 +6,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-
-import gdw
 
 ROOT = Path(__file__).parents[2]
 # docs/site is linked as it lies when it is built, and the built site has its own test
@@ -39,12 +37,3 @@ def test_every_link_leads_somewhere_and_no_package_index_is_named(page):
         assert there.exists(), link
         assert not anchor or anchor in anchors(text_of(there)), link
     assert not re.search(r"index-url|find-links|trusted-host|/simple/|download\.pytorch", text_of(page))
-
-
-def test_the_plan_says_the_minutes_of_the_notebooks_and_the_readme_the_number_of_methods():
-    course = ROOT / "notebooks"
-    plan = dict(re.findall(r"(?m)^\| \[[^|]*\]\((\S+\.ipynb)\) \|[^|]*\| (\d+) \|", text_of(course / "README.md")))
-    said = {path.name: re.search(r"\*\*Time\*\* about (\d+)", text_of(path)) for path in course.glob("*.ipynb")}
-    assert plan == {name: found[1] for name, found in said.items()}
-    methods = re.findall(r"the (\d+) methods", text_of(ROOT / "README.md"))
-    assert set(methods) <= {str(len(gdw.methods.METHODS))}

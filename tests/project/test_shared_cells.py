@@ -1,8 +1,11 @@
 """Which cells of a notebook run where its solution runs too."""
 
+import os
+from types import SimpleNamespace
+
 import pytest
 
-from tests.shared_cells import needed
+from tests.shared_cells import FIRST, needed, pytest_collection_modifyitems
 
 
 @pytest.mark.parametrize(
@@ -20,3 +23,18 @@ from tests.shared_cells import needed
 )
 def test_cells_that_have_to_run(codes, differ, run):
     assert needed(codes, differ) == run
+
+
+def test_the_first_notebook_runs_whole_as_on_another_processor(tmp_path):
+    def cells(path):
+        file = SimpleNamespace(setup=lambda: seen.append(os.environ.get("ATEN_CPU_CAPABILITY")))
+        return [SimpleNamespace(cell_num=number, path=path, parent=file) for number in range(2)]
+
+    seen, own, solved = [], cells(tmp_path / FIRST), cells(tmp_path / "solutions" / FIRST)
+    items = [*own, *solved]
+    nothing_left_out = SimpleNamespace(hook=SimpleNamespace(pytest_deselected=lambda items: None))
+    pytest_collection_modifyitems(nothing_left_out, items)
+    assert items == [*own, *solved]
+    own[0].parent.setup(), solved[0].parent.setup()
+    assert seen == ["default", None]
+    assert "ATEN_CPU_CAPABILITY" not in os.environ

@@ -1,10 +1,7 @@
-"""What `pip install dist/*.whl` brings works without the repository: the commands, the notebooks, the recorded runs."""
+"""What `dist` holds; that it works without the repository is for tests/browser/test_pip_course.py."""
 
 import email
 import itertools
-import json
-import os
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -18,44 +15,11 @@ from tests.course.test_start import links
 from tests.project import wheels
 from tools import dist
 
-OUTSIDE = """
-import json
-import sys
-import nbformat
-from nbclient import NotebookClient
-import gdw
-import gdw_notebooks
-from gdw_notebooks.recorded import histories, standing
-
-notebook = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(notebook, timeout=300, resources={"metadata": {"path": sys.argv[2]}}).execute()
-shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
-print(json.dumps({
-    "files": [gdw.__file__, gdw_notebooks.__file__, str(histories.HISTORIES)],
-    "recordings": len(histories.load("05-noisy")), "runs": len(standing.load()),
-    "panels": sum("application/vnd.jupyter.widget-view+json" in data for data in shown),
-}))
-"""
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> list[Path]:
     """The sdist, its wheel, and the course's wheel."""
     return dist.build(tmp_path_factory.mktemp("dist"), wheels.few_pages)
-
-
-@pytest.fixture(scope="module")
-def installed(built, tmp_path_factory) -> Path:
-    return wheels.install(tmp_path_factory.mktemp("installed") / "venv", *built[1:])
-
-
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch) -> Path:
-    """A folder outside the repository, and nothing in the environment that leads back to it."""
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
-        monkeypatch.setenv(name, str(tmp_path / name.lower()))
-    return tmp_path
 
 
 def names(folder: Path, pattern: str) -> set[str]:
@@ -130,12 +94,6 @@ def test_the_pages_are_made_by_the_tools_that_build_them(tmp_path, monkeypatch):
     assert not (tmp_path / "site-source").exists()
 
 
-def test_pip_sees_both_packages_installed(installed, elsewhere):
-    shown = wheels.run(sys.executable, "-m", "pip", "--python", installed / "python", "list", "--format=json")
-    versions = {one["name"]: one["version"] for one in json.loads(shown)}
-    assert versions["gdw"] == versions["gdw-course"] == gdw.__version__
-
-
 def test_wheels_of_an_earlier_version_are_removed_and_other_files_stay(tmp_path, monkeypatch):
     for name in ("gdw-0.1.0.tar.gz", "gdw-0.1.0-py3-none-any.whl", "gdw_course-0.1.0-py3-none-any.whl", "notes.txt"):
         (tmp_path / name).write_text("", "utf-8")
@@ -150,29 +108,3 @@ def test_wheels_of_an_earlier_version_are_removed_and_other_files_stay(tmp_path,
     assert [path.name.split("-")[1][:5] for path in built] == ["0.2.0"] * 3
     assert len(list(tmp_path.iterdir())) == 4
     assert (tmp_path / "notes.txt").exists()
-
-
-def test_the_methods_command(installed, elsewhere):
-    assert "Generalized Data Weighting" in wheels.run(installed / "gdw", "methods", cwd=elsewhere)
-
-
-def test_the_doctor_finds_the_course(installed, elsewhere):
-    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
-    told = wheels.run(installed / "gdw-course", "doctor", cwd=elsewhere, env=environment, encoding="utf-8")
-    assert told.splitlines()[-1] == "Ready."
-    assert "✓ Course: " in told
-    assert "A short run of GDW: 3 epochs" in told
-    for page in ("site/index.html", "slides/slides.html", "docs/teaching/README.md"):
-        (path,) = [line.partition(": ")[2] for line in told.splitlines() if line.endswith(page)]
-        assert Path(path).is_relative_to(installed.parent)
-        assert Path(path).exists()
-
-
-def test_the_classroom_opens_outside_the_repository_and_finds_everything_inside_the_environment(installed, elsewhere):
-    wheels.run(installed / "gdw-course", "start", "my course", "--copy-only", cwd=elsewhere)
-    page = elsewhere / "my course" / "demo" / "classroom.ipynb"
-    found = json.loads(wheels.run(installed / "python", "-c", OUTSIDE, page, page.parent, cwd=elsewhere))
-    assert all(Path(file).is_relative_to(installed.parent) for file in found["files"]), found
-    assert found["recordings"] == 5  # methods, in the noisy run of notebook 05
-    assert found["runs"] > 1000
-    assert found["panels"] == 1  # the classroom

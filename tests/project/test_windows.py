@@ -1,4 +1,4 @@
-"""What Windows lacks is not needed: modules of Unix alone, its paths, its encoding."""
+"""What Windows lacks is not needed: modules of Unix alone, its encoding; its paths are in test_label_files.py."""
 
 import ast
 import subprocess
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gdw.data.human_labels import parse
 from tools.wings import ROOT
 
 # Windows's own encoding for text files, on most machines of Europe and America, cannot read what we write.
@@ -15,27 +14,14 @@ TEXT_METHODS = {"read_text": 0, "write_text": 1}  # and the place of `encoding` 
 NOT_OURS = {".venv", "notebooks", "build"}
 
 
-def test_imports_commands_and_unit_tests_pass_without_them():
+def test_imports_and_commands_work_without_them():
     """One process without the modules that Windows lacks: see without_unix.py."""
     soft = "ignore:only soft file lock is available"  # filelock's word for a Linux without fcntl; Windows has msvcrt
-    tests = ["tests/project/without_unix.py", "tests/comparison/test_tables.py", "tests/training/test_history.py"]
     options = ["-q", "-p", "tests.project.windows", "-p", "no:cacheprovider", "-W", soft]
-    command = [sys.executable, "-m", "pytest", *options, *tests]
+    command = [sys.executable, "-m", "pytest", *options, "tests/project/without_unix.py"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "skipped" not in done.stdout
-
-
-@pytest.mark.parametrize(("noise", "path", "key"), [
-    (r"human:C:\data\labels.csv", r"C:\data\labels.csv", None),
-    (r"human:C:\data\labels.csv:worse_label", r"C:\data\labels.csv", "worse_label"),
-    (r"human:C:\labels", r"C:\labels", None),
-    ("human:C:/labels.pt:worse_label", "C:/labels.pt", "worse_label"),
-    ("human:C:/labels", "C:/labels", None),
-    ("human:labels.pt:worse_label", "labels.pt", "worse_label"),
-])  # fmt: skip
-def test_paths_with_a_drive_letter(noise, path, key):
-    assert parse(noise) == (Path(path), key)
 
 
 def our_files() -> list[Path]:

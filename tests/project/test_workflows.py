@@ -81,9 +81,3 @@ def test_only_main_publishes_the_site_and_only_after_it_was_built():
     assert site["publish"]["needs"] == "build"
     (uploaded,) = [step["with"]["path"] for step in site["build"]["steps"] if "upload-pages" in step.get("uses", "")]
     assert uploaded in start.COMMANDS["site"][0]
-
-
-def test_ci_calls_what_is_fast_first_and_then_the_test_command_of_the_readme():
-    *_, lint, test = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
-    assert (lint, test) == ("make lint", "make test")
-    assert test in (ROOT / "README.md").read_text("utf-8")

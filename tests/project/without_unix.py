@@ -6,6 +6,7 @@ from importlib import import_module
 import pytest
 
 from gdw.__main__ import main as gdw
+from gdw.comparison.records import read
 from gdw_notebooks.__main__ import main as gdw_course
 from tests.project.windows import MISSING
 from tools.wings import ROOT
@@ -28,10 +29,17 @@ def test_every_module_is_imported():
     ("main", "arguments", "said"),
     [
         (gdw, ["methods"], "Generalized Data Weighting"),
-        (gdw, ["run", "--epochs", "1"], "test accuracy"),
         (gdw_course, ["doctor"], "Ready."),
     ],
 )
 def test_commands_work(main, arguments, said, capsys):
     assert not main(arguments)
     assert said in capsys.readouterr().out
+
+
+def test_a_run_is_kept_in_a_file(tmp_path, capsys):
+    command = ["run", "--epochs", "1", "--json", str(tmp_path / "out.json"), "--checkpoint", str(tmp_path / "kept")]
+    for _ in range(2):  # the second one finds it
+        assert gdw(command) == 0
+    assert len(read(tmp_path / "out.json")) == 1
+    capsys.readouterr()

@@ -7,7 +7,6 @@ from gdw.comparison.report import Difference
 from gdw.methods import METHODS
 from gdw.training.experiment import Experiment
 from gdw.training.run import run
-from gdw_notebooks.checks.comparison import ThreeCells
 from gdw_notebooks.examples.portraits import SHARED, portraits
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict
 from gdw_notebooks.figures.portraits import ROWS_SHOWN, flow_portraits
@@ -60,17 +59,6 @@ def test_the_map_writes_every_cell_and_hatches_what_is_undecided():
     assert [patch.get_x() for patch in axes.patches if patch.get_hatch()] == [1.5]
     assert "wins 1 and loses 1 of 3 cells" in finding(CELLS, "MWNet") == figure.get_suptitle().replace("\n", " ")
     assert [verdict(d) for d in CELLS.values()] == ["wins", "loses", "undecided"]
-
-
-def test_the_exercise_tells_wins_losses_and_undecided_apart():
-    exercise = ThreeCells(CELLS)
-    right = {"wins": (0.0, 1.0), "loses": (0.5, 1.0), "undecided": (1, 1)}
-    assert exercise(right).right
-    assert exercise(dict.fromkeys(right)).verdict == "not answered yet"
-    assert "2 of 3 are right. Look again at: loses" in repr(exercise(right | {"loses": (1.0, 1.0)}))
-    assert "has no cell with noise rate 0.3" in repr(exercise(right | {"wins": (0.3, 1.0)}))
-    assert "A cell is a pair" in repr(exercise(right | {"wins": "here"}))
-    assert "the keys wins, loses, undecided" in repr(exercise([1, 2, 3]))
 
 
 def test_counted_differences_are_corrected_for_all_that_are_counted(runs):

@@ -13,9 +13,9 @@ import gdw
 from gdw.__main__ import main
 from gdw.comparison.records import read, record
 from gdw.comparison.report import summary
-from gdw.data.class_names import NO_CLASS
 from gdw.data.confirmed import IN_CLASS, RANDOM, SUSPECT, Confirmed
 from gdw.data.dataset import Dataset
+from gdw.data.picture_labels import NO_CLASS
 from gdw.data.task import make_task
 from gdw.training.history import History
 from tests.runs import trained
@@ -403,14 +403,11 @@ def test_a_saved_run_goes_on_to_the_same_numbers(tmp_path):
     experiment = gdw.Experiment(
         dataset=str(pets), confirmed=str(table), meta_per_class=5, epochs=4, model="mlp", batch_size=20
     )
-    whole, half = gdw.Training(experiment), gdw.Training(experiment)
-    for _ in whole.events():
-        pass
+    whole, half = trained(experiment), gdw.Training(experiment)
     for _, _ in zip(range(7), half.events(), strict=False):
         pass
     half.save(tmp_path / "run")
     rest = gdw.Training.load(tmp_path / "run")
-    for _ in rest.events():
-        pass
+    list(rest.events())
     assert rest.history.accuracy == whole.history.accuracy
     assert math.isnan(rest.history.wrong_label_rate)

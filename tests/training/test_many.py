@@ -7,24 +7,18 @@ from torch import nn
 from torch.func import functional_call
 
 import gdw
-from gdw.methods import GDW, METHODS
+from gdw.methods import METHODS
 from gdw.methods.insw import INSW
 from gdw.networks.stacked import Stacked, can_stack
+from tests.runs import trained
 
 EXACT = 1e-9
 SEEDS = (3, 0, 7)
-SHORT = gdw.Experiment(rate=0.6, epochs=5, train_per_class=40, precision="float64", device="cpu")
+SHORT = gdw.Experiment(rate=0.6, epochs=3, train_per_class=40, precision="float64", device="cpu")
 AT_ONCE = (
     "cross-entropy", "only-clean", "pooled", "fine-tune", "label-smoothing", "focal", "l2rw", "insw", "mwnet", "gdw",
     "gdw-tied", "gdw-reduced", "gce", "seesaw", "elr", "sop",
 )  # fmt: skip
-
-
-def alone(experiment):
-    training = gdw.Training(experiment)
-    for _ in training.events():
-        pass
-    return training
 
 
 def together(experiment, seeds=SEEDS):
@@ -52,7 +46,7 @@ def test_at_once_equals_one_by_one(method):
     many = together(experiment)
     assert many.at_once
     for seed, training in zip(SEEDS, many.trainings, strict=True):
-        assert_same(alone(experiment.with_(seed=seed)), training)
+        assert_same(trained(experiment.with_(seed=seed)), training)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +65,7 @@ def test_whatever_the_settings(changes):
     many = together(experiment, (0, 1))
     assert many.at_once
     for seed, training in enumerate(many.trainings):
-        assert_same(alone(experiment.with_(seed=seed)), training)
+        assert_same(trained(experiment.with_(seed=seed)), training)
 
 
 def test_every_method_that_promises_it_is_in_the_list():
@@ -80,7 +74,7 @@ def test_every_method_that_promises_it_is_in_the_list():
 
 def test_what_adam_has_gathered_goes_back_to_each_seed():
     experiment = SHORT.with_(epochs=2)
-    own, (theirs, _) = alone(experiment), together(experiment, (0, 1)).trainings
+    own, (theirs, _) = trained(experiment), together(experiment, (0, 1)).trainings
     for a, b in zip(own.method.weight_net.parameters(), theirs.method.weight_net.parameters(), strict=True):
         expected, found = own.method.optimizer.state[a], theirs.method.optimizer.state[b]
         assert expected.keys() == found.keys()
@@ -103,17 +97,6 @@ def test_what_cannot_go_together_runs_one_by_one(changes):
     assert all("seeds_at_once" not in history.metadata for history in histories)
 
 
-def test_a_subclass_that_changes_the_step_has_to_promise_again(monkeypatch):
-    class Mine(GDW):
-        name = "mine"
-
-        def first_stage(self, step):
-            return super().first_stage(step)
-
-    monkeypatch.setitem(METHODS, "mine", Mine)
-    assert not gdw.ManySeeds(gdw.Experiment(method="mine", epochs=1), (0, 1)).at_once
-
-
 def test_a_seed_that_diverges_says_so_and_the_others_go_on():
     """The start of one seed is spoilt; what the others record is theirs alone."""
     experiment = SHORT.with_(epochs=3)
@@ -129,7 +112,7 @@ def test_a_seed_that_diverges_says_so_and_the_others_go_on():
     assert len(many.histories[1]) == 0
     assert done == 3 * [SEEDS[0], SEEDS[2]]
     for place in (0, 2):
-        assert_same(alone(experiment.with_(seed=SEEDS[place])), many.trainings[place])
+        assert_same(trained(experiment.with_(seed=SEEDS[place])), many.trainings[place])
 
 
 def test_where_all_diverge_it_ends():

@@ -4,13 +4,13 @@ import os
 import random
 import signal
 import time
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 
 import gdw
 from gdw.training.many import Checkpoints
+from tests.runs import processes
 
 PATIENCE = 120  # seconds for a child to take its first step on a busy machine
 
@@ -41,8 +41,7 @@ def survives(experiment: gdw.Experiment, moments: int, folder: Path, seed: int =
     random time: in a step, at the end of an epoch, or while a checkpoint is written. The folder is emptied when a
     child comes to the end of the run, so that later moments strike too.
     """
-    chance, context = random.Random(seed), get_context("forkserver")
-    context.set_forkserver_preload(["gdw", "sklearn.datasets"])
+    chance, context = random.Random(seed), processes()
     unbroken = gdw.Training(experiment)
     started = time.perf_counter()
     list(unbroken.events())

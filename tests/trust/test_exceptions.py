@@ -5,7 +5,6 @@ import pickle
 import pkgutil
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
-from multiprocessing import get_context
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from torch import nn
 import gdw
 import gdw_notebooks
 from gdw.gradients.agreement import PassesDiffer
+from tests.runs import processes
 
 WORDS = "the loss of 'a' is not finite: try lr=0.1 (50 %)"
 
@@ -73,7 +73,7 @@ def outcome(kind):
 
 def test_one_that_fails_in_a_pool_of_processes_costs_no_other_run():
     torch.manual_seed(0)
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, processes()) as pool:
         diverged, differ, good = (pool.submit(outcome, kind) for kind in ("diverged", "passes differ", "good"))
         with pytest.raises(gdw.TrainingDiverged, match="epoch 1") as caught:
             diverged.result()

@@ -24,9 +24,12 @@ names = st.sampled_from(
     ["config", "epochs", "class_names", "class_counts", "wrong_label_rate", "metadata", "error", "method", "seed"]
 )
 records = st.dictionaries(names | st.text(max_size=5), values | st.dictionaries(names, values, max_size=4), max_size=9)
-contents = st.binary(max_size=200) | values.map(lambda v: json.dumps(v).encode()) | records.map(
-    lambda v: json.dumps(v).encode()
-) | st.lists(records | values, max_size=3).map(lambda v: b"\n".join(json.dumps(one).encode() for one in v) + b"\n")
+contents = (
+    st.binary(max_size=200)
+    | values.map(lambda v: json.dumps(v).encode())
+    | records.map(lambda v: json.dumps(v).encode())
+    | st.lists(records | values, max_size=3).map(lambda v: b"\n".join(json.dumps(one).encode() for one in v) + b"\n")
+)
 short = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -60,7 +60,7 @@ def test_runs_and_sweeps_write_one_kind_of_file(spec, tmp_path):
     path = tmp_path / "runs.jsonl"
     assert main([*RUN, "--json", str(path)]) == 0
     before = read(path)
-    assert main(["sweep", str(spec), "--json", str(path)]) == 0
+    assert main(["sweep", str(spec), "--json", str(path), "--workers", "0"]) == 0
     assert read(path)[: len(before)] == before
     assert len(read(path)) > len(before)
 
@@ -175,7 +175,6 @@ def test_a_real_limit_on_the_size_of_files(tmp_path):
     assert path.read_text("utf-8") == "old"
     assert (tmp_path / "out.jsonl").read_bytes() == b""
     assert {p.name for p in tmp_path.iterdir()} == {"out.json", "out.jsonl"}
-
 
 
 @pytest.mark.parametrize("kind", ["infinite", "not JSON"])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.trust.killing import survives, tiny
 
-MOMENTS = 5
+MOMENTS = 3
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")

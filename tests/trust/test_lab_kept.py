@@ -89,7 +89,7 @@ def test_stop_in_the_lab_keeps_the_last_batch(tmp_path, unbroken):
 def test_a_kernel_that_is_killed_loses_nothing_but_time(tmp_path, unbroken):
     """It ends without a word, while it trains, with what it has written before."""
     code = (
-        "import os, sys\n"
+        "import os, sys, time\n"
         "from gdw.training.many import ManySeeds\n"
         "from gdw_notebooks.panels.training_lab import TrainingLab\n"
         "from tests.trust.test_lab_kept import START\n"
@@ -97,7 +97,7 @@ def test_a_kernel_that_is_killed_loses_nothing_but_time(tmp_path, unbroken):
         "lab = TrainingLab(START, checkpoint=sys.argv[1])\n"
         "lab.keep.value = True\n"
         "lab.train.click()\n"
-        "while not any(len(history) >= 2 for history in lab.session.histories): pass\n"
+        "while not any(len(history) >= 2 for history in lab.session.histories): time.sleep(0.01)\n"
         "os._exit(9)\n"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], timeout=WAIT, check=False)
