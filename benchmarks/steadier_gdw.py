@@ -1,4 +1,4 @@
-"""Two changes to GDW that were tried against breakdowns, as a plugin: ``gdw sweep --plugin benchmarks/steadier_gdw.py``.
+"""Two changes to GDW, tried against breakdowns: ``gdw sweep --plugin benchmarks/steadier_gdw.py``.
 
 ``standing/breakdowns.toml`` says how they were compared, docs/tried.md what came out.
 """
