@@ -171,13 +171,17 @@ def write_table(path: Path, rows: Sequence[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def _validation_accuracy(history: History) -> float:
+def score_of(validation_accuracy: float, error: str | None, run: str) -> float:
     """In percent; 0 for a run that diverged. Any other error ends the search: scores without that run would mislead."""
-    if history.error is None:
-        return history.validation_accuracy
-    if any(words in history.error for words in DIVERGED):
+    if error is None:
+        return validation_accuracy
+    if any(words in error for words in DIVERGED):
         return 0.0
-    raise RuntimeError(f"{history.method}, seed {history.seed}: {history.error}")
+    raise RuntimeError(f"{run}: {error}")
+
+
+def _validation_accuracy(history: History) -> float:
+    return score_of(history.validation_accuracy, history.error, f"{history.method}, seed {history.seed}")
 
 
 def main() -> None:

@@ -1,18 +1,19 @@
 """Confirmed pictures: those whose label a person has checked, and how each of them was chosen to be checked."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from gdw import files
-from gdw.data.class_names import NO_CLASS, NONE
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import Table, chosen_column, read_table
-from gdw.data.picture_labels import labels_of_words, match
-from gdw.errors import unknown, whole_number
+from gdw.data.label_table import chosen_column, read_table, usual_columns
+from gdw.data.picture_labels import NO_CLASS, NONE, as_meant, class_numbers, match, no_picture_notes
+from gdw.errors import whole_number
 
-CONFIRMED_COLUMNS = ("label", "confirmed", "confirmed_label")  # tried in this order
+CONFIRMED_COLUMNS = ("label", "confirmed", "confirmedlabel")  # tried in this order, before the usual names of labels
 CHOSEN_COLUMN = "chosen"
 RANDOM = "random"  # drawn at random from all pictures
 IN_CLASS = "random in class"  # drawn at random from the pictures that have its observed label
@@ -35,10 +36,12 @@ class Confirmed(Mapping[int, int]):
         labels: place to class number; -1 if the picture belongs to no class.
         chosen: place to ``"random"``, ``"random in class"``, ``"suspect"``, or anything else; where a place is
             missing, it is not known.
+        elsewhere: place to the right class, where that is none of the data set's classes.
     """
 
     labels: Mapping[int, int] = field(default_factory=dict)
     chosen: Mapping[int, str] = field(default_factory=dict)
+    elsewhere: Mapping[int, str] = field(default_factory=dict)
 
     def __getitem__(self, place: int) -> int:
         return self.labels[place]
@@ -57,7 +60,26 @@ class Confirmed(Mapping[int, int]):
         """Of these places alone, which are numbered anew in this order."""
         new = {place: number for number, place in enumerate(kept)}
         labels = {new[place]: label for place, label in self.labels.items() if place in new}
-        return Confirmed(labels, {new[place]: way for place, way in self.chosen.items() if place in new})
+        chosen, elsewhere = ({new[place]: word for place, word in words.items() if place in new}
+                             for words in (self.chosen, self.elsewhere))  # fmt: skip
+        return Confirmed(labels, chosen, elsewhere)
+
+    def of_classes(self, before: Sequence[str], class_names: Sequence[str]) -> "Confirmed":
+        """With the numbers of these classes, which are some of those before: a picture of another one has none."""
+        new = {label: class_names.index(name) for label, name in enumerate(before) if name in class_names}
+        labels = {place: new.get(label, NO_CLASS) for place, label in self.labels.items()}
+        elsewhere = {place: before[label] for place, label in self.labels.items()
+                     if label != NO_CLASS and label not in new}  # fmt: skip
+        return Confirmed(labels, self.chosen, {**self.elsewhere, **elsewhere})
+
+    def word(self, place: int, class_names: Sequence[str]) -> str:
+        """The name of a picture's right class, or "none of these"."""
+        label = self.labels[place]
+        return self.elsewhere.get(place, NONE) if label == NO_CLASS else class_names[label]
+
+    def by_path(self, paths: Sequence[str], class_names: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Path to the name of the right class, and how the picture was chosen."""
+        return {paths[place]: (self.word(place, class_names), self.chosen.get(place, NOT_KNOWN)) for place in self}
 
     def with_class(self) -> "Confirmed":
         """Without the pictures that belong to no class."""
@@ -82,8 +104,8 @@ def read_confirmed(
 
     Args:
         path: CSV or TSV with the columns ``path,label``, and ``chosen`` where it is known; or an audit's own table with
-            its column ``label`` filled in. A picture without a label is not checked; ``none of these``: it belongs
-            to no class.
+            its column ``label`` filled in. A picture without a label, or with ``unsure``, is not checked; ``none of
+            these``: it belongs to no class.
         paths: of all pictures whose labels are in question.
         class_names: in the order of their numbers.
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
@@ -94,40 +116,25 @@ def read_confirmed(
         FileNotFoundError: there is no such file.
     """
     table = read_table(Path(path), least=0)
-    columns = {name.lower(): words for name, words in table.columns.items()}
-    ways = columns.pop(CHOSEN_COLUMN, [NOT_KNOWN] * len(table.paths))
-    named = next((name for name in CONFIRMED_COLUMNS if name in columns), None)
-    table = _without_repeats(table, columns[named or chosen_column(columns, None, table.path)], ways)
-    row_of = match(table, paths, others)
-    numbers = labels_of_words(table.columns["label"], class_names, table.path)
-    return Confirmed(
-        {place: numbers[row] for place, row in row_of.items()},
-        {place: table.columns[CHOSEN_COLUMN][row] for place, row in row_of.items()},
-    )
-
-
-def _without_repeats(table: Table, words: Sequence[str], ways: Sequence[str]) -> Table:
-    """Each checked picture once, with its label and how it was chosen; one that was drawn too is a drawn one.
-
-    Raises:
-        ValueError: a picture with two labels.
-    """
-    first: dict[str, int] = {}
-    ways = [way.lower() for way in ways]
-    for row, written in enumerate(table.paths):
-        if not words[row]:
-            continue
-        name = "/".join(part for part in written.strip().replace("\\", "/").split("/") if part not in ("", "."))
-        before = first.setdefault(name, row)
-        if words[before] != words[row]:
+    chosen = next(iter(usual_columns(table.columns, (CHOSEN_COLUMN,))), None)
+    columns = [name for name in table.columns if name != chosen]
+    column = chosen_column(columns, None, table.path, first=CONFIRMED_COLUMNS)
+    words = as_meant(table.columns[column], class_names)
+    rows_of, missing, _ = match(table, paths, others, [row for row, word in enumerate(words) if word])
+    if missing:
+        warnings.warn(f"{table.path}: {no_picture_notes(missing, table.path)[0]}", stacklevel=2)
+    labels, ways = dict[int, str](), dict[int, str]()
+    for place, rows in rows_of.items():
+        other = next((row for row in rows if words[row] != words[rows[0]]), None)
+        if other is not None:
             raise ValueError(
-                f"{table.path}: {written} is confirmed twice, as {words[before]} in row {before + 1} and as "
-                f"{words[row]} in row {row + 1}"
+                f"{table.path}: {paths[place]} is confirmed twice, as {words[rows[0]]} in row {rows[0] + 1} and as "
+                f"{words[other]} in row {other + 1}"
             )
-        ways[before] = stronger(ways[before], ways[row])
-    rows = list(first.values())
-    columns = {"label": [words[row] for row in rows], CHOSEN_COLUMN: [ways[row] for row in rows]}
-    return replace(table, paths=[table.paths[row] for row in rows], columns=columns)
+        labels[place] = words[rows[0]]
+        ways[place] = reduce(stronger, [table.columns[chosen][row].lower() if chosen else NOT_KNOWN for row in rows])
+    numbers, _ = class_numbers(labels.values(), class_names, str(table.path))
+    return Confirmed(dict(zip(labels, numbers, strict=True)), ways)
 
 
 def confirmed_of(given: Mapping[Any, Any] | Path | str | None, dataset: Dataset) -> Confirmed:
@@ -151,7 +158,8 @@ def confirmed_of(given: Mapping[Any, Any] | Path | str | None, dataset: Dataset)
     if not isinstance(given, Mapping):
         raise ValueError(f"confirmed must be a table's path or a dictionary from pictures to classes, got {given!r}")
     places = {path: place for place, path in enumerate(paths)}
-    found = {_place(picture, places, dataset): _number(label, dataset) for picture, label in given.items()}
+    found = {_place(picture, places, dataset): _number(label, dataset) for picture, label in given.items()
+             if as_meant([str(label)], dataset.class_names) != [""]}  # fmt: skip
     chosen = {_place(picture, places, dataset): way for picture, way in as_confirmed(given).chosen.items()}
     return Confirmed(found, chosen)
 
@@ -165,10 +173,6 @@ def _place(picture: object, places: Mapping[str, int], dataset: Dataset) -> int:
 
 
 def _number(label: object, dataset: Dataset) -> int:
-    if label in (NONE, NO_CLASS) and label not in dataset.class_names:
-        return NO_CLASS
     if isinstance(label, str):
-        if label not in dataset.class_names:
-            raise unknown("confirmed class", label, dataset.class_names)
-        return dataset.class_names.index(label)
-    return whole_number("a confirmed class", label, 0, len(dataset.class_names) - 1)
+        return class_numbers([label], dataset.class_names, "the confirmed labels")[0][0]
+    return NO_CLASS if label == NO_CLASS else whole_number("a confirmed class", label, 0, len(dataset.class_names) - 1)

@@ -1,5 +1,7 @@
 """DICOM files as pictures of Pillow, read by pydicom."""
 
+from typing import Any, BinaryIO, cast
+
 import numpy as np
 from PIL import Image, ImageFile
 
@@ -18,17 +20,22 @@ class Dicom(ImageFile.ImageFile):
     format_description = "Digital Imaging and Communications in Medicine"
 
     def _open(self) -> None:
-        self.fp.seek(PREAMBLE)
-        if self.fp.read(len(MARK)) != MARK:
+        file = cast(BinaryIO, self.fp)
+        file.seek(PREAMBLE)
+        if file.read(len(MARK)) != MARK:
             raise SyntaxError("no DICOM file")
         require_package("pydicom", "dicom", "a DICOM file")
         from pydicom import dcmread
-        from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
+        from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+        from pydicom.pixels.utils import pixel_array
 
-        self.fp.seek(0)
-        data = dcmread(self.fp)
+        file.seek(0)
+        data = dcmread(file)
         values = pixel_array(data, index=0)
-        if values.ndim == 2:
+        if data.PhotometricInterpretation == "PALETTE COLOR":
+            values = apply_color_lut(values, data)
+            values >>= 8 * values.itemsize - 8
+        elif values.ndim == 2:
             shades = apply_voi_lut(apply_modality_lut(values, data), data).astype(np.float64)
             shades = (shades - shades.min()) / max(np.ptp(shades), 1e-300)
             values = np.round(255 * (1 - shades if data.PhotometricInterpretation == "MONOCHROME1" else shades))
@@ -37,7 +44,7 @@ class Dicom(ImageFile.ImageFile):
         self._decoded = Image.fromarray(values.astype(np.uint8))
         self._mode, self._size = self._decoded.mode, self._decoded.size
 
-    def load(self) -> object:
+    def load(self) -> Any:
         """Pillow's: the pixels are there already."""
         self.im = self._decoded.im
         return super().load()

@@ -91,9 +91,12 @@ def _person(value: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    """One word of what a field holds: Label Studio wraps a choice, Hugging Face's datasets a picture's path."""
+    """One word of what a field holds: Label Studio wraps a choice, Hugging Face's datasets a picture's path.
+
+    Half of a pair of UTF-16 could be written to no file.
+    """
     if isinstance(value, dict):
         value = next((value[name] for name in ("choices", "path", "name", "label") if name in value), json.dumps(value))
     if isinstance(value, list):
         value = value[0] if len(value) == 1 else json.dumps(value)
-    return "" if value is None else str(value)
+    return "" if value is None else str(value).encode("utf-8", "replace").decode()

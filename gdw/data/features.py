@@ -345,7 +345,7 @@ class _Extraction:
         files = images.reader
         if not isinstance(files, PictureFiles) or all(self._before(images, place, known)[1] for place in places):
             return self._look(images, places, known)
-        asked = PictureFiles([files.paths[at].absolute() for at in images.places[list(places)]], files.size)
+        asked = PictureFiles([Path(files.paths[at]).absolute() for at in images.places[list(places)]], files.size)
         found = executor.submit(_elsewhere, torch.get_num_threads(), self.given, asked).result()
         return replace(found, places=list(places), broken={places[at]: said for at, said in found.broken.items()})
 

@@ -1,23 +1,23 @@
 """Folders of pictures: what is in them is listed once, with labels from folders or from a table, and then decoded."""
 
 import os
-import re
 import warnings
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from gdw.cache import content_of_files
-from gdw.data.class_names import class_counts_line, doubtful_names
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.label_table import read_table
 from gdw.data.on_disk import Images, OnDisk, in_batches
 from gdw.data.path_match import SPLITS
-from gdw.data.picture_labels import labelled, no_picture
+from gdw.data.picture_labels import NO_CLASS, class_counts_line, doubtful_names, labelled, natural_key, no_picture
 from gdw.data.pictures import COMMON_SIZE, broken_pictures, broken_places, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
@@ -33,7 +33,6 @@ CIFAR_SIZE = (32, 32)  # pixels, height and width
 UNCOUNTED = Pixels(255)  # of pictures that a network will see: their shades are counted when a task trains on them
 SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
 SHOWN_ASIDE = 20  # classes, and pictures, that a note names
-DIGITS = 20  # places a number in a name is compared by: longer than any counter
 
 
 @dataclass(frozen=True)
@@ -63,30 +62,26 @@ class Listing:
     @property
     def counts(self) -> str:
         """Each class with its number of training pictures, in words."""
-        counts = Counter(self.labels)
-        return class_counts_line(self.class_names, [counts[label] for label in range(len(self.class_names))])
+        return class_counts_line(self.class_names, np.bincount(self.labels, minlength=len(self.class_names)).tolist())
 
     def without_small_classes(self, least: int) -> "Listing":
         """Classes with fewer training pictures are put aside, and said; unless fewer than two would be left."""
-        counts = Counter(self.labels)
-        kept = [label for label in range(len(self.class_names)) if counts[label] >= least]
-        if len(kept) < 2 or len(kept) == len(self.class_names):
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        kept, small = np.flatnonzero(counts >= least).tolist(), np.flatnonzero(counts < least).tolist()
+        if len(kept) < 2 or not small:
             return self
         new = {label: number for number, label in enumerate(kept)}
-        splits, aside = {}, dict[str, str]()
-        for split, (files, labels) in self.splits.items():
-            both = list(zip(files, labels, strict=True))
-            good = [(file, new[label]) for file, label in both if label in new]
-            aside |= {_relative(file, self.folder): self.class_names[label] for file, label in both if label not in new}
-            if good:
-                splits[split] = [file for file, _ in good], [label for _, label in good]
-        small = [f"{name} ({counts[label]})" for label, name in enumerate(self.class_names) if label not in new]
+        aside = {_relative(file, self.folder): self.class_names[label] for files, labels in self.splits.values()
+                 for file, label in zip(files, labels, strict=True) if label not in new}  # fmt: skip
+        counted = [f"{self.class_names[label]} ({counts[label]})" for label in small[:SHOWN_ASIDE]]
         shown = ", ".join(f"{path} as {name}" for path, name in list(aside.items())[:SHOWN_ASIDE])
         more = f" and {len(aside) - SHOWN_ASIDE} more" if len(aside) > SHOWN_ASIDE else ""
         note = (
-            f"put aside {len(small)} classes with fewer than {least} pictures: {', '.join(small[:SHOWN_ASIDE])}; "
+            f"put aside {len(small)} classes with fewer than {least} pictures: {', '.join(counted)}; "
             f"look at their pictures first: {shown}{more}"
         )
+        splits = {split: _of_classes(files, labels, new) for split, (files, labels) in self.splits.items()}
+        splits = {split: both for split, both in splits.items() if both[0]}
         names = tuple(self.class_names[label] for label in kept)
         return replace(self, class_names=names, splits=splits, notes=(*self.notes, note), aside=aside)
 
@@ -96,17 +91,15 @@ class Listing:
         Raises:
             ValueError: a class has no other picture to train on; names the pictures.
         """
-        if not places:
-            return self
-        broken = {self.files[place] for place in places}
-        kept = {split: [(file, label) for file, label in zip(*both, strict=True) if file not in broken]
-                for split, both in self.splits.items()}  # fmt: skip
-        said = broken_pictures([file for file in self.files if file in broken])
-        if lost := set(self.labels) - {label for _, label in kept["train"]}:
+        listed, splits = self.files, {}
+        broken = {listed[place] for place in places}
+        said = broken_pictures([file for file in listed if file in broken])
+        for split, (files, labels) in self.splits.items():
+            good = [file not in broken for file in files]
+            splits[split] = list(compress(files, good)), list(compress(labels, good))
+        if lost := set(self.labels).difference(splits["train"][1]):
             raise ValueError(f"{self.folder}: class {self.class_names[min(lost)]} has no other picture: {said}")
-        splits = {
-            split: ([file for file, _ in both], [label for _, label in both]) for split, both in kept.items() if both
-        }
+        splits = {split: both for split, both in splits.items() if both[0]}
         return replace(self, splits=splits, notes=(*self.notes, f"passed over {said}"))
 
     @property
@@ -135,23 +128,16 @@ class Listing:
         return tuple(self.splits["train"][1])
 
 
+def _of_classes(files: list[Path], labels: list[int], new: Mapping[int, int]) -> tuple[list[Path], list[int]]:
+    """The pictures of the classes that get a new number."""
+    kept = [label in new for label in labels]
+    return list(compress(files, kept)), [new[label] for label in compress(labels, kept)]
+
+
 def load_folder(folder: Path, image_size: int | None = None, seen_at: int | None = None) -> Dataset:
-    """The data set in ``class/...``, or in ``train/class/...`` with ``val/...`` and ``test/...``; in colour.
+    """The data set in ``class/...``, or in ``train/class/...`` with ``val/...`` and ``test/...``.
 
-    Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each
-    is resized (:func:`gdw.data.pictures.decode`). Means and deviations of the channels are those of the training
-    pictures; training pictures are flipped and shifted by up to an eighth of their size. A folder of CIFAR-10's classes
-    in CIFAR's size takes the published numbers. Runs on it then follow the published protocol.
-
-    Args:
-        folder: see :func:`list_folder`. What is passed over is reported in one warning and kept in the data set's
-            ``notes``.
-        image_size: height and width in pixels.
-        seen_at: see ``decode``.
-
-    Raises:
-        ValueError: an empty folder, one class, a class without a picture that can be decoded, splits whose classes
-            differ.
+    The arguments and errors are those of ``list_folder`` and ``load_listing``.
     """
     _require_size(image_size)
     return load_listing(list_folder(folder), image_size, seen_at, stacklevel=5)
@@ -171,15 +157,13 @@ def load_table(
 
     Args:
         folder: the pictures; the names of folders below it mean nothing.
-        table: in any form of :mod:`gdw.data.label_table`. The
-            classes are the words in the column, in natural order (2 before 10).
+        table: in any form of :mod:`gdw.data.label_table`. The classes are the words in the column, in natural order (2
+            before 10).
         column: which column; by default as for ``human:PATH`` (:mod:`gdw.data.human_labels`).
-        image_size: height and width in pixels; default the pictures' own if all are of one size, else 32.
-        seen_at: of a network that will see the pictures (:func:`gdw.data.pictures.decode`).
+        image_size, seen_at: see :func:`load_listing`.
 
     Raises:
-        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; a class of
-            broken pictures.
+        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; a class of broken pictures.
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
@@ -194,21 +178,29 @@ def load_listing(
     stacklevel: int = 2,
     content: bool = True,
 ) -> Dataset:
-    """The data set of a listing. Pictures for a network, and more than fit in memory, stay in their files.
+    """The data set of a listing, in colour. Pictures for a network, and more than fit in memory, stay in their files.
+
+    Pictures keep their size if they all have one; otherwise, or with ``image_size``, the middle square of each is
+    resized. Means and deviations of the channels are those of the training pictures, which are flipped and shifted by
+    up to an eighth of their size. CIFAR-10's classes in CIFAR's size take the published numbers: runs follow its
+    protocol then.
 
     Args:
-        image_size, seen_at: see :func:`gdw.data.pictures.decode`.
+        image_size, seen_at: height and width in pixels; those of a network that will see the pictures. See
+            :func:`gdw.data.pictures.decode`.
         stacklevel: of the one warning of all that was passed over.
         content: whether to hash the files.
 
     Raises:
         ValueError: a class of broken pictures alone. Other broken pictures are passed over, and named in ``notes``.
     """
-    images, broken = decode(found.files, image_size, seen_at, found.table and found.table.absolute())
+    listed = found.files
+    images, broken = decode(listed, image_size, seen_at, found.table and found.table.absolute())
     if isinstance(images, OnDisk) and seen_at is None:
-        broken = broken_places(found.files, (images.shape[2], images.shape[3]))
+        broken = broken_places(listed, (images.shape[2], images.shape[3]))
         images = images[np.delete(np.arange(len(images)), broken)]
-    found = found.without(broken)
+    if broken:
+        found = found.without(broken)
     parts = images.split([len(labels) for _, labels in found.splits.values()])
     fields = {}
     for split, part in zip(found.splits, parts, strict=True):
@@ -271,39 +263,33 @@ def pictures_below(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
 
 def _by_folders(folder: Path) -> Listing:
     scan, splits = _Scan(folder), split_folders(folder)
-    named = " and ".join(path.name for path in splits.values())
-    nested = any(scan.folders_in(split) for split in splits.values())
-    others = [child for child in scan.folders_in(folder) if child not in splits.values()]
-    if splits and not nested and not others:
-        raise ValueError(f"{named} in {folder} must hold one folder of pictures for each class")
-    if nested and "train" not in splits:
-        raise ValueError(f"{folder} has {named}, but no folder train with the classes to train on")
-    found = {
-        split: scan.classes(path, 2 if split == "train" else 1)
-        for split, path in (splits if nested else {"train": folder}).items()
-    }
-    names = found["train"][0]
-    notes = doubtful_names(names)
-    for split, (theirs, files, labels) in list(found.items()):
-        if not set(theirs) & set(names):
-            raise ValueError(f"{folder}: {splits['train'].name} and {splits[split].name} have no class in common")
+    nested, others = False, list[Path]()
+    if splits:
+        named = " and ".join(path.name for path in splits.values())
+        nested = any(scan.folders_in(split) for split in splits.values())
+        others = [child for child in scan.folders_in(folder) if child not in splits.values()]
+        if not nested and not others:
+            raise ValueError(f"{named} in {folder} must hold one folder of pictures for each class")
+        if nested and "train" not in splits:
+            raise ValueError(f"{folder} has {named}, but no folder train with the classes to train on")
+    folders = dict(splits) if nested else {"train": folder}
+    names, files, labels = scan.classes(folders.pop("train"))
+    found, notes = {"train": (files, labels)}, doubtful_names(names)
+    for split, path in folders.items():
+        theirs, files, labels = scan.classes(path, least=1)
+        new = {label: names.index(name) for label, name in enumerate(theirs) if name in names}
+        if not new:
+            raise ValueError(f"{folder}: {splits['train'].name} and {path.name} have no class in common")
         if lacking := [name for name in names if name not in theirs]:
-            notes += (f"{splits[split].name} has no picture of {', '.join(lacking)}",)
+            notes += (f"{path.name} has no picture of {', '.join(lacking)}",)
         if more := [name for name in theirs if name not in names]:
-            notes += (f"passed over {', '.join(more)} in {splits[split].name}: not in {splits['train'].name}",)
-        good = [(file, names.index(theirs[label])) for file, label in zip(files, labels, strict=True)
-                if theirs[label] in names]  # fmt: skip
-        found[split] = names, [file for file, _ in good], [label for _, label in good]
+            notes += (f"passed over {', '.join(more)} in {path.name}: not in {splits['train'].name}",)
+        found[split] = _of_classes(files, labels, new)
     if nested:
         for child in others:
             scan.note("a folder beside the splits", child)
         scan.note_outside(folder)
-    return Listing(
-        folder,
-        names,
-        {split: (files, labels) for split, (_, files, labels) in found.items()},
-        scan.notes() + notes,
-    )
+    return Listing(folder, names, found, scan.notes() + notes)
 
 
 def _by_table(folder: Path, table: Path, column: str | None, path_column: str | None) -> Listing:
@@ -311,21 +297,16 @@ def _by_table(folder: Path, table: Path, column: str | None, path_column: str | 
     scan = _Scan(folder)
     files = scan.pictures(folder)
     paths = [_relative(file, folder) for file in files]
-    said = labelled(rows, column, paths, advice="name one with --column NAME (load_table: column=NAME)")
-    names = tuple(sorted(set(said.words.values()), key=natural_key))
+    said = labelled(rows, paths, column=column, advice="name one with --column NAME (load_table: column=NAME)")
+    names, labels = said.class_names, {place: label for place, label in said.labels.items() if label != NO_CLASS}
     if len(names) < 2:
-        if said.unknown:
-            raise no_picture(table, said.unknown, paths)
+        if said.missing:
+            raise no_picture(table, said.missing, paths)
         raise ValueError(f"{table}: column {said.column} needs at least 2 classes, got {', '.join(names) or 'none'}")
-    found = [files[place] for place in said.words], [names.index(word) for word in said.words.values()]
     votes = {paths[place]: votes for place, votes in said.votes.items()}
-    notes = [*scan.notes(), *said.notes, *said.passed_over(paths, table.name), *doubtful_names(names)]
-    return Listing(folder, names, {"train": found}, tuple(notes), table, said.column, votes)
-
-
-def natural_key(name: str) -> tuple[str, str]:
-    """Sorts names as people count: ``2`` before ``10``; names without digits in alphabetical order."""
-    return re.sub(r"[0-9]+", lambda number: number[0].zfill(DIGITS), name), name
+    notes = (*scan.notes(), *said.notes, *said.passed_over, *doubtful_names(names))
+    pictures = [files[place] for place in labels], list(labels.values())
+    return Listing(folder, names, {"train": pictures}, notes, table, said.column, votes)
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
@@ -335,13 +316,14 @@ def split_folders(folder: Path) -> dict[str, Path]:
         ValueError: two folders for one split.
     """
     found: dict[str, Path] = {}
-    for child in sorted(folder.iterdir()):
-        for split, names in SPLITS.items():
+    children = sorted(folder.iterdir())
+    for split, names in SPLITS.items():
+        for child in children:
             if child.name.lower() in names and child.is_dir():
                 if split in found:
                     raise ValueError(f"{folder}: {found[split].name} and {child.name} are one split: keep one of them")
                 found[split] = child
-    return {split: found[split] for split in SPLITS if split in found}
+    return found
 
 
 def _reduced(files: list[Path], images: Images) -> tuple[str, ...]:
@@ -384,7 +366,7 @@ class _Scan:
                 f"{folder} {cause}: it needs one folder of pictures for each class, or a table of labels "
                 "(gdw audit --labels FILE; gdw.data.load_table)"
             )
-        self.reserved |= {os.path.realpath(directory) for directory in (folder, *folders)}
+        self.reserved.update(map(os.path.realpath, (folder, *folders)))
         files: list[Path] = []
         labels: list[int] = []
         names: list[str] = []
@@ -415,27 +397,20 @@ class _Scan:
                 continue
             self.seen.add(place)
             with os.scandir(here) as entries:  # knows most answers without asking the disk for each file
-                children = sorted(entries, key=lambda entry: entry.name)
+                children = sorted(entries, key=attrgetter("name"))
             for entry in children:
                 child = here / entry.name
                 if _hidden(child):
                     self.note("hidden", child)
                 elif entry.is_dir():
                     (links if entry.is_symlink() else waiting).append(child)
-                elif self.is_picture(child, entry):
+                elif not entry.is_file():
+                    self.note("a pipe, socket or device" if child.exists() else "a link that leads nowhere", child)
+                elif child.suffix.lower() not in ENDINGS and not can_open(child):
+                    self.note("not a picture that Pillow can open", child)
+                else:
                     found.append(child)
-        return sorted(found, key=lambda file: file.relative_to(folder).parts)
-
-    def is_picture(self, file: Path, entry: "os.DirEntry[str]") -> bool:
-        """Whether to read it; if not, the reason is counted."""
-        reason = None
-        if not entry.is_file():
-            reason = "a pipe, socket or device" if file.exists() else "a link that leads nowhere"
-        elif file.suffix.lower() not in ENDINGS and not can_open(file):
-            reason = "not a picture that Pillow can open"
-        if reason:
-            self.note(reason, file)
-        return reason is None
+        return sorted(found, key=attrgetter("parts"))
 
     def folders_in(self, folder: Path) -> list[Path]:
         return [child for child in folder.iterdir() if child.is_dir() and not _hidden(child)]

@@ -7,26 +7,34 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
+from gdw import files
 from gdw.cache import digest
 from gdw.data.dataset import Dataset, as_images
 from gdw.data.feature_store import Rows
-from gdw.data.folder import natural_key
-from gdw.data.label_table import PATH_COLUMNS, USUAL_LABELS, chosen_column, read_frame, require_reader, usual_columns
+from gdw.data.human_labels import ARRAYS, label_sets
+from gdw.data.label_table import LABEL_COLUMNS, chosen_column, is_table, read_table, require_reader, usual_columns
 from gdw.data.on_disk import Images, OnDisk
+from gdw.data.picture_labels import MULTI_LABEL, class_numbers
 from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.data.pixels import Pixels
 
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
-BETWEEN = "|;"  # several classes in one cell
-MULTI_LABEL = (
-    "several classes for one row ({found}): an audit needs exactly one class each, so audit one class at a time "
-    "(yes or no)"
-)
+NAME_ONE = "name one with --column"  # advice
+
+
+LabelledRows = tuple[Dataset, Bool[np.ndarray, "rows"]]
+"""A data set of the rows that have a label, and which rows of what was given these are."""
 
 
 def as_dataset(data: Any, labels: Any = None) -> Dataset:
+    """The data set of ``labelled_rows``."""
+    return labelled_rows(data, labels)[0]
+
+
+def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     """What people have in Python as a data set; anything large stays where it is.
 
     Args:
@@ -39,7 +47,7 @@ def as_dataset(data: Any, labels: Any = None) -> Dataset:
         ValueError: no labels, another number of them, several classes for one row, fewer than two classes.
     """
     if isinstance(data, Dataset):
-        return data if labels is None else replace(data, labels=labels)
+        return data if labels is None else replace(data, labels=labels), np.ones(len(data.labels), bool)
     if hasattr(data, "samples") and hasattr(data, "classes"):  # torchvision's ImageFolder
         paths = [Path(path) for path, _ in data.samples]
         return _made(_of_files(paths), labels, [label for _, label in data.samples], data.classes, map(str, paths))
@@ -61,21 +69,32 @@ def as_dataset(data: Any, labels: Any = None) -> Dataset:
     )
 
 
+def of_labelled(values: Any, rows: Bool[np.ndarray, "rows"]) -> np.ndarray:
+    """What is given for each row, of those rows alone that have a label."""
+    given: np.ndarray = np.asarray(values)
+    return np.asarray(given[rows] if given.shape[:1] == rows.shape else given)
+
+
 def read_embeddings(file: str | Path, labels: str | Path, column: str | None = None) -> Dataset:
+    """The data set of ``read_rows``."""
+    return read_rows(file, labels, column)[0]
+
+
+def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -> LabelledRows:
     """Rows of numbers from a file, and a label for each from another, in the same order. A ``.npy`` file is mapped.
 
     Args:
         file: ``.npy``, ``.csv``, ``.tsv`` or ``.parquet``: [rows, D].
-        labels: a table, or a ``.npy`` file with one label for each row.
+        labels: a table, or a file of one array with a label for each row.
         column: of the labels; by default the only one, or the one that is called label, class or target.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: as for ``as_dataset``; a file of another kind.
+        ValueError: as for ``labelled_rows``; a file of another kind.
     """
-    words, names = _read_labels(Path(labels), column)
-    found = as_dataset(read_numbers(file), words)
-    return replace(found, name=Path(file).stem, paths=names)
+    words, names, notes = _read_labels(files.user_path(labels), column)
+    found, kept = _made(_numbers(read_numbers(file)), words, None, None, names)
+    return replace(found, name=Path(file).stem, notes=(*notes, *found.notes)), kept
 
 
 def read_numbers(file: str | Path) -> np.ndarray:
@@ -150,10 +169,10 @@ def _of_files(paths: Sequence[Path]) -> OnDisk:
     return OnDisk.all_of(PictureFiles(paths, one_size(list(paths)) or (COMMON_SIZE, COMMON_SIZE)))
 
 
-def _of_columns(data: Any, labels: Any) -> Dataset:
+def _of_columns(data: Any, labels: Any) -> LabelledRows:
     """A Hugging Face data set: its column of classes, and of pictures or numbers."""
     classes = {name: kind.names for name, kind in data.features.items() if hasattr(kind, "names")}
-    column = next(iter([*classes, *usual_columns(data.column_names, USUAL_LABELS)]), None)
+    column = next(iter([*classes, *usual_columns(data.column_names, LABEL_COLUMNS)]), None)
     if labels is None and column is None:
         raise ValueError(f"there is no column of classes among {', '.join(data.column_names)}: give labels")
     others = [name for name in data.column_names if name != column and not isinstance(data[0][name], str | int)]
@@ -166,48 +185,40 @@ def _of_columns(data: Any, labels: Any) -> Dataset:
     )
 
 
-def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None, paths: Any) -> Dataset:
+def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None, paths: Any) -> LabelledRows:
     if labels is None and theirs is None:
         raise ValueError("data without labels: give labels, one for each row")
-    numbers, classes = numbered_classes(theirs if labels is None else labels, None if labels is not None else names)
+    if labels is None and names is not None:
+        numbers, classes = np.asarray(theirs, np.int64), tuple(map(str, names))
+    else:
+        found, classes = class_numbers(words_of(theirs if labels is None else labels), None, "the labels")
+        numbers = np.array(found, np.int64)
     if len(numbers) != len(images):
         raise ValueError(f"{len(images)} rows but {len(numbers)} labels")
-    kept = np.flatnonzero(numbers >= 0)
-    listed = None if paths is None else tuple(paths)
-    notes: tuple[str, ...] = ()
-    if len(kept) < len(numbers):
-        notes = (f"passed over {len(numbers) - len(kept)} rows without a label (first: row {np.argmin(numbers) + 1})",)
-        images, numbers = images[torch.from_numpy(kept)], numbers[kept]
-        listed = listed or tuple(map(str, range(int(kept.max(initial=0)) + 1)))
-        listed = tuple(listed[place] for place in kept)
+    kept = numbers >= 0
+    listed, notes = None if paths is None else tuple(paths), tuple[str, ...]()
+    if not kept.all():
+        places = np.flatnonzero(kept)
+        notes = (f"passed over {(~kept).sum()} rows without a label (first: row {np.argmin(kept) + 1})",)
+        images, numbers = images[torch.from_numpy(places)], numbers[places]
+        listed = tuple(listed[place] if listed else str(place) for place in places.tolist())
     pixels = Pixels(255) if images.dtype == torch.uint8 else Pixels()
-    return Dataset("data", classes, images, torch.from_numpy(numbers), pixels=pixels, paths=listed, notes=notes)
+    return Dataset("data", classes, images, torch.from_numpy(numbers), pixels=pixels, paths=listed, notes=notes), kept
 
 
-def numbered_classes(labels: Any, names: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The number of each label's class, -1 for an empty one; and the names of the classes, in natural order.
+def words_of(labels: Any) -> list[str]:
+    """Each label as a word, "" for a missing one; a row of 0 and one 1 becomes the place of the 1.
 
     Raises:
         ValueError: several classes for one row.
     """
-    if isinstance(labels, Tensor):
-        labels = labels.cpu().numpy()
-    values = labels if isinstance(labels, np.ndarray) else list(labels)
+    values = labels.cpu().numpy() if isinstance(labels, Tensor) else labels
+    values = values if isinstance(values, np.ndarray) else list(values)
     if len(values) and np.ndim(values[0]):
-        labels = np.asarray([np.asarray(row).argmax() if _is_one_hot(row) else -1 for row in values])
-        if (labels < 0).any():
-            raise ValueError(MULTI_LABEL.format(found=list(values[int(np.argmin(labels))])))
-        values = labels
-    if names is not None:
-        return np.asarray(values, np.int64), tuple(map(str, names))
-    words = ["" if value is None or value != value else _word(value) for value in values]
-    known = set(words)
-    for word in known:
-        if any(mark in word and known.issuperset(word.split(mark)) for mark in BETWEEN):
-            raise ValueError(MULTI_LABEL.format(found=word))
-    classes = tuple(sorted(known - {""}, key=natural_key))
-    number = {name: place for place, name in enumerate(classes)} | {"": -1}
-    return np.array([number[word] for word in words], np.int64), classes
+        if several := [list(row) for row in values if not _is_one_hot(row)]:
+            raise ValueError(MULTI_LABEL.format(found=several[0]))
+        values = [np.asarray(row).argmax() for row in values]
+    return ["" if value is None or value != value else _word(value) for value in values]
 
 
 def _is_one_hot(row: Any) -> bool:
@@ -228,17 +239,15 @@ def _numbers(data: Any) -> Images:
     return as_images(data, "data:")
 
 
-def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] | None]:
-    """The labels, and the names of the rows where a column has them."""
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no file {file}")
-    if file.suffix == ".npy":
-        return np.load(file, allow_pickle=False), None
-    table, _ = read_frame(file)
-    named = next((name for name in usual_columns(table.columns, (*PATH_COLUMNS, "text")) if name != column), None)
-    wanted = chosen_column([name for name in table.columns if name != named], column, file, "name one with --column")
-    rows = None if named is None or table[named].duplicated().any() else tuple(table[named].astype(str))
-    return table[wanted].to_numpy(), rows
+def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...]]:
+    """The labels, the names of the rows where a column has them, and notes."""
+    if not is_table(file) and file.suffix in ARRAYS:
+        sets = label_sets(file)
+        return sets[chosen_column(sets, column, file, NAME_ONE)], None, ()
+    table = read_table(file, label_column=column, in_order=True)
+    names = tuple(table.paths)
+    wanted = chosen_column(table.columns, column, file, NAME_ONE)
+    return table.columns[wanted], names if len(set(names)) == len(names) > 0 else None, table.notes
 
 
 def _read_table(file: Path) -> Any:

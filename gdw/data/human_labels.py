@@ -20,16 +20,15 @@ from torch import Tensor
 
 from gdw import files
 from gdw.data.dataset import Dataset, check_labels, native
-from gdw.data.label_table import CLEAN_KEY, chosen_column, is_table, read_table, require_file
+from gdw.data.label_table import CLEAN_KEY, ENDINGS, chosen_column, is_table, read_table, require_file
 from gdw.data.picture_labels import labels_by_path
 
 PREFIX = "human:"
-FILE_ENDINGS = (".pt", ".pth", ".npy", ".npz", ".pkl", ".pickle", ".csv", ".tsv", ".gz")
+ARRAYS = (".pt", ".pth", ".npy", ".npz", ".pkl", ".pickle")  # endings of files of arrays
 SHOWN = 12  # classes whose numbers an error lists
 ALONE = "label"  # what one array without a name is called
 NPY, ZIP, PICKLE = b"\x93NUMPY", b"PK", b"\x80"  # how such files begin
-LONGEST_HEADER = 10_000  # bytes of a .npy file's description, as numpy allows
-READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+LENGTH = {1: slice(8, 10), 2: slice(8, 12), 3: slice(8, 12)}  # of a .npy file's description, by version: where it is
 
 
 def parse(noise: str) -> tuple[Path, str | None]:
@@ -41,7 +40,7 @@ def parse(noise: str) -> tuple[Path, str | None]:
     text = noise.removeprefix(PREFIX)
     path, colon, key = text.rpartition(":")
     drive = len(path) == 1 and path.isalpha()
-    if not colon or drive or "/" in key or "\\" in key or Path(key).suffix in FILE_ENDINGS:
+    if not colon or drive or "/" in key or "\\" in key or Path(key).suffix in (*ARRAYS, *ENDINGS, ".gz"):
         path, key = text, ""
     if not path.strip():
         raise ValueError(f"human labels need a path, human:PATH or human:PATH:KEY, got {noise!r}")
@@ -180,7 +179,7 @@ def _content(path: Path) -> Any:
     with path.open("rb") as stream:
         beginning = stream.read(len(NPY))
     if beginning == NPY:
-        return _numpy(path)
+        return _numpy(path.read_bytes())
     if beginning.startswith(PICKLE):
         content = plain_load(path.read_bytes())
         # before torch wrote archives, it wrote pickles in a row; the first is a number
@@ -199,16 +198,12 @@ def _torch(path: Path) -> Any:
         return _arrays_in(torch.load(path, weights_only=True, map_location="cpu"))
 
 
-def _numpy(path: Path) -> Any:
+def _numpy(content: bytes) -> Any:
     """An array; or the objects in it, such as a dictionary of arrays, read as a plain pickle."""
-    with path.open("rb") as stream:
-        version = np.lib.format.read_magic(stream)
-        if version in READERS:
-            _, _, dtype = READERS[version](stream, max_header_size=LONGEST_HEADER)
-            if dtype.hasobject:
-                return plain_load(stream.read())
-        stream.seek(0)
-        return np.load(stream, allow_pickle=False)
+    length = LENGTH[content[6]]
+    end = length.stop + int.from_bytes(content[length], "little")
+    objects = b"|O" in content[:end]
+    return plain_load(content[end:]) if objects else np.load(io.BytesIO(content), allow_pickle=False)
 
 
 # numpy 1 wrote these module names, numpy 2 writes the second; both name the same functions.

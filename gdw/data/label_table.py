@@ -1,14 +1,14 @@
-"""Tables of labels: one row a picture, or one for each annotator of a picture, in any usual form.
+"""A file of labels, read once: one row a picture, or one for each annotator of a picture, in any usual form.
 
-Text with any separator and encoding, JSON, XML, Excel and Parquet, also gzipped (:mod:`gdw.data.exports`). Columns are
-known by their names and by what they hold; a path is matched however it is written (:mod:`gdw.data.path_match`).
+Text with any separator and encoding, JSON and XML (:mod:`gdw.data.exports`), Excel and Parquet, also gzipped. Columns
+are known by their names and by what they hold.
 """
 
 import csv
 import gzip
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,8 @@ from gdw.errors import MissingPackage, unknown
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+Columns = Iterable[tuple[str, list[str]]]
+
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".parquet")
 SEPARATORS = ",\t;|"
 BYTE_ORDER = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -33,14 +35,13 @@ PICTURE = re.compile(r"\.(avif|bmp|gif|heic|jfif|jpe?g?|jp2|p[bgnp]m|png|tiff?|w
 PATH_COLUMNS = (
     "path", "file", "filename", "filepath", "image", "img", "picture", "imagepath", "imagefile", "imagefilename",
     "imagename", "imageid", "imgpath", "imgname", "imgfile", "imgid", "photo", "fname", "imageurl", "url", "name", "id",
+    "text",
 )  # fmt: skip
-# Columns, or sets of labels in other files, tried in this order where none is named: CIFAR-100N's, then CIFAR-10N's
-# worst, then common names for your own labels.
-KEYS = ("noisy_label", "worse_label", "label", "labels", "observed_label")
-USUAL_LABELS = (
-    "label", "labels", "class", "classname", "classlabel", "category", "categoryname", "labelname", "target", "choice",
-    "tag", "annotation", "groundtruth", "gt", "species", "breed", "diagnosis", "dx", "y",
-    "classid", "labelid", "categoryid",
+# Columns, or sets of labels in other files: CIFAR-100N's, then CIFAR-10N's worst, then usual names for your own.
+LABEL_COLUMNS = (
+    "noisylabel", "worselabel", "label", "labels", "observedlabel", "class", "classname", "classlabel", "category",
+    "categoryname", "labelname", "target", "choice", "tag", "annotation", "groundtruth", "gt", "species", "breed",
+    "diagnosis", "dx", "y", "classid", "labelid", "categoryid",
 )  # fmt: skip
 NO_LABELS = frozenset({  # a word in the name of a column that holds something else
     "agreement", "annotator", "area", "bbox", "chosen", "comment", "comments", "completed", "conf", "confidence",
@@ -88,66 +89,68 @@ def require_file(path: Path, markup: bytes | None = None) -> None:
         raise ValueError(f"{path} holds no labels: {cause}")
 
 
-def read_table(path: Path, least: int = 1, path_column: str | None = None) -> Table:
+def read_table(
+    path: Path,
+    least: int = 1,
+    path_column: str | None = None,
+    *,
+    label_column: str | None = None,
+    in_order: bool = False,
+) -> Table:
     """The table; its column of paths is known by its name, or by names of pictures in it.
 
     Args:
         least: how many rows it must have, besides that of the column names.
         path_column: the column of paths.
+        label_column: one that holds labels, whatever it is called.
+        in_order: its rows are in the order of another file's, so they need no names: ``paths`` may be empty.
 
     Raises:
         FileNotFoundError: there is none.
         ValueError: no table, no column of paths or of labels; several labels a picture.
+        MissingPackage: what reads Excel or Parquet is not installed.
     """
     require_file(path, EXPORT)
+    columns: dict[str, list[str]] = {}
     try:
-        frame, notes = read_frame(path)
+        found, notes = _columns(path)
+        for name, cells in found:
+            columns.setdefault(str(name).strip(), cells)
     except MissingPackage:
         raise
     except Exception as error:  # of junk anything may come
         raise ValueError(f"{path} is not a table that can be read ({error})") from error
-    names = list(frame.columns)
-    if len(frame) < least:
+    rows = len(next(iter(columns.values()), ()))
+    if rows < least:
         raise ValueError(
-            f"{path} needs a row of column names and one row for each picture, got {len(frame) + bool(names)} rows"
+            f"{path} needs a row of column names and one row for each picture, got {rows + bool(columns)} rows"
         )
-    place = _path_column(frame, path_column, path)
-    if place is None or len(names) < 2:
-        shown = ", ".join(map(str, names))
-        raise ValueError(f"{path} needs a column 'path' and a column of labels, got the columns {shown}")
-    columns = {name: frame[name].str.strip().tolist() for name in names if name != place}
-    return Table(path, frame[place].tolist(), _with_one_hot(columns, path), notes)
+    others = {name: cells for name, cells in columns.items() if name != label_column}
+    place = _path_column(others, path_column, path)
+    if len(columns) < 2 or place is None:
+        if not (in_order and columns):
+            shown = ", ".join(columns)
+            raise ValueError(f"{path} needs a column 'path' and a column of labels, got the columns {shown}")
+        place = None
+    paths = [] if place is None else columns.pop(place)
+    words = {name: [cell.strip() for cell in cells] for name, cells in columns.items()}
+    return Table(path, paths, _with_one_hot(words, path), notes)
 
 
-def read_frame(path: Path) -> "tuple[DataFrame, tuple[str, ...]]":
-    """The words of a table, whatever its form, and notes of what was passed over.
-
-    Raises:
-        ValueError: no table.
-        MissingPackage: what reads Excel or Parquet is not installed.
-    """
-    import pandas as pd
-
+def _columns(path: Path) -> tuple[Columns, tuple[str, ...]]:
+    """The columns of a table, whatever its form, and notes of what was passed over."""
     content = path.read_bytes()
     content = gzip.decompress(content) if content.startswith(GZIP) or path.suffix.lower() == ".gz" else content
-    notes: tuple[str, ...] = ()
-    if content.startswith(PARQUET):
-        require_reader(path, "pyarrow")
-        frame = pd.read_parquet(io.BytesIO(content))
-    elif content.startswith(EXCEL):
-        require_reader(path, "openpyxl")
-        frame = pd.read_excel(io.BytesIO(content), dtype=str, keep_default_na=False)
-    else:
-        text = _as_text(content)
-        if text.lstrip()[:1] in ("{", "["):
-            frame = pd.DataFrame(rows_of_json(text))
-        elif text.lstrip()[:1] == "<":
-            frame = pd.DataFrame(rows_of_xml(text.lstrip()))
-        else:
-            frame, notes = _frame_of_text(text)
-    frame.columns = [str(name).strip() for name in frame.columns]
-    frame = frame.loc[:, ~frame.columns.duplicated()]
-    return frame.astype(object).where(frame.notna(), "").astype(str), notes
+    for start, module in ((PARQUET, "pyarrow"), (EXCEL, "openpyxl")):
+        if content.startswith(start):
+            require_reader(path, module)
+            return _of_frame(io.BytesIO(content), module), ()
+    text = _as_text(content)
+    if (start_of_text := text.lstrip()[:1]) not in ("{", "[", "<"):
+        return _of_text(text)
+    rows = rows_of_xml(text.lstrip()) if start_of_text == "<" else rows_of_json(text)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [(name, [row.get(name, "") for row in rows]) for name in names], ()
 
 
 def require_reader(path: Path, module: str) -> None:
@@ -160,6 +163,16 @@ def require_reader(path: Path, module: str) -> None:
         raise MissingPackage(f"{path} needs the package {module}: pip install {module}, or save the table as CSV")
 
 
+def _of_frame(content: io.BytesIO, module: str) -> Iterator[tuple[str, list[str]]]:
+    import pandas as pd
+
+    frame: DataFrame = (
+        pd.read_parquet(content) if module == "pyarrow" else pd.read_excel(content, dtype=str, keep_default_na=False)
+    )
+    for name, cells in frame.items():
+        yield str(name), cells.astype(object).where(cells.notna(), "").astype(str).tolist()
+
+
 def _as_text(content: bytes) -> str:
     """By its byte order mark, or by zeros between the letters; else UTF-8, with other bytes as on Windows."""
     for mark, encoding in BYTE_ORDER.items():
@@ -170,10 +183,8 @@ def _as_text(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape").translate(LEGACY)
 
 
-def _frame_of_text(text: str) -> "tuple[DataFrame, tuple[str, ...]]":
+def _of_text(text: str) -> tuple[Columns, tuple[str, ...]]:
     """Rows of another length lose nothing but themselves; a first row that names a picture is no row of names."""
-    import pandas as pd
-
     text = text.lstrip("\r\n")
     notes: list[str] = []
     first, _, rest = text.partition("\n")
@@ -186,21 +197,19 @@ def _frame_of_text(text: str) -> "tuple[DataFrame, tuple[str, ...]]":
     except csv.Error as error:
         rows = list(csv.reader(io.StringIO(text), delimiter=separator, quoting=csv.QUOTE_NONE))
         notes.append(f"its quotes are read as letters ({error})")
-    rows = [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    rows = [cells for row in rows if any(cells := [cell.strip() for cell in row])]
     if not rows:
-        return pd.DataFrame(), ()
+        return (), ()
     names = _names(rows)
     body = rows if names is not rows[0] else rows[1:]
     fit = [row for row in body if not any(row[len(names) :])]
     if len(fit) < len(body):
         notes.append(f"passed over {len(body) - len(fit)} rows with more fields than columns")
-    short = sum(len(row) < len(names) for row in fit)
-    if short:
+    if short := sum(len(row) < len(names) for row in fit):
         notes.append(f"{short} rows have fewer fields than there are columns: the others are empty")
-    padded = [(row + [""] * len(names))[: len(names)] for row in fit]
-    return pd.DataFrame(padded, columns=[name or f"column {place}" for place, name in enumerate(names, 1)]), tuple(
-        notes
-    )
+    columns = [[row[place] if place < len(row) else "" for row in fit] for place in range(len(names))]
+    return [(name or f"column {place}", cells) for place, (name, cells) in
+            enumerate(zip(names, columns, strict=True), 1)], tuple(notes)  # fmt: skip
 
 
 def _names(rows: list[list[str]]) -> list[str]:
@@ -234,15 +243,16 @@ def _holds_no_label(name: str) -> bool:
     return not NO_LABELS.isdisjoint(re.split(r"[\W_]+", name.lower()))
 
 
-def _path_column(frame: "DataFrame", named: str | None, path: Path) -> str | None:
-    names = list(frame.columns)
+def _path_column(columns: Mapping[str, list[str]], named: str | None, path: Path) -> str | None:
     if named is not None:
-        if named not in names:
-            raise unknown(f"column in {path.name}", named, names)
+        if named not in columns:
+            raise unknown(f"column in {path.name}", named, columns)
         return named
-    usual = usual_columns(names, PATH_COLUMNS)
+    usual = usual_columns(columns, PATH_COLUMNS)
     pictures = [
-        name for name in names if 2 * sum(bool(PICTURE.search(cell.strip())) for cell in frame[name]) > len(frame)
+        name
+        for name, cells in columns.items()
+        if 2 * sum(bool(PICTURE.search(cell.strip())) for cell in cells) > len(cells)
     ]
     return next(iter([name for name in usual if name in pictures] or pictures or usual), None)
 
@@ -256,7 +266,7 @@ def _with_one_hot(columns: dict[str, list[str]], path: Path) -> dict[str, list[s
     hot = {name: [YES_NO.get(cell.lower()) for cell in cells] for name, cells in columns.items()
            if not _holds_no_label(name) and any(cells)
            and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
-    if len(hot) < 2 or usual_columns(columns, USUAL_LABELS) or not columns.keys().isdisjoint(KEYS):
+    if len(hot) < 2 or usual_columns(columns, LABEL_COLUMNS):
         return columns
     rows = [[name for name, cells in hot.items() if cells[row]] for row in range(len(next(iter(hot.values()))))]
     several = sum(len(row) > 1 for row in rows)
@@ -267,21 +277,25 @@ def _with_one_hot(columns: dict[str, list[str]], path: Path) -> dict[str, list[s
     return {"label": [row[0] if len(row) == 1 else "" for row in rows], **columns}
 
 
-def chosen_column(columns: Iterable[str], key: str | None, path: Path, advice: str = NAME_ONE) -> str:
+def chosen_column(
+    columns: Iterable[str], key: str | None, path: Path, advice: str = NAME_ONE, first: Sequence[str] = ()
+) -> str:
     """The column (or set) of labels: the one named, the first of the usual names, or the only one.
+
+    Args:
+        first: names that come before the usual ones.
 
     Raises:
         ValueError: no such column, or several to choose from.
     """
     columns = list(columns)
-    if key is None:
-        others = [name for name in columns if name != CLEAN_KEY]
-        usual = [name for name in KEYS if name in others]
-        usual += usual_columns(others, USUAL_LABELS)
-        left = [name for name in others if not _holds_no_label(name)]
-        if not usual and len(others) != 1 and len(left) != 1:
-            raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}")
-        return (usual or (left if len(left) == 1 else others))[0]
-    if key not in columns:
-        raise unknown(f"label set in {path.name}", key, columns)
-    return key
+    if key is not None:
+        if key not in columns:
+            raise unknown(f"label set in {path.name}", key, columns)
+        return key
+    others = [name for name in columns if name != CLEAN_KEY]
+    usual = usual_columns(others, (*first, *LABEL_COLUMNS))
+    left = [name for name in others if not _holds_no_label(name)]
+    if not usual and len(others) != 1 and len(left) != 1:
+        raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}")
+    return (usual or (left if len(left) == 1 else others))[0]

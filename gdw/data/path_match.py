@@ -32,20 +32,21 @@ class Places:
 
     Args:
         paths: of the pictures that are asked about; their places are their numbers.
-        others: of pictures that may be named too; their places follow.
+        others: of pictures that may be named too, and are meant where no picture that is asked about can be; their
+            places follow.
     """
 
     def __init__(self, paths: Sequence[str], others: Sequence[str] = ()):
         self.paths = [plain(path) for path in (*paths, *others)]
         self.exact = {path: place for place, path in reversed(list(enumerate(self.paths)))}
-        self.prefix = _common_split(paths)
         self.folders = {parts[-2] for path in self.paths if len(parts := _folded(path)) > 1}
         self.ends: dict[str, int] = {}
         self.stems: dict[str, int] = {}
         for place, path in enumerate(self.paths):
             for index, parts in ((self.ends, _folded(path)), (self.stems, _stemmed(path))):
                 for end in _ends(parts):
-                    index[end] = place if index.get(end, place) == place else AMBIGUOUS
+                    before = index.setdefault(end, place)
+                    index[end] = before if before == place or before < len(paths) <= place else AMBIGUOUS
 
     def find(self, written: Sequence[str]) -> tuple[list[int | None], tuple[str, ...]]:
         """The place that each written path means, None where there is none; and how those were found that differ.
@@ -68,7 +69,9 @@ class Places:
         return found, tuple(f"matched {count} paths by {way} (first: {first[way]})" for way, count in how.items())
 
     def _exact(self, written: str) -> int | None:
-        names = [plain(written), *spellings(written, self.prefix)]
+        parts = _parts(written)
+        bare = parts[1:] if len(parts) > 1 and parts[0].lower() in SPLITS["train"] else parts
+        names = (plain(written), "/".join(parts), "/".join(bare))
         return next((self.exact[name] for name in names if name in self.exact), None)
 
     def _loose(self, written: str) -> tuple[int | None, str, bool]:
@@ -85,18 +88,6 @@ class Places:
                 if place is not None:
                     return place, way, used == 1 and len(parts) > 1 and parts[-2] in self.folders
         return None, "", False
-
-
-def spellings(written: str, prefix: str | None = None) -> list[str]:
-    """The ways in which a data set may write this path, the most likely first.
-
-    Args:
-        prefix: the folder of the training split, where all pictures are in it.
-    """
-    parts = _parts(written)
-    bare = parts[1:] if len(parts) > 1 and parts[0].lower() in SPLITS["train"] else parts
-    ways = [parts, bare] + ([[prefix, *parts], [prefix, *bare]] if prefix else [])
-    return ["/".join(way) for way in ways]
 
 
 def _parts(written: str) -> list[str]:
@@ -127,10 +118,3 @@ def _stemmed(written: str) -> list[str]:
 def _ends(parts: Sequence[str]) -> Iterable[str]:
     """The whole, then without its first folder, and so on to the name."""
     return ("/".join(parts[start:]) for start in range(len(parts)))
-
-
-def _common_split(paths: Sequence[str]) -> str | None:
-    """The folder of the training split if all paths begin with it."""
-    first = paths[0].partition("/")[0] if paths else ""
-    is_split = first.lower() in SPLITS["train"] and all(path.startswith(f"{first}/") for path in paths)
-    return first if is_split else None

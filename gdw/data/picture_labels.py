@@ -1,9 +1,9 @@
-"""The label that a table gives to each picture: by path, from one column or from several annotators."""
+"""The one way from a table to class numbers: each row's picture, the label that most annotators gave, its class."""
 
 import re
 import warnings
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,19 +11,33 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gdw.data.class_names import NO_CLASS, NONE
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import KEYS, NAME_ONE, USUAL_LABELS, Table, chosen_column, usual_columns
+from gdw.data.label_table import LABEL_COLUMNS, NAME_ONE, Table, chosen_column, usual_columns
 from gdw.data.path_match import Places, plain
 from gdw.errors import unknown
 
+# What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
+NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
 NAMED = 3  # paths that an error shows
+SHOWN = 20  # classes that a line lists
+DIGITS = 20  # places a number in a name is compared by: longer than any counter
+BETWEEN = "|;"  # several classes in one cell
+MULTI_LABEL = (
+    "several classes for one row ({found}): an audit needs exactly one class each, so audit one class at a time "
+    "(yes or no)"
+)
 ANNOTATORS = (  # usual names of a column that says who gave a label
     "annotator", "annotatorid", "worker", "workerid", "rater", "user", "completedby", "labeler", "annotatedby",
 )  # fmt: skip
 VOTE = re.compile(
     r"(annotator|rater|worker|expert|reader|labell?er|coder|reviewer|judge|vote|label)s?[ _-]*\w{1,2}", re.I
 )
+MISSING = frozenset({
+    "#n/a", "-", "?", "missing", "n/a", "na", "nan", "none", "null", "tbd", "todo", "undefined", "unknown",
+    "unlabeled", "unlabelled", UNSURE, NONE,
+})  # fmt: skip
+USES = r"train(ing)?|test(ing)?|val(id(ation)?)?|fold|split|batch|part"
+PART = re.compile(rf"((images?|imgs?|data)[ _-]*)?({USES})([ _-]*(set|\d+|images?))?")
 
 
 @dataclass(frozen=True)
@@ -31,35 +45,89 @@ class Labelled:
     """What a table says of each picture.
 
     Attributes:
-        words: place to label; of several annotators, the label that most of them gave.
+        labels: place to class number; of several annotators, of the label that most of them gave.
+        class_names: of these numbers.
         votes: place to annotator to label; empty where there is one label a picture.
-        unknown: paths of no picture.
-        empty: places without a label.
-        contradicting: place to two of its rows, counted from 1.
-        column: of the labels. ``notes``: how paths were matched, and what was passed over.
+        missing: paths of no picture. ``column``: of the labels.
+        notes: how paths were matched, and what of the table was passed over.
+        passed_over: how many pictures have no label that counts, and how many rows no picture, in words.
     """
 
-    words: dict[int, str]
+    labels: dict[int, int]
+    class_names: tuple[str, ...]
     votes: dict[int, dict[str, str]]
-    unknown: list[str]
-    empty: list[int]
-    contradicting: dict[int, tuple[int, int]]
+    missing: list[str]
     column: str
     notes: tuple[str, ...]
+    passed_over: tuple[str, ...]
 
-    def passed_over(self, paths: Sequence[str], table: str) -> tuple[str, ...]:
-        """How many pictures have no label that counts, and how many rows no picture, in words."""
-        left = set(range(len(paths))) - self.words.keys() - set(self.empty) - self.contradicting.keys()
-        passed = {
-            f"not in {table}": sorted(left),
-            f"without a label in column {self.column}": self.empty,
-            "labelled twice, differently": list(self.contradicting),
-        }
-        notes = [
-            f"passed over {len(places)} as {reason} (first: {paths[places[0]]})"
-            for reason, places in passed.items() if places
-        ]  # fmt: skip
-        return (*notes, *no_picture_notes(self.unknown, table))
+
+def labelled(
+    table: Table, paths: Sequence[str], others: Sequence[str] = (), column: str | None = None,
+    class_names: Sequence[str] | None = None, advice: str = NAME_ONE,
+) -> Labelled:  # fmt: skip
+    """The label of each picture that the table names, and all that is in doubt.
+
+    Args:
+        paths: of the pictures. ``others``: of pictures that may be named and are not asked about.
+        column: of labels; several with commas between them are those of several annotators. None: by its name.
+        class_names: None: the words in the table, in natural order.
+        advice: how a column is named, for a message.
+
+    Raises:
+        ValueError: no such column, or several to choose from; no row is of a picture; see :func:`class_numbers`.
+    """
+    columns = _voters(table, column, advice)
+    who = next(iter(usual_columns(table.columns, ANNOTATORS)), None) if len(columns) == 1 else None
+    meant = {name: as_meant(table.columns[name], class_names or ()) for name in columns}
+    rows_of, missing, how = match(table, paths, others)
+    answers = {
+        place: [(table.columns[who][row] if who else name, words[row])
+                for row in rows for name, words in meant.items() if words[row]]
+        for place, rows in sorted(rows_of.items())
+    }  # fmt: skip
+    words, votes, differing, repeated = _most_said(answers)
+    numbers, names = class_numbers(words.values(), class_names, str(table.path))
+    labels, shown = dict(zip(words, numbers, strict=True)), ", ".join(columns)
+
+    def passed(reason: str, places: Sequence[int]) -> tuple[str, ...]:
+        return (f"passed over {len(places)} {reason} (first: {paths[places[0]]})",) if places else ()
+
+    passed_over = (
+        *passed(f"as not in {table.path.name}", [place for place in range(len(paths)) if place not in answers]),
+        *passed(f"as without a label in column {shown}", [place for place, given in answers.items() if not given]),
+        *passed("as labelled twice, differently", differing),
+        *no_picture_notes(missing, table.path),
+        *passed("that belong to no class", [place for place, label in labels.items() if label == NO_CLASS]),
+    )
+    notes = (*table.notes, *how, *((f"{repeated} rows repeat a picture",) if repeated else ()))
+    return Labelled(labels, names, votes, missing, shown, notes, passed_over)
+
+
+def _most_said(
+    answers: Mapping[int, Sequence[tuple[str, str]]],
+) -> tuple[dict[int, str], dict[int, dict[str, str]], list[int], int]:
+    """The label that most annotators gave, and then the one that is more frequent elsewhere.
+
+    Args:
+        answers: place to annotators and words.
+
+    Returns:
+        Place to word; place to annotator to word, if there are several annotators; places to which one annotator gave
+        several labels and nobody else one; how many answers repeat one.
+    """
+    usual = Counter(word for given in answers.values() for _, word in given)
+    words, votes, differing, repeated = dict[int, str](), dict[int, dict[str, str]](), list[int](), 0
+    for place, given in answers.items():
+        counts = Counter(word for _, word in set(given))  # of an annotator once
+        people = dict(given)
+        if len(people) == 1 and len(counts) > 1:
+            differing.append(place)
+        elif given:
+            repeated += len(given) - len(people)
+            words[place] = max(counts, key=lambda word: (counts[word], usual[word], word))
+            votes[place] = people
+    return words, votes if any(len(people) > 1 for people in votes.values()) else {}, differing, repeated
 
 
 def _voters(table: Table, column: str | None, advice: str) -> list[str]:
@@ -67,60 +135,38 @@ def _voters(table: Table, column: str | None, advice: str) -> list[str]:
     if column is not None and column not in table.columns and "," in column:
         return [chosen_column(table.columns, name.strip(), table.path, advice) for name in column.split(",")]
     votes = [name for name in table.columns if VOTE.fullmatch(name) and not name.lower().endswith("id")]
-    named = usual_columns(table.columns, USUAL_LABELS) or not table.columns.keys().isdisjoint(KEYS)
-    if column is None and not named and len(votes) > 1:
+    if column is None and len(votes) > 1 and not usual_columns(table.columns, LABEL_COLUMNS):
         words = [set(filter(None, table.columns[name])) for name in votes]
         if all(one & words[0] for one in words):
             return votes
     return [chosen_column(table.columns, column, table.path, advice)]
 
 
-def labelled(
-    table: Table, column: str | None, paths: Sequence[str], others: Sequence[str] = (), advice: str = NAME_ONE
-) -> Labelled:
-    """The label of each picture that the table names, and all that is in doubt.
+def match(
+    table: Table, paths: Sequence[str], others: Sequence[str] = (), rows: Iterable[int] | None = None
+) -> tuple[dict[int, list[int]], list[str], tuple[str, ...]]:
+    """The rows of each picture that is named, in the order of the rows.
 
     Args:
-        column: of labels; several with commas between them are those of several annotators. None: by its name.
-        paths: of the pictures. ``others``: of pictures that may be named and are not asked about.
-        advice: how a column is named, for a message.
+        others: of pictures that may be named and are not asked about.
+        rows: these alone.
+
+    Returns:
+        Place to rows; the paths of no picture; how paths were matched, in words.
 
     Raises:
-        ValueError: no such column, or several to choose from.
+        ValueError: no row is of a picture.
     """
-    columns = _voters(table, column, advice)
-    who = next(iter(usual_columns(table.columns, ANNOTATORS)), None) if len(columns) == 1 else None
-    found, notes = Places(paths, others).find(table.paths)
-    given: dict[int, list[tuple[str, str, int]]] = {}
-    for row, place in enumerate(found):
+    rows = list(range(len(table.paths)) if rows is None else rows)
+    found, how = Places(paths, others).find([table.paths[row] for row in rows])
+    missing = [table.paths[row] for row, place in zip(rows, found, strict=True) if place is None]
+    if missing and len(missing) == len(rows):
+        raise no_picture(table.path, missing, paths)
+    rows_of: dict[int, list[int]] = {}
+    for row, place in zip(rows, found, strict=True):
         if place is not None and place < len(paths):
-            answers = [(table.columns[who][row] if who else name, table.columns[name][row], row) for name in columns]
-            given.setdefault(place, []).extend(answers)
-    usual = Counter(word for answers in given.values() for _, word, _ in answers)
-    words: dict[int, str] = {}
-    votes: dict[int, dict[str, str]] = {}
-    contradicting: dict[int, tuple[int, int]] = {}
-    empty, repeated = [], 0
-    for place, answers in sorted(given.items()):
-        told = [(name, word, row) for name, word, row in answers if word]
-        counts = Counter(word for _, word in {(name, word) for name, word, _ in told})  # of an annotator once
-        people = len({name for name, _, _ in told})
-        if not told:
-            empty.append(place)
-        elif len(counts) > 1 and people == 1:
-            other = next(row for _, word, row in told if word != told[0][1])
-            contradicting[place] = (told[0][2] + 1, other + 1)
-        else:
-            repeated += len(told) - people
-            words[place] = max(counts, key=lambda word: (counts[word], usual[word], word))
-            votes[place] = {name: word for name, word, _ in told}
-    if repeated:
-        notes += (f"{repeated} rows repeat a picture",)
-    several = any(len(answers) > 1 for answers in votes.values())
-    unknown_paths = [path for path, place in zip(table.paths, found, strict=True) if place is None]
-    return Labelled(
-        words, votes if several else {}, unknown_paths, empty, contradicting, ", ".join(columns), table.notes + notes
-    )
+            rows_of.setdefault(place, []).append(row)
+    return rows_of, missing, how
 
 
 def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "images"]:
@@ -136,78 +182,102 @@ def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "
         raise ValueError(
             f"{table.path} names pictures by path, but {dataset.name} is not read from a folder of pictures"
         )
-    paths = dataset.paths
-    found = labelled(table, column, paths, (*(dataset.test_paths or ()), *(dataset.validation_paths or ())))
-    if not found.words and found.unknown:
-        raise no_picture(table.path, found.unknown, paths)
-    labels = torch.full((len(paths),), NO_CLASS)
-    labels[list(found.words)] = torch.tensor(
-        labels_of_words(list(found.words.values()), dataset.class_names, table.path), dtype=torch.int64
-    )
-    none = [paths[place] for place in found.words if labels[place] == NO_CLASS]
-    notes = [f"passed over {len(none)} that belong to no class (first: {none[0]})"] if none else []
-    if notes := [*found.passed_over(paths, table.path.name), *notes]:
-        warnings.warn(f"{table.path}: {'; '.join(notes)}", stacklevel=2)
+    others = (*(dataset.test_paths or ()), *(dataset.validation_paths or ()))
+    found = labelled(table, dataset.paths, others, column, dataset.class_names)
+    labels = torch.full((len(dataset.paths),), NO_CLASS)
+    labels[list(found.labels)] = torch.tensor(list(found.labels.values()), dtype=torch.int64)
+    if found.passed_over:
+        warnings.warn(f"{table.path}: {'; '.join(found.passed_over)}", stacklevel=2)
     return labels
 
 
-def match(table: Table, paths: Sequence[str], others: Sequence[str] = ()) -> dict[int, int]:
-    """The place of each path that a row names, and that row; in the order of the rows.
-
-    Rows whose picture is not here and not among the others are counted in a warning.
-
-    Raises:
-        ValueError: a picture in two rows; no row is of a picture.
-    """
-    found, _ = Places(paths, others).find(table.paths)
-    missing = [path for path, place in zip(table.paths, found, strict=True) if place is None]
-    if missing and len(missing) == len(found):
-        raise no_picture(table.path, missing, paths)
-    if missing:
-        warnings.warn(f"{table.path}: {no_picture_notes(missing, table.path.name)[0]}", stacklevel=3)
-    row_of: dict[int, int] = {}
-    for row, place in enumerate(found):
-        if place is not None and place < len(paths) and row_of.setdefault(place, row) != row:
-            raise ValueError(f"{table.path}: {paths[place]} is in rows {row_of[place] + 1} and {row + 1}")
-    return row_of
+def no_picture_notes(missing: Sequence[str], table: Path) -> tuple[str, ...]:
+    """How many rows name no picture, in words; nothing where there are none."""
+    return (f"{len(missing)} rows of {table.name} name no picture here (first: {missing[0]})",) if missing else ()
 
 
-def no_picture_notes(unknown_paths: Sequence[str], table: str) -> tuple[str, ...]:
-    """How many rows of a table name no picture, in words; nothing where there are none."""
-    if not unknown_paths:
-        return ()
-    return (f"{len(unknown_paths)} rows of {table} name no picture here (first: {unknown_paths[0]})",)
-
-
-def no_picture(table: Path, unknown_paths: list[str], paths: Sequence[str]) -> ValueError:
+def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str]) -> ValueError:
     """For rows that name no picture, with an example of how pictures are called here."""
+    more = f" and {len(missing) - NAMED} more paths" if len(missing) > NAMED else ""
     near = f"; a picture here is {paths[0]}" if paths else ""
-    return ValueError(f"{table}: no picture here is called {_some(unknown_paths, 'paths')}{near}")
+    return ValueError(f"{table}: no picture here is called {', '.join(missing[:NAMED])}{more}{near}")
 
 
-def labels_of_words(words: Sequence[str], class_names: Sequence[str], path: Path) -> list[int]:
-    """Labels from names of classes, -1 for "none of these"; from numbers 0 ... C - 1 where no word is a class.
+# ---- words and classes ----------------------------------------------------------------------------------------------
+
+
+def as_meant(words: Iterable[str], class_names: Iterable[str] = ()) -> list[str]:
+    """Words of labels: "none of these" in any case, and "unsure" as no label, unless a class is called so."""
+    known = {plain(name) for name in class_names}
+    meant = {NONE: NONE, UNSURE: ""}
+    return [word if word in known else meant.get(word.lower(), word) for word in map(plain, words)]
+
+
+def class_numbers(
+    words: Iterable[str], class_names: Sequence[str] | None, where: str
+) -> tuple[list[int], tuple[str, ...]]:
+    """The class of each word, and the names of the classes. -1 for no label and for "none of these".
+
+    Args:
+        class_names: where no word is one of them, the words may be numbers 0 ... C - 1. None: the classes are the
+            words, in natural order.
+        where: begins messages.
 
     Raises:
-        ValueError: an unknown class, with the nearest known one; a number out of range.
+        ValueError: an unknown class, with the nearest known one; a number out of range; several classes in one cell.
     """
-    number = {plain(name): label for label, name in enumerate(class_names)}
-    words = [NONE if word.lower() == NONE and plain(word) not in number else plain(word) for word in words]
-    number.setdefault(NONE, NO_CLASS)
-    found = set(words) - {NONE}
+    words = as_meant(words, class_names or ())
+    found = set(words) - {"", NONE}
+    if class_names is None:
+        several = [word for word in found for mark in BETWEEN if mark in word and found.issuperset(word.split(mark))]
+        if several:
+            raise ValueError(MULTI_LABEL.format(found=min(several)))
+        class_names = sorted(found, key=natural_key)
+    number = {"": NO_CLASS, NONE: NO_CLASS} | {plain(name): label for label, name in enumerate(class_names)}
     if found and not found & number.keys() and all(word.isascii() and word.isdigit() for word in found):
-        if max(int(word) for word in found) >= len(class_names):
+        number |= {word: int(word) for word in found}
+        if max(number.values()) >= len(class_names):
             raise ValueError(
-                f"{path}: labels must be names of classes or lie in 0 ... {len(class_names) - 1}, "
+                f"{where}: labels must be names of classes or lie in 0 ... {len(class_names) - 1}, "
                 f"got {max(found, key=int)}"
             )
-        return [NO_CLASS if word == NONE else int(word) for word in words]
     for word in words:
         if word not in number:
-            raise unknown(f"class in {path}", word, class_names)
-    return [number[word] for word in words]
+            raise unknown(f"class in {where}", word, class_names)
+    return [number[word] for word in words], tuple(class_names)
 
 
-def _some(paths: Sequence[str], what: str) -> str:
-    more = f" and {len(paths) - NAMED} more {what}" if len(paths) > NAMED else ""
-    return ", ".join(paths[:NAMED]) + more
+def natural_key(name: str) -> tuple[str, str]:
+    """Sorts names as people count: ``2`` before ``10``; names without digits in alphabetical order."""
+    return re.sub(r"[0-9]+", lambda number: number[0].zfill(DIGITS), name), name
+
+
+def class_counts_line(names: Sequence[str], counts: Sequence[int]) -> str:
+    """Each class with its number of pictures."""
+    shown = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts, strict=True))[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{len(names)} classes: {shown}{more}"
+
+
+def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Sentences on names that agree but for spaces, case or the form of a number, and on names that are no classes."""
+    groups = defaultdict(list)
+    for name in names:
+        groups[_loose(name)].append(name)
+    said = [f"{' and '.join(map(repr, group))} are taken as {len(group)} classes: are they one?"
+            for group in groups.values() if len(group) > 1]  # fmt: skip
+    for what, found in (
+        ("a missing label", [name for name in names if name.strip().lower() in MISSING]),
+        ("a fold or a split of the data", [name for name in names if PART.fullmatch(name.strip().lower())]),
+    ):
+        if found:
+            said.append(f"{', '.join(map(repr, found[:SHOWN]))} looks like {what}, and is taken as a class")
+    return tuple(said)
+
+
+def _loose(name: str) -> str:
+    plain_name = re.sub(r"[\s_-]+", " ", name.strip()).casefold()
+    try:
+        return f"{float(plain_name.replace(',', '.')):g}"
+    except ValueError:
+        return plain_name

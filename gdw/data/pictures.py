@@ -65,9 +65,12 @@ class PictureFiles:
         size: height and width.
     """
 
-    paths: Sequence[Path]
+    paths: Sequence[str | Path]
     size: tuple[int, int]
     dtype = torch.uint8
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paths", [os.fspath(path) for path in self.paths])  # a quarter of a Path's memory
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -85,7 +88,7 @@ class PictureFiles:
         """
         found = np.empty((len(places), *self.shape), np.uint8)
         for row, place in zip(found, places, strict=True):
-            row[:] = read_picture(self.paths[place], self.size).transpose(2, 0, 1)
+            row[:] = read_picture(Path(self.paths[place]), self.size).transpose(2, 0, 1)
         return torch.from_numpy(found)
 
     def stamp(self, place: int) -> tuple[bytes, bool]:
@@ -96,7 +99,7 @@ class PictureFiles:
         """
         import PIL
 
-        stamp, settled = file_stamp(self.paths[place])
+        stamp, settled = file_stamp(Path(self.paths[place]))
         return digest(stamp + f"{LAYOUT} {self.size} Pillow {PIL.__version__}".encode()), settled
 
 

@@ -36,6 +36,7 @@ PATIENCE = 1.0  # seconds that a silent network is waited for
 OWN_WEIGHTS = "timm"  # instead of a file: those that timm has for a network
 COLOURS = 3  # channels of the pictures that pretrained networks take
 WEIGHTS_FOLDER = "weights"  # in the cache folder: weights that a user puts there by hand
+NEW_LAYER = "drawn_anew"  # attribute of the one layer that a network started from weights does not have from them
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +178,7 @@ def trainable(
         raise ValueError(f"there is no file of weights {file}")
     module = _backbone(network, _config(network), file, _by_hand(), sized)
     module.reset_classifier(num_classes)
+    setattr(module.get_classifier(), NEW_LAYER, True)
     return cast(nn.Module, module.train())
 
 

@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from gdw.data.class_names import NO_CLASS
 from gdw.data.confirmed import Confirmed
 from gdw.data.corruption import class_counts, class_shares
 from gdw.data.dataset import Dataset
+from gdw.data.picture_labels import NO_CLASS
 from gdw.data.randomness import generator
 
 TEST_SHARE = 0.3  # of each class, if a data set has no test set

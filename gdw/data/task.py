@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from gdw.data import human_labels
-from gdw.data.class_names import NO_CLASS
 from gdw.data.confirmed import Confirmed, as_confirmed
 from gdw.data.corruption import (
     IMAGE_NOISES,
@@ -27,6 +26,7 @@ from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.folder import UNCOUNTED, channel_statistics
 from gdw.data.on_disk import Images, OnDisk, in_batches
+from gdw.data.picture_labels import NO_CLASS
 from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_around_confirmed, split_indices, thinned

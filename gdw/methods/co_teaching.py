@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gdw.data.pretrained import NEW_LAYER
 from gdw.data.task import Task
 from gdw.errors import Number
 from gdw.gradients.outputs import logits_of
@@ -28,9 +29,9 @@ class CoTeaching(NeedsPreparing):
     """``gradient = kept (probs - onehot(labels)) / number kept``: whole rows drop out.
 
     Of each batch the share ``R(t) = 1 - forget min(t / ramp, 1)`` is kept: for this model the instances with the
-    peer's smallest losses, for the peer those with this model's. The peer starts from other numbers and is trained by
-    an optimiser like the loop's: the same class, and in each group the same values at each step. Prediction uses this
-    model alone.
+    peer's smallest losses, for the peer those with this model's. The peer starts from other numbers (where a run starts
+    from pretrained weights: from the same ones, with another last layer) and is trained by an optimiser like the
+    loop's: the same class, and in each group the same values at each step. Prediction uses this model alone.
 
     Args:
         forget: share of each batch dropped in the end, in [0, 1]. The paper takes the noise rate as known; by
@@ -171,7 +172,9 @@ def smallest(losses: Float[Tensor, "batch"], count: int) -> Int[Tensor, "count"]
 
 @torch.no_grad()
 def shuffled_copy(model: nn.Module, generator: torch.Generator | None) -> nn.Module:
-    """A copy that starts from the same numbers in another order: a start of the same kind. Frozen ones stay in place.
+    """A copy that starts from the same numbers in another order: a start of the same kind.
+
+    Frozen numbers stay in place, and pretrained ones: of such a network only the new layer is shuffled.
 
     Raises:
         ValueError: the model cannot be copied.
@@ -184,7 +187,9 @@ def shuffled_copy(model: nn.Module, generator: torch.Generator | None) -> nn.Mod
             "computed tensors or open resources (instead of torch.nn.utils.weight_norm use "
             f"torch.nn.utils.parametrizations.weight_norm; Python says: {str(error).splitlines()[0]})"
         ) from error
-    for parameter in (parameter for parameter in copy.parameters() if parameter.requires_grad):
+    new = [module for module in copy.modules() if getattr(module, NEW_LAYER, False)]
+    drawn = nn.ModuleList(new) if new else copy
+    for parameter in (parameter for parameter in drawn.parameters() if parameter.requires_grad):
         order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
         parameter.copy_(parameter.flatten()[order].view_as(parameter))
     return copy

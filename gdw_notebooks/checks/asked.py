@@ -8,6 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+import torch
+
+from gdw import Experiment, Step
+from gdw.comparison.cost import operations
+from gdw.methods import METHODS
+from gdw.networks.classifiers import build_model
+from gdw.training.stepping import take_step
 from gdw_notebooks.checks.broken_data import ThirtyPercent, UniformForty
 from gdw_notebooks.checks.class_weights import EqualTies, SecondStage
 from gdw_notebooks.checks.clean_set import InnerProduct, ThreeSigns
@@ -19,6 +26,8 @@ from gdw_notebooks.checks.own_data import PrecisionThreshold
 from gdw_notebooks.checks.price import PassOrder, PredictedCost
 from gdw_notebooks.checks.real_pictures import MemorisationStarts
 from gdw_notebooks.checks.start_here import PairedDifference
+from gdw_notebooks.recorded import standing
+from gdw_notebooks.recorded.histories import load
 
 PAIRED_SEEDS, PAIRED_EPOCHS = 5, 20  # of notebook 00
 EPOCH = 3  # of notebook 05
@@ -52,36 +61,23 @@ class Asked:
 
 @cache
 def _paired() -> PairedDifference:
-    from gdw import Experiment
-
     runs = (Experiment(rate=0.6, method="gdw", epochs=PAIRED_EPOCHS, seed=seed) for seed in range(PAIRED_SEEDS))
     return PairedDifference([run.code for run in runs])
 
 
 @cache
 def _highest_ratio() -> HighestRatio:
-    from gdw_notebooks.recorded.histories import load
-
     return HighestRatio(load("05-long-tail")["gdw"][0], epoch=EPOCH)
 
 
 @cache
 def _three_cells() -> ThreeCells:
-    from gdw_notebooks.recorded import standing
-
     return ThreeCells(standing.cells(standing.load(), "l2rw"))
 
 
 @cache
 def _predicted_cost() -> PredictedCost:
     """The operations of a GDW step with half a clean batch, in plain steps; on a ResNet-32, as in the notebook."""
-    import torch
-
-    from gdw import Step
-    from gdw.comparison.cost import operations
-    from gdw.methods import METHODS
-    from gdw.networks.classifiers import build_model
-    from gdw.training.stepping import take_step
 
     def counted(method: str, clean: int, batch: int = 4) -> int:
         random = torch.Generator().manual_seed(0)
@@ -99,8 +95,6 @@ def _predicted_cost() -> PredictedCost:
 
 @cache
 def _memorisation() -> MemorisationStarts:
-    from gdw_notebooks.recorded.histories import load
-
     return MemorisationStarts(load("08-real-pictures")["cross-entropy"][0])
 
 

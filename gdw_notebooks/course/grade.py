@@ -8,7 +8,6 @@ of a function only what it returns for the grader's arguments comes back. docs/t
 import argparse
 import hashlib
 import json
-import os
 import queue
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 HELP = "run students' notebooks and write a table of points"
 TABLE = Path("grades") / "grades.csv"
 SECONDS, MEMORY_MB = 180, 3000
-CHECKPOINTS = ".ipynb_checkpoints"
+DONE = "done.jsonl"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -104,31 +103,10 @@ def _grade(options: argparse.Namespace, found: Mapping[Path, Path]) -> int:
             )
         print("No sandbox: every notebook can read and change what you can." if options.trust_students
               else "Each student's notebooks run in a sandbox without network.")  # fmt: skip
-        make_checks(list(found))
         graded = Course(options, sandbox).grade(people)
     write_all(options.csv, graded, points)
     print(f"{len(found)} notebooks of {len(people)} students; the table is in {options.csv}")
     return 0
-
-
-def make_checks(files: Sequence[Path]) -> None:
-    """Import and prepare every check before the first student; the runs that one of them compares take some seconds."""
-    from gdw_notebooks.checks.asked import ASKED
-    from gdw_notebooks.checks.start_here import PairedDifference, paired_difference
-    from gdw_notebooks.grading.notebook import read_notebook
-
-    def course(file: Path) -> str:
-        try:
-            return read_notebook(file).course
-        except (ValueError, OSError):
-            return ""
-
-    wanted = {course(file) for file in files}
-    for asked in ASKED:
-        check = asked.make()
-        if isinstance(check, PairedDifference) and asked.notebook in wanted:
-            for code in check.codes:
-                paired_difference(code)
 
 
 class Course:
@@ -136,7 +114,7 @@ class Course:
 
     def __init__(self, options: argparse.Namespace, sandbox):
         self._options, self._sandbox = options, sandbox
-        self._done_file = beside(options.csv, "done.jsonl")
+        self._done_file = beside(options.csv, DONE)
         self._done = self._read_done()
         self._seats: queue.Queue[int] = queue.Queue()
         for seat in range(options.jobs):
@@ -150,25 +128,38 @@ class Course:
 
     def _one(self, files: Mapping[Path, Path]) -> list:
         from gdw_notebooks.grading.student import Student
-        from gdw_notebooks.grading.verdicts import Graded, grade, printable
         from gdw_notebooks.grading.watch import Limits
 
-        seat, graded = self._seats.get(), []
-        with Student(self._sandbox, seat, Limits(self._options.seconds, self._options.memory)) as student:
-            for path, file in files.items():
-                key = self._key(path, file)
-                stored = self._done.get(key)
-                graded.append(one := Graded.from_json(stored) if stored else grade(path, file, student))
-                if not stored:
-                    with self._done_file.open("a", encoding="utf-8") as done:
-                        done.write(json.dumps({"key": key, "graded": one.as_json()}) + "\n")
-                count = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
-                again = " (as before)" if stored else ""
-                print(f"{printable(file)}: {count}{again}" + (f" ({one.remark})" if one.remark else ""), flush=True)
-        self._seats.put(seat)
-        return graded
+        seat, limits = self._seats.get(), Limits(self._options.seconds, self._options.memory)
+        try:
+            with Student(self._sandbox, seat, limits) as student:
+                return [self._file(path, file, student) for path, file in files.items()]
+        finally:
+            self._seats.put(seat)
 
-    def _key(self, path: Path, file: Path) -> str:
+    def _file(self, path: Path, file: Path, student):
+        """What came of one file, which is printed; a fault of ours costs no other student a mark."""
+        from gdw_notebooks.checks.exercise import NotRun
+        from gdw_notebooks.grading.notebook import read_file
+        from gdw_notebooks.grading.verdicts import Graded, grade, not_run, printable
+
+        again = ""
+        try:
+            key = self._key(file, content := read_file(path))
+            if stored := self._done.get(key):
+                one, again = Graded.from_json(stored), " (as before)"
+            else:
+                one = grade(file, content, student)
+                with self._done_file.open("a", encoding="utf-8") as done:
+                    done.write(json.dumps({"key": key, "graded": one.as_json()}) + "\n")
+        except (Exception, NotRun) as error:
+            student.end()
+            one = not_run(file, getattr(error, "strerror", None) or error)
+        count = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
+        print(f"{printable(file)}: {count}{again}" + (f" ({one.remark})" if one.remark else ""), flush=True)
+        return one
+
+    def _key(self, file: Path, content: bytes) -> str:
         """Changes with the file, the limits and the version of the course."""
         from importlib.metadata import PackageNotFoundError, version
 
@@ -176,10 +167,9 @@ class Course:
             ours = version("gdw")
         except PackageNotFoundError:
             ours = ""
-        settings = (
-            f"{file.as_posix()}|{ours}|{self._options.seconds}|{self._options.memory}|{self._options.trust_students}"
-        )
-        return hashlib.sha256(settings.encode("utf-8", "replace") + path.read_bytes()).hexdigest()
+        limits = self._options
+        settings = f"{file.as_posix()}|{ours}|{limits.seconds}|{limits.memory}|{limits.trust_students}"
+        return hashlib.sha256(settings.encode("utf-8", "replace") + content).hexdigest()
 
     def _read_done(self) -> dict:
         """Files of an earlier run; a line that was cut off is not one."""
@@ -220,7 +210,9 @@ def write_all(table: Path, graded: Mapping, points: Mapping[str, float]) -> None
 
 
 def find(paths: Sequence[Path]) -> dict[Path, Path]:
-    """The notebooks, each with its name below its folder; Jupyter's own copies and links are left out.
+    """The notebooks, each with its name below its folder, and what may hold one: archives, links, empty folders.
+
+    Jupyter's own copies are left out, and so is what macOS adds to archives.
 
     Raises:
         ValueError: a path that does not exist, or a folder without notebooks.
@@ -230,17 +222,39 @@ def find(paths: Sequence[Path]) -> dict[Path, Path]:
         if not path.exists():
             raise ValueError(f"there is no file or folder {path}")
         here = {path: Path(path.name)} if path.is_file() else {file: file.relative_to(path) for file in _below(path)}
-        if not here:
+        if not any(".ipynb" in file.name for file in here):
             raise ValueError(f"there is no notebook in {path}")
         found |= here
     return found
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Ordinary notebook files; a link could lead to another student's file."""
-    for place, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if name != CHECKPOINTS)
-        for name in sorted(names):
-            file = Path(place) / name
-            if name.endswith(".ipynb") and file.is_file() and not file.is_symlink():
+    """Files whose names say that they are notebooks or archives, links, and students' folders without any of them."""
+    from gdw_notebooks.grading.notebook import ARCHIVES
+
+    for student in _shown(folder):
+        found = False
+        for file in _files(student):
+            name = file.name.lower()
+            if ".ipynb" in name or name.endswith(ARCHIVES) or file.is_symlink():
+                found = True
                 yield file
+        if student.is_dir() and not found and not any(student.glob(f"*-{DONE}")):  # a folder of tables is no student
+            yield student / "no notebook"
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """All files below a folder, or the file itself; no link is followed."""
+    if path.is_symlink() or not path.is_dir():
+        yield path
+        return
+    for inner in _shown(path):
+        yield from _files(inner)
+
+
+def _shown(folder: Path) -> list[Path]:
+    """What is in a folder, without what Jupyter, macOS and Python add."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__")))
+    except OSError:  # not ours to read: the student has no notebook then
+        return []

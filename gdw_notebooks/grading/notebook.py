@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gdw_notebooks.checks.asked import ASKED, Asked
+from gdw_notebooks.checks.asked import ASKED, Asked, asked_in
 from gdw_notebooks.recorded import places
 
 LARGEST_FILE = 50_000_000  # bytes
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 HINT = re.compile(r"^\s*Hint \d+:", re.MULTILINE)
 AFTER = re.compile(r"after (\d{1,4}) wrong tr")
 
@@ -19,13 +20,11 @@ class StudentNotebook:
     """What was read.
 
     Args:
-        content: the whole file.
         course: the notebook of the course that it comes from, by its name without the ending; empty: none.
         cells: its code cells.
         outputs: the text that is stored below each of them.
     """
 
-    content: bytes
     course: str
     cells: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -39,38 +38,71 @@ class StudentNotebook:
         return max(found)
 
 
-def read_notebook(path: Path) -> StudentNotebook:
-    """Read a file; nothing in it is run.
+def read_file(path: Path) -> bytes:
+    """What is in an ordinary file.
 
     Raises:
-        ValueError: it is too large, or no notebook; the message says which.
+        ValueError: a link, which could lead to another student's file; an archive; no file; too large.
+        OSError: it cannot be read.
     """
+    if path.is_symlink():
+        raise ValueError("it is a link")
+    if path.suffix.lower() in ARCHIVES:
+        raise ValueError("it is an archive: unpack it first")
+    if not path.is_file():
+        raise ValueError("there is no notebook")
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"larger than {LARGEST_FILE // 1_000_000} MB")
-    content = path.read_bytes()
+    return path.read_bytes()
+
+
+def read_notebook(name: str, content: bytes) -> StudentNotebook:
+    """Read a notebook of Jupyter's format 4, or of formats 2 and 3; nothing in it is run.
+
+    Raises:
+        ValueError: it is no notebook.
+    """
+    if not content.strip():
+        raise ValueError("the file is empty")
     try:
-        cells = [cell for cell in json.loads(content)["cells"] if cell["cell_type"] == "code"]
-        codes = tuple(_text(cell["source"]) for cell in cells)
-        outputs = tuple(_shown(cell.get("outputs") or []) for cell in cells)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise ValueError("not a notebook of Jupyter's format 4") from None
-    return StudentNotebook(content, _course_name(path.name, codes), codes, outputs)
+        found = _decoded(content)
+        cells = found["cells"] if "cells" in found else [cell for one in found["worksheets"] for cell in one["cells"]]
+        cells = [cell for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError("not a notebook of Jupyter") from None
+    codes = tuple(_text(cell.get("source", cell.get("input"))) for cell in cells)
+    return StudentNotebook(_course_name(name, codes), codes, tuple(_shown(cell.get("outputs")) for cell in cells))
+
+
+def _decoded(content: bytes) -> dict:
+    """JSON is Unicode; an editor may have saved it in the encoding of an old Windows."""
+    try:
+        return json.loads(content)
+    except UnicodeDecodeError:
+        return json.loads(content.decode("cp1252", "replace"))
 
 
 def _text(source: object) -> str:
-    return source if isinstance(source, str) else "".join(source)
+    return source if isinstance(source, str) else "".join(map(_text, source)) if isinstance(source, list) else ""
 
 
-def _shown(outputs: list) -> str:
-    texts = [output.get("text") or output.get("data", {}).get("text/plain") or "" for output in outputs]
-    return "\n".join(map(_text, texts))
+def _shown(outputs: object) -> str:
+    texts = []
+    for output in outputs if isinstance(outputs, list) else []:
+        if isinstance(output, dict):
+            data = output.get("data")
+            texts.append(_text(data.get("text/plain") if isinstance(data, dict) else output.get("text")))
+    return "\n".join(texts)
 
 
 def _course_name(file: str, codes: tuple[str, ...]) -> str:
-    """The notebook with most cells in common; of equals, and without any, the one with the file's number."""
-    own = {code.strip() for code in codes}
+    """The notebook with most cells and checks in common; of equals, and without any, the one with the file's number."""
+    own, text = {code.strip() for code in codes}, "\n".join(codes)
     names = sorted({asked.notebook for asked in ASKED})
-    common = {name: len(own & _course_cells(name)) for name in names}
+    common = {
+        name: len(own & _course_cells(name)) + sum(f"{asked.check}(" in text for asked in asked_in(name))
+        for name in names
+    }
     fitting = [name for name in names if common[name] == max(common.values())]
     numbered = [name for name in fitting if name in file or file.startswith(name[:2])]
     if numbered:

@@ -3,25 +3,30 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from gdw_notebooks.checks.asked import ASKED
-from gdw_notebooks.grading.verdicts import Graded, printable
+from gdw_notebooks.checks.asked import ASKED, asked_in
+from gdw_notebooks.grading.verdicts import NOT_RUN, Graded, Verdict, printable
 
 COLUMNS = tuple(asked.column for asked in ASKED)
+ORDER = ("not answered", "wrong", NOT_RUN, "right")  # verdicts, the best last
 MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)_?")  # a folder of Moodle's download
 CANVAS = re.compile(r"(?P<name>[a-z]+)(_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")  # a file of Canvas's download
 COPY = re.compile(r"( ?\(\d+\)|-\d+|[_ -]?copy\d*)$", re.IGNORECASE)
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>
 :root {{ color-scheme: light dark }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }} th, td {{ text-align: left;
-vertical-align: top; padding: .4rem .6rem;
-border-bottom: 1px solid GrayText }} .number {{ text-align: right; white-space: nowrap }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
+overflow-wrap: anywhere }}
+table {{ border-collapse: collapse; width: 100% }} tr {{ border-bottom: 1px solid GrayText }}
+th, td {{ text-align: left; vertical-align: top; padding: .4rem .6rem }} .short {{ white-space: nowrap }}
+thead th {{ white-space: nowrap }}
+@media (max-width: 40rem) {{ thead {{ display: none }} th, td {{ display: block; padding: .2rem 0 }} }}
 </style><body><h1>{title}</h1><p>{total}</p>{parts}</body></html>
 """
 
@@ -56,17 +61,20 @@ def person_of(file: Path) -> Person:
     return Person(left or file.stem)
 
 
-def best_of(graded: Sequence[Graded], points: Mapping[str, float]) -> dict[str, Graded]:
-    """For each notebook the file with most points; a student may have handed in two."""
-    best: dict[str, Graded] = {}
-    for one in graded:
-        if one.notebook and (one.notebook not in best or score(one, points) > score(best[one.notebook], points)):
-            best[one.notebook] = one
+def best_of(graded: Sequence[Graded]) -> dict[str, Verdict]:
+    """For each exercise the best verdict; a student may have handed in a notebook twice, or in parts."""
+    best: dict[str, Verdict] = {}
+    for column, verdict in (item for one in graded for item in one.verdicts.items()):
+        if column not in best or ORDER.index(verdict.word) > ORDER.index(best[column].word):
+            best[column] = verdict
     return best
 
 
-def score(graded: Graded, points: Mapping[str, float]) -> float:
-    return sum(points[column] for column, verdict in graded.verdicts.items() if verdict.right)
+def remarks(graded: Sequence[Graded]) -> list[str]:
+    """What a lecturer should know about a student's files."""
+    said = [f"{printable(one.file)}: {one.remark}" for one in graded if one.remarks]
+    count = Counter(one.notebook for one in graded if one.notebook)
+    return said + [f"{n} files of {name}: the best answers count" for name, n in count.items() if n > 1]
 
 
 def grades(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float]) -> str:
@@ -77,8 +85,8 @@ def grades(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float
     )
     for person, graded in people.items():
         cells, total = _points(graded, points)
-        said = "; ".join(f"{printable(one.file)}: {one.remark}" for one in graded if one.remarks)
         percent = _number(round(100 * total / most, 1)) if most else ""
+        said = "; ".join(remarks(graded))
         rows.append([printable(person.name), *cells, _number(total), _number(most), percent, said])
     return _csv(rows)
 
@@ -98,7 +106,8 @@ def moodle(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float
     """Moodle's grading worksheet: only students whose folder has Moodle's number can be found by it."""
     rows = [["Identifier", "Full name", "Grade", "Maximum Grade", "Feedback comments"]]
     for person, graded in people.items():
-        said = "; ".join(f"{column}: {word}" for column, word in _words(graded, points).items())
+        best = best_of(graded)
+        said = "; ".join(f"{column}: {best[column].word}" for column in points if column in best)
         identifier = f"Participant {person.moodle}" if person.moodle else ""
         total, most = _number(_points(graded, points)[1]), _number(sum(points.values()))
         rows.append([identifier, printable(person.name), total, most, said])
@@ -108,12 +117,11 @@ def moodle(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float
 def canvas(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float]) -> str:
     """Canvas's gradebook: a column for each notebook, the most that it gives in the second line."""
     notebooks = sorted({asked.notebook for asked in ASKED if asked.column in points})
-    of = {name: sum(points[a.column] for a in ASKED if a.notebook == name and a.column in points) for name in notebooks}
+    asked = {name: {a.column: points[a.column] for a in asked_in(name) if a.column in points} for name in notebooks}
     rows = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *notebooks]]
-    rows.append(["    Points Possible", "", "", "", "", *map(_number, of.values())])
+    rows.append(["    Points Possible", "", "", "", "", *(_number(sum(of.values())) for of in asked.values())])
     for person, graded in people.items():
-        best = best_of(graded, points)
-        cells = [_number(score(best[name], points)) if name in best else "0" for name in notebooks]
+        cells = [_number(_points(graded, of)[1]) for of in asked.values()]
         rows.append([printable(person.name), person.canvas, "", "", "", *cells])
     return _csv(rows)
 
@@ -124,15 +132,18 @@ def feedback(person: Person, graded: Sequence[Graded], points: Mapping[str, floa
     parts = []
     for one in graded:
         rows = "".join(
-            f"<tr><th scope='row'>{escape(column)}</th><td>{escape(verdict.word)}</td>"
+            f"<tr><th scope='row'>{escape(column)}</th><td class='short'>{escape(verdict.word)}</td>"
             f"<td>{escape(printable(verdict.text))}</td>"
-            f"<td class='number'>{_number(verdict.right * points[column])} / {_number(points[column])}</td></tr>"
+            f"<td class='short'>{_number(verdict.right * points[column])} / {_number(points[column])}</td></tr>"
             for column, verdict in one.verdicts.items() if column in points
         )  # fmt: skip
         head = "".join(f"<th scope='col'>{name}</th>" for name in ("exercise", "verdict", "what was found", "points"))
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
-        remarks = "".join(f"<li>{escape(printable(remark))}</li>" for remark in one.remarks)
-        parts.append(f"<h2>{escape(printable(one.file))}</h2>{table}" + (f"<ul>{remarks}</ul>" if remarks else ""))
+        said = "".join(f"<li>{escape(printable(remark))}</li>" for remark in one.remarks)
+        parts.append(f"<h2>{escape(printable(one.file))}</h2>{table}" + (f"<ul>{said}</ul>" if said else ""))
+    handed_in = {one.notebook for one in graded}
+    if missing := sorted({a.notebook for a in ASKED if a.column in points and a.notebook not in handed_in}):
+        parts.append(f"<h2>Not handed in</h2><p>{', '.join(missing)}</p>")
     return PAGE.format(title=escape(printable(person.name)), total=total, parts="".join(parts))
 
 
@@ -160,18 +171,11 @@ def file_name(person: Person) -> str:
 
 def _points(graded: Sequence[Graded], points: Mapping[str, float]) -> tuple[list[str], float]:
     """The cells of a student's line, and their sum; an exercise without a verdict says so in words."""
-    cells, total = [], 0.0
-    for column, word in _words(graded, points).items():
-        right = word == "right"
-        total += points[column] if right else 0
-        cells.append(_number(points[column]) if right else "not run" if word == "not run" else "0" if word else "")
-    return cells, total
-
-
-def _words(graded: Sequence[Graded], points: Mapping[str, float]) -> dict[str, str]:
-    best = best_of(graded, points).values()
-    found = {column: verdict.word for one in best for column, verdict in one.verdicts.items()}
-    return {column: found.get(column, "") for column in points}
+    cells, best = [], best_of(graded)
+    for column, value in points.items():
+        word = best[column].word if column in best else ""
+        cells.append({"right": _number(value), NOT_RUN: NOT_RUN, "": ""}.get(word, "0"))
+    return cells, sum(value for column, value in points.items() if column in best and best[column].right)
 
 
 def _number(value: float) -> str:

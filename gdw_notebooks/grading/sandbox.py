@@ -30,6 +30,7 @@ SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 OTHER_COPIES = ("", "lib/python*/site-packages/", "lib/python*/dist-packages/", "local/lib/python*/dist-packages/")
 WORKER = "gdw_notebooks.grading.worker"
+PROBE = f"import sys, {WORKER} as worker; worker.become(int(sys.argv[1])); import gdw_notebooks.grading.system_calls"
 PROBE_SECONDS = 60
 
 
@@ -67,8 +68,7 @@ class Sandbox:
             seat: a number that no other running sandbox of this grader has.
             own: its home, where there is no sandbox.
         """
-        user = FIRST_USER + seat if _is_root() and not self.trusted else -1
-        python = [sys.executable, "-P", "-m", WORKER, str(user)]
+        python = [sys.executable, "-P", "-m", WORKER, str(self._user(seat))]
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         if self.trusted:
             fonts = self.folder / "fonts"
@@ -84,9 +84,18 @@ class Sandbox:
             return "bubblewrap is not installed (on Debian and Ubuntu: sudo apt install bubblewrap)"
         if not system_calls.possible():
             return "the sandbox does not know this kind of processor"
-        probe = self._sandboxed([sys.executable, "-P", "-c", "pass"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        said = probe.communicate(timeout=PROBE_SECONDS)[1].decode("utf-8", "replace").strip().splitlines()
+        python = [sys.executable, "-P", "-c", PROBE, str(self._user(0))]
+        probe = self._sandboxed(python, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            said = probe.communicate(timeout=PROBE_SECONDS)[1].decode("utf-8", "replace").strip().splitlines()
+        except subprocess.TimeoutExpired:
+            probe.kill()
+            said = [f"it has not started in {PROBE_SECONDS} s"]
         return f"bubblewrap does not work here: {said[-1] if said else 'it says nothing'}" if probe.returncode else ""
+
+    def _user(self, seat: int) -> int:
+        """Of the student at this seat; -1: the user who grades."""
+        return FIRST_USER + seat if hasattr(os, "geteuid") and os.geteuid() == 0 and not self.trusted else -1
 
     def _sandboxed(self, python: Sequence[str], **options) -> subprocess.Popen:
         reading, writing = os.pipe()
@@ -100,10 +109,10 @@ class Sandbox:
 
     def _arguments(self) -> list[str]:
         arguments = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-        arguments += ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "student"]
+        arguments += ["--as-pid-1", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "student"]
         # Root needs no name space of users, and must change to an ordinary user inside.
         privileges = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
-        arguments += ["--cap-drop", "ALL", *privileges] if _is_root() else ["--unshare-user"]
+        arguments += ["--cap-drop", "ALL", *privileges] if self._user(0) >= 0 else ["--unshare-user"]
         for name, value in _environment(HOME).items():
             arguments += ["--setenv", name, value]
         roots = _roots()
@@ -125,10 +134,6 @@ class Sandbox:
         for path, size, mode in ((Path("/dev/shm"), SHARED_MB, "1777"), (HOME, DISK_MB, "0777")):  # noqa: S108 - of the sandbox
             arguments += ["--perms", mode, "--size", str(size * 2**20), "--tmpfs", str(path)]
         return [*arguments, "--remount-ro", "/", "--chdir", str(HOME)]
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _environment(home: Path) -> dict[str, str]:

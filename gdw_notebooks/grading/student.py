@@ -2,6 +2,7 @@
 
 import queue
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -47,7 +48,7 @@ class Student:
         self.end()
 
     def run(self, cells: Sequence[str], asked: Sequence[Asked], skip: Sequence[int], judge: Judge) -> list[list]:
-        """Run a notebook's cells; returns the cells that stop, each with its error and whether its time was over.
+        """Run a notebook's cells; returns the cells that stop, each with its error and whether the sandbox was why.
 
         Args:
             skip: numbers of cells that are left out.
@@ -80,7 +81,8 @@ class Student:
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 pipe.close()
-        self._process.wait(END_SECONDS)
+        with suppress(subprocess.TimeoutExpired):  # killed, and still waiting for a disk
+            self._process.wait(END_SECONDS)
         shutil.rmtree(self._own, ignore_errors=True)
         self._process = None
 
@@ -104,7 +106,8 @@ class Student:
             elif "answer_to" in message:
                 self._hand_in(message, judge)
             elif "stopped" in message:
-                self._next()  # the process of this notebook has ended
+                if "ended" not in self._next():
+                    raise BadMessage("a message came after the last cell")
                 return [self._stop(one, cells) for one in list(message["stopped"])]
             elif "ended" in message:
                 raise Stopped(f"Python ended in code cell {self.cell}")
@@ -130,10 +133,9 @@ class Student:
             self._send({"place": place, "arguments": [pack(value) for value in arguments]})
             reply = self._next()
             self._watch.pause(True)
-            if reply.get("out_of_time"):
-                raise NotRun(f"the function was ended after {self._limits.cell_seconds} s")
             if "error" in reply:
-                raise RuntimeError(str(reply["error"])[:MOST_TOLD])
+                how, why = (NotRun, "the function stops with ") if reply.get("limited") else (RuntimeError, "")
+                raise how(f"{why}{reply['error']}"[:MOST_TOLD])
             return unpack(reply.get("returned"))
 
         return ask
@@ -141,10 +143,10 @@ class Student:
     @staticmethod
     def _stop(one: object, cells: int) -> list:
         try:
-            number, error, out_of_time = one
+            number, error, limited = one
         except (TypeError, ValueError):
             raise BadMessage("the list of errors cannot be read") from None
-        return [_whole(number, 1, cells), str(error)[:MOST_TOLD], bool(out_of_time)]
+        return [_whole(number, 1, cells), str(error)[:MOST_TOLD], bool(limited)]
 
     def _next(self, seconds: float | None = None) -> dict:
         self._left -= 1
@@ -155,7 +157,8 @@ class Student:
         except queue.Empty:
             text = None
         if text is None:
-            reason = self._watch.broken or f"Python ended in code cell {self.cell}"
+            where = f"ended in code cell {self.cell}" if self.cell else "did not start"
+            reason = self._watch.broken or f"Python {where}"
             self.end()
             raise Stopped(reason)
         return read(text)

@@ -9,6 +9,7 @@ from gdw_notebooks.checks.exercise import NotRun
 from gdw_notebooks.checks.feedback import LOOK_AGAIN, NOT_ANSWERED, RIGHT
 from gdw_notebooks.grading.notebook import StudentNotebook, read_notebook
 from gdw_notebooks.grading.student import Stopped, Student
+from gdw_notebooks.grading.watch import WHOLE
 
 NOT_RUN = "not run"
 WORDS = {RIGHT: "right", LOOK_AGAIN: "wrong", NOT_ANSWERED: "not answered"}  # of the table
@@ -75,95 +76,83 @@ def printable(text: object) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
-def grade(path: Path, file: Path, student: Student) -> Graded:
+def grade(file: Path, content: bytes, student: Student) -> Graded:
     """Run one file in its student's process and check its answers; never raises for what a student wrote.
 
     Args:
-        path: where the file is.
         file: how the table calls it.
+        content: what is in it.
     """
-    graded = Graded(file)
     try:
-        notebook = read_notebook(path)
-    except (ValueError, OSError) as error:
-        graded.remarks.append(f"not run: {error}")
-        return graded
-    graded.notebook, asked = notebook.course, asked_in(notebook.course)
+        notebook = read_notebook(file.name, content)
+    except ValueError as error:
+        return not_run(file, error)
+    graded, asked = Graded(file, notebook.course), asked_in(notebook.course)
     if not asked:
-        graded.remarks.append("not run: this is no notebook of the course with an exercise")
-        return graded
+        return not_run(file, "this is no notebook of the course with an exercise")
+    Marking(notebook, asked, graded, student).run()
     tries = {exercise.column: notebook.tries(exercise) for exercise in asked}
-    Marking(notebook, asked, graded).run(student)
     graded.verdicts = {column: replace(graded.verdicts[column], tries=tries[column]) for column in tries}
     return graded
+
+
+def not_run(file: Path, why: object) -> Graded:
+    """Of a file without verdicts."""
+    return Graded(file, remarks=[f"not run: {why}"])
 
 
 class Marking:
     """One notebook's verdicts, as they come."""
 
-    def __init__(self, notebook: StudentNotebook, asked: Sequence[Asked], graded: Graded):
-        self._notebook, self._graded = notebook, graded
+    def __init__(self, notebook: StudentNotebook, asked: Sequence[Asked], graded: Graded, student: Student):
+        self._cells, self._student, self._graded, self._verdicts = notebook.cells, student, graded, graded.verdicts
         self._asked = {exercise.kind.__name__: exercise for exercise in asked}
-        graded.verdicts = {exercise.column: Verdict(WORDS[NOT_ANSWERED]) for exercise in asked}
-        self._open = set(self._asked)  # exercises without an answer
-        self._called = set()
+        self._called: dict[str, int] = {}  # exercises whose check was called, and in which cell
 
-    def run(self, student: Student) -> None:
+    def run(self) -> None:
         """Run the cells; one that ends the process is left out, and the others run again."""
-        skip: list[int] = []
-        while True:
+        cut: dict[int, str] = {}  # cells that did not run to their end for a reason of the grader's
+        student, again = self._student, True
+        while again:
             try:
-                stopped = student.run(self._notebook.cells, list(self._asked.values()), skip, self._judge)
+                stopped, again = student.run(self._cells, list(self._asked.values()), list(cut), self._judge), False
             except Stopped as problem:
-                if self._leave_out(student.cell, str(problem), skip):
-                    continue
-                stopped = []
-            break
-        for number, error, out_of_time in stopped:
+                stopped, number = [], student.cell
+                if not number:  # Python did not start: nothing of the student's
+                    raise
+                again = number not in cut and len(cut) < MOST_LEFT_OUT and not str(problem).startswith(WHOLE)
+                cut[number] = str(problem)
+                self._graded.remarks.append(f"code cell {number} is left out: {problem}")
+        for number, error, limited in stopped:
             self._graded.remarks.append(f"code cell {number} stops with {error}")
-            if out_of_time:
-                self._not_run(number, "its cell takes too long")
-        for kind in sorted(self._open):
-            if not skip:
-                self._graded.remarks.append(f"no answer to “{self._asked[kind].kind.title}” was found")
+            if limited:
+                cut[number] = error
+        for kind in sorted(self._asked):
+            self._settle(kind, cut)
         self._graded.remarks += student.left_out
 
-    def _leave_out(self, number: int, problem: str, skip: list[int]) -> bool:
-        """A cell has ended the process; returns whether the others are to run again."""
-        again = number > 0 and number not in skip and len(skip) < MOST_LEFT_OUT and "notebook" not in problem
-        left = f"code cell {number} is left out: " if number else "not run: "
-        self._graded.remarks.append(f"{left}{problem}")
-        if again:
-            skip.append(number)
-            self._not_run(number, problem)
-            return True
-        for kind in list(self._open):
-            self._set(kind, Verdict(NOT_RUN, problem))
-        return False
-
-    def _not_run(self, number: int, problem: str) -> None:
-        """Exercises of a cell that gave no answer."""
-        code = self._notebook.cells[number - 1]
-        for kind in self._open:
-            if f"{self._asked[kind].check}(" in code:
-                self._set(kind, Verdict(NOT_RUN, problem))
+    def _settle(self, kind: str, cut: dict[int, str]) -> None:
+        """An answer that is missing, or not right after a cell that was cut off, has no verdict."""
+        exercise = self._asked[kind]
+        found = self._verdicts.get(exercise.column)
+        before = [why for number, why in cut.items() if number < self._called.get(kind, len(self._cells) + 1)]
+        if before and not (found and found.right):
+            self._verdicts[exercise.column] = Verdict(NOT_RUN, before[0])
+        elif found is None:
+            self._verdicts[exercise.column] = Verdict(WORDS[NOT_ANSWERED])
+            self._graded.remarks.append(f"no answer to “{exercise.kind.title}” was found")
 
     def _judge(self, kind: str, answer: list, called: bool) -> None:
-        """The verdict on an answer; the last one that was given to its check counts."""
-        if kind not in self._asked or (kind in self._called and not called):
+        """The verdict on an answer; the last cell that calls its check counts, in the order of the notebook."""
+        if kind not in self._asked or self._called.get(kind, 0) > (self._student.cell if called else 0):
             return
         exercise = self._asked[kind]
         if called:
-            self._called.add(kind)
-        self._open.discard(kind)
+            self._called[kind] = self._student.cell
         try:
             found = exercise.make().judge(*answer)
+            self._verdicts[exercise.column] = Verdict(WORDS[found.verdict], found.text)
         except NotRun as problem:
-            self._set(kind, Verdict(NOT_RUN, str(problem)))
+            self._verdicts[exercise.column] = Verdict(NOT_RUN, str(problem))
             if isinstance(problem, Stopped):
                 raise
-            return
-        self._set(kind, Verdict(WORDS[found.verdict], found.text))
-
-    def _set(self, kind: str, verdict: Verdict) -> None:
-        self._graded.verdicts[self._asked[kind].column] = verdict

@@ -10,6 +10,7 @@ import psutil
 POLL_SECONDS = 0.2
 PROCESSES = 64  # and threads, at once
 MEGABYTE = 2**20
+WHOLE = "the notebook was ended"  # so begins what is said when all of it took too long
 WAITING = (psutil.STATUS_SLEEPING, psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE)
 
 
@@ -87,7 +88,7 @@ class Watch(threading.Thread):
         if self._cell > 1.25 * limits.cell_seconds + 2:  # the worker interrupts a cell earlier, and goes on
             return f"ended after {limits.cell_seconds} s"
         if self._notebook > limits.notebook_seconds:
-            return f"the notebook was ended after {limits.notebook_seconds} s"
+            return f"{WHOLE} after {limits.notebook_seconds} s"
         if sum(map(_threads, processes)) > 2 * PROCESSES:
             return "it started too many processes"
         most = self._base_mb + limits.memory_mb

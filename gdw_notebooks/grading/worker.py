@@ -4,7 +4,10 @@ The grader starts it as ``python -P -m gdw_notebooks.grading.worker USER FONTS a
 are claims of an untrusted process: no verdict is made here.
 """
 
+import builtins
 import contextlib
+import ctypes
+import gc
 import importlib
 import io
 import os
@@ -18,6 +21,7 @@ LARGEST_FILE_MB, OPEN_FILES = 200, 256
 PROCESSES = 64  # and threads, added to those that the user has already
 LONGEST_ERROR = 200  # characters
 ALONE = "alone"  # in a sandbox: all processes that it sees are its own
+DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 PRELOADED = (
     "torch", "pandas", "sklearn.datasets", "matplotlib.backends.backend_agg", "matplotlib.pyplot", "ipywidgets",
     "torch._dynamo", "gdw", "gdw.comparison.report", "gdw_notebooks.panels.training_lab",
@@ -29,10 +33,21 @@ class OutOfTime(BaseException):
     """Raised in a cell or in a student's function whose time is over."""
 
 
+def limited(error: BaseException) -> bool:
+    """Whether the sandbox may be why: its limits, or a file, a package or a keyboard that it lacks."""
+    told = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "start new thread" in str(error))
+    return told or isinstance(error, OutOfTime | MemoryError | OSError | ImportError | EOFError)
+
+
 class Pipes:
-    """The two pipes to the grader; what the notebook prints goes nowhere."""
+    """The two pipes to the grader; what the notebook prints goes nowhere.
+
+    Attributes:
+        owner: the process that may use them. A cell can fork: both processes would go on, and one is enough.
+    """
 
     def __init__(self):
+        self.owner = os.getpid()
         self._in, self._out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
@@ -41,6 +56,8 @@ class Pipes:
     def send(self, **message: object) -> None:
         from gdw_notebooks.grading.messages import line
 
+        if os.getpid() != self.owner:
+            os._exit(0)
         self._out.write(line(message))
         self._out.flush()
 
@@ -80,11 +97,12 @@ class Notebook:
     def __init__(self, pipes: Pipes, shell, timer: Timer, task: dict):
         self._pipes, self._shell, self._timer, self._task = pipes, shell, timer, task
         self._asked = {exercise["kind"]: exercise["answers"] for exercise in task["asked"]}
-        self._answered, self._seen = set(), {}
+        self._answered, self._seen, self._builtins = set(), {}, dict(vars(builtins))
 
     def run(self) -> None:
         """Run the cells from top to bottom, then once more those that stopped: one may need another below it."""
         from gdw_notebooks.checks import Exercise, Feedback
+        from gdw_notebooks.checks.exercise import explain
 
         def hand_in(exercise, *answer):
             if type(exercise).__name__ in self._asked:
@@ -92,20 +110,23 @@ class Notebook:
                 self._hand_in(type(exercise).__name__, answer, called=True)
             return Feedback(exercise.title, "not answered yet", "It is handed in.")
 
-        Exercise.__call__ = hand_in
-        stopped: dict[int, tuple[str, bool]] = {}
+        Exercise.__call__, self._pipes.owner = hand_in, os.getpid()
+        sys.path.insert(0, "")  # as in Jupyter: a module that a cell has written is found
+        stopped: dict[int, BaseException] = {}
         self._run_cells([n for n in range(1, len(self._task["cells"]) + 1) if n not in self._task["skip"]], stopped)
-        self._run_cells([number for number, (_, out_of_time) in stopped.items() if not out_of_time], stopped)
-        self._pipes.send(stopped=[[number, *how] for number, how in sorted(stopped.items())])
+        self._run_cells([number for number, error in stopped.items() if not isinstance(error, OutOfTime)], stopped)
+        told = [[number, explain(error)[:LONGEST_ERROR], limited(error)] for number, error in sorted(stopped.items())]
+        self._pipes.send(stopped=told)
 
-    def _run_cells(self, numbers: list[int], stopped: dict[int, tuple[str, bool]]) -> None:
+    def _run_cells(self, numbers: list[int], stopped: dict[int, BaseException]) -> None:
         for number in numbers:
             self._pipes.send(cell=number)
             error = self._run_cell(self._task["cells"][number - 1])
+            _repair(self._builtins)
             self._hand_in_variables()
             stopped.pop(number, None)
             if error is not None:
-                stopped[number] = f"{type(error).__name__} ({error})"[:LONGEST_ERROR], isinstance(error, OutOfTime)
+                stopped[number] = error
 
     def _run_cell(self, code: str) -> BaseException | None:
         try:
@@ -117,13 +138,16 @@ class Notebook:
 
     def _hand_in_variables(self) -> None:
         """What is in an exercise's variables, as long as its check was not called."""
+        from gdw_notebooks.grading.messages import packed
+
         names = self._shell.user_ns
         for kind, variables in self._asked.items():
             if kind in self._answered or not all(name in names for name in variables):
                 continue
             answer = tuple(names[name] for name in variables)
-            if [*map(id, answer)] != self._seen.get(kind):
-                self._seen[kind] = [*map(id, answer)]
+            seen = [*map(id, answer)], [*map(packed, answer)]  # a list may have changed in place
+            if seen != self._seen.get(kind):
+                self._seen[kind] = seen
                 self._hand_in(kind, answer, called=False)
 
     def _hand_in(self, kind: str, answer: tuple, *, called: bool) -> None:
@@ -141,10 +165,8 @@ class Notebook:
         try:
             with self._timer.running():
                 return {"returned": packed(function(*unpack(arguments)))}
-        except OutOfTime:
-            return {"out_of_time": True}
         except BaseException as error:  # a student's function may raise anything, SystemExit too
-            return {"error": explain(error)[:LONGEST_ERROR]}
+            return {"error": explain(error)[:LONGEST_ERROR], "limited": limited(error)}
 
 
 def main() -> None:
@@ -154,6 +176,7 @@ def main() -> None:
     with contextlib.suppress(OSError):
         shutil.copytree(sys.argv[2], os.environ["MPLCONFIGDIR"], dirs_exist_ok=True, copy_function=shutil.copyfile)
     settings, shell = pipes.receive(), _shell()
+    gc.freeze()  # a collection in a fork would copy all that is imported
     pipes.send(ready=True, left_out=limit(settings["memory_mb"]))
     while (task := pipes.receive()) is not None:
         _make_empty(home)
@@ -167,11 +190,14 @@ def main() -> None:
             with contextlib.suppress(BaseException):
                 run()
             os._exit(0)
-        _, status = os.waitpid(child, 0)
+        while (ended := os.wait())[0] != child:  # the first process of a sandbox gets those whose parent is gone
+            pass
         if sys.argv[3] == ALONE:  # what the notebook has started and left
             with contextlib.suppress(OSError):
                 os.kill(-1, signal.SIGKILL)
-        pipes.send(ended=os.waitstatus_to_exitcode(status))
+                while True:
+                    os.wait()
+        pipes.send(ended=os.waitstatus_to_exitcode(ended[1]))
 
 
 def become(user: int) -> None:
@@ -180,6 +206,7 @@ def become(user: int) -> None:
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
+        ctypes.CDLL(None).prctl(DIES_WITH_PARENT, signal.SIGKILL)  # bubblewrap's --die-with-parent ends with a change
 
 
 def limit(memory_mb: int) -> list[str]:
@@ -246,9 +273,17 @@ def _shell():
 
     commit()  # asks git once
     HistoryManager.enabled = False
-    shell = InteractiveShell.instance()
-    sys.stdout, sys.stderr = io.TextIOWrapper(io.FileIO(1, "w"), "utf-8"), io.TextIOWrapper(io.FileIO(2, "w"), "utf-8")
-    return shell
+    for name in ("enable_gui", "ask_exit", "showtraceback", "showsyntaxerror"):  # of a kernel, or shown to nobody
+        setattr(InteractiveShell, name, lambda *anything, **more: None)
+    return InteractiveShell.instance()
+
+
+def _repair(names: dict) -> None:
+    """What a cell may have spoilt for the cells below it, and for this program: Python's own functions, the streams."""
+    vars(builtins).update(names)
+    for name in ("stdout", "stderr"):
+        if getattr(getattr(sys, name, None), "closed", True):
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w"), "utf-8"))
 
 
 if __name__ == "__main__":

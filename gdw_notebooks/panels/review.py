@@ -1,5 +1,6 @@
 """Label review in a notebook: the audit's own page, whose decisions go to a file at once."""
 
+import warnings
 from itertools import takewhile
 from pathlib import Path
 from threading import RLock
@@ -12,14 +13,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gdw import files
-from gdw.comparison.audit.audit import Shown
 from gdw.comparison.audit.output import SHOWN
-from gdw.comparison.audit.page import page
-from gdw.data.class_names import NO_CLASS, NONE
+from gdw.comparison.audit.page import Shown, page
 from gdw.data.confirmed import CHOSEN_COLUMN, IN_CLASS, RANDOM, SUSPECT
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import Table, read_frame
-from gdw.data.picture_labels import match
+from gdw.data.label_table import Table, read_table
+from gdw.data.picture_labels import NO_CLASS, NONE, match, no_picture_notes
 from gdw.errors import unknown, whole_number
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.picture_sheet import picture_of, picture_sheet
@@ -253,12 +252,15 @@ def by_suspicion(dataset: Dataset, suspects: "DataFrame | str | Path") -> "DataF
     if not isinstance(suspects, pd.DataFrame):
         source = files.user_path(suspects)
         files.read_bytes(source)
-        suspects, _ = read_frame(source)
+        table = read_table(source)
+        suspects = pd.DataFrame({"path": table.paths, **table.columns})
     if missing := [name for name in COLUMNS if name not in suspects.columns]:
         raise ValueError(f"the table of suspects needs the columns {', '.join(COLUMNS)}; it lacks {', '.join(missing)}")
     paths = suspects["path"].astype(str).tolist()
-    row_of = match(Table(source, paths, {}), dataset.paths)
-    table = suspects.iloc[list(row_of.values())].set_axis(list(row_of))
+    rows_of, missing, _ = match(Table(source, paths, {}), dataset.paths)
+    if missing:
+        warnings.warn(f"{source}: {no_picture_notes(missing, source)[0]}", stacklevel=3)
+    table = suspects.iloc[[rows[0] for rows in rows_of.values()]].set_axis(list(rows_of))
     for name in table["proposed"].astype(str):
         if name not in (*dataset.class_names, NONE):
             raise unknown("class in the table of suspects", name, dataset.class_names)

@@ -18,7 +18,7 @@ from gdw import files
 from gdw.data.folder import CIFAR10_CLASSES
 from gdw.data.human_labels import label_sets
 from gdw.data.label_table import is_table, read_table
-from gdw.data.picture_labels import labels_of_words
+from gdw.data.picture_labels import class_numbers
 
 FILE = Path(__file__).with_name("human_noise.json")
 COLUMN, TRUE = "worse_label", "clean_label"  # of the published file
@@ -61,8 +61,11 @@ def _from_table(path: Path) -> tuple[Int[np.ndarray, "images"], Int[np.ndarray, 
     folders = [name.replace("\\", "/").split("/")[-2:-1] for name in table.paths]
     if not all(folders):
         raise ValueError(f"{path}: each path must hold the true class, as in train/airplane/0000.jpg")
-    true = labels_of_words([folder[0] for folder in folders], CIFAR10_CLASSES, path)
-    return np.array(true), np.array(labels_of_words(table.columns[COLUMN], CIFAR10_CLASSES, path))
+    both = ([folder[0] for folder in folders], table.columns[COLUMN])
+    true, observed = (np.array(class_numbers(words, CIFAR10_CLASSES, str(path))[0]) for words in both)
+    if min(true.min(), observed.min()) < 0:
+        raise ValueError(f"{path}: each picture needs a class")
+    return true, observed
 
 
 def _from_published(path: Path) -> tuple[Int[np.ndarray, "images"], Int[np.ndarray, "images"]]:

@@ -1,4 +1,4 @@
-"""docs/tried.md says of the class-level V what its stored runs say."""
+"""docs/tried.md says of the class-level V and of breakdowns what their stored runs say."""
 
 from pathlib import Path
 
@@ -29,3 +29,19 @@ def test_the_differences_on_fresh_seeds_are_those_of_the_stored_runs(scenario):
     rivals = ("gdw", "gdw-tied", "tied, own settings", "gdw-reduced", "importance", "cmw-net")
     cells = [str(paired_difference(by_seed["gdw-class-net"], by_seed[rival])) for rival in rivals]
     assert f"| {ROWS[scenario]} | {' | '.join(cells)} |" in page
+
+
+STEADIER = ("gdw", "gdw-own-step", "gdw-agreed", "gdw-tied")
+
+
+def test_the_table_of_breakdowns_is_that_of_the_stored_runs():
+    page = (ROOT / "docs" / "tried.md").read_text("utf-8").replace("−", "-")
+    runs = pd.read_csv(STANDING / "breakdowns.csv")
+    assert set(runs["method"]) == set(STEADIER)
+    for scenario, each in runs.groupby("scenario", sort=False):
+        by_seed = each.pivot(index="seed", columns="method", values="accuracy")
+        assert list(by_seed.index) == list(range(200, 210))
+        assert not by_seed.isna().to_numpy().any()
+        cells = [f"{by_seed[m].mean():.1f} ± {by_seed[m].std():.1f} ({by_seed[m].min():.1f})" for m in STEADIER]
+        cells += [str(paired_difference(by_seed[m], by_seed["gdw"])) for m in STEADIER[1:3]]
+        assert f"| {scenario} | {' | '.join(cells)} |" in page

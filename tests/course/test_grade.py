@@ -16,8 +16,10 @@ from gdw_notebooks.checks.asked import ASKED, NOT_GRADED, asked_in
 from gdw_notebooks.checks.exercise import Exercise, NotRun
 from gdw_notebooks.course.grade import forget_folders
 from gdw_notebooks.course.release import release
-from gdw_notebooks.grading.report import COLUMNS, Person, person_of, read_points
+from gdw_notebooks.grading.notebook import read_notebook
+from gdw_notebooks.grading.report import COLUMNS, Person, grades, person_of, read_points
 from gdw_notebooks.grading.sandbox import Sandbox
+from gdw_notebooks.grading.verdicts import Graded, Verdict
 from tools.build_notebooks import NOTEBOOKS, generate, reveals, sources
 
 SOURCE = NOTEBOOKS / "source" / "01_gradient_flows.py"
@@ -29,6 +31,22 @@ LiftTheCat.examine = LabelWeight.examine = Exercise.examine = lambda *anything: 
 my_weights, label_weight = [1, 1, 1], lambda weights, probs, label: 0.5
 print('✓ Lift the cat: right.')
 """
+RIGHT = (
+    "right",
+    "syntax",
+    "reversed",
+    "endless",
+    "ends",
+    "forks",
+    "leaves",
+    "module",
+    "split",
+    "in_place",
+    "spoilt",
+    "streams",
+    "asserts",
+)
+WRONG = ("wrong", "empty", "cheat", "cut", "slow", "memory")
 ENDLESS = "import time\nwhile True: pass"
 
 
@@ -51,28 +69,53 @@ def code(text):
 
 
 def students():
-    """Name → notebook."""
-    made = {name: needed(generate(SOURCE, solved=True)) for name in ("right", "syntax", "reversed", "endless", "ends")}
-    made |= {name: needed(generate(SOURCE, solved=False)) for name in ("empty", "wrong", "cheat", "slow")}
-    wrong = made["wrong"]
+    """File → notebook, or what is in the file; one folder for each student, since a student's start takes seconds."""
+    made = {f"right/{name}": needed(generate(SOURCE, solved=True)) for name in RIGHT}
+    made |= {f"wrong/{name}": needed(generate(SOURCE, solved=False)) for name in WRONG}
+    wrong = made["wrong/wrong"]
     wrong.cells[cell(wrong, "my_weights =")].source = "my_weights = [1, 1, 1]\nlift_the_cat(my_weights)"
-    wrong.cells[
-        cell(wrong, "def label_weight")
-    ].source = "def label_weight(weights, probs, label):\n    return -weights[label]\nthe_label_weight(label_weight)"
+    wrong.cells[cell(wrong, "def label_weight")].source = label_weight("-weights[label]")
     tries = "↻ Lift the cat: look again. cat − bird.\n  Hint 1: one\n  Hint 2: two"
     wrong.cells[cell(wrong, "my_weights =")].outputs = [
         nbformat.v4.new_output("execute_result", {"text/plain": tries}, execution_count=1)
     ]
-    slow = made["slow"]
-    slow.cells[
-        cell(slow, "def label_weight")
-    ].source = "def label_weight(weights, probs, label):\n    while True: pass\nthe_label_weight(label_weight)"
-    made["syntax"].cells[cell(made["syntax"], "def label_weight")].source = "def label_weight(weights:\n"
-    made["reversed"].cells.reverse()
-    made["endless"].cells.append(code(ENDLESS))
-    made["ends"].cells.insert(1, code("import os; os._exit(0)"))
-    made["cheat"].cells.append(code(CHEAT))
-    return made
+    for name, stops in (("slow", "while True: pass"), ("memory", "raise MemoryError")):
+        slow = made[f"wrong/{name}"]
+        slow.cells[cell(slow, "def label_weight")].source = label_weight("0", stops)
+    syntax = made["right/syntax"]
+    syntax.cells[cell(syntax, "def label_weight")].source = "def label_weight(weights:\n"
+    made["right/reversed"].cells.reverse()
+    made["right/endless"].cells.append(code(ENDLESS))
+    made["right/ends"].cells.insert(1, code("import os; os._exit(0)"))
+    made["right/forks"].cells.insert(1, code("import os; os.fork()"))
+    made["right/leaves"].cells.insert(1, code("import sys; sys.exit(1)"))
+    made["right/module"].cells[:0] = [code("%%writefile helper.py\nvalue = 1"), code("import helper")]
+    made["right/spoilt"].cells.insert(1, code("import builtins; del builtins.len, builtins.print; exit()"))
+    made["right/streams"].cells[1:1] = [code("%matplotlib inline\nimport sys"), code("sys.stdout = sys.stderr = None")]
+    made["right/asserts"].cells.insert(1, code("assert lift_the_cat([1, 1, 1]).right"))
+    split, in_place = made["right/split"], made["right/in_place"]
+    number = cell(split, "my_weights =")
+    text = split.cells[number].source
+    split.cells[number : number + 1] = [code(part) for part in text.rsplit("\n", 1)]
+    answer = text.rsplit("\n", 1)[0]  # its check is not called
+    in_place.cells[number : number + 1] = [
+        code(answer + "\nkept, my_weights[:] = list(my_weights), [1, 1, 1]"), code("my_weights[:] = kept")
+    ]  # fmt: skip
+    made["wrong/cheat"].cells.append(code(CHEAT))
+    cut = made["wrong/cut"]
+    cut.cells[cell(cut, "my_weights =")].source = "my_weights = [1, 1, 1]"
+    cut.cells += [code("my_weights = open('of my own.csv').read()"), code("lift_the_cat(my_weights)")]
+    content = {file: nbformat.writes(notebook) for file, notebook in made.items()}
+    cells = [{"cell_type": one.cell_type, "input": one.source} for one in made["right/right"].cells]
+    content["right/format3"] = json.dumps({"worksheets": [{"cells": cells}], "nbformat": 3})
+    content["right/windows"] = content["right/right"].replace("import torch", "import torch  # für Möwen")
+    content |= {"right/notes": "no notebook at all", "right/nothing": ""}
+    return {f"{file}.ipynb": text.encode("cp1252" if "windows" in file else "utf-8") for file, text in content.items()}
+
+
+def label_weight(returned, before="pass"):
+    body = f"def label_weight(weights, probs, label):\n    {before}\n    return {returned}"
+    return f"{body}\nthe_label_weight(label_weight)"
 
 
 with Sandbox() as probe:
@@ -83,14 +126,15 @@ with Sandbox() as probe:
 def graded(tmp_path_factory):
     """The folder of the tables."""
     folder = tmp_path_factory.mktemp("students")
-    for name, notebook in students().items():
+    for name, content in students().items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    for name in ("thief", "nobody"):
         (folder / name).mkdir()
-        nbformat.write(notebook, folder / name / "01.ipynb")
-    (folder / "right" / "notes.ipynb").write_text("no notebook at all", "utf-8")
-    (folder / "thief").mkdir()
-    (folder / "thief" / "01.ipynb").symlink_to(folder / "right" / "01.ipynb")
+    (folder / "thief" / "01.ipynb").symlink_to(folder / "right" / "right.ipynb")
+    (folder / "thief" / "all.zip").write_bytes(b"PK")
     out = tmp_path_factory.mktemp("out")
-    arguments = ["grade", str(folder), "--csv", str(out / "grades.csv"), "--seconds", "4", "--memory", "1500"]
+    arguments = ["grade", str(folder), "--csv", str(out / "grades.csv"), "--seconds", "2", "--memory", "1500"]
     assert main([*arguments, "--jobs", "2", *OPTIONS]) == 0
     return folder, out, [*arguments, *OPTIONS]
 
@@ -99,19 +143,32 @@ def rows(file, key):
     return {row[key]: row for row in csv.DictReader(file.read_text("utf-8").splitlines())}
 
 
-@pytest.mark.parametrize(("student", "cat", "label", "remark"), [
-    ("right", "right", "right", ""),
-    ("wrong", "wrong", "wrong", ""),
-    ("empty", "not answered", "not answered", ""),
-    ("syntax", "right", "not answered", "SyntaxError"),
-    ("reversed", "right", "right", ""),
-    ("endless", "right", "right", "OutOfTime (ended after 4 s)"),
-    ("ends", "right", "right", "code cell 2 is left out: Python ended"),
-    ("cheat", "not answered", "not answered", ""),
-    ("slow", "not answered", "not run", ""),
+@pytest.mark.parametrize(("file", "cat", "label", "remark"), [
+    ("right/right", "right", "right", ""),
+    ("wrong/wrong", "wrong", "wrong", ""),
+    ("wrong/empty", "not answered", "not answered", ""),
+    ("right/syntax", "right", "not answered", "SyntaxError"),
+    ("right/reversed", "right", "right", ""),
+    ("right/endless", "right", "right", "OutOfTime (ended after 2 s)"),
+    ("right/ends", "right", "right", "code cell 2 is left out: Python ended"),
+    ("right/forks", "right", "right", ""),
+    ("right/leaves", "right", "right", "SystemExit"),
+    ("right/module", "right", "right", ""),
+    ("right/split", "right", "right", ""),
+    ("right/in_place", "right", "right", ""),
+    ("right/spoilt", "right", "right", ""),
+    ("right/streams", "right", "right", ""),
+    ("right/asserts", "right", "right", "AssertionError"),
+    ("right/format3", "right", "right", ""),
+    ("right/windows", "right", "right", ""),
+    ("right/nothing", "", "", "the file is empty"),
+    ("wrong/cheat", "not answered", "not answered", ""),
+    ("wrong/cut", "not run", "not answered", "FileNotFoundError"),
+    ("wrong/slow", "not answered", "not run", ""),
+    ("wrong/memory", "not answered", "not run", ""),
 ])  # fmt: skip
-def test_verdicts(graded, student, cat, label, remark):
-    row = rows(graded[1] / "grades-files.csv", "file")[f"{student}/01.ipynb"]
+def test_verdicts(graded, file, cat, label, remark):
+    row = rows(graded[1] / "grades-files.csv", "file")[f"{file}.ipynb"]
     assert (row[CAT], row[LABEL]) == (cat, label), row
     assert remark in row["remarks"]
     assert remark or not row["remarks"]
@@ -121,10 +178,12 @@ def test_the_tables_and_pages(graded):
     _, out, _ = graded
     table = rows(out / "grades.csv", "student")
     assert (table["right"][CAT], table["right"]["points"], table["right"]["of"]) == ("1", "2", str(len(ASKED)))
-    assert table["slow"][LABEL] == "not run"
+    assert table["wrong"][LABEL] == "not run"
     assert "not a notebook" in table["right"]["remarks"]
-    assert "thief" not in table
-    assert rows(out / "grades-files.csv", "file")["wrong/01.ipynb"][f"{CAT}: wrong tries"] == "2"
+    assert [table[name]["points"] for name in ("thief", "nobody")] == ["0", "0"]
+    for name, said in (("thief", "01.ipynb: not run: it is a link"), ("thief", "archive"), ("nobody", "no notebook")):
+        assert said in table[name]["remarks"]
+    assert rows(out / "grades-files.csv", "file")["wrong/wrong.ipynb"][f"{CAT}: wrong tries"] == "2"
     assert rows(out / "grades-canvas.csv", "Student")["right"]["01_gradient_flows"] == "2"
     assert rows(out / "grades-moodle.csv", "Full name")["right"]["Grade"] == "2"
     page = (out / "grades-feedback" / "wrong.html").read_text("utf-8")
@@ -136,7 +195,7 @@ def test_a_second_run_repeats_nothing(graded, capsys):
     _, out, arguments = graded
     before = (out / "grades.csv").read_text("utf-8")
     assert main(arguments) == 0
-    assert capsys.readouterr().out.count("(as before)") == 10
+    assert capsys.readouterr().out.count("(as before)") == len(students())
     assert (out / "grades.csv").read_text("utf-8") == before
 
 
@@ -162,6 +221,23 @@ def test_released_notebooks_have_marks_and_no_solutions(tmp_path):
     assert read_points((tmp_path / "for_students" / "points.csv").read_text("utf-8")) == dict.fromkeys(COLUMNS, 1.0)
     with pytest.raises(ValueError, match="not an empty folder"):
         release(tmp_path / "for_students")
+
+
+@pytest.mark.parametrize("damaged", [
+    3, {}, {"cell_type": "code"}, {"cell_type": "code", "source": ["a", 3], "outputs": "text"},
+    {"cell_type": "code", "source": "a", "outputs": [3, {"data": 3}, {"data": {"text/plain": ["a", 1]}}]},
+])  # fmt: skip
+def test_a_damaged_cell_costs_no_other_one(damaged):
+    content = {"cells": [damaged, {"cell_type": "code", "source": "lift_the_cat([0, 0, 1])"}]}
+    found = read_notebook("any name.ipynb", json.dumps(content).encode())
+    assert (found.course, found.cells[-1]) == ("01_gradient_flows", "lift_the_cat([0, 0, 1])")
+
+
+def test_of_two_files_the_best_answers_count():
+    one = Graded(Path("a/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right"), LABEL: Verdict("wrong")})
+    two = Graded(Path("a/2.ipynb"), "01_gradient_flows", {CAT: Verdict("not answered"), LABEL: Verdict("not run")})
+    table = grades({Person("a"): [one, two]}, {CAT: 1.0, LABEL: 2.0}).splitlines()[-1]
+    assert table == "a,1,not run,1,3,33.3,2 files of 01_gradient_flows: the best answers count"
 
 
 def test_points_are_checked():

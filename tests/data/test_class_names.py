@@ -2,8 +2,8 @@
 
 import pytest
 
-from gdw.data.class_names import class_counts_line, doubtful_names
 from gdw.data.folder import list_folder
+from gdw.data.picture_labels import class_counts_line, doubtful_names
 from tests.data.test_scan import picture
 
 

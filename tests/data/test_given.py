@@ -11,8 +11,9 @@ from PIL import Image
 import gdw
 from gdw.__main__ import main
 from gdw.data import label_table
-from gdw.data.given import as_dataset, numbered_classes, read_embeddings
+from gdw.data.given import as_dataset, read_embeddings, words_of
 from gdw.data.on_disk import OnDisk
+from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
 
 COUNT, NAMES = 120, np.array(["ant", "bee", "cow"])
@@ -65,6 +66,11 @@ def test_probabilities_of_ones_own(rows, tmp_path, capsys):
     assert main([*asked, "--csv", str(tmp_path / "s.csv")]) == 0
     assert wrong[pd.read_csv(tmp_path / "s.csv")["path"].head(int(wrong.sum()))].all()
     assert finds(gdw.audit(rows[0], observed=labels, pred_probs=probs, ranking="self-confidence"), wrong)
+    words = ["none of these", "unsure", "", *NAMES[labels[3:]]]
+    (tmp_path / "l.csv").write_text("id,label\n" + "".join(f"t{n},{word}\n" for n, word in enumerate(words)), "utf-8")
+    assert main([*asked[:-1], str(tmp_path / "l.csv"), "--csv", str(tmp_path / "s.csv")]) == 0
+    assert set(pd.read_csv(tmp_path / "s.csv")["path"]) == {f"t{place}" for place in range(3, COUNT)}
+    assert len(gdw.audit(rows[0], observed=words, pred_probs=probs, ranking="self-confidence").table) == COUNT - 3
     np.save(tmp_path / "p.npy", probs * 2)
     assert main(asked) == 2
     assert "rows of numbers from 0 that sum to 1" in capsys.readouterr().err
@@ -127,7 +133,7 @@ def pairs_of(pairs):
 @pytest.mark.parametrize("labels", [[[1, 0, 1], [0, 1, 0]], [["a", "b"], ["c"]], ["a|b", "a", "b"], ["a;b", "b", "a"]])
 def test_several_classes_for_a_row_are_refused_in_one_sentence(labels):
     with pytest.raises(ValueError, match="several classes for one row .*: an audit needs exactly one class each"):
-        numbered_classes(labels)
+        class_numbers(words_of(labels), None, "labels")
 
 
 @pytest.mark.parametrize(("start", "module"), [(b"PK\x03\x04", "openpyxl"), (b"PAR1", "pyarrow")])
@@ -155,9 +161,9 @@ def test_excel_and_parquet_where_pandas_can_read_them(tmp_path, ending):
 
 
 def test_labels_of_every_kind_and_rows_without_one(rows):
-    assert numbered_classes([2, 10, 1])[1] == ("1", "2", "10")
-    assert numbered_classes([1.0, 2.0, float("nan")])[0].tolist() == [0, 1, -1]
-    assert numbered_classes([[0, 1], [1, 0]])[0].tolist() == [1, 0]
+    assert class_numbers(words_of([2, 10, 1]), None, "labels") == ([1, 2, 0], ("1", "2", "10"))
+    assert class_numbers(words_of([1.0, 2.0, float("nan")]), None, "labels")[0] == [0, 1, -1]
+    assert words_of([[0, 1], [1, 0]]) == ["1", "0"]
     found = as_dataset(rows[0][:4], ["a", "", "b", None])
     assert found.labels.tolist() == [0, 1]
     assert found.paths == ("0", "2")

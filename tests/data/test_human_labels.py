@@ -1,6 +1,5 @@
 """Human labels from files of the published form that the test makes, and from files that are something else."""
 
-import os
 import pickle
 import re
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 
 import gdw
+from tests.data.test_label_files import Evil
 
 DIGITS = gdw.load_dataset("digits")
 CLEAN = DIGITS.labels.numpy()
@@ -64,16 +64,6 @@ def test_what_does_not_fit_is_refused_before_any_work(tmp_path, content, message
     torch.save(content, tmp_path / "labels.pt")
     with pytest.raises(ValueError, match=re.escape(message) if "..." in message else message):
         gdw.make_task(DIGITS, noise=f"human:{tmp_path}/labels.pt")
-
-
-class Evil:
-    """What unpickling would run."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 @pytest.mark.parametrize("kind", ["torch", "pickle", "numpy", "junk"])

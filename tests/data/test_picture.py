@@ -54,25 +54,45 @@ def test_a_dicom_file_needs_a_package_and_says_so(tmp_path, monkeypatch):
         read_picture(tmp_path / "a.dcm")
 
 
-@pytest.mark.parametrize(("sense", "window", "expected"), [
-    ("MONOCHROME2", {}, SHADES), ("MONOCHROME1", {}, 255 - SHADES),
-    ("MONOCHROME2", {"WindowCenter": 2048, "WindowWidth": 1024}, np.clip((SHADES * 16.0 - 1536) / 1023 * 255, 0, 255)),
-])  # fmt: skip
-def test_a_dicom_file_is_seen_through_its_window(tmp_path, sense, window, expected):
+def write_dicom(path, pixels, **fields):
+    """A file of the fields that a viewer needs, uncompressed; many have no ending."""
     pydicom = pytest.importorskip("pydicom", reason="pip install 'gdw[dicom]'")
     data = pydicom.Dataset()
     data.file_meta = pydicom.dataset.FileMetaDataset()
     data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     data.file_meta.MediaStorageSOPClassUID = pydicom.uid.SecondaryCaptureImageStorage
     data.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
-    fields = {"Rows": 16, "Columns": 16, "SamplesPerPixel": 1, "PhotometricInterpretation": sense, "BitsAllocated": 16,
-              "BitsStored": 12, "HighBit": 11, "PixelRepresentation": 0}  # fmt: skip
-    for name, value in {**fields, **window}.items():
+    bits = {"BitsAllocated": 8 * pixels.itemsize, "BitsStored": 8 * pixels.itemsize, "HighBit": 8 * pixels.itemsize - 1}
+    usual = {"Rows": 16, "Columns": 16, "SamplesPerPixel": 1, "PixelRepresentation": 0}
+    for name, value in {**usual, **bits, **fields}.items():
         setattr(data, name, value)
-    data.PixelData = (SHADES.astype("<u2") * 16).tobytes()
-    data.save_as(tmp_path / "a", enforce_file_format=True)  # many have no ending
+    data.PixelData = pixels.tobytes()
+    data.save_as(path, enforce_file_format=True)
+
+
+@pytest.mark.parametrize(("sense", "window", "expected"), [
+    ("MONOCHROME2", {}, SHADES), ("MONOCHROME1", {}, 255 - SHADES),
+    ("MONOCHROME2", {"WindowCenter": 2048, "WindowWidth": 1024}, np.clip((SHADES * 16.0 - 1536) / 1023 * 255, 0, 255)),
+])  # fmt: skip
+def test_a_dicom_file_is_seen_through_its_window(tmp_path, sense, window, expected):
+    stored = {"PhotometricInterpretation": sense, "BitsStored": 12, "HighBit": 11}
+    write_dicom(tmp_path / "a", SHADES.astype("<u2") * 16, **stored, **window)
     assert can_open(tmp_path / "a")
     assert np.abs(read_picture(tmp_path / "a")[..., 0] - expected).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_palette_of_a_dicom_file_gives_its_colours(tmp_path, bits):
+    places, table = SHADES.astype(np.uint8), np.arange(256, dtype=np.uint8)
+    colours = {"Red": table, "Green": table[::-1], "Blue": table // 2}
+    fields = {}
+    for name, of_places in colours.items():
+        fields[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, bits]
+        entries = of_places if bits == 8 else of_places.astype("<u2") * 257
+        fields[f"{name}PaletteColorLookupTableData"] = entries.tobytes()
+    write_dicom(tmp_path / "a", places, PhotometricInterpretation="PALETTE COLOR", **fields)
+    expected = np.stack([of_places[places] for of_places in colours.values()], axis=-1)
+    assert np.array_equal(read_picture(tmp_path / "a"), expected)
 
 
 def test_12_bits_in_a_pgm_are_scaled_by_what_the_file_says(tmp_path):

@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from gdw import files
 from gdw.data.folder import list_folder
+from gdw.data.given import read_embeddings
 from gdw.data.label_table import read_table
-from gdw.data.picture_labels import labelled
+from gdw.data.picture_labels import class_numbers, labelled
 from tests.data.test_scan import picture
 
 RIGHT = {"cat/a1.jpg": "lynx", "cat/b2.jpg": "wolf", "dog/c3.jpg": "lynx", "dog/d4.jpg": "wolf"}
@@ -187,6 +189,31 @@ def test_what_contradicts_or_is_empty_is_put_aside_and_counted(pets, tmp_path):
     assert "passed over 1 as without a label in column label (first: cat/a1.jpg)" in found.notes
 
 
+@pytest.mark.parametrize("word", ["none of these", "None of These", "unsure", "UNSURE", ""])
+def test_what_a_review_says_of_a_picture_without_a_class_is_no_class(pets, tmp_path, word):
+    table = written(tmp_path, lines("{p},{w}").replace("a1.jpg,lynx", f"a1.jpg,{word}"))
+    found = list_folder(pets, table)
+    assert (found.class_names, found.paths) == (("lynx", "wolf"), ("cat/b2.jpg", "dog/c3.jpg", "dog/d4.jpg"))
+    reason = "that belong to no class" if "none" in word.lower() else "as without a label in column label"
+    assert found.notes == (f"passed over 1 {reason} (first: cat/a1.jpg)",)
+    np.save(tmp_path / "x.npy", np.eye(4, dtype=np.float32))
+    rows = read_embeddings(tmp_path / "x.npy", table.rename(tmp_path / "t.csv"))
+    assert (rows.class_names, rows.paths) == (("lynx", "wolf"), found.paths)
+    assert rows.labels.tolist() == [1, 0, 1]
+
+
+def test_a_class_that_is_called_like_an_answer_of_a_review_is_a_class():
+    names = ("None of these", "unsure")
+    assert class_numbers(["none of these", "Unsure", "unsure", ""], names, "t")[0] == [-1, -1, 1, -1]
+    assert class_numbers(["None of these", "NONE OF THESE"], names, "t")[0] == [0, -1]
+
+
+def test_annotators_may_say_that_a_picture_has_no_class(pets, tmp_path):
+    text = lines("{p},{w},wolf,{w}", "image,annotator1,annotator2,annotator3")
+    table = written(tmp_path, text.replace("a1.jpg,lynx,wolf", "a1.jpg,none of these,None of these"))
+    assert listed(pets, table) == {path: word for path, word in RIGHT.items() if "a1" not in path}
+
+
 ROWS = "".join(f"{path},{who},{word if who != 'bob' else 'lynx'}\n" for path, word in RIGHT.items() for who in
                ("ann", "bob", "cat"))  # fmt: skip
 COLUMNS = lines("{p},{w},lynx,{w}", "image,annotator1,annotator2,annotator3")
@@ -203,7 +230,7 @@ def test_columns_of_annotators_by_name(pets, tmp_path):
     table = written(tmp_path, lines("{p},{w},lynx,{w}", "image,mia,noa,zoe"))
     assert listed(pets, table, column="mia, noa, zoe") == RIGHT
     assert len(list_folder(pets, table, column="mia,noa,zoe").votes) == 4
-    assert labelled(read_table(table), "noa", list(RIGHT)).votes == {}
+    assert labelled(read_table(table), list(RIGHT), column="noa").votes == {}
 
 
 def test_xml_that_could_grow_is_not_read(tmp_path):

@@ -38,6 +38,12 @@ ATTACKS = {
     "1 GB of output": "f = open('{there}/made', 'wb')\nf.truncate(10**9)\nf.close()\nanswer = True",
     "users of its own": "import subprocess\nanswer = subprocess.run(['unshare', '-Ur', 'true']).returncode == 0",
     "memory without a limit": "import os\nanswer = os.memfd_create('m') > 0",
+    "a secret of the grader's": "import os\nanswer = 'GRADERS_PASSWORD' in os.environ",
+    "a hard link": "import os\nos.link('{there}/classmate.py', '{there}/made')\nanswer = True",
+    "a link out of the folder": "import os, tempfile\nos.symlink('{there}', link := tempfile.mkdtemp() + '/link')\n"
+    "answer = bool(os.listdir(link))",
+    "a file of the grader's": "answer = len(open({tests!r}).read()) > 100",
+    "root": "import os\nanswer = 0 in os.getresuid() or 'CapEff:\\t0000000000000000' not in open('/proc/self/status').read()",  # noqa: E501
 }
 PLAIN = "import sys\nglobals().update(answer=False)\n{attack}\nsys.exit(0 if answer else 7)"
 
@@ -68,8 +74,12 @@ def answers_of(student, *cells, skip=()):
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_an_attack_succeeds_in_a_plain_process_and_fails_in_the_sandbox(student, there, attack):
+def test_an_attack_succeeds_in_a_plain_process_and_fails_in_the_sandbox(student, there, attack, monkeypatch):
+    if attack == "root" and os.geteuid():
+        pytest.skip("whoever grades is no root")
+    monkeypatch.setenv("GRADERS_PASSWORD", "1234")
     words = {"there": there, "package": str(places.PACKAGE), "solutions": str(places.notebooks() / "solutions")}
+    words["tests"] = __file__
     code = ATTACKS[attack].format(**words)
     try:
         plain = subprocess.run(
@@ -96,6 +106,10 @@ def test_an_answer_leaves_before_an_endless_cell(sandbox):
         assert answers_of(one, stubborn, "answer = 3", skip=[1]) == ([3], [])
 
 
+def test_a_cell_cannot_end_the_process_that_starts_notebooks(student):
+    assert answers_of(student, "import os\nos.kill(os.getppid(), 9)", "answer = 5") == ([5], [])
+
+
 @pytest.mark.parametrize(
     "answer",
     ["__import__('os').symlink('/etc/passwd', 'link') or open", "b'\\x80\\x04.' * 9", "[1] * 10**7", "'9' * 10**7"],
@@ -105,13 +119,15 @@ def test_only_plain_data_leaves(student, answer):
     assert callable(found) or isinstance(found, str)
 
 
-def test_forged_messages_end_the_process_and_nothing_else(student):
-    forged = """
+@pytest.mark.parametrize("message", ["b'x' * 5_000_000", "line({'stopped': []}) + line({'verdict': 'right'})"])
+def test_forged_messages_end_the_process_and_nothing_else(student, message):
+    forged = f"""
 import os
+from gdw_notebooks.grading.messages import line
 for pipe in os.listdir('/proc/self/fd'):
     try:
-        if 'pipe' in os.readlink(f'/proc/self/fd/{pipe}'):
-            os.write(int(pipe), b'x' * 5_000_000)
+        if 'pipe' in os.readlink(f'/proc/self/fd/{{pipe}}'):
+            os.write(int(pipe), {message})
     except OSError:
         pass
 """

@@ -62,6 +62,15 @@ def test_a_run_from_a_file_of_weights_to_the_model_to_take_home(tmp_path):
     assert equal(gdw.load_model(tmp_path / "m.safetensors").model, training.model)
 
 
+def test_two_networks_that_teach_each_other_start_from_the_same_weights(tmp_path):
+    save_file(timm.create_model("test_resnet", num_classes=7).state_dict(), tmp_path / "mine.safetensors")
+    model = build_model(SMALL, SHAPE, 5, seeded(), pretrained=str(tmp_path / "mine.safetensors"))
+    peer = gdw.methods.CoTeaching(5, generator=seeded(), forget=0.4).make_peer(model).state_dict()
+    differing = {name for name, value in model.state_dict().items() if not torch.equal(value, peer[name])}
+    assert differing == {"fc.weight", "fc.bias"}
+    assert torch.equal(peer["fc.weight"].flatten().sort().values, model.fc.weight.flatten().sort().values)
+
+
 def test_fine_tuning_has_a_preset():
     experiment = gdw.Experiment(dataset="./pets", pretrained="timm")
     assert (experiment.model, experiment.lr, experiment.epochs) == ("timm:tf_efficientnet_lite0", 0.01, 10)

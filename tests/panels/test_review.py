@@ -5,11 +5,10 @@ import pytest
 import torch
 
 import gdw
-from gdw.data.class_names import NONE
 from gdw.data.confirmed import read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.label_table import read_table
-from gdw.data.picture_labels import labels_by_path
+from gdw.data.picture_labels import NONE, labels_by_path
 from gdw_notebooks.examples.digit_folder import write_digits
 from gdw_notebooks.panels import review_file
 from gdw_notebooks.panels.review import Review

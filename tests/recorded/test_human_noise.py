@@ -43,9 +43,11 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "c.csv").write_text("path,worse_label\n0000.jpg,cat\n", "utf-8")
     (tmp_path / "d.csv").write_text("path,label\ntrain/cat/0000.jpg,cat\n", "utf-8")
     (tmp_path / "e.csv").write_text("path,worse_label\ntrain/cat/0000.jpg,cat\n", "utf-8")
+    (tmp_path / "f.csv").write_text("path,worse_label\ntrain/cat/0000.jpg,none of these\n", "utf-8")
     for name, says in (
         ("a.pt", "lacks clean_label"), ("b.pt", "labels in 0 ... 9"), ("c.csv", "must hold the true class"),
         ("d.csv", "needs a column worse_label"), ("e.csv", "all ten are needed"),
+        ("f.csv", "each picture needs a class"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=says):
             human_noise.measure(tmp_path / name)

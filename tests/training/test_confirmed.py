@@ -13,9 +13,9 @@ import gdw
 from gdw.__main__ import main
 from gdw.comparison.records import read, record
 from gdw.comparison.report import summary
-from gdw.data.class_names import NO_CLASS
 from gdw.data.confirmed import IN_CLASS, RANDOM, SUSPECT, Confirmed
 from gdw.data.dataset import Dataset
+from gdw.data.picture_labels import NO_CLASS
 from gdw.data.task import make_task
 from gdw.training.history import History
 from tests.runs import trained

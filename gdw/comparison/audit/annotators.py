@@ -12,22 +12,29 @@ SHOWN = 10  # annotators that a note names, the worst first
 
 
 def with_annotators(
-    ranked: Ranked, labels: Labels, votes: Sequence[Mapping[str, str]], class_names: Sequence[str]
+    ranked: Ranked,
+    labels: Labels,
+    names: Sequence[str],
+    votes: Mapping[str, Mapping[str, str]],
+    class_names: Sequence[str],
 ) -> tuple[Ranked, list[str]]:
     """The ranking with each label as sure as its annotators and the classifier are together; and what to say of them.
 
     Args:
         labels: the label that most annotators gave, of the judged pictures.
-        votes: of these: annotator to label.
+        names: of these.
+        votes: name of a picture to annotator to label.
 
     Source: Goh et al., CROWDLAB: Supervised learning to infer consensus labels and quality scores for data with
     multiple annotators, 2022, by cleanlab.
     """
+    if not votes:
+        return ranked, []
     import pandas as pd
     from cleanlab.multiannotator import get_label_quality_multiannotator
 
     number = {name: label for label, name in enumerate(class_names)}
-    given = [{who: number[word] for who, word in one.items() if word in number} for one in votes]
+    given = [{who: number[word] for who, word in votes.get(name, {}).items() if word in number} for name in names]
     if not any(len(one) > 1 for one in given):
         return ranked, []
     frame = pd.DataFrame([one or {"": label} for one, label in zip(given, labels.tolist(), strict=True)])

@@ -9,22 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
 from torch import Tensor
 
 from gdw.comparison.audit.annotators import with_annotators
 from gdw.comparison.audit.by_method import unseen
 from gdw.comparison.audit.copies import Copies, find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
-from gdw.comparison.audit.heads import FOLDS, Labels, LogProbs, check_probs, fold_of, standardised
-from gdw.comparison.audit.output import Audit
+from gdw.comparison.audit.heads import FOLDS, Features, Labels, LogProbs, check_probs, fold_of, standardised
+from gdw.comparison.audit.output import UNREAD, Audit
+from gdw.comparison.audit.page import Shown
 from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, Ranked, check_ranking
 from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of
-from gdw.data.dataset import PARTS, Dataset
-from gdw.data.features import described, hashed, thumbnails
-from gdw.data.given import as_dataset
-from gdw.data.on_disk import Images
+from gdw.data.dataset import Dataset
+from gdw.data.features import Seen, described, hashed
+from gdw.data.given import labelled_rows, of_labelled
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
 
@@ -59,7 +58,7 @@ def audit(
 
     Args:
         dataset: its ``labels`` are the observed ones. Of pictures; or of features already (``with_features``). Or what
-            else holds pictures or numbers: see :func:`gdw.data.given.as_dataset`; ``observed`` are their labels.
+            else holds pictures or numbers: see :func:`gdw.data.given.labelled_rows`; ``observed`` are their labels.
         confirmed: labels that a person has checked: a table's path (``path,label``, and ``chosen``: ``random`` for
             pictures that were drawn at random), or a mapping from a picture (its path, or its place) to its class (by
             name or number; :class:`gdw.data.confirmed.Confirmed` says how it was chosen). None: the ranking knows the
@@ -85,11 +84,14 @@ def audit(
     Source: the ranking builds on Northcutt et al., Confident Learning, JAIR 2021.
     """
     plan = Plan(features, features_size, ranking, method, folds, seed)
-    dataset = as_dataset(dataset, observed)
-    known, labels = confirmed_of(confirmed, dataset), dataset.labels
-    given = None if pred_probs is None else check_probs(pred_probs, len(labels), dataset.class_names)
-    plan.check(labels.tolist(), known, dataset.class_names)
-    return plan.run(dataset, labels.cpu().numpy(), known, progress or unseen, given)
+    data, rows = labelled_rows(dataset, observed)
+    known = confirmed_of(confirmed, data)
+    whole_number("folds", folds, 2)
+    given = None
+    if pred_probs is not None:
+        given = check_probs(of_labelled(pred_probs, rows), len(data.labels), data.class_names)
+    plan.check(data.labels.tolist(), known, data.class_names)
+    return plan.run(data, known, progress or unseen, given)
 
 
 @dataclass(frozen=True)
@@ -113,70 +115,66 @@ class Plan:
         require_package("cleanlab", "audit", "an audit")
         if self.features is not None:
             require_package("timm", "features", "an audit on features")
-        whole_number("folds", self.folds, 2)
         check_ranking(self.ranking, self.method, bool(confirmed))
         check_counts(labels, confirmed, class_names, self.folds, self.ranking in BY_METHOD)
 
     def run(
-        self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress,
-        given: LogProbs | None = None, votes: Mapping[str, Mapping[str, str]] | None = None,
+        self, dataset: Dataset, confirmed: Confirmed, progress: Progress, given: LogProbs | None = None,
+        votes: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Audit:  # fmt: skip
-        """The audit of a data set with these observed labels.
+        """The audit of a data set, whose labels are the observed ones.
 
         Args:
             given: what another classifier says of each row.
             votes: path to annotator to label.
         """
-        data, copies, labels, confirmed = self._described(dataset, labels, confirmed, progress)
-        sure = np.array(sorted(confirmed.with_class()), np.int64)
-        right = np.array([confirmed[place] for place in sure.tolist()], np.int64)
-        places = np.setdiff1d(np.arange(len(labels)), sorted(confirmed)).astype(np.int64)
-        first, second = (fold_of(labels, self.folds, copies.groups, 2 * self.seed + one)[places] for one in (0, 1))
-        network = self.features or LITE0
+        data, features, copies, kept = self._described(dataset, progress)
+        labels, classes = data.labels.cpu().numpy(), data.class_names
+        known = confirmed if len(kept) == len(dataset.labels) else confirmed.among(kept.tolist())
+        sure = np.array(sorted(known.with_class()), np.int64)
+        right = np.array([known[place] for place in sure.tolist()], np.int64)
+        places = np.setdiff1d(np.arange(len(labels)), sorted(known)).astype(np.int64)
+        first = fold_of(labels, self.folds, copies.groups, 2 * self.seed)[places]
+        second = fold_of(labels, self.folds, copies.groups, 2 * self.seed + 1)[places]
         judged = Judged(
-            data, labels, places, (sure, right), (first, second), self.method, self.seed, network, progress,
-            None if given is None else given[places], self.executor,
+            data, features, labels, places, (sure, right), (first, second), self.method, self.seed,
+            self.features or LITE0, progress, None if given is None else given[kept[places]],
         )  # fmt: skip
         ranked = RANKINGS[self.ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
         names = data.paths or tuple(map(str, range(len(labels))))
-        said: list[str] = []
-        if votes and len(places):
-            of_each = [votes.get(names[place], {}) for place in places]
-            ranked, said = with_annotators(ranked, judged.labels, of_each, data.class_names)
-        table = suspects(
-            names, labels, places, ranked.log_probs, ranked.trust, confirmed, data.class_names,
-            copies.in_other_classes(labels),
-        )  # fmt: skip
-        notes = [*data.notes, _of_confirmed(confirmed, labels), *copies.notes(labels, names), *said]
+        ranked, said = with_annotators(ranked, judged.labels, [names[place] for place in places], votes or {}, classes)
+        others = copies.in_other_classes(labels)
+        table = suspects(names, labels, places, ranked.log_probs, ranked.trust, known, classes, others)
+        notes = [*data.notes, _of_confirmed(known, labels), *copies.notes(labels, names), *said]
         notes += [ranked.warning] if ranked.warning else []
-        classes = data.class_names
         joint = confident_joint(judged.first, judged.labels) if len(places) else np.zeros((len(classes),) * 2)
-        confused = pairs(joint, classes)
-        return Audit(table, confused, wrong_share(labels, confirmed), tuple(notes), dataset.name, Shown.of(data))
+        share = wrong_share(labels, known)
+        found = Audit(table, pairs(joint, classes), share, tuple(notes), dataset.name, Shown.of(data))
+        if len(known) == len(confirmed):
+            return found
+        every = dataset.paths or names
+        observed = {every[place]: classes[int(dataset.labels[place])] for place in confirmed}
+        return found.with_others(observed, confirmed.by_path(every, classes), UNREAD)
 
-    def _described(
-        self, dataset: Dataset, labels: Labels, confirmed: Confirmed, progress: Progress
-    ) -> tuple[Dataset, Copies, Labels, Confirmed]:
-        """The data that classifiers see, copies, and the labels and confirmed pictures of what could be decoded."""
-        if dataset.images.ndim != 4:
-            return dataset, Copies(), labels, confirmed
-        paths = {prefix: getattr(dataset, f"{prefix}paths") for prefix in PARTS.values()}
-        if self.features is None:
+    def _described(self, dataset: Dataset, progress: Progress) -> tuple[Dataset, Features, Copies, Labels]:
+        """The data that classifiers see, copies, and the places of the pictures that could be decoded."""
+        data, kept, seen = dataset, np.arange(len(dataset.labels)), dict[str, Seen]()
+        pictures = dataset.images.ndim == 4
+        if pictures and self.features is None:
             seen = {prefix: hashed(images, dataset.pixels.scale) for prefix, images in dataset.parts()}
-            return dataset, find_copies(seen, paths), labels, confirmed
-        found = described(
-            dataset, self.features, image_size=self.features_size, progress=partial(progress, "features"),
-            executor=self.executor,
-        )  # fmt: skip
-        data, good = found.dataset(in_memory=False), np.flatnonzero(found.parts[""].rows >= 0)
-        copies = find_copies(
-            found.kept(),
-            {prefix: getattr(data, f"{prefix}paths") for prefix in found.parts},
-            standardised(_first(data)),
-        )
-        if len(good) < len(labels):
-            labels, confirmed = labels[good], confirmed.among(good.tolist())
-        return data, copies, labels, confirmed
+        elif pictures and self.features is not None:
+            found = described(
+                dataset, self.features, image_size=self.features_size, progress=partial(progress, "features"),
+                executor=self.executor,
+            )  # fmt: skip
+            data, kept, seen = found.dataset(in_memory=False), kept[found.parts[""].rows >= 0], found.kept()
+        images = data.images
+        first = images[:, 0] if isinstance(images, Tensor) and data.pixels.views else images
+        features = standardised(first, self.executor)
+        if not pictures:
+            return data, features, Copies(), kept
+        paths = {prefix: getattr(data, f"{prefix}paths") for prefix in seen}
+        return data, features, find_copies(seen, paths, None if self.features is None else features), kept
 
 
 def check_counts(
@@ -210,27 +208,3 @@ def _of_confirmed(known: Mapping[int, int], labels: Labels) -> str:
         return NOTHING_CONFIRMED
     wrong = sum(int(labels[place]) != right for place, right in known.items())
     return f"{len(known)} pictures are confirmed; {wrong} of them had another label and come first"
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """Small copies of pictures for a page, each made when it is asked for by its place."""
-
-    pictures: Images
-    scale: float
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> "Shown | None":
-        """The pictures of a data set; None where it has none."""
-        if dataset.pictures is not None:
-            return cls(dataset.pictures, 255.0)
-        return cls(dataset.images, dataset.pixels.scale) if dataset.images.ndim == 4 else None
-
-    def __getitem__(self, place: int) -> UInt8[np.ndarray, "channels height width"]:
-        small: np.ndarray = thumbnails(self.pictures[place][None].cpu(), self.scale)[0].numpy()
-        return small
-
-
-def _first(data: Dataset) -> Images:
-    """Features, of the first view."""
-    return data.images[:, 0] if isinstance(data.images, Tensor) and data.pixels.views else data.images

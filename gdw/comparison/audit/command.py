@@ -2,9 +2,11 @@
 
 import argparse
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Never
 
 from tqdm import tqdm
@@ -12,22 +14,21 @@ from tqdm import tqdm
 from gdw.comparison.audit.audit import Plan
 from gdw.comparison.audit.estimate import estimate
 from gdw.comparison.audit.heads import FOLDS, LogProbs, check_probs
-from gdw.comparison.audit.output import SHOWN, Audit, check_outputs
-from gdw.comparison.audit.page import PAIRS
+from gdw.comparison.audit.output import SHOWN, TOO_FEW, UNREAD, Audit, check_outputs
+from gdw.comparison.audit.page import PAIRS, Shown
 from gdw.comparison.audit.rank import RANKINGS
-from gdw.comparison.audit.review import Pictures
 from gdw.comparison.sweep import executor_for
-from gdw.data.confirmed import CHOSEN_COLUMN, CONFIRMED_COLUMNS, Confirmed, confirmed_of, read_confirmed
+from gdw.data.confirmed import Confirmed, confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
-from gdw.data.given import read_embeddings, read_numbers
-from gdw.data.label_table import read_table
-from gdw.data.path_match import Places
+from gdw.data.given import of_labelled, read_numbers, read_rows
 from gdw.data.pretrained import LITE0, own_size
 from gdw.errors import whole_number
 
 PIXELS = "pixels"  # instead of a network's name: the pictures themselves
 PRINTED = 10  # suspects and class pairs
+Found = Generator[str, None, Audit]
+"""What to print on the way, and what was found."""
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
@@ -61,41 +62,97 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def audit_folder(options: argparse.Namespace) -> Iterator[str]:
-    """Check all that can be checked before a picture is decoded, say the classes and the cost, audit; what to print."""
-    check_outputs(None, options.html)
+    """Check all that can be checked before a picture is decoded, say the classes and the cost, audit; what to print.
+
+    Raises:
+        ValueError: among others, where a file could not be written in the end; then it is elsewhere, and that is said.
+    """
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features
     plan = Plan(network, options.features_size, options.ranking, options.method, options.folds, options.seed)
-    given, votes, listing, aside, notes = None, None, None, dict[str, tuple[str, str]](), list[str]()
-    if options.folder is None:
-        dataset, given = _numbers(options)
-        confirmed = Confirmed() if options.confirmed is None else confirmed_of(options.confirmed, dataset)
-        if given is not None and options.embeddings is None:
+    found = yield from (_of_numbers if options.folder is None else _of_folder)(options, plan)
+    written, problems = list[str](), list[str]()
+    for path, save in ((options.csv, found.save_csv), (options.html, partial(found.save_html, top=options.top))):
+        place = None if path is None else _saved(save, path, problems)
+        written += [] if place is None else [str(place)]
+    yield _text(found, written)
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def _saved(save: Callable[[Path], None], path: Path, problems: list[str]) -> Path | None:
+    """Where it is saved: another place if what was possible before the work is not any more; None: nowhere."""
+    for place in (path, path.with_stem(f"{path.stem}-new"), Path(gettempdir()) / path.name):
+        try:
+            save(place)
+        except (OSError, ValueError) as error:
+            problems.append(str(error))
+            continue
+        return place
+    return None
+
+
+def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
+    """A folder of pictures, with labels from its folders or from a table."""
+    whole = list_folder(options.folder, options.labels, options.column, options.path_column)
+    listing = whole.without_small_classes(plan.folds)
+    yield listing.counts
+    paths, labels = listing.paths, listing.labels
+    asked, known, words, notes = (*paths, *listing.aside), Confirmed(), dict[str, tuple[str, str]](), list[str]()
+    if options.confirmed is not None:
+        others = [path for path in listing.others if path not in listing.aside]
+        with warnings.catch_warnings(record=True, action="always") as said:
+            known = read_confirmed(options.confirmed, asked, whole.class_names, others)
+        notes, words = [str(one.message) for one in said], known.by_path(asked, whole.class_names)
+        known = known.of_classes(whole.class_names, listing.class_names).among(range(len(paths)))
+    check_outputs(options.csv, options.html, words)
+    plan.check(labels, known, listing.class_names)
+    seen_at = None if plan.features is None else plan.features_size or own_size(plan.features)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
+        dataset = load_listing(listing, seen_at=seen_at, content=False)
+    read = set(dataset.paths or ())
+    left = known if len(read) == len(paths) else known.among([n for n, path in enumerate(paths) if path in read])
+    found = yield from _run(plan, dataset, left, None, listing.votes, options.dask)
+    if words:
+        found = found.with_others({paths[n]: listing.class_names[labels[n]] for n in known}, words, UNREAD)
+    if listing.aside:
+        found = found.with_others(listing.aside, words, TOO_FEW)
+    table = found.table.reset_index(drop=True)
+    pictures = Shown([listing.folder / path for path in table["path"]])
+    return replace(found, table=table, pictures=pictures, notes=(*found.notes, *notes))
+
+
+def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
+    """The rows of ``--embeddings``, or of ``--pred-probs`` alone."""
+    file = options.embeddings or options.pred_probs
+    if file is None:
+        raise ValueError("give a folder of pictures, or --embeddings FILE or --pred-probs FILE with --labels FILE")
+    if options.labels is None:
+        raise ValueError(f"{file} needs --labels FILE: one label for each row, in the same order")
+    if options.html is not None:
+        raise ValueError(f"{file} has no pictures to show: --html needs them, --csv does not")
+    dataset, rows = read_rows(file, options.labels, options.column)
+    probs = None
+    if options.pred_probs is not None:
+        given = of_labelled(read_numbers(options.pred_probs), rows)
+        probs = check_probs(given, len(dataset.labels), dataset.class_names)
+        if options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
-        check_outputs(options.csv, options.html, {(dataset.paths or ())[place] for place in confirmed})
-        plan.check(dataset.labels.tolist(), confirmed, dataset.class_names)
-    else:
-        listing = list_folder(options.folder, options.labels, options.column, options.path_column)
-        listing = listing.without_small_classes(options.folds)
-        votes = listing.votes
-        yield listing.counts
-        confirmed = Confirmed()
-        if options.confirmed is not None:
-            with warnings.catch_warnings(record=True, action="always") as said:
-                confirmed = read_confirmed(options.confirmed, listing.paths, listing.class_names, listing.others)
-            notes = [str(one.message) for one in said]
-            aside = _answers(options.confirmed, listing.aside, (*listing.paths, *listing.others))
-        check_outputs(options.csv, options.html, {*aside, *(listing.paths[place] for place in confirmed)})
-        plan.check(listing.labels, confirmed, listing.class_names)
-        seen_at = None if network is None else options.features_size or own_size(network)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
-            dataset = load_listing(listing, seen_at=seen_at, content=False)
-        read = set(dataset.paths or ())
-        confirmed = confirmed.among([place for place, path in enumerate(listing.paths) if path in read])
-    yield estimate(dataset, plan, given is not None)
-    with executor_for(options.dask) as executor, tqdm(delay=1, mininterval=0.5) as bar:
+    known = confirmed_of(options.confirmed, dataset)
+    check_outputs(options.csv, checked=known.by_path(dataset.paths or (), dataset.class_names))
+    plan.check(dataset.labels.tolist(), known, dataset.class_names)
+    return (yield from _run(plan, dataset, known, probs, {}, options.dask))
+
+
+def _run(
+    plan: Plan, dataset: Dataset, known: Confirmed, probs: LogProbs | None, votes: Mapping[str, Mapping[str, str]],
+    dask: str | None,
+) -> Found:  # fmt: skip
+    """Say the cost, and audit with a bar."""
+    yield estimate(dataset, plan, probs is not None)
+    with executor_for(dask) as executor, tqdm(delay=1, mininterval=0.5) as bar:
 
         def progress(what: str, done: int, total: int) -> None:
             if bar.desc != f"{what}: ":
@@ -104,50 +161,9 @@ def audit_folder(options: argparse.Namespace) -> Iterator[str]:
             bar.update(done - bar.n)
 
         try:
-            plan = replace(plan, executor=executor)
-            found = plan.run(dataset, dataset.labels.numpy(), confirmed, progress, given, votes)
+            return replace(plan, executor=executor).run(dataset, known, progress, probs, votes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_stopped(bar)) from None
-    found = replace(found, notes=(*found.notes, *notes))
-    if listing is not None and listing.aside:
-        files = Pictures([listing.folder / path for path in listing.aside])
-        found = found.with_aside(listing.aside, aside, files)
-    if options.csv is not None:
-        found.save_csv(options.csv)
-    if options.html is not None:
-        found.save_html(options.html, options.top)
-    yield _text(found, options)
-
-
-def _numbers(options: argparse.Namespace) -> tuple[Dataset, LogProbs | None]:
-    """The data set of ``--embeddings``, or of ``--pred-probs`` alone, and what the latter says."""
-    rows = options.embeddings or options.pred_probs
-    if rows is None:
-        raise ValueError("give a folder of pictures, or --embeddings FILE or --pred-probs FILE with --labels FILE")
-    if options.labels is None:
-        raise ValueError(f"{rows} needs --labels FILE: one label for each row, in the same order")
-    dataset = read_embeddings(rows, options.labels, options.column)
-    if options.pred_probs is None:
-        return dataset, None
-    return dataset, check_probs(read_numbers(options.pred_probs), len(dataset.labels), dataset.class_names)
-
-
-def _answers(confirmed: Path, aside: Mapping[str, str], others: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """What a person wrote of pictures that were put aside: path to label, and how it was chosen.
-
-    Args:
-        others: paths of all other pictures, which the table may mean too.
-    """
-    table = read_table(confirmed, least=0)
-    columns = {name.lower(): words for name, words in table.columns.items()}
-    named = next((name for name in CONFIRMED_COLUMNS if name in columns), None)
-    if named is None:
-        return {}
-    found, _ = Places(tuple(aside), others).find(table.paths)
-    ways = columns.get(CHOSEN_COLUMN, [""] * len(found))
-    rows = zip(found, columns[named], ways, strict=True)
-    paths = tuple(aside)
-    return {paths[place]: (word, way) for place, word, way in rows if place is not None and place < len(paths) and word}
 
 
 def _stopped(bar: "tqdm[Never]") -> str:
@@ -156,7 +172,7 @@ def _stopped(bar: "tqdm[Never]") -> str:
     return f"stopped: the features of {bar.n} of {bar.total} pictures are kept; the same command continues from there"
 
 
-def _text(found: Audit, options: argparse.Namespace) -> str:
+def _text(found: Audit, written: Sequence[str]) -> str:
     """What was found in a few lines, and where all of it is."""
     result, *notes = found.sentences()
     parts = [f"{found.name}: {result}", *(f"note: {note}" for note in notes)]
@@ -164,6 +180,5 @@ def _text(found: Audit, options: argparse.Namespace) -> str:
         parts += [f"{PAIRS}:", found.pairs.head(PRINTED).to_string(index=False)]
     first = found.table.head(PRINTED)[["rank", "path", "observed", "proposed", "score", "reason"]]
     parts += ["the most suspicious:", first.to_string(index=False)]
-    written = [str(path) for path in (options.csv, options.html) if path is not None]
     parts.append(f"written: {', '.join(written)}" if written else "nothing is written: --csv FILE keeps the table")
     return "\n".join(parts)

@@ -61,6 +61,8 @@ def wrong_share(labels: Labels, known: Confirmed) -> WrongShare | None:
 
     Source: Clopper and Pearson, Biometrika 1934; Kish, Survey Sampling, 1965 (effective number).
     """
+    if not known:
+        return None
     sizes, samples = np.bincount(labels), []
     for way in (RANDOM, IN_CLASS):
         places = np.array(known.drawn(way), np.int64)

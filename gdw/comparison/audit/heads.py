@@ -116,7 +116,8 @@ def standardised(images: "Images | np.ndarray", executor: Executor | None = None
         total += matrix[block].sum(0, dtype=np.float64)
     mean = total / len(places)
     for block in blocks:
-        squares += np.square(matrix[block] - mean).sum(0)
+        values = matrix[block] - mean
+        squares += np.square(values, out=values).sum(0)
     deviation = np.sqrt(squares / len(places))
     deviation = np.where(deviation > SMALLEST_DEVIATION, deviation, 1.0)
     return Features(matrix, places, torch.from_numpy(mean).float(), torch.from_numpy(deviation).float(), executor)
@@ -206,8 +207,8 @@ def _said(coefficients: Float[Tensor, "models inputs classes"], asked: Features,
     for rows, block in asked.blocks():
         logits = (block @ matrix[:-1] + matrix[-1]).view(-1, models, classes)
         own = logits[torch.arange(len(block)), torch.from_numpy(model[rows])].double()
-        found[rows] = own.log_softmax(1).clamp_(min=LEAST).numpy()
-    return normalised(found)
+        found[rows] = normalised(own.log_softmax(1).clamp_(min=LEAST).numpy())
+    return found
 
 
 def combined(
@@ -226,7 +227,9 @@ def combined(
         first: the first round, by ``out_of_fold`` on other folds, without what is confirmed: cleanlab's input.
     """
     second = out_of_fold(features, labels, fold, first.shape[1], weights=trust(first, labels), known=known, seen=seen)
-    return normalised((first + second) / 2)
+    second += first
+    second /= 2
+    return normalised(second)
 
 
 def trust(log_probs: LogProbs, labels: Labels) -> PerPicture:
@@ -251,8 +254,9 @@ def observed_log_probs(log_probs: LogProbs, labels: Labels) -> PerPicture:
 
 def normalised(log_probs: LogProbs) -> LogProbs:
     """Every row's probabilities sum to 1."""
-    top = log_probs.max(1, keepdims=True)
-    return np.asarray(log_probs - top - np.log(np.exp(log_probs - top).sum(1, keepdims=True)))
+    found = log_probs - log_probs.max(1, keepdims=True)
+    found -= np.log(np.exp(found).sum(1, keepdims=True))
+    return np.asarray(found)
 
 
 def check_probs(values: Any, rows: int, class_names: Sequence[str]) -> LogProbs:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from gdw import files
 from gdw.comparison.audit.count import NO_SAMPLE, WrongShare
 from gdw.comparison.audit.page import MARK, page
-from gdw.comparison.audit.table import FOUND
-from gdw.data.confirmed import CHOSEN_COLUMN
-from gdw.data.label_table import read_table
+from gdw.comparison.audit.table import COLUMNS, FOUND
+from gdw.data.confirmed import CONFIRMED_COLUMNS
+from gdw.data.label_table import read_table, usual_columns
+from gdw.data.path_match import plain
+from gdw.data.picture_labels import as_meant
 from gdw.errors import whole_number
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 HEADER = ",".join(FOUND)  # a table of ours begins like this
 READ = 2000  # bytes at the start of a file; our mark is in them
+TOO_FEW, UNREAD = "its class has too few pictures for an audit", "it cannot be decoded"  # why one was not judged
 SHOWN = 500  # rows of a page: each has its picture inside
 
 
@@ -44,27 +47,26 @@ class Audit:
     name: str
     pictures: Any = None
 
-    def with_aside(self, aside: Mapping[str, str], labels: Mapping[str, tuple[str, str]], pictures: Any) -> "Audit":
-        """With the pictures of classes that are too small for an audit, before all others: a person looks at them.
+    def with_others(
+        self, observed: Mapping[str, str], confirmed: Mapping[str, tuple[str, str]], reason: str
+    ) -> "Audit":
+        """With those of these pictures that were not judged, before all others: a person looks at them.
 
         Args:
-            aside: path to class.
-            labels: path to the right label and how the picture was chosen, of those that a person has checked.
-            pictures: of these, by their places in ``aside``.
+            observed: path to class.
+            confirmed: path to the right class and how the picture was chosen, of those that a person has checked.
+            reason: why they were not judged.
         """
         import pandas as pd
 
-        start = int(self.table.index.max()) + 1
-        rows = {
-            "path": list(aside), "observed": list(aside.values()), "proposed": "", "score": 1.0, "rank": 0,
-            "reason": "its class has too few pictures for an audit",
-            "label": [labels.get(path, ("", ""))[0] for path in aside],
-            CHOSEN_COLUMN: [labels.get(path, ("", ""))[1] for path in aside],
-        }  # fmt: skip
-        table = pd.concat([pd.DataFrame(rows, index=range(start, start + len(aside))), self.table])
-        table["rank"] = range(1, len(table) + 1)
-        shown = None if self.pictures is None else Joined(self.pictures, start, pictures)
-        return replace(self, table=table, pictures=shown)
+        judged, start = set(self.table["path"]), int(self.table.index.max()) + 1
+        rows = [(path, label, "", 1.0, 0, reason, *confirmed.get(path, ("", "")))
+                for path, label in observed.items() if path not in judged]  # fmt: skip
+        if not rows:
+            return self
+        others = pd.DataFrame(rows, index=range(start, start + len(rows)), columns=list(COLUMNS))
+        table = pd.concat([others, self.table])
+        return replace(self, table=table.assign(rank=range(1, len(table) + 1)))
 
     def save_csv(self, path: str | Path) -> None:
         """Write the table; an earlier audit's file is replaced, nobody else's is.
@@ -92,18 +94,6 @@ class Audit:
         return [str(self.wrong_share or NO_SAMPLE), *self.notes]
 
 
-@dataclass(frozen=True)
-class Joined:
-    """Pictures by their places; from ``start`` on those of a second collection."""
-
-    first: Any
-    start: int
-    second: Any
-
-    def __getitem__(self, place: int) -> Any:
-        return self.first[place] if place < self.start else self.second[place - self.start]
-
-
 def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Collection[str] = ()) -> None:
     """Raise unless each file can be written and is new or an earlier audit's.
 
@@ -125,7 +115,7 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Co
                 f"{path} is there already and is not an audit's {kind} file, so it is not replaced: name another file"
             )
         files.check_writable(path)
-    if csv is not None and csv.is_file() and (lost := _labels_in(csv) - set(checked)):
+    if csv is not None and csv.is_file() and (lost := _labels_in(csv) - set(map(plain, checked))):
         raise ValueError(
             f"{csv} holds {len(lost)} labels that a person wrote (first: {min(lost)}), so it is not replaced: read "
             "them with --confirmed, or name another file"
@@ -135,7 +125,8 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Co
 def _labels_in(path: Path) -> set[str]:
     """The paths of the pictures for which our own table has a label."""
     table = read_table(path, least=0)
-    return {name for name, word in zip(table.paths, table.columns.get("label", ()), strict=False) if word}
+    words = [as_meant(table.columns[column]) for column in usual_columns(table.columns, CONFIRMED_COLUMNS)]
+    return {plain(name) for column in words for name, word in zip(table.paths, column, strict=True) if word}
 
 
 def _is_ours(path: Path, kind: str) -> bool:

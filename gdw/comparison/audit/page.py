@@ -5,15 +5,22 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 
-from gdw.data.class_names import NONE
 from gdw.data.confirmed import SUSPECT
+from gdw.data.dataset import Dataset
+from gdw.data.features import thumbnails
+from gdw.data.on_disk import Images
+from gdw.data.picture_labels import NONE
+from gdw.data.pictures import BrokenPictureError, read_picture, refuse_huge_pictures
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,13 +31,45 @@ MARK = '<meta name="generator" content="gdw audit">'  # our own page is known by
 SMALL = 64  # pixels: smaller pictures are shown with hard edges
 PAIRS = "class pairs that labels are probably wrong between, the most frequent first"
 QUALITY = 85  # of JPEG, for the larger ones
+GREY = np.full((3, 8, 8), 128, np.uint8)  # in place of a picture that cannot be read
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Small copies of pictures for a page, each made when it is asked for by its place.
+
+    Attributes:
+        pictures: or their files.
+        scale: the brightest shade.
+    """
+
+    pictures: Images | Sequence[Path]
+    scale: float = 255.0
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Shown | None":
+        """The pictures of a data set; None where it has none."""
+        if dataset.pictures is not None:
+            return cls(dataset.pictures)
+        return cls(dataset.images, dataset.pixels.scale) if dataset.images.ndim == 4 else None
+
+    def __getitem__(self, place: int) -> "Picture":
+        """A copy; a grey one where it cannot be read."""
+        try:
+            with refuse_huge_pictures():
+                found = self.pictures[place]
+                whole = torch.tensor(read_picture(found)).permute(2, 0, 1) if isinstance(found, Path) else found.cpu()
+        except (BrokenPictureError, OSError, IndexError):
+            return GREY
+        small: np.ndarray = thumbnails(whole[None], self.scale)[0].numpy()
+        return small
 
 
 def page(
     title: str,
     table: "DataFrame",
-    pictures: "Mapping[int, Picture] | UInt8[np.ndarray, 'images c h w']",
+    pictures: "Mapping[int, Picture] | UInt8[np.ndarray, 'images c h w'] | Shown",
     sentences: Sequence[str],
     pairs: "DataFrame",
     top: int | None = None,
@@ -136,7 +175,7 @@ def data_uri(picture: "Picture") -> str:
     grey = picture.shape[0] == 1
     image = Image.fromarray(picture[0] if grey else np.ascontiguousarray(picture.transpose(1, 2, 0)))
     small, content = max(picture.shape[1:]) <= SMALL, io.BytesIO()
-    image.save(content, "PNG") if small else image.save(content, "JPEG", quality=QUALITY)
+    image.save(content, "PNG") if small else image.convert("RGB").save(content, "JPEG", quality=QUALITY)
     kind = "png" if small else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
 

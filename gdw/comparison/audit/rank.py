@@ -10,12 +10,10 @@ Source: Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset 
 """
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-from torch import Tensor
 
 from gdw.comparison.audit.by_method import out_of_fold_by_method, run_method, task_of_observed, upside_down
 from gdw.comparison.audit.heads import (
@@ -27,7 +25,6 @@ from gdw.comparison.audit.heads import (
     normalised,
     observed_log_probs,
     out_of_fold,
-    standardised,
 )
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
@@ -43,7 +40,7 @@ class Judged:
     """What a ranking is made of; what several rankings need is computed once, when it is first asked for.
 
     Attributes:
-        data: of features.
+        data: of features. ``features``: the same, standardised.
         observed: labels of the whole data set.
         places: of the pictures that are judged.
         confirmed: places of the confirmed pictures, and their classes.
@@ -52,10 +49,10 @@ class Judged:
         network: that the features are from.
         progress: called with what is counted, how many are done, and how many there are.
         given: what another classifier says of the judged pictures, in place of the first round.
-        executor: of machines that share the work of the classifiers.
     """
 
     data: Dataset
+    features: Features
     observed: Labels
     places: Labels
     confirmed: tuple[Labels, Labels]
@@ -65,19 +62,11 @@ class Judged:
     network: str
     progress: Callable[[str, int, int], object]
     given: LogProbs | None = None
-    executor: Executor | None = None
 
     @cached_property
     def labels(self) -> Labels:
         """Observed, of the judged pictures."""
         return np.asarray(self.observed[self.places])
-
-    @cached_property
-    def features(self) -> Features:
-        """Standardised, of the whole data set."""
-        images = self.data.images
-        first = images[:, 0] if isinstance(images, Tensor) and self.data.pixels.views else images
-        return standardised(first, self.executor)
 
     @cached_property
     def first(self) -> LogProbs:
@@ -111,14 +100,14 @@ class Judged:
         )  # fmt: skip
 
     @cached_property
-    def experiment(self) -> Experiment:
-        """How the method is trained."""
-        return Experiment(features=self.network, method=self.method, seed=self.seed)
+    def training(self) -> tuple[Task, Experiment]:
+        """What the method trains on, and how."""
+        task = task_of_observed(self.data, self.observed, self.places, self.confirmed)
+        return task, Experiment(features=self.network, method=self.method, seed=self.seed)
 
-    @cached_property
-    def task(self) -> Task:
-        """What the method trains on."""
-        return task_of_observed(self.data, self.observed, self.places, self.confirmed)
+    def by(self, log_probs: LogProbs) -> "Ranked":
+        """Ranked by the probability of the observed label."""
+        return Ranked(log_probs, np.exp(observed_log_probs(log_probs, self.labels)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,36 +125,22 @@ class Ranked:
     warning: str | None = None
 
 
-def by_combined(judged: Judged) -> Ranked:
-    """By the probability of the observed label after both rounds."""
-    return _by_probability(judged.combined, judged)
-
-
-def by_self_confidence(judged: Judged) -> Ranked:
-    """By the probability of the observed label after the first round, as cleanlab does."""
-    return _by_probability(judged.first, judged)
-
-
 def with_method(judged: Judged) -> Ranked:
     """By the product of ``combined`` and of the probability by classifiers that the method trained on other folds."""
-    held_out = out_of_fold_by_method(judged.task, judged.experiment, judged.folds[1], judged.progress)
-    return _by_probability(normalised(judged.combined + held_out), judged)
+    held_out = out_of_fold_by_method(*judged.training, judged.folds[1], judged.progress)
+    return judged.by(normalised(judged.combined + held_out))
 
 
 def by_weights(judged: Judged) -> Ranked:
     """By the weights of one run of the method, with a warning if they are upside down."""
-    run = run_method(judged.task, judged.experiment, judged.progress)
+    run = run_method(*judged.training, judged.progress)
     likely = observed_log_probs(judged.first, judged.labels)
     return Ranked(judged.combined, run.weights, upside_down(run.weights, likely, judged.method))
 
 
-def _by_probability(log_probs: LogProbs, judged: Judged) -> Ranked:
-    return Ranked(log_probs, np.exp(observed_log_probs(log_probs, judged.labels)))
-
-
 RANKINGS: dict[str, Callable[[Judged], Ranked]] = {
-    "combined": by_combined,
-    "self-confidence": by_self_confidence,
+    "combined": lambda judged: judged.by(judged.combined),
+    "self-confidence": lambda judged: judged.by(judged.first),  # as cleanlab does
     "with-method": with_method,
     "weights": by_weights,
 }

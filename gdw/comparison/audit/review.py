@@ -2,20 +2,13 @@
 
 import argparse
 import webbrowser
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-import torch
-from jaxtyping import UInt8
 
 from gdw import files
 from gdw.comparison.audit.output import SHOWN, check_outputs
-from gdw.comparison.audit.page import page
-from gdw.data.features import thumbnails
+from gdw.comparison.audit.page import Shown, page
 from gdw.data.label_table import read_table
-from gdw.data.pictures import BrokenPictureError, read_picture
 from gdw.errors import whole_number
 
 NEEDED = ("observed", "proposed", "score")  # columns beside the path
@@ -28,27 +21,6 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     found.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="of the pictures (default: beside it)")
     found.add_argument("--top", type=int, default=SHOWN, metavar="N", help=f"pictures on the page (default: {SHOWN})")
     return found
-
-
-@dataclass(frozen=True)
-class Pictures(Mapping[int, UInt8[np.ndarray, "channels height width"]]):
-    """Small copies of pictures, each made when it is asked for by its row; one that cannot be read is grey."""
-
-    files: Sequence[Path]
-
-    def __getitem__(self, row: int) -> UInt8[np.ndarray, "channels height width"]:
-        try:
-            read = torch.from_numpy(np.ascontiguousarray(read_picture(self.files[row]).transpose(2, 0, 1)))
-        except (BrokenPictureError, OSError):
-            return np.full((3, 8, 8), 128, np.uint8)
-        small: np.ndarray = thumbnails(read[None], 255)[0].numpy()
-        return small
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self.files)))
-
-    def __len__(self) -> int:
-        return len(self.files)
 
 
 def review(options: argparse.Namespace) -> str:
@@ -70,7 +42,7 @@ def review(options: argparse.Namespace) -> str:
     folder = _folder(path, table.paths, options.folder)
     frame = pd.DataFrame({"path": table.paths, **table.columns})
     frame["score"] = pd.to_numeric(frame["score"].str.replace(",", "."), errors="coerce").fillna(0.0)
-    shown = Pictures([folder / name for name in table.paths])
+    shown = Shown([folder / name for name in table.paths])
     said = ["What you decide is kept in this browser. Save confirmed.csv for the next audit, and to train."]
     files.write(html, page(folder.name, frame, shown, said, pd.DataFrame(), options.top))
     webbrowser.open(html.resolve().as_uri())

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gdw.comparison.audit.heads import Labels, LogProbs, PerPicture
-from gdw.data.class_names import NO_CLASS, NONE
 from gdw.data.confirmed import CHOSEN_COLUMN, as_confirmed
 
 if TYPE_CHECKING:
@@ -39,25 +38,25 @@ def suspects(
         judged: places of the pictures that were ranked.
         log_probs: of these, [judged, classes]: the proposed label is the most likely one.
         trust: of these: the lowest is the most suspicious.
-        confirmed: place to class number; those that belong to no class have "none of these" as their label.
+        confirmed: place to class number; of pictures of none of the classes the label is "none of these", or another.
         copies: a picture to its copy in another class.
     """
     import pandas as pd
 
     rows = []
     confirmed = as_confirmed(confirmed)
-    named = {NO_CLASS: NONE, **dict(enumerate(class_names))}
+    said = {place: confirmed.word(place, class_names) for place in confirmed}
     for place, right in confirmed.items():
         wrong = right != labels[place]
-        reason = f"you confirmed it as {named[right]}" + (f", not {class_names[labels[place]]}" if wrong else "")
-        rows.append((place, right, -np.inf if wrong else np.inf, reason))
+        reason = f"you confirmed it as {said[place]}" + (f", not {class_names[labels[place]]}" if wrong else "")
+        rows.append((place, said[place], -np.inf if wrong else np.inf, reason))
     for place, scores, trusted in zip(judged.tolist(), log_probs, trust.tolist(), strict=True):
         proposed = int(scores.argmax())
         reason = _reason(np.exp(scores), int(labels[place]), proposed, class_names)
         if place in copies:
             other = copies[place]
             reason += f"; the same picture as {names[other]}, which is labelled {class_names[labels[other]]}"
-        rows.append((place, proposed, trusted, reason))
+        rows.append((place, class_names[proposed], trusted, reason))
     frame = pd.DataFrame(rows, columns=["picture", "proposed", "trust", "reason"])
     frame["doubt"] = np.where(
         frame["trust"] == -np.inf, 0, [1 if p in copies and p not in confirmed else 2 for p in frame["picture"]]
@@ -65,10 +64,9 @@ def suspects(
     frame = frame.sort_values(["doubt", "trust", "picture"])
     frame["path"] = [names[place] for place in frame["picture"]]
     frame["observed"] = [class_names[labels[place]] for place in frame["picture"]]
-    frame["proposed"] = [named[label] for label in frame["proposed"]]
     frame["score"] = np.round(1 - frame["trust"].clip(0, 1), DECIMALS)
     frame["rank"] = np.arange(1, len(frame) + 1)
-    frame["label"] = [named[confirmed[place]] if place in confirmed else "" for place in frame["picture"]]
+    frame["label"] = [said.get(place, "") for place in frame["picture"]]
     frame[CHOSEN_COLUMN] = [confirmed.chosen.get(place, "") for place in frame["picture"]]
     return frame.set_index("picture")[list(COLUMNS)]
 

@@ -17,14 +17,14 @@ def made(pictures=300, seed=0):
     guess = np.where(random.random(pictures) < 0.8, truth, 1 - truth)
     probs = np.where(np.arange(2) == guess[:, None], 0.8, 0.2)
     labels = (sum(answers.values()) >= 2).astype(np.int64)
-    votes = [{who: CLASSES[said[place]] for who, said in answers.items()} for place in range(pictures)]
+    votes = {str(place): {who: CLASSES[said[place]] for who, said in answers.items()} for place in range(pictures)}
     return truth, labels, votes, Ranked(np.log(probs), probs[np.arange(pictures), labels])
 
 
 def test_the_worst_annotator_comes_first_and_doubted_labels_are_suspicious():
     truth, labels, votes, ranked = made()
-    found, said = with_annotators(ranked, labels, votes, CLASSES)
-    agreed = np.mean([len(set(one.values())) == 1 for one in votes])
+    found, said = with_annotators(ranked, labels, list(votes), votes, CLASSES)
+    agreed = np.mean([len(set(one.values())) == 1 for one in votes.values()])
     assert f"3 annotators; 300 pictures have several labels, and all agree on {100 * agreed:.0f} % of these" in said[0]
     places = [said[1].index(f"{who} 0.") for who in ("eve", "bob", "ann")]
     assert places == sorted(places)
@@ -36,9 +36,9 @@ def test_the_worst_annotator_comes_first_and_doubted_labels_are_suspicious():
 
 def test_pictures_with_one_label_keep_their_trust():
     _, labels, votes, ranked = made()
-    alone = [{"ann": CLASSES[label]} if place % 2 else {} for place, label in enumerate(labels)]
-    assert with_annotators(ranked, labels, alone, CLASSES) == (ranked, [])
-    mixed = [votes[place] if place < 100 else alone[place] for place in range(300)]
-    found, said = with_annotators(ranked, labels, mixed, CLASSES)
+    alone = {str(place): {"ann": CLASSES[label]} for place, label in enumerate(labels) if place % 2}
+    assert with_annotators(ranked, labels, list(votes), alone, CLASSES) == (ranked, [])
+    mixed = alone | dict(list(votes.items())[:100])
+    found, said = with_annotators(ranked, labels, list(votes), mixed, CLASSES)
     np.testing.assert_array_equal(found.trust[100:], ranked.trust[100:])
     assert "3 annotators; 100 pictures have several labels" in said[0]

@@ -7,10 +7,10 @@ from PIL import Image
 
 from gdw.comparison.audit.audit import check_counts
 from gdw.comparison.audit.output import HEADER
-from gdw.data.class_names import NO_CLASS
 from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
+from gdw.data.picture_labels import NO_CLASS
 
 
 @pytest.fixture
@@ -39,20 +39,6 @@ def test_a_folder_is_listed_without_decoding(pets, monkeypatch):
     assert found.class_names == ("cat", "dog")
     assert found.paths[:2] == ("cat/0.png", "cat/1.png")
     assert found.labels == (0,) * 6 + (1,) * 6
-
-
-def test_a_flat_folder_with_a_table_is_listed(tmp_path, pets):
-    flat = tmp_path / "flat"
-    flat.mkdir()
-    for file in (pets / "cat").iterdir():
-        file.rename(flat / file.name)
-    with pytest.raises(ValueError, match=r"no class folders.*or a table of labels .gdw audit --labels"):
-        list_folder(flat)
-    labels = tmp_path / "labels.tsv"
-    labels.write_text("path\tlabel\n" + "".join(f"{n}.png\t{'owl' if n % 2 else 'fox'}\n" for n in range(6)), "utf-8")
-    found = list_folder(flat, labels)
-    assert (found.class_names, found.labels) == (("fox", "owl"), (0, 1, 0, 1, 0, 1))
-    assert len(load_listing(list_folder(flat, labels)).labels) == 6
 
 
 def test_confirmed_pictures_are_matched_by_path(tmp_path, pets):

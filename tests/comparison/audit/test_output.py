@@ -1,10 +1,17 @@
 """Where an audit is written: nobody else's file is replaced, and that is tried before the work."""
 
+import os
+import tempfile
+
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from gdw.__main__ import main
+from gdw.comparison.audit.audit import Plan
 from gdw.comparison.audit.output import HEADER, Audit, check_outputs
-from gdw.comparison.audit.page import MARK
+from gdw.comparison.audit.page import MARK, Shown
 from gdw.comparison.audit.table import COLUMNS
 
 
@@ -50,8 +57,92 @@ def test_labels_that_a_person_wrote_into_the_table_are_not_lost(tmp_path):
     found.save_csv(tmp_path / "a.csv")
     found.save_csv(tmp_path / "a.csv")
     text = (tmp_path / "a.csv").read_text("utf-8").replace("looks like dog,,", "looks like dog,none of these,")
-    (tmp_path / "a.csv").write_text(text, "utf-8")
-    with pytest.raises(ValueError, match="a.csv holds 1 labels that a person wrote .first: a.png."):
-        found.save_csv(tmp_path / "a.csv")
+    for column in ("label", "Label"):
+        (tmp_path / "a.csv").write_text(text.replace(",label,", f",{column},"), "utf-8")
+        with pytest.raises(ValueError, match="a.csv holds 1 labels that a person wrote .first: a.png."):
+            found.save_csv(tmp_path / "a.csv")
     found.table["label"] = "none of these"  # as after an audit with that file as --confirmed
     found.save_csv(tmp_path / "a.csv")
+
+
+@pytest.fixture
+def pets(tmp_path):
+    """Two classes of seven small pictures, and a class of one."""
+    for place in range(15):
+        path = tmp_path / "pets" / (("cat", "dog")[place % 2] if place < 14 else "emu") / f"{place:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 10 * place + 90 * (place % 2)).save(path)
+    return tmp_path / "pets"
+
+
+def audited(pets, *more):
+    return main(["audit", str(pets), "--features", "pixels", "--csv", str(pets.parent / "s.csv"), *map(str, more)])
+
+
+def said(csv):
+    table = pd.read_csv(csv, dtype=str, keep_default_na=False).set_index("path")
+    return table.loc[table["label"] != "", ["label", "chosen"]].apply(tuple, axis=1).to_dict(), table
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_nothing_that_a_person_wrote_is_lost_whatever_became_of_its_picture(pets, broken, capsys):
+    rows = {"cat/00.png": ("emu", "random"), "emu/14.png": ("none of these", ""), "dog/01.png": ("cat", "suspect")}
+    csv = pets.parent / "s.csv"
+    assert audited(pets) == 0
+    table = pd.read_csv(csv, dtype=str, keep_default_na=False)
+    for path, both in rows.items():
+        table.loc[table["path"] == path, ["label", "chosen"]] = both
+    table.to_csv(csv, index=False)
+    if broken:
+        (pets / "dog" / "01.png").write_bytes(b"junk")
+    assert audited(pets, "--confirmed", csv, "--html", pets.parent / "s.html") == 0
+    found, table = said(csv)
+    assert found == rows
+    assert table.loc["cat/00.png", "reason"] == "you confirmed it as emu, not cat"
+    reason = "it cannot be decoded" if broken else "you confirmed it as cat, not dog"
+    assert table.loc["dog/01.png", "reason"] == reason
+    assert list(table["rank"]) == [str(rank) for rank in range(1, 16)]
+    assert (pets.parent / "s.html").read_text("utf-8").count("data:image/") == 15
+    assert "gdw: " not in capsys.readouterr().err
+
+
+def test_what_cannot_be_written_in_the_end_is_written_elsewhere(pets, monkeypatch, capsys):
+    csv, html, run = pets.parent / "s.csv", pets.parent / "out" / "s.html", Plan.run
+    html.parent.mkdir()
+
+    def slow(*given):
+        found = run(*given)
+        csv.write_text(f"{HEADER},label\ncat/00.png,cat,dog,1,1,odd,dog\n", "utf-8")  # meanwhile by a person
+        html.parent.rmdir()
+        return found
+
+    monkeypatch.setattr(Plan, "run", slow)
+    monkeypatch.setattr(tempfile, "tempdir", str(pets.parent / "pets"))
+    assert audited(pets, "--html", html) == 2
+    shown = capsys.readouterr()
+    assert f"written: {csv.with_stem('s-new')}, {pets / 's.html'}" in shown.out
+    assert "s.csv holds 1 labels that a person wrote" in shown.err
+    assert "there is no folder" in shown.err
+    assert "dog" in csv.read_text("utf-8")
+    assert len(pd.read_csv(csv.with_stem("s-new"))) == 15
+
+
+def test_rows_of_numbers_have_no_page_and_that_is_said_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Plan, "run", lambda *given: pytest.fail("the work has begun"))
+    (tmp_path / "x.csv").write_text("a,b\n" + "1,2\n" * 12, "utf-8")
+    (tmp_path / "l.csv").write_text("label\n" + "cat\ndog\n" * 6, "utf-8")
+    asked = ["audit", "--embeddings", str(tmp_path / "x.csv"), "--labels", str(tmp_path / "l.csv"), "--html"]
+    assert main([*asked, str(tmp_path / "s.html")]) == 2
+    assert "x.csv has no pictures to show" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_utf8_is_the_same_name_when_it_comes_back(tmp_path):
+    rows = [(os.fsdecode(b"cat/caf\xe9.png"), "cat", "dog", 0.5, 1, "odd", "dog", "")]
+    found = Audit(pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(), None, (), "own")
+    found.save_csv(tmp_path / "a.csv")
+    found.save_csv(tmp_path / "a.csv")
+
+
+def test_a_picture_that_has_gone_is_grey_on_the_page(tmp_path):
+    shown = Shown([tmp_path / "gone.png"])
+    assert shown[0].tolist() == shown[1].tolist() == np.full((3, 8, 8), 128).tolist()
