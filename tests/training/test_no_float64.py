@@ -1,6 +1,5 @@
 """A device without float64 (Apple's GPU): no step makes such a tensor there, and sums are made on the host."""
 
-
 import numpy as np
 import pytest
 import torch
