@@ -1,4 +1,4 @@
-"""Two changes to GDW, tried against breakdowns: ``gdw sweep --plugin benchmarks/steadier_gdw.py``.
+"""Two changes to GDW that were tried against breakdowns, as a plugin of ``gdw sweep`` and ``gdw run``.
 
 ``standing/breakdowns.toml`` says how they were compared, docs/tried.md what came out.
 """
@@ -22,9 +22,10 @@ TINY = torch.finfo(torch.float32).tiny
 class ByParts(gdw.methods.GDW):
     """GDW whose meta gradient is the mean over several problems of a step."""
 
-    name, title, source = "gdw-by-parts", "GDW by parts", "this package"
+    source = "this package: GDW (Chen et al., NeurIPS 2021) otherwise"
 
     def problems(self, step: Step) -> Sequence[Problem]:
+        """What the meta gradient is taken of."""
         raise NotImplementedError
 
     def logit_gradient(self, step: Step) -> Matrix:
