@@ -198,10 +198,10 @@ def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None,
     kept = numbers >= 0
     listed, notes = None if paths is None else tuple(paths), tuple[str, ...]()
     if not kept.all():
-        places = np.flatnonzero(kept)
-        notes = (f"passed over {(~kept).sum()} rows without a label (first: row {np.argmin(kept) + 1})",)
+        places, called = np.flatnonzero(kept), listed or tuple(map(str, range(len(kept))))
+        notes = (f"passed over {(~kept).sum()} rows without a label (first: {called[np.argmin(kept)]})",)
         images, numbers = images[torch.from_numpy(places)], numbers[places]
-        listed = tuple(listed[place] if listed else str(place) for place in places.tolist())
+        listed = tuple(called[place] for place in places)
     pixels = Pixels(255) if images.dtype == torch.uint8 else Pixels()
     return Dataset("data", classes, images, torch.from_numpy(numbers), pixels=pixels, paths=listed, notes=notes), kept
 

@@ -18,7 +18,7 @@ from gdw.comparison.audit.output import SHOWN, TOO_FEW, UNREAD, Audit, check_out
 from gdw.comparison.audit.page import PAIRS, Shown
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.sweep import executor_for
-from gdw.data.confirmed import Confirmed, confirmed_of, read_confirmed
+from gdw.data.confirmed import Confirmed, confirmed_of, names_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
 from gdw.data.given import of_labelled, read_numbers, read_rows
@@ -141,7 +141,7 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
         if options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
     known = confirmed_of(options.confirmed, dataset)
-    check_outputs(options.csv, checked=known.by_path(dataset.paths or (), dataset.class_names))
+    check_outputs(options.csv, checked=known.by_path(names_of(dataset), dataset.class_names))
     plan.check(dataset.labels.tolist(), known, dataset.class_names)
     return (yield from _run(plan, dataset, known, probs, {}, options.dask))
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gdw import files
 from gdw.comparison.audit.count import NO_SAMPLE, WrongShare
 from gdw.comparison.audit.page import MARK, page
@@ -30,8 +32,8 @@ class Audit:
 
     Attributes:
         table: one row a picture with the columns path, observed, proposed, score, rank, reason, label, chosen; rank 1
-            is the most suspicious. Its index is the picture's place in the data set. The last two are of the confirmed
-            pictures; in the others a person may write the right label.
+            is the most suspicious. Its index is the picture's place in what was audited. The last two are of the
+            confirmed pictures; in the others a person may write the right label.
         pairs: between which classes labels are probably wrong, the most frequent pair first, with the columns observed,
             proposed.
         wrong_share: of all labels, as a range; None unless pictures that were drawn at random are confirmed.
@@ -47,15 +49,27 @@ class Audit:
     name: str
     pictures: Any = None
 
+    def at(self, places: np.ndarray) -> "Audit":
+        """With other places in the data set: ``places[n]`` is that of picture n.
+
+        Args:
+            places: int64 [pictures].
+        """
+        now = {place: number for number, place in enumerate(places.tolist())}
+        shown = None if self.pictures is None else replace(self.pictures, places=now)
+        return replace(self, table=self.table.rename(index=places.__getitem__), pictures=shown)
+
     def with_others(
-        self, observed: Mapping[str, str], confirmed: Mapping[str, tuple[str, str]], reason: str
-    ) -> "Audit":
+        self, observed: Mapping[str, str], confirmed: Mapping[str, tuple[str, str]], reason: str,
+        places: Mapping[str, int] | None = None,
+    ) -> "Audit":  # fmt: skip
         """With those of these pictures that were not judged, before all others: a person looks at them.
 
         Args:
             observed: path to class.
             confirmed: path to the right class and how the picture was chosen, of those that a person has checked.
             reason: why they were not judged.
+            places: path to place in the data set; by default, they come after all others.
         """
         import pandas as pd
 
@@ -64,7 +78,8 @@ class Audit:
                 for path, label in observed.items() if path not in judged]  # fmt: skip
         if not rows:
             return self
-        others = pd.DataFrame(rows, index=range(start, start + len(rows)), columns=list(COLUMNS))
+        index = range(start, start + len(rows)) if places is None else [places[row[0]] for row in rows]
+        others = pd.DataFrame(rows, index=index, columns=list(COLUMNS))
         table = pd.concat([others, self.table])
         return replace(self, table=table.assign(rank=range(1, len(table) + 1)))
 
