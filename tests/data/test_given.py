@@ -184,6 +184,25 @@ def test_several_classes_for_a_row_are_refused_in_one_sentence(labels):
         class_numbers(words_of(labels), None, "labels")
 
 
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("label\ncat\n\ndog\n\ncat\n\n\n", ["cat", "", "dog", "", "cat"]),
+        ('label\ncat\n""\ndog\n""\n', ["cat", "", "dog", ""]),  # as pandas writes a missing label
+        ("\n,\nid,label\n1,cat\n,\n3,dog\n4\n,\n", ["cat", "", "dog", ""]),
+        ("label\tid\ncat\t1\n\t\ndog\t3\n", ["cat", "", "dog"]),
+    ],
+)
+def test_rows_in_the_order_of_another_file_keep_their_places(tmp_path, text, labels):
+    (tmp_path / "l.csv").write_text(text, "utf-8")
+    np.save(tmp_path / "x.npy", np.zeros((len(labels), 2), np.float32))
+    found = read_embeddings(tmp_path / "x.npy", tmp_path / "l.csv")
+    assert [found.class_names[label] for label in found.labels] == [label for label in labels if label]
+    (tmp_path / "l.csv").write_text(text + "4,cat,extra\t2\t1\n", "utf-8")
+    with pytest.raises(ValueError, match=r"l.csv is not a table .*row \d has more fields than the \d columns"):
+        read_embeddings(tmp_path / "x.npy", tmp_path / "l.csv")
+
+
 @pytest.mark.parametrize(("start", "module"), [(b"PK\x03\x04", "openpyxl"), (b"PAR1", "pyarrow")])
 def test_without_what_reads_it_a_table_is_refused_with_advice(tmp_path, monkeypatch, start, module):
     file = tmp_path / "labels.parquet"
