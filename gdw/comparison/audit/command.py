@@ -106,7 +106,7 @@ def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
             known = read_confirmed(options.confirmed, asked, whole.class_names, others)
         notes, words = [str(one.message) for one in said], known.by_path(asked, whole.class_names)
         known = known.of_classes(whole.class_names, listing.class_names).among(range(len(paths)))
-    check_outputs(options.csv, options.html, words)
+    check_outputs(options.csv, options.html, {path: label for path, (label, _) in words.items()})
     plan.check(labels, known, listing.class_names)
     seen_at = None if plan.features is None else plan.features_size or own_size(plan.features)
     with warnings.catch_warnings():
@@ -141,7 +141,8 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
         if options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
     known = confirmed_of(options.confirmed, dataset)
-    check_outputs(options.csv, checked=known.by_path(names_of(dataset), dataset.class_names))
+    names, classes = names_of(dataset), dataset.class_names
+    check_outputs(options.csv, checked={names[place]: known.word(place, classes) for place in known})
     plan.check(dataset.labels.tolist(), known, dataset.class_names)
     return (yield from _run(plan, dataset, known, probs, {}, options.dask))
 

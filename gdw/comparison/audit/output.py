@@ -1,6 +1,6 @@
 """What an audit found, and the files that it is written to: nobody else's file is replaced."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ class Audit:
         Raises:
             OSError, ValueError: see :func:`check_outputs`.
         """
-        check_outputs(csv=Path(path), checked=set(self.table.loc[self.table["label"] != "", "path"]))
+        check_outputs(csv=Path(path), checked=dict(zip(self.table["path"], self.table["label"], strict=True)))
         files.write(path, self.table.to_csv(index=False, lineterminator="\n"))
 
     def save_html(self, path: str | Path, top: int = SHOWN) -> None:
@@ -109,12 +109,12 @@ class Audit:
         return [str(self.wrong_share or NO_SAMPLE), *self.notes]
 
 
-def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Collection[str] = ()) -> None:
+def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Mapping[str, str] | None = None) -> None:
     """Raise unless each file can be written and is new or an earlier audit's.
 
     Args:
-        checked: paths of the pictures whose right label the new table will have. Labels that a person wrote into the
-            earlier one are not lost.
+        checked: path to the right label that the new table will have. Labels that a person wrote into the earlier one
+            are not lost.
 
     Raises:
         OSError: no such folder, not writable, a full disk.
@@ -130,18 +130,25 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Co
                 f"{path} is there already and is not an audit's {kind} file, so it is not replaced: name another file"
             )
         files.check_writable(path)
-    if csv is not None and csv.is_file() and (lost := _labels_in(csv) - set(map(plain, checked))):
+    if csv is None or not csv.is_file():
+        return
+    new = {plain(name): word for name, word in zip(checked or {}, as_meant((checked or {}).values()), strict=True)}
+    lost = [(name, word) for name, word in _labels_in(csv)
+            if not new.get(name) or (new[name] != word and not word.isdecimal())]  # a number has its name now
+    if lost:
+        name, word = min(lost)
+        now = f" = {word}, now {new[name]}" if new.get(name) else ""
         raise ValueError(
-            f"{csv} holds {len(lost)} labels that a person wrote (first: {min(lost)}), so it is not replaced: read "
+            f"{csv} holds {len(lost)} labels that a person wrote (first: {name}{now}), so it is not replaced: read "
             "them with --confirmed, or name another file"
         )
 
 
-def _labels_in(path: Path) -> set[str]:
-    """The paths of the pictures for which our own table has a label."""
+def _labels_in(path: Path) -> set[tuple[str, str]]:
+    """The paths of the pictures for which our own table has a label, and these."""
     table = read_table(path, least=0)
     words = [as_meant(table.columns[column]) for column in usual_columns(table.columns, CONFIRMED_COLUMNS)]
-    return {plain(name) for column in words for name, word in zip(table.paths, column, strict=True) if word}
+    return {(plain(name), word) for column in words for name, word in zip(table.paths, column, strict=True) if word}
 
 
 def _is_ours(path: Path, kind: str) -> bool:
