@@ -21,6 +21,7 @@ NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
 NAMED = 3  # paths that an error shows
 SHOWN = 20  # classes that a line lists
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
+BELOW = re.compile(r"-[0-9]+")
 BETWEEN = "|;"  # several classes in one cell
 MULTI_LABEL = (
     "several classes for one row ({found}): an audit needs exactly one class each, so audit one class at a time "
@@ -218,6 +219,8 @@ def class_numbers(
 ) -> tuple[list[int], tuple[str, ...]]:
     """The class of each word, and the names of the classes. -1 for no label and for "none of these".
 
+    Numbers below 0 beside numbers of classes are no label. -1 and 1 alone are two classes.
+
     Args:
         class_names: where no word is one of them, the words may be numbers 0 ... C - 1. None: the classes are the
             words, in natural order.
@@ -228,13 +231,16 @@ def class_numbers(
     """
     words = as_meant(words, class_names or ())
     found = set(words) - {"", NONE}
+    below = {word for word in found.difference(map(plain, class_names or ())) if BELOW.fullmatch(word)}
+    below = below if len(found - below) > (class_names is None) and all(map(_is_number, found - below)) else set()
+    found -= below
     if class_names is None:
         several = [word for word in found for mark in BETWEEN if mark in word and found.issuperset(word.split(mark))]
         if several:
             raise ValueError(MULTI_LABEL.format(found=min(several)))
         class_names = sorted(found, key=natural_key)
-    number = {"": NO_CLASS, NONE: NO_CLASS} | {plain(name): label for label, name in enumerate(class_names)}
-    if found and not found & number.keys() and all(word.isascii() and word.isdigit() for word in found):
+    number = dict.fromkeys(("", NONE, *below), NO_CLASS) | {plain(name): label for label, name in enumerate(class_names)}
+    if found and not found & number.keys() and all(map(_is_number, found)):
         number |= {word: int(word) for word in found}
         if max(number.values()) >= len(class_names):
             raise ValueError(
@@ -245,6 +251,10 @@ def class_numbers(
         if word not in number:
             raise unknown(f"class in {where}", word, class_names)
     return [number[word] for word in words], tuple(class_names)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit()
 
 
 def natural_key(name: str) -> tuple[str, str]:

@@ -231,6 +231,18 @@ def test_labels_of_every_kind_and_rows_without_one(rows):
     assert class_numbers(words_of([2, 10, 1]), None, "labels") == ([1, 2, 0], ("1", "2", "10"))
     assert class_numbers(words_of([1.0, 2.0, float("nan")]), None, "labels")[0] == [0, 1, -1]
     assert words_of([[0, 1], [1, 0]]) == ["1", "0"]
+    for given, words in (
+        (pd.Series(["a", pd.NA], dtype="string"), ["a", ""]), (pd.Series([3, pd.NA], dtype="Int64"), ["3", ""]),
+        (pd.Series(["a", None], dtype="category"), ["a", ""]), (np.array(["a", pd.NA, pd.NaT, None]), ["a", "", "", ""]),
+        ([pd.NA, torch.tensor(2), torch.tensor(float("nan")), np.float32(2)], ["", "2", "", "2"]),
+    ):  # fmt: skip
+        assert words_of(given) == words
+    for given in ([0, 1, -1, 0], torch.tensor([0, 1, -1, 0]), ["0", "1", "-100", "0"], [0.0, 1.0, -1.0, 0.0]):
+        found = as_dataset(rows[0][:4], given)
+        assert (found.class_names, found.labels.tolist(), found.paths) == (("0", "1"), [0, 1, 0], ("0", "1", "3"))
+    assert as_dataset(rows[0][:4], [-1, 1, -1, 1]).labels.tolist() == [0, 1, 0, 1]  # as some give two classes
+    assert class_numbers(["0", "-1", "1"], ("cat", "dog"), "labels")[0] == [0, -1, 1]
+    assert class_numbers(["0", "-1", "1"], ("-1", "0", "1"), "labels")[0] == [1, 0, 2]
     found = as_dataset(rows[0][:4], ["a", "", "b", None])
     assert found.labels.tolist() == [0, 1]
     assert found.paths == ("0", "2")
