@@ -83,11 +83,11 @@ def labelled(
     meant = {name: as_meant(table.columns[name], class_names or ()) for name in columns}
     rows_of, missing, how = match(table, paths, others)
     answers = {
-        place: [(table.columns[who][row] if who else name, words[row])
-                for row in rows for name, words in meant.items() if words[row]]
+        place: [((table.columns[who][row] or f"nameless {number}") if who else name, words[row])
+                for number, row in enumerate(rows, 1) for name, words in meant.items() if words[row]]
         for place, rows in sorted(rows_of.items())
     }  # fmt: skip
-    words, votes, differing, repeated = _most_said(answers)
+    words, votes, differing, repeated, undecided = _most_said(answers)
     numbers, names = class_numbers(words.values(), class_names, str(table.path))
     labels, shown = dict(zip(words, numbers, strict=True)), ", ".join(columns)
 
@@ -102,33 +102,40 @@ def labelled(
         *passed("that belong to no class", [place for place, label in labels.items() if label == NO_CLASS]),
     )
     notes = (*table.notes, *how, *((f"{repeated} rows repeat a picture",) if repeated else ()))
+    if undecided:
+        notes += (f"passed over {undecided} times an annotator who gave a picture several labels that others labelled",)
     return Labelled(labels, names, votes, missing, shown, notes, passed_over)
 
 
 def _most_said(
     answers: Mapping[int, Sequence[tuple[str, str]]],
-) -> tuple[dict[int, str], dict[int, dict[str, str]], list[int], int]:
+) -> tuple[dict[int, str], dict[int, dict[str, str]], list[int], int, int]:
     """The label that most annotators gave, and then the one that is more frequent elsewhere.
+
+    Who gave a picture several labels does not count there.
 
     Args:
         answers: place to annotators and words.
 
     Returns:
-        Place to word; place to annotator to word, if there are several annotators; places to which one annotator gave
-        several labels and nobody else one; how many answers repeat one.
+        Place to word; place to annotator to word, if there are several annotators; places to which nobody gave one label
+        alone; how many answers repeat one; how many annotators do not count, over all places.
     """
     usual = Counter(word for given in answers.values() for _, word in given)
-    words, votes, differing, repeated = dict[int, str](), dict[int, dict[str, str]](), list[int](), 0
+    words, votes, differing, repeated, undecided = dict[int, str](), dict[int, dict[str, str]](), list[int](), 0, 0
     for place, given in answers.items():
-        counts = Counter(word for _, word in set(given))  # of an annotator once
-        people = dict(given)
-        if len(people) == 1 and len(counts) > 1:
-            differing.append(place)
-        elif given:
-            repeated += len(given) - len(people)
+        different = Counter(who for who, _ in set(given))
+        people = {who: word for who, word in given if different[who] == 1}
+        if people:
+            counts = Counter(people.values())
             words[place] = max(counts, key=lambda word: (counts[word], usual[word], word))
             votes[place] = people
-    return words, votes if any(len(people) > 1 for people in votes.values()) else {}, differing, repeated
+            undecided += len(different) - len(people)
+            repeated += len(given) - sum(different.values())
+        elif given:
+            differing.append(place)
+    votes = votes if any(len(people) > 1 for people in votes.values()) else {}
+    return words, votes, differing, repeated, undecided
 
 
 def _voters(table: Table, column: str | None, advice: str) -> list[str]:
