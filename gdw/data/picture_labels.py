@@ -214,10 +214,14 @@ def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str]) -> Val
 # ---- words and classes ----------------------------------------------------------------------------------------------
 
 
-def as_meant(words: Iterable[str], class_names: Iterable[str] = ()) -> list[str]:
-    """Words of labels: "none of these" in any case, and "unsure" as no label, unless a class is called so."""
-    known = {plain(name) for name in class_names}
-    meant = {NONE: NONE, UNSURE: ""}
+def as_meant(words: Iterable[str], class_names: Sequence[str] = ()) -> list[str]:
+    """Words of labels: "none of these" in any case, "unsure" as no label, a number as its class, by name.
+
+    Not where a class is called so; nor is a number anything else where the name of a class is a number.
+    """
+    known = dict.fromkeys(map(plain, class_names))
+    numbers = {} if any(map(_is_number, known)) else {str(number): name for number, name in enumerate(known)}
+    meant = numbers | {NONE: NONE, UNSURE: ""}
     return [word if word in known else meant.get(word.lower(), word) for word in map(plain, words)]
 
 
@@ -226,11 +230,11 @@ def class_numbers(
 ) -> tuple[list[int], tuple[str, ...]]:
     """The class of each word, and the names of the classes. -1 for no label and for "none of these".
 
-    Numbers below 0 beside numbers of classes are no label. -1 and 1 alone are two classes.
+    Numbers below 0 are no label, beside numbers of at least two classes or where the classes are known.
 
     Args:
-        class_names: where no word is one of them, the words may be numbers 0 ... C - 1. None: the classes are the
-            words, in natural order.
+        class_names: words may be numbers 0 ... C - 1 too, where no word is one of them or none of them is a number.
+            None: the classes are the words, in natural order.
         where: begins messages.
 
     Raises:
@@ -239,7 +243,8 @@ def class_numbers(
     words = as_meant(words, class_names or ())
     found = set(words) - {"", NONE}
     below = {word for word in found.difference(map(plain, class_names or ())) if BELOW.fullmatch(word)}
-    below = below if len(found - below) > (class_names is None) and all(map(_is_number, found - below)) else set()
+    if class_names is None and (len(found - below) < 2 or not all(map(_is_number, found - below))):
+        below = set()
     found -= below
     if class_names is None:
         several = [word for word in found for mark in BETWEEN if mark in word and found.issuperset(word.split(mark))]

@@ -45,6 +45,8 @@ def test_a_folder_is_listed_without_decoding(pets, monkeypatch):
 def test_confirmed_pictures_are_matched_by_path(tmp_path, pets):
     file = confirm(tmp_path, "path,label\ncat\\1.png,dog\n./dog/2.png,dog\ndog/2.png,dog\n")
     assert read(file, list_folder(pets)) == {1: 1, 8: 1}
+    file = confirm(tmp_path, "path,label\ncat/1.png,0\ncat/1.png,cat\ndog/2.png,1\ndog/3.png,NONE of these\n")
+    assert read(file, list_folder(pets)) == {1: 0, 8: 1, 9: -1}
 
 
 def test_a_table_says_how_its_pictures_were_chosen(tmp_path, pets):
@@ -82,6 +84,8 @@ def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
         ("path,label\ncat/9.png,cat\n", "no picture here is called cat/9.png; a picture here is cat/0.png"),
         ("path,label\ncat/1.png,dgo\n", "unknown class in .*confirmed.csv 'dgo'; did you mean 'dog'"),
         ("path,label\ncat/1.png,cat\ncat/1.png,dog\n", "confirmed twice, as cat in row 1 and as dog in row 2"),
+        ("path,label\ncat/1.png,0\ncat/1.png,dog\n", "confirmed twice, as cat in row 1 and as dog in row 2"),
+        ("path,label\ncat/1.png,2\ncat/2.png,dog\n", "unknown class in .*confirmed.csv '2'"),
         ("file,colour,shape\ncat/1.png,a,b\n", "several sets of labels"),
         ("", "empty"),
     ],
