@@ -293,7 +293,7 @@ def _by_folders(folder: Path) -> Listing:
 
 
 def _by_table(folder: Path, table: Path, column: str | None, path_column: str | None) -> Listing:
-    rows = read_table(table, path_column=path_column)
+    rows = read_table(table, path_column=path_column, label_column=column)
     scan = _Scan(folder)
     files = scan.pictures(folder)
     paths = [_relative(file, folder) for file in files]

@@ -48,7 +48,7 @@ def parse(noise: str) -> tuple[Path, str | None]:
 
 
 def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
-    """The observed labels of all training images of a data set, checked against it.
+    """The observed labels of the training images of a data set, checked against it; -1 where a table has none.
 
     A table (``.csv``, ``.tsv``, also ``.gz``) has a column ``path`` and columns of labels, which are names of classes
     or their numbers; its rows are matched by path to a data set from a folder of pictures. Any other file holds one
@@ -91,11 +91,13 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
 
 
 def _from_table(path: Path, key: str | None, dataset: Dataset) -> Int[Tensor, "images"]:
-    table = read_table(path)
+    table = read_table(path, label_column=key)
     column = chosen_column(table.columns, key, path)
     labels = labels_by_path(table, column, dataset)
-    if CLEAN_KEY in table.columns and not torch.equal(labels_by_path(table, CLEAN_KEY, dataset), dataset.labels.cpu()):
-        raise ValueError(f"{path}: its {CLEAN_KEY} is not this data set's{_class_order(dataset)}")
+    if CLEAN_KEY in table.columns:
+        clean = labels_by_path(table, CLEAN_KEY, dataset)
+        if not torch.equal(clean[clean >= 0], dataset.labels.cpu()[clean >= 0]):
+            raise ValueError(f"{path}: its {CLEAN_KEY} is not this data set's{_class_order(dataset)}")
     if not set(table.columns[column]) & set(dataset.class_names):
         _warn_of_numbers(dataset, path)
     return labels

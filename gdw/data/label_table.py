@@ -8,9 +8,10 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,8 +115,7 @@ def read_table(
     columns: dict[str, list[str]] = {}
     try:
         found, notes = _columns(path, in_order)
-        for name, cells in found:
-            columns.setdefault(str(name).strip(), cells)
+        notes += _add_columns(columns, found)
     except MissingPackage:
         raise
     except Exception as error:  # of junk anything may come
@@ -134,7 +134,25 @@ def read_table(
         place = None
     paths = [] if place is None else columns.pop(place)
     words = {name: [cell.strip() for cell in cells] for name, cells in columns.items()}
-    return Table(path, paths, _with_one_hot(words, path), notes)
+    named = [label_column or "", *(label_column or "").split(",")]  # of several annotators, with commas
+    is_named = any(name.strip() in words for name in named)
+    return Table(path, paths, words if is_named else _with_one_hot(words, path), notes)
+
+
+def _add_columns(columns: dict[str, list[str]], found: Columns) -> tuple[str, ...]:
+    """Add columns; another one of the same name gets a number and a note; the same paths once more do not count."""
+    notes, listed = list[str](), [(str(name).strip(), cells) for name, cells in found]
+    taken = {name for name, _ in listed}
+    for first, cells in listed:
+        name = first
+        if name in columns:
+            if cells == columns[name] and usual_columns([name], PATH_COLUMNS):
+                continue
+            name = next(new for number in count(2) if (new := f"{first} {number}") not in taken)
+            notes.append(f"another column is called {first}: it is {name} now")
+            taken.add(name)
+        columns[name] = cells
+    return tuple(notes)
 
 
 def _columns(path: Path, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
@@ -144,7 +162,7 @@ def _columns(path: Path, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     for start, module in ((PARQUET, "pyarrow"), (EXCEL, "openpyxl")):
         if content.startswith(start):
             require_reader(path, module)
-            return _of_frame(io.BytesIO(content), module), ()
+            return _of_frame(io.BytesIO(content), module, in_order)
     text = _as_text(content)
     if (start_of_text := text.lstrip()[:1]) not in ("{", "[", "<"):
         return _of_text(text, in_order)
@@ -163,14 +181,15 @@ def require_reader(path: Path, module: str) -> None:
         raise MissingPackage(f"{path} needs the package {module}: pip install {module}, or save the table as CSV")
 
 
-def _of_frame(content: io.BytesIO, module: str) -> Iterator[tuple[str, list[str]]]:
+def _of_frame(content: io.BytesIO, module: str, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     import pandas as pd
 
-    frame: DataFrame = (
-        pd.read_parquet(content) if module == "pyarrow" else pd.read_excel(content, dtype=str, keep_default_na=False)
-    )
-    for name, cells in frame.items():
-        yield str(name), cells.astype(object).where(cells.notna(), "").astype(str).tolist()
+    if module == "openpyxl":
+        sheet = pd.read_excel(content, header=None, dtype=str, keep_default_na=False)
+        return _of_rows(sheet.where(sheet.notna(), "").to_numpy().tolist(), [], in_order)
+    frame: DataFrame = pd.read_parquet(content)
+    return [(str(name), cells.astype(object).where(cells.notna(), "").astype(str).tolist())
+            for name, cells in frame.items()], ()  # fmt: skip
 
 
 def _as_text(content: bytes) -> str:

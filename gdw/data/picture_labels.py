@@ -118,8 +118,8 @@ def _most_said(
         answers: place to annotators and words.
 
     Returns:
-        Place to word; place to annotator to word, if there are several annotators; places to which nobody gave one label
-        alone; how many answers repeat one; how many annotators do not count, over all places.
+        Place to word; place to annotator to word, if there are several annotators; places to which nobody gave a single
+        label; how many answers repeat one; how many annotators do not count, over all places.
     """
     usual = Counter(word for given in answers.values() for _, word in given)
     words, votes, differing, repeated, undecided = dict[int, str](), dict[int, dict[str, str]](), list[int](), 0, 0
@@ -251,7 +251,8 @@ def class_numbers(
         if several:
             raise ValueError(MULTI_LABEL.format(found=min(several)))
         class_names = sorted(found, key=natural_key)
-    number = dict.fromkeys(("", NONE, *below), NO_CLASS) | {plain(name): label for label, name in enumerate(class_names)}
+    number = dict.fromkeys(("", NONE, *below), NO_CLASS)
+    number |= {plain(name): label for label, name in enumerate(class_names)}
     if found and not found & number.keys() and all(map(_is_number, found)):
         number |= {word: int(word) for word in found}
         if max(number.values()) >= len(class_names):

@@ -227,13 +227,28 @@ def test_excel_and_parquet_where_pandas_can_read_them(tmp_path, ending):
     assert read_embeddings(tmp_path / "x.npy", tmp_path / f"t.{ending}").labels.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("names", [True, False])
+def test_the_first_row_of_a_sheet_is_of_names_only_if_it_names_no_picture(tmp_path, monkeypatch, names):
+    cells = pd.DataFrame([["Image Name", "Category"]] * names + [["cat/1.png", "cat"], ["dog/2.png", "dog"], ["", ""]])
+
+    def read_excel(content, header=0, **_):
+        return cells if header is None else cells[1:].set_axis(cells.iloc[0], axis=1)
+
+    monkeypatch.setattr(pd, "read_excel", read_excel)
+    monkeypatch.setattr(label_table, "find_spec", lambda name: name)
+    (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04")
+    found = label_table.read_table(tmp_path / "t.xlsx")
+    assert (found.paths, *found.columns.values()) == (["cat/1.png", "dog/2.png"], ["cat", "dog"])
+    assert list(found.columns) == ["Category" if names else "label"]
+
+
 def test_labels_of_every_kind_and_rows_without_one(rows):
     assert class_numbers(words_of([2, 10, 1]), None, "labels") == ([1, 2, 0], ("1", "2", "10"))
     assert class_numbers(words_of([1.0, 2.0, float("nan")]), None, "labels")[0] == [0, 1, -1]
     assert words_of([[0, 1], [1, 0]]) == ["1", "0"]
     for given, words in (
         (pd.Series(["a", pd.NA], dtype="string"), ["a", ""]), (pd.Series([3, pd.NA], dtype="Int64"), ["3", ""]),
-        (pd.Series(["a", None], dtype="category"), ["a", ""]), (np.array(["a", pd.NA, pd.NaT, None]), ["a", "", "", ""]),
+        (pd.Series(["a", None], dtype="category"), ["a", ""]), (np.array(["a", pd.NA, pd.NaT]), ["a", "", ""]),
         ([pd.NA, torch.tensor(2), torch.tensor(float("nan")), np.float32(2)], ["", "2", "", "2"]),
     ):  # fmt: skip
         assert words_of(given) == words

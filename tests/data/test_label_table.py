@@ -97,6 +97,16 @@ def test_numbers_in_place_of_names(tmp_path):
 GOOD = list(zip(PATHS, WORDS, strict=True))
 
 
+def test_clean_labels_are_compared_where_there_are_any(tmp_path):
+    rows = [(path, word, path.split("/")[1]) for path, word in GOOD]
+    for some in (rows[1:], [(*rows[0][:2], ""), *rows[1:]]):
+        table = written(tmp_path / "t.csv", some, ("path", "label", "clean_label"))
+        assert _quietly(observed, table, ":label") == ([-1, *OBSERVED[1:]] if some == rows[1:] else OBSERVED)
+    table = written(tmp_path / "t.csv", [(*rows[1][:2], "dog"), *rows[2:]], ("path", "label", "clean_label"))
+    with pytest.raises(ValueError, match="its clean_label is not this data set's"):
+        _quietly(observed, table)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -177,6 +177,25 @@ def test_several_labels_a_picture_are_refused_in_one_sentence(pets, tmp_path):
         list_folder(pets, table)
 
 
+def test_one_class_at_a_time_of_several_labels_a_picture(pets, tmp_path):
+    table = written(tmp_path, "image,lynx,wolf\na1,1,1\nb2,0,0\nc3,1,0\nd4,1,1\n")
+    assert list(listed(pets, table, column="lynx").values()) == ["1", "0", "1", "1"]
+    assert read_table(table, label_column="wolf").columns["wolf"] == ["1", "0", "0", "1"]
+    assert list_folder(pets, table, column="lynx,wolf").votes["cat/b2.jpg"] == {"lynx": "0", "wolf": "0"}
+    with pytest.raises(ValueError, match="gives several labels to 2 of 4 pictures"):
+        list_folder(pets, table)
+
+
+def test_no_column_of_the_same_name_is_lost(pets, tmp_path):
+    found = read_table(written(tmp_path, lines("{p},{w},wolf,x,{p}", "path,label,label,label 2,path")))
+    assert found.columns == {"label": [*RIGHT.values()], "label 3": ["wolf"] * 4, "label 2": ["x"] * 4}
+    assert found.notes == ("another column is called label: it is label 3 now",)
+    text = lines("{p},{w},wolf,{w},x,y", "path,label, label ,label,note,note")
+    found = list_folder(pets, written(tmp_path, text), column="label,label 2,label 3")
+    assert found.votes["dog/c3.jpg"] == {"label": "lynx", "label 2": "wolf", "label 3": "lynx"}
+    assert {"another column is called note: it is note 2 now"} < set(found.notes)
+
+
 def test_what_contradicts_or_is_empty_is_put_aside_and_counted(pets, tmp_path):
     table = written(tmp_path, lines("{p},{w}") + "cat/a1.jpg,wolf\n")
     found = list_folder(pets, table)
