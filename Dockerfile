@@ -4,6 +4,7 @@
 #   docker build -t gdw-course .
 #   docker run --rm -p 127.0.0.1:8888:8888 gdw-course jupyter lab --ip=0.0.0.0 --no-browser
 #
+# No image has been built of it yet; its commands were run one by one (docs/install.md, "Known to work").
 # torch for the processor alone makes it 4 GB smaller: give pip its index, --build-arg PIP_EXTRA_INDEX_URL=...
 FROM python:3.13-slim
 ARG PIP_EXTRA_INDEX_URL

@@ -10,6 +10,7 @@ says so; the network is a small one there unless you name another. Processes com
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -36,7 +37,7 @@ from gdw.private import TorchDispatchMode, keep_freed_memory, tree_leaves
 from gdw.training.loop import BatchDone
 from gdw.training.many import supports_many_seeds
 
-Cell = dict[str, float] | str  # the words say why there are no numbers
+Cell = dict[str, Any] | str  # the words say why there are no numbers
 METHODS = ("plain", "gdw", "mwnet")
 NOT_REACHED, NEEDS_GPU = "not run: no time left", "not run: needs a GPU"
 OPTIONS: dict[str, dict[str, Any]] = {  # of torch and of the network; the first is what a run has
@@ -50,7 +51,10 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of torch and of the network; the first
     "compiled": {"how": "_compiled"},
     "compiled, recorded": {"how": "_compiled_captured"},
 }
-USUAL = {"cpu": ("cnn", 20), "cuda": ("resnet32", 100)}  # network and batch
+USUAL = {  # network, batch, seconds for the options and for runs side by side: compiling for a CPU takes long
+    "cpu": ("cnn", 20, 900.0, 180.0),
+    "cuda": ("resnet32", 100, 120.0, 60.0),
+}
 BLOCKS, BLOCK_SECONDS = 5, 0.1  # how often, and about how long, a step is repeated for one figure
 RUNS = {"cifar10": 80 * 49_000, "digits": 60 * 1207}  # data, and the pictures that a finished run has seen
 MANY, STACKED = (1, 2, 4, 8), (8, 64)
@@ -127,6 +131,16 @@ def kernels(step: Callable[[], object]) -> dict[str, Any]:
     return {"kernels": sum(event.count for event in events), "busy_ms": round(busy, 3), "heaviest": heaviest}
 
 
+def generated(step: Callable[[], object]) -> list[str]:
+    """The names of the kernels that torch generates for a compiled network; they say what is fused in each."""
+    from torch._inductor.utils import run_and_get_code
+
+    _, codes = run_and_get_code(step)
+    return sorted(
+        {name for code in codes for name in re.findall(r"^(\w+_fused_\w+) = async_compile", code, re.MULTILINE)}
+    )
+
+
 def counted(step: Callable[[], object]) -> dict[str, Any]:
     """The kernels; a profiler that does not work here costs no figure but theirs."""
     try:
@@ -154,9 +168,10 @@ def measured(name: str, option: dict[str, Any], options: argparse.Namespace, ban
     try:
         given = (options.model, options.batch_size, 10, device, changed)
         step = one_step(name + option.get("how", "_captured"), *given)
+        more = {"generated": generated(step)} if option.get("how") == "_compiled" else {}
         seconds = seconds_of(step, device)
         moved = bytes_of(name, *given[:-1], option.get("bfloat16", False))
-        found = {"ms": 1000 * seconds, "bytes": moved, "share_of_copy": moved / seconds / bandwidth}
+        found = {"ms": 1000 * seconds, "bytes": moved, "share_of_copy": moved / seconds / bandwidth, **more}
     except Exception as error:  # one cell's failure is not the table's
         return not_run(error)
     else:
@@ -195,15 +210,16 @@ def in_another_process(options: argparse.Namespace, name: str, end: float) -> di
     command += ["--model", options.model, "--batch-size", str(options.batch_size)]
     try:
         left = max(0.1, end - time.monotonic())
-        done = subprocess.run(command, capture_output=True, text=True, timeout=left, check=False)  # noqa: S603 - this module
+        env = os.environ | {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}  # what is generated is then seen
+        done = subprocess.run(command, capture_output=True, text=True, timeout=left, check=False, env=env)  # noqa: S603 - this module
         text, missing = done.stdout, f"not run: {(done.stderr.splitlines() or ['its process ended'])[-1]}"
     except subprocess.TimeoutExpired as stopped:
         out, missing = stopped.stdout or "", NOT_REACHED
         text = out if isinstance(out, str) else out.decode()
     row: dict[str, Cell] = dict.fromkeys(METHODS, missing)
     for line in text.splitlines():
-        if line.startswith("{"):
-            row |= json.loads(line)
+        if line.startswith("{"):  # the machine, or a cell
+            row |= {method: cell for method, cell in json.loads(line).items() if method in METHODS}
     for method, cell in row.items():
         print(f"{name:30} {method:6} {shown(cell)}", flush=True)
     return row
@@ -213,7 +229,10 @@ def shown(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
     size, share = f"{cell['bytes'] / 1e9:6.2f} GB", f"{cell['share_of_copy']:.0%} of a copy"
-    return f"{cell['ms']:9.2f} ms  {size}  {share}  kernels: {cell['kernels']}"
+    line = f"{cell['ms']:9.2f} ms  {size}  {share}  kernels: {cell['kernels']}"
+    names = cell.get("generated", [])
+    fused = [name for name in names if "batch_norm" in name and ("relu" in name or "threshold" in name)]
+    return f"{line}, generated {len(names)}, {len(fused)} of them BatchNorm with ReLU" if fused else line
 
 
 def experiment_of(data: str, options: argparse.Namespace) -> gdw.Experiment:
@@ -344,14 +363,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda", choices=("cpu", "cuda"))
     parser.add_argument("--model", choices=PICTURES, help="default: resnet32; cnn on a CPU")
     parser.add_argument("--batch-size", type=int, help="default: 100; 20 on a CPU")
-    parser.add_argument("--seconds", type=float, default=120, help="for the table of options (default: 120)")
-    parser.add_argument("--runs-seconds", type=float, default=60, help="for runs side by side (default: 60)")
+    parser.add_argument("--seconds", type=float, help="at most for the table of options (default: 120; 900 on a CPU)")
+    parser.add_argument("--runs-seconds", type=float, help="for runs side by side (default: 60; 180 on a CPU)")
     parser.add_argument("--most", type=int, help="runs at once (default: 8; on a CPU as many as it has cores)")
     parser.add_argument("--option", choices=OPTIONS, help="this row alone, however long it takes")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    model, batch_size = USUAL[options.device]
-    options.model, options.batch_size = options.model or model, options.batch_size or batch_size
+    for name, usual in zip(("model", "batch_size", "seconds", "runs_seconds"), USUAL[options.device], strict=True):
+        setattr(options, name, getattr(options, name) or usual)
     options.most = options.most or (MANY[-1] if options.device == "cuda" else min(MANY[-1], os.cpu_count() or 1))
     keep_freed_memory()
     end = time.monotonic() + options.seconds

@@ -163,7 +163,7 @@ def one_audit(folder: Path, exact: bool = False) -> dict[str, float | str]:
         data = read_embeddings(folder / "x.npy", labels) if rows else load_dataset(folder, seen_at=64)
         plan = Plan(features_size=None if rows else 64)
         expected = estimate(data, plan)
-        found = plan.run(data, data.labels.numpy(), Confirmed(), lambda *_: None)
+        found = plan.run(data, Confirmed(), lambda *_: None)
     took = {"seconds": time.perf_counter() - started, "peak_bytes": memory.largest, "rows": len(found.table)}
     took["expected"] = expected
     if rows:

@@ -39,41 +39,11 @@ SOURCE, TARGET = ROOT / "docs" / "teaching" / "slides.md", ROOT / "build" / "sli
 MOST_PAGES = 16
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 HOST, STEPS_SCRIPT = ROOT / "docs" / "site" / "static" / "host.js", HERE / "steps.js"
+KEYS, STYLE = (Path(__file__).with_name(f"slides.{kind}") for kind in ("js", "css"))
+HINT = "<p class='keys'>P: a window for the lecturer and a show for the projector. N: the notes.</p>"
+NOTES = "<aside><output></output><div></div></aside>"  # the presenter's
 MOVED = re.compile(r"!\[(?P<alt>[^\]]*)\]\(steps:(?P<name>\w+)\)")
 PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(figure:(?P<name>\w+)\)")
-
-# The lecturer's own window: the key N shows what a block of > lines says, and hides it again. Prints have none.
-NOTES = """addEventListener("keydown", (event) => {
-  if (event.key.toLowerCase() === "n" && !event.ctrlKey && !event.metaKey) document.body.classList.toggle("notes");
-}, true); // before a page that moves keeps its keys
-"""
-STYLE = """
-@page { size: 1280px 720px; margin: 0 }
-* { box-sizing: border-box }
-body { margin: 0; font: 28px/1.4 system-ui, sans-serif; color: #1a1a1a; background: #ddd }
-section { position: relative; width: 1280px; height: 720px; padding: 40px 60px; margin: 16px auto; background: #fff;
-  overflow: hidden; break-after: page; display: flex; flex-direction: column }
-h1 { font-size: 40px; line-height: 1.2; margin: 0 0 20px; color: #003a66 }
-img { flex: 1 1 0; min-height: 0; max-width: 100%; object-fit: contain; align-self: center }
-p { margin: 8px 0 } li { margin: 8px 0 }
-table { border-collapse: collapse } td, th { border: 1px solid #666; padding: 8px 24px; text-align: left }
-.moved .gdw-steps { --jp-ui-font-color0: #1a1a1a; font-size: 18px; padding: 0 } .moved .written { display: none }
-section:has(.moved) { padding: 20px 40px } section:has(.moved) h1 { margin: 0 0 8px }
-.moved .gdw-steps :is(td small, figcaption) { font-size: 18px; line-height: 1.25 }
-.moved .gdw-steps p { margin: 0 0 .2em }
-.moved .stage:not(.now), .moved .controls button:last-child { display: none }
-.moved .stage.now > summary { list-style: none } .moved .gdw-steps .reading { margin: 0 0 .2em }
-.moved .gdw-steps .stage table { gap: .2em .8em } .moved .gdw-steps .stage :is(td, th) { padding: .1em .3em }
-.moved .gdw-steps .stage th:is([scope="row"], [scope="rowgroup"]) { padding-left: 0; width: 6.4em; min-width: 6.4em }
-blockquote { display: none; position: absolute; inset: auto 0 0 0; margin: 0; padding: 16px 60px; background: #fff3c4;
-  font-size: 24px; z-index: 1 }
-.notes section { height: 900px; padding-bottom: 200px } .notes blockquote { display: block }
-.page { position: absolute; right: 24px; bottom: 12px; font-size: 18px; color: #555 }
-@media print {
-  body { background: #fff } blockquote { display: none !important }
-  section { margin: 0 !important; height: 720px !important } section:last-child { break-after: auto }
-}
-"""
 
 
 def _simple_ways() -> Figure:
@@ -157,10 +127,11 @@ def html(text: str) -> str:
         body = PICTURE.sub(lambda found: f"\n{_image(found['name'], found['alt'])}\n", page)
         body = MOVED.sub(lambda found: f"\n{_moved(found['name'], found['alt'])}\n", body)
         sections.append(f"<section>{markdown(body)}<span class='page'>{number}</span></section>")
-    style = Steps._css + STYLE
+    style = Steps._css + STYLE.read_text("utf-8")
     head = f"<meta charset='utf-8'><title>A wrong label is not wrong in every part</title><style>{style}</style>"
-    scripts = f"<script>{NOTES}{plain_script(STEPS_SCRIPT)}{HOST.read_text('utf-8')}</script>"
-    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(sections)}{scripts}</body></html>\n"
+    scripts = plain_script(STEPS_SCRIPT) + HOST.read_text("utf-8") + KEYS.read_text("utf-8")
+    body = f"{HINT}{''.join(sections)}{NOTES}<script>{scripts}</script>"
+    return f"<!doctype html><html lang='en'><head>{head}</head><body>{body}</body></html>\n"
 
 
 def _image(name: str, alt: str) -> str:

@@ -138,26 +138,22 @@ class Sources:
         return self.ready(images), labels, chosen, is_meta
 
     def step_of(self, drawn: Drawn, epoch: int | None, prepared: Prepared, meta_batch: Batch | None = None) -> Step:
-        """A batch that was drawn, forward through the model once; the clean batch is the next one, or a given one."""
-        images, labels, chosen, is_meta = drawn
-        if self.ranks is not None:
-            return self._of_this_rank(self.ranks, drawn, epoch, prepared)
-        return Step(
-            self.model, images, labels, indices=chosen, meta_batch=meta_batch or self.meta_batch, lr=prepared,
-            epoch=epoch, is_meta=is_meta, max_prob=self.recipe.max_prob, save_memory=self.engine.save_memory,
-        )  # fmt: skip
+        """A batch that was drawn, forward through the model once; the clean batch is the next one, or a given one.
 
-    def _of_this_rank(
-        self, model: DistributedDataParallel, drawn: Drawn, epoch: int | None, prepared: Prepared
-    ) -> Step:
-        """The same from this process's rows; all processes draw the same batches."""
-        mine = slice(dist.get_rank(), None, dist.get_world_size())
+        Where several processes train together, all draw the same batches, and each takes its own rows of them.
+        """
         images, labels, chosen, is_meta = drawn
+        how: dict[str, Any] = {
+            "lr": prepared, "epoch": epoch, "max_prob": self.recipe.max_prob, "save_memory": self.engine.save_memory,
+        }  # fmt: skip
+        if self.ranks is None:
+            clean = meta_batch or self.meta_batch
+            return Step(self.model, images, labels, indices=chosen, is_meta=is_meta, meta_batch=clean, **how)
+        mine = slice(dist.get_rank(), None, dist.get_world_size())
+        is_meta = None if is_meta is None else is_meta[mine]
         return DistributedStep(
-            model, images[mine], labels[mine], indices=chosen[mine],
-            meta_batch=lambda: tuple(part[mine] for part in self.meta_batch()), lr=prepared, epoch=epoch,
-            is_meta=None if is_meta is None else is_meta[mine], max_prob=self.recipe.max_prob,
-            save_memory=self.engine.save_memory,
+            self.ranks, images[mine], labels[mine], indices=chosen[mine], is_meta=is_meta,
+            meta_batch=lambda: tuple(part[mine] for part in self.meta_batch()), **how,
         )  # fmt: skip
 
 

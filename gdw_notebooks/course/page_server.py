@@ -201,4 +201,5 @@ def configure(server: PageServer) -> None:
     server.config.PasswordIdentityProvider.allow_password_change = False  # it is the lecturer's
     kernels = server.config.MappingKernelManager
     kernels.cull_idle_timeout, kernels.cull_interval, kernels.cull_connected = IDLE_SECONDS, CULL_INTERVAL, True
-    server.config.VoilaConfiguration.extension_denylist = ["jupyterlab-jupytext"]  # an editor, of no use to a page
+    # An editor, and a hub's proxy, whose script asks for parts of JupyterLab that a page does not have.
+    server.config.VoilaConfiguration.extension_denylist = ["jupyterlab-jupytext", "@jupyterhub/jupyter-server-proxy"]

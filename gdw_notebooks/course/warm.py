@@ -15,7 +15,7 @@ import socket
 import sys
 
 PRELOADED = (
-    "ipykernel.ipkernel", "ipykernel.kernelapp", "matplotlib.backends.backend_agg", "pandas", "sklearn.datasets",
+    "ipykernel.ipkernel", "ipykernel.kernelapp", "matplotlib.backends.backend_agg", "pandas", "torch._dynamo",
     "gdw", "gdw_notebooks.panels.classroom",
 )  # fmt: skip
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent ends

@@ -28,6 +28,7 @@ def broken_data_figure(
     draw_matrix(left, 100 * matrix, class_names, "of 100 images of a class")
     left.set_ylabel("true class")
     _bars(right, matrix, counts, class_names)
+    figure.legend(frameon=False, fontsize=style.SMALL, loc="outside lower right", ncols=3, markerscale=0.4)
     style.finding(figure, broken_data_finding(matrix, counts, class_names))
     return figure
 
@@ -57,5 +58,3 @@ def _bars(axes: Axes, matrix: np.ndarray, counts: np.ndarray, class_names: Seque
     axes.set_ylabel("images")
     axes.set_ylim(bottom=0)
     axes.grid(axis="x", visible=False)
-    axes.legend(frameon=False, fontsize=style.SMALL, loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.18),
-                markerscale=0.4, columnspacing=1.0, handletextpad=0.5)  # fmt: skip

@@ -9,6 +9,7 @@ from gdw_notebooks.figures.style import FLOW_LOOKS, INK, SMALL, new_figure
 from gdw_notebooks.figures.style import finding as title
 
 WIDTH, HEAD, ROW = 8.4, 1.9, 0.3  # inches: the figure; title and axis; each class
+COLUMN = 4.3  # a column of numbers beside the bars, in widths of the letter m
 FEWEST_ROWS = 5  # below this the picture would be too small
 NOTICEABLE = 5e-4  # smaller than this a number is shown as 0.000
 NUMBER_NAMES = ("sum of all pushes", "true − observed", "true − strongest other")
@@ -122,7 +123,7 @@ def _bars(axes: Axes, instance: Instance, weights: np.ndarray, mode: str) -> Non
     axes.axvline(0, color=INK, linewidth=1)
     axes.grid(axis="y", visible=False)
     axes.set_yticks(rows, [_name(instance, c) for c in rows])
-    _columns(axes, {1.13: ("push", [signed(v) for v in pushes]), 1.25: ("weight", [f"{v:.3f}" for v in effective])})
+    _columns(axes, {"push": [signed(push) for push in pushes], "weight": [f"{weight:.3f}" for weight in effective]})
     axes.spines["left"].set_visible(False)
     axes.tick_params("y", length=0)
     notes, numbers = number_notes(instance), instance.number_map @ pushes
@@ -130,13 +131,14 @@ def _bars(axes: Axes, instance: Instance, weights: np.ndarray, mode: str) -> Non
     axes.set_xlabel(f"push on the logit: − weight · ∂loss/∂logit (dashed: at weight 1)\n{below}")
 
 
-def _columns(axes: Axes, columns: dict[float, tuple[str, list[str]]]) -> None:
-    """Text right of the bars: by position in axes widths, a heading and one entry for each row."""
-    style = {"ha": "right", "va": "center", "fontsize": SMALL, "transform": axes.get_yaxis_transform()}
-    for at, (heading, entries) in columns.items():
-        axes.text(at, -0.85, heading, color="#595959", **style)
+def _columns(axes: Axes, columns: dict[str, list[str]]) -> None:
+    """Text right of the bars: for each heading one entry for each row, as far apart as the letters are large."""
+    style = {"ha": "right", "va": "center", "fontsize": SMALL, "annotation_clip": False}
+    style |= {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset fontsize"}
+    for at, (heading, entries) in enumerate(columns.items(), start=1):
+        axes.annotate(heading, (1, -0.85), xytext=(at * COLUMN, 0), color="#595959", **style)
         for row, entry in enumerate(entries):
-            axes.text(at, row, entry, **style)
+            axes.annotate(entry, (1, row), xytext=(at * COLUMN, 0), **style)
 
 
 def _name(instance: Instance, c: int) -> str:

@@ -67,7 +67,7 @@ def read_notebook(name: str, content: bytes) -> StudentNotebook:
     try:
         found = _decoded(content)
         cells = found["cells"] if "cells" in found else [cell for one in found["worksheets"] for cell in one["cells"]]
-        cells = [cell for cell in cells if cell["cell_type"] == "code"]
+        cells = [cell for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("not a notebook of Jupyter") from None
     codes = tuple(_text(cell.get("source", cell.get("input"))) for cell in cells)

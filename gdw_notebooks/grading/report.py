@@ -25,6 +25,7 @@ body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem aut
 overflow-wrap: anywhere }}
 table {{ border-collapse: collapse; width: 100% }} tr {{ border-bottom: 1px solid GrayText }}
 th, td {{ text-align: left; vertical-align: top; padding: .4rem .6rem }} .short {{ white-space: nowrap }}
+thead th {{ white-space: nowrap }}
 @media (max-width: 40rem) {{ thead {{ display: none }} th, td {{ display: block; padding: .2rem 0 }} }}
 </style><body><h1>{title}</h1><p>{total}</p>{parts}</body></html>
 """

@@ -10,15 +10,15 @@ from gdw_notebooks.panels.rerun import current_cell
 PNG, VIEW = "image/png", "application/vnd.jupyter.widget-view+json"
 PIXELS_PER_CSS = 1.44  # of the figures: style.PIXELS_PER_INCH over style.CSS_PER_INCH
 AGAIN = "This is a picture of the panel. To use the panel, run the cells above and then this cell."
-# JupyterLab puts the picture above the panel. While the panel is alive, the picture is hidden; when a saved notebook is
-# opened without its kernel, JupyterLab has "model not found" in the panel's place, and that is hidden. A panel that is
-# new needs a moment before it is there.
+# In JupyterLab the picture is an output below the panel. While the panel is alive, the picture is hidden; when a saved
+# notebook is opened without its kernel, JupyterLab has "model not found" in the panel's place, and that is hidden. A
+# panel that is new needs a moment before it is there.
 STYLE = """<style>
 .gdw-kept { display: none; }
 .jp-OutputArea .gdw-kept { display: block; overflow: hidden; animation: gdw-kept 2s step-end; }
 @keyframes gdw-kept { from { max-height: 0; } to { max-height: 0; } }
-.jp-OutputArea-child:has(.gdw-kept):has(+ .jp-OutputArea-child .jp-OutputArea-output .lm-Widget) { display: none; }
-.jp-OutputArea-child:has(.gdw-kept) + .jp-OutputArea-child:not(:has(.jp-OutputArea-output .lm-Widget)) { display: none }
+.jp-OutputArea-child:has(.jp-OutputArea-output .lm-Widget) + .jp-OutputArea-child:has(.gdw-kept) { display: none; }
+.jp-OutputArea-child:not(:has(.jp-OutputArea-output .lm-Widget)):has(+ .jp-OutputArea-child .gdw-kept) { display: none }
 </style>"""
 
 
@@ -44,7 +44,7 @@ class InNotebook:
         return data | {PNG: base64.b64encode(png).decode()}, metadata | {PNG: {"alt": words}}
 
     def _ipython_display_(self) -> None:
-        """Where a front end shows widgets, the picture and the panel are two outputs; one hides the other."""
+        """Where a front end shows widgets, the panel and its picture are two outputs, of which one is seen."""
         cell = current_cell()
         if cell is None or not cell.watched:
             raise NotImplementedError  # IPython then stores everything in one output
@@ -53,9 +53,9 @@ class InNotebook:
         if not self.again:
             display({"text/html": page, "text/plain": data["text/plain"]}, raw=True)
             return
+        display({VIEW: data[VIEW], "text/plain": data["text/plain"]}, raw=True)
         kept = f'{STYLE}<div class="gdw-kept">{page}<p><em>{self.again}</em></p></div>'
         display({"text/html": kept, "text/plain": self.again}, raw=True)
-        display({VIEW: data[VIEW], "text/plain": data["text/plain"]}, raw=True)
 
 
 def _image(png: str, words: str) -> str:

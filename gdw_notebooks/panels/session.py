@@ -1,5 +1,6 @@
 """A run, or several side by side, in the background: start, pause, step one batch, stop. Knows nothing of widgets."""
 
+import functools
 import gc
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from threading import Condition, Lock, Thread, current_thread
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch.nn.modules.batchnorm import _NormBase
 
 from gdw.networks.classifiers import on_meta
@@ -220,6 +222,7 @@ class Session:
             self.errors[ALL_RUNS] = error
 
     def _prepare(self, experiments: list[Experiment], seeds: int, keep: Path | None, own: dict) -> None:
+        imports().join()
         for experiment in experiments:
             if self._gate.stopping:
                 return
@@ -305,6 +308,17 @@ def _is_last(runs: ManySeeds, event: Event) -> bool:
 def _is_last_seed(runs: ManySeeds, event: EpochDone) -> bool:
     going = [history for history in runs.histories if history.error is None]
     return not going or event.history is going[-1]
+
+
+@functools.cache
+def imports() -> Thread:
+    """Imports, once in a process and in the background, what the first run needs.
+
+    Torch's first optimiser imports its compiler, which takes about two seconds; meanwhile somebody reads the panel.
+    """
+    thread = Thread(target=lambda: torch.optim.SGD([torch.zeros(1)]), name="imports")
+    thread.start()
+    return thread
 
 
 class _Gate:

@@ -23,7 +23,7 @@ from gdw_notebooks.panels.lab_controls import OWN, LabControls, read_codes, scen
 from gdw_notebooks.panels.lab_shown import Plane, Shown
 from gdw_notebooks.panels.lab_views import VIEWS, in_print, offered
 from gdw_notebooks.panels.rerun import current_cell, one_per_cell
-from gdw_notebooks.panels.session import FINISHED, IDLE, PAUSED, RUNNING, Busy, Session, as_trained
+from gdw_notebooks.panels.session import FINISHED, IDLE, PAUSED, RUNNING, Busy, Session, as_trained, imports
 from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
 
 KEEP_TIP = "write the run to the folder checkpoints while it trains; after a restart Train goes on where it was"
@@ -73,6 +73,7 @@ class TrainingLab(Panel):
         self.ghosts, self._weights, self._planes = [], {}, []
         self._next_picture, self._drawn, self._awaited = 0.0, None, False
         self._presses = Lock()
+        imports()
         self.session, self._problem = self.new_session(), ""
         self.controls = LabControls(self._first)
         self.train, self.pause, self.step, self.stop = (

@@ -9,7 +9,7 @@
 # - see what is lost when one weight scales all of it;
 # - set one weight for each class by hand, keep what is true, and see what it costs.
 #
-# **Time** about 30 minutes (an estimate). **Core path**, 2 of 5. **You need** softmax, the chain rule and a little
+# **Time** about 35 minutes (an estimate). **Core path**, 2 of 5. **You need** softmax, the chain rule and a little
 # PyTorch. New words are in the [glossary](../docs/glossary.md).
 
 # %%

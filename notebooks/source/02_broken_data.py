@@ -10,7 +10,7 @@
 # - compare the mistakes of people with uniform noise;
 # - watch, epoch by epoch, what a network makes of wrong labels.
 #
-# **Time** about 20 minutes (an estimate). Further reading. **You need** to have trained a network once. You need no
+# **Time** about 25 minutes (an estimate). Further reading. **You need** to have trained a network once. You need no
 # other notebook. New words are in the [glossary](../docs/glossary.md).
 
 # %%

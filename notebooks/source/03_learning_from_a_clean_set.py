@@ -63,7 +63,7 @@ instance_stepper = BilevelStepper("instance", station=8)
 instance_stepper
 
 # %% [markdown]
-# *Press Back and Forward, or use the arrow keys. Cells with a thick outline and hatching are new at this *station*; all
+# *Press Back and Forward, or use the arrow keys. Cells with a thick outline and hatching are new at this station; all
 # other stations are folded below. Point at a term of the formula, or tap it: its numbers light up. The planes have the
 # two parameters as axes. They show where θ is, and each image's own gradient beside the clean gradient. In the
 # formulas, $y_i$ is the observed label of image $i$.*

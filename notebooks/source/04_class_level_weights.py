@@ -10,7 +10,7 @@
 # - switch the constraint off, see what the training does then, and find the reason;
 # - prove that GDW with tied weights *is* instance weighting, and measure the difference. (It may surprise you.)
 #
-# **Time** about 25 minutes (an estimate). **Core path**, 4 of 5. **You need** notebooks 01 and 03. New words are in the
+# **Time** about 30 minutes (an estimate). **Core path**, 4 of 5. **You need** notebooks 01 and 03. New words are in the
 # [glossary](../docs/glossary.md).
 
 # %%
@@ -41,7 +41,7 @@ from gdw_notebooks.recorded import histories as record
 #
 # **Predict first.** B shows a cat and is labelled dog. Which weight of its flows falls to **0**?
 #
-# - [ ] "dog!" :: It falls, but not to 0, and not because of its own g. Look at the last station.
+# - [ ] "dog!" :: It falls, but not to 0, and not because of its own g. Look at station 12.
 # - [x] "not cat" :: It hurts the clean cats, so its g is above 0, and stage two takes it down to 0.
 # - [ ] "not bird" :: It is true, and its weight rises.
 

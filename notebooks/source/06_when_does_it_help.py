@@ -9,7 +9,7 @@
 # - find on a map where GDW wins, where it loses, and where the result is undecided;
 # - (further reading) see twenty-one methods as different shapes of one matrix, and a repair for the losses.
 #
-# **Time** about 30 minutes (an estimate). **Core path**, 5 of 5, with the first half, about 15 minutes; the second half
+# **Time** about 25 minutes (an estimate). **Core path**, 5 of 5, with the first half, about 15 minutes; the second half
 # is further reading. **You need** notebooks 01, 03 and 04. New words are in the [glossary](../docs/glossary.md).
 
 # %%

@@ -2,6 +2,9 @@
 
 import json
 import mmap
+import subprocess
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -121,6 +124,19 @@ def test_what_was_measured_at_scale_is_compared_with_the_aims():
         "precision: 0.001, aim: at most 0.002",
     ]  # fmt: skip
     assert scale.compared({"machine": {}}) == []
+
+
+def test_a_row_whose_process_ends_early_says_why(monkeypatch, capsys):
+    cell = {"ms": 1.0, "bytes": 1, "share_of_copy": 1, "kernels": 3, "generated": ["cpp_fused_batch_norm_relu_1"]}
+    said = json.dumps({"model": "mlp", "batch_size": 2}) + "\n" + json.dumps({"plain": cell}) + "\n"
+    failed = subprocess.CompletedProcess([], 1, said, "Traceback\nRuntimeError: no compiler")
+    monkeypatch.setattr(gpu.subprocess, "run", lambda command, **how: failed)
+    options = SimpleNamespace(device="cpu", model="mlp", batch_size=2)
+    row = gpu.in_another_process(options, "compiled", time.monotonic() + 1)
+    assert row.keys() == set(gpu.METHODS)
+    assert row["gdw"] == row["mwnet"] == "not run: RuntimeError: no compiler"
+    assert row["plain"]["kernels"] == 3
+    assert "generated 1, 1 of them BatchNorm with ReLU" in capsys.readouterr().out
 
 
 def no_workers(*given):

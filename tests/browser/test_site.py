@@ -20,6 +20,8 @@ LIVE = ("microscope", "stepper", "ledger", "lab", "spot")
 UNSIZED = """() => [...document.querySelectorAll('article img[src]')]
   .filter((image) => image.complete && !image.naturalWidth).length"""
 
+SCROLLED = "[...document.querySelectorAll('.output pre')].filter((one) => one.scrollWidth > one.clientWidth + 1).length"
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
@@ -63,12 +65,14 @@ def test_every_page_opens_without_network_and_fits_a_phone(site, window):
         page.goto((site / f"{name}.html").as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
         assert page.evaluate(UNSIZED) == 0, name
+        assert page.evaluate(SCROLLED) == 0, name
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_bars_anyone(site, window, scheme):
     page = window("index", color_scheme=scheme)
-    for name in ("course", *(f"live/{name}" for name in LIVE), "notebooks/01_gradient_flows", "docs/audit"):
+    live = [f"live/{name}" for name in LIVE]
+    for name in ("index", "course", "search", "notebooks/README", *live, "notebooks/01_gradient_flows", "docs/audit"):
         page.goto((site / f"{name}.html").as_uri())
         assert not barriers(page, colors_alone=scheme == "dark"), name
 
@@ -238,5 +242,10 @@ def test_large_type_stays_on_the_next_page(site, window):
     page.get_by_role("button", name="Large type").click()
     size = page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")
     assert size >= 22
-    page.goto((site / "live" / "lab.html").as_uri())
+    page.goto((site / "live" / "stepper.html").as_uri())
     assert page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") == size
+    switch = page.get_by_role("button", name="Large type")
+    expect(switch).to_have_count(1)  # it is the panel's too
+    expect(page.locator(".gdw-steps.gdw-large")).to_be_visible()
+    switch.click()
+    expect(page.locator(".gdw-steps.gdw-large")).to_have_count(0)

@@ -1,9 +1,10 @@
-"""The lecturer's slides in a real browser: no number is small, nothing is cut off, and the notes come with a key."""
+"""The lecturer's slides in a real browser: no number is small, nothing is cut off; notes and the presenter's window."""
 
 import re
 
 import pytest
 from matplotlib.text import Text
+from playwright.sync_api import expect
 
 from tests.browser.conftest import offline_pages
 from tools.build_slides import FIGURES, SOURCE, html, pages
@@ -49,3 +50,28 @@ def test_the_notes_are_shown_by_a_key_and_hidden_again(slides):
     assert notes.count() == len(pages(SOURCE.read_text("utf-8")))
     slides.keyboard.press("n")
     assert notes.count() == 0
+
+
+def test_two_windows_stay_in_step(slides):
+    """From a file, without a server: either window turns the pages, and a page that moves moves in both."""
+    slides.evaluate("scrollTo(0, 0)")
+    with slides.expect_popup() as opened:
+        slides.keyboard.press("p")
+    lecturer = opened.value
+    windows = (slides, lecturer)
+    expect(lecturer.locator("aside")).to_contain_text("Before the lesson")
+    expect(lecturer.locator("output").last).to_have_text(re.compile(r"^\d\d:\d\d, after 0 min$"))
+    for _ in range(8):
+        lecturer.keyboard.press("PageDown")
+    expect(slides.locator("section.now .page")).to_have_text("9")
+    slides.keyboard.press("ArrowLeft")
+    for window in windows:
+        expect(window.locator("section.now .page")).to_have_text("8")
+        assert window.locator("section:visible").count() == (2 if window is lecturer else 1)
+    expect(lecturer.locator("section.next .page")).to_have_text("9")
+    lecturer.locator("section.now").get_by_role("slider").fill("6")
+    for window in windows:
+        expect(window.locator("section.now .where")).to_have_text("Station 7 of 10")
+    lecturer.close()
+    slides.keyboard.press("Escape")
+    assert slides.locator("section:visible").count() == len(pages(SOURCE.read_text("utf-8")))

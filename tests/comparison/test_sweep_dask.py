@@ -84,7 +84,7 @@ def test_an_audit_on_two_workers_has_the_numbers_of_one_machine_when_one_is_kill
         for shared, seen in ((executor, progress), (None, lambda *_: None)):
             monkeypatch.setenv("GDW_CACHE", str(tmp_path / str(bool(shared))))
             plan = Plan("small", 32, executor=shared)
-            found.append(plan.run(data, data.labels.numpy(), Confirmed(), seen))
+            found.append(plan.run(data, Confirmed(), seen))
             (kept,) = (tmp_path / str(bool(shared))).rglob("*.f32")
             found.append(kept.read_bytes())
     assert found[1] == found[3]

@@ -16,8 +16,10 @@ from gdw_notebooks.checks.asked import ASKED, NOT_GRADED, asked_in
 from gdw_notebooks.checks.exercise import Exercise, NotRun
 from gdw_notebooks.course.grade import forget_folders
 from gdw_notebooks.course.release import release
-from gdw_notebooks.grading.report import COLUMNS, Person, person_of, read_points
+from gdw_notebooks.grading.notebook import read_notebook
+from gdw_notebooks.grading.report import COLUMNS, Person, grades, person_of, read_points
 from gdw_notebooks.grading.sandbox import Sandbox
+from gdw_notebooks.grading.verdicts import Graded, Verdict
 from tools.build_notebooks import NOTEBOOKS, generate, reveals, sources
 
 SOURCE = NOTEBOOKS / "source" / "01_gradient_flows.py"
@@ -29,7 +31,21 @@ LiftTheCat.examine = LabelWeight.examine = Exercise.examine = lambda *anything: 
 my_weights, label_weight = [1, 1, 1], lambda weights, probs, label: 0.5
 print('✓ Lift the cat: right.')
 """
-RIGHT = ("right", "syntax", "reversed", "endless", "ends", "forks", "leaves", "module", "split", "in_place", "spoilt")
+RIGHT = (
+    "right",
+    "syntax",
+    "reversed",
+    "endless",
+    "ends",
+    "forks",
+    "leaves",
+    "module",
+    "split",
+    "in_place",
+    "spoilt",
+    "streams",
+    "asserts",
+)
 WRONG = ("wrong", "empty", "cheat", "cut", "slow", "memory")
 ENDLESS = "import time\nwhile True: pass"
 
@@ -74,7 +90,9 @@ def students():
     made["right/forks"].cells.insert(1, code("import os; os.fork()"))
     made["right/leaves"].cells.insert(1, code("import sys; sys.exit(1)"))
     made["right/module"].cells[:0] = [code("%%writefile helper.py\nvalue = 1"), code("import helper")]
-    made["right/spoilt"].cells.insert(1, code("import builtins; del builtins.len, builtins.print"))
+    made["right/spoilt"].cells.insert(1, code("import builtins; del builtins.len, builtins.print; exit()"))
+    made["right/streams"].cells[1:1] = [code("%matplotlib inline\nimport sys"), code("sys.stdout = sys.stderr = None")]
+    made["right/asserts"].cells.insert(1, code("assert lift_the_cat([1, 1, 1]).right"))
     split, in_place = made["right/split"], made["right/in_place"]
     number = cell(split, "my_weights =")
     text = split.cells[number].source
@@ -139,6 +157,8 @@ def rows(file, key):
     ("right/split", "right", "right", ""),
     ("right/in_place", "right", "right", ""),
     ("right/spoilt", "right", "right", ""),
+    ("right/streams", "right", "right", ""),
+    ("right/asserts", "right", "right", "AssertionError"),
     ("right/format3", "right", "right", ""),
     ("right/windows", "right", "right", ""),
     ("right/nothing", "", "", "the file is empty"),
@@ -201,6 +221,23 @@ def test_released_notebooks_have_marks_and_no_solutions(tmp_path):
     assert read_points((tmp_path / "for_students" / "points.csv").read_text("utf-8")) == dict.fromkeys(COLUMNS, 1.0)
     with pytest.raises(ValueError, match="not an empty folder"):
         release(tmp_path / "for_students")
+
+
+@pytest.mark.parametrize("damaged", [
+    3, {}, {"cell_type": "code"}, {"cell_type": "code", "source": ["a", 3], "outputs": "text"},
+    {"cell_type": "code", "source": "a", "outputs": [3, {"data": 3}, {"data": {"text/plain": ["a", 1]}}]},
+])  # fmt: skip
+def test_a_damaged_cell_costs_no_other_one(damaged):
+    content = {"cells": [damaged, {"cell_type": "code", "source": "lift_the_cat([0, 0, 1])"}]}
+    found = read_notebook("any name.ipynb", json.dumps(content).encode())
+    assert (found.course, found.cells[-1]) == ("01_gradient_flows", "lift_the_cat([0, 0, 1])")
+
+
+def test_of_two_files_the_best_answers_count():
+    one = Graded(Path("a/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right"), LABEL: Verdict("wrong")})
+    two = Graded(Path("a/2.ipynb"), "01_gradient_flows", {CAT: Verdict("not answered"), LABEL: Verdict("not run")})
+    table = grades({Person("a"): [one, two]}, {CAT: 1.0, LABEL: 2.0}).splitlines()[-1]
+    assert table == "a,1,not run,1,3,33.3,2 files of 01_gradient_flows: the best answers count"
 
 
 def test_points_are_checked():

@@ -179,6 +179,43 @@ def test_the_course_asks_for_few_guesses():
     assert len(asked) in GUESSES
 
 
+CORE = ("00", "01", "03", "04", "06")
+CORE_CELLS, CORE_MINUTES = 30, range(105, 136)
+CORE_ENDS = "## Here the core path ends"  # in 06
+PANEL = re.compile(r"(?!Still)[A-Z]\w+\(")
+A_MINUTE = {"words": 200, "lines of code": 30, "questions": 2, "panels": 1 / 2, "exercises": 1 / 5}  # notebooks/README
+
+
+def estimate(source: Path, core: bool) -> int:
+    """Minutes for a notebook, or for the part of it on the core path, rounded to five."""
+    count, counts = dict.fromkeys(A_MINUTE, 0), True
+    for cell in stored(list(targets(source))[-1][0]).cells:
+        counts &= not (core and CORE_ENDS in cell.source)
+        count["questions"] += cell.source.count("**Right.**")  # the quiz ends the core path too
+        if counts and cell.cell_type == "markdown":
+            text = re.sub(r"(?s)<!-- on the site.*?-->", "", cell.source)
+            count["words"] += len(re.findall(r"\w[\w’'.-]*", text))
+            count["exercises"] += len(re.findall(r"(?m)^###? Exercise", text))
+        elif counts:
+            count["lines of code"] += sum(bool(line.strip()) for line in cell.source.splitlines())
+            shown = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+            count["panels"] += sum(bool(PANEL.match(text)) for text in shown)
+    return 5 * round(sum(count[what] / many for what, many in A_MINUTE.items()) / 5)
+
+
+def test_the_minutes_are_those_of_the_rule_and_the_core_path_is_two_hours_of_short_notebooks():
+    minutes = 0
+    for source in ASKS_FIRST:
+        cells, number = fresh(source, True).cells, source.name[:2]
+        assert int(re.search(r"\*\*Time\*\* about (\d+)", cells[0].source)[1]) == estimate(source, core=False), number
+        if number in CORE:
+            assert len(cells) < CORE_CELLS
+            minutes += estimate(source, core=True)
+            half = re.search(r"first half, about (\d+) minutes", cells[0].source)
+            assert half is None or int(half[1]) == estimate(source, core=True)
+    assert minutes in CORE_MINUTES
+
+
 @every_lesson
 def test_opens_with_a_question_and_ends_with_what_to_keep(source):
     text = [cell.source for cell in fresh(source, True).cells if cell.cell_type == "markdown"]

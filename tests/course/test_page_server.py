@@ -17,6 +17,7 @@ from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from traitlets.config import Configurable
 from voila.app import Voila
 from voila.configuration import VoilaConfiguration
+from voila.utils import filter_extension
 
 from gdw_notebooks.course import forked, page_server
 from gdw_notebooks.course.page_server import GOING_AWAY, Leaving, PageConnection, PageKernels, PageServer
@@ -129,6 +130,15 @@ def test_an_open_page_that_nobody_touches_for_an_hour_ends(idle, state, ends):
     kernels._kernels[KERNEL].execution_state = state
     asyncio.run(kernels.cull_kernels())
     assert (KERNEL not in kernels) == ends
+
+
+def test_a_page_loads_no_extension_that_fails_on_it():
+    """Such as jupyter-server-proxy's, which a hub has."""
+    server = PageServer()
+    page_server.configure(server)
+    found = [{"name": name} for name in ("@jupyterhub/jupyter-server-proxy", "jupyterlab-jupytext", "anywidget")]
+    denied = VoilaConfiguration(config=server.config).extension_denylist
+    assert filter_extension(found, [], [], [], denied) == [{"name": "anywidget"}]
 
 
 def test_the_look_for_idle_pages_comes_by_itself():

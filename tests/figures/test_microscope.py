@@ -1,5 +1,7 @@
 """The microscope's figure, by the data on its axes and the sentence above them."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,13 @@ def test_two_classes_have_no_third():
 @pytest.mark.parametrize(("value", "text"), [(0.1, "+0.100"), (-0.0004, "0.000"), (-1.3, "−1.300"), (0.0, "0.000")])
 def test_signed_numbers(value, text):
     assert signed(value) == text
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_the_columns_of_numbers_keep_apart(large):
+    figure = microscope_figure(cat_dog_bird(), np.array([0, 1, 1.0]), large=large)
+    figure.canvas.draw()
+    texts = figure.axes[1].texts
+    assert len(texts) == 8
+    for one, other in combinations(texts, 2):
+        assert not one.get_window_extent().overlaps(other.get_window_extent()), (one.get_text(), other.get_text())

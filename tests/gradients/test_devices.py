@@ -4,11 +4,13 @@ Tensors on torch's meta device have shapes and no numbers: to read one is an err
 two devices. What runs there never waits for a GPU within a step, and names no device itself.
 """
 
+import sys
 from contextlib import nullcontext
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import gdw
 from gdw.gradients.prepared import Prepared
@@ -48,10 +50,38 @@ class Drawn(TorchDispatchMode):
         return output
 
 
+class MakesFloat64(TorchDispatchMode):
+    """Collects which functions of gdw make float64 tensors on the devices."""
+
+    def __init__(self, *devices):
+        super().__init__()
+        self.devices, self.sites = devices, set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        outputs = function(*args, **(kwargs or {}))
+        tensors = [output for output in tree_leaves(outputs) if isinstance(output, torch.Tensor)]
+        if any(t.dtype == torch.float64 and t.device.type in self.devices for t in tensors):
+            self.sites.add(calling_function())
+        return outputs
+
+
+def calling_function():
+    """``file:function`` of the innermost code of gdw."""
+    frame = sys._getframe(2)
+    while frame and not frame.f_globals.get("__name__", "").startswith("gdw."):
+        frame = frame.f_back
+    name = frame.f_globals["__name__"].removeprefix("gdw.").replace(".", "/")
+    return f"{name}.py:{frame.f_code.co_qualname.split('.<locals>')[0]}"
+
+
 def take_steps(training, source="train", device=META):
-    """Two steps, and the statistics' sums over them. Returns the random numbers that were drawn."""
-    with Drawn() as drawn:
+    """Two steps, and the statistics' sums over them. Returns the random numbers that were drawn.
+
+    On the pretend device only those sums are in float64, which Apple's GPU has not; there they are made on the host.
+    """
+    with Drawn() as drawn, MakesFloat64("meta") as made:
         _take_steps(training, source, device)
+    assert not [site for site in made.sites if not site.startswith("training/epoch_statistics.py:")], made.sites
     return drawn.numbers
 
 
@@ -68,6 +98,8 @@ def _take_steps(training, source, device):
         gradient = take_step(step, phase.method, optimizer)
         statistics.add(step, gradient)
         assert gradient.device == device
+        assert step.probs.dtype == step.losses.dtype == torch.float32
+    method.snapshot()
     if source == "train":  # what is left of both is counted, once an epoch
         statistics._sum_up()
 

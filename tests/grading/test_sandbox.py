@@ -106,6 +106,10 @@ def test_an_answer_leaves_before_an_endless_cell(sandbox):
         assert answers_of(one, stubborn, "answer = 3", skip=[1]) == ([3], [])
 
 
+def test_a_cell_cannot_end_the_process_that_starts_notebooks(student):
+    assert answers_of(student, "import os\nos.kill(os.getppid(), 9)", "answer = 5") == ([5], [])
+
+
 @pytest.mark.parametrize(
     "answer",
     ["__import__('os').symlink('/etc/passwd', 'link') or open", "b'\\x80\\x04.' * 9", "[1] * 10**7", "'9' * 10**7"],

@@ -33,7 +33,7 @@ def outputs(monkeypatch):
 def test_jupyterlab_keeps_the_picture_beside_the_panel(outputs, make):
     panel = make()
     assert DisplayFormatter().format(panel) == ({}, {})  # it has shown itself
-    kept, alive = outputs
+    alive, kept = outputs
     assert VIEW not in kept  # else JupyterLab would look for the panel there, and find no picture
     assert alive[VIEW]["model_id"] == panel.model_id
     assert in_notebook.AGAIN in kept["text/html"]

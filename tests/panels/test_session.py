@@ -13,7 +13,7 @@ from gdw.data.datasets import load_dataset
 from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
 from gdw.training.many import Checkpoints, ManySeeds
-from gdw_notebooks.panels.session import ALL_RUNS, Busy, Session
+from gdw_notebooks.panels.session import ALL_RUNS, Busy, Session, imports
 from tests.runs import known
 
 WAIT = 240  # seconds: far more than any of these runs takes
@@ -282,3 +282,17 @@ def test_a_finished_run_is_saved_once(session, tmp_path, monkeypatch, every):
     assert kept.state == "finished"
     assert saved.count(True) == 1
     assert (saved.count(False) > 0) == (every == 0)
+
+
+def test_what_the_first_run_needs_is_imported_once_in_a_process_and_before_it(monkeypatch):
+    called = []
+    monkeypatch.setattr("gdw_notebooks.panels.session.torch.optim.SGD", lambda given: called.append(given))
+    imports.cache_clear()
+    assert imports() is imports()
+    imports().join()
+    assert len(called) == 1
+    monkeypatch.undo()
+    imports.cache_clear()
+    Session().run([SHORT.with_(epochs=1)])
+    assert imports.cache_info().currsize
+    assert not imports().is_alive()

@@ -42,6 +42,8 @@ def test_every_command_exists(file, line):
         assert arguments[0] in GDW
     elif program == "gdw-course":
         assert arguments[0] in COURSE
+    elif program == "echo":
+        assert arguments[-2:] == [">>", "$GITHUB_STEP_SUMMARY"]
     elif arguments[0] == "start.py":
         assert program == "python"
         assert arguments[1] in start.COMMANDS

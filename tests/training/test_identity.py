@@ -12,6 +12,7 @@ from gdw import cache
 from gdw.comparison.records import finished, records_of
 from gdw.comparison.sweep import resume, run_all
 from gdw.training import identity
+from gdw.training.provenance import weights_of
 from tests.pictures import cifar_folder
 
 LONG_AGO = time.time() - 1000
@@ -144,3 +145,20 @@ def test_data_without_files_needs_no_content():
     for experiment in (gdw.Experiment(), gdw.Experiment(dataset="mnist", noise="flip", rate=0.4)):
         assert experiment.identified() is experiment
         assert "content" not in experiment.code
+
+
+def test_a_file_of_weights_is_read_once_until_it_changes(tmp_path, monkeypatch):
+    """However many records ask; a file that was written a moment ago is read each time."""
+    file, reads = tmp_path / "weights.pth", []
+    file.write_bytes(b"first")
+    monkeypatch.setattr("gdw.training.provenance.digest", lambda content: reads.append(content) or content)
+    experiment = gdw.Experiment(model="timm:resnet18", pretrained=str(file))
+    monkeypatch.setattr(cache, "SETTLED", 1e9)
+    assert [weights_of(experiment) for _ in range(2)] == [b"first".hex()] * 2
+    assert len(reads) == 2
+    monkeypatch.setattr(cache, "SETTLED", -1.0)
+    assert [weights_of(experiment) for _ in range(3)] == [b"first".hex()] * 3
+    assert len(reads) == 3
+    file.write_bytes(b"other and longer")
+    assert weights_of(experiment) == b"other and longer".hex()
+    assert weights_of(experiment.with_(pretrained=str(tmp_path / "none"))) is None

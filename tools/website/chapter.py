@@ -126,7 +126,7 @@ def _text(text: str) -> str:
 
 def _picture(file: Path, output: NotebookNode) -> str:
     image = f"```{{image}} {file.parent.name}/{file.name}\n:alt: {alt_text(output)}\n```"
-    return image + _live(output)
+    return f'<div class="output">\n\n{image}\n\n</div>{_live(output)}'
 
 
 def _live(output: NotebookNode) -> str:

@@ -21,10 +21,9 @@ function makeModel(state) {
 
 for (const place of document.querySelectorAll("[data-live]")) {
   place.replaceChildren();
-  window.gdwModel = makeModel(place.dataset.state ? JSON.parse(place.dataset.state) : window.gdwData);
-  window.gdwRender({ model: window.gdwModel, el: place });
-  const model = window.gdwModel;
-  addEventListener("DOMContentLoaded", () => followLargeType(model, place));
+  place.model = makeModel(place.dataset.state ? JSON.parse(place.dataset.state) : window.gdwData);
+  window.gdwRender({ model: place.model, el: place });
+  addEventListener("DOMContentLoaded", () => followLargeType(place.model, place));
 }
 
 /** Where the site has a button for large type, it is the panel's too. */

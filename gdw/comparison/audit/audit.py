@@ -138,7 +138,7 @@ class Plan:
         second = fold_of(labels, self.folds, copies.groups, 2 * self.seed + 1)[places]
         judged = Judged(
             data, features, labels, places, (sure, right), (first, second), self.method, self.seed,
-            self.features or LITE0, progress, None if given is None else given[kept[places]], self.executor,
+            self.features or LITE0, progress, None if given is None else given[kept[places]],
         )  # fmt: skip
         ranked = RANKINGS[self.ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
         names = data.paths or tuple(map(str, range(len(labels))))

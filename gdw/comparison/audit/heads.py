@@ -116,7 +116,8 @@ def standardised(images: "Images | np.ndarray", executor: Executor | None = None
         total += matrix[block].sum(0, dtype=np.float64)
     mean = total / len(places)
     for block in blocks:
-        squares += np.square(matrix[block] - mean).sum(0)
+        values = matrix[block] - mean
+        squares += np.square(values, out=values).sum(0)
     deviation = np.sqrt(squares / len(places))
     deviation = np.where(deviation > SMALLEST_DEVIATION, deviation, 1.0)
     return Features(matrix, places, torch.from_numpy(mean).float(), torch.from_numpy(deviation).float(), executor)
@@ -255,7 +256,7 @@ def normalised(log_probs: LogProbs) -> LogProbs:
     """Every row's probabilities sum to 1."""
     found = log_probs - log_probs.max(1, keepdims=True)
     found -= np.log(np.exp(found).sum(1, keepdims=True))
-    return found
+    return np.asarray(found)
 
 
 def check_probs(values: Any, rows: int, class_names: Sequence[str]) -> LogProbs:

@@ -10,7 +10,6 @@ Source: Northcutt et al., Confident Learning: Estimating Uncertainty in Dataset 
 """
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -50,7 +49,6 @@ class Judged:
         network: that the features are from.
         progress: called with what is counted, how many are done, and how many there are.
         given: what another classifier says of the judged pictures, in place of the first round.
-        executor: of machines that share the work of the classifiers.
     """
 
     data: Dataset
@@ -64,7 +62,6 @@ class Judged:
     network: str
     progress: Callable[[str, int, int], object]
     given: LogProbs | None = None
-    executor: Executor | None = None
 
     @cached_property
     def labels(self) -> Labels:

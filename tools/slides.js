@@ -1,0 +1,65 @@
+// The lecturer's keys. N: the notes below each slide. P: a window for the lecturer, in step with this one, which shows
+// one slide for the projector. Files may not share a channel in every browser, so the two windows send each other messages.
+
+const slides = [...document.querySelectorAll("section")], moving = [...document.querySelectorAll("[data-live]")];
+const presents = location.hash === "#presenter", opened = Date.now(), aside = document.querySelector("aside");
+let at = 0, other = presents ? opener : null, shows = presents, listens = false;
+
+const tell = () => listens || other?.postMessage({ at, steps: moving.map((each) => each.model.get("step")) }, "*");
+
+function draw() {
+  document.body.classList.toggle("show", shows);
+  document.body.classList.toggle("presents", presents);
+  slides.forEach((slide, k) => {
+    slide.classList.toggle("now", k === at);
+    slide.classList.toggle("next", k === at + 1);
+    slide.inert = shows && k !== at;
+  });
+  const part = presents ? 0.64 : 1;
+  document.body.style.setProperty("--fit", part * Math.min(innerWidth / 1280, innerHeight / 720));
+  aside.querySelector("div").innerHTML = slides[at].querySelector("blockquote").innerHTML;
+}
+
+function go(to) {
+  at = Math.min(Math.max(to, 0), slides.length - 1);
+  draw();
+  tell();
+}
+
+function present() {
+  other = open(`${location.href.split("#")[0]}#presenter`, "presenter", "width=1280,height=800");
+  if (!shows) at = Math.max(0, slides.findIndex((slide) => slide.getBoundingClientRect().bottom > innerHeight / 2));
+  shows = true;
+  draw();
+}
+
+const KEYS = {
+  n: () => document.body.classList.toggle("notes"), p: present, Escape: () => { shows = presents; draw(); },
+  PageDown: () => go(at + 1), PageUp: () => go(at - 1), ArrowRight: () => go(at + 1), ArrowLeft: () => go(at - 1),
+};
+addEventListener("keydown", (event) => {
+  const key = event.key.length > 1 ? event.key : event.key.toLowerCase(), turns = /^(Page|Arrow)/.test(key);
+  if (event.ctrlKey || event.metaKey || !KEYS[key] || (turns && !shows)) return;  // the whole file is scrolled
+  if (key.startsWith("Arrow") && event.target.closest?.(".gdw-steps")) return;  // a page that moves has its own
+  event.preventDefault();
+  KEYS[key]();
+}, true);  // before a page that moves keeps its keys
+addEventListener("message", ({ source, data }) => {
+  if (source !== other) return;
+  if (data === "here") return tell();
+  listens = true;
+  at = data.at;
+  moving.forEach((each, k) => each.model.set("step", data.steps[k]));
+  listens = false;
+  draw();
+});
+addEventListener("resize", draw);
+for (const each of moving) each.model.on("change:step", tell);
+if (presents) {
+  const minutes = () => Math.floor((Date.now() - opened) / 60_000), clock = aside.querySelector("output");
+  const tick = () => { clock.textContent = `${new Date().toTimeString().slice(0, 5)}, after ${minutes()} min`; };
+  setInterval(tick, 1000);
+  tick();
+  other?.postMessage("here", "*");
+}
+draw();
