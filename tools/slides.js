@@ -27,10 +27,12 @@ function go(to) {
 }
 
 function present() {
+  if (presents) return;
   other = open(`${location.href.split("#")[0]}#presenter`, "presenter", "width=1280,height=800");
   if (!shows) at = Math.max(0, slides.findIndex((slide) => slide.getBoundingClientRect().bottom > innerHeight / 2));
   shows = true;
   draw();
+  tell();
 }
 
 const KEYS = {
@@ -39,7 +41,7 @@ const KEYS = {
 };
 addEventListener("keydown", (event) => {
   const key = event.key.length > 1 ? event.key : event.key.toLowerCase(), turns = /^(Page|Arrow)/.test(key);
-  if (event.ctrlKey || event.metaKey || !KEYS[key] || (turns && !shows)) return;  // the whole file is scrolled
+  if (event.ctrlKey || event.metaKey || event.altKey || !KEYS[key] || (turns && !shows)) return;  // the whole file is scrolled
   if (key.startsWith("Arrow") && event.target.closest?.(".gdw-steps")) return;  // a page that moves has its own
   event.preventDefault();
   KEYS[key]();
@@ -56,7 +58,7 @@ addEventListener("message", ({ source, data }) => {
 addEventListener("resize", draw);
 for (const each of moving) each.model.on("change:step", tell);
 if (presents) {
-  const minutes = () => Math.floor((Date.now() - opened) / 60_000), clock = aside.querySelector("output");
+  const minutes = () => Math.floor((Date.now() - opened) / 60_000), clock = aside.querySelector(".clock");
   const tick = () => { clock.textContent = `${new Date().toTimeString().slice(0, 5)}, after ${minutes()} min`; };
   setInterval(tick, 1000);
   tick();

@@ -90,6 +90,7 @@ class Sandbox:
             said = probe.communicate(timeout=PROBE_SECONDS)[1].decode("utf-8", "replace").strip().splitlines()
         except subprocess.TimeoutExpired:
             probe.kill()
+            probe.communicate()
             said = [f"it has not started in {PROBE_SECONDS} s"]
         return f"bubblewrap does not work here: {said[-1] if said else 'it says nothing'}" if probe.returncode else ""
 

@@ -1,6 +1,6 @@
 // @ts-check
 // What begins a run, lets it go on, or chooses what of it is shown.
-import { mission, refresh, remember, words } from "./controls.js";
+import { refresh, remember, words } from "./controls.js";
 import { MISSIONS } from "./missions.js";
 import { part } from "./parts.js";
 import { ask, curves, forget, paint } from "./pictures.js";
