@@ -47,7 +47,7 @@ FEWEST = 500  # pictures; fewer are decoded each time
 JPEG, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # how it begins and ends
 FILLER = bytes(range(1, 64))  # would change pixels that are not there yet
 PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.ETIMEDOUT}  # no fault of a picture
-LAYOUT = 2  # of what is kept on disk; with a new number all pictures are decoded again
+LAYOUT = 3  # of what is kept on disk; with a new number all pictures are decoded again
 
 Pictures = UInt8[Tensor, "images 3 height width"]
 
