@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from gdw.data.pictures import BrokenPictureError, can_open, read_picture
 
@@ -68,6 +68,13 @@ def write_dicom(path, pixels, **fields):
         setattr(data, name, value)
     data.PixelData = pixels.tobytes()
     data.save_as(path, enforce_file_format=True)
+
+
+def test_dicom_files_of_other_programs_are_left_to_them(tmp_path):
+    write_dicom(tmp_path / "a", SHADES, PhotometricInterpretation="MONOCHROME2")
+    assert can_open(tmp_path / "a")
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(tmp_path / "a")
 
 
 @pytest.mark.parametrize(("sense", "window", "expected"), [
