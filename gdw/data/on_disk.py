@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCH = 64  # images that a thread reads at a time
-PENDING = 64  # pieces of work in progress on other machines at a time
+PENDING = 64  # chunks in progress on other machines at a time
 MOST_IN_MEMORY = 4 * 2**30  # bytes of images that are read into memory at once; more stay on disk
 SHARE = 0.5  # of the machine's memory, where that is less
 
