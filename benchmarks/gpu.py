@@ -30,6 +30,7 @@ from torch import nn
 import gdw
 from benchmarks.measure import machine
 from benchmarks.step_cost import PICTURES, one_step
+from gdw import files
 from gdw.data.dataset import Dataset
 from gdw.data.pixels import CIFAR_PIXELS
 from gdw.networks.autocast import Autocast
@@ -154,7 +155,7 @@ def not_run(error: Exception) -> str:
 
 
 def measured(name: str, option: dict[str, Any], options: argparse.Namespace, bandwidth: float) -> Cell:
-    """One cell of the table; where it cannot be had, why."""
+    """One cell of the table; or why there is none."""
     cudnn, device = torch.backends.cudnn, options.device
     before = cudnn.benchmark, cudnn.allow_tf32
     cudnn.benchmark = option.get("benchmark", True)
@@ -382,7 +383,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not options.option:
         record["finished runs a minute"] = side_by_side(options)
     if options.json:
-        options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        files.write(options.json, json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import torch
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.measure import machine
+from gdw import files
 from gdw_notebooks.panels.lab_views import VIEWS
 from gdw_notebooks.panels.session import Session
 from gdw_notebooks.panels.training_lab import TrainingLab
@@ -167,7 +168,7 @@ def main() -> None:
         aim = f"   aim {AIMS[name]:g}" if name in AIMS else ""
         print(f"{name:22} {row['median']:7.3f}   [{low:.3f}, {high:.3f}] of {row['count']}{aim}")
     if options.json:
-        options.json.write_text(json.dumps({"rows": rows, **machine()}, indent=1) + "\n", "utf-8")
+        files.write(options.json, json.dumps({"rows": rows, **machine()}, indent=1) + "\n")
 
 
 def _fresh(code: str) -> float:

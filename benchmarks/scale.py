@@ -41,10 +41,11 @@ from gdw.data import features, pretrained
 from gdw.data.confirmed import Confirmed
 from gdw.data.datasets import load_dataset
 from gdw.data.features import BATCH, described
-from gdw.data.given import read_embeddings
+from gdw.data.given import read_rows
 from gdw.data.pretrained import LITE0, Pretrained, load_network
 
 SIDE, WIDTH, CLASSES = 256, 1280, 10  # pixels of a picture, numbers of a row, classes
+STATUS = Path("/proc/self/status")
 WORKERS = 2  # of ImageFolder's loader
 LOOK_SECONDS = 0.02  # between two looks at the memory
 # What must not be more: seconds a picture over ImageFolder's; memory for many pictures over that for few; GB for the
@@ -123,7 +124,7 @@ class Watched:
 
     def _look(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
-            said = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
+            said = re.search(r"RssAnon:\s+(\d+) kB", STATUS.read_text("ascii"))
             self.largest = max(self.largest, int(said[1]) * 1024 if said else 0)
 
 
@@ -160,7 +161,7 @@ def one_audit(folder: Path, exact: bool = False) -> dict[str, float | str]:
     started = time.perf_counter()
     with Watched() as memory:
         labels = folder / "labels.npy"
-        data = read_embeddings(folder / "x.npy", labels) if rows else load_dataset(folder, seen_at=64)
+        data = read_rows(folder / "x.npy", labels)[0] if rows else load_dataset(folder, seen_at=64)
         plan = Plan(features_size=None if rows else 64)
         expected = estimate(data, plan)
         found = plan.run(data, Confirmed(), lambda *_: None)
@@ -176,7 +177,7 @@ def apart(folder: Path, cache: Path, *more: str) -> dict[str, float | str]:
     """``one_audit`` in a new process."""
     command = [sys.executable, "-m", "benchmarks.scale", "--one", str(folder), *more]
     environment = {**os.environ, "GDW_CACHE": str(cache)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)  # noqa: S603
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)  # noqa: S603
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -209,6 +210,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--exact", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if not STATUS.exists():
+        parser.error(f"memory is read from {STATUS}: this needs Linux")
+    few, many = options.pictures
+    if many and not 0 < few < many:
+        parser.error(f"--pictures takes few and then many, or 0 0, got {few} {many}")
     if options.one:
         print(json.dumps(one_audit(options.one, options.exact)))
         return
@@ -219,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             make_pictures(place / "paced", options.paced)
             found["pace"] = pace(place / "paced", options.rounds)
             print("pace:", json.dumps(found["pace"]), flush=True)
-        for count in options.pictures if options.pictures[1] else []:
+        for count in options.pictures if many else []:
             make_pictures(place / str(count), count, 64)
             found[f"{count} pictures"] = apart(place / str(count), place / f"cache {count}")
             print(f"{count} pictures:", json.dumps(found[f"{count} pictures"]))

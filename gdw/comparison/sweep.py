@@ -287,5 +287,13 @@ def executor_for(dask: str | None = None, workers: int | None = None) -> Iterato
         client = Client(**here) if dask == "local" else Client(dask)
     except OSError as error:
         raise ValueError(f"no Dask scheduler answers at {dask}: {error}") from None
-    with client, client.get_executor() as executor:
-        yield executor
+    threads = torch.get_num_threads()
+    with client:
+        executor = client.get_executor()
+        try:
+            if dask == "local":  # a process for each core, and those of an audit use as many threads as this one
+                torch.set_num_threads(1)
+            yield executor
+        finally:
+            executor.shutdown(wait=False)  # after an interruption nobody waits for the rest
+            torch.set_num_threads(threads)

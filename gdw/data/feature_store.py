@@ -88,6 +88,8 @@ class FeatureStore:
             self._row_of[keys["key"][row].tobytes()] = row
         self._sums = keys["sum"][:rows]
         self.matrix = np.memmap(file, np.float32, "r", shape=(rows, width))
+        if not self.kept:  # no other machine can open a temporary file: it must not look like one
+            self.matrix = self.matrix.view(np.ndarray)
 
     def row(self, key: bytes) -> int | None:
         """Where the features of a picture are; None where there are none, or they are damaged."""

@@ -1,7 +1,8 @@
 """Frozen features: each picture becomes the output of a pretrained network, computed once and kept on disk."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import metadata
@@ -19,8 +20,8 @@ from gdw.cache import cache_folder, digest
 from gdw.data.dataset import Dataset
 from gdw.data.feature_store import FeatureStore, Rows
 from gdw.data.fingerprints import fingerprints
-from gdw.data.on_disk import Images, OnDisk, ahead, batched, in_batches
-from gdw.data.pictures import BrokenPictureError, PictureFiles, refuse_huge_pictures
+from gdw.data.on_disk import Images, OnDisk, ahead, batched, elsewhere, in_batches, in_order
+from gdw.data.pictures import NAMED, BrokenPictureError, PictureFiles, refuse_huge_pictures
 from gdw.data.pixels import Pixels
 from gdw.data.pretrained import (
     LITE0,
@@ -37,7 +38,6 @@ BATCH, GPU_BATCH = 16, 256  # pictures; always this many: a picture's features t
 CHUNK = 256  # pictures: what an interruption loses at most
 THUMBNAIL = 96  # pixels: the longer side of the pictures kept for panels
 SMALLEST_DEVIATION = 1e-6  # of a feature; one that is the same for all pictures keeps a deviation of 1
-PENDING = 64  # chunks that other machines have at a time
 ROWS = 4096  # of features, read at a time
 
 Known = dict[bytes, tuple[bytes, int]]  # of each file that was read before, by its stamp: key and fingerprint
@@ -188,10 +188,16 @@ class Described:
     matrix: np.ndarray
 
     def dataset(self, in_memory: bool) -> Dataset:
-        """The data set with features instead of pictures, without pictures that cannot be decoded."""
+        """The data set with features instead of pictures, without pictures that cannot be decoded.
+
+        Raises:
+            ValueError: all training pictures of a class are of these; names them.
+        """
         changed: dict[str, Any] = {}
         for part, seen in self.parts.items():
             good = np.flatnonzero(seen.rows >= 0)
+            if not part:
+                self._refuse_lost_classes(good)
             rows = [OnDisk.all_of(Rows(self.matrix, view.rows[good])) for view in self._views(part)]
             images: Images = rows[0] if len(rows) == 1 else torch.stack([view.read() for view in rows], 1)
             changed[f"{part}images"] = images.in_memory() if in_memory and isinstance(images, OnDisk) else images
@@ -216,6 +222,14 @@ class Described:
             good = np.flatnonzero(seen.rows >= 0)
             found[part] = Seen(seen.rows[good], [seen.keys[place] for place in good], seen.fingerprints[good], {})
         return found
+
+    def _refuse_lost_classes(self, good: np.ndarray) -> None:
+        labels = self.of.labels.numpy()
+        for label in sorted({*labels.tolist()}.difference(labels[good].tolist())):
+            why = [said for place, said in self.parts[""].broken.items() if labels[place] == label]
+            more = f" and {len(why) - NAMED} more" if len(why) > NAMED else ""
+            name = f"{self.of.name}: class {self.of.class_names[label]}"
+            raise ValueError(f"{name} has no picture that can be decoded: {', '.join(why[:NAMED])}{more}")
 
     def _views(self, part: str) -> list[Seen]:
         return [self.parts[part], *([self.mirrored[part]] if self.mirrored else [])]
@@ -298,20 +312,46 @@ class _Extraction:
         count = len(images)
         keys, prints, broken = [b""] * count, np.zeros(count, np.uint64), dict[int, str]()
 
-        look, step, threads = partial(self._look, images, known=known), min(self.batch, CHUNK), None
-        if self.executor is not None and isinstance(images, OnDisk) and isinstance(images.reader, PictureFiles):
-            look, step, threads = partial(self._look_elsewhere, images, self.executor, known=known), CHUNK, PENDING
-        for batches in batched(ahead(look, batched(range(count), step), threads), max(1, CHUNK // step)):
+        def take(batches: Sequence[_Batch]) -> None:
             for one in batches:
-                broken |= one.broken
+                broken.update(one.broken)
                 for place, key, print_ in zip(one.places, one.keys, one.fingerprints, strict=True):
                     keys[place], prints[place] = key, print_
             self._compute(images, batches)
+
+        with closing(self._looked(images, known)) as looked:  # after an interruption nobody waits for the rest
+            for batches in looked:
+                take(batches)
         rows = [-1 if place in broken else self.store.row(key) for place, key in enumerate(keys)]
         for place in [place for place, row in enumerate(rows) if row is None]:  # damaged meanwhile
-            self._compute(images, (self._look(images, (place,), {}),))
-            rows[place] = self.store.row(keys[place])
+            take([self._look(images, (place,), {})])
+            rows[place] = -1 if place in broken else self.store.row(keys[place])
         return Seen(np.array(rows, np.int64), keys, prints, broken)
+
+    def _looked(self, images: Images, known: Known) -> Generator[tuple[_Batch, ...]]:
+        """What ``_look`` gives, chunk by chunk; by other machines, which compute features too, unless all are known."""
+        executor, files = self.executor, images.reader if isinstance(images, OnDisk) else None
+        if executor is None or not isinstance(images, OnDisk) or not isinstance(files, PictureFiles):
+            step = min(self.batch, CHUNK)
+            found = ahead(partial(self._look, images, known=known), batched(range(len(images)), step))
+            yield from batched(found, max(1, CHUNK // step))
+            return
+
+        def known_or_asked(places: tuple[int, ...]) -> _Batch | tuple[int, ...]:
+            whole = all(self._before(images, place, known)[1] for place in places)
+            return self._look(images, places, known) if whole else places
+
+        def begun(one: _Batch | tuple[int, ...]) -> Future[_Batch]:
+            if isinstance(one, _Batch):
+                there = Future[_Batch]()
+                there.set_result(one)
+                return there
+            asked = PictureFiles([Path(files.paths[at]).absolute() for at in images.places[list(one)]], files.size)
+            return elsewhere(executor, _computed, self.given, asked, one)
+
+        with closing(ahead(known_or_asked, batched(range(len(images)), CHUNK))) as looked:
+            for batch in in_order(map(begun, looked)):
+                yield (batch,)
 
     def _before(self, images: Images, place: int, known: Known) -> tuple[bytes | None, tuple[bytes, int] | None]:
         """The stamp of a picture's file; its key and fingerprint, if it was seen before and its features are there."""
@@ -339,15 +379,6 @@ class _Extraction:
             found.fingerprints.append(int(fingerprint))
             found.stamps.append(stamp if picture is not None else None)
         return found
-
-    def _look_elsewhere(self, images: OnDisk, executor: Executor, places: tuple[int, ...], known: Known) -> _Batch:
-        """``_look`` by another machine, which computes features too; unless all are known."""
-        files = images.reader
-        if not isinstance(files, PictureFiles) or all(self._before(images, place, known)[1] for place in places):
-            return self._look(images, places, known)
-        asked = PictureFiles([Path(files.paths[at]).absolute() for at in images.places[list(places)]], files.size)
-        found = executor.submit(_elsewhere, torch.get_num_threads(), self.given, asked).result()
-        return replace(found, places=list(places), broken={places[at]: said for at, said in found.broken.items()})
 
     def _compute(self, images: Images, batches: Sequence[_Batch]) -> None:
         """Add the missing features of these pictures to the file."""
@@ -423,9 +454,8 @@ def _extraction(*given: Any) -> _Extraction:
     return _Extraction(*given)
 
 
-def _elsewhere(threads: int, given: tuple[Any, ...], files: PictureFiles) -> _Batch:
-    """Decode pictures and compute their features in another process, with as many threads as here."""
-    torch.set_num_threads(threads)
+def _computed(given: tuple[Any, ...], files: PictureFiles, places: tuple[int, ...]) -> _Batch:
+    """Decode pictures and compute their features in another process; ``places``: where they are in this one."""
     extraction, images = _extraction(*given), OnDisk.all_of(files)
     with refuse_huge_pictures():
         found = extraction._look(images, tuple(range(len(files))), {})
@@ -433,7 +463,8 @@ def _elsewhere(threads: int, given: tuple[Any, ...], files: PictureFiles) -> _Ba
     pictures = [picture for picture in found.pictures if picture is not None]
     features = iter(extraction._forward(network, pictures) if pictures else ())
     of_each = [None if picture is None else next(features).clone() for picture in found.pictures]  # not views of all
-    return replace(found, pictures=of_each, weights=network.weights)
+    broken = {places[at]: said for at, said in found.broken.items()}
+    return replace(found, places=list(places), broken=broken, pictures=of_each, weights=network.weights)
 
 
 def _check(dataset: Dataset) -> None:

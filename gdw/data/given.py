@@ -75,11 +75,6 @@ def of_labelled(values: Any, rows: Bool[np.ndarray, "rows"]) -> np.ndarray:
     return np.asarray(given[rows] if given.shape[:1] == rows.shape else given)
 
 
-def read_embeddings(file: str | Path, labels: str | Path, column: str | None = None) -> Dataset:
-    """The data set of ``read_rows``."""
-    return read_rows(file, labels, column)[0]
-
-
 def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -> LabelledRows:
     """Rows of numbers from a file, and a label for each from another, in the same order. A ``.npy`` file is mapped.
 

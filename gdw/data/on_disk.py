@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeVar, overload
@@ -18,6 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCH = 64  # images that a thread reads at a time
+PENDING = 64  # chunks in progress on other machines at a time
 MOST_IN_MEMORY = 4 * 2**30  # bytes of images that are read into memory at once; more stay on disk
 SHARE = 0.5  # of the machine's memory, where that is less
 
@@ -150,22 +151,40 @@ def in_batches(images: Images, size: int = BATCH) -> Iterator[Tensor]:
     return ahead(lambda part: part.to("cpu"), images.split(size))
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None) -> Iterator[Result]:
+def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """``map``, by several threads, a few results before they are asked for; in order.
 
     Decoding a picture, hashing it and reading a file leave Python to the other threads meanwhile.
     """
-    threads = threads or max(2, os.cpu_count() or 1)
-    waiting = iter(items)
+    threads = max(2, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:
-        jobs = deque(pool.submit(work, item) for item in islice(waiting, 2 * threads))
-        try:
-            while jobs:
-                result = jobs.popleft().result()
-                jobs.extend(pool.submit(work, item) for item in islice(waiting, 1))
-                yield result
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield from in_order((pool.submit(work, item) for item in items), 2 * threads)
+
+
+def elsewhere(executor: Executor, work: Callable[..., Result], *given: Any) -> Future[Result]:
+    """``work(*given)`` by another machine, with as many threads as here: last bits may depend on them."""
+    return executor.submit(_with_threads, torch.get_num_threads(), work, *given)
+
+
+def _with_threads(threads: int, work: Callable[..., Result], *given: Any) -> Result:
+    torch.set_num_threads(threads)
+    return work(*given)
+
+
+def in_order(futures: Iterable[Future[Result]], pending: int = PENDING) -> Iterator[Result]:
+    """Their results; this many are begun before they are asked for. Those that nobody asks for are cancelled."""
+    waiting = iter(futures)
+    begun = deque[Future[Result]]()
+    try:
+        begun.extend(islice(waiting, pending))
+        while begun:
+            result = begun[0].result()
+            begun.popleft()
+            begun.extend(islice(waiting, 1))
+            yield result
+    finally:
+        for future in begun:
+            future.cancel()
 
 
 def memory_for_images() -> int:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageFile import ImageFile
 
+DICOM = "GDW DICOM"  # beside a plug-in of somebody else's
 WHITE = 255  # the brightest shade, and the one background under every transparent picture
 # Formats that only decode pixels and that a file's first bytes tell apart. Not EPS, for one: it starts Ghostscript.
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI", "TIFF", "WEBP",
-           "DICOM")  # fmt: skip
+           DICOM)  # fmt: skip
 FEWEST_SHADES = 1 / 256  # of its type's range: a picture that uses less comes out black
 BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF tags
 SIGNED = 2  # value of SAMPLE_FORMAT
@@ -47,7 +49,7 @@ FEWEST = 500  # pictures; fewer are decoded each time
 JPEG, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # how it begins and ends
 FILLER = bytes(range(1, 64))  # would change pixels that are not there yet
 PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.ETIMEDOUT}  # no fault of a picture
-LAYOUT = 2  # of what is kept on disk; with a new number all pictures are decoded again
+LAYOUT = 3  # of what is kept on disk; with a new number all pictures are decoded again
 
 Pictures = UInt8[Tensor, "images 3 height width"]
 
@@ -97,10 +99,8 @@ class PictureFiles:
         Raises:
             OSError: there is no such file.
         """
-        import PIL
-
         stamp, settled = file_stamp(Path(self.paths[place]))
-        return digest(stamp + f"{LAYOUT} {self.size} Pillow {PIL.__version__}".encode()), settled
+        return digest(stamp + f"{self.size} {_decoders()}".encode()), settled
 
 
 class SeveralSizesError(Exception):
@@ -126,21 +126,21 @@ def decode(
     Returns:
         The pictures that can be decoded, and the places of those that cannot; where they stay in their files, all.
     """
-    import PIL
-
     own = None if image_size else one_size(paths, None if seen_at is None else SMALL_PICTURE)
     size = own or ((image_size or seen_at or COMMON_SIZE),) * 2
     stored = OnDisk.all_of(PictureFiles(paths, size))
     if seen_at is not None or stored.nbytes > memory_for_images():
         return stored, []
-    rule = f"{image_size} {table} Pillow {PIL.__version__}"
-    return _kept(paths, rule, lambda: _decoded(paths, own, size))
+    return _kept(paths, f"{image_size} {table} {_decoders()}", lambda: _decoded(paths, own, size))
 
 
 def _kept(
     paths: Sequence[Path], rule: str, decoded: Callable[[], tuple[Pictures, list[int]]]
 ) -> tuple[Pictures, list[int]]:
-    """What ``decoded`` gives, or what it gave last time for the same files and rule."""
+    """What ``decoded`` gives, or what it gave last time for the same files and rule.
+
+    The broken ones are tried again: meanwhile there may be a decoder for them.
+    """
     folder = cache_folder()
     if folder is None or len(paths) < FEWEST:
         return decoded()
@@ -148,7 +148,7 @@ def _kept(
         stamps = [file_stamp(path) for path in paths]
     except OSError:  # a file that is gone: decoding names it
         return decoded()
-    stamp = hashlib.sha256(f"{LAYOUT} {rule}".encode() + b"".join(of_file for of_file, _ in stamps)).hexdigest()
+    stamp = hashlib.sha256(rule.encode() + b"".join(of_file for of_file, _ in stamps)).hexdigest()
     base = os.path.commonpath([path.parent.absolute() for path in paths])
     name = digest(os.fsencode(f"{base} {rule}")).hex()
     store = Cache(folder / "pictures", "decoded pictures", "stamp")
@@ -157,7 +157,9 @@ def _kept(
         return found[1]["pictures"], []
     broken = store.load(name, "broken", made_from=stamp) if found else None  # earlier files have none
     if found is not None and broken is not None:
-        return found[1]["pictures"], broken[1]["broken"].tolist()
+        places = broken[1]["broken"].tolist()
+        if len(broken_places([paths[place] for place in places], (COMMON_SIZE, COMMON_SIZE))) == len(places):
+            return found[1]["pictures"], places
     images, places = decoded()
     if all(settled for _, settled in stamps):
         store.save(name, stamp, pictures=images, broken=torch.tensor(places, dtype=torch.int64))
@@ -399,6 +401,18 @@ def _brightest(picture: "Picture") -> int:
 
 
 @cache
+def _decoders() -> str:
+    """What the pixels of a file depend on besides the file."""
+    import PIL
+
+    try:
+        dicom = metadata.version("pydicom")
+    except metadata.PackageNotFoundError:
+        dicom = "none"
+    return f"{LAYOUT} Pillow {PIL.__version__} pydicom {dicom}"
+
+
+@cache
 def _formats() -> list[str]:
     """Those of ``FORMATS`` that this Pillow, with its plug-ins, knows."""
     from PIL import Image
@@ -406,5 +420,5 @@ def _formats() -> list[str]:
     from gdw.data.dicom import Dicom
 
     Image.init()
-    Image.register_open(Dicom.format, Dicom)
+    Image.OPEN[DICOM] = Dicom, None  # not registered: Image.open tries it only where it is named, as here
     return [name for name in FORMATS if name in Image.OPEN]

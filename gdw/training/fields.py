@@ -225,7 +225,7 @@ class Engine:
         return {} if self.precision in EXACT_PRECISIONS else {"precision": self.precision}
 
     def decided(self, device: torch.device, ours: bool) -> dict[str, bool]:
-        """What was left to the program, by name: a network of the package takes any layout, and its steps a recording.
+        """What was left to the program: a network of the package works in any layout, and its steps can be recorded.
 
         Args:
             device: where it trains.

@@ -153,7 +153,7 @@ class Sources:
         is_meta = None if is_meta is None else is_meta[mine]
         return DistributedStep(
             self.ranks, images[mine], labels[mine], indices=chosen[mine], is_meta=is_meta,
-            meta_batch=lambda: tuple(part[mine] for part in self.meta_batch()), **how,
+            meta_batch=lambda: tuple(part[mine] for part in meta_batch or self.meta_batch()), **how,
         )  # fmt: skip
 
 

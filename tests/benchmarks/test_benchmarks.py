@@ -147,3 +147,24 @@ def test_bytes_are_counted_once_for_each_operation_and_tensor():
     ones = torch.ones(1000)
     assert gpu.bytes_moved(lambda: ones.add(ones).view(10, 100)) == 2 * ones.nbytes
     assert gpu.bytes_moved(lambda: ones.add_(ones)) == ones.nbytes
+
+
+def test_a_measurement_in_a_process_of_its_own_says_why_it_failed(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(scale.sys, "executable", "/bin/ls")  # which knows no --one
+    with pytest.raises(subprocess.CalledProcessError):
+        scale.apart(tmp_path, tmp_path)
+    assert "option" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("pictures", [("5", "5"), ("9", "5"), ("0", "5")])
+def test_growth_needs_few_pictures_and_then_many(pictures, capsys):
+    with pytest.raises(SystemExit):
+        scale.main(["--pictures", *pictures, "--paced", "0", "--rows", "0", "--exact-rows", "0"])
+    assert "--pictures takes few and then many, or 0 0" in capsys.readouterr().err
+
+
+def test_where_the_memory_cannot_be_read_nothing_is_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scale, "STATUS", tmp_path / "status")
+    with pytest.raises(SystemExit):
+        scale.main(["--pictures", "0", "0", "--paced", "0", "--rows", "0", "--exact-rows", "0"])
+    assert "this needs Linux" in capsys.readouterr().err

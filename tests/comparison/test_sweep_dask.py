@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from torch import nn
 
@@ -90,6 +91,39 @@ def test_an_audit_on_two_workers_has_the_numbers_of_one_machine_when_one_is_kill
     assert found[1] == found[3]
     pd.testing.assert_frame_equal(found[0].table, found[2].table, check_exact=True)
     assert killed[:3] == ["features"] * 3
+
+
+class Alone:
+    """A client of no cluster."""
+
+    def __init__(self, *_, **__):
+        self.over = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def get_executor(self):
+        return self
+
+    def shutdown(self, wait=True):
+        self.over.append(wait)
+
+
+@pytest.mark.parametrize(("address", "threads"), [("local", 1), ("tcp://there:1", 3)])
+def test_local_processes_share_the_cores_and_an_interruption_waits_for_none(monkeypatch, address, threads):
+    monkeypatch.setattr(distributed, "Client", Alone)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(KeyboardInterrupt), sweep.executor_for(address) as executor:
+            assert torch.get_num_threads() == threads
+            raise KeyboardInterrupt
+        assert (torch.get_num_threads(), executor.over) == (3, [False])
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_an_address_where_nobody_answers_is_said():

@@ -2,6 +2,7 @@
 
 import errno
 import warnings
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from gdw.data import features as features_module
 from gdw.data import pictures as pictures_module
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import load_dataset
-from gdw.data.features import with_features
+from gdw.data.features import described, with_features
 from gdw.data.on_disk import OnDisk
 from gdw.data.pixels import Pixels
 from gdw.data.pretrained import LITE0, Pretrained, load_network, packaged_weights, weights_hash
@@ -412,6 +413,59 @@ def test_a_broken_picture_is_passed_over_wherever_it_stands(loader, pets, tmp_pa
     assert not {"cat/04.png", "dog/07.png"} & set(found.paths)
     assert "passed over 2 broken pictures (first: " in found.notes[-1]
     assert torch.equal(found.pictures[3], load_dataset(pets, seen_at=32).images[4])
+
+
+def test_a_class_of_broken_pictures_alone_is_named_with_them(loader, pets, tmp_path):
+    for file in (pets / "cat").iterdir():
+        file.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="pets: class cat has no picture that can.*00.png.*06.png .*18.png .* and 10 "):
+        made(load_dataset(pets, seen_at=32), tmp_path / "kept")
+
+
+def test_features_damaged_meanwhile_of_a_picture_that_is_gone(loader, pets, tmp_path, monkeypatch):
+    listed = load_dataset(pets, seen_at=32)
+    made(listed, tmp_path / "kept")
+    asked, own = [], feature_store.FeatureStore.row
+
+    def row(store, key):
+        asked.append(key)
+        if len(asked) == COUNT + 4:  # of the pictures' second look, at their rows
+            (pets / "cat" / "06.png").unlink()
+        return own(store, key) if len(asked) != COUNT + 4 else None
+
+    monkeypatch.setattr(feature_store.FeatureStore, "row", row)
+    assert set(listed.paths) - set(made(listed, tmp_path / "kept").paths) == {"cat/06.png"}
+
+
+class Stuck(Executor):
+    """Machines of which one answers."""
+
+    def __init__(self, fails):
+        self.fails, self.begun = fails, []
+
+    def submit(self, work, *given):
+        future = Future()
+        if self.fails and not self.begun:
+            future.set_exception(KeyboardInterrupt())
+        elif not self.begun:
+            future.set_result(work(*given))
+        self.begun.append(future)
+        return future
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_after_an_interruption_nobody_waits_for_other_machines(loader, pets, tmp_path, monkeypatch, waiting):
+    monkeypatch.setattr(features_module, "CHUNK", 8)
+    others = Stuck(waiting)
+
+    def progress(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as stopped:  # held, as by who says what was kept: so are its frames
+        described(load_dataset(pets, seen_at=32), NETWORK, image_size=32, cache=tmp_path / "kept", device="cpu",
+                  progress=progress, executor=others)  # fmt: skip
+    assert stopped
+    assert [future.cancelled() for future in others.begun] == [False] + [True] * 4
 
 
 def test_features_that_do_not_fit_in_memory_stay_on_disk(loader, tmp_path, monkeypatch):

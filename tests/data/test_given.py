@@ -13,7 +13,7 @@ import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit.audit import Plan
 from gdw.data import label_table
-from gdw.data.given import as_dataset, read_embeddings, words_of
+from gdw.data.given import as_dataset, read_rows, words_of
 from gdw.data.on_disk import OnDisk
 from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
@@ -45,7 +45,7 @@ def test_files_of_numbers_with_a_table_of_labels(rows, tmp_path, ending, capsys)
         pd.DataFrame(points).to_csv(tmp_path / "x.csv", index=False)
     table = pd.DataFrame({"id": [f"t{place}" for place in range(COUNT)], "label": NAMES[labels], "note": "new"})
     table.to_csv(tmp_path / "l.csv", index=False)
-    data = read_embeddings(tmp_path / f"x.{ending}", tmp_path / "l.csv")
+    data, _ = read_rows(tmp_path / f"x.{ending}", tmp_path / "l.csv")
     assert isinstance(data.images, OnDisk) == (ending == "npy")  # mapped, not read
     assert data.class_names == tuple(NAMES)
     asked = ["audit", "--embeddings", str(tmp_path / f"x.{ending}"), "--labels", str(tmp_path / "l.csv"), "--csv"]
@@ -210,7 +210,7 @@ def test_without_what_reads_it_a_table_is_refused_with_advice(tmp_path, monkeypa
     np.save(tmp_path / "x.npy", np.zeros((2, 3), np.float32))
     monkeypatch.setattr(label_table, "find_spec", lambda name: None)
     advice = f"labels.parquet needs the package {module}: pip install {module}, or save the table as CSV"
-    for read in (lambda: label_table.read_table(file), lambda: read_embeddings(tmp_path / "x.npy", file)):
+    for read in (lambda: label_table.read_table(file), lambda: read_rows(tmp_path / "x.npy", file)):
         with pytest.raises(MissingPackage, match=advice):
             read()
 
@@ -224,7 +224,7 @@ def test_excel_and_parquet_where_pandas_can_read_them(tmp_path, ending):
     assert found.paths == ["cat/1.png", "dog/2.png"]
     assert label_table.chosen_column(found.columns, None, found.path) == "Category"
     np.save(tmp_path / "x.npy", np.zeros((2, 3), np.float32))
-    assert read_embeddings(tmp_path / "x.npy", tmp_path / f"t.{ending}").labels.tolist() == [0, 1]
+    assert read_rows(tmp_path / "x.npy", tmp_path / f"t.{ending}")[0].labels.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("names", [True, False])

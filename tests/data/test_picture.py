@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from gdw.data.pictures import BrokenPictureError, can_open, read_picture
 
@@ -70,6 +70,13 @@ def write_dicom(path, pixels, **fields):
     data.save_as(path, enforce_file_format=True)
 
 
+def test_dicom_files_of_other_programs_are_left_to_them(tmp_path):
+    write_dicom(tmp_path / "a", SHADES, PhotometricInterpretation="MONOCHROME2")
+    assert can_open(tmp_path / "a")
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(tmp_path / "a")
+
+
 @pytest.mark.parametrize(("sense", "window", "expected"), [
     ("MONOCHROME2", {}, SHADES), ("MONOCHROME1", {}, 255 - SHADES),
     ("MONOCHROME2", {"WindowCenter": 2048, "WindowWidth": 1024}, np.clip((SHADES * 16.0 - 1536) / 1023 * 255, 0, 255)),
@@ -79,6 +86,36 @@ def test_a_dicom_file_is_seen_through_its_window(tmp_path, sense, window, expect
     write_dicom(tmp_path / "a", SHADES.astype("<u2") * 16, **stored, **window)
     assert can_open(tmp_path / "a")
     assert np.abs(read_picture(tmp_path / "a")[..., 0] - expected).max() <= 1
+
+
+def voi_table(bits, entries):
+    pydicom = pytest.importorskip("pydicom", reason="pip install 'gdw[dicom]'")
+    table = pydicom.Dataset()
+    table.LUTDescriptor, table.LUTData = [len(entries), 0, bits], entries
+    table["LUTData"].VR = "US"
+    return [table]
+
+
+NARROW = {"WindowCenter": 500.5, "WindowWidth": 1001}  # 0 ... 1000
+
+
+@pytest.mark.parametrize(("fields", "values", "expected"), [
+    (NARROW, (500, 510), (127.5, 130)), (NARROW, (2000, 2000), (255, 255)), (NARROW, (0, 0), (0, 0)),
+    (NARROW | {"PhotometricInterpretation": "MONOCHROME1"}, (500, 250), (127.5, 191)),
+    (NARROW | {"VOILUTFunction": "LINEAR_EXACT", "WindowCenter": 500, "WindowWidth": 1000}, (500, 510), (127.5, 130)),
+    (NARROW | {"VOILUTFunction": "SIGMOID", "WindowCenter": 500, "WindowWidth": 1000}, (500, 750), (127.5, 186.5)),
+    ({"WindowCenter": -499.5, "WindowWidth": 1001, "RescaleSlope": -1, "RescaleIntercept": 0}, (500, 250),
+     (127.5, 191)),
+    ({"VOILUTSequence": (12, list(range(0, 4096, 16)))}, (100, 110), (99.6, 109.6)),
+    ({"VOILUTSequence": (8, list(range(256)))}, (100, 110), (100, 110)),
+    ({}, (500, 510), (0, 255)), ({}, (7, 7), (0, 0)),
+])  # fmt: skip
+def test_shades_are_those_of_the_window_or_table_not_of_the_picture(tmp_path, fields, values, expected):
+    fields = {"PhotometricInterpretation": "MONOCHROME2", **fields}
+    if "VOILUTSequence" in fields:
+        fields["VOILUTSequence"] = voi_table(*fields["VOILUTSequence"])
+    write_dicom(tmp_path / "a", np.repeat(np.array(values, "<u2"), 128).reshape(16, 16), **fields)
+    assert np.abs(read_picture(tmp_path / "a")[[0, 15], 0, 0] - np.array(expected)).max() <= 1
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -5,6 +5,7 @@ import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -13,6 +14,8 @@ from gdw import cache
 from gdw.data import pictures
 from gdw.data.datasets import load_dataset
 from gdw.data.folder import load_table
+from gdw.data.pictures import PictureFiles
+from tests.data.test_picture import write_dicom
 
 COUNT = 6
 
@@ -68,6 +71,31 @@ def test_a_second_start_knows_the_broken_pictures(pets, decoded):
     assert len(second.images) == COUNT
     assert first.paths == second.paths
     assert first.notes == second.notes
+
+
+@pytest.mark.filterwarnings("ignore:.*passed over 1 broken pictures")
+def test_broken_pictures_are_read_once_there_is_a_decoder(pets, decoded, monkeypatch):
+    write_dicom(pets / "cat" / "scan.dcm", np.arange(64, dtype=np.uint8), PhotometricInterpretation="MONOCHROME2",
+                Rows=8, Columns=8)  # fmt: skip
+    with monkeypatch.context() as without:
+        without.setattr("gdw.errors.find_spec", lambda _: None)
+        assert len(load_dataset(pets).images) == COUNT
+    assert len(load_dataset(pets).images) == len(load_dataset(pets).images) == COUNT + 1
+    assert decoded == [COUNT + 1] * 2
+
+
+@pytest.mark.parametrize("package", ["PIL", "pydicom"])
+def test_another_decoder_is_another_picture(pets, package, monkeypatch):
+    files = PictureFiles([pets / "cat" / "0.png"], (8, 8))
+    pictures._decoders.cache_clear()
+    before = files.stamp(0)
+    pictures._decoders.cache_clear()
+    if package == "PIL":
+        monkeypatch.setattr("PIL.__version__", "99")
+    else:
+        monkeypatch.setattr("importlib.metadata.version", lambda _: "99")
+    assert files.stamp(0) != before
+    pictures._decoders.cache_clear()
 
 
 def test_a_changed_picture_is_seen_even_with_its_old_time_and_size(pets, decoded):

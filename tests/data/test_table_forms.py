@@ -10,7 +10,7 @@ import pytest
 
 from gdw import files
 from gdw.data.folder import list_folder
-from gdw.data.given import read_embeddings
+from gdw.data.given import read_rows
 from gdw.data.label_table import read_table
 from gdw.data.picture_labels import class_numbers, labelled
 from tests.data.test_scan import picture
@@ -216,7 +216,7 @@ def test_what_a_review_says_of_a_picture_without_a_class_is_no_class(pets, tmp_p
     reason = "that belong to no class" if "none" in word.lower() else "as without a label in column label"
     assert found.notes == (f"passed over 1 {reason} (first: cat/a1.jpg)",)
     np.save(tmp_path / "x.npy", np.eye(4, dtype=np.float32))
-    rows = read_embeddings(tmp_path / "x.npy", table.rename(tmp_path / "t.csv"))
+    rows, _ = read_rows(tmp_path / "x.npy", table.rename(tmp_path / "t.csv"))
     assert (rows.class_names, rows.paths) == (("lynx", "wolf"), found.paths)
     assert rows.labels.tolist() == [1, 0, 1]
 

@@ -6,9 +6,11 @@ import torch.distributed as dist
 from torch import multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
+import gdw
 from gdw import Step
 from gdw.gradients.distributed import DistributedProblem, DistributedStep
 from gdw.methods import GDW, INSW, L2RW, CrossEntropy, MWNet
+from gdw.training import sources as source_module
 from gdw.training.stepping import take_step
 from tests.methods.helpers import CLASSES, batch, small_model
 from tests.runs import processes
@@ -100,3 +102,17 @@ def test_gradients_in_any_layout_are_averaged(monkeypatch):
     parts = {"w": torch.rand(4, 3, 3, 3).contiguous(memory_format=torch.channels_last), "count": torch.tensor(5.0)}
     means = DistributedProblem.averaged(None, parts)
     assert all(torch.equal(means[name], part / 2) for name, part in parts.items())
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_each_process_takes_its_rows_of_the_clean_batch_that_is_given_or_the_next(monkeypatch, given):
+    training = gdw.Training(gdw.Experiment(method="gdw", batch_size=8))
+    sources = source_module.Sources(training.task, training.model, training.experiment)
+    drawn, clean = sources.draw("train"), (torch.arange(5.0), torch.arange(5))
+    monkeypatch.setattr(sources, "meta_batch", lambda: pytest.fail("drawn") if given else clean)
+    monkeypatch.setattr(sources, "ranks", "a wrapped model")
+    monkeypatch.setattr(dist, "get_rank", lambda: 1)
+    monkeypatch.setattr(dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(source_module, "DistributedStep", lambda *_, meta_batch, **__: meta_batch())
+    found = sources.step_of(drawn, 1, "prepared", clean if given else None)
+    assert [part.tolist() for part in found] == [[1, 3], [1, 3]]

@@ -27,6 +27,7 @@ from gdw.errors import whole_number
 
 PIXELS = "pixels"  # instead of a network's name: the pictures themselves
 PRINTED = 10  # suspects and class pairs
+ALONE = "; these are the times of this machine alone"  # where others share the work
 Found = Generator[str, None, Audit]
 """What to print on the way, and what was found."""
 
@@ -152,7 +153,8 @@ def _run(
     dask: str | None,
 ) -> Found:  # fmt: skip
     """Say the cost, and audit with a bar."""
-    yield estimate(dataset, plan, probs is not None)
+    yield estimate(dataset, plan, probs is not None) + (ALONE if dask else "")
+    computed = plan.features is not None and dataset.images.ndim == 4
     with executor_for(dask) as executor, tqdm(delay=1, mininterval=0.5) as bar:
 
         def progress(what: str, done: int, total: int) -> None:
@@ -164,10 +166,13 @@ def _run(
         try:
             return replace(plan, executor=executor).run(dataset, known, progress, probs, votes)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(_stopped(bar)) from None
+            raise KeyboardInterrupt(_stopped(bar, computed)) from None
 
 
-def _stopped(bar: "tqdm[Never]") -> str:
+def _stopped(bar: "tqdm[Never]", computed: bool) -> str:
+    """What is kept; ``computed``: whether features are part of the work."""
+    if not bar.desc or not computed:
+        return "stopped: the same command starts again"
     if not bar.desc.startswith("features"):
         return "stopped: features are kept, folds are not; the same command continues with the folds"
     return f"stopped: the features of {bar.n} of {bar.total} pictures are kept; the same command continues from there"

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gdw.comparison.audit.solver import Result, fitted
 from gdw.data.feature_store import Rows
-from gdw.data.on_disk import Images, OnDisk
+from gdw.data.on_disk import Images, OnDisk, elsewhere, in_order
 from gdw.errors import ROUNDING
 
 FOLDS = 5  # each picture is judged by a classifier that was trained on the other four fifths
@@ -83,23 +83,18 @@ class Features:
             return
         order = "C" if self.matrix.flags.c_contiguous else "F"
         file = self.matrix.filename, self.matrix.dtype, "r", self.matrix.offset, self.matrix.shape, order
-        bare, threads = replace(self, matrix=np.empty(0), executor=None), torch.get_num_threads()
+        bare = replace(self, matrix=np.empty(0), executor=None)
         parts = [slice(start, start + TOGETHER * BLOCK) for start in range(0, len(self), TOGETHER * BLOCK)]
-        jobs = [  # clones: a view would be sent with all that it is a view of
-            self.executor.submit(
-                _elsewhere, threads, file, bare[rows], work, *(values[rows].clone() for values in with_rows)
-            )
+        jobs = (  # clones: a view would be sent with all that it is a view of
+            elsewhere(self.executor, _of_file, file, bare[rows], work, *(values[rows].clone() for values in with_rows))
             for rows in parts
-        ]
-        for job in jobs:
-            yield from job.result()
+        )
+        for found in in_order(jobs):
+            yield from found
 
 
-def _elsewhere(
-    threads: int, file: tuple[Any, ...], rows: Features, work: Callable[..., Result], *with_rows: Tensor
-) -> list[Result]:
-    """``Features.each`` by another process, with as many threads: numbers may depend on that in their last bits."""
-    torch.set_num_threads(threads)
+def _of_file(file: tuple[Any, ...], rows: Features, work: Callable[..., Result], *with_rows: Tensor) -> list[Result]:
+    """``Features.each`` by another process."""
     return list(replace(rows, matrix=np.memmap(*file)).each(work, *with_rows))
 
 

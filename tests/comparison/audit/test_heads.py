@@ -1,7 +1,7 @@
 """Held-out classifiers: checked against another solver in float64, and against a leak."""
 
 import pickle
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import torch
 
 from gdw.comparison.audit import heads
 from gdw.comparison.audit.heads import LEAST, fold_of, normalised, out_of_fold, standardised, trained_log_probs
-from gdw.data.feature_store import Rows
+from gdw.data.feature_store import FeatureStore, Rows
 from gdw.data.on_disk import OnDisk
 
 
@@ -101,6 +101,31 @@ def test_others_that_share_the_work_give_the_same_numbers_to_the_last_bit(tmp_pa
     alone = standardised(rows(matrix))
     expected = out_of_fold(alone[9:], labels[9:], fold[9:], 3, known=(alone[:9], labels[:9]))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_features_in_a_temporary_folder_are_not_sent_to_other_machines():
+    store = FeatureStore(None)
+    store.add([b"%016d" % row for row in range(9)], torch.rand(9, 3))
+    rows = OnDisk.all_of(Rows(store.matrix, np.arange(9)))
+    assert list(standardised(rows, executor="no machine").each(len)) == [9]
+
+
+def test_after_an_interruption_other_machines_have_nothing_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(heads, "BLOCK", 4)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 3)))
+    matrix, begun = np.load(tmp_path / "x.npy", mmap_mode="r"), []
+
+    class Stuck(Executor):
+        def submit(self, work, *given):
+            begun.append(Future())
+            if len(begun) == 1:
+                begun[0].set_exception(KeyboardInterrupt())
+            return begun[-1]
+
+    features = standardised(OnDisk.all_of(Rows(matrix, np.arange(60))), Stuck())
+    with pytest.raises(KeyboardInterrupt):
+        list(features.each(len))
+    assert [future.cancelled() for future in begun] == [False, True, True, True]
 
 
 def test_a_feature_that_never_changes_is_left_at_zero():

@@ -3,6 +3,7 @@
 import re
 import shutil
 import webbrowser
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -332,6 +333,33 @@ def test_the_estimate_is_the_measured_rates_times_the_numbers(monkeypatch, tmp_p
     monkeypatch.setattr(estimates, "seconds_of_pass", lambda *_: 1e-5)
     what = f"{count} pictures" if rows == "pictures" else f"{count} rows of 7 numbers"
     assert estimates.estimate(data, command.Plan(**plan), given) == f"{what}: expect {expected}"
+
+
+@pytest.mark.parametrize(
+    ("features", "shape", "at", "expected"),
+    [
+        ("net", (2, 3, 4, 4), "features", "stopped: the features of 3 of 9 pictures are kept; .* continues from there"),
+        ("net", (2, 3, 4, 4), "folds", "stopped: features are kept, folds are not; .* continues with the folds"),
+        ("net", (2, 3, 4, 4), "", "stopped: the same command starts again"),
+        (None, (2, 3, 4, 4), "folds", "stopped: the same command starts again"),
+        ("net", (2, 7), "folds", "stopped: the same command starts again"),
+    ],
+)
+@pytest.mark.parametrize(("dask", "more"), [(None, ""), ("local", command.ALONE)])
+def test_an_interruption_says_what_is_kept(monkeypatch, features, shape, at, expected, dask, more):
+    def run(plan, dataset, known, progress, *_):
+        if at:
+            progress(at, 3, 9)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.Plan, "run", run)
+    monkeypatch.setattr(command, "estimate", lambda *_: "4 s")
+    monkeypatch.setattr(command, "executor_for", nullcontext)
+    data = Dataset("set", ("a", "b"), torch.zeros(shape), [0, 1])
+    printed = command._run(command.Plan(features), data, {}, None, {}, dask)
+    assert next(printed) == f"4 s{more}"
+    with pytest.raises(KeyboardInterrupt, match=f"^{expected}$"):
+        next(printed)
 
 
 def test_a_pass_is_timed_when_everything_is_warm(monkeypatch):
