@@ -2,8 +2,8 @@
 
 ``end_to_end.toml`` describes it. Seed by seed, every method's settings are compared on half of that seed's clean
 pictures, learning from the other half; then the best of them runs with all of these pictures. So no choice sees a clean
-label that the method does not learn from later. Each finished run is a line of ``standing/end_to_end.jsonl``, and the
-same command continues from there; the chosen runs are kept epoch by epoch in ``standing/end_to_end_epochs.jsonl``. The
+label that the method does not learn from later. Each finished run is a line of ``end_to_end.jsonl``, and the
+same command continues from there; the chosen runs are kept epoch by epoch in ``end_to_end_epochs.jsonl``. The
 score is the test accuracy after the last epoch.
 """
 
@@ -30,8 +30,7 @@ from gdw.training.experiment import Experiment
 from gdw.training.history import History
 
 SPEC = Path(__file__).with_name("end_to_end.toml")
-STANDING = Path(__file__).parent / "standing"
-RECORDS, HISTORIES = STANDING / "end_to_end.jsonl", STANDING / "end_to_end_epochs.jsonl"
+RECORDS, HISTORIES = (SPEC.with_name(f"end_to_end{what}.jsonl") for what in ("", "_epochs"))
 OURS = "gdw"
 FEWEST_SEEDS = 3  # with fewer there is no interval, and no table
 WRONG = 1  # of History's groups: mislabelled

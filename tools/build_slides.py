@@ -40,8 +40,8 @@ MOST_PAGES = 16
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 HOST, STEPS_SCRIPT = ROOT / "docs" / "site" / "static" / "host.js", HERE / "steps.js"
 KEYS, STYLE = (Path(__file__).with_name(f"slides.{kind}") for kind in ("js", "css"))
-HINT = "<p class='keys'>P: a window for the lecturer and a show for the projector. N: the notes.</p>"
-NOTES = "<aside><output></output><div></div></aside>"  # the presenter's
+HINT = "<p class='keys'>Press P to present: your notes open in a second window. Press N to show the notes here.</p>"
+NOTES = "<aside><p class='clock'></p><div></div></aside>"  # the presenter's
 MOVED = re.compile(r"!\[(?P<alt>[^\]]*)\]\(steps:(?P<name>\w+)\)")
 PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(figure:(?P<name>\w+)\)")
 

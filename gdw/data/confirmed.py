@@ -7,6 +7,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Bool
+
 from gdw import files
 from gdw.data.dataset import Dataset
 from gdw.data.label_table import chosen_column, read_table, usual_columns
@@ -137,39 +140,49 @@ def read_confirmed(
     return Confirmed(dict(zip(labels, numbers, strict=True)), ways)
 
 
-def confirmed_of(given: Mapping[Any, Any] | Path | str | None, dataset: Dataset) -> Confirmed:
+def names_of(dataset: Dataset) -> tuple[str, ...]:
+    """What tables call the pictures or rows of a data set: their paths, or their places, counted from 0."""
+    return dataset.paths or tuple(map(str, range(len(dataset.labels))))
+
+
+def confirmed_of(
+    given: Mapping[Any, Any] | Path | str | None, dataset: Dataset, rows: Bool[np.ndarray, "rows"] | None = None
+) -> Confirmed:
     """Confirmed labels for a data set.
 
     Args:
-        given: a table's path; or a mapping from a picture (its path, or its place in the data set) to a class (its
-            name, or its number).
+        given: a table's path; or a mapping from a picture (its path, or its place among the rows) to a class (its
+            name, or its number). Where the data set has no paths, a picture is called by its place.
+        rows: which of the rows that a person has are in the data set; by default all.
 
     Raises:
-        ValueError: as ``read_confirmed`` does.
+        ValueError: as ``read_confirmed`` does; a row that is not in the data set.
     """
+    rows = np.ones(len(dataset.labels), bool) if rows is None else rows
     if given is None:
         return Confirmed()
-    paths = dataset.paths or ()
+    paths = names_of(dataset)
     if isinstance(given, (str, Path)):
-        if not paths:
-            raise ValueError(f"{given} names pictures by path, but {dataset.name} is not a folder of pictures")
         others = (*(dataset.test_paths or ()), *(dataset.validation_paths or ()))
         return read_confirmed(files.user_path(given), paths, dataset.class_names, others)
     if not isinstance(given, Mapping):
         raise ValueError(f"confirmed must be a table's path or a dictionary from pictures to classes, got {given!r}")
     places = {path: place for place, path in enumerate(paths)}
-    found = {_place(picture, places, dataset): _number(label, dataset) for picture, label in given.items()
+    found = {_place(picture, places, dataset, rows): _number(label, dataset) for picture, label in given.items()
              if as_meant([str(label)], dataset.class_names) != [""]}  # fmt: skip
-    chosen = {_place(picture, places, dataset): way for picture, way in as_confirmed(given).chosen.items()}
+    chosen = {_place(picture, places, dataset, rows): way for picture, way in as_confirmed(given).chosen.items()}
     return Confirmed(found, chosen)
 
 
-def _place(picture: object, places: Mapping[str, int], dataset: Dataset) -> int:
+def _place(picture: object, places: Mapping[str, int], dataset: Dataset, rows: Bool[np.ndarray, "rows"]) -> int:
     if isinstance(picture, str):
         if picture not in places:
             raise ValueError(f"confirmed: no picture of {dataset.name} is called {picture!r}")
         return places[picture]
-    return whole_number("the place of a confirmed picture", picture, 0, len(dataset.labels) - 1)
+    row = whole_number("the place of a confirmed picture", picture, 0, len(rows) - 1)
+    if not rows[row]:
+        raise ValueError(f"confirmed: row {row} of {dataset.name} has no label that could be checked")
+    return int(rows[:row].sum())
 
 
 def _number(label: object, dataset: Dataset) -> int:

@@ -193,10 +193,10 @@ def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None,
     kept = numbers >= 0
     listed, notes = None if paths is None else tuple(paths), tuple[str, ...]()
     if not kept.all():
-        places = np.flatnonzero(kept)
-        notes = (f"passed over {(~kept).sum()} rows without a label (first: row {np.argmin(kept) + 1})",)
+        places, called = np.flatnonzero(kept), listed or tuple(map(str, range(len(kept))))
+        notes = (f"passed over {(~kept).sum()} rows without a label (first: {called[np.argmin(kept)]})",)
         images, numbers = images[torch.from_numpy(places)], numbers[places]
-        listed = tuple(listed[place] if listed else str(place) for place in places.tolist())
+        listed = tuple(called[place] for place in places)
     pixels = Pixels(255) if images.dtype == torch.uint8 else Pixels()
     return Dataset("data", classes, images, torch.from_numpy(numbers), pixels=pixels, paths=listed, notes=notes), kept
 
@@ -207,13 +207,16 @@ def words_of(labels: Any) -> list[str]:
     Raises:
         ValueError: several classes for one row.
     """
+    import pandas as pd
+
     values = labels.cpu().numpy() if isinstance(labels, Tensor) else labels
     values = values if isinstance(values, np.ndarray) else list(values)
     if len(values) and np.ndim(values[0]):
         if several := [list(row) for row in values if not _is_one_hot(row)]:
             raise ValueError(MULTI_LABEL.format(found=several[0]))
         values = [np.asarray(row).argmax() for row in values]
-    return ["" if value is None or value != value else _word(value) for value in values]
+    values = [value.item() if isinstance(value, Tensor) else value for value in values]
+    return ["" if pd.isna(value) else _word(value) for value in values]
 
 
 def _is_one_hot(row: Any) -> bool:
@@ -222,7 +225,6 @@ def _is_one_hot(row: Any) -> bool:
 
 
 def _word(value: Any) -> str:
-    value = value.item() if isinstance(value, Tensor) else value
     whole = isinstance(value, float | np.floating) and float(value).is_integer()
     return str(int(value) if whole else value).strip()
 

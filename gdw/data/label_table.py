@@ -113,7 +113,7 @@ def read_table(
     require_file(path, EXPORT)
     columns: dict[str, list[str]] = {}
     try:
-        found, notes = _columns(path)
+        found, notes = _columns(path, in_order)
         for name, cells in found:
             columns.setdefault(str(name).strip(), cells)
     except MissingPackage:
@@ -137,8 +137,8 @@ def read_table(
     return Table(path, paths, _with_one_hot(words, path), notes)
 
 
-def _columns(path: Path) -> tuple[Columns, tuple[str, ...]]:
-    """The columns of a table, whatever its form, and notes of what was passed over."""
+def _columns(path: Path, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
+    """The columns of a table, whatever its form, and notes of what was passed over; ``in_order``, no row is."""
     content = path.read_bytes()
     content = gzip.decompress(content) if content.startswith(GZIP) or path.suffix.lower() == ".gz" else content
     for start, module in ((PARQUET, "pyarrow"), (EXCEL, "openpyxl")):
@@ -147,7 +147,7 @@ def _columns(path: Path) -> tuple[Columns, tuple[str, ...]]:
             return _of_frame(io.BytesIO(content), module), ()
     text = _as_text(content)
     if (start_of_text := text.lstrip()[:1]) not in ("{", "[", "<"):
-        return _of_text(text)
+        return _of_text(text, in_order)
     rows = rows_of_xml(text.lstrip()) if start_of_text == "<" else rows_of_json(text)
     names = dict.fromkeys(name for row in rows for name in row)
     return [(name, [row.get(name, "") for row in rows]) for name in names], ()
@@ -183,8 +183,7 @@ def _as_text(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape").translate(LEGACY)
 
 
-def _of_text(text: str) -> tuple[Columns, tuple[str, ...]]:
-    """Rows of another length lose nothing but themselves; a first row that names a picture is no row of names."""
+def _of_text(text: str, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     text = text.lstrip("\r\n")
     notes: list[str] = []
     first, _, rest = text.partition("\n")
@@ -197,12 +196,22 @@ def _of_text(text: str) -> tuple[Columns, tuple[str, ...]]:
     except csv.Error as error:
         rows = list(csv.reader(io.StringIO(text), delimiter=separator, quoting=csv.QUOTE_NONE))
         notes.append(f"its quotes are read as letters ({error})")
-    rows = [cells for row in rows if any(cells := [cell.strip() for cell in row])]
+    return _of_rows(rows, notes, in_order)
+
+
+def _of_rows(rows: list[list[str]], notes: list[str], in_order: bool) -> tuple[Columns, tuple[str, ...]]:
+    """Rows of another length lose nothing but themselves; a first row that names a picture is no row of names."""
+    rows = [[cell.strip() for cell in row] for row in rows]
+    filled = [number for number, row in enumerate(rows) if any(row) or (in_order and row == [""])]  # "" in quotes
+    rows = rows[filled[0] : filled[-1] + 1] if filled and in_order else [rows[number] for number in filled]
     if not rows:
         return (), ()
     names = _names(rows)
     body = rows if names is not rows[0] else rows[1:]
     fit = [row for row in body if not any(row[len(names) :])]
+    if len(fit) < len(body) and in_order:
+        row = next(number for number, row in enumerate(body, 1) if any(row[len(names) :]))
+        raise ValueError(f"row {row} has more fields than the {len(names)} columns, and the order of the rows counts")
     if len(fit) < len(body):
         notes.append(f"passed over {len(body) - len(fit)} rows with more fields than columns")
     if short := sum(len(row) < len(names) for row in fit):

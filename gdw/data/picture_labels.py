@@ -21,6 +21,7 @@ NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
 NAMED = 3  # paths that an error shows
 SHOWN = 20  # classes that a line lists
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
+BELOW = re.compile(r"-[0-9]+")
 BETWEEN = "|;"  # several classes in one cell
 MULTI_LABEL = (
     "several classes for one row ({found}): an audit needs exactly one class each, so audit one class at a time "
@@ -82,11 +83,11 @@ def labelled(
     meant = {name: as_meant(table.columns[name], class_names or ()) for name in columns}
     rows_of, missing, how = match(table, paths, others)
     answers = {
-        place: [(table.columns[who][row] if who else name, words[row])
-                for row in rows for name, words in meant.items() if words[row]]
+        place: [((table.columns[who][row] or f"nameless {number}") if who else name, words[row])
+                for number, row in enumerate(rows, 1) for name, words in meant.items() if words[row]]
         for place, rows in sorted(rows_of.items())
     }  # fmt: skip
-    words, votes, differing, repeated = _most_said(answers)
+    words, votes, differing, repeated, undecided = _most_said(answers)
     numbers, names = class_numbers(words.values(), class_names, str(table.path))
     labels, shown = dict(zip(words, numbers, strict=True)), ", ".join(columns)
 
@@ -101,33 +102,40 @@ def labelled(
         *passed("that belong to no class", [place for place, label in labels.items() if label == NO_CLASS]),
     )
     notes = (*table.notes, *how, *((f"{repeated} rows repeat a picture",) if repeated else ()))
+    if undecided:
+        notes += (f"passed over {undecided} times an annotator who gave a picture several labels that others labelled",)
     return Labelled(labels, names, votes, missing, shown, notes, passed_over)
 
 
 def _most_said(
     answers: Mapping[int, Sequence[tuple[str, str]]],
-) -> tuple[dict[int, str], dict[int, dict[str, str]], list[int], int]:
+) -> tuple[dict[int, str], dict[int, dict[str, str]], list[int], int, int]:
     """The label that most annotators gave, and then the one that is more frequent elsewhere.
+
+    Who gave a picture several labels does not count there.
 
     Args:
         answers: place to annotators and words.
 
     Returns:
-        Place to word; place to annotator to word, if there are several annotators; places to which one annotator gave
-        several labels and nobody else one; how many answers repeat one.
+        Place to word; place to annotator to word, if there are several annotators; places to which nobody gave one label
+        alone; how many answers repeat one; how many annotators do not count, over all places.
     """
     usual = Counter(word for given in answers.values() for _, word in given)
-    words, votes, differing, repeated = dict[int, str](), dict[int, dict[str, str]](), list[int](), 0
+    words, votes, differing, repeated, undecided = dict[int, str](), dict[int, dict[str, str]](), list[int](), 0, 0
     for place, given in answers.items():
-        counts = Counter(word for _, word in set(given))  # of an annotator once
-        people = dict(given)
-        if len(people) == 1 and len(counts) > 1:
-            differing.append(place)
-        elif given:
-            repeated += len(given) - len(people)
+        different = Counter(who for who, _ in set(given))
+        people = {who: word for who, word in given if different[who] == 1}
+        if people:
+            counts = Counter(people.values())
             words[place] = max(counts, key=lambda word: (counts[word], usual[word], word))
             votes[place] = people
-    return words, votes if any(len(people) > 1 for people in votes.values()) else {}, differing, repeated
+            undecided += len(different) - len(people)
+            repeated += len(given) - sum(different.values())
+        elif given:
+            differing.append(place)
+    votes = votes if any(len(people) > 1 for people in votes.values()) else {}
+    return words, votes, differing, repeated, undecided
 
 
 def _voters(table: Table, column: str | None, advice: str) -> list[str]:
@@ -206,10 +214,14 @@ def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str]) -> Val
 # ---- words and classes ----------------------------------------------------------------------------------------------
 
 
-def as_meant(words: Iterable[str], class_names: Iterable[str] = ()) -> list[str]:
-    """Words of labels: "none of these" in any case, and "unsure" as no label, unless a class is called so."""
-    known = {plain(name) for name in class_names}
-    meant = {NONE: NONE, UNSURE: ""}
+def as_meant(words: Iterable[str], class_names: Sequence[str] = ()) -> list[str]:
+    """Words of labels: "none of these" in any case, "unsure" as no label, a number as its class, by name.
+
+    Not where a class is called so; nor is a number anything else where the name of a class is a number.
+    """
+    known = dict.fromkeys(map(plain, class_names))
+    numbers = {} if any(map(_is_number, known)) else {str(number): name for number, name in enumerate(known)}
+    meant = numbers | {NONE: NONE, UNSURE: ""}
     return [word if word in known else meant.get(word.lower(), word) for word in map(plain, words)]
 
 
@@ -218,9 +230,11 @@ def class_numbers(
 ) -> tuple[list[int], tuple[str, ...]]:
     """The class of each word, and the names of the classes. -1 for no label and for "none of these".
 
+    Numbers below 0 are no label, beside numbers of at least two classes or where the classes are known.
+
     Args:
-        class_names: where no word is one of them, the words may be numbers 0 ... C - 1. None: the classes are the
-            words, in natural order.
+        class_names: words may be numbers 0 ... C - 1 too, where no word is one of them or none of them is a number.
+            None: the classes are the words, in natural order.
         where: begins messages.
 
     Raises:
@@ -228,13 +242,17 @@ def class_numbers(
     """
     words = as_meant(words, class_names or ())
     found = set(words) - {"", NONE}
+    below = {word for word in found.difference(map(plain, class_names or ())) if BELOW.fullmatch(word)}
+    if class_names is None and (len(found - below) < 2 or not all(map(_is_number, found - below))):
+        below = set()
+    found -= below
     if class_names is None:
         several = [word for word in found for mark in BETWEEN if mark in word and found.issuperset(word.split(mark))]
         if several:
             raise ValueError(MULTI_LABEL.format(found=min(several)))
         class_names = sorted(found, key=natural_key)
-    number = {"": NO_CLASS, NONE: NO_CLASS} | {plain(name): label for label, name in enumerate(class_names)}
-    if found and not found & number.keys() and all(word.isascii() and word.isdigit() for word in found):
+    number = dict.fromkeys(("", NONE, *below), NO_CLASS) | {plain(name): label for label, name in enumerate(class_names)}
+    if found and not found & number.keys() and all(map(_is_number, found)):
         number |= {word: int(word) for word in found}
         if max(number.values()) >= len(class_names):
             raise ValueError(
@@ -245,6 +263,10 @@ def class_numbers(
         if word not in number:
             raise unknown(f"class in {where}", word, class_names)
     return [number[word] for word in words], tuple(class_names)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit()
 
 
 def natural_key(name: str) -> tuple[str, str]:

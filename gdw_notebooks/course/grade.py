@@ -10,6 +10,7 @@ import hashlib
 import json
 import queue
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 HELP = "run students' notebooks and write a table of points"
 TABLE = Path("grades") / "grades.csv"
 SECONDS, MEMORY_MB = 180, 3000
-DONE = "done.jsonl"
+DONE, FEEDBACK = "done.jsonl", "feedback"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -141,23 +142,33 @@ class Course:
         """What came of one file, which is printed; a fault of ours costs no other student a mark."""
         from gdw_notebooks.checks.exercise import NotRun
         from gdw_notebooks.grading.notebook import read_file
-        from gdw_notebooks.grading.verdicts import Graded, grade, not_run, printable
+        from gdw_notebooks.grading.verdicts import grade, not_run, printable
 
         again = ""
         try:
             key = self._key(file, content := read_file(path))
             if stored := self._done.get(key):
-                one, again = Graded.from_json(stored), " (as before)"
+                one, again = stored, " (as before)"
             else:
                 one = grade(file, content, student)
-                with self._done_file.open("a", encoding="utf-8") as done:
-                    done.write(json.dumps({"key": key, "graded": one.as_json()}) + "\n")
+                self._keep(key, one)
         except (Exception, NotRun) as error:
+            if not isinstance(error, (OSError, ValueError, NotRun)):  # a fault of the program's
+                traceback.print_exc()
             student.end()
             one = not_run(file, getattr(error, "strerror", None) or error)
         count = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
         print(f"{printable(file)}: {count}{again}" + (f" ({one.remark})" if one.remark else ""), flush=True)
         return one
+
+    def _keep(self, key: str, one) -> None:
+        """For the next run. Where that fails, the marks of this one are as good."""
+        try:
+            with self._done_file.open("a", encoding="utf-8") as done:
+                done.write(json.dumps({"key": key, "graded": one.as_json()}) + "\n")
+        except OSError as error:
+            print(f"gdw: {self._done_file} cannot be written ({error.strerror or error}); the next run grades again",
+                  file=sys.stderr)  # fmt: skip
 
     def _key(self, file: Path, content: bytes) -> str:
         """Changes with the file, the limits and the version of the course."""
@@ -172,14 +183,16 @@ class Course:
         return hashlib.sha256(settings.encode("utf-8", "replace") + content).hexdigest()
 
     def _read_done(self) -> dict:
-        """Files of an earlier run; a line that was cut off is not one."""
+        """Files of an earlier run; a line that was cut off, or of another version, is not one."""
+        from gdw_notebooks.grading.verdicts import Graded
+
         done = {}
         if self._done_file.is_file():
             for line in self._done_file.read_text("utf-8", "replace").splitlines():
                 try:
                     one = json.loads(line)
-                    done[one["key"]] = one["graded"]
-                except (ValueError, KeyError, TypeError):
+                    done[one["key"]] = Graded.from_json(one["graded"])
+                except (ValueError, KeyError, TypeError, AttributeError):
                     continue
         return done
 
@@ -198,7 +211,7 @@ def write_all(table: Path, graded: Mapping, points: Mapping[str, float]) -> None
     write(beside(table, "files.csv"), report.files(graded))
     write(beside(table, "moodle.csv"), report.moodle(graded, points))
     write(beside(table, "canvas.csv"), report.canvas(graded, points))
-    folder = beside(table, "feedback")
+    folder = beside(table, FEEDBACK)
     folder.mkdir(exist_ok=True)
     used: set[str] = set()
     for person, files in graded.items():
@@ -232,15 +245,23 @@ def _below(folder: Path) -> Iterator[Path]:
     """Files whose names say that they are notebooks or archives, links, and students' folders without any of them."""
     from gdw_notebooks.grading.notebook import ARCHIVES
 
-    for student in _shown(folder):
+    students = _shown(folder)
+    flat = any(file.is_file() and ".ipynb" in file.name for file in students)  # then a folder is no student
+    for student in students:
         found = False
         for file in _files(student):
             name = file.name.lower()
             if ".ipynb" in name or name.endswith(ARCHIVES) or file.is_symlink():
                 found = True
                 yield file
-        if student.is_dir() and not found and not any(student.glob(f"*-{DONE}")):  # a folder of tables is no student
+        if student.is_dir() and not (found or flat or _is_ours(student)):
             yield student / "no notebook"
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether the tables or the pages of an earlier run are there."""
+    table = folder.with_name(f"{folder.name.removesuffix(FEEDBACK)}{DONE}")
+    return table.is_file() or any(folder.glob(f"*-{DONE}"))
 
 
 def _files(path: Path) -> Iterator[Path]:

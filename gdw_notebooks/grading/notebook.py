@@ -96,7 +96,9 @@ def _shown(outputs: object) -> str:
 
 
 def _course_name(file: str, codes: tuple[str, ...]) -> str:
-    """The notebook with most cells and checks in common; of equals, and without any, the one with the file's number."""
+    """The notebook with most cells and checks in common; of equals the one with the file's number. Without any in
+    common the one that the file is named after.
+    """
     own, text = {code.strip() for code in codes}, "\n".join(codes)
     names = sorted({asked.notebook for asked in ASKED})
     common = {
@@ -104,7 +106,7 @@ def _course_name(file: str, codes: tuple[str, ...]) -> str:
         for name in names
     }
     fitting = [name for name in names if common[name] == max(common.values())]
-    numbered = [name for name in fitting if name in file or file.startswith(name[:2])]
+    numbered = [name for name in fitting if name in file or (common[name] and file.startswith(name[:2]))]
     if numbered:
         return numbered[0]
     return fitting[0] if max(common.values()) else ""

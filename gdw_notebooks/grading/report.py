@@ -143,7 +143,8 @@ def feedback(person: Person, graded: Sequence[Graded], points: Mapping[str, floa
         parts.append(f"<h2>{escape(printable(one.file))}</h2>{table}" + (f"<ul>{said}</ul>" if said else ""))
     handed_in = {one.notebook for one in graded}
     if missing := sorted({a.notebook for a in ASKED if a.column in points and a.notebook not in handed_in}):
-        parts.append(f"<h2>Not handed in</h2><p>{', '.join(missing)}</p>")
+        or_not = "" if all(handed_in) else ", or not graded"
+        parts.append(f"<h2>Not handed in{or_not}</h2><p>{', '.join(missing)}</p>")
     return PAGE.format(title=escape(printable(person.name)), total=total, parts="".join(parts))
 
 

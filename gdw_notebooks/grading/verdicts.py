@@ -122,7 +122,8 @@ class Marking:
                     raise
                 again = number not in cut and len(cut) < MOST_LEFT_OUT and not str(problem).startswith(WHOLE)
                 cut[number] = str(problem)
-                self._graded.remarks.append(f"code cell {number} is left out: {problem}")
+                what = "is left out" if again else "did not run to its end, and those below it did not run"
+                self._graded.remarks.append(f"code cell {number} {what}: {problem}")
         for number, error, limited in stopped:
             self._graded.remarks.append(f"code cell {number} stops with {error}")
             if limited:

@@ -8,13 +8,13 @@ import { lookAfter } from "./care.js";
  * @typedef {import("../playground/script/chart.js").Plot} Plot
  * @typedef {{ name: string, color: string, dashes?: number[], hollow?: boolean, pale?: boolean, last?: string }} Entry
  * @typedef {{ words: string, title: string, columns?: number, plots?: Plot[], legend?: Entry[], pictures?: Shot[] }} Drawing
- * @typedef {{ png: string, lines: string[] }} Shot a picture in base64, and the words below it
+ * @typedef {{ lines: string[] }} Shot the words below a picture
  */
 
 const HEIGHT = 0.52, LOWEST = 15, HIGHEST = 24; // of a plot's width; in letters
 
-/** @type {(host: HTMLElement, drawing: Drawing) => void} */
-function show(host, drawing) {
+/** @type {(host: HTMLElement, drawing: Drawing, shots: string[]) => void} */
+function show(host, drawing, shots) {
   const [title, place, legend] = /** @type {HTMLElement[]} */ ([...host.children]), ink = getComputedStyle(host).color;
   put(title, drawing.title);
   const words = `${drawing.words} ${drawing.title}`.trim();
@@ -24,7 +24,7 @@ function show(host, drawing) {
   place.classList.toggle("pictures", Boolean(drawing.pictures));
   place.setAttribute("role", drawing.pictures ? "group" : "img"); // words below pictures are read one by one
   place.style.gridTemplateColumns = drawing.pictures ? "" : `repeat(${columns}, minmax(0, 1fr))`;
-  if (drawing.pictures) sheet(place, drawing.pictures);
+  if (drawing.pictures) sheet(place, drawing.pictures, shots);
   else {
     const rows = Math.ceil(plots.length / columns), share = plots[0]?.regions ? 1 : HEIGHT;
     const height = Math.min(Math.max(share * width, LOWEST * em), HIGHEST * em) * (rows > 1 && share < 1 ? 0.75 : 1);
@@ -35,12 +35,12 @@ function show(host, drawing) {
   legend.replaceChildren(...(drawing.legend ?? []).map((entry) => make("li", {}, swatch(entry, ink), ` ${entry.name} `, make("b", {}, entry.last ?? ""))));
 }
 
-/** Only what changed is written: a picture is decoded once. @type {(place: Element, pictures: Shot[]) => void} */
-function sheet(place, pictures) {
+/** Only what changed is written: a picture is decoded once. @type {(place: Element, pictures: Shot[], shots: string[]) => void} */
+function sheet(place, pictures, shots) {
   if (place.children.length !== pictures.length || !place.querySelector("figure"))
     place.replaceChildren(...pictures.map(() => make("figure", {}, make("img", { alt: "" }), make("figcaption"))));
-  pictures.forEach(({ png, lines }, k) => {
-    const [image, caption] = place.children[k].children, source = `data:image/png;base64,${png}`;
+  pictures.forEach(({ lines }, k) => {
+    const [image, caption] = place.children[k].children, source = `data:image/png;base64,${shots[k]}`;
     if (image.getAttribute("src") !== source) image.setAttribute("src", source);
     put(caption, lines.join("\n"));
   });
@@ -61,7 +61,7 @@ export default {
         asked = false;
         put(old, model.get("old"));
         const views = model.get("views"), view = views[Math.min(model.get("chosen"), views.length - 1)];
-        if (view) show(host, view);
+        if (view) show(host, view, model.get("shots"));
       });
     };
     const events = ["change:views", "change:chosen", "change:old"];

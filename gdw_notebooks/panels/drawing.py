@@ -12,6 +12,7 @@ class Drawing(anywidget.AnyWidget):
 
     Attributes:
         views: what drawing.js draws, each with ``words``, ``title``, ``plots`` and ``legend``, or with ``pictures``.
+        shots: these pictures as PNG in base64, one for each words below it; sent again only where another is shown.
         chosen: the place of the view that is shown.
         old: what to say above a picture that is not of now; empty where it is.
         clicked: of the point that was last clicked, its plot's place, its number, and when; empty before.
@@ -21,6 +22,7 @@ class Drawing(anywidget.AnyWidget):
     _esm = bundle(HERE / "drawing.js")
     _css = (HERE / "panel.css").read_text("utf-8")
     views = traitlets.List().tag(sync=True)
+    shots = traitlets.List().tag(sync=True)
     chosen = traitlets.Int(0).tag(sync=True)
     old = traitlets.Unicode("").tag(sync=True)
     clicked = traitlets.List([]).tag(sync=True)

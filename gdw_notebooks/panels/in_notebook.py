@@ -3,13 +3,14 @@
 import base64
 from html import escape
 
-from IPython.display import display
+from IPython.display import DisplayHandle, display
 
 from gdw_notebooks.panels.rerun import current_cell
 
 PNG, VIEW = "image/png", "application/vnd.jupyter.widget-view+json"
 PIXELS_PER_CSS = 1.44  # of the figures: style.PIXELS_PER_INCH over style.CSS_PER_INCH
-AGAIN = "This is a picture of the panel. To use the panel, run the cells above and then this cell."
+AGAIN = "To use this panel, run the cells above and then this cell."
+KEPT = "This picture was kept from the panel. "
 # In JupyterLab the picture is an output below the panel. While the panel is alive, the picture is hidden; when a saved
 # notebook is opened without its kernel, JupyterLab has "model not found" in the panel's place, and that is hidden. A
 # panel that is new needs a moment before it is there.
@@ -26,10 +27,11 @@ class InNotebook:
     """A widget of which a notebook stores a picture: mix it in before the widget's class, and write ``printed``.
 
     Attributes:
-        again: what an opened notebook says below the picture; empty: the picture is all there is to see.
+        again: what an opened notebook says, below the picture if there is one; empty: the picture is all there is.
     """
 
     again = AGAIN
+    _kept: DisplayHandle | None = None
 
     def printed(self) -> tuple[bytes, str]:
         """PNG of what is shown now, and its words; no bytes: there is no picture."""
@@ -54,8 +56,17 @@ class InNotebook:
             display({"text/html": page, "text/plain": data["text/plain"]}, raw=True)
             return
         display({VIEW: data[VIEW], "text/plain": data["text/plain"]}, raw=True)
-        kept = f'{STYLE}<div class="gdw-kept">{page}<p><em>{self.again}</em></p></div>'
-        display({"text/html": kept, "text/plain": self.again}, raw=True)
+        self._kept = display(self._as_kept(page), raw=True, display_id=True)
+
+    def keep_picture(self) -> None:
+        """Keep what the panel shows now, in place of what it showed when its cell had run."""
+        if self._kept is not None:
+            png, words = self.printed()
+            self._kept.update(self._as_kept(_image(base64.b64encode(png).decode(), words)), raw=True)
+
+    def _as_kept(self, page: str) -> dict[str, str]:
+        words = (KEPT if page else "") + self.again
+        return {"text/html": f'{STYLE}<div class="gdw-kept">{page}<p><em>{words}</em></p></div>', "text/plain": words}
 
 
 def _image(png: str, words: str) -> str:

@@ -65,7 +65,7 @@ def _lowest_class(groups: dict[str, list[History]]) -> str:
         mean, _ = last(runs, "class_accuracy", SCORE_EPOCHS)
         if np.isnan(mean).all():
             return NO_SCORE
-        worst = int(mean.argmin())
+        worst = int(np.nanargmin(mean))
         parts.append(f"{style.method_title(method)}: “{runs[0].class_names[worst]}” with {mean[worst]:.0f} %")
     note = window_note([run for runs in groups.values() for run in runs])
     return f"The class with the lowest accuracy ({note}): " + "; ".join(parts)

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MOST = 24  # pictures, spread over all with a wrong label
 MOST_PIXELS = 96  # of a side, as the page shows it
 NOT_YET = "Press Train: the pictures with a wrong label are shown here, with what the label says"
+_PNGS: WeakKeyDictionary[Task, list[str]] = WeakKeyDictionary()
 UNKNOWN = "Nobody knows which of these labels are wrong: gdw audit looks for them (notebook 09)"
 
 
@@ -37,7 +39,10 @@ def labels_drawing(shown: Shown) -> dict[str, Any]:
     return {
         "title": f"{len(wrong)} of {len(task.train)} labels are wrong ({100 * len(wrong) / len(task.train):.0f} %)"
         f"{first}{note}",
-        "pictures": [{"png": _png(task.picture(index)), "lines": _lines(task, index, weights)} for index in chosen],
+        "pictures": [
+            {"png": png, "lines": _lines(task, index, weights)}
+            for png, index in zip(_pngs(task, chosen), chosen, strict=True)
+        ],
     }
 
 
@@ -78,6 +83,13 @@ def _lines(task: Task, index: int, weights: np.ndarray | None) -> Sequence[str]:
     says, true = (task.class_names[int(labels[index])] for labels in (task.train.labels, task.best_known_labels))
     known = weights is not None and np.isfinite(weights[index])
     return [f"says {says}", f"is {true}", *([f"w {weights[index]:.2f}"] if known else [])]
+
+
+def _pngs(task: Task, indices: np.ndarray) -> list[str]:
+    """Of these instances, the same at every update: made once."""
+    if task not in _PNGS:
+        _PNGS[task] = [_png(task.picture(index)) for index in indices]
+    return _PNGS[task]
 
 
 def _png(picture: np.ndarray) -> str:

@@ -171,7 +171,9 @@ class TrainingLab(Panel):
         """Send the numbers of every view, so that the page can change between them by itself."""
         shown = self._shown()
         views = [{"words": VIEWS[name].words, **VIEWS[name].drawing(shown)} for name in self.view.options]
+        pictures = [one for view in views for one in view.get("pictures", ())]
         with self.picture.hold_sync():
+            self.picture.shots = [one.pop("png") for one in pictures]
             self.picture.views, self.picture.chosen = views, self.view.index
             self.picture.old = ""
 
@@ -312,6 +314,7 @@ class TrainingLab(Panel):
         self._show_outcome()
         self._show_kept()
         super().redraw()
+        self.keep_picture()
 
     def _still_trainings(self) -> list[Training]:
         """The latest runs, if they are not being trained now."""

@@ -18,7 +18,7 @@ SMALL = {
         "rate": 0.4,
         "meta_per_class": 4,
         "train_per_class": 20,
-        "batch_size": 10,
+        "batch_size": 50,
         "epochs": 1,
         "device": "cpu",
     },

@@ -114,6 +114,10 @@ def test_points_are_drawn_mislabelled_made_clean_and_shared(window, options):
     page = window("data=tail&n=12&noise=none&rate=0", **options)
     counts = page.locator("#counts")
     expect(counts).to_have_text("12 points to train on, 0 of them with a wrong label; 15 in the clean set.")
+    expect(page.locator("#story")).to_have_text(
+        "0 of 12 labels are wrong. Three networks learn from them, on the same batches."
+    )
+    expect(page.locator("canvas[aria-label*='Enter uses the tool.']")).to_have_count(3)
     page.get_by_text("Draw blue").click()
     click_at(page, 2.0, 2.0)
     expect(counts).to_contain_text("13 points")

@@ -18,6 +18,7 @@ from tests.browser.servers import STOP_SECONDS
 END_SECONDS = 5  # a kernel has so long after its page is gone
 UNSEEN_SECONDS = 20  # in place of 60, for the test's sake
 PAGES = 2
+GONE = "The server behind this page is gone"
 
 
 # Run by Python itself when the parent of all pages starts: a press of "Look closer" then meets a fault of ours.
@@ -154,6 +155,13 @@ def test_an_unexpected_error_is_a_sentence_on_the_page_and_a_traceback_in_the_lo
     assert ends(server[0], END_SECONDS)
 
 
+def test_a_page_says_that_its_server_is_gone(browser, server):  # the last one with this server
+    page, _ = open_page(browser, server[1])
+    server[0].terminate()
+    expect(page.get_by_text(GONE).first).to_be_visible(timeout=STOP_SECONDS * 1000)
+    page.close()
+
+
 def test_where_no_process_can_be_forked_the_page_works_and_says_that_its_server_is_gone(browser, tmp_path):
     with serving(NO_FORK, tmp_path) as (process, address):
         page, _ = open_page(browser, address)
@@ -162,5 +170,5 @@ def test_where_no_process_can_be_forked_the_page_works_and_says_that_its_server_
         page.close()
         assert ends(process, END_SECONDS)
         page, _ = open_page(browser, address)
-    expect(page.get_by_text("The server behind this page is gone").first).to_be_visible(timeout=END_SECONDS * 1000)
+    expect(page.get_by_text(GONE).first).to_be_visible(timeout=END_SECONDS * 1000)
     page.close()

@@ -4,6 +4,7 @@ import ast
 import csv
 import json
 import pkgutil
+from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from gdw_notebooks import checks
 from gdw_notebooks.__main__ import main
 from gdw_notebooks.checks.asked import ASKED, NOT_GRADED, asked_in
 from gdw_notebooks.checks.exercise import Exercise, NotRun
-from gdw_notebooks.course.grade import forget_folders
+from gdw_notebooks.course.grade import Course, find, forget_folders
 from gdw_notebooks.course.release import release
+from gdw_notebooks.grading import sandbox, verdicts
 from gdw_notebooks.grading.notebook import read_notebook
-from gdw_notebooks.grading.report import COLUMNS, Person, grades, person_of, read_points
+from gdw_notebooks.grading.report import COLUMNS, Person, feedback, grades, person_of, read_points
 from gdw_notebooks.grading.sandbox import Sandbox
-from gdw_notebooks.grading.verdicts import Graded, Verdict
+from gdw_notebooks.grading.verdicts import Graded, Verdict, not_run
 from tools.build_notebooks import NOTEBOOKS, generate, reveals, sources
 
 SOURCE = NOTEBOOKS / "source" / "01_gradient_flows.py"
@@ -207,6 +209,15 @@ def test_without_a_sandbox_it_refuses(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_a_sandbox_that_hangs_is_refused(monkeypatch):
+    with Sandbox() as box:
+        if box.refusal():
+            pytest.skip("no sandbox here")
+        monkeypatch.setattr(sandbox, "PROBE", "import time; time.sleep(60)")
+        monkeypatch.setattr(sandbox, "PROBE_SECONDS", 0.3)
+        assert box.refusal() == "bubblewrap does not work here: it has not started in 0.3 s"
+
+
 def test_released_notebooks_have_marks_and_no_solutions(tmp_path):
     names = release(tmp_path / "for_students")
     assert len(names) == len(sources()) - 1  # the demo is a page of its own
@@ -238,6 +249,42 @@ def test_of_two_files_the_best_answers_count():
     two = Graded(Path("a/2.ipynb"), "01_gradient_flows", {CAT: Verdict("not answered"), LABEL: Verdict("not run")})
     table = grades({Person("a"): [one, two]}, {CAT: 1.0, LABEL: 2.0}).splitlines()[-1]
     assert table == "a,1,not run,1,3,33.3,2 files of 01_gradient_flows: the best answers count"
+
+
+def test_a_file_that_was_not_graded_is_not_called_missing():
+    page = feedback(Person("a"), [not_run(Path("a/01_gradient_flows.ipynb"), "damaged")], {CAT: 1.0})
+    assert "<h2>Not handed in, or not graded</h2>" in page
+    assert "<h2>Not handed in</h2>" in feedback(Person("a"), [], {CAT: 1.0})
+
+
+@pytest.mark.parametrize(("files", "students"), [
+    (("anna/01.ipynb", "ben/notes.txt", "grades-done.jsonl", "grades-feedback/anna.html"), {"anna", "ben"}),
+    (("anna/01.ipynb", "tables/grades-done.jsonl"), {"anna"}),
+    (("01_anna.ipynb", "data/one.csv", "checkpoints/kept"), {"anna"}),
+])  # fmt: skip
+def test_a_folder_of_something_else_is_no_student(tmp_path, files, students):
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("{}", "utf-8")
+    assert {person_of(file).name for file in find([tmp_path]).values()} == students
+
+
+@pytest.mark.parametrize(("source", "course"), [
+    ("lift_the_cat([0, 0, 1])", "01_gradient_flows"), ("print('a report')", ""),
+])  # fmt: skip
+def test_a_foreign_file_is_no_notebook_of_the_course_by_its_number(source, course):
+    content = json.dumps({"cells": [{"cell_type": "code", "source": source}]}).encode()
+    assert read_notebook("01_lab_report.ipynb", content).course == course
+
+
+def test_marks_are_given_where_they_cannot_be_kept(tmp_path, monkeypatch, capsys):
+    (tmp_path / "grades-done.jsonl").mkdir()  # cannot be opened as a file
+    one = Graded(Path("a/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right")})
+    monkeypatch.setattr(verdicts, "grade", lambda *given: one)
+    options = Namespace(jobs=1, csv=tmp_path / "grades.csv", seconds=1, memory=1, trust_students=True)
+    (tmp_path / "1.ipynb").write_text("{}", "utf-8")
+    assert Course(options, None)._file(tmp_path / "1.ipynb", Path("a/1.ipynb"), None) is one
+    assert "the next run grades again" in capsys.readouterr().err
 
 
 def test_points_are_checked():

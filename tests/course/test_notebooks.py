@@ -213,6 +213,7 @@ def test_the_minutes_are_those_of_the_rule_and_the_core_path_is_two_hours_of_sho
             minutes += estimate(source, core=True)
             half = re.search(r"first half, about (\d+) minutes", cells[0].source)
             assert half is None or int(half[1]) == estimate(source, core=True)
+    assert f"for the core path that makes {minutes} minutes" in (NOTEBOOKS / "README.md").read_text("utf-8")
     assert minutes in CORE_MINUTES
 
 

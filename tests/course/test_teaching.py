@@ -11,6 +11,7 @@ from tools.build_slides import FIGURES, MOST_PAGES, MOVED, PICTURE, ROOT, SOURCE
 
 TEACHING = ROOT / "docs" / "teaching"
 CODE = re.compile(r"`(gdw1:[^`]+)`")
+SLIDE = re.compile(r"[Ss]lide (\d+), \*([^*]+)\*")
 SCRIPTS = ("script_45.md", "script_90.md")
 
 
@@ -35,6 +36,13 @@ def test_the_slides_fit_and_carry_their_pictures():
     assert "http" not in words.replace("https://creativecommons.org", "")
     with pytest.raises(ValueError, match="at most 16 slides"):
         pages("\n---\n".join("# page" for _ in range(17)))
+
+
+def test_scripts_name_the_slides_that_stand():
+    slides = dict(enumerate(pages(SOURCE.read_text("utf-8")), start=1))
+    said = [found for name in SCRIPTS for found in SLIDE.findall((TEACHING / name).read_text("utf-8"))]
+    assert {int(number) for number, _ in said} == set(slides)  # of both scripts together: none is left over
+    assert [(number, title) for number, title in said if not slides[int(number)].startswith(f"# {title}")] == []
 
 
 def small_step(copies=1, lr=1e-6):

@@ -1,5 +1,6 @@
 """What people have: files of numbers, arrays, tables, data sets of torch and Hugging Face. The same audit for all."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 import gdw
 from gdw.__main__ import main
+from gdw.comparison.audit.audit import Plan
 from gdw.data import label_table
 from gdw.data.given import as_dataset, read_rows, words_of
 from gdw.data.on_disk import OnDisk
@@ -84,6 +86,52 @@ def test_arrays_tensors_and_tables_of_numbers(rows):
         assert finds(gdw.audit(data, observed=NAMES[labels]), wrong)
 
 
+def test_places_are_those_of_the_rows_that_were_given_whatever_has_no_label(rows):
+    points, labels, wrong = rows
+    words = [None, "", *NAMES[labels[2:]]]
+    found = gdw.audit(points, {COUNT - 1: "ant", 5: "cow"}, observed=words, ranking="self-confidence")
+    assert sorted(found.table.index) == list(range(2, COUNT))
+    assert found.table["path"].tolist() == list(map(str, found.table.index))
+    assert found.table.loc[[5, COUNT - 1], "label"].tolist() == ["cow", "ant"]
+    assert finds(found, wrong)
+
+
+@pytest.mark.parametrize("labels", ["npy", "csv"])
+def test_what_a_person_writes_into_the_table_of_rows_without_names_comes_back(rows, tmp_path, labels):
+    np.save(tmp_path / "x.npy", rows[0])
+    np.save(tmp_path / "l.npy", rows[1])
+    (tmp_path / "l.csv").write_text("\n".join(["label", *NAMES[rows[1]], ""]), "utf-8")
+    asked = ["audit", "--embeddings", str(tmp_path / "x.npy"), "--labels", str(tmp_path / f"l.{labels}")]
+    csv = tmp_path / "s.csv"
+    assert main([*asked, "--csv", str(csv)]) == 0
+    table = pd.read_csv(csv, dtype=str, keep_default_na=False).set_index("path")
+    table.loc["7", "label"] = table.loc["8", "observed"]
+    table.to_csv(csv.with_name("mine.csv"))
+    csv.write_text(csv.with_name("mine.csv").read_text("utf-8"), "utf-8")
+    assert main([*asked, "--confirmed", str(csv), "--csv", str(csv)]) == 0
+    table = pd.read_csv(csv, dtype=str, keep_default_na=False)
+    assert table.loc[table["label"] != "", "path"].tolist() == ["7"]
+
+
+@pytest.mark.parametrize("lost", ["a label", "a picture"])
+def test_a_place_is_that_of_the_picture_and_of_its_row_also_where_others_are_left_out(monkeypatch, lost):
+    pictures = np.random.default_rng(0).integers(256, size=(24, 3, 8, 8), dtype=np.uint8)
+    words, known, all_of = [["cat", "dog"][place % 2] for place in range(24)], {9: "dog"}, Plan._described
+    if lost == "a label":
+        words[3] = None
+    else:
+        data, kept = as_dataset(pictures, words), np.delete(np.arange(24), 3)
+        some = replace(data, images=data.images[kept], labels=data.labels[kept], paths=tuple(map(str, kept)))
+        monkeypatch.setattr(Plan, "_described", lambda plan, _, progress: (*all_of(plan, some, progress)[:3], kept))
+        known |= {3: "cat"}
+    found = gdw.audit(pictures, known, observed=words, features=None)
+    assert sorted(found.table.index) == [place for place in range(24) if place != 3 or lost == "a picture"]
+    for place, row in found.table.iterrows():
+        assert (row["path"], row["observed"]) == (str(place), words[place])
+        np.testing.assert_array_equal(found.pictures[place], pictures[place])
+    assert found.table["label"][found.table["label"] != ""].to_dict() == known
+
+
 @pytest.fixture
 def pets(tmp_path):
     for place in range(24):
@@ -136,6 +184,25 @@ def test_several_classes_for_a_row_are_refused_in_one_sentence(labels):
         class_numbers(words_of(labels), None, "labels")
 
 
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("label\ncat\n\ndog\n\ncat\n\n\n", ["cat", "", "dog", "", "cat"]),
+        ('label\ncat\n""\ndog\n""\n', ["cat", "", "dog", ""]),  # as pandas writes a missing label
+        ("\n,\nid,label\n1,cat\n,\n3,dog\n4\n,\n", ["cat", "", "dog", ""]),
+        ("label\tid\ncat\t1\n\t\ndog\t3\n", ["cat", "", "dog"]),
+    ],
+)
+def test_rows_in_the_order_of_another_file_keep_their_places(tmp_path, text, labels):
+    (tmp_path / "l.csv").write_text(text, "utf-8")
+    np.save(tmp_path / "x.npy", np.zeros((len(labels), 2), np.float32))
+    found = read_embeddings(tmp_path / "x.npy", tmp_path / "l.csv")
+    assert [found.class_names[label] for label in found.labels] == [label for label in labels if label]
+    (tmp_path / "l.csv").write_text(text + "4,cat,extra\t2\t1\n", "utf-8")
+    with pytest.raises(ValueError, match=r"l.csv is not a table .*row \d has more fields than the \d columns"):
+        read_embeddings(tmp_path / "x.npy", tmp_path / "l.csv")
+
+
 @pytest.mark.parametrize(("start", "module"), [(b"PK\x03\x04", "openpyxl"), (b"PAR1", "pyarrow")])
 def test_without_what_reads_it_a_table_is_refused_with_advice(tmp_path, monkeypatch, start, module):
     file = tmp_path / "labels.parquet"
@@ -164,10 +231,22 @@ def test_labels_of_every_kind_and_rows_without_one(rows):
     assert class_numbers(words_of([2, 10, 1]), None, "labels") == ([1, 2, 0], ("1", "2", "10"))
     assert class_numbers(words_of([1.0, 2.0, float("nan")]), None, "labels")[0] == [0, 1, -1]
     assert words_of([[0, 1], [1, 0]]) == ["1", "0"]
+    for given, words in (
+        (pd.Series(["a", pd.NA], dtype="string"), ["a", ""]), (pd.Series([3, pd.NA], dtype="Int64"), ["3", ""]),
+        (pd.Series(["a", None], dtype="category"), ["a", ""]), (np.array(["a", pd.NA, pd.NaT, None]), ["a", "", "", ""]),
+        ([pd.NA, torch.tensor(2), torch.tensor(float("nan")), np.float32(2)], ["", "2", "", "2"]),
+    ):  # fmt: skip
+        assert words_of(given) == words
+    for given in ([0, 1, -1, 0], torch.tensor([0, 1, -1, 0]), ["0", "1", "-100", "0"], [0.0, 1.0, -1.0, 0.0]):
+        found = as_dataset(rows[0][:4], given)
+        assert (found.class_names, found.labels.tolist(), found.paths) == (("0", "1"), [0, 1, 0], ("0", "1", "3"))
+    assert as_dataset(rows[0][:4], [-1, 1, -1, 1]).labels.tolist() == [0, 1, 0, 1]  # as some give two classes
+    assert class_numbers(["0", "-1", "1"], ("cat", "dog"), "labels")[0] == [0, -1, 1]
+    assert class_numbers(["0", "-1", "1"], ("-1", "0", "1"), "labels")[0] == [1, 0, 2]
     found = as_dataset(rows[0][:4], ["a", "", "b", None])
     assert found.labels.tolist() == [0, 1]
     assert found.paths == ("0", "2")
-    assert "passed over 2 rows without a label (first: row 2)" in found.notes
+    assert "passed over 2 rows without a label (first: 1)" in found.notes  # as in a table
     with pytest.raises(ValueError, match="4 rows but 3 labels"):
         as_dataset(rows[0][:4], ["a", "b", "a"])
     with pytest.raises(ValueError, match="data without labels"):

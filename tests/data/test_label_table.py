@@ -86,6 +86,7 @@ def test_rows_of_the_test_set_are_not_needed_and_not_in_the_way(tmp_path):
 def test_numbers_in_place_of_names(tmp_path):
     rows = [(path, str(label)) for path, label in zip(PATHS, OBSERVED, strict=True)]
     assert observed(written(tmp_path / "t.csv", rows)) == OBSERVED
+    assert observed(written(tmp_path / "t.csv", [*rows, *GOOD])) == OBSERVED  # the same, said twice
     with pytest.raises(ValueError, match=r"t.csv: labels must be names of classes or lie in 0 ... 1, got 2"):
         observed(written(tmp_path / "t.csv", [(path, "2") for path in PATHS]))
     rows = [(path, word, str(1 - int(label))) for path, word, label in zip(PATHS, WORDS, LABELS, strict=True)]

@@ -226,6 +226,29 @@ def test_several_annotators_give_the_label_that_most_of_them_said(pets, tmp_path
     assert sorted(found.votes["cat/b2.jpg"].values()) == ["lynx", "wolf", "wolf"]
 
 
+@pytest.mark.parametrize(
+    ("answers", "votes"),
+    [
+        ([("", "lynx"), ("", "wolf"), ("", "lynx")], {"nameless 1": "lynx", "nameless 2": "wolf", "nameless 3": "lynx"}),
+        ([("ann", "lynx"), ("ann", "wolf"), ("bob", "wolf"), ("cat", "lynx"), ("dan", "lynx")],
+         {"bob": "wolf", "cat": "lynx", "dan": "lynx"}),
+        ([("ann", "wolf"), ("ann", "lynx"), ("bob", "lynx"), ("cat", "lynx"), ("bob", "lynx")],
+         {"bob": "lynx", "cat": "lynx"}),
+        ([("ann", "wolf"), ("ann", "lynx"), ("bob", "lynx"), ("bob", "wolf")], None),
+    ],
+)  # fmt: skip
+def test_each_row_without_a_name_is_a_person_and_who_contradicts_himself_does_not_count(tmp_path, answers, votes):
+    text = "".join(f"cat/a1.jpg,{who},{word}\n" for who, word in answers)
+    rest = "".join(f"cat/b2.jpg,{who},wolf\n" for who in ("ann", "bob"))
+    for body in (text, "".join(reversed(text.splitlines(True)))):
+        found = labelled(read_table(written(tmp_path, "path,annotator,label\n" + body + rest)), list(RIGHT))
+        assert found.class_names[found.labels[0]] == "lynx" if votes else 0 not in found.labels
+        assert sorted(found.votes.get(0, {}).values()) == sorted((votes or {}).values())
+        said = "passed over 1 times an annotator who gave a picture several labels that others labelled" in found.notes
+        assert said == (votes is not None and "nameless 1" not in votes)
+    assert found.votes[1] == {"ann": "wolf", "bob": "wolf"}
+
+
 def test_columns_of_annotators_by_name(pets, tmp_path):
     table = written(tmp_path, lines("{p},{w},lynx,{w}", "image,mia,noa,zoe"))
     assert listed(pets, table, column="mia, noa, zoe") == RIGHT

@@ -462,7 +462,7 @@ def test_labels_shows_the_wrong_ones_beside_their_pictures():
     assert len(shown) == 24
     assert shown[0]["lines"][:2] == [f"says {says}", f"is {true}"]
     assert shown[0]["lines"][2].startswith("w ")
-    assert (np.asarray(Image.open(BytesIO(b64decode(shown[0]["png"])))) == task.picture(first)).all()
+    assert (np.asarray(Image.open(BytesIO(b64decode(lab.picture.shots[0])))) == task.picture(first)).all()
     axes = lab.draw().axes[0]
     assert len(axes.images) == len(axes.texts) == 24  # the same in print
     said = f"{len(wrong)} of {len(task.train)} labels are wrong"

@@ -20,7 +20,7 @@ from gdw.comparison.audit.output import UNREAD, Audit
 from gdw.comparison.audit.page import Shown
 from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, Ranked, check_ranking
 from gdw.comparison.audit.table import suspects
-from gdw.data.confirmed import Confirmed, confirmed_of
+from gdw.data.confirmed import Confirmed, confirmed_of, names_of
 from gdw.data.dataset import Dataset
 from gdw.data.features import Seen, described, hashed
 from gdw.data.given import labelled_rows, of_labelled
@@ -85,13 +85,14 @@ def audit(
     """
     plan = Plan(features, features_size, ranking, method, folds, seed)
     data, rows = labelled_rows(dataset, observed)
-    known = confirmed_of(confirmed, data)
+    known = confirmed_of(confirmed, data, rows)
     whole_number("folds", folds, 2)
     given = None
     if pred_probs is not None:
         given = check_probs(of_labelled(pred_probs, rows), len(data.labels), data.class_names)
     plan.check(data.labels.tolist(), known, data.class_names)
-    return plan.run(data, known, progress or unseen, given)
+    found = plan.run(data, known, progress or unseen, given)
+    return found if rows.all() else found.at(np.flatnonzero(rows))
 
 
 @dataclass(frozen=True)
@@ -141,20 +142,22 @@ class Plan:
             self.features or LITE0, progress, None if given is None else given[kept[places]],
         )  # fmt: skip
         ranked = RANKINGS[self.ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
-        names = data.paths or tuple(map(str, range(len(labels))))
+        every = names_of(dataset)
+        names = [every[place] for place in kept]
         ranked, said = with_annotators(ranked, judged.labels, [names[place] for place in places], votes or {}, classes)
         others = copies.in_other_classes(labels)
         table = suspects(names, labels, places, ranked.log_probs, ranked.trust, known, classes, others)
+        table = table.rename(index=kept.__getitem__)
         notes = [*data.notes, _of_confirmed(known, labels), *copies.notes(labels, names), *said]
         notes += [ranked.warning] if ranked.warning else []
         joint = confident_joint(judged.first, judged.labels) if len(places) else np.zeros((len(classes),) * 2)
         share = wrong_share(labels, known)
-        found = Audit(table, pairs(joint, classes), share, tuple(notes), dataset.name, Shown.of(data))
+        found = Audit(table, pairs(joint, classes), share, tuple(notes), dataset.name, Shown.of(dataset))
         if len(known) == len(confirmed):
             return found
-        every = dataset.paths or names
         observed = {every[place]: classes[int(dataset.labels[place])] for place in confirmed}
-        return found.with_others(observed, confirmed.by_path(every, classes), UNREAD)
+        place_of = {path: place for place, path in enumerate(every)}
+        return found.with_others(observed, confirmed.by_path(every, classes), UNREAD, place_of)
 
     def _described(self, dataset: Dataset, progress: Progress) -> tuple[Dataset, Features, Copies, Labels]:
         """The data that classifiers see, copies, and the places of the pictures that could be decoded."""

@@ -18,7 +18,7 @@ from gdw.comparison.audit.output import SHOWN, TOO_FEW, UNREAD, Audit, check_out
 from gdw.comparison.audit.page import PAIRS, Shown
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.sweep import executor_for
-from gdw.data.confirmed import Confirmed, confirmed_of, read_confirmed
+from gdw.data.confirmed import Confirmed, confirmed_of, names_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
 from gdw.data.given import of_labelled, read_numbers, read_rows
@@ -107,7 +107,7 @@ def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
             known = read_confirmed(options.confirmed, asked, whole.class_names, others)
         notes, words = [str(one.message) for one in said], known.by_path(asked, whole.class_names)
         known = known.of_classes(whole.class_names, listing.class_names).among(range(len(paths)))
-    check_outputs(options.csv, options.html, words)
+    check_outputs(options.csv, options.html, {path: label for path, (label, _) in words.items()})
     plan.check(labels, known, listing.class_names)
     seen_at = None if plan.features is None else plan.features_size or own_size(plan.features)
     with warnings.catch_warnings():
@@ -142,7 +142,8 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
         if options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
     known = confirmed_of(options.confirmed, dataset)
-    check_outputs(options.csv, checked=known.by_path(dataset.paths or (), dataset.class_names))
+    names, classes = names_of(dataset), dataset.class_names
+    check_outputs(options.csv, checked={names[place]: known.word(place, classes) for place in known})
     plan.check(dataset.labels.tolist(), known, dataset.class_names)
     return (yield from _run(plan, dataset, known, probs, {}, options.dask))
 

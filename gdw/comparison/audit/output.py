@@ -1,9 +1,11 @@
 """What an audit found, and the files that it is written to: nobody else's file is replaced."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gdw import files
 from gdw.comparison.audit.count import NO_SAMPLE, WrongShare
@@ -30,8 +32,8 @@ class Audit:
 
     Attributes:
         table: one row a picture with the columns path, observed, proposed, score, rank, reason, label, chosen; rank 1
-            is the most suspicious. Its index is the picture's place in the data set. The last two are of the confirmed
-            pictures; in the others a person may write the right label.
+            is the most suspicious. Its index is the picture's place in what was audited. The last two are of the
+            confirmed pictures; in the others a person may write the right label.
         pairs: between which classes labels are probably wrong, the most frequent pair first, with the columns observed,
             proposed.
         wrong_share: of all labels, as a range; None unless pictures that were drawn at random are confirmed.
@@ -47,15 +49,27 @@ class Audit:
     name: str
     pictures: Any = None
 
+    def at(self, places: np.ndarray) -> "Audit":
+        """With other places in the data set: ``places[n]`` is that of picture n.
+
+        Args:
+            places: int64 [pictures].
+        """
+        now = {place: number for number, place in enumerate(places.tolist())}
+        shown = None if self.pictures is None else replace(self.pictures, places=now)
+        return replace(self, table=self.table.rename(index=places.__getitem__), pictures=shown)
+
     def with_others(
-        self, observed: Mapping[str, str], confirmed: Mapping[str, tuple[str, str]], reason: str
-    ) -> "Audit":
+        self, observed: Mapping[str, str], confirmed: Mapping[str, tuple[str, str]], reason: str,
+        places: Mapping[str, int] | None = None,
+    ) -> "Audit":  # fmt: skip
         """With those of these pictures that were not judged, before all others: a person looks at them.
 
         Args:
             observed: path to class.
             confirmed: path to the right class and how the picture was chosen, of those that a person has checked.
             reason: why they were not judged.
+            places: path to place in the data set; by default, they come after all others.
         """
         import pandas as pd
 
@@ -64,7 +78,8 @@ class Audit:
                 for path, label in observed.items() if path not in judged]  # fmt: skip
         if not rows:
             return self
-        others = pd.DataFrame(rows, index=range(start, start + len(rows)), columns=list(COLUMNS))
+        index = range(start, start + len(rows)) if places is None else [places[row[0]] for row in rows]
+        others = pd.DataFrame(rows, index=index, columns=list(COLUMNS))
         table = pd.concat([others, self.table])
         return replace(self, table=table.assign(rank=range(1, len(table) + 1)))
 
@@ -74,7 +89,7 @@ class Audit:
         Raises:
             OSError, ValueError: see :func:`check_outputs`.
         """
-        check_outputs(csv=Path(path), checked=set(self.table.loc[self.table["label"] != "", "path"]))
+        check_outputs(csv=Path(path), checked=dict(zip(self.table["path"], self.table["label"], strict=True)))
         files.write(path, self.table.to_csv(index=False, lineterminator="\n"))
 
     def save_html(self, path: str | Path, top: int = SHOWN) -> None:
@@ -94,12 +109,12 @@ class Audit:
         return [str(self.wrong_share or NO_SAMPLE), *self.notes]
 
 
-def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Collection[str] = ()) -> None:
+def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Mapping[str, str] | None = None) -> None:
     """Raise unless each file can be written and is new or an earlier audit's.
 
     Args:
-        checked: paths of the pictures whose right label the new table will have. Labels that a person wrote into the
-            earlier one are not lost.
+        checked: path to the right label that the new table will have. Labels that a person wrote into the earlier one
+            are not lost.
 
     Raises:
         OSError: no such folder, not writable, a full disk.
@@ -115,18 +130,25 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Co
                 f"{path} is there already and is not an audit's {kind} file, so it is not replaced: name another file"
             )
         files.check_writable(path)
-    if csv is not None and csv.is_file() and (lost := _labels_in(csv) - set(map(plain, checked))):
+    if csv is None or not csv.is_file():
+        return
+    new = {plain(name): word for name, word in zip(checked or {}, as_meant((checked or {}).values()), strict=True)}
+    lost = [(name, word) for name, word in _labels_in(csv)
+            if not new.get(name) or (new[name] != word and not word.isdecimal())]  # a number has its name now
+    if lost:
+        name, word = min(lost)
+        now = f" = {word}, now {new[name]}" if new.get(name) else ""
         raise ValueError(
-            f"{csv} holds {len(lost)} labels that a person wrote (first: {min(lost)}), so it is not replaced: read "
+            f"{csv} holds {len(lost)} labels that a person wrote (first: {name}{now}), so it is not replaced: read "
             "them with --confirmed, or name another file"
         )
 
 
-def _labels_in(path: Path) -> set[str]:
-    """The paths of the pictures for which our own table has a label."""
+def _labels_in(path: Path) -> set[tuple[str, str]]:
+    """The paths of the pictures for which our own table has a label, and these."""
     table = read_table(path, least=0)
     words = [as_meant(table.columns[column]) for column in usual_columns(table.columns, CONFIRMED_COLUMNS)]
-    return {plain(name) for column in words for name, word in zip(table.paths, column, strict=True) if word}
+    return {(plain(name), word) for column in words for name, word in zip(table.paths, column, strict=True) if word}
 
 
 def _is_ours(path: Path, kind: str) -> bool:

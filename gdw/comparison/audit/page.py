@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -42,10 +42,12 @@ class Shown:
     Attributes:
         pictures: or their files.
         scale: the brightest shade.
+        places: place in what was audited to place in ``pictures``, where it is another one.
     """
 
     pictures: Images | Sequence[Path]
     scale: float = 255.0
+    places: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Shown | None":
@@ -58,7 +60,7 @@ class Shown:
         """A copy; a grey one where it cannot be read."""
         try:
             with refuse_huge_pictures():
-                found = self.pictures[place]
+                found = self.pictures[self.places.get(place, place)]
                 whole = torch.tensor(read_picture(found)).permute(2, 0, 1) if isinstance(found, Path) else found.cpu()
         except (BrokenPictureError, OSError, IndexError):
             return GREY

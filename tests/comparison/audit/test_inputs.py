@@ -10,6 +10,7 @@ from gdw.comparison.audit.output import HEADER
 from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
+from gdw.data.given import labelled_rows
 from gdw.data.picture_labels import NO_CLASS
 
 
@@ -44,6 +45,8 @@ def test_a_folder_is_listed_without_decoding(pets, monkeypatch):
 def test_confirmed_pictures_are_matched_by_path(tmp_path, pets):
     file = confirm(tmp_path, "path,label\ncat\\1.png,dog\n./dog/2.png,dog\ndog/2.png,dog\n")
     assert read(file, list_folder(pets)) == {1: 1, 8: 1}
+    file = confirm(tmp_path, "path,label\ncat/1.png,0\ncat/1.png,cat\ndog/2.png,1\ndog/3.png,NONE of these\n")
+    assert read(file, list_folder(pets)) == {1: 0, 8: 1, 9: -1}
 
 
 def test_a_table_says_how_its_pictures_were_chosen(tmp_path, pets):
@@ -81,6 +84,8 @@ def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
         ("path,label\ncat/9.png,cat\n", "no picture here is called cat/9.png; a picture here is cat/0.png"),
         ("path,label\ncat/1.png,dgo\n", "unknown class in .*confirmed.csv 'dgo'; did you mean 'dog'"),
         ("path,label\ncat/1.png,cat\ncat/1.png,dog\n", "confirmed twice, as cat in row 1 and as dog in row 2"),
+        ("path,label\ncat/1.png,0\ncat/1.png,dog\n", "confirmed twice, as cat in row 1 and as dog in row 2"),
+        ("path,label\ncat/1.png,2\ncat/2.png,dog\n", "unknown class in .*confirmed.csv '2'"),
         ("file,colour,shape\ncat/1.png,a,b\n", "several sets of labels"),
         ("", "empty"),
     ],
@@ -135,5 +140,17 @@ def test_confirmed_pictures_from_python():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=said):
             confirmed_of(given, data)
-    with pytest.raises(ValueError, match="not a folder of pictures"):
-        confirmed_of("confirmed.csv", Dataset("own", ("cat", "dog"), torch.zeros(2, 3), [0, 1]))
+    labels = [None, "cat", "", "dog", "cat", None]
+    some, rows = labelled_rows(np.zeros((6, 2), np.float32), labels)
+    assert confirmed_of({3: "cat", 4: 1, "1": 0}, some, rows) == {1: 0, 2: 1, 0: 0}
+    for place, said in ((2, "row 2 of data has no label that could be checked"), (6, "must be at most 5")):
+        with pytest.raises(ValueError, match=said):
+            confirmed_of({place: "cat"}, some, rows)
+
+
+def test_rows_without_names_are_called_by_their_places_in_a_table_too(tmp_path):
+    data = Dataset("own", ("cat", "dog"), torch.zeros(12, 3), [0, 1] * 6)
+    assert confirmed_of(confirm(tmp_path, "path,label\n1,cat\n11,dog\n"), data) == {1: 0, 11: 1}
+    assert confirmed_of({"1": "cat"}, data) == {1: 0}
+    with pytest.raises(ValueError, match="no picture here is called cat/x.png; a picture here is 0"):
+        confirmed_of(confirm(tmp_path, "path,label\ncat/x.png,cat\n"), data)

@@ -61,6 +61,9 @@ def test_labels_that_a_person_wrote_into_the_table_are_not_lost(tmp_path):
         (tmp_path / "a.csv").write_text(text.replace(",label,", f",{column},"), "utf-8")
         with pytest.raises(ValueError, match="a.csv holds 1 labels that a person wrote .first: a.png."):
             found.save_csv(tmp_path / "a.csv")
+    found.table["label"] = "dog"
+    with pytest.raises(ValueError, match="holds 1 labels that a person wrote .first: a.png = none of these, now dog."):
+        found.save_csv(tmp_path / "a.csv")
     found.table["label"] = "none of these"  # as after an audit with that file as --confirmed
     found.save_csv(tmp_path / "a.csv")
 
@@ -82,6 +85,16 @@ def audited(pets, *more):
 def said(csv):
     table = pd.read_csv(csv, dtype=str, keep_default_na=False).set_index("path")
     return table.loc[table["label"] != "", ["label", "chosen"]].apply(tuple, axis=1).to_dict(), table
+
+
+def test_another_label_of_the_same_picture_is_told_before_the_work(pets, monkeypatch, capsys):
+    csv, other = pets.parent / "s.csv", pets.parent / "other.csv"
+    rows = [("cat/00.png", "dog"), ("dog/01.png", "1"), ("dog/03.png", "None of These")]
+    csv.write_text(f"{HEADER},label\n" + "".join(f"{path},cat,dog,1,1,odd,{word}\n" for path, word in rows), "utf-8")
+    other.write_text("path,label\ncat/00.png,cat\ndog/01.png,dog\ndog/03.png,none of these\n", "utf-8")
+    monkeypatch.setattr(Plan, "run", lambda *given: pytest.fail("the work has begun"))
+    assert audited(pets, "--confirmed", other) == 2
+    assert "s.csv holds 1 labels that a person wrote (first: cat/00.png = dog, now cat)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("broken", [True, False])
