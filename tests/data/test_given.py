@@ -196,11 +196,11 @@ def test_several_classes_for_a_row_are_refused_in_one_sentence(labels):
 def test_rows_in_the_order_of_another_file_keep_their_places(tmp_path, text, labels):
     (tmp_path / "l.csv").write_text(text, "utf-8")
     np.save(tmp_path / "x.npy", np.zeros((len(labels), 2), np.float32))
-    found = read_embeddings(tmp_path / "x.npy", tmp_path / "l.csv")
+    found, _ = read_rows(tmp_path / "x.npy", tmp_path / "l.csv")
     assert [found.class_names[label] for label in found.labels] == [label for label in labels if label]
     (tmp_path / "l.csv").write_text(text + "4,cat,extra\t2\t1\n", "utf-8")
     with pytest.raises(ValueError, match=r"l.csv is not a table .*row \d has more fields than the \d columns"):
-        read_embeddings(tmp_path / "x.npy", tmp_path / "l.csv")
+        read_rows(tmp_path / "x.npy", tmp_path / "l.csv")
 
 
 @pytest.mark.parametrize(("start", "module"), [(b"PK\x03\x04", "openpyxl"), (b"PAR1", "pyarrow")])
