@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -151,7 +151,7 @@ def in_batches(images: Images, size: int = BATCH) -> Iterator[Tensor]:
     return ahead(lambda part: part.to("cpu"), images.split(size))
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:
     """``map``, by several threads, a few results before they are asked for; in order.
 
     Decoding a picture, hashing it and reading a file leave Python to the other threads meanwhile.
