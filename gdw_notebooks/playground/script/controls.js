@@ -50,7 +50,7 @@ export function refresh() {
     const { color, title } = looks.learners[state.run.learners[k]];
     element.style.setProperty("--own", color === "#000000" ? "var(--ink)" : color);
     element.classList.toggle("active", state.active === k);
-    canvas.setAttribute("aria-label", `Scene of ${title}. Arrow keys move a cross, Enter uses the state.tool.`);
+    canvas.setAttribute("aria-label", `Scene of ${title}. Arrow keys move a cross, Enter uses the tool.`);
   });
   part("active").replaceChildren(...state.run.learners.map((name, k) => make("option", { value: k }, looks.learners[name].title)));
   part("active").value = String(state.active);
@@ -67,7 +67,7 @@ export function refresh() {
   part("hint").textContent = TOOLS[state.tool].hint;
   part("counts").textContent = `${state.data.labels.length} points to train on${hidden ? "" : `, ${wrong} of them with a wrong label`}; ${state.data.cleanLabels.length} in the clean set.`;
   part("story").textContent = hidden ? "Some labels are wrong. Three learners, the same batches; one of them is you."
-    : `${wrong} of ${state.data.labels.length} state.labels are wrong. Three networks learn from them, on the same batches.`;
+    : `${wrong} of ${state.data.labels.length} labels are wrong. Three networks learn from them, on the same batches.`;
   words();
 }
 
