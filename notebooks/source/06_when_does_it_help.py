@@ -149,7 +149,7 @@ assert all(verdict(maps["only-clean"][r, 0.02]) == "loses" for r in standing.RAT
 
 # %% [markdown]
 # **What you see.** Against its own tied control GDW wins nowhere. Where noise and a long tail meet, its mean is lower
-# in all eight cells, and six of them are losses, by up to ten points. One likely reason: at 50 : 1 the rarest class has two
+# in all eight cells, and six of them are losses, by up to ten points. Likely reason: at 50 : 1 the rarest class has two
 # images, and each weight of its flows is estimated from five clean images of each class; one weight per image averages
 # ten such estimates. But rare classes are not all of it: on balanced classes at 20 % and 40 % noise GDW is below tied
 # GDW too, by less than a point. (Their single intervals exclude 0; among fifteen cells they are undecided.) Against
