@@ -71,4 +71,4 @@ def _tied(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 
 def _describe(weights, gradient, probs, labels, step_size, clip) -> str:
     rows, classes = probs.shape
-    return f"For {rows} instances and {classes} classes, step size {step_size:g} and clip {clip:g},"
+    return f"For {rows} instances, {classes} classes, labels {labels.tolist()}, step size {step_size:g}, clip {clip:g}"

@@ -162,7 +162,7 @@ def table(answer: object) -> Float[Tensor, "..."]:
         if isinstance(part, str | bytes):
             raise LookAgain("Numbers are asked for here, and this has text: write them without quotes.")
         if not isinstance(part, Real):
-            raise LookAgain(f"Numbers are asked for here, and this has a {type(part).__name__}.")
+            raise LookAgain(f"Numbers are asked for here, and this has a value of type {type(part).__name__}.")
     try:
         values = torch.tensor(plain, dtype=torch.float64)
     except OverflowError as error:
@@ -204,7 +204,9 @@ def call(function: object, *arguments) -> object:
         LookAgain: it is no function, or it raised (the message says what).
     """
     if not callable(function):
-        raise LookAgain(f"A function is asked for here, not a {type(function).__name__}: give its name, without ( ).")
+        raise LookAgain(
+            f"A function is asked for here, not a value of type {type(function).__name__}: give its name, without ( )."
+        )
     try:
         result = function(*arguments)
     except Exception as error:  # a student's function may raise anything
@@ -239,14 +241,25 @@ def compare(
             got = got.squeeze()
         if got.shape != expected.shape:
             raise LookAgain(f"{describe(*arguments)} it returns {_shape(got)}, and {_shape(expected)} is wanted.")
-        if (got - expected).abs().max() > tolerance:
-            shown = ", ".join(f"{value:.4g}" for value in got.flatten().tolist())
-            raise LookAgain(f"{describe(*arguments)} it returns {shown}, which is not right.")
+        wrong = (got - expected).abs() > tolerance
+        if wrong.any():
+            raise LookAgain(f"{describe(*arguments)} it returns {_named(got, wrong)}")
 
 
 def _copies(arguments: tuple) -> tuple:
     """So that a function that changes its arguments does not change the case."""
     return tuple(part.clone() if isinstance(part, Tensor) else part for part in arguments)
+
+
+def _named(got: Tensor, wrong: Tensor) -> str:
+    """What came out, and which of it is wrong: of a table the first wrong number, and how many are right."""
+    if got.ndim == 0:
+        return f"{got:.4g}, which is not right."
+    first = tuple(wrong.nonzero()[0].tolist())
+    return (
+        f"a table with {int((~wrong).sum())} of {got.numel()} numbers right. The first wrong one is at "
+        f"[{', '.join(map(str, first))}]: {got[first]:.4g}."
+    )
 
 
 def _shape(values: Tensor) -> str:

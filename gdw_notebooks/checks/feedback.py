@@ -40,7 +40,7 @@ class Feedback:
             hints = f'<p style="margin:.3em 0 0">Hints so far:</p><ol style="margin:0">{hints}</ol>'
         return (
             f'<div role="status" style="border-left:4px solid {colour};padding:.3em .8em;margin:.3em 0">'
-            f'<strong>{escape(self._head())}.</strong> {escape(self.text)}{hints}</div>'
+            f"<strong>{escape(self._head())}.</strong> {escape(self.text)}{hints}</div>"
         )
 
     def _head(self) -> str:

@@ -150,7 +150,11 @@ class View {
    * @param {HTMLInputElement} input
    * @param {boolean} now
    */
-  weigh(input, now) { this.change({ weight: clamp(Number(input.value), 0, this.rows.largest()) }, { now }); }
+  weigh(input, now) {
+    const value = Number(input.value), weight = clamp(value, 0, this.rows.largest());
+    this.change({ weight }, { now });
+    if (now && weight !== value) input.value = weight.toFixed(3);  // the field shows what counts, even where nothing has changed
+  }
 
   reset(index = this.model.get("index")) {
     const { weights, weight } = this.model.get("instances")[index];

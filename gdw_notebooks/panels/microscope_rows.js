@@ -41,6 +41,7 @@ export class Rows {
     const weights = [...this.model.get("weights")];
     weights[c] = clamp(value, 0, this.largest());
     this.change({ weights }, { now });
+    if (weights[c] !== value) this.redraw();  // the field shows what counts, even where nothing has changed
   }
 
   /**

@@ -140,8 +140,10 @@ class Steps {
     this.slider.setAttribute("aria-valuetext", `${word} ${values[index]}`);
     this.select.value = String(this.model.get("variant"));
     this.where.textContent = `${word} ${values[index]} of ${values[values.length - 1]}`;
+    const left = document.activeElement;
     this.back.disabled = index === 0;
     this.forward.disabled = index === values.length - 1;
+    if ((left === this.back && this.back.disabled) || (left === this.forward && this.forward.disabled)) this.slider.focus();
     this.body.querySelectorAll(".stage").forEach((stage, k) => {
       if (stage.classList.contains("now") === (k === index) && stage.classList.contains("seen")) return;
       stage.classList.toggle("now", k === index);

@@ -19,10 +19,10 @@
 #
 # ## Play first
 #
-# Three spiral arms of points, one class each. A third of the labels name the next class. The stars are 15 points with
-# labels that you trust. Press **Train**. Which of the three networks learns the wrong labels by heart? Point at a
-# point with a ring: its label sends one *flow* to each class, and each learner decides how much of it counts. Then make
-# it harder: draw, change labels, try a mission.
+# Three curved clouds of points, one class each. A third of the labels name the next class. The stars are 15 points
+# with labels that you trust. Press **Train**. Which of the three networks learns the wrong labels by heart? Choose
+# **Look** and point at a point with a ring: its label sends one *flow* to each class, and each learner decides how much
+# of it counts. Then make it harder: draw, change labels, try a mission.
 # <!-- here -->
 #
 # *(Run the next cell: click it and press **Shift+Enter**. Run all cells in this way, from top to bottom.)*
@@ -50,8 +50,8 @@ RoomCheck()
 
 # %% [markdown]
 # <!-- here -->
-# You should see a tick on every line. Press the button: one more tick shows that this page and Python can talk to each
-# other.
+# You should see a tick on every line but the last. Press the button: a tick there shows that this page and Python can
+# talk to each other.
 # <!-- on the site -->
 #
 # ## The lab
@@ -78,7 +78,7 @@ assert ours > theirs  # on this seed; the lab's sentence has eight seeds
 
 # %% [markdown]
 # **What you see.** 54 % is the expected share of wrong labels; this draw has a little less. On this seed GDW ends above
-# MWNet. One seed proves little. The sentence under the lab's buttons has the result of eight seeds, for seven other
+# MWNet. One seed proves little. The sentence under the lab's picture has the result of eight seeds, for seven other
 # methods: which ones GDW is ahead of, which ones it is behind, and where eight seeds decide nothing. Here it is behind
 # none of them. Change the scenario, and this changes.
 #
@@ -172,7 +172,8 @@ assert len(ahead) + len(undecided) == len(minus)  # it is behind none
 # Is a weight for each flow better than a weight for each picture? The control is tied GDW: the same method, with
 # one weight per picture. Some seeds are harder than others, so compare **within** each seed. Here are five run codes of
 # GDW (20 epochs, to keep it short). Find the five differences in test accuracy, GDW minus tied GDW, and their mean.
-# `gdw.Experiment.from_code(code)` gives the run of a code.
+# `gdw.Experiment.from_code(code)` gives the run of a code; `run.with_(method="gdw-tied")` is the same run with another
+# method.
 
 # %%
 codes = [gdw.Experiment(rate=0.6, method="gdw", epochs=20, seed=seed).code for seed in range(5)]

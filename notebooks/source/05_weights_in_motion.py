@@ -34,13 +34,9 @@ from gdw_notebooks.recorded import histories as record
 # of flow. A mislabelled image has three kinds: the **observed label's** ("dog!", wrong), the **true class's** ("not
 # cat", wrong) and the **others'** ("not bird", true).
 #
-# **Predict first.** Notebook 04 showed one step. After 60 epochs, which of the three mean weights is still near 1?
-#
-# - [ ] the others': they are true :: At epoch 10 this is so. It does not last.
-# - [ ] all three: the weights start again at every batch :: Stage two does. V does not: it keeps what it has learnt.
-# - [x] none: the whole image has been turned down :: V gives large losses a small weight, before stage two sees them.
+# Notebook 04 showed one step. *Look* which of the three mean weights is near 1 at epoch 10, and which still is at 60.
 
-# %% tags=["reveals"]
+# %%
 noisy = record.load("05-noisy")
 plain = np.mean([h["flow_weight_plain"] for h in noisy["gdw"]], axis=0)  # [epochs, clean/mislabelled, 3 kinds]
 for epoch in (1, 5, 10, 15, 60):
@@ -50,7 +46,7 @@ ten, fifteen = plain[9, 1], plain[14, 1]
 assert ten[1] < 0.25 < ten[0] < 0.5 < 0.95 < ten[2]
 assert fifteen.max() < 0.1
 
-# %% tags=["reveals"]
+# %%
 title = f"Wrong labels: at epoch 10 the weights are ≈ {ten[0]:.2f} (observed label), ≈ {ten[1]:.2f} (true class) and "
 title += f"≈ {ten[2]:.2f} (others); at epoch 15 none is above ≈ {fifteen.max():.2f}"
 figure = weights_by_group(noisy["gdw"], name="flow_weight_plain", marked=10, title=title)

@@ -131,6 +131,16 @@ def test_forward_and_back_by_keys_shows_the_same(window):
     expect(page.locator("summary", has_text="Constraint off")).to_have_count(1)
 
 
+def test_the_keys_go_on_where_a_button_ends(window):
+    """A button that is pressed until it is switched off must not take the keys with it."""
+    page = window("class")
+    back = page.get_by_role("button", name="Back")
+    while back.is_enabled():
+        back.click()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".controls")).to_contain_text("2 of")
+
+
 def test_theta_moves_to_theta_prime_and_back(window):
     page = window("instance")
     at, slider = {}, page.get_by_role("slider")

@@ -88,8 +88,17 @@ def test_a_function_that_is_wrong_later_is_told_where_but_not_the_answer():
     assert "6" not in text
 
 
+def test_of_a_table_the_place_of_the_first_wrong_number_is_told():
+    """Sixteen numbers in a row that are "not right" help nobody."""
+    right = torch.zeros(2, 3)
+    answer = right.clone()
+    answer[1, 0] = 4.5
+    with pytest.raises(LookAgain, match=r"For a case it returns a table with 5 of 6 numbers right.*at \[1, 0\]: 4.5"):
+        compare(lambda: answer, lambda: right, [()], lambda: "For a case")
+
+
 def test_a_value_in_the_place_of_a_function():
-    with pytest.raises(LookAgain, match="A function is asked for here, not a int"):
+    with pytest.raises(LookAgain, match="A function is asked for here, not a value of type int"):
         call(3)
 
 

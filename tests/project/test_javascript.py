@@ -1,5 +1,7 @@
 """The check of the scripts' types: every script, by an installed TypeScript alone."""
 
+import re
+
 import pytest
 
 from tools import javascript
@@ -42,3 +44,15 @@ def test_npx_is_asked_for_what_is_installed_and_downloads_nothing(monkeypatch):
 def test_every_script_asks_for_the_check():
     for path in SCRIPTS:
         assert path.read_text("utf-8").startswith("// @ts-check\n"), path.name
+
+
+NESTED = re.compile(r"\$\{[^{}`]*\}")  # what a template puts in
+TEXT = re.compile(r"`[^`\n]*`|\"[^\"\n]*\"")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_no_text_on_the_page_names_a_variable(script):
+    """Such as "39 of 120 state.labels are wrong", which a renaming left there."""
+    code = re.sub(r"(?m)^\s*(//|\*|/\*|import ).*$", "", script.read_text("utf-8"))
+    for text in TEXT.findall(NESTED.sub("", code)):
+        assert not re.search(r"\bstate\.[a-z]", text), text
