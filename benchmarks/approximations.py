@@ -113,9 +113,7 @@ def accuracies(seeds: Sequence[int], workers: int | None = None) -> dict[str, di
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         found = tqdm(pool.map(_accuracy, *zip(*runs, strict=True)), total=len(runs), unit="run")
         score = dict(zip(runs, found, strict=True))
-    return {
-        way: {scenario: [score[way, scenario, seed] for seed in seeds] for scenario in SCENARIOS} for way in WAYS
-    }
+    return {way: {scenario: [score[way, scenario, seed] for seed in seeds] for scenario in SCENARIOS} for way in WAYS}
 
 
 def rows(error: dict, cost: dict, accuracy: dict) -> list[dict]:

@@ -96,7 +96,12 @@ def drawn(classes: np.ndarray, counts: Sequence[int], seed: int) -> np.ndarray:
 
 
 def rankings(
-    dataset: Dataset, features: np.ndarray, observed: np.ndarray, sure: np.ndarray, rest: np.ndarray, seed: int,
+    dataset: Dataset,
+    features: np.ndarray,
+    observed: np.ndarray,
+    sure: np.ndarray,
+    rest: np.ndarray,
+    seed: int,
     methods: Sequence[str],
 ) -> tuple[dict[str, np.ndarray], int]:
     """Every ranking of the pictures that are not confirmed (low: suspicious), and cleanlab's number of wrong labels."""

@@ -93,7 +93,8 @@ def main() -> None:
     command += ["--batch-size", str(options.batch_size), "--row"]
     found = {
         kind: {name: int(subprocess.check_output([*command, name], text=True, env=os.environ | env)) for name in ROWS}  # noqa: S603 - our own module, no shell
-        for kind, env in (("bytes", EXACT), ("bytes, glibc's own setting", {})) if options.device == "cpu" or env
+        for kind, env in (("bytes", EXACT), ("bytes, glibc's own setting", {}))
+        if options.device == "cpu" or env
     }
     print(f"{options.model}, batch {options.batch_size}: {machine(options.device)}")
     for name in ROWS:

@@ -252,9 +252,7 @@ def _numbers(runs: "DataFrame", value: str, title: str, note: str) -> str:
 def _seconds(runs: "DataFrame") -> str:
     seconds = runs.groupby("method", sort=False)["seconds"].median().dropna()
     plain = seconds.get("cross-entropy")
-    rows = [
-        f"| {title(m)} | {s:.1f} | " + (f"{s / plain:.1f} |" if plain else "– |") for m, s in seconds.items()
-    ]
+    rows = [f"| {title(m)} | {s:.1f} | " + (f"{s / plain:.1f} |" if plain else "– |") for m, s in seconds.items()]
     note = (
         "Median over all runs, one thread each, several side by side on one machine: ratios are what counts. Without "
         "methods whose runs were made at another time."

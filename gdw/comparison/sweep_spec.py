@@ -56,9 +56,7 @@ def load_spec(path: str | Path, seeds: int | None = None, methods: Sequence[str]
         raise ValueError(f"{path}: {error}") from None
 
 
-def experiments_of(
-    spec: Table, seeds: int | None = None, methods: Sequence[str] | None = None
-) -> list[Experiment]:
+def experiments_of(spec: Table, seeds: int | None = None, methods: Sequence[str] | None = None) -> list[Experiment]:
     """As ``load_spec``, from the parsed file."""
     _check_names("key of a sweep", spec, [*FIELDS, *OWN_KEYS])
     common = {name: value for name, value in spec.items() if name not in OWN_KEYS}

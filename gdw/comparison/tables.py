@@ -26,7 +26,8 @@ def table(records: Sequence[Record]) -> "DataFrame":
     named = names([r["config"] | _confirmed_pictures(r) for r in done])
     rows = [
         {"scenario": scenario, "method": method, "seed": r["seed"]}
-        | {name: r.get(name) for name in numbers} | {"code": r.get("code")}
+        | {name: r.get(name) for name in numbers}
+        | {"code": r.get("code")}
         for r, (scenario, method) in zip(done, named, strict=True)
     ]
     frame = pd.DataFrame(rows, columns=["scenario", "method", "seed", *numbers, "code"])

@@ -142,9 +142,7 @@ def _check_names(found: Iterable[str], wanted: Iterable[str]) -> None:
         )
 
 
-def corrupt_labels(
-    labels: Int[Tensor, "images"], matrix: Matrix, generator: torch.Generator
-) -> Int[Tensor, "images"]:
+def corrupt_labels(labels: Int[Tensor, "images"], matrix: Matrix, generator: torch.Generator) -> Int[Tensor, "images"]:
     """One observed label for each true one, drawn from its row of the matrix.
 
     Args:

@@ -243,9 +243,7 @@ def load_dataset(
     return replace(_load(name_or_path, root, image_size, seen_at), origin=origin)
 
 
-def _load(
-    name_or_path: str | Path, root: str | Path | None, image_size: int | None, seen_at: int | None
-) -> Dataset:
+def _load(name_or_path: str | Path, root: str | Path | None, image_size: int | None, seen_at: int | None) -> Dataset:
     if str(name_or_path) in DATASETS:
         if DATASETS.place(str(name_or_path)).is_own and image_size is None:
             return _own(str(name_or_path))

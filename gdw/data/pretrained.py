@@ -147,9 +147,7 @@ def is_network(name: str) -> bool | None:
     return bool(NAME.fullmatch(name)) and bool(timm.is_model(name))
 
 
-def trainable(
-    network: str, input_shape: tuple[int, ...], num_classes: int, weights: str | None = None
-) -> nn.Module:
+def trainable(network: str, input_shape: tuple[int, ...], num_classes: int, weights: str | None = None) -> nn.Module:
     """A network of timm to train, with a new last layer. What is not loaded is drawn by timm.
 
     Args:

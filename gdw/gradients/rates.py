@@ -184,7 +184,9 @@ def _correction(beta: float, count: Tensor) -> Tensor:
 
 #: the optimisers whose own step a virtual step can be
 STEPS: dict[type[Optimizer], Callable[[Tensor, Tensor, Group, Group], tuple[Tensor, float | Tensor]]] = {
-    SGD: _sgd, Adam: _adam, AdamW: _adam,
+    SGD: _sgd,
+    Adam: _adam,
+    AdamW: _adam,
 }
 
 

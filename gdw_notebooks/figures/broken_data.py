@@ -14,7 +14,10 @@ HEIGHT = 3.6  # inches
 
 
 def broken_data_figure(
-    matrix: Float[np.ndarray, "classes classes"], counts: Sequence[int], class_names: Sequence[str], *,
+    matrix: Float[np.ndarray, "classes classes"],
+    counts: Sequence[int],
+    class_names: Sequence[str],
+    *,
     large: bool = False,
 ) -> Figure:
     """Left the matrix in percent; right, for each *observed* label, how many of its images are right and wrong.

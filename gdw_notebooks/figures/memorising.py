@@ -14,9 +14,7 @@ HEIGHT = 5.0  # inches
 NAMES = {"clean": "right labels", "mislabelled": "wrong labels"}  # keys: gdw.training.history.GROUPS
 
 
-def memorising(
-    histories: Sequence[History], *, title: str, marked: int | None = None, large: bool = False
-) -> Figure:
+def memorising(histories: Sequence[History], *, title: str, marked: int | None = None, large: bool = False) -> Figure:
     """The runs of one method as their mean, with a band of one standard deviation over the seeds.
 
     Args:

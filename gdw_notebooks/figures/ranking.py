@@ -19,7 +19,10 @@ LOOKS = (
 
 
 def found_curves(
-    rankings: Mapping[str, Float[np.ndarray, "seeds pictures"]], wrong: Bool[np.ndarray, "pictures"], *, title: str,
+    rankings: Mapping[str, Float[np.ndarray, "seeds pictures"]],
+    wrong: Bool[np.ndarray, "pictures"],
+    *,
+    title: str,
     large: bool = False,
 ) -> Figure:
     """For each ranking the share of wrong labels found, against the number of pictures looked at.

@@ -49,9 +49,7 @@ class BrokenData(Panel):
             for true, row in zip(self.class_names, rows, strict=True)
         ]
         width = Layout(width="min(300px, 100% - 4px)")
-        self.sizes = [
-            IntSlider(int(count), min=1, max=LARGEST, description="images", layout=width) for count in counts
-        ]
+        self.sizes = [IntSlider(int(count), min=1, max=LARGEST, description="images", layout=width) for count in counts]
         for row in self.cells:
             for place, cell in enumerate(row):
                 cell.observe(lambda change, row=row, place=place: self._balance(row, place), names="value")

@@ -136,8 +136,7 @@ def kept(done: Sequence[int | None], epochs: int, seeds: int, keep: bool, notes:
 def codes(histories: Sequence[History], ghosts: Sequence[History]) -> str:
     """The run codes of what is shown, as HTML."""
     lines = [
-        f"<li>{escape(style.method_title(history.method))}{faint}: "
-        f"{_code(history)}</li>"
+        f"<li>{escape(style.method_title(history.method))}{faint}: {_code(history)}</li>"
         for group, faint in ((histories, ""), (ghosts, " (before, faint)"))
         for history in group
     ]

@@ -39,6 +39,4 @@ def words_used(*words: str) -> str:
 @cache
 def _entries() -> dict[str, str]:
     text = places.glossary().read_text("utf-8")
-    return {
-        entry["word"].casefold(): " ".join(MARKS.sub("", entry["text"]).split()) for entry in ENTRY.finditer(text)
-    }
+    return {entry["word"].casefold(): " ".join(MARKS.sub("", entry["text"]).split()) for entry in ENTRY.finditer(text)}

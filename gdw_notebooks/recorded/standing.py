@@ -65,9 +65,7 @@ def difference(runs: "DataFrame", scenario: str, rival: str, ours: str = "gdw") 
     return paired_difference(accuracies(runs, scenario, ours), accuracies(runs, scenario, rival))
 
 
-def differences(
-    runs: "DataFrame", scenarios: Iterable[str], rival: str, ours: str = "gdw"
-) -> dict[str, Difference]:
+def differences(runs: "DataFrame", scenarios: Iterable[str], rival: str, ours: str = "gdw") -> dict[str, Difference]:
     """Ours minus the rival in each scenario, for counting: p-values corrected for all of them (Holm)."""
     return holm({scenario: difference(runs, scenario, rival, ours) for scenario in scenarios})
 

@@ -133,8 +133,11 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Ma
     if csv is None or not csv.is_file():
         return
     new = {plain(name): word for name, word in zip(checked or {}, as_meant((checked or {}).values()), strict=True)}
-    lost = [(name, word) for name, word in _labels_in(csv)
-            if not new.get(name) or (new[name] != word and not word.isdecimal())]  # a number has its name now
+    lost = [
+        (name, word)
+        for name, word in _labels_in(csv)
+        if not new.get(name) or (new[name] != word and not word.isdecimal())
+    ]  # a number has its name now
     if lost:
         name, word = min(lost)
         now = f" = {word}, now {new[name]}" if new.get(name) else ""
