@@ -257,7 +257,7 @@ def _named(got: Tensor, wrong: Tensor) -> str:
         return f"{got:.4g}, which is not right."
     first = tuple(wrong.nonzero()[0].tolist())
     return (
-        f"a table with {int((~wrong).sum())} of {got.numel()} numbers right. The first wrong one is at "
+        f"a table that is not right: {int((~wrong).sum())} of {got.numel()} numbers are. The first wrong one is at "
         f"[{', '.join(map(str, first))}]: {got[first]:.4g}."
     )
 

@@ -114,7 +114,7 @@ assert ours > theirs  # on this seed; the lab's sentence has eight seeds
 #
 # One run is not enough to judge. Here is what eight seeds say (recorded) in four such comparisons:
 
-# %% tags=["reveals"]
+# %%
 recorded = json.loads(OUTCOMES.read_text("utf-8"))
 above = {"uniform 80": "mwnet", "uniform 60": "gdw-tied", "flip 40": "l2rw", "long tail 0.02": "fine-tune"}
 verdicts = {}

@@ -25,7 +25,7 @@ def outputs(monkeypatch):
     """What is shown in a cell of JupyterLab, one dictionary for each output."""
     found = []
     monkeypatch.setattr(in_notebook, "current_cell", lambda: Cell("a", "1", watched=True))
-    monkeypatch.setattr(in_notebook, "display", lambda data, raw: found.append(data))
+    monkeypatch.setattr(in_notebook, "display", lambda data, raw, display_id=None: found.append(data))
     return found
 
 
