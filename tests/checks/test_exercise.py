@@ -93,7 +93,8 @@ def test_of_a_table_the_place_of_the_first_wrong_number_is_told():
     right = torch.zeros(2, 3)
     answer = right.clone()
     answer[1, 0] = 4.5
-    with pytest.raises(LookAgain, match=r"For a case it returns a table that is not right: 5 of 6 numbers are.*at \[1, 0\]: 4.5"):
+    said = r"For a case it returns a table that is not right: 5 of 6 numbers are.*at \[1, 0\]: 4.5"
+    with pytest.raises(LookAgain, match=said):
         compare(lambda: answer, lambda: right, [()], lambda: "For a case")
 
 
