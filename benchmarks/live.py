@@ -85,7 +85,7 @@ def in_browser() -> dict[str, list[float]]:
 
 def _first_curve(page: Page) -> float:
     """From the press of Train; the run goes on."""
-    return page.evaluate(UNTIL, ["Train", r"After \d epochs?:"])
+    return page.evaluate(UNTIL, ["Train", r"After \d+ epochs?:"])
 
 
 def _later(page: Page, found: dict[str, list[float]]) -> None:
