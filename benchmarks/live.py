@@ -18,7 +18,6 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-import nbformat
 import torch
 from playwright.sync_api import Page, sync_playwright
 
@@ -63,9 +62,7 @@ def in_browser() -> dict[str, list[float]]:
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         root, scratch = Path(folder) / "notebooks", Path(folder) / "scratch"
         root.mkdir()
-        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        cells = [nbformat.v4.new_code_cell(CELL)]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "lab.ipynb")
+        pages.write_notebook(root / "lab.ipynb", CELL)
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         with servers.jupyterlab(root, scratch) as server:

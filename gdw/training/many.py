@@ -216,7 +216,7 @@ class Checkpoints:
         return Training(self.experiment, **own)
 
     def events(self, training: Training) -> Iterator[BatchDone | EpochDone]:
-        """The events of the run, with a checkpoint every so many seconds and one at its end."""
+        """The events of the run, with a checkpoint from time to time and one at its end."""
         written = time.monotonic()
         for event in training.events():
             if time.monotonic() - written >= self.every and not training.finished:  # that is saved below

@@ -23,7 +23,7 @@ LONGEST_ERROR = 200  # characters
 ALONE = "alone"  # in a sandbox: all processes that it sees are its own
 DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 PRELOADED = (
-    "torch", "pandas", "sklearn.datasets", "matplotlib.backends.backend_agg", "matplotlib.pyplot", "ipywidgets",
+    "torch", "pandas", "matplotlib.backends.backend_agg", "matplotlib.pyplot", "ipywidgets",
     "torch._dynamo", "gdw", "gdw.comparison.report", "gdw_notebooks.panels.training_lab",
     "gdw_notebooks.panels.review", "gdw_notebooks.recorded.standing",
 )  # fmt: skip

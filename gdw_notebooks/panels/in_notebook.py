@@ -51,22 +51,26 @@ class InNotebook:
         if cell is None or not cell.watched:
             raise NotImplementedError  # IPython then stores everything in one output
         data, metadata = self._repr_mimebundle_()
-        page = data.get("text/html") or (_image(data[PNG], metadata[PNG]["alt"]) if PNG in data else "")
         if not self.again:
-            display({"text/html": page, "text/plain": data["text/plain"]}, raw=True)
+            display({"text/html": _page(data, metadata), "text/plain": data["text/plain"]}, raw=True)
             return
         display({VIEW: data[VIEW], "text/plain": data["text/plain"]}, raw=True)
-        self._kept = display(self._as_kept(page), raw=True, display_id=True)
+        self._kept = display(self._as_kept(data, metadata), raw=True, display_id=True)
 
     def keep_picture(self) -> None:
         """Keep what the panel shows now, in place of what it showed when its cell had run."""
         if self._kept is not None:
-            png, words = self.printed()
-            self._kept.update(self._as_kept(_image(base64.b64encode(png).decode(), words)), raw=True)
+            self._kept.update(self._as_kept(*self._repr_mimebundle_()), raw=True)
 
-    def _as_kept(self, page: str) -> dict[str, str]:
+    def _as_kept(self, data: dict, metadata: dict) -> dict[str, str]:
+        page = _page(data, metadata)
         words = (KEPT if page else "") + self.again
         return {"text/html": f'{STYLE}<div class="gdw-kept">{page}<p><em>{words}</em></p></div>', "text/plain": words}
+
+
+def _page(data: dict, metadata: dict) -> str:
+    """What is shown where the panel is not alive, as HTML; empty where there is nothing."""
+    return data.get("text/html") or (_image(data[PNG], metadata[PNG]["alt"]) if PNG in data else "")
 
 
 def _image(png: str, words: str) -> str:

@@ -1,7 +1,9 @@
-"""What a test does on a page: open a notebook, run all of it, wait until the kernel rests."""
+"""What a test does on a page: write and open a notebook, run all of it, wait until the kernel rests."""
 
 import uuid
+from pathlib import Path
 
+import nbformat
 from playwright.sync_api import Page, expect
 
 OPEN_MS = 120_000  # a first kernel imports torch on a cold disk
@@ -34,6 +36,14 @@ FAILURES = f"""() => {{
       if (output.output_type === 'error') failures.push(output.ename + ': ' + output.evalue);
   return failures;
 }}"""
+
+
+def write_notebook(path: Path, *sources: str) -> str:
+    """A notebook of these cells, for this Python; its name."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)
+    return path.name
 
 
 def open_notebook(page: Page, path: str) -> None:

@@ -2,12 +2,11 @@
 
 import re
 
-import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import lab_window
-from tests.browser.pages import open_notebook, run_all, show_more
+from tests.browser.pages import open_notebook, run_all, show_more, write_notebook
 
 NOTEBOOK = "live_lab.ipynb"
 LAB = """
@@ -52,10 +51,7 @@ CLEAR_CELL = """(number) => {
 
 @pytest.fixture(scope="module")
 def page(browser, lab_server):
-    sources = (LAB, SLOW, f"print({STATE})", FIRST, ENDED)
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab_server.root / NOTEBOOK)
+    write_notebook(lab_server.root / NOTEBOOK, LAB, SLOW, f"print({STATE})", FIRST, ENDED)
     with lab_window(browser, lab_server) as page:
         open_notebook(page, NOTEBOOK)
         run_all(page)

@@ -1,12 +1,11 @@
 """In JupyterLab: the microscope under a real hand (drag, keyboard, modes, access), and the stepper by keyboard."""
 
-import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import SCREEN, lab_window
-from tests.browser.pages import open_notebook, run_all
+from tests.browser.pages import open_notebook, run_all, write_notebook
 
 CELL = """\
 from ipywidgets import Label, VBox
@@ -55,9 +54,7 @@ CAT = "the paper's example: a picture of “cat”, wrongly labelled “dog”"
 
 @pytest.fixture(scope="module")
 def page(browser, lab_server):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in (CELL, STEPPER)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, lab_server.root / "microscope.ipynb")
+    write_notebook(lab_server.root / "microscope.ipynb", CELL, STEPPER)
     with lab_window(browser, lab_server) as page:
         open_notebook(page, "microscope.ipynb")
         yield page

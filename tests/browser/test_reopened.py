@@ -1,13 +1,12 @@
 """A notebook saved with panels and opened again without its kernel: each panel is a picture and says what to do."""
 
-import nbformat
 import pytest
 from playwright.sync_api import expect
 
 from gdw_notebooks.panels.in_notebook import AGAIN
 from tests.browser import servers
 from tests.browser.conftest import lab_window
-from tests.browser.pages import open_notebook, run_all
+from tests.browser.pages import open_notebook, run_all, write_notebook
 
 NOTEBOOK = "reopened.ipynb"
 CELLS = (
@@ -21,9 +20,7 @@ SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
 
 @pytest.fixture(scope="module")
 def saved(browser, lab_server):
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab_server.root / NOTEBOOK)
+    write_notebook(lab_server.root / NOTEBOOK, *CELLS)
     with lab_window(browser, lab_server) as page:
         open_notebook(page, NOTEBOOK)
         run_all(page)

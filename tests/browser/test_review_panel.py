@@ -1,12 +1,11 @@
 """The label review in a notebook: the audit's page, whose every decision is in the kernel's file."""
 
-import nbformat
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.access import OUTPUTS, barriers
 from tests.browser.conftest import lab_window
-from tests.browser.pages import open_notebook, run_all
+from tests.browser.pages import open_notebook, run_all, write_notebook
 
 PRESSED = 100
 CELL = """\
@@ -21,9 +20,7 @@ Review(gdw.load_dataset("few-digits"), "few.csv", per_class=12)"""
 
 @pytest.fixture
 def page(browser, lab_server):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, lab_server.root / "review.ipynb")
+    write_notebook(lab_server.root / "review.ipynb", CELL)
     with lab_window(browser, lab_server) as page:
         open_notebook(page, "review.ipynb")
         run_all(page)

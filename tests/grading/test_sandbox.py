@@ -76,7 +76,7 @@ def answers_of(student, *cells, skip=()):
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_succeeds_in_a_plain_process_and_fails_in_the_sandbox(student, there, attack, monkeypatch):
     if attack == "root" and os.geteuid():
-        pytest.skip("whoever grades is no root")
+        pytest.skip("only where root grades")
     monkeypatch.setenv("GRADERS_PASSWORD", "1234")
     words = {"there": there, "package": str(places.PACKAGE), "solutions": str(places.notebooks() / "solutions")}
     words["tests"] = __file__
