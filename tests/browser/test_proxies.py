@@ -7,8 +7,9 @@ import pytest
 
 from tests.browser import servers
 from tests.browser.conftest import watched_page
+from tests.browser.pages import write_notebook
 from tests.browser.proxy import proxy
-from tests.browser.test_servers import COUNTER, press, write
+from tests.browser.test_servers import COUNTER, press
 
 PREFIX = "/user/ada/proxy/8866"
 
@@ -16,7 +17,7 @@ PREFIX = "/user/ada/proxy/8866"
 @pytest.fixture(scope="module")
 def page_server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    notebook = folder / write(folder / "counter.ipynb", COUNTER)
+    notebook = folder / write_notebook(folder / "counter.ipynb", COUNTER)
     with servers.demo(notebook, tmp_path_factory.mktemp("demo"), "--base-url", PREFIX) as server:
         yield server
 
