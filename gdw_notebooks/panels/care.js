@@ -2,7 +2,8 @@
 // What a picture does for the panel around it: names for screen readers, keys, presses after values, a lost server.
 
 /**
- * @typedef {{ _pending_msgs?: number, _msg_buffer?: object | null }} Control what ipywidgets keeps of unanswered values
+ * @typedef {{ get(name: string): any, on(event: string, listener: () => void): void, off(event: string, listener: () => void): void,
+ *             _pending_msgs?: number, _msg_buffer?: object | null }} Control of ipywidgets, with what it keeps of unanswered values
  * @typedef {{ connectionStatus?: string }} Kernel
  * @typedef {{ get_model(id: string): Promise<Control>, kernel?: Kernel,
  *             context?: { sessionContext?: { session?: { kernel?: Kernel } } } }} Manager

@@ -54,18 +54,25 @@ export default {
     const old = make("p", { class: "gdw-notice old" });
     el.append(old, host);
     let asked = false;
+    /** @type {import("./care.js").Control | undefined} */
+    let buttons;
     const draw = () => { // once for each frame of the screen, however many numbers come
       if (asked) return;
       asked = true;
       requestAnimationFrame(() => {
         asked = false;
         put(old, model.get("old"));
-        const views = model.get("views"), view = views[Math.min(model.get("chosen"), views.length - 1)];
+        const views = model.get("views"), view = views[Math.min(buttons?.get("index") ?? 0, views.length - 1)];
         if (view) show(host, view, model.get("shots"));
       });
     };
-    const events = ["change:views", "change:chosen", "change:old"];
+    const events = ["change:views", "change:old"];
     for (const event of events) model.on(event, draw);
+    model.widget_manager.get_model(model.get("buttons")).then((found) => {
+      buttons = found;
+      buttons.on("change:index", draw);
+      draw();
+    }, () => {}); // a panel that is gone
     place.addEventListener("click", (/** @type {MouseEvent} */ event) => {
       const point = event.target instanceof Element && event.target.closest("[data-point]");
       if (!point) return;
@@ -82,6 +89,7 @@ export default {
       sized.disconnect();
       themed.disconnect();
       for (const event of events) model.off(event, draw);
+      buttons?.off("change:index", draw);
     };
   },
 };

@@ -95,9 +95,8 @@ class TrainingLab(Panel):
         if not served.is_served() and own.keys() <= {"dataset"}:  # a model of your own has no name to find it by
             self.keep = Checkbox(description="Keep", tooltip=KEEP_TIP, indent=False, layout=Layout(width="auto"))
         self.closer = CloserLook(self._still_trainings, self._why_no_closer_look)
-        self._links = [jslink((self.player, "value"), (self.epoch, "value"))]
+        self._link = jslink((self.player, "value"), (self.epoch, "value"))
         super().__init__([self.controls, *([self.keep, self.kept] if self.keep else [])])
-        self._links.append(jslink((self.view, "index"), (self.picture, "chosen")))
         buttons = HBox([self.train, self.pause, self.step, self.stop], layout=Layout(flex_flow="row wrap"))
         self.right.children = [
             buttons, self.progress, self.status, self.notice, self.trace, self.view, self.picture,
@@ -155,7 +154,7 @@ class TrainingLab(Panel):
         return Session(self._on_event, self._on_end)
 
     def new_picture(self) -> Drawing:
-        return Drawing()
+        return Drawing(self.view)
 
     def draw(self) -> Figure:
         return in_print(self.view.value, self._shown(), self.large.value)[0]
@@ -174,8 +173,7 @@ class TrainingLab(Panel):
         pictures = [one for view in views for one in view.get("pictures", ())]
         with self.picture.hold_sync():
             self.picture.shots = [one.pop("png") for one in pictures]
-            self.picture.views, self.picture.chosen = views, self.view.index
-            self.picture.old = ""
+            self.picture.views, self.picture.old = views, ""
 
     def table(self):
         return VIEWS[self.view.value].table(self._shown())
