@@ -30,12 +30,12 @@ from torch._functorch import config
 from torch.autograd import forward_ad
 from torch.nn.utils.stateless import _reparametrize_module as reparametrized
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_leaves
 
 __all__ = [
     "FORWARD_AD_LOCK", "Recording", "TorchDispatchMode", "dual_numbers", "has_hooks", "is_compiled", "is_recorded",
-    "keep_buffers_of_backward", "keep_freed_memory", "reparametrized", "tree_leaves", "tree_map_only",
-    "version_of", "writes_in_place",
+    "keep_buffers_of_backward", "keep_freed_memory", "reparametrized", "tree_leaves", "version_of",
+    "writes_in_place",
 ]  # fmt: skip
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")

@@ -87,7 +87,6 @@ def test_a_dispatch_mode_sees_operations_below_autograd():
 def test_trees_are_walked_to_their_leaves():
     tree = {"a": [torch.ones(1), 2], "b": (torch.zeros(1),)}
     assert [type(leaf) for leaf in private.tree_leaves(tree)] == [torch.Tensor, int, torch.Tensor]
-    assert private.tree_map_only(int, lambda value: value + 1, tree)["a"][1] == 3
 
 
 FAULTS = """

@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from gdw.private import Recording, TorchDispatchMode, tree_map_only, writes_in_place
+from gdw.private import Recording, TorchDispatchMode, writes_in_place
 
 aten = torch.ops.aten
 Function = Callable[[], tuple[Tensor, ...]]
@@ -155,7 +156,7 @@ class _Recording(Recording):
             raise RuntimeError(f"{function} reads a number on the host")
         outputs = function(*args, **(kwargs or {}))
         if function.namespace != "profiler":
-            given = tree_map_only(Tensor, self._node, (args, kwargs or {}))
+            given = map_aggregate((args, kwargs or {}), self._node)
             new = not function.is_view and not writes_in_place(function)
             self._name(self.graph.call_function(function, *given), outputs, new)
         return outputs
@@ -169,14 +170,16 @@ class _Recording(Recording):
         self.graph.eliminate_dead_code(lambda node: node.target in IMPURE or node.is_impure())
         return torch.fx.GraphModule(self.tensors, self.graph)
 
-    def _node(self, tensor: Tensor) -> torch.fx.Node:
+    def _node(self, tensor: Any) -> Any:
+        """A tensor's node; anything else as it is."""
+        if not isinstance(tensor, Tensor):
+            return tensor
         if tensor not in self.nodes:
             if tensor.untyped_storage() in self.made:
                 raise RuntimeError("a tensor came from an operation that cannot be seen")
             name = f"tensor{len(self.tensors)}"
             self.tensors[name], self.nodes[tensor] = tensor, self.graph.get_attr(name)
-        node: torch.fx.Node = self.nodes[tensor]
-        return node
+        return self.nodes[tensor]
 
     def _name(self, node: torch.fx.Node, outputs: object, new: bool) -> None:
         if isinstance(outputs, Tensor):
