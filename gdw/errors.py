@@ -168,11 +168,7 @@ def whole_number(name: str, value: object, low: float = -math.inf, high: float =
 
 
 def one_of(kind: str, value: object, known: Iterable[str]) -> str:
-    """``value``, which must be a known name.
-
-    Raises:
-        ValueError: an unknown name, or no text at all.
-    """
+    """``value``, which must be a known name."""
     known = list(known)
     if not isinstance(value, str) or value not in known:
         raise unknown(kind, value, known)

@@ -44,12 +44,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def read_text(path: str | Path) -> str:
-    """A UTF-8 text file.
-
-    Raises:
-        OSError: as for ``read_bytes``.
-        ValueError: as for ``read_bytes``, or the file is not UTF-8 text.
-    """
+    """A UTF-8 text file. As ``read_bytes``; ``ValueError`` for anything else than UTF-8, too."""
     try:
         return read_bytes(path).decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -131,11 +126,7 @@ def write(path: str | Path, content: str | bytes | Callable[[Path], object]) -> 
 
 
 def check_writable(path: str | Path) -> None:
-    """Try, before any work is done, whether ``write`` will work. Nothing is changed.
-
-    Raises:
-        OSError: there is no such folder, the file is read-only, or the disk is full; the message names the file.
-    """
+    """Raise ``OSError``, before any work is done, if ``write`` would fail. Nothing is changed."""
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, but a file is needed")

@@ -51,9 +51,6 @@ def dual_numbers() -> Iterator[None]:
     """Within: forward mode. One thread of the process at a time.
 
     ``torch.func.jvp`` elsewhere in the process takes the level without our lock: then this waits for its turn.
-
-    Raises:
-        RuntimeError: the level was not free for ``LEVEL_SECONDS``.
     """
     with FORWARD_AD_LOCK:
         try:

@@ -14,8 +14,7 @@ from gdw.training.provenance import own_code
 def plugins_for(experiments: Iterable[Experiment]) -> tuple[str, ...]:
     """The modules and files that another process has to load before it knows what these experiments name.
 
-    Raises:
-        ValueError: one was defined in a notebook, in the script that runs, or typed in: no other process finds it.
+    ``ValueError`` for what was defined in a notebook, in the script that runs, or typed in: no other process finds it.
     """
     found = {place: what for experiment in experiments for what, place in own_code(experiment).items()}
     return tuple(dict.fromkeys(_plugin(place, what) for place, what in found.items()))

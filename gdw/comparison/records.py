@@ -125,11 +125,7 @@ def _is_of_other_code(record: Record, experiment: Experiment) -> bool:
 def read(path: str | Path) -> list[Record]:
     """The records in a file, the last one of each run; a torn last line is left out.
 
-    ``gdw run --json`` of version 0.2 wrote a JSON list, which is read too.
-
-    Raises:
-        ValueError: the file holds something else: a line is not a record of a run. The message gives its number.
-        OSError: the file cannot be read.
+    ``gdw run --json`` of version 0.2 wrote a JSON list, which is read too. Any other file is a ``ValueError``.
     """
     if not Path(path).exists():
         return []

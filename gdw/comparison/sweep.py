@@ -72,11 +72,7 @@ def run_all(
 
 
 def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group]:
-    """Group experiments that differ only in the seed, up to this many, if they can train together; the rest one by one.
-
-    Raises:
-        ValueError: ``seeds_at_once`` below 1.
-    """
+    """Experiments that differ only in the seed in groups of this many, if they can train together; the rest alone."""
     if seeds_at_once < 1:
         raise ValueError(f"seeds_at_once must be at least 1, got {seeds_at_once}")
     if seeds_at_once == 1:
@@ -253,9 +249,6 @@ def resume(
 
     Yields:
         The record of each run as it finishes. One that cannot be written says so in its ``error``.
-
-    Raises:
-        ValueError, OSError: as :func:`gdw.comparison.records.opened` does.
     """
     with opened(path) as write:
         found = finished(experiments, path)
@@ -271,9 +264,6 @@ def executor_for(dask: str | None = None, workers: int | None = None) -> Iterato
     Args:
         dask: a scheduler's address (``tcp://host:port``), or ``"local"`` for a cluster of processes here.
         workers: how many of these.
-
-    Raises:
-        ValueError: Dask is not installed, or no scheduler answers.
     """
     if dask is None:
         yield None

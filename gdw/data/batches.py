@@ -45,11 +45,7 @@ def index_batches(
 
 
 class IndexBatches(Iterator[Int[Tensor, "batch"]]):
-    """The iterator that ``index_batches`` makes. It can pass over batches that were used before.
-
-    Args:
-        count, batch_size, generator, device: as for ``index_batches``.
-    """
+    """The iterator that ``index_batches`` makes. It can pass over batches that were used before."""
 
     def __init__(self, count: int, batch_size: int, generator: torch.Generator, device: torch.device | str):
         self.count, self.batch_size, self.generator, self.device = count, batch_size, generator, device

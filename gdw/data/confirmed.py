@@ -154,9 +154,6 @@ def confirmed_of(
         given: a table's path; or a mapping from a picture (its path, or its place among the rows) to a class (its
             name, or its number). Where the data set has no paths, a picture is called by its place.
         rows: which of the rows that a person has are in the data set; by default all.
-
-    Raises:
-        ValueError: as ``read_confirmed`` does; a row that is not in the data set.
     """
     rows = np.ones(len(dataset.labels), bool) if rows is None else rows
     if given is None:

@@ -89,24 +89,13 @@ def transition_matrix(
 
 
 def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int | None = None) -> Matrix:
-    """A matrix given by hand, as float64 with rows that sum to exactly 1.
-
-    Args:
-        classes: how many rows and columns it must have; by default at least 2.
-
-    Raises:
-        ValueError: not row-stochastic with ``classes`` rows.
-    """
+    """A matrix given by hand, as float64 with rows that sum to exactly 1; by default of at least 2 classes."""
     matrix = torch.from_numpy(probabilities("the noise matrix", noise, classes))
     return matrix / matrix.sum(1, keepdim=True)
 
 
 def named_matrix(noise: Any) -> FrozenDict | None:
-    """A pandas table or a dictionary of rows, as rows and columns by name; None for anything without names.
-
-    Raises:
-        ValueError: rows and columns have other names; a row is not made of probabilities that sum to 1.
-    """
+    """A pandas table or a dictionary of rows, as rows and columns by name; None for anything without names."""
     if hasattr(noise, "columns") and hasattr(noise, "index"):
         noise = {row: dict(zip(noise.columns, values, strict=True))
                  for row, values in zip(noise.index, noise.to_numpy().tolist(), strict=True)}  # fmt: skip
@@ -122,11 +111,7 @@ def named_matrix(noise: Any) -> FrozenDict | None:
 
 
 def in_class_order(noise: Any, class_names: Sequence[str]) -> Any:
-    """A matrix by name (:func:`named_matrix`) as nested lists in the order of the classes; anything else as it is.
-
-    Raises:
-        ValueError: its rows or columns do not have the classes' names.
-    """
+    """A matrix by name (:func:`named_matrix`) as nested lists in the order of the classes; anything else as it is."""
     named = None if isinstance(noise, str) else named_matrix(noise)
     if named is None:
         return noise
@@ -254,11 +239,7 @@ def observed_by(
     name: str, images: Shaped[Tensor, "images *shape"], labels: Int[Tensor, "images"], rate: float, classes: int,
     generator: torch.Generator,
 ) -> Int[Tensor, "images"]:  # fmt: skip
-    """Observed labels by one of ``IMAGE_NOISES``.
-
-    Raises:
-        ValueError: it gives something else than a class number for each image.
-    """
+    """Observed labels by one of ``IMAGE_NOISES``, which must give a class number for each image."""
     observed = torch.as_tensor(IMAGE_NOISES.find(name)(images, labels.clone(), rate, classes, generator)).cpu()
     if observed.shape != labels.shape or observed.is_floating_point() or observed.is_complex():
         wanted = f"whole numbers [{len(labels)}]"

@@ -67,9 +67,6 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         Pictures [1797, 8, 8] in shades 0 to 16, and the digit of each [1797], both uint8.
-
-    Raises:
-        MissingPackage: scikit-learn is not installed.
     """
     package = find_spec("sklearn")
     if package is None or package.origin is None:
@@ -108,11 +105,7 @@ def data_root(root: str | Path | None = None) -> Path:
 
 
 def cifar10_at(folder: Path) -> str:
-    """The name of the CIFAR-10 in a folder: ``"cifar10"`` for torchvision's files, ``"cifar10-folder"`` for pictures.
-
-    Raises:
-        FileNotFoundError: neither of them is there.
-    """
+    """The CIFAR-10 in a folder: ``"cifar10"`` for torchvision's files, ``"cifar10-folder"`` for pictures."""
     if any((folder / name).exists() for name in ("cifar-10-batches-py", *PUBLISHED["cifar10"].files)):
         return "cifar10"
     if folder.is_dir() and "train" in split_folders(folder):
@@ -121,12 +114,7 @@ def cifar10_at(folder: Path) -> str:
 
 
 def load_published(name: str, root: str | Path | None = None) -> Dataset:
-    """One of ``PUBLISHED`` with its published test set.
-
-    Raises:
-        FileNotFoundError: it is not on disk and cannot be downloaded; names the file and the folder for it.
-        ValueError: a file on disk is damaged, and a new one cannot be downloaded; names it.
-    """
+    """One of ``PUBLISHED`` with its published test set."""
     published, folder = PUBLISHED[name], data_root(root)
     train, test = _open(published, folder, train=True), _open(published, folder, train=False)
     return Dataset(
@@ -200,11 +188,7 @@ def _read_once(found: Dataset) -> Dataset:
 
 
 def check_dataset_name(name: "str | os.PathLike[str]") -> str:
-    """The name as text: a known one, or what can be an image folder's path; the folder need not exist yet.
-
-    Raises:
-        ValueError: neither; the message gives the nearest known name.
-    """
+    """The name as text: a known one, or what can be an image folder's path; the folder need not exist yet."""
     if isinstance(name, os.PathLike):
         text = os.fspath(name)
         return f"./{text}" if text in DATASETS else text

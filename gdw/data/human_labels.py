@@ -32,11 +32,7 @@ LENGTH = {1: slice(8, 10), 2: slice(8, 12), 3: slice(8, 12)}  # of a .npy file's
 
 
 def parse(noise: str) -> tuple[Path, str | None]:
-    r"""``"human:PATH"`` or ``"human:PATH:KEY"`` to the path and the key; ``C:\labels.csv`` keeps its drive.
-
-    Raises:
-        ValueError: no path.
-    """
+    r"""``"human:PATH"`` or ``"human:PATH:KEY"`` to the path and the key; ``C:\labels.csv`` keeps its drive."""
     text = noise.removeprefix(PREFIX)
     path, colon, key = text.rpartition(":")
     drive = len(path) == 1 and path.isalpha()
@@ -138,12 +134,7 @@ def _warn_of_numbers(dataset: Dataset, path: Path) -> None:
 
 
 def label_sets(path: Path) -> dict[str, object]:
-    """Every set of labels in a ``.pt``, ``.npy``, ``.npz`` or pickle file; the content decides, not the ending.
-
-    Raises:
-        FileNotFoundError, ValueError: see :func:`gdw.data.label_table.require_file`; or it holds anything but plain
-            arrays.
-    """
+    """Every set of labels in a ``.pt``, ``.npy``, ``.npz`` or pickle file; the content decides, not the ending."""
     require_file(path)
     try:
         content = _content(path)
@@ -160,11 +151,7 @@ def label_sets(path: Path) -> dict[str, object]:
 
 
 def whole_numbers(values: Any, path: Path) -> Int[Tensor, "images"]:
-    """Labels as int64, from whole numbers of any type and byte order.
-
-    Raises:
-        ValueError: anything else.
-    """
+    """Labels as int64, from whole numbers of any type and byte order."""
     refusal = f"{path}: labels must be whole numbers"
     if not isinstance(values, Tensor):
         try:
@@ -266,11 +253,7 @@ def _scalar(kind: _Kind, data: bytes | str) -> Any:
 
 
 def _arrays_in(content: Any) -> Any:
-    """The same content with numpy's arrays, once it has been read.
-
-    Raises:
-        ValueError: an array that has no content.
-    """
+    """The same content with numpy's arrays, once it has been read."""
     if isinstance(content, _Array):
         if content.value is None:
             raise ValueError("an array without content")

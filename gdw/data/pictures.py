@@ -83,22 +83,14 @@ class PictureFiles:
         return len(self.paths)
 
     def read(self, places: Int[np.ndarray, "images"], /) -> Pictures:
-        """Decode these.
-
-        Raises:
-            BrokenPictureError: one cannot be decoded.
-        """
+        """Decode these."""
         found = np.empty((len(places), *self.shape), np.uint8)
         for row, place in zip(found, places, strict=True):
             row[:] = read_picture(Path(self.paths[place]), self.size).transpose(2, 0, 1)
         return torch.from_numpy(found)
 
     def stamp(self, place: int) -> tuple[bytes, bool]:
-        """A hash of the file's path, size and times of change and of how it is read; and whether it can be trusted.
-
-        Raises:
-            OSError: there is no such file.
-        """
+        """A hash of the file's path, size and times of change and of how it is read; and whether it can be trusted."""
         stamp, settled = file_stamp(Path(self.paths[place]))
         return digest(stamp + f"{self.size} {_decoders()}".encode()), settled
 
@@ -323,8 +315,7 @@ def _completed(file: Path) -> "BytesIO | None":
 def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width 3"]:
     """One picture in colour and upright; with a size (height, width), its middle part resized to it.
 
-    Raises:
-        BrokenPictureError: whatever Pillow finds wrong, or values whose meaning is not known; names the file.
+    ``BrokenPictureError`` for whatever Pillow finds wrong, and for values whose meaning is not known.
     """
     from PIL import Image, ImageOps
 
@@ -346,16 +337,11 @@ def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.nd
 
 
 def to_colour(picture: "Picture", brightest: int) -> "Picture":
-    """The picture in mode RGB.
+    """The picture in mode RGB; ``brightest`` is the largest whole number of its type.
 
     Whole numbers of 16 or 32 bits are scaled by the range of their type, real numbers must lie in [0, 1], and
-    what is transparent shows a white background.
-
-    Args:
-        brightest: largest whole number of its type.
-
-    Raises:
-        ValueError: numbers outside their range, or a range so narrow that it is less than one of 256 shades.
+    what is transparent shows a white background. Other numbers, and a range of less than one of 256 shades, are a
+    ``ValueError``.
     """
     from PIL import Image
 

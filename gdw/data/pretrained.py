@@ -83,9 +83,6 @@ def named(network: str) -> tuple[str, Path | None]:
 
     The file's name begins with the network's; what follows a hyphen, as in torch's ``resnet18-f37072fd.pth``, is not
     part of it.
-
-    Raises:
-        ValueError: there is no such file.
     """
     file = Path(str(network)).expanduser()
     if file.suffix not in WEIGHTS:
@@ -100,9 +97,6 @@ def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | N
 
     The default network sees pictures of up to 64 x 64 pixels at 128 x 128: they hold no finer detail, and it is 3 times
     as fast as its own 224 x 224.
-
-    Raises:
-        ValueError: a size that is not a whole number from 32; a name that cannot be a network's.
     """
     network, _ = named(network)
     if not NAME.fullmatch(str(network)):
@@ -117,11 +111,7 @@ def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | N
 
 
 def own_size(network: str) -> int:
-    """Height and width in pixels that a network was trained for.
-
-    Raises:
-        ValueError: timm knows no such network; the message names the nearest.
-    """
+    """Height and width in pixels that a network was trained for."""
     network, _ = named(network)
     if network == LITE0:
         return LITE0_SIZE  # without timm, whose import takes seconds
@@ -129,11 +119,7 @@ def own_size(network: str) -> int:
 
 
 def check_network(network: str) -> None:
-    """Refuse a name that timm does not know, where timm is installed.
-
-    Raises:
-        ValueError: the message names the nearest.
-    """
+    """Refuse a name that timm does not know, where timm is installed; the message names the nearest."""
     if not NAME.fullmatch(network) or is_network(network) is False:
         raise _unknown(network)
 
@@ -153,11 +139,6 @@ def trainable(network: str, input_shape: tuple[int, ...], num_classes: int, weig
     Args:
         input_shape: (channels, height, width).
         weights: ``"timm"`` for its pretrained weights as ``load_network`` finds them; a file of them; None for none.
-
-    Raises:
-        MissingPackage: timm is not installed.
-        ValueError: an unknown network, or one that does not take such pictures; weights of another network.
-        OSError: the weights are not on this machine and cannot be downloaded.
     """
     require_package("timm", "features", f"the network {network}")
     import timm
@@ -207,11 +188,7 @@ def _config(network: str) -> Any:
 
 
 def packaged_weights(network: str) -> tuple[Path, str] | None:
-    """Weights that were given as a file or installed with a package, and their hash; None for timm's own download.
-
-    Raises:
-        ValueError: the installed file is missing or damaged.
-    """
+    """Weights that were given as a file or installed with a package, and their hash; None for timm's own download."""
     if (given := named(network)[1]) is not None:
         return given, hashlib.sha256(given.read_bytes()).hexdigest()[:16]
     if network != LITE0:

@@ -34,10 +34,6 @@ def split_indices(
         random: draws the balanced sets and which training images stay; the test images do not depend on it.
         train_per_class, test_per_class: fewer images of each class, for a smaller run; None keeps all.
         left_out: training images that no set gets.
-
-    Raises:
-        ValueError: a negative count, an empty training, test or meta set, or a class too small for these counts
-            (one training image is the least).
     """
     _check_counts(per_class, train_per_class, test_per_class)
     own = None
@@ -83,9 +79,6 @@ def split_around_confirmed(
         per_class: confirmed images of each class for each balanced set: ``"meta"`` and ``"validation"``.
         random: draws which images stay, and which confirmed image goes into which balanced set.
         train_per_class, test_per_class: as for ``split_indices``.
-
-    Raises:
-        ValueError: a class with too few confirmed images, too few drawn ones, or none to train on.
     """
     _check_counts(per_class, train_per_class, test_per_class)
     indices = {}
@@ -150,10 +143,7 @@ def thinned(
 ) -> Indices:
     """The training images an imbalance leaves: the proportions exactly, on as large a scale as every class allows.
 
-    Args:
-        train: indices into ``labels``.
-        kind, imbalance, classes: see :func:`gdw.data.corruption.class_counts`.
-        random: draws which images stay.
+    ``train`` are indices into ``labels``; the rest as for :func:`gdw.data.corruption.class_counts`.
     """
     pools = [train[labels[train] == label] for label in range(classes)]
     shares = class_shares(kind, classes, imbalance)

@@ -53,11 +53,7 @@ def is_due(model: nn.Module, device: torch.device) -> bool:
 
 @torch.no_grad()
 def check_same(first: Tensor, second: Tensor, model: nn.Module | None = None, what: str = "its logits") -> None:
-    """Compare numbers of both passes, up to rounding in the lowest precision that they show.
-
-    Raises:
-        PassesDiffer: they are not the same.
-    """
+    """Compare numbers of both passes, up to rounding in the lowest precision that they show."""
     second = second.to(first.dtype)
     if torch.equal(first, second):
         return
@@ -79,14 +75,8 @@ def check_adjoint(
 
     Args:
         refused: makes the exception from a phrase with both numbers.
-        v: a matrix in the space of logits.
-        along: ``J u``, from the second pass.
-        back: ``J^T v``, from the first pass.
-        u: a direction in the space of parameters.
+        along, back: ``J u``, from the second pass, and ``J^T v``, from the first one.
         logits: of the first pass; they show the precision.
-
-    Raises:
-        Exception: what ``refused`` makes, where they are not the same.
     """
     forward = (v * along).sum()
     backward = torch.stack([(back[name] * u[name]).sum() for name in u]).sum()
@@ -97,11 +87,7 @@ def check_adjoint(
 
 
 def check_own_parameters(model: nn.Module, own: dict[str, Tensor]) -> None:
-    """After parameters were replaced for a pass: the model holds its own again.
-
-    Raises:
-        RuntimeError: another tensor is in the place of one; the optimiser would no longer move it.
-    """
+    """After a pass with other parameters: the model holds its own again, those that an optimiser moves."""
     now = dict(model.named_parameters())
     lost = [name for name, parameter in own.items() if now.get(name) is not parameter]
     if lost:

@@ -39,9 +39,6 @@ def by_double_backward(problem: Problem, weights: Matrix) -> Matrix:
     """``d L_meta / d weights`` as in textbooks: through the graph of the virtual step itself.
 
     The chain rule in two parts: the clean loss back to theta', and from theta' back through the first backward pass.
-
-    Raises:
-        NoMetaGradient: the model cannot be differentiated twice, or a check of the second part (agreement.py) fails.
     """
     try:
         return _by_double_backward(problem, weights)
@@ -85,11 +82,7 @@ def to_compare(problem: Problem, weights: Matrix, gradients: Named) -> tuple[Mat
 
 
 def check_tangent(problem: Problem, tangent: Matrix, direction: Named, weights: Matrix, gradients: Named) -> None:
-    """Compare the tangent along ``direction`` with what went back at ``weights`` (agreement.py).
-
-    Raises:
-        PassesDiffer: they belong to two functions.
-    """
+    """Compare the tangent along ``direction`` with what went back at ``weights`` (agreement.py)."""
     v = (weights * problem.flows / problem.logits.shape[-2]).to(tangent.dtype)
     refused = partial(passes_differ, model=problem.model)
     check_adjoint(refused, v, tangent, gradients, direction, problem.logits.detach())
@@ -100,10 +93,6 @@ def instead_of_forward_mode(problem: Problem, weights: Matrix, error: Exception)
 
     One warning names the operation. The model is remembered with the settings that choose the operation (the mode, the
     precision): when one of them changes, forward mode is tried again.
-
-    Raises:
-        Exception: the same, if it is no missing rule.
-        NoMetaGradient: there is no graph to go back through, or it cannot be differentiated twice.
     """
     if not lacks_rule(error):
         raise error

@@ -31,10 +31,6 @@ class Prepared:
         takes_tape: whether a tape (reuse.py) makes its steps faster; None until a step has looked.
         was_asked: whether a step was asked for its meta gradient; None before the first step has begun.
         is_checked: whether a step need not check its inputs again.
-
-    Raises:
-        TypeError: as ``Step`` does for the model and ``lr``.
-        ValueError: as ``Step`` does for ``lr``.
     """
 
     def __init__(
@@ -56,11 +52,7 @@ class Prepared:
 
     @cached_property
     def virtual_step(self) -> VirtualStep:
-        """What it moves, and how far.
-
-        Raises:
-            ValueError: there is no learning rate; as ``VirtualStep`` does.
-        """
+        """What it moves, and how far."""
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         return VirtualStep(self.model, self.lr, self.virtual)
@@ -131,11 +123,7 @@ class FirstPass:
 
 
 def check_form(labels: object, name: str = "labels") -> Tensor:
-    """The labels, if they are a tensor that holds something; targets.py checks the rest.
-
-    Raises:
-        TypeError, ValueError: they are not.
-    """
+    """The labels, if they are a tensor that holds something; targets.py checks the rest."""
     if not isinstance(labels, Tensor):
         raise TypeError(f"{name} must be a tensor of class numbers [batch], got {type(labels).__name__}")
     if labels.numel() == 0:
@@ -144,12 +132,7 @@ def check_form(labels: object, name: str = "labels") -> Tensor:
 
 
 def check_meta_batch(meta_batch: object, device: torch.device) -> tuple[Inputs, Tensor]:
-    """Clean images and labels.
-
-    Raises:
-        TypeError: no pair, or labels that are no tensor.
-        ValueError: labels of another length than the images, or on another device than the training batch.
-    """
+    """Clean images and labels: a pair of one length, on the training batch's device."""
     if not isinstance(meta_batch, (tuple, list)) or len(meta_batch) != 2:
         raise TypeError(f"meta_batch must be a pair (images, labels), got {type(meta_batch).__name__}")
     images, labels = meta_batch[0], check_form(meta_batch[1], "the meta batch's labels")

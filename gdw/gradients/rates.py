@@ -98,11 +98,7 @@ class VirtualStep:
 
 
 def check_model(model: nn.Module) -> None:
-    """Refuse what is not a module, and wrappers that split the batch.
-
-    Raises:
-        TypeError: the message names what to use.
-    """
+    """Refuse what is not a module, and wrappers that split the batch; the message names what to use."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     if isinstance(model, DataParallel):
@@ -120,12 +116,7 @@ def check_model(model: nn.Module) -> None:
 
 
 def check_rate(lr: object, virtual: str) -> None:
-    """Refuse what no virtual step can take.
-
-    Raises:
-        TypeError: ``lr`` is not a number and not an optimiser.
-        ValueError: a number that is not finite, or negative; an unknown ``virtual``, or ``"optimizer"`` without one.
-    """
+    """Refuse what no virtual step can take."""
     if virtual not in VIRTUAL:
         raise unknown("virtual step", virtual, VIRTUAL)
     if lr is None or isinstance(lr, Optimizer):

@@ -93,8 +93,7 @@ class Tape:
     def tangent(self, model: nn.Module, images: Inputs, direction: Named) -> tuple[Tensor, Tensor]:
         """As ``gdw.gradients.meta.logit_tangent``: the same operations again, each with its taped output.
 
-        Raises:
-            OtherLayers: the second pass does not call the operations of the first in their order.
+        ``OtherLayers`` where the second pass does not call the operations of the first in their order.
         """
         taped = iter(self._taped)
         with _Replaying(taped):

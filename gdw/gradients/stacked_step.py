@@ -24,10 +24,6 @@ class StackedStep(Step):
 
     ``len`` is B. A meta gradient is exact, by forward mode: one tangent pass for all seeds.
 
-    Args:
-        model: a ``Stacked``.
-        images, labels, given: as for ``Step``, everything with a leading seed axis.
-
     Raises:
         NoMetaGradient: the model has an operation that cannot run for several seeds at once.
     """

@@ -170,11 +170,7 @@ class Step:
 
     @property
     def epoch(self) -> int:
-        """Counted from 0.
-
-        Raises:
-            ValueError: the step is recorded once for all epochs.
-        """
+        """Counted from 0; ``ValueError`` where the step is recorded once for all epochs."""
         if self._epoch is None:
             raise ValueError("a recorded step has no epoch: a method that reads it has no identical steps")
         return self._epoch
@@ -198,11 +194,7 @@ class Step:
 
     @property
     def label_losses(self) -> Float[Tensor, "*seeds batch"]:
-        """``-log`` of the observed label's probability: the losses, where there is one label for each instance.
-
-        Raises:
-            ValueError: the labels are soft.
-        """
+        """``-log`` of the observed label's probability: the losses; ``ValueError`` where the labels are soft."""
         if self._observed.is_floating_point():
             raise self._needs_classes()
         return self.losses
@@ -246,11 +238,7 @@ class Step:
         return self.problem_with(self.meta_batch)
 
     def problem_with(self, meta_batch: Batch) -> Problem:
-        """The same with other labelled images in place of the clean set, which is then not asked.
-
-        Raises:
-            ValueError: the Step has no learning rate; the model drops units and is compiled.
-        """
+        """The same with other labelled images in place of the clean set, which is then not asked."""
         virtual_step, first = self._shared.virtual_step, self._first
         self._shared.was_asked = True
         if first.draws and first.tangent is compiled_tangent:

@@ -163,11 +163,7 @@ class Method(nn.Module):
 
     @classmethod
     def check_settings(cls, settings: Mapping[str, object]) -> None:
-        """Refuse settings that the method cannot be built with, without building it.
-
-        Raises:
-            ValueError: an unknown setting, with the nearest known one; a value of the wrong type or out of range.
-        """
+        """Raise ``ValueError`` for settings that the method cannot be built with, without building it."""
         known = cls.settings()
         for name, value in settings.items():
             if name not in known:
@@ -261,9 +257,5 @@ def register(method: type[Method]) -> type[Method]:
 
 
 def method_class(name: str) -> type[Method]:
-    """The method of that name.
-
-    Raises:
-        ValueError: there is none; the message gives the nearest known name.
-    """
+    """The method of that name; ``ValueError`` with the nearest known name where there is none."""
     return METHODS.find(name)

@@ -33,9 +33,6 @@ class NeedsPreparing(Method):
 
     The training loop calls ``before`` of each phase; in a loop of your own you do. Without it these methods would be
     cross-entropy, so they refuse to step.
-
-    Attributes:
-        ready: whether the method knows what it needs.
     """
 
     missing: ClassVar[str] = ""  #: completes "... needs ..."
@@ -45,11 +42,7 @@ class NeedsPreparing(Method):
         self.ready = False
 
     def require_ready(self, step: Step) -> None:
-        """Refuse a step before the method knows what it needs, or with another number of classes.
-
-        Raises:
-            ValueError: says what is missing and how to give it.
-        """
+        """Refuse a step before the method knows what it needs, or with another number of classes."""
         if not self.ready:
             raise ValueError(
                 f"{self.name} needs {self.missing}, or call before(model) of each phase in "
@@ -62,22 +55,14 @@ class NeedsPreparing(Method):
 
 
 def known(task: Task | None) -> Task:
-    """The task, for a phase that cannot begin without one.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """The task, for a phase that cannot begin without one."""
     if task is None:
         raise ValueError("this phase begins by looking at the data: give method.phases(task, epochs) the task")
     return task
 
 
 def count_classes(name: str, num_classes: int | None, given: object = None, argument: str = "") -> int:
-    """The number of classes: said directly, or the length of an argument with one entry for each class.
-
-    Raises:
-        ValueError: neither was given, or the two disagree.
-    """
+    """The number of classes: said directly, or the length of an argument with one entry for each class."""
     found = num_classes if given is None else len(plain(given))
     if found is None:
         other = f" or {argument}=..." if argument else ""

@@ -29,11 +29,7 @@ def own_state(module: nn.Module, given: Mapping[str, object]) -> dict[str, dict[
 
 
 def load_own_state(module: nn.Module, state: Mapping[str, Mapping[str, Any]]) -> None:
-    """Undo ``own_state``, for a module with the same optimisers.
-
-    Raises:
-        KeyError, ValueError: it has others.
-    """
+    """Undo ``own_state``, for a module with the same optimisers."""
     own = vars(module)
     for name, value in deepcopy(dict(state["plain"])).items():
         both = isinstance(value, Tensor) and isinstance(own.get(name), Tensor)

@@ -10,10 +10,6 @@ class Autocast(nn.Module):
 
     Only the network is lowered: what a method makes of the logits keeps its digits, and so does the network itself
     along a tangent, whose inner products are differences of nearly equal numbers.
-
-    Args:
-        model: maps images to logits.
-        dtype: of the passes.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype = torch.bfloat16):

@@ -160,11 +160,7 @@ def register_network(build: Build) -> Build:
 
 
 def check_model(name: object) -> str:
-    """The name, of one of ``MODELS`` or of a network of timm (``"timm:resnet18"``).
-
-    Raises:
-        ValueError: there is none; the message gives the nearest known name.
-    """
+    """The name, of one of ``MODELS`` or of a network of timm (``"timm:resnet18"``)."""
     if not isinstance(name, str):
         raise unknown("model", name, MODELS)
     if name.startswith(TIMM):

@@ -140,11 +140,7 @@ class EpochStatistics:
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo ``state_dict``.
-
-        Raises:
-            ValueError: it is the state of another task's.
-        """
+        """Undo ``state_dict``; ``ValueError`` for the state of another task's."""
         device = self.true_labels.device
         for name in _SUMS:
             if state[name].shape != getattr(self, name).shape:
@@ -184,11 +180,7 @@ def _ratio(part: Tensor, whole: Tensor) -> np.ndarray:
 def finite_scores(
     statistics: EpochStatistics, model: nn.Module, task: Task, method: Method, epoch: int, lr: float
 ) -> Row:
-    """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers.
-
-    Raises:
-        TrainingDiverged: a loss of the epoch, a parameter of model or method, or the test loss is not finite.
-    """
+    """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers."""
     bad = statistics.first_bad_step()
     if bad is not None:
         raise _diverged(f"the loss stopped being finite at step {bad + 1}", epoch, lr)

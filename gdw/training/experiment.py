@@ -236,11 +236,7 @@ def _like(name: str, value: object, default: object) -> object:
 
 
 def parse_field(name: str, text: str) -> Any:
-    """A field's value from its text, as in a run code or on the command line: numbers, true, false, null, a matrix.
-
-    Raises:
-        ValueError: neither a name nor JSON.
-    """
+    """A field's value from its text, as in a run code or on the command line: a name, or JSON."""
     is_text = name in ("method", "derivative") or (name in FIELDS and kind_of(FIELDS[name]) is str)
     if is_text and not (name == "noise" and text.startswith(("[", "{"))):
         return text
@@ -254,9 +250,6 @@ def from_config(config: Mapping[str, Any]) -> Experiment:
     """Undo ``Experiment.config`` or ``Experiment.everything``, after JSON too; records of earlier versions as well.
 
     What the preset says anyway does not count as given.
-
-    Raises:
-        ValueError: as ``read_config`` does.
     """
     e = read_config(config)
     usual = e._of_preset()
@@ -268,8 +261,7 @@ def from_config(config: Mapping[str, Any]) -> Experiment:
 def read_config(config: Mapping[str, Any]) -> Experiment:
     """An experiment from its fields, all of them given.
 
-    Raises:
-        ValueError: no such config; or one of a run whose data set, task, model or method was given as an object.
+    ``ValueError`` for a run whose data set, task, model or method was given as an object.
     """
     if not isinstance(config, Mapping):
         raise ValueError(f"a config must be a dictionary of an Experiment's fields, got {config!r}")

@@ -18,13 +18,10 @@ DIGITS = 16  # hexadecimal, of the content of a run's files
 
 
 def content_of(data: Data, dataset: Dataset | None = None) -> str | None:
-    """The content of all files that a run reads: the pictures of a folder, a table of labels, confirmed pictures.
+    """A hash of all files that a run reads: the pictures of a folder, a table of labels, confirmed pictures.
 
-    Args:
-        dataset: the data set that ``data`` names, if it has been read: its pictures are not looked at again.
-
-    Returns:
-        16 hexadecimal digits; None for data without files, and where a file is missing or cannot be read.
+    None for data without files, and where one is missing or cannot be read. ``dataset`` is what ``data`` names, if that
+    has been read: its pictures are not looked at again.
     """
     tables = places_of(data)
     folder = tables.pop("dataset", None)

@@ -22,11 +22,7 @@ def origin_of(experiment: Experiment) -> tuple[object, ...]:
 
 
 def confirmed_in(experiment: Experiment, dataset: Dataset) -> Confirmed | None:
-    """The pictures that the experiment's table confirms; None without a table.
-
-    Raises:
-        ValueError, FileNotFoundError: as :func:`gdw.data.confirmed.read_confirmed` does.
-    """
+    """The pictures that the experiment's table confirms; None without a table."""
     return None if experiment.confirmed is None else confirmed_of(experiment.confirmed, dataset)
 
 
@@ -39,9 +35,6 @@ def dataset_of(
         dataset: one of your own instead of the one that it names, or one that this function gave for another
             experiment with the same ``origin_of``, which is returned as it is.
         progress: called with (pictures done, pictures in all) while features are computed.
-
-    Raises:
-        ValueError, FileNotFoundError: as ``load_dataset`` and ``with_features`` do.
     """
     e = experiment
     if dataset is not None and dataset.origin == origin_of(e):
@@ -65,11 +58,7 @@ def dataset_of(
 
 
 def check_content(experiment: Experiment, dataset: Dataset) -> None:
-    """Refuse files that are not those that the experiment is about, where it says so (``content``).
-
-    Raises:
-        ValueError: they hold something else now.
-    """
+    """Refuse files that are not those that the experiment is about, where it says so (``content``)."""
     if experiment.content is None or dataset.origin is None:
         return
     found = content_of(experiment.data, dataset)
@@ -82,11 +71,7 @@ def check_content(experiment: Experiment, dataset: Dataset) -> None:
 
 
 def task_of(experiment: Experiment, dataset: Dataset) -> Task:
-    """The data set as the experiment splits it and changes its labels.
-
-    Raises:
-        ValueError: as ``make_task`` and ``confirmed_in`` do.
-    """
+    """The data set as the experiment splits it and changes its labels."""
     e = experiment
     return make_task(
         dataset, noise=e.noise, rate=e.rate, imbalance=e.imbalance, imbalance_kind=e.imbalance_kind,

@@ -100,9 +100,6 @@ class Loop:
         epoch: epochs that are over, in all phases.
         phase_epoch: epochs of this phase that are over.
         batch: batches of this epoch that are over.
-
-    Raises:
-        ValueError: a batch larger than the data.
     """
 
     def __init__(self, lanes: Sequence[Lane]):
@@ -289,11 +286,7 @@ class Loop:
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        """How far a run of one seed is, without model, method and history.
-
-        Raises:
-            RuntimeError: a step was interrupted in the middle.
-        """
+        """How far a run of one seed is, without model, method and history."""
         self.check_whole()
         restarts = any(phase.restart for phase in self.phases[self.phase + self.begun :])
         return {
@@ -308,9 +301,6 @@ class Loop:
         """Go on from a saved position. What came before its last phase is done again, for what a method makes there.
 
         Load model and method after this: it may change them.
-
-        Raises:
-            ValueError: the position is not one of this run.
         """
         position = [state[name] for name in _POSITION]
         if [type(value) for value in position] != [int, int, int, int, bool] or not self._is_possible(*position):

@@ -61,11 +61,7 @@ def _settings_of(method: Method) -> dict[str, Any]:
 
 
 def experiment_of(history: History) -> Experiment:
-    """The experiment that a History records, with the engine that computed it.
-
-    Raises:
-        ValueError: the run used objects that were passed in.
-    """
+    """The experiment that a History records, with the engine that computed it."""
     return from_config({**history.metadata.get("engine", {}), **history.config})
 
 

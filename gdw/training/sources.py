@@ -112,12 +112,7 @@ class Sources:
     def load_state_dict(self, state: dict[str, Any], most: int) -> None:
         """Continue where the saved sources were. Only for sources from which nothing was drawn yet.
 
-        Args:
-            state: by ``state_dict``, of the same task and plan.
-            most: no source can have given more batches than this.
-
-        Raises:
-            ValueError: a number of batches that cannot be.
+        No source can have given more than ``most`` batches: beyond that the state is no state, a ``ValueError``.
         """
         for name, batches in state["taken"].items():
             if not 0 <= batches <= most:
@@ -158,12 +153,7 @@ class Sources:
 
 
 class StackedSources:
-    """The same for several seeds: their batches with a leading seed axis, as Steps of their models as one.
-
-    Args:
-        sources: of each seed.
-        model: the seeds' models as one.
-    """
+    """The same for several seeds: their batches with a leading seed axis, as Steps of their models as one."""
 
     def __init__(self, sources: Sequence[Sources], model: Stacked):
         self.sources, self.model = sources, model
