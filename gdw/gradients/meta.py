@@ -29,8 +29,7 @@ from gdw.gradients.agreement import OtherLayers, check_own_parameters, check_sam
 from gdw.gradients.outputs import Inputs, logits_of
 from gdw.gradients.rates import Named, Rates, VirtualStep
 from gdw.gradients.targets import Rows
-from gdw.networks.held import placed
-from gdw.private import dual_numbers
+from gdw.private import dual_numbers, placed
 
 Matrix = Float[Tensor, "*seeds batch classes"]
 # Models found to hold an operation without a forward-mode rule: along a tangent their attention is not fused.

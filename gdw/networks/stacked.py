@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import vmap
 
-from gdw.networks.held import placed
 from gdw.networks.weight_net import FlowWeightNet, WeightNet
+from gdw.private import placed
 
 
 class Stacked(nn.Module):
