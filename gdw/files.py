@@ -52,27 +52,14 @@ def read_text(path: str | Path) -> str:
 
 
 def read_json(path: str | Path) -> object:
-    """What a JSON file holds.
-
-    Raises:
-        OSError: as for ``read_bytes``.
-        ValueError: as for ``read_text``, or the file is not JSON.
-    """
-    return parse_json(read_text(path), str(path))
-
-
-def parse_json(text: str, name: str) -> object:
-    """The value of a JSON text; ``name`` says in the message where it comes from.
-
-    Raises:
-        ValueError: it is not JSON.
-    """
+    """What a JSON file holds. As ``read_text``; ``ValueError`` for anything else than JSON, too."""
+    text = read_text(path)
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{name} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+        raise ValueError(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits; brackets nested 100,000 deep
-        raise ValueError(f"{name} cannot be read as JSON: {str(error).split(';')[0]}") from None
+        raise ValueError(f"{path} cannot be read as JSON: {str(error).split(';')[0]}") from None
 
 
 def damage(path: Path) -> str | None:

@@ -23,17 +23,17 @@ _NOT_MADE = ("seconds", "date", "seeds_at_once")  # of the metadata: they have a
 def record(history: History) -> Record:
     """One run in one line of JSON; accuracies in percent, each number the mean of the last five epochs."""
     at_once = history.metadata.get("seeds_at_once")  # its seconds are then a share of a common time
-    return {
+    found = {
         "method": history.method,
         "seed": history.seed,
         "config": history.config,
         "engine": history.metadata.get("engine"),
         "code": None if OWN in history.config else from_config(history.config).code,
-        "accuracy": _finite(history.accuracy),
-        "worst_class": _finite(history.worst_class),
-        "validation_accuracy": _finite(history.validation_accuracy if len(history) else float("nan")),
-        "auroc": _finite(float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan")),
-        "wrong_label_rate": _finite(history.wrong_label_rate),
+        "accuracy": history.accuracy,
+        "worst_class": history.worst_class,
+        "validation_accuracy": history.validation_accuracy,
+        "auroc": float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan"),
+        "wrong_label_rate": history.wrong_label_rate,
         "seconds": history.metadata.get("seconds"),
         **({"seeds_at_once": at_once} if at_once else {}),
         "date": history.metadata.get("date"),
@@ -41,22 +41,19 @@ def record(history: History) -> Record:
         "made": {name: value for name, value in history.metadata.items() if name not in _NOT_MADE},
         "error": history.error,
     }
+    return cast(Record, files.finite(found))
 
 
 def record_or_reason(history: History) -> Record:
-    """``record``, as values that JSON knows; where it cannot be made, a record that says so: it costs no other run."""
+    """``record``; one that says so where it cannot be made, or JSON does not know its values: it costs no other run."""
     try:
-        line = cast(Record, files.finite(record(history)))
+        line = record(history)
         json.dumps(line)
         return line
     except Exception as error:  # a user's method or data may put anything into a History
         reason = f"its record cannot be written: {type(error).__name__}: {error}"
         config = json.loads(json.dumps(files.finite(history.config), default=str))
         return {"method": str(config.get("method")), "seed": config.get("seed"), "config": config, "error": reason}
-
-
-def _finite(value: float) -> float | None:
-    return value if value == value else None
 
 
 SCORES = {"accuracy": "test_accuracy", "validation_accuracy": "validation_accuracy", "auroc": "auroc"}

@@ -265,17 +265,9 @@ def wrong_label_rate(true_labels: Int[Tensor, "images"], labels: Int[Tensor, "im
     return (true_labels != labels).double().mean().item() if len(labels) else 0.0
 
 
-def _exponential_share(place: int, classes: int, imbalance: float) -> float:
-    return float(imbalance ** (place / (classes - 1)))
-
-
-def _step_share(place: int, classes: int, imbalance: float) -> float:
-    return 1.0 if place < (classes + 1) // 2 else imbalance
-
-
-IMBALANCES: dict[str, Callable[[int, int, float], float]] = {
-    "exponential": _exponential_share,
-    "step": _step_share,
+IMBALANCES: dict[str, Callable[[int, int, float], float]] = {  # a class's share, by its place among the classes
+    "exponential": lambda place, classes, imbalance: float(imbalance ** (place / (classes - 1))),
+    "step": lambda place, classes, imbalance: 1.0 if place < (classes + 1) // 2 else imbalance,
 }
 
 

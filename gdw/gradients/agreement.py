@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 FIRST_STEPS = 10  # of a model, or after a change of mode: a layer dropped one time in ten is seen 9 times in 10
@@ -80,7 +81,7 @@ def check_adjoint(
     """
     forward = (v * along).sum()
     backward = torch.stack([(back[name] * u[name]).sum() for name in u]).sum()
-    scale = v.norm() * along.norm() + _norm(back) * _norm(u)
+    scale = v.norm() * along.norm() + length(back) * length(u)
     smallest = torch.finfo(scale.dtype).tiny ** 0.5  # below, products lose their digits
     if (forward - backward).abs() > _tolerance(logits) * scale + smallest:
         raise refused(f"<v, J u> is {forward:.6g} and <J^T v, u> is {backward:.6g}")
@@ -97,9 +98,10 @@ def check_own_parameters(model: nn.Module, own: dict[str, Tensor]) -> None:
         )
 
 
-def _norm(values: dict[str, Tensor]) -> Tensor:
-    length: Tensor = torch.stack([value.norm() for value in values.values()]).norm()
-    return length
+def length(values: dict[str, Tensor]) -> Float[Tensor, ""]:
+    """Of all numbers together, as one vector."""
+    norm: Tensor = torch.stack([value.norm() for value in values.values()]).norm()
+    return norm
 
 
 def _tolerance(logits: Tensor) -> float:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gdw.data.dataset import check_labels
 from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.meta import TangentPass, logit_tangent
 from gdw.gradients.outputs import Inputs, logits_of, random_state, replayed
@@ -56,19 +55,6 @@ class Prepared:
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         return VirtualStep(self.model, self.lr, self.virtual)
-
-    def check_all_labels(self, classes: int, *, reads: bool) -> None:
-        """Check the labels of all steps to come, if they are known, for a model of this number of classes.
-
-        Args:
-            reads: whether the labels' numbers are read on the host.
-
-        Raises:
-            ValueError: one is no class.
-        """
-        for labels in self.labels if reads else ():
-            check_labels(labels, classes, "labels")
-        self.is_checked = bool(self.labels)
 
 
 class FirstPass:

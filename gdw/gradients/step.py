@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from gdw.data.dataset import check_labels
 from gdw.gradients.agreement import is_due
 from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.exact import by_double_backward, by_forward_mode, instead_of_forward_mode, without_forward_rule
@@ -127,7 +128,8 @@ class Step:
         )  # fmt: skip
         shared.was_asked = bool(shared.was_asked)
         self.draws_random_numbers, self._reads = first.draws, first.reads
-        self.logits, self._rows = first.logits, None
+        self.logits = first.logits
+        self._rows: Rows | None = None
         if not self._trusted:
             self._rows, self._observed = read(first.logits, labels, seeds=self.has_seeds, reads=self._reads)
             if self._rows is not None and shared.labels:
@@ -135,18 +137,16 @@ class Step:
                     f"a training loop takes models with logits [batch, classes], got {list(first.logits.shape)}: for "
                     "one logit give two, or take Step in a loop of your own"
                 )
-            shared.check_all_labels(first.logits.shape[-1], reads=self._reads)
-        if self._rows is not None:
-            self._take_rows(self._rows)
+            for all_labels in shared.labels if self._reads else ():  # of all steps to come
+                check_labels(all_labels, first.logits.shape[-1], "labels")
+            shared.is_checked = bool(shared.labels)
+        if self._rows is not None:  # of pixels, of tokens, of the two classes of one logit
+            self.logits = self._rows(self.logits)
+            self.indices = None if indices is None else self._rows.of(indices)
+            self.is_meta = None if is_meta is None else self._rows.of(is_meta)
         if not self._observed.is_floating_point():
             self.labels = self._observed
             self.logits = self.logits if self._reads else only_labelled(self.logits, self.labels)
-
-    def _take_rows(self, rows: Rows) -> None:
-        """Pixels, tokens and the two classes of one logit, as rows."""
-        self.logits = rows(self.logits)
-        self.indices = None if self.indices is None else rows.of(self.indices)
-        self.is_meta = None if self.is_meta is None else rows.of(self.is_meta)
 
     def __getattr__(self, name: str) -> Any:
         """Called for what is not there: the class numbers, where the labels are soft."""

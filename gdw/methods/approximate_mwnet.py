@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gdw.errors import Number
+from gdw.gradients.agreement import length
 from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
@@ -55,8 +56,8 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
     def approximate_gradient(self, weights: Column, step: Step) -> Column:
         problem = step.problem
         direction = problem.uphill(*problem.virtual_step(problem.step_back(weights)))
-        length = _norm(direction).clamp_min(torch.finfo(weights.dtype).tiny)
-        reach = self.distance * _norm(problem.here) / length
+        own = length(direction).clamp_min(torch.finfo(weights.dtype).tiny)
+        reach = self.distance * length(problem.here) / own
         ahead, behind = (self._losses(step, direction, sign * reach) for sign in (1, -1))
         return -(ahead - behind)[:, None] / (2 * reach * len(step))
 
@@ -81,8 +82,3 @@ class FirstOrderMWNet(_ApproximateMWNet):
 
     def approximate_gradient(self, weights: Column, step: Step) -> Column:
         return step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)
-
-
-def _norm(values: dict[str, Tensor]) -> Float[Tensor, ""]:
-    length: Tensor = torch.stack([value.norm() for value in values.values()]).norm()
-    return length

@@ -113,11 +113,9 @@ class Experiment:
 
     def everything(self) -> dict[str, Any]:
         """``config`` and the engine: what another process needs to run it in the same way."""
-        kept = [n for n in NAMES if not (n in FIELDS and FIELDS[n].metadata["later"] and self._is_default(n))]
-        return {name: thawed(getattr(self, name)) for name in kept}
-
-    def _is_default(self, name: str) -> bool:
-        return bool(getattr(self, name) == FIELDS[name].default)
+        values = {name: getattr(self, name) for name in NAMES}
+        later = {name: field.default for name, field in FIELDS.items() if field.metadata["later"]}
+        return {name: thawed(v) for name, v in values.items() if not (name in later and v == later[name])}
 
     def with_(self, **changes: Any) -> "Experiment":
         """The same run with other values for these fields. What was given stays; the rest comes from the preset again.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gdw import files
-from gdw.data.confirmed import Confirmed, confirmed_of
+from gdw.data.confirmed import confirmed_of
 from gdw.data.corruption import IMAGE_NOISES
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
@@ -19,11 +19,6 @@ def origin_of(experiment: Experiment) -> tuple[object, ...]:
     """``Dataset.origin`` of the data set that the experiment names: the fields that decide which one it is."""
     e = experiment
     return (e.dataset, e.image_size, *((e.features, e.features_size, e.mirrored) if e.features else ()))
-
-
-def confirmed_in(experiment: Experiment, dataset: Dataset) -> Confirmed | None:
-    """The pictures that the experiment's table confirms; None without a table."""
-    return None if experiment.confirmed is None else confirmed_of(experiment.confirmed, dataset)
 
 
 def dataset_of(
@@ -73,11 +68,11 @@ def check_content(experiment: Experiment, dataset: Dataset) -> None:
 def task_of(experiment: Experiment, dataset: Dataset) -> Task:
     """The data set as the experiment splits it and changes its labels."""
     e = experiment
+    confirmed = None if e.confirmed is None else confirmed_of(e.confirmed, dataset)
     return make_task(
         dataset, noise=e.noise, rate=e.rate, imbalance=e.imbalance, imbalance_kind=e.imbalance_kind,
         meta_per_class=e.meta_per_class, validation_per_class=e.validation_per_class,
-        train_per_class=e.train_per_class, test_per_class=e.test_per_class, confirmed=confirmed_in(e, dataset),
-        seed=e.seed,
+        train_per_class=e.train_per_class, test_per_class=e.test_per_class, confirmed=confirmed, seed=e.seed,
     )  # fmt: skip
 
 

@@ -50,14 +50,9 @@ def config_of_run(
         own["model"] = config["model"] = type(model).__name__
     if method is not None:
         own["method"] = config["method"] = method.name or type(method).__name__
-        config["settings"] = _settings_of(method)
+        settings = {name: getattr(method, name, None) for name in type(method).settings()}  # kept under these names
+        config["settings"] = {name: s for name, s in settings.items() if isinstance(s, (bool, int, float, str))}
     return config | ({OWN: own} if own else {})
-
-
-def _settings_of(method: Method) -> dict[str, Any]:
-    """Those settings that it keeps as plain attributes of the same name."""
-    found = {name: getattr(method, name, None) for name in type(method).settings()}
-    return {name: value for name, value in found.items() if isinstance(value, (bool, int, float, str))}
 
 
 def experiment_of(history: History) -> Experiment:
