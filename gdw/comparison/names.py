@@ -51,9 +51,6 @@ def names(configs: Sequence[Config]) -> list[tuple[str, str]]:
 
     Two runs have one scenario if they have the same data and network, and one method if settings and training are the
     same too. Where a short name would be that of several, what they differ in follows in brackets.
-
-    Args:
-        configs: of runs, as ``History.config`` and a sweep's records hold them.
     """
     configs = [_today(config) for config in configs]
     scenarios = _distinct([scenario_name({**_DEFAULTS, **config}) for config in configs], [_data(c) for c in configs])

@@ -181,7 +181,6 @@ def opened(path: str | Path | None) -> Iterator[Callable[[History], Record]]:
 
 
 def is_record(entry: object) -> bool:
-    """Whether it is a run's record."""
     kinds = {"method": (str,), "config": (dict,), "error": (str, type(None))}
     return isinstance(entry, dict) and all(n in entry and isinstance(entry[n], kind) for n, kind in kinds.items())
 

@@ -88,9 +88,7 @@ def fetched(
     pinned memory and goes over while the GPU computes.
 
     Args:
-        images: in the host's memory.
         indices: on the CPU; one beyond the last picture gives the last (its place is taken by another's).
-        device: where the batches are wanted.
         workers: processes; by default one for each core for images on disk, else two for a GPU, and none (gathered when
             asked for) for the CPU, and where this process may start none.
     """

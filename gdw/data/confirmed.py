@@ -112,11 +112,6 @@ def read_confirmed(
         paths: of all pictures whose labels are in question.
         class_names: in the order of their numbers.
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
-
-    Raises:
-        ValueError: no table; no path is of a picture; an unknown class, with the nearest; a picture confirmed as two
-            classes.
-        FileNotFoundError: there is no such file.
     """
     table = read_table(Path(path), least=0)
     chosen = next(iter(usual_columns(table.columns, (CHOSEN_COLUMN,))), None)

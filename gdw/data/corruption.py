@@ -139,18 +139,14 @@ def corrupt_labels(labels: Int[Tensor, "images"], matrix: Matrix, generator: tor
         ValueError: a label that has no row; a matrix whose rows are not probabilities that sum to 1.
     """
     labels = torch.as_tensor(labels)
-    matrix = _given_matrix(matrix)
+    checked = checked_matrix(matrix)
+    if not (isinstance(matrix, Tensor) and matrix.is_floating_point()):  # a tensor's own numbers stay as they are
+        matrix = checked
     check_labels(labels, len(matrix), "labels")
     edges = matrix.cumsum(1)
     edges = edges / edges[:, -1:]  # ends at exactly 1, above every draw
     draws = torch.rand(len(labels), 1, generator=generator, dtype=matrix.dtype)
     return torch.searchsorted(edges[labels], draws, right=True).squeeze(1)
-
-
-def _given_matrix(matrix: Matrix | Sequence[Sequence[float]]) -> Matrix:
-    """Refused unless its rows are probabilities; a tensor's own numbers stay as they are."""
-    checked = checked_matrix(matrix)
-    return matrix if isinstance(matrix, Tensor) and matrix.is_floating_point() else checked
 
 
 def instance_rates(count: int, rate: float, generator: torch.Generator) -> Float[Tensor, "images"]:
@@ -175,19 +171,9 @@ def instance_dependent_labels(
     """Part-dependent noise: ``p(j | x, y) = q softmax_{j != y}(x W_y)_j`` for j other than y, and ``1 - q`` for y.
 
     ``q`` is the image's own rate, a normal of mean ``rate`` and standard deviation 0.1 cut to [0, 1]. ``W_y`` is a
-    matrix [pixels, classes] of standard normal numbers, one for each class. x is the flattened image, here
-    standardised pixel by pixel and divided by the square root of their number. Then the softmax does not
+    matrix [pixels, classes] of standard normal numbers, one for each class. x is the flattened image as it is stored,
+    here standardised pixel by pixel and divided by the square root of their number. Then the softmax does not
     saturate and does not depend on the size of the image (ours; the published code takes raw pixels).
-
-    Args:
-        images: as stored, before normalisation.
-        labels: true labels.
-        rate: mean share of wrong labels, in [0, 1].
-        classes: C, at least 2.
-        generator: draws the rates, the matrices and the labels.
-
-    Returns:
-        Observed labels.
 
     Source: Xia et al., Part-dependent Label Noise: Towards Instance-dependent Label Noise, NeurIPS 2020, algorithm 2.
     """

@@ -89,12 +89,17 @@ class Dataset:
                 yield prefix, getattr(self, f"{prefix}images")
 
     def _take(self, part: str, prefix: str, images: Any, labels: Any) -> None:
-        """Bring one part into its form and check it."""
         images = as_images(images, f"{self.name}: {part}")
         labels = as_labels(labels, self.class_names, f"{self.name}: {part}")
         object.__setattr__(self, f"{prefix}images", images)
         object.__setattr__(self, f"{prefix}labels", labels)
-        self._check(part, images, labels)
+        if len(images) != len(labels):
+            raise ValueError(f"{self.name}: {len(images)} {part} images but {len(labels)} labels")
+        check_labels(labels, len(self.class_names), f"{self.name}: {part} labels")
+        empty = (torch.bincount(labels, minlength=len(self.class_names)) == 0).nonzero().flatten().tolist()
+        if empty and part == "training":  # a test set may lack a class
+            names = ", ".join(self.class_names[label] for label in empty)
+            raise ValueError(f"{self.name}: no {part} image of class {names}")
         if images.shape[1:] != self.images.shape[1:]:
             raise ValueError(
                 f"{self.name}: {part} images have the shape {tuple(images.shape[1:])}, "
@@ -103,16 +108,6 @@ class Dataset:
         paths = getattr(self, f"{prefix}paths")
         if paths is not None and len(paths) != len(labels):
             raise ValueError(f"{self.name}: {len(labels)} {part} images but {len(paths)} paths")
-
-    def _check(self, part: str, images: Images, labels: Tensor) -> None:
-        classes = len(self.class_names)
-        if len(images) != len(labels):
-            raise ValueError(f"{self.name}: {len(images)} {part} images but {len(labels)} labels")
-        check_labels(labels, classes, f"{self.name}: {part} labels")
-        empty = (torch.bincount(labels, minlength=classes) == 0).nonzero().flatten().tolist()
-        if empty and part == "training":  # a test set may lack a class
-            names = ", ".join(self.class_names[label] for label in empty)
-            raise ValueError(f"{self.name}: no {part} image of class {names}")
 
 
 def check_labels(labels: Int[Tensor, "images"], classes: int, what: str, hint: str = "") -> None:

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from gdw import files
 from gdw.data.dataset import Dataset
@@ -120,10 +119,10 @@ def load_published(name: str, root: str | Path | None = None) -> Dataset:
     return Dataset(
         name,
         tuple(label.split(" - ")[0] for label in train.classes),  # MNIST's "7 - seven" is a 7
-        _images(train.data),
-        torch.as_tensor(train.targets, dtype=torch.int64),
-        _images(test.data),
-        torch.as_tensor(test.targets, dtype=torch.int64),
+        train.data,
+        train.targets,
+        test.data,
+        test.targets,
         published.pixels,
     )
 
@@ -288,12 +287,6 @@ def _damaged(published: Published, kind: Any, folder: Path) -> list[str]:
             elif path.is_file() and path.name == name and name in checksums and not check_md5(path, checksums[name]):
                 found.append(f"{path}: the file is not the published one (its MD5 differs); download it again")
     return found
-
-
-def _images(data: Any) -> Tensor:
-    """uint8 [images, channels, height, width] from either of torchvision's layouts."""
-    images = torch.as_tensor(data)
-    return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
 
 
 @contextmanager

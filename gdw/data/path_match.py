@@ -16,9 +16,7 @@ SPLITS = {  # the names that folders of splits have
 LEGACY = {0xDC00 + byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(128, 256)}
 LOCAL_FILE = "?d="  # Label Studio writes the path of a local file after it
 # What Label Studio puts before the name of an upload, and Roboflow behind that of a copy.
-ADDED = re.compile(
-    r"^[0-9a-f]{8}-|[_.](jpe?g|png|bmp|gif|webp|tiff?)\.rf\.\w+$"
-)  # Label Studio's upload, Roboflow's copy
+ADDED = re.compile(r"^[0-9a-f]{8}-|[_.](jpe?g|png|bmp|gif|webp|tiff?)\.rf\.\w+$")
 AMBIGUOUS = -1
 
 

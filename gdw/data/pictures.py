@@ -60,12 +60,7 @@ class BrokenPictureError(ValueError):
 
 @dataclass(frozen=True)
 class PictureFiles:
-    """Pictures that are decoded when they are asked for: the middle part of each, resized to one size.
-
-    Attributes:
-        paths: their files.
-        size: height and width.
-    """
+    """Pictures that are decoded when they are asked for: the middle part of each, resized to (height, width)."""
 
     paths: Sequence[str | Path]
     size: tuple[int, int]
@@ -76,14 +71,12 @@ class PictureFiles:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one picture."""
         return (3, *self.size)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def read(self, places: Int[np.ndarray, "images"], /) -> Pictures:
-        """Decode these."""
         found = np.empty((len(places), *self.shape), np.uint8)
         for row, place in zip(found, places, strict=True):
             row[:] = read_picture(Path(self.paths[place]), self.size).transpose(2, 0, 1)

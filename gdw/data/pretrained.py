@@ -63,9 +63,7 @@ class Pretrained:
     ) -> Float[Tensor, "batch 3 size size"]:
         """Stored pictures as the network takes them: the middle square, resized and normalised, a whole batch at once.
 
-        Args:
-            pictures: with one channel or three, in 0 ... ``scale``.
-            scale: the stored value that means 1.
+        They have one channel or three; ``scale`` is the stored value that means 1.
         """
         square = min(pictures.shape[2:])
         top, left = ((side - square) // 2 for side in pictures.shape[2:])
@@ -217,11 +215,6 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
         network: a name of ``timm.list_pretrained()``; the tag after the dot may be left out. Or a file of weights.
         size: height and width of its input in pixels; None: its own.
         folder: where a user may put weights by hand.
-
-    Raises:
-        ValueError: timm knows no such network, or no weights of it; the network takes pictures of one other size only;
-            a damaged file of weights.
-        OSError: the weights are not on this machine and cannot be downloaded.
     """
     from timm.data.config import resolve_model_data_config
 

@@ -45,7 +45,6 @@ class DistributedProblem(Problem):
         return {name: part / mean for name, part in parts.items()}
 
     def tangent(self, direction: Named) -> Matrix:
-        """Of the whole batch."""
         return gather(super().tangent(direction))
 
 

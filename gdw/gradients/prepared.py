@@ -51,7 +51,6 @@ class Prepared:
 
     @cached_property
     def virtual_step(self) -> VirtualStep:
-        """What it moves, and how far."""
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         return VirtualStep(self.model, self.lr, self.virtual)
@@ -63,19 +62,13 @@ class FirstPass:
     In a recording (recording.py) nothing is read on the host.
 
     Args:
-        shared: what the steps of a loop share.
         called: the model, or what is called in its place.
-        images: the batch.
-        device: of its labels.
         save_memory: whether the graph is computed again for each backward pass (reforward.py).
         keeps_tape: whether the pass leaves a tape (reuse.py) where it is neither compiled nor saves memory.
 
     Attributes:
-        logits: with their graph.
-        tangent: the pass along a tangent.
-        way: the same in words.
-        keeps_graph: whether the graph can be differentiated twice.
-        is_recorded: whether it is being recorded.
+        tangent: the pass along a tangent; ``way`` is the same in words.
+        keeps_graph: whether the graph of the logits can be differentiated twice.
         reads: whether numbers are read on the host: elsewhere than on the CPU it would have to wait for the device.
         draws: whether the model drew random numbers (dropout); not known, and False, in a recording.
         replay: context under which another pass draws the same random numbers.

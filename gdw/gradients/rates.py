@@ -116,7 +116,6 @@ def check_model(model: nn.Module) -> None:
 
 
 def check_rate(lr: object, virtual: str) -> None:
-    """Refuse what no virtual step can take."""
     if virtual not in VIRTUAL:
         raise unknown("virtual step", virtual, VIRTUAL)
     if lr is None or isinstance(lr, Optimizer):

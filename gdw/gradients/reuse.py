@@ -55,11 +55,9 @@ def pays(model: nn.Module, images: Inputs) -> bool:
 
 @dataclass(frozen=True)
 class Taped:
-    """One operation of the first pass.
+    """One operation of the first pass, and what it gave.
 
     Attributes:
-        function: which.
-        output: what it gave.
         version: how often the output had been written to.
         probe: a few numbers of its input; None: not to be compared.
     """

@@ -77,11 +77,8 @@ class MLC(NeedsClasses):
 
     def logit_gradient(self, step: Step) -> Matrix:
         targets: Tensor = self.label_net(step.probs, step.targets)
-        self.learn(targets, step.target_gradient(targets))
-        return (step.probs - targets.detach()) / len(step)
-
-    def learn(self, targets: Tensor, target_gradient: Matrix) -> None:
-        """The network takes one optimiser step along the derivative of the clean loss."""
+        target_gradient = step.target_gradient(targets)
         self.optimizer.zero_grad()
         targets.backward(target_gradient)
         self.optimizer.step()
+        return (step.probs - targets.detach()) / len(step)

@@ -24,9 +24,6 @@ class Stacked(nn.Module):
 
     Args:
         models: of one architecture; copied, and left as they are.
-
-    Raises:
-        ValueError: a model that ``can_stack`` refuses.
     """
 
     def __init__(self, models: Sequence[nn.Module]):

@@ -68,7 +68,6 @@ class FlowWeightNet(_TwoLayers):
         self.linear2.bias.fill_(math.log(LEVEL / (1 - LEVEL)))
 
     def forward(self, inputs: Float[Tensor, "batch classes 3"]) -> Float[Tensor, "batch classes"]:
-        """Weights in (0, 1)."""
         return self.weights(inputs)[..., 0]
 
 

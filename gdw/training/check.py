@@ -120,7 +120,6 @@ class Trial:
         return Training(experiment, task=self.task, model=self.model(seed), method=self.new(seed))
 
     def run(self, seed: int = 0, capture: bool = False) -> Training:
-        """Train to the end."""
         training = self.training(seed, capture)
         try:
             for _ in training.events():

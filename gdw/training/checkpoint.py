@@ -78,7 +78,6 @@ def pack(value: object, tensors: dict[str, Tensor]) -> object:
 
 
 def unpack(packed: object, tensors: dict[str, Tensor]) -> object:
-    """Undo ``pack``."""
     if not isinstance(packed, dict):
         return packed
     ((kind, content),) = packed.items()

@@ -67,7 +67,6 @@ class History:
     error: str | None = None
 
     def __len__(self) -> int:
-        """Number of epochs recorded."""
         return len(next(iter(self.epochs.values()), ()))
 
     def __getitem__(self, name: str) -> np.ndarray:

@@ -134,7 +134,6 @@ class Loop:
 
     @property
     def finished(self) -> bool:
-        """Whether every phase is over."""
         return self.phase == len(self.phases)
 
     def _methods(self) -> list[Method]:
