@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from gdw.data.dataset import check_labels
-from gdw.errors import number, probabilities, unknown
+from gdw.errors import number, one_of, probabilities
 from gdw.frozen import FrozenDict
 from gdw.registry import Registry
 
@@ -80,8 +80,7 @@ def transition_matrix(
     """
     if not isinstance(noise, str):
         return checked_matrix(noise, classes)
-    if noise not in NOISES:
-        raise unknown("noise", noise, NOISES)
+    one_of("noise", noise, NOISES)
     number("rate", rate, 0, 1)
     if classes < 2:
         raise ValueError(f"label noise needs at least 2 classes, got {classes}")
@@ -259,8 +258,7 @@ IMBALANCES: dict[str, Callable[[int, int, float], float]] = {  # a class's share
 
 def class_shares(kind: str, classes: int, imbalance: float) -> list[float]:
     """Size of each class as a share of the largest; see :func:`class_counts`."""
-    if kind not in IMBALANCES:
-        raise unknown("imbalance kind", kind, IMBALANCES)
+    one_of("imbalance kind", kind, IMBALANCES)
     number("imbalance", imbalance, 0, 1, open_low=True)
     if classes < 2:
         raise ValueError(f"an imbalance needs at least 2 classes, got {classes}")

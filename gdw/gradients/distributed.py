@@ -12,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from gdw.gradients.meta import Matrix, Problem
+from gdw.gradients.flows import Matrix
+from gdw.gradients.meta import Problem
 from gdw.gradients.outputs import Inputs
 from gdw.gradients.rates import Named, Rates
 from gdw.gradients.step import Batch, Step

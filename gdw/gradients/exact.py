@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from gdw.gradients.agreement import check_adjoint, passes_differ
-from gdw.gradients.meta import Matrix, NoMetaGradient, Problem, lacks_rule
+from gdw.gradients.flows import Matrix
+from gdw.gradients.meta import NoMetaGradient, Problem, lacks_rule
 from gdw.gradients.rates import Named
 
 # Models found to hold an operation without a forward-mode rule, and the settings under which: one warning for each.
@@ -31,7 +32,10 @@ def by_forward_mode(problem: Problem, weights: Matrix) -> Matrix:
     del ahead
     tangent = problem.tangent(direction)
     if compared:
-        check_tangent(problem, tangent, direction, *compared)
+        compared_weights, gradients = compared
+        v = (compared_weights * problem.flows / problem.logits.shape[-2]).to(tangent.dtype)
+        refused = partial(passes_differ, model=problem.model)
+        check_adjoint(refused, v, tangent, gradients, direction, problem.logits.detach())
     return problem.closed_form(tangent)
 
 
@@ -79,13 +83,6 @@ def to_compare(problem: Problem, weights: Matrix, gradients: Named) -> tuple[Mat
         return weights, gradients
     ones = torch.ones_like(weights)
     return ones, problem.step_back(ones)
-
-
-def check_tangent(problem: Problem, tangent: Matrix, direction: Named, weights: Matrix, gradients: Named) -> None:
-    """Compare the tangent along ``direction`` with what went back at ``weights`` (agreement.py)."""
-    v = (weights * problem.flows / problem.logits.shape[-2]).to(tangent.dtype)
-    refused = partial(passes_differ, model=problem.model)
-    check_adjoint(refused, v, tangent, gradients, direction, problem.logits.detach())
 
 
 def instead_of_forward_mode(problem: Problem, weights: Matrix, error: Exception) -> Matrix:

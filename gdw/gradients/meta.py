@@ -19,19 +19,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
 
 from gdw.gradients.agreement import OtherLayers, check_own_parameters, check_same
+from gdw.gradients.flows import Matrix
 from gdw.gradients.outputs import Inputs, logits_of
 from gdw.gradients.rates import Named, Rates, VirtualStep
 from gdw.gradients.targets import Rows
 from gdw.private import dual_numbers, placed
 
-Matrix = Float[Tensor, "*seeds batch classes"]
 # Models found to hold an operation without a forward-mode rule: along a tangent their attention is not fused.
 _UNFUSED: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from gdw.errors import unknown
+from gdw.errors import one_of
 
 Named = dict[str, Tensor]
 Rates = dict[str, float | Tensor]
@@ -116,8 +116,7 @@ def check_model(model: nn.Module) -> None:
 
 
 def check_rate(lr: object, virtual: str) -> None:
-    if virtual not in VIRTUAL:
-        raise unknown("virtual step", virtual, VIRTUAL)
+    one_of("virtual step", virtual, VIRTUAL)
     if lr is None or isinstance(lr, Optimizer):
         return
     if isinstance(lr, Tensor) and lr.numel() == 1:

@@ -14,14 +14,13 @@ from gdw.data.dataset import check_labels
 from gdw.gradients.agreement import is_due
 from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.exact import by_double_backward, by_forward_mode, instead_of_forward_mode, without_forward_rule
-from gdw.gradients.flows import class_gradients, one_hot, only_labelled, zero_mean
+from gdw.gradients.flows import Matrix, class_gradients, one_hot, only_labelled, zero_mean
 from gdw.gradients.meta import Problem
 from gdw.gradients.outputs import Inputs
 from gdw.gradients.prepared import FirstPass, Prepared, check_form, check_meta_batch
 from gdw.gradients.reuse import pays
 from gdw.gradients.targets import Rows, loss_of_rows, read
 
-Matrix = Float[Tensor, "*seeds batch classes"]
 Batch = tuple[Inputs, Tensor]
 DOUBLE_BACKWARD = "double backward"
 

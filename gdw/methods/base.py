@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gdw.data.task import Task
-from gdw.errors import Flag, Number, Rule, unknown
+from gdw.errors import Flag, Number, Rule, one_of, unknown
 from gdw.gradients.step import Step
 from gdw.methods.state import load_own_state, own_state
 from gdw.networks.start import Network, started
@@ -49,8 +49,7 @@ class Phase:
     before: Callable[[nn.Module], object] = lambda model: None
 
     def __post_init__(self) -> None:
-        if self.source not in SOURCES:
-            raise unknown("source", self.source, SOURCES)
+        one_of("source", self.source, SOURCES)
         if self.epochs < 1:
             raise ValueError(f"a phase of training needs at least 1 epoch, got {self.epochs}: give the run more epochs")
 
@@ -166,8 +165,7 @@ class Method(nn.Module):
         """Raise ``ValueError`` for settings that the method cannot be built with, without building it."""
         known = cls.settings()
         for name, value in settings.items():
-            if name not in known:
-                raise unknown(f"setting of {cls.name or cls.__name__}", name, known)
+            one_of(f"setting of {cls.name or cls.__name__}", name, known)
             own = (kind.rules[name] for kind in cls.__mro__ if issubclass(kind, Method) and name in kind.rules)
             rule = next(own, _rule_for(known[name]))
             if rule is not None:
