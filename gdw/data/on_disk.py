@@ -133,9 +133,9 @@ def held(images: Images) -> Tensor:
     return images if isinstance(images, Tensor) else images.read()
 
 
-def in_batches(images: Images, size: int = BATCH) -> Iterator[Tensor]:
+def in_batches(images: Images) -> Iterator[Tensor]:
     """The images in memory, a batch at a time."""
-    return ahead(lambda part: part.to("cpu"), images.split(size))
+    return ahead(lambda part: part.to("cpu"), images.split(BATCH))
 
 
 def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gdw.data.task import Task
-from gdw.errors import Flag, Number, Rule, one_of, unknown
+from gdw.errors import Flag, Number, Rule, number, one_of, unknown, whole_number
 from gdw.gradients.step import Step
 from gdw.methods.state import load_own_state, own_state
 from gdw.networks.start import Network, started
@@ -108,8 +108,8 @@ class Method(nn.Module):
     title: ClassVar[str] = ""  #: as in a figure's legend
     source: ClassVar[str] = ""  #: paper
     rules: ClassVar[Mapping[str, Rule]] = {}
-    """What its own settings may be. A setting without a rule takes any finite number where its default is a number,
-    and True or False where its default is."""
+    """What its own settings may be. A setting without a rule takes any finite number where its default is a float,
+    any whole one where that is an int, and True or False where that is one of these."""
 
     supports_many_seeds: ClassVar[bool] = False
     """``logit_gradient`` works for a StackedStep too (a leading axis for seeds: sums name their axes from the end), and
@@ -161,15 +161,16 @@ class Method(nn.Module):
         return found
 
     @classmethod
-    def check_settings(cls, settings: Mapping[str, object]) -> None:
-        """Raise ``ValueError`` for settings that the method cannot be built with, without building it."""
-        known = cls.settings()
+    def check_settings(cls, settings: Mapping[str, object]) -> dict[str, Any]:
+        """The settings, each number as an int or a float as its default is; ``ValueError`` for one that cannot be."""
+        known, found = cls.settings(), dict[str, Any]()
         for name, value in settings.items():
             one_of(f"setting of {cls.name or cls.__name__}", name, known)
             own = (kind.rules[name] for kind in cls.__mro__ if issubclass(kind, Method) and name in kind.rules)
-            rule = next(own, _rule_for(known[name]))
-            if rule is not None:
-                rule.check(name, value)
+            found[name] = _like(name, value, known[name])
+            if (rule := next(own, None)) is not None:
+                rule.check(name, found[name])
+        return found
 
     @classmethod
     def _arguments(cls) -> list[str]:
@@ -226,11 +227,17 @@ class Method(nn.Module):
         load_own_state(self, state)
 
 
-def _rule_for(default: object) -> Rule | None:
-    """The rule for a setting if the method gives none: a flag stays a flag, and a number stays a finite number."""
+def _like(name: str, value: object, default: object) -> object:
+    """A value of its default's kind: a flag stays a flag, and a finite or whole number stays one."""
     if isinstance(default, bool):
-        return Flag()
-    return Number() if isinstance(default, Real) else None
+        return Flag().check(name, value)
+    if isinstance(default, int):
+        return whole_number(name, value)
+    if isinstance(default, float) or (default is None and isinstance(value, Real)):
+        return number(name, value)
+    if isinstance(default, str) and not isinstance(value, str):
+        raise ValueError(f"{name} must be text, got {value!r}")
+    return value
 
 
 METHODS: Registry[type[Method]] = Registry("method")

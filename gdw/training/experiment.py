@@ -4,14 +4,13 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
 from gdw.data.datasets import check_dataset_name
-from gdw.errors import Flag, number, unknown, whole_number
+from gdw.errors import unknown, whole_number
 from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
 from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of, preset_for, without_derivative
@@ -72,10 +71,11 @@ class Experiment:
         }
         if settings is not None and not isinstance(settings, Mapping):
             raise ValueError(f"settings must be a dictionary of {method}'s own settings, got {settings!r}")
-        own = _checked_settings(method, settings or {})
+        check_settings = method_class(method).check_settings
+        own = check_settings(settings or {})
         kept = {name: getattr(parts[PART_OF[name]], name) for name in given if name in FROM_PRESET}
         self.__attrs_init__(
-            method=method, settings=FrozenDict(_checked_settings(method, preset.methods.get(method, {})) | own),
+            method=method, settings=FrozenDict(check_settings(preset.methods.get(method, {})) | own),
             seed=whole_number("seed", seed), given=FrozenDict(kept | {"settings": own}), **parts,
         )  # fmt: skip
 
@@ -205,32 +205,6 @@ class Experiment:
         later = {k: v for k, v in (engine or {}).items() if k in usual or v}  # the others were left out when off
         values = usual | later | self.config()
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:4]
-
-
-def _checked_settings(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Known names, each value of its default's type and in the range that the method gives."""
-    known = method_class(method).settings()
-    found = {}
-    for name, value in settings.items():
-        if name not in known:
-            raise unknown(f"setting of {method}", name, known)
-        found[name] = _like(f"{method}'s {name}", value, known[name])
-    method_class(method).check_settings(found)
-    return found
-
-
-def _like(name: str, value: object, default: object) -> object:
-    if default is None and value is None:
-        return None
-    if isinstance(default, bool):
-        return Flag().check(name, value)
-    if isinstance(default, int):
-        return whole_number(name, value)
-    if isinstance(default, float) or (default is None and isinstance(value, Real)):
-        return number(name, value)
-    if isinstance(default, str) and not isinstance(value, str):
-        raise ValueError(f"{name} must be text, got {value!r}")
-    return value
 
 
 def parse_field(name: str, text: str) -> Any:
