@@ -56,8 +56,9 @@ class Registry(dict[str, Item]):
         """Make a thing known. The same one may come again, as a cell of a notebook does; no other of its name may."""
         place = _place_of(thing)
         if name in self.besides or (name in self and not self._is_again(name, thing, place)):
-            where = "" if name in self.besides else f" ({_words(self.place(name))})"
-            raise ValueError(f"a {self.kind} named {name!r} exists already{where}")
+            before = None if name in self.besides else self.place(name)
+            where = f"from {before.file or before.module}" if before and before.is_own else "one of gdw's own"
+            raise ValueError(f"a {self.kind} named {name!r} exists already{f' ({where})' if before else ''}")
         self[name], self._places[name] = thing, place
 
     def add_function(self, function: Item) -> Item:
@@ -92,7 +93,3 @@ def _place_of(thing: Any) -> Place:
     file = getattr(sys.modules.get(module), "__file__", None)
     own = file is not None and module.partition(".")[0] != HERE and Path(file).is_file()
     return Place(module, file, hashlib.sha256(Path(str(file)).read_bytes()).hexdigest()[:DIGITS] if own else None)
-
-
-def _words(place: Place) -> str:
-    return f"from {place.file or place.module}" if place.is_own else "one of gdw's own"

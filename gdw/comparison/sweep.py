@@ -66,8 +66,10 @@ def run_all(
     given = (() if here else plugins_for(experiments), None if keep is None else str(keep))
     if executor:
         histories = _on(executor, groups, given)
+    elif here:
+        histories = (History.from_record(r) for group in groups for r in _run_group(_configs(group), *given))
     else:
-        histories = _in_this_process(groups, given) if here else _on_processes(groups, workers, given)
+        histories = _on_processes(groups, workers, given)
     for history in histories:
         if on_done:
             on_done(history)
@@ -124,11 +126,6 @@ def without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
-
-
-def _in_this_process(groups: Sequence[Group], given: Given) -> Iterator[History]:
-    for group in groups:
-        yield from map(History.from_record, _run_group(_configs(group), *given))
 
 
 def _on(executor: Executor, groups: Sequence[Group], given: Given) -> Iterator[History]:

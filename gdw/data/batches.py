@@ -77,10 +77,7 @@ def fits_in_memory(size: int, device: torch.device) -> bool:
 
 
 def fetched(
-    images: Images,
-    indices: Iterator[Int[Tensor, "batch"]],
-    device: torch.device,
-    workers: int | None = None,
+    images: Images, indices: Iterator[Int[Tensor, "batch"]], device: torch.device, workers: int | None = None
 ) -> Iterator[tuple[Int[Tensor, "batch"], Shaped[Tensor, "batch *shape"]]]:
     """Each batch of indices with its pictures, on the device, in the order of the indices.
 

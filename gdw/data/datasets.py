@@ -116,15 +116,8 @@ def load_published(name: str, root: str | Path | None = None) -> Dataset:
     """One of ``PUBLISHED`` with its published test set."""
     published, folder = PUBLISHED[name], data_root(root)
     train, test = _open(published, folder, train=True), _open(published, folder, train=False)
-    return Dataset(
-        name,
-        tuple(label.split(" - ")[0] for label in train.classes),  # MNIST's "7 - seven" is a 7
-        train.data,
-        train.targets,
-        test.data,
-        test.targets,
-        published.pixels,
-    )
+    names = tuple(label.split(" - ")[0] for label in train.classes)  # MNIST's "7 - seven" is a 7
+    return Dataset(name, names, train.data, train.targets, test.data, test.targets, published.pixels)
 
 
 def folder_of(dataset: str, root: Path | None = None) -> Path:
@@ -199,10 +192,7 @@ def check_dataset_name(name: "str | os.PathLike[str]") -> str:
 
 
 def load_dataset(
-    name_or_path: str | Path,
-    root: str | Path | None = None,
-    image_size: int | None = None,
-    seen_at: int | None = None,
+    name_or_path: str | Path, root: str | Path | None = None, image_size: int | None = None, seen_at: int | None = None
 ) -> Dataset:
     """A data set by name, or an image folder by path.
 

@@ -60,11 +60,6 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
         noise: ``"human:PATH"`` or ``"human:PATH:KEY"``; KEY is a set of labels, or a column of a table.
         dataset: the labels are for its training images.
 
-    Raises:
-        ValueError: a file that cannot be read, with its cause; an unknown key or class; another length; labels out of
-            range; a ``clean_label`` that is not the data set's.
-        FileNotFoundError: there is no such file.
-
     Source: Wei et al., Learning with Noisy Labels Revisited: A Study Using Real-World Human Annotations, ICLR 2022.
     """
     path, key = parse(noise)

@@ -108,11 +108,7 @@ class Pixels:
 
 
 CIFAR_PIXELS = Pixels(  # as in the published runs
-    scale=255,
-    mean=(125.3 / 255, 123.0 / 255, 113.9 / 255),
-    std=(63.0 / 255, 62.1 / 255, 66.7 / 255),
-    pad=4,
-    flip=True,
+    scale=255, mean=(125.3 / 255, 123.0 / 255, 113.9 / 255), std=(63.0 / 255, 62.1 / 255, 66.7 / 255), pad=4, flip=True
 )
 
 
@@ -147,7 +143,8 @@ def fingerprints(
     weights = torch.tensor(LUMA) if pictures.shape[1] >= 3 else torch.ones(1)
     grey = torch.einsum("nchw,c->nhw", colours[:, : len(weights)], weights)[:, None]
     small = interpolate(grey, (SIDE, SIDE), mode="bilinear", antialias=True)[:, 0]
-    waves = _cosines()
+    places = (torch.arange(SIDE) + 0.5) * torch.pi / SIDE
+    waves = torch.cos(torch.arange(COARSE)[:, None] * places)  # first rows of the discrete cosine transform (type II)
     low = (waves @ small @ waves.T).flatten(1)
     bits = ((low > low.median(1, keepdim=True).values) & (small.flatten(1).std(1, keepdim=True) > PLAIN)).numpy()
     return np.asarray(np.packbits(bits, axis=1).view(np.uint64).ravel())
@@ -156,9 +153,3 @@ def fingerprints(
 def distance(one: UInt64[np.ndarray, "pairs"], other: UInt64[np.ndarray, "pairs"]) -> Shaped[np.ndarray, "pairs"]:
     """In how many of the 64 bits they differ."""
     return np.asarray(np.bitwise_count(one ^ other))
-
-
-def _cosines() -> Float[Tensor, "coarse side"]:
-    """The first rows of the discrete cosine transform (type II)."""
-    places = (torch.arange(SIDE) + 0.5) * torch.pi / SIDE
-    return torch.cos(torch.arange(COARSE)[:, None] * places)

@@ -153,15 +153,11 @@ def trainable(network: str, input_shape: tuple[int, ...], num_classes: int, weig
     file = None if weights == OWN_WEIGHTS else Path(weights).expanduser()
     if file is not None and not file.is_file():
         raise ValueError(f"there is no file of weights {file}")
-    module = _backbone(network, _config(network), file, _by_hand(), sized)
+    folder = cache_folder()
+    module = _backbone(network, _config(network), file, folder and folder / WEIGHTS_FOLDER, sized)
     module.reset_classifier(num_classes)
     setattr(module.get_classifier(), NEW_LAYER, True)
     return cast(nn.Module, module.train())
-
-
-def _by_hand() -> Path | None:
-    folder = cache_folder()
-    return folder and folder / WEIGHTS_FOLDER
 
 
 def _backbone(network: str, config: Any, file: Path | None, folder: Path | None, given: dict[str, Any]) -> Any:
@@ -209,12 +205,8 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     """A network of timm with its pretrained weights, without its head, on the CPU.
 
     The default network needs no download. The others come through timm; a file ``NETWORK.safetensors`` in ``folder``
-    is used in its place.
-
-    Args:
-        network: a name of ``timm.list_pretrained()``; the tag after the dot may be left out. Or a file of weights.
-        size: height and width of its input in pixels; None: its own.
-        folder: where a user may put weights by hand.
+    is used in its place. ``network`` is a name of ``timm.list_pretrained()``, whose tag after the dot may be left out,
+    or a file of weights; ``size`` is the height and width of its input in pixels, by default its own.
     """
     from timm.data.config import resolve_model_data_config
 

@@ -150,11 +150,7 @@ def of_the_first(value: Value) -> Value:
 def joined(device: str) -> Iterator[bool]:
     """Within, where torchrun has started several processes: they are one group, and only the first prints.
 
-    Args:
-        device: a name; for ``"cpu"`` no GPU is looked for.
-
-    Yields:
-        Whether this process is the first, or the only one.
+    Yields whether this process is the first, or the only one. For the device ``"cpu"`` no GPU is looked for.
     """
     if not started_by_torchrun():
         yield True

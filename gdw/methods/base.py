@@ -145,7 +145,8 @@ class Method(nn.Module):
         **others: Any,
     ) -> None:
         if others:
-            raise TypeError(str(unknown(f"argument of {type(self).__name__}", next(iter(others)), self._arguments())))
+            known = ["num_classes", "num_instances", "generator", *self.settings()]
+            raise TypeError(str(unknown(f"argument of {type(self).__name__}", next(iter(others)), known)))
         super().__init__()
         Number(2, or_none=True, whole=True).check("num_classes", num_classes)
         Number(1, or_none=True, whole=True).check("num_instances", num_instances)
@@ -171,10 +172,6 @@ class Method(nn.Module):
             if (rule := next(own, None)) is not None:
                 rule.check(name, found[name])
         return found
-
-    @classmethod
-    def _arguments(cls) -> list[str]:
-        return ["num_classes", "num_instances", "generator", *cls.settings()]
 
     def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
         """What it trains on, in order. Asking changes nothing; ``before`` of a phase may.

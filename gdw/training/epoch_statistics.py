@@ -35,11 +35,8 @@ class EpochStatistics:
 
     The weight of a group of flows is ``sum gradient * sign(flow) * B / sum |flow|``: this is defined for every method.
     The mass of a group is its share of ``sum |gradient|``. Sums are in float64; a device without float64 sends its
-    batches to the host, many at once.
-
-    Args:
-        true_labels: of the whole training set ``[N]``, on the device; the observed ones if they are unknown.
-        num_classes: C.
+    batches to the host, many at once. ``true_labels`` are those of the whole training set [N], on the device, or the
+    observed ones if they are unknown.
     """
 
     def __init__(self, true_labels: Tensor, num_classes: int):

@@ -33,13 +33,10 @@ def config_of_run(
     model: object | None = None,
     method: Method | None = None,
 ) -> dict[str, Any]:
-    """``experiment.config()``; names of objects passed in instead of what it names are under ``"own"``.
+    """``experiment.config()``; names of objects that were given instead of what it names are under ``"own"``.
 
-    Such a config cannot be turned into the run again: ``from_config`` refuses it.
-
-    Args:
-        dataset: None, or what was trained on; the one that the experiment names is no other.
-        task, model, method: None, or the object that was given.
+    Such a config cannot be turned into the run again: ``from_config`` refuses it. ``dataset`` is what was trained on;
+    the one that the experiment names is no other.
     """
     config, own = experiment.config(), {}
     if dataset is not None and dataset.origin != origin_of(experiment):
