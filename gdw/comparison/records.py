@@ -128,7 +128,11 @@ def read(path: str | Path) -> list[Record]:
         return []
     text = files.read_text(path)
     if text.startswith("["):
-        entries, torn = _list_of_records(text, path), ""
+        torn = ""
+        try:
+            entries: list[Any] = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ValueError(f"{path} is not a file of runs: it begins as a JSON list, but is not one") from None
     else:
         *lines, torn = text.split("\n")
         entries = [_entry(line) for line in lines]
@@ -138,13 +142,6 @@ def read(path: str | Path) -> list[Record]:
     if torn[: len(LINE_START)] != LINE_START[: len(torn)]:
         raise ValueError(f"{path} is not a file of runs: it ends with {torn[:60]!r}")
     return list({key(entry["config"]): entry for entry in entries}.values())
-
-
-def _list_of_records(text: str, path: str | Path) -> list[Any]:
-    try:
-        return cast(list[Any], json.loads(text))
-    except (ValueError, RecursionError):
-        raise ValueError(f"{path} is not a file of runs: it begins as a JSON list, but is not one") from None
 
 
 @contextmanager
@@ -185,13 +182,12 @@ def is_record(entry: object) -> bool:
     return isinstance(entry, dict) and all(n in entry and isinstance(entry[n], kind) for n, kind in kinds.items())
 
 
-def _entry(line: str) -> Record | None:
-    """The record in this line; None if it is not one."""
+def _entry(line: str) -> Any:
+    """What is in this line; None if it is not JSON."""
     try:
-        entry = json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return entry if is_record(entry) else None
 
 
 LINE_START = '{"method": "'  # of every record: what is left of a torn line begins so too

@@ -5,8 +5,8 @@ Published sets come through torchvision; they are downloaded if they are not on 
 
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -243,9 +243,10 @@ def _open(published: Published, root: Path, train: bool) -> Any:
     kind = getattr(datasets, published.torchvision_name)
     with suppress(Exception):  # not there, not whole, or what a damaged file makes torchvision raise
         return kind(root, train=train, download=False)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)  # torchvision opens its connections without a limit, and could wait for ever
     try:
-        with _patience(PATIENCE):
-            return kind(root, train=train, download=True)
+        return kind(root, train=train, download=True)
     except Exception as error:
         folder = root / published.folder
         damaged = _damaged(published, kind, folder)
@@ -261,6 +262,8 @@ def _open(published: Published, root: Path, train: bool) -> Any:
             f"{published.torchvision_name} is not on this machine and could not be downloaded ({error}). "
             f"Put {', '.join(missing or published.files)} into {folder}, or set GDW_DATA to the folder that holds it."
         ) from error
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _damaged(published: Published, kind: Any, folder: Path) -> list[str]:
@@ -277,14 +280,3 @@ def _damaged(published: Published, kind: Any, folder: Path) -> list[str]:
             elif path.is_file() and path.name == name and name in checksums and not check_md5(path, checksums[name]):
                 found.append(f"{path}: the file is not the published one (its MD5 differs); download it again")
     return found
-
-
-@contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    """A limit on silence: torchvision opens its connections without one, and could wait for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

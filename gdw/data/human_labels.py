@@ -288,11 +288,7 @@ class _PlainUnpickler(pickle.Unpickler):  # noqa: S301 - it looks up no name tha
 
 
 def plain_load(content: bytes) -> Any:
-    """What a pickle holds, if that is plain.
-
-    Raises:
-        pickle.UnpicklingError: it names anything else, or it is not a pickle; the error is the same.
-    """
+    """What a pickle holds, if that is plain; ``pickle.UnpicklingError`` for anything else."""
     try:
         # with the objects to remember numbered from 0: where a damaged file numbers one a billion, Python would make
         # room for a billion

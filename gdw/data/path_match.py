@@ -28,10 +28,8 @@ def plain(text: str) -> str:
 class Places:
     """The places of pictures by their paths, however a table writes them.
 
-    Args:
-        paths: of the pictures that are asked about; their places are their numbers.
-        others: of pictures that may be named too, and are meant where no picture that is asked about can be; their
-            places follow.
+    The places of ``paths`` are their numbers. ``others`` are of pictures that may be named too, and are meant where no
+    picture that is asked about can be; their places follow.
     """
 
     def __init__(self, paths: Sequence[str], others: Sequence[str] = ()):

@@ -98,12 +98,11 @@ def decode(
     """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
 
     Pictures that a network will see, and more than fit in memory (:func:`gdw.data.on_disk.memory_for_images`), stay in
-    their files. The others are decoded here. From 500 pictures on they are kept on disk, one file for a folder and a
-    size, in ``pictures`` of the cache's folder. A second start decodes nothing as long as each file has the path,
-    the size and the times of change that it had.
+    their files. The others are decoded here. From 500 pictures on they are kept on disk, one file for a folder, a size
+    and the ``table`` that chose the files, in ``pictures`` of the cache's folder. A second start decodes nothing as
+    long as each file has the path, the size and the times of change that it had.
 
     Args:
-        table: that chose the files; what is kept on disk for it is kept beside that of the whole folder.
         seen_at: height and width in pixels at which a network will see the pictures. Without ``image_size``, pictures
             of several sizes and pictures larger than 64 pixels are read in this size: no detail that the network could
             see is lost, and no larger copy is held.

@@ -39,8 +39,9 @@ def trainable(model: nn.Module) -> Named:
 class VirtualStep:
     """The step that a model would take with some gradients; it takes none. One is enough for many batches.
 
+    It moves the model's trainable parameters: frozen ones stay out, tied ones appear once.
+
     Args:
-        model: whose trainable parameters it moves: frozen ones stay out, tied ones appear once.
         lr: one rate for all, or an optimiser whose groups give each parameter its own; a parameter in no group stays
             where it is. The groups' rates are read at each call.
         virtual: ``"sgd"``, or ``"optimizer"`` for the step that ``lr`` itself takes.
@@ -48,10 +49,6 @@ class VirtualStep:
     Attributes:
         parameters: what it moves, by name.
         own: the optimiser whose step it is; None for plain SGD's.
-
-    Raises:
-        ValueError: nothing to move, an optimiser of another model, a rate that is negative or not finite; for
-            ``"sgd"``, an optimiser that maximises; for ``"optimizer"``, one whose step is not known here.
     """
 
     def __init__(self, model: nn.Module, lr: "float | Tensor | Optimizer", virtual: str = "sgd"):

@@ -22,11 +22,7 @@ Rows = Sequence[Sequence[float]] | Tensor  # a matrix, as people give it
 
 
 class NeedsClasses(Method):
-    """Base of methods that must know how many classes there are.
-
-    Raises:
-        ValueError: ``num_classes`` was not given.
-    """
+    """Base of methods that must know how many classes there are; ``ValueError`` without ``num_classes``."""
 
     num_classes: int
 
@@ -85,11 +81,7 @@ def observed_counts(task: Task) -> Int[Tensor, "classes"]:
 
 
 class UsesClassCounts(NeedsPreparing):
-    """Base of methods that need the class counts.
-
-    Args:
-        class_counts: images of each observed class ``[C]``; by default the labels of the task are counted.
-    """
+    """Base of methods that need the class counts: ``class_counts`` [C], or those of the labels of the task."""
 
     missing: ClassVar[str] = "the number of images of each class: give class_counts=[...]"
     rules: ClassVar = {"class_counts": Counts()}

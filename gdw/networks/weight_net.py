@@ -21,7 +21,6 @@ class _TwoLayers(nn.Module):
         self.linear2 = nn.Linear(WEIGHT_NET_WIDTH, outputs)
 
     def weights(self, inputs: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
-        """In (0, 1)."""
         weights: Tensor = self.linear2(self.linear1(inputs).relu()).sigmoid()
         return weights
 

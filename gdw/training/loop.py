@@ -90,16 +90,10 @@ class Loop:
 
     Between two events a run of one seed can be saved, and another Loop continues from there. Several seeds are one
     model with a leading seed axis (networks/stacked.py); each has the data, start and batches of its own run, and ends
-    with the same numbers up to rounding.
+    with the same numbers up to rounding. The lanes, one for each seed, differ in nothing else.
 
-    Args:
-        lanes: one for each seed; they differ in nothing else.
-
-    Attributes:
-        phase: number of the phase, from 0.
-        epoch: epochs that are over, in all phases.
-        phase_epoch: epochs of this phase that are over.
-        batch: batches of this epoch that are over.
+    ``phase``, ``epoch``, ``phase_epoch`` and ``batch`` count from 0 what is over: phases, epochs of the run and of this
+    phase, batches of this epoch.
     """
 
     def __init__(self, lanes: Sequence[Lane]):

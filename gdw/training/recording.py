@@ -31,14 +31,10 @@ _ONE_AT_A_TIME = threading.Lock()  # a GPU records one graph at a time
 
 
 class Capture:
-    """Takes a function's first runs as they are, and then one as a recording.
+    """Takes a function's first runs as they are, ``runs_left`` of them, and then one as a recording.
 
-    Args:
-        device: where its tensors lie.
-        owner: its attributes are looked through for optimisers, which must be ``fused`` to be recorded on a GPU.
-
-    Attributes:
-        runs_left: how often the function has to run before it may be recorded.
+    The attributes of the function's ``owner`` are looked through for optimisers, which must be ``fused`` to be recorded
+    on a GPU.
     """
 
     def __init__(self, device: torch.device, owner: object):
