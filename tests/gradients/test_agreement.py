@@ -70,7 +70,9 @@ def test_what_begins_to_differ_later_is_found_on_the_cpu(way, drops):
     for _ in range(FIRST_STEPS + 1):
         gradient(model, way=way)
     model.chance = 0.5
-    with pytest.raises(PassesDiffer, match="(LateNoise|the model) does not repeat its first .*torch's global random numbers"):
+    with pytest.raises(
+        PassesDiffer, match="(LateNoise|the model) does not repeat its first .*torch's global random numbers"
+    ):
         for _ in range(20):  # each pair of passes differs one time in two
             gradient(model, way=way)
 

@@ -35,7 +35,7 @@ def test_test_runs_all_three_parts(called):
     assert called == [
         "python -m pytest -n 2 --dist worksteal -m not browser",
         "python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 "
-        "--dist loadgroup --no-loadscope-reorder tests/browser notebooks",
+        "--dist loadscope --no-loadscope-reorder tests/browser notebooks",
     ]
 
 
