@@ -1,7 +1,7 @@
 """Dataset: pictures and their labels, given as people have them, before any task is made of them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from gdw.errors import unknown
 PARTS = {"training": "", "test": "test_", "validation": "validation_"}  # each part, and how its fields begin
 MOST_CHANNELS = 4  # grey, grey with transparency, colour, colour with transparency
 BRIGHTEST = 255
+SHOWN = 20  # classes, and pictures, that a line names
 WANTED_IMAGES = (
     "images must be uint8 [images, channels, height, width], or float32 of that shape or [images, coordinates]"
 )
@@ -44,6 +45,8 @@ class Dataset:
         pictures, test_pictures, validation_pictures: uint8 [images, channels, height, width], for figures, where
             ``images`` are features (:mod:`gdw.data.features`); None where ``images`` are the pictures themselves.
         content: a hash of the files that it was read from; None where it was not read from a folder.
+        all_class_names: the classes that tables of its labels name, in the order of their numbers there, if some of
+            them were put aside; by default ``class_names``.
 
     Raises:
         ValueError: labels out of range or not one for each image; fewer than two classes; a class with no image;
@@ -68,9 +71,12 @@ class Dataset:
     test_pictures: Images | None = None
     validation_pictures: Images | None = None
     content: str | None = None
+    all_class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))
+        if not set(self.class_names) < set(self.all_class_names):
+            object.__setattr__(self, "all_class_names", self.class_names)
         if len(self.class_names) < 2:
             raise ValueError(f"{self.name}: at least 2 classes are needed, got {len(self.class_names)}")
         if len(set(self.class_names)) < len(self.class_names):
@@ -87,6 +93,46 @@ class Dataset:
         for prefix in PARTS.values():
             if getattr(self, f"{prefix}images") is not None:
                 yield prefix, getattr(self, f"{prefix}images")
+
+    def chosen(
+        self, good: Mapping[str, np.ndarray] | None = None, least: int = 1, why: str = ""
+    ) -> tuple["Dataset", dict[str, np.ndarray]]:
+        """Some images of each part, and their places; without the classes of which too few are left to train on.
+
+        Such classes, and a part of which nothing is left, are said in the notes.
+
+        Args:
+            good: places in each part, by how its fields begin; by default all.
+            least: training images that a class needs.
+            why: images are left out; ends an error.
+
+        Raises:
+            ValueError: fewer than two classes are left.
+        """
+        places = {prefix: np.arange(len(images)) for prefix, images in self.parts()} | dict(good or {})
+        names = self.paths or tuple(map(str, range(len(self.labels))))
+        number, notes = classes_left(self.labels.numpy(), places[""], self.class_names, least, names, self.name, why)
+        fields: dict[str, Any] = {
+            "class_names": tuple(self.class_names[label] for label in np.flatnonzero(number >= 0))
+        }
+        for part, prefix in PARTS.items():
+            if prefix not in places:
+                continue
+            labels = number[getattr(self, f"{prefix}labels").numpy()]
+            kept = places[prefix] = places[prefix][labels[places[prefix]] >= 0]
+            if not len(kept):
+                notes += (f"no {part} picture is left, so it has no {part} set of its own",)
+            elif len(kept) == len(labels) and len(fields["class_names"]) == len(number):
+                continue
+            for name in ("images", "pictures"):
+                images = getattr(self, f"{prefix}{name}")
+                some = images is not None and len(kept)
+                fields[f"{prefix}{name}"] = images[torch.from_numpy(kept)] if some else None
+            fields[f"{prefix}labels"] = torch.from_numpy(labels[kept]) if len(kept) else None
+            paths = getattr(self, f"{prefix}paths")
+            fields[f"{prefix}paths"] = tuple(paths[place] for place in kept) if paths and len(kept) else None
+        same = len(fields) == 1
+        return self if same else replace(self, **fields, notes=(*self.notes, *notes)), places
 
     def _take(self, part: str, prefix: str, images: Any, labels: Any) -> None:
         """Bring one part into its form and check it."""
@@ -115,6 +161,45 @@ class Dataset:
             raise ValueError(f"{self.name}: no {part} image of class {names}")
 
 
+def classes_left(
+    labels: Int[np.ndarray, "images"], good: Int[np.ndarray, "good"], class_names: Sequence[str], least: int,
+    names: Sequence[str], where: str, why: str = "",
+) -> tuple[Int[np.ndarray, "classes"], tuple[str, ...]]:  # fmt: skip
+    """The new number of each class, -1 of one with fewer than ``least`` of the good images; and what to say of these.
+
+    Args:
+        names: of the images.
+        where, why: begin and end an error.
+
+    Raises:
+        ValueError: fewer than two classes are left.
+    """
+    counts = np.bincount(labels[good], minlength=len(class_names))
+    kept, small = np.flatnonzero(counts >= least), np.flatnonzero(counts < least)
+    enough = "a picture" if least == 1 else f"{least} pictures"
+    if len(kept) < 2:
+        counted = class_counts_line(class_names, counts.tolist())
+        raise ValueError(f"{where}: at least 2 classes need {enough} each, got {counted}{why}")
+    number = np.full(len(class_names), -1)
+    number[kept] = np.arange(len(kept))
+    if not len(small):
+        return number, ()
+    counted = ", ".join(f"{class_names[label]} ({counts[label]})" for label in small[:SHOWN])
+    aside = good[np.isin(labels[good], small)].tolist()
+    listed = ", ".join(f"{names[place]} as {class_names[labels[place]]}" for place in aside[:SHOWN])
+    listed += f" and {len(aside) - SHOWN} more" if len(aside) > SHOWN else ""
+    few = "that have no picture" if least == 1 else f"with fewer than {enough}"
+    note = f"put aside {len(small)} classes {few}: {counted}"
+    return number, (note + (f"; look at their pictures first: {listed}" if aside else ""),)
+
+
+def class_counts_line(names: Sequence[str], counts: Sequence[int]) -> str:
+    """Each class with its number of pictures."""
+    shown = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts, strict=True))[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{len(names)} classes: {shown}{more}"
+
+
 def check_labels(labels: Int[Tensor, "images"], classes: int, what: str, hint: str = "") -> None:
     """Refuse labels that are not class numbers.
 
@@ -130,7 +215,7 @@ def check_labels(labels: Int[Tensor, "images"], classes: int, what: str, hint: s
         raise ValueError(f"{what} must lie in 0 ... {classes - 1}, got {found}{hint}")
 
 
-def as_images(images: Any, what: str) -> Images:
+def as_images(images: Any, what: str, finite: bool = True) -> Images:
     """uint8 or float32, with channels first.
 
     Whole numbers in 0 ... 255 become uint8, real numbers float32. ``[N, H, W]`` of whole numbers are grey pictures
@@ -139,6 +224,7 @@ def as_images(images: Any, what: str) -> Images:
     Args:
         images: a tensor, an array, or a list of them.
         what: begins the error messages.
+        finite: whether NaN and infinity are refused.
 
     Raises:
         ValueError: anything else; says what is wanted and what was given.
@@ -148,7 +234,7 @@ def as_images(images: Any, what: str) -> Images:
     tensor = _tensor(images, f"{what} {WANTED_IMAGES}")
     if tensor.ndim < 2:
         raise ValueError(f"{what} {WANTED_IMAGES}, got shape {tuple(tensor.shape)}")
-    tensor = _as_uint8_or_float32(tensor, what)
+    tensor = _as_uint8_or_float32(tensor, what, finite)
     if tensor.ndim == 3 and tensor.dtype == torch.uint8:
         return tensor.unsqueeze(1)
     if tensor.ndim == 4 and tensor.shape[3] <= MOST_CHANNELS < tensor.shape[1]:
@@ -185,11 +271,11 @@ def native(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _as_uint8_or_float32(tensor: Tensor, what: str) -> Tensor:
+def _as_uint8_or_float32(tensor: Tensor, what: str, finite: bool) -> Tensor:
     if tensor.is_complex():
         raise ValueError(f"{what} {WANTED_IMAGES}, got {_name(tensor)}")
     if tensor.is_floating_point():
-        if not bool(tensor.isfinite().all()):
+        if finite and not bool(tensor.isfinite().all()):
             raise ValueError(f"{what} images must be finite, found NaN or infinity")
         return tensor.float()
     if tensor.dtype in (torch.uint8, torch.bool):

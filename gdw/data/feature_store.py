@@ -50,8 +50,9 @@ class Rows:
         return len(self.places)
 
     def read(self, places: Places, /) -> Float[Tensor, "images D"]:
-        """Copies of these rows."""
-        return torch.from_numpy(np.asarray(self.matrix[self.places[places]], np.float32))
+        """Copies of these rows; what float32 cannot hold becomes infinite."""
+        with np.errstate(over="ignore"):
+            return torch.from_numpy(np.asarray(self.matrix[self.places[places]], np.float32))
 
     def stamp(self, place: int) -> tuple[bytes, bool]:
         """A hash of the row."""

@@ -21,7 +21,7 @@ from gdw.data.dataset import Dataset
 from gdw.data.feature_store import FeatureStore, Rows
 from gdw.data.fingerprints import fingerprints
 from gdw.data.on_disk import Images, OnDisk, ahead, batched, elsewhere, in_batches, in_order
-from gdw.data.pictures import NAMED, BrokenPictureError, PictureFiles, refuse_huge_pictures
+from gdw.data.pictures import BrokenPictureError, PictureFiles, refuse_huge_pictures
 from gdw.data.pixels import Pixels
 from gdw.data.pretrained import (
     LITE0,
@@ -87,7 +87,7 @@ def with_features(
     """
     return described(
         dataset, network, image_size=image_size, mirrored=mirrored, cache=cache, device=device, progress=progress
-    ).dataset(in_memory=True)
+    ).dataset(in_memory=True)[0]
 
 
 def described(
@@ -135,7 +135,7 @@ def timed(dataset: Dataset, network: str, image_size: int | None = None) -> tupl
     extraction.run([dataset.images[places[:1]]])  # loads the network
     start = perf_counter()
     extraction.run([dataset.images[places[1:]]])
-    return (perf_counter() - start) / max(1, len(places) - 1), extraction.store.matrix.shape[1]
+    return (perf_counter() - start) / max(1, len(places) - 1), max(1, extraction.store.matrix.shape[1])
 
 
 def features_of(
@@ -168,6 +168,10 @@ class Seen:
     fingerprints: np.ndarray
     broken: dict[int, str]
 
+    def of(self, places: np.ndarray) -> "Seen":
+        """Of the pictures at these places alone, none of which is broken."""
+        return Seen(self.rows[places], [self.keys[place] for place in places], self.fingerprints[places], {})
+
 
 @dataclass(frozen=True, eq=False)
 class Described:
@@ -187,56 +191,37 @@ class Described:
     mirrored: dict[str, Seen]
     matrix: np.ndarray
 
-    def dataset(self, in_memory: bool) -> Dataset:
-        """The data set with features instead of pictures, without pictures that cannot be decoded.
+    def chosen(self, least: int = 1) -> tuple[Dataset, dict[str, np.ndarray]]:
+        """``Dataset.chosen`` of the pictures that can be decoded, with a note of the others.
 
         Raises:
-            ValueError: all training pictures of a class are of these; names them.
+            ValueError: fewer than two classes have so many training pictures that can be decoded.
         """
+        good = {part: np.flatnonzero(seen.rows >= 0) for part, seen in self.parts.items()}
+        broken = [message for seen in self.parts.values() for message in seen.broken.values()]
+        if not broken:
+            return self.of.chosen(least=least)
+        found, places = self.of.chosen(good, least, f"; {len(broken)} pictures are broken (first: {broken[0]})")
+        note = f"passed over {len(broken)} broken pictures (first: {broken[0]})"
+        return replace(found, notes=(*self.of.notes, note, *found.notes[len(self.of.notes) :])), places
+
+    def dataset(self, in_memory: bool, least: int = 1) -> tuple[Dataset, dict[str, np.ndarray]]:
+        """The data set with features instead of pictures, by ``chosen``, and the places of its pictures."""
+        found, places = self.chosen(least)
         changed: dict[str, Any] = {}
-        for part, seen in self.parts.items():
-            good = np.flatnonzero(seen.rows >= 0)
-            if not part:
-                self._refuse_lost_classes(good)
-            rows = [OnDisk.all_of(Rows(self.matrix, view.rows[good])) for view in self._views(part)]
+        for part, pictures in found.parts():
+            rows = [OnDisk.all_of(Rows(self.matrix, view.rows[places[part]])) for view in self._views(part)]
             images: Images = rows[0] if len(rows) == 1 else torch.stack([view.read() for view in rows], 1)
             changed[f"{part}images"] = images.in_memory() if in_memory and isinstance(images, OnDisk) else images
-            pictures = getattr(self.of, f"{part}images")
-            pictures = pictures if len(good) == len(pictures) else pictures[torch.from_numpy(good)]
-            on_disk = isinstance(pictures, OnDisk)
-            changed[f"{part}pictures"] = pictures if on_disk else thumbnails(pictures.cpu(), self.of.pixels.scale)
-            if len(good) < len(seen.rows):
-                changed[f"{part}labels"] = getattr(self.of, f"{part}labels")[torch.from_numpy(good)]
-                paths = getattr(self.of, f"{part}paths")
-                changed[f"{part}paths"] = paths and tuple(paths[place] for place in good)
-        mean, std = _statistics(self.matrix, self.parts[""].rows)
+            small = pictures if isinstance(pictures, OnDisk) else thumbnails(pictures.cpu(), self.of.pixels.scale)
+            changed[f"{part}pictures"] = small
+        mean, std = _statistics(self.matrix, self.parts[""].rows[places[""]])
         pixels = Pixels(1.0, mean, std, flip=bool(self.mirrored), views=bool(self.mirrored))
         name = f"{self.of.name}, features of {self.network}"
-        notes = (*self.of.notes, *self._notes())
-        return replace(self.of, name=name, pixels=pixels, origin=None, notes=notes, **changed)  # not what was loaded
-
-    def kept(self) -> dict[str, Seen]:
-        """What is known of the pictures that could be decoded, which are those of ``dataset``."""
-        found = {}
-        for part, seen in self.parts.items():
-            good = np.flatnonzero(seen.rows >= 0)
-            found[part] = Seen(seen.rows[good], [seen.keys[place] for place in good], seen.fingerprints[good], {})
-        return found
-
-    def _refuse_lost_classes(self, good: np.ndarray) -> None:
-        labels = self.of.labels.numpy()
-        for label in sorted({*labels.tolist()}.difference(labels[good].tolist())):
-            why = [said for place, said in self.parts[""].broken.items() if labels[place] == label]
-            more = f" and {len(why) - NAMED} more" if len(why) > NAMED else ""
-            name = f"{self.of.name}: class {self.of.class_names[label]}"
-            raise ValueError(f"{name} has no picture that can be decoded: {', '.join(why[:NAMED])}{more}")
+        return replace(found, name=name, pixels=pixels, origin=None, **changed), places  # not what was loaded
 
     def _views(self, part: str) -> list[Seen]:
         return [self.parts[part], *([self.mirrored[part]] if self.mirrored else [])]
-
-    def _notes(self) -> list[str]:
-        broken = [message for seen in self.parts.values() for message in seen.broken.values()]
-        return [f"passed over {len(broken)} broken pictures (first: {broken[0]})"] if broken else []
 
 
 def thumbnails(
@@ -492,7 +477,6 @@ def _resolved(device: torch.device | str) -> torch.device:
 
 def _statistics(matrix: np.ndarray, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation of each feature in these rows, in float64, read in blocks."""
-    rows = rows[rows >= 0]
     blocks = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
     mean = sum(matrix[block].sum(0, dtype=np.float64) for block in blocks) / len(rows)
     std = np.sqrt(sum(np.square(matrix[block] - mean).sum(0) for block in blocks) / len(rows))

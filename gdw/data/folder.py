@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from gdw.cache import content_of_files
-from gdw.data.dataset import PARTS, Dataset
+from gdw.data.dataset import PARTS, Dataset, class_counts_line, classes_left
 from gdw.data.label_table import read_table
 from gdw.data.on_disk import Images, OnDisk, in_batches
 from gdw.data.path_match import SPLITS
-from gdw.data.picture_labels import NO_CLASS, class_counts_line, doubtful_names, labelled, natural_key, no_picture
+from gdw.data.picture_labels import NO_CLASS, doubtful_names, labelled, natural_key, no_picture
 from gdw.data.pictures import COMMON_SIZE, broken_pictures, broken_places, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
@@ -32,7 +32,6 @@ CIFAR10_CLASSES = (
 CIFAR_SIZE = (32, 32)  # pixels, height and width
 UNCOUNTED = Pixels(255)  # of pictures that a network will see: their shades are counted when a task trains on them
 SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
-SHOWN_ASIDE = 20  # classes, and pictures, that a note names
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,6 @@ class Listing:
         notes: how many files and folders were passed over, for each reason.
         table, column: that the labels are from; None where they are from the folders' names.
         votes: path to annotator to label, where the table has several annotators.
-        aside: path to class of the pictures that were put aside, because their class is too small.
     """
 
     folder: Path
@@ -57,50 +55,35 @@ class Listing:
     table: Path | None = None
     column: str | None = None
     votes: dict[str, dict[str, str]] = field(default_factory=dict)
-    aside: dict[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> str:
         """Each class with its number of training pictures, in words."""
         return class_counts_line(self.class_names, np.bincount(self.labels, minlength=len(self.class_names)).tolist())
 
-    def without_small_classes(self, least: int) -> "Listing":
-        """Classes with fewer training pictures are put aside, and said; unless fewer than two would be left."""
-        counts = np.bincount(self.labels, minlength=len(self.class_names))
-        kept, small = np.flatnonzero(counts >= least).tolist(), np.flatnonzero(counts < least).tolist()
-        if len(kept) < 2 or not small:
-            return self
-        new = {label: number for number, label in enumerate(kept)}
-        aside = {_relative(file, self.folder): self.class_names[label] for files, labels in self.splits.values()
-                 for file, label in zip(files, labels, strict=True) if label not in new}  # fmt: skip
-        counted = [f"{self.class_names[label]} ({counts[label]})" for label in small[:SHOWN_ASIDE]]
-        shown = ", ".join(f"{path} as {name}" for path, name in list(aside.items())[:SHOWN_ASIDE])
-        more = f" and {len(aside) - SHOWN_ASIDE} more" if len(aside) > SHOWN_ASIDE else ""
-        note = (
-            f"put aside {len(small)} classes with fewer than {least} pictures: {', '.join(counted)}; "
-            f"look at their pictures first: {shown}{more}"
-        )
-        splits = {split: _of_classes(files, labels, new) for split, (files, labels) in self.splits.items()}
-        splits = {split: both for split, both in splits.items() if both[0]}
-        names = tuple(self.class_names[label] for label in kept)
-        return replace(self, class_names=names, splits=splits, notes=(*self.notes, note), aside=aside)
-
     def without(self, places: Sequence[int]) -> "Listing":
         """These of the pictures in ``files`` cannot be decoded: they are passed over, and said.
 
+        So is a class, and a split, of which nothing else is left.
+
         Raises:
-            ValueError: a class has no other picture to train on; names the pictures.
+            ValueError: fewer than two classes are left; names the pictures.
         """
-        listed, splits = self.files, {}
+        listed = self.files
         broken = {listed[place] for place in places}
         said = broken_pictures([file for file in listed if file in broken])
-        for split, (files, labels) in self.splits.items():
-            good = [file not in broken for file in files]
-            splits[split] = list(compress(files, good)), list(compress(labels, good))
-        if lost := set(self.labels).difference(splits["train"][1]):
-            raise ValueError(f"{self.folder}: class {self.class_names[min(lost)]} has no other picture: {said}")
+        good = np.array([number for number, file in enumerate(self.splits["train"][0]) if file not in broken], int)
+        labels, where = np.array(self.labels), str(self.folder)
+        number, notes = classes_left(labels, good, self.class_names, 1, self.paths, where, f"; {said}")
+        new, splits = {label: int(now) for label, now in enumerate(number) if now >= 0}, {}
+        for split, (files, numbers) in self.splits.items():
+            whole = [file not in broken for file in files]
+            splits[split] = _of_classes(list(compress(files, whole)), list(compress(numbers, whole)), new)
+            if not splits[split][0]:
+                notes += (f"no {split} picture is left, so it has no {split} set of its own",)
+        names = tuple(self.class_names[label] for label in new)
         splits = {split: both for split, both in splits.items() if both[0]}
-        return replace(self, splits=splits, notes=(*self.notes, f"passed over {said}"))
+        return replace(self, class_names=names, splits=splits, notes=(*self.notes, f"passed over {said}", *notes))
 
     @property
     def files(self) -> list[Path]:
@@ -118,9 +101,8 @@ class Listing:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Paths of the pictures of a validation and a test set, and of those that were put aside."""
-        held = [path for split in self.splits if split != "train" for path in self.paths_of(split)]
-        return (*held, *self.aside)
+        """Paths of the pictures of a validation and a test set."""
+        return tuple(path for split in self.splits if split != "train" for path in self.paths_of(split))
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -163,7 +145,7 @@ def load_table(
         image_size, seen_at: see :func:`load_listing`.
 
     Raises:
-        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; a class of broken pictures.
+        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes of good pictures.
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
@@ -192,15 +174,19 @@ def load_listing(
         content: whether to hash the files.
 
     Raises:
-        ValueError: a class of broken pictures alone. Other broken pictures are passed over, and named in ``notes``.
+        ValueError: fewer than two classes have a picture that can be decoded. Other broken pictures are passed over,
+            and named in ``notes``.
     """
     listed = found.files
     images, broken = decode(listed, image_size, seen_at, found.table and found.table.absolute())
     if isinstance(images, OnDisk) and seen_at is None:
         broken = broken_places(listed, (images.shape[2], images.shape[3]))
         images = images[np.delete(np.arange(len(images)), broken)]
+    class_names = found.class_names
     if broken:
         found = found.without(broken)
+        kept = set(found.files)
+        images = images[[listed[n] in kept for n in np.delete(np.arange(len(listed)), broken)]]
     parts = images.split([len(labels) for _, labels in found.splits.values()])
     fields = {}
     for split, part in zip(found.splits, parts, strict=True):
@@ -221,6 +207,7 @@ def load_listing(
         pixels=usual,
         notes=notes,
         content=None if found.table or not content else content_of_files(found.folder, found.files),
+        all_class_names=class_names,
     )
 
 

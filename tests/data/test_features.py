@@ -415,10 +415,23 @@ def test_a_broken_picture_is_passed_over_wherever_it_stands(loader, pets, tmp_pa
     assert torch.equal(found.pictures[3], load_dataset(pets, seen_at=32).images[4])
 
 
-def test_a_class_of_broken_pictures_alone_is_named_with_them(loader, pets, tmp_path):
+def test_a_class_of_broken_pictures_alone_is_put_aside_and_said(loader, pets, tmp_path):
+    (pets / "emu").mkdir()
+    for file in sorted((pets / "dog").iterdir())[:9]:
+        file.rename(pets / "emu" / file.name)
+    whole = made(load_dataset(pets, seen_at=32), tmp_path / "kept")
     for file in (pets / "cat").iterdir():
         file.write_bytes(b"no picture")
-    with pytest.raises(ValueError, match="pets: class cat has no picture that can.*00.png.*06.png .*18.png .* and 10 "):
+    found = made(load_dataset(pets, seen_at=32), tmp_path / "kept")
+    assert found.class_names == tuple(name for name in whole.class_names if name != "cat")
+    assert found.notes[-1] == "put aside 1 classes that have no picture: cat (0)"
+    own = [place for place, path in enumerate(whole.paths) if not path.startswith("cat/")]
+    assert found.paths == tuple(whole.paths[place] for place in own)
+    assert torch.equal(found.images, whole.images[own])
+    assert [found.class_names[label] for label in found.labels] == [path[:3] for path in found.paths]
+    for file in pets.rglob("*.png"):
+        file.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"need a picture each, got .*cat 0, .*40 pictures are broken \(first: .*png"):
         made(load_dataset(pets, seen_at=32), tmp_path / "kept")
 
 
