@@ -12,10 +12,11 @@ from torch import Tensor
 
 from gdw import files
 from gdw.cache import digest
+from gdw.data.columns import LABEL_COLUMNS, chosen_column, usual_columns
 from gdw.data.dataset import SHOWN, Dataset, as_images
 from gdw.data.feature_store import Rows
 from gdw.data.human_labels import ARRAYS, label_sets
-from gdw.data.label_table import LABEL_COLUMNS, chosen_column, is_table, read_table, require_reader, usual_columns
+from gdw.data.label_table import is_table, read_table, require_reader
 from gdw.data.on_disk import Images, OnDisk, in_batches
 from gdw.data.picture_labels import MULTI_LABEL, class_numbers
 from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour

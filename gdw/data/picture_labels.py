@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from gdw.data.columns import LABEL_COLUMNS, NAME_ONE, chosen_column, usual_columns
 from gdw.data.dataset import SHOWN, Dataset
-from gdw.data.label_table import LABEL_COLUMNS, NAME_ONE, Table, chosen_column, usual_columns
+from gdw.data.label_table import Table
 from gdw.data.path_match import Places, plain
 from gdw.errors import unknown
 
