@@ -25,7 +25,8 @@ NO_LABELS = frozenset({  # a word in the name of a column that holds something e
     "created", "date", "filesize", "fold", "hash", "height", "id", "ids", "imagedata", "index", "iscrowd", "lead",
     "license", "md5", "note", "notes", "pred", "predicted", "prediction", "predictions", "prob", "probability", "rank",
     "rater", "reason", "regioncount", "regionshapeattributes", "score", "scores", "sha1", "sha256", "shapeattributes",
-    "size", "source", "split", "subset", "time", "unnamed", "updated", "url", "user", "uuid", "version", "width", "worker",
+    "size", "source", "split", "subset", "time", "unnamed", "updated", "url", "user", "uuid", "version", "width",
+    "worker",
 })  # fmt: skip
 YES_NO = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1}
 CLEAN_KEY = "clean_label"

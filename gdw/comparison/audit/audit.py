@@ -22,7 +22,8 @@ from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, Ranked, check
 from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of, names_of
 from gdw.data.dataset import Dataset
-from gdw.data.features import Seen, described, hashed
+from gdw.data.extraction import Seen, hashed
+from gdw.data.features import described
 from gdw.data.given import labelled_rows, of_labelled
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
@@ -191,7 +192,9 @@ class Plan:
             seen = {part: hashed(images, data.pixels.scale) for part, images in data.parts()} if pictures else {}
         kept, images = places[""], data.images
         first = images[:, 0] if isinstance(images, Tensor) and data.pixels.views else images
-        features = standardised(first, self.executor)
+        of_network = pictures and self.features is not None
+        known = (np.array(data.pixels.mean), np.array(data.pixels.std)) if of_network else None
+        features = standardised(first, self.executor, known)
         if not pictures:
             return data, features, Copies(), kept, broken
         paths = {prefix: getattr(data, f"{prefix}paths") for prefix in seen}

@@ -6,11 +6,11 @@ from time import perf_counter
 import numpy as np
 
 from gdw.comparison.audit.audit import Plan
-from gdw.comparison.audit.heads import BLOCK, standardised
+from gdw.comparison.audit.heads import standardised
 from gdw.comparison.audit.rank import BY_METHOD
 from gdw.comparison.audit.solver import MEMORY, Objective
 from gdw.data.dataset import Dataset
-from gdw.data.feature_store import ROW, SEEN, Rows
+from gdw.data.feature_store import BLOCK, ROW, SEEN, Rows
 from gdw.data.features import timed
 from gdw.data.on_disk import OnDisk
 

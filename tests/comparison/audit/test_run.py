@@ -17,7 +17,7 @@ from gdw.__main__ import main
 from gdw.comparison.audit import by_method, command, heads, rank
 from gdw.comparison.audit import estimate as estimates
 from gdw.comparison.audit.by_method import _mean_of_seen, out_of_fold_by_method, task_of_observed, upside_down
-from gdw.data import features as features_module
+from gdw.data import extraction
 from gdw.data.dataset import Dataset
 from gdw.data.feature_store import Rows
 from gdw.data.folder import load_folder
@@ -329,7 +329,7 @@ def broken(folder, tmp_path):
 def test_classes_that_broken_pictures_make_small_end_nothing(broken, tmp_path, monkeypatch, capsys, way, ranking):
     if way == "other machines":
         monkeypatch.setattr(command, "executor_for", lambda _: ThreadPoolExecutor(2))
-    monkeypatch.setattr(features_module, "load_network", Loader())
+    monkeypatch.setattr(extraction, "load_network", Loader())
     monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
     train = broken / "train"
     files = {name: sorted(file.name for file in (train / name).iterdir()) for name in "0123"}
@@ -360,7 +360,7 @@ def test_classes_that_broken_pictures_make_small_end_nothing(broken, tmp_path, m
 
 
 def test_a_folder_of_broken_pictures_is_one_sentence(broken, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(features_module, "load_network", Loader())
+    monkeypatch.setattr(extraction, "load_network", Loader())
     monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
     for file in broken.rglob("*.png"):
         file.write_bytes(b"junk")
@@ -373,7 +373,7 @@ def test_a_folder_of_broken_pictures_is_one_sentence(broken, tmp_path, monkeypat
 
 
 def test_a_clean_set_of_broken_pictures_is_said_and_ends_nothing(broken, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(features_module, "load_network", Loader())
+    monkeypatch.setattr(extraction, "load_network", Loader())
     monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
     rows = [
         f"train/{name}/{file.name},{name}\n"
@@ -394,7 +394,7 @@ def test_a_clean_set_of_broken_pictures_is_said_and_ends_nothing(broken, tmp_pat
 
 
 def test_a_run_goes_on_without_classes_that_broken_pictures_make_small(broken, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(features_module, "load_network", Loader())
+    monkeypatch.setattr(extraction, "load_network", Loader())
     monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
     features = ["--features", "resnet18", "--features-size", "32"]
     for more in (features, []):
