@@ -110,29 +110,48 @@ class Dataset:
             ValueError: fewer than two classes are left.
         """
         places = {prefix: np.arange(len(images)) for prefix, images in self.parts()} | dict(good or {})
-        names = self.paths or tuple(map(str, range(len(self.labels))))
-        number, notes = classes_left(self.labels.numpy(), places[""], self.class_names, least, names, self.name, why)
-        fields: dict[str, Any] = {
-            "class_names": tuple(self.class_names[label] for label in np.flatnonzero(number >= 0))
-        }
+        number, notes = self._classes_left(places[""], least, why)
+        names = tuple(self.class_names[label] for label in np.flatnonzero(number >= 0))
+        fields: dict[str, Any] = {}
         for part, prefix in PARTS.items():
             if prefix not in places:
                 continue
-            labels = number[getattr(self, f"{prefix}labels").numpy()]
+            labels = number[getattr(self, f"{prefix}labels").cpu().numpy()]
             kept = places[prefix] = places[prefix][labels[places[prefix]] >= 0]
+            if len(kept) == len(labels) and len(names) == len(number):
+                continue
             if not len(kept):
                 notes += (f"no {part} picture is left, so it has no {part} set of its own",)
-            elif len(kept) == len(labels) and len(fields["class_names"]) == len(number):
-                continue
-            for name in ("images", "pictures"):
-                images = getattr(self, f"{prefix}{name}")
-                some = images is not None and len(kept)
-                fields[f"{prefix}{name}"] = images[torch.from_numpy(kept)] if some else None
-            fields[f"{prefix}labels"] = torch.from_numpy(labels[kept]) if len(kept) else None
-            paths = getattr(self, f"{prefix}paths")
-            fields[f"{prefix}paths"] = tuple(paths[place] for place in kept) if paths and len(kept) else None
-        same = len(fields) == 1
-        return self if same else replace(self, **fields, notes=(*self.notes, *notes)), places
+            for name in ("images", "pictures", "labels", "paths"):
+                values = torch.from_numpy(labels) if name == "labels" else getattr(self, prefix + name)
+                if values is not None and len(kept):
+                    paths = name == "paths"
+                    values = tuple(values[at] for at in kept) if paths else values[torch.from_numpy(kept)]
+                fields[prefix + name] = values if len(kept) else None
+        if not fields:
+            return self, places
+        return replace(self, class_names=names, **fields, notes=(*self.notes, *notes)), places
+
+    def _classes_left(self, good: np.ndarray, least: int, why: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The new number of each class, -1 of one with fewer good training images; and what to say of these."""
+        labels, names = self.labels.cpu().numpy(), self.class_names
+        counts = np.bincount(labels[good], minlength=len(names))
+        kept, small = np.flatnonzero(counts >= least), np.flatnonzero(counts < least)
+        enough = "a picture" if least == 1 else f"{least} pictures"
+        if len(kept) < 2:
+            counted = class_counts_line(names, counts.tolist())
+            raise ValueError(f"{self.name}: at least 2 classes need {enough} each, got {counted}{why}")
+        number = np.full(len(names), -1)
+        number[kept] = np.arange(len(kept))
+        if not len(small):
+            return number, ()
+        aside = good[np.isin(labels[good], small)].tolist()
+        listed = [f"{self.paths[place] if self.paths else place} as {names[labels[place]]}" for place in aside[:SHOWN]]
+        more = f" and {len(aside) - SHOWN} more" if len(aside) > SHOWN else ""
+        few = "that have no picture" if least == 1 else f"with fewer than {enough}"
+        note = f"put aside {len(small)} classes {few}: "
+        note += ", ".join(f"{names[label]} ({counts[label]})" for label in small[:SHOWN])
+        return number, (note + (f"; look at their pictures first: {', '.join(listed)}{more}" if aside else ""),)
 
     def _take(self, part: str, prefix: str, images: Any, labels: Any) -> None:
         """Bring one part into its form and check it."""
@@ -159,38 +178,6 @@ class Dataset:
         if empty and part == "training":  # a test set may lack a class
             names = ", ".join(self.class_names[label] for label in empty)
             raise ValueError(f"{self.name}: no {part} image of class {names}")
-
-
-def classes_left(
-    labels: Int[np.ndarray, "images"], good: Int[np.ndarray, "good"], class_names: Sequence[str], least: int,
-    names: Sequence[str], where: str, why: str = "",
-) -> tuple[Int[np.ndarray, "classes"], tuple[str, ...]]:  # fmt: skip
-    """The new number of each class, -1 of one with fewer than ``least`` of the good images; and what to say of these.
-
-    Args:
-        names: of the images.
-        where, why: begin and end an error.
-
-    Raises:
-        ValueError: fewer than two classes are left.
-    """
-    counts = np.bincount(labels[good], minlength=len(class_names))
-    kept, small = np.flatnonzero(counts >= least), np.flatnonzero(counts < least)
-    enough = "a picture" if least == 1 else f"{least} pictures"
-    if len(kept) < 2:
-        counted = class_counts_line(class_names, counts.tolist())
-        raise ValueError(f"{where}: at least 2 classes need {enough} each, got {counted}{why}")
-    number = np.full(len(class_names), -1)
-    number[kept] = np.arange(len(kept))
-    if not len(small):
-        return number, ()
-    counted = ", ".join(f"{class_names[label]} ({counts[label]})" for label in small[:SHOWN])
-    aside = good[np.isin(labels[good], small)].tolist()
-    listed = ", ".join(f"{names[place]} as {class_names[labels[place]]}" for place in aside[:SHOWN])
-    listed += f" and {len(aside) - SHOWN} more" if len(aside) > SHOWN else ""
-    few = "that have no picture" if least == 1 else f"with fewer than {enough}"
-    note = f"put aside {len(small)} classes {few}: {counted}"
-    return number, (note + (f"; look at their pictures first: {listed}" if aside else ""),)
 
 
 def class_counts_line(names: Sequence[str], counts: Sequence[int]) -> str:

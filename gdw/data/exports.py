@@ -31,13 +31,13 @@ def rows_of_json(text: str) -> list[Row]:
         content = [json.loads(line) for line in text.splitlines() if line.strip()]
     if isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys():
         return list(_of_coco(content))
-    return [row for item in _records(content) for row in _of_item(item)]
+    return [row for item in _entries(content) for row in _of_item(item)]
 
 
-def _records(content: Any) -> Sequence[Mapping[str, Any]]:
+def _entries(content: Any) -> Sequence[Mapping[str, Any]]:
     """A list of records, however it is wrapped: one record, records by their names, the longest list of them in it."""
     values, names = (list(content.values()), content.get("classes")) if isinstance(content, dict) else ([], None)
-    if values and not _is_record(content) and not any(isinstance(value, (dict, list)) for value in values):
+    if values and not _is_entry(content) and not any(isinstance(value, (dict, list)) for value in values):
         return [{"path": path, "label": label} for path, label in content.items()]
     if isinstance(names, list) and isinstance(labels := content.get("labels"), dict):  # by their numbers
         words = dict(enumerate(names))
@@ -53,21 +53,21 @@ def _lists_in(content: Any) -> Iterator[Sequence[Mapping[str, Any]]]:
         yield content
     elif isinstance(content, dict):
         values = list(content.values())
-        if _is_record(content):
+        if _is_entry(content):
             yield [content]
-        elif all(isinstance(value, dict) and _is_record(value) for value in values) and values:
+        elif all(isinstance(value, dict) and _is_entry(value) for value in values) and values:
             yield [{"path": name, **item} for name, item in content.items()]
         else:
             for value in values:
                 yield from _lists_in(value)
 
 
-def _holds_records(value: Any) -> bool:
+def _holds_entries(value: Any) -> bool:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [None]
     return all(isinstance(item, dict) for item in inner)
 
 
-def _is_record(item: Mapping[str, Any]) -> bool:
+def _is_entry(item: Mapping[str, Any]) -> bool:
     """Whether it is one picture's: it names a picture under a usual name, or holds outlines."""
     named = [item[name] for name in usual_columns(item, PATH_COLUMNS)]
     return (
@@ -118,7 +118,7 @@ def _of_item(item: Mapping[str, Any]) -> Iterator[Row]:
     """A row for each label: of Label Studio's answers, of the marks in a list, or of the record itself."""
     answers = item.get("annotations", item.get("completions"))
     if not isinstance(item.get("data"), dict) or not isinstance(answers, list):
-        yield from _of_record(item)
+        yield from _of_entry(item)
         return
     own = {name: _cell(value) for name, value in item["data"].items()}
     if not answers:
@@ -130,8 +130,8 @@ def _of_item(item: Mapping[str, Any]) -> Iterator[Row]:
             yield own | {"label": str(label), "annotator": _person(answer.get("completed_by"))}
 
 
-def _of_record(item: Mapping[str, Any]) -> Iterator[Row]:
-    marks = {name: item[name] for name in MARKS if item.get(name) is not None and _holds_records(item[name])}
+def _of_entry(item: Mapping[str, Any]) -> Iterator[Row]:
+    marks = {name: item[name] for name in MARKS if item.get(name) is not None and _holds_entries(item[name])}
     row, labels = _flat({name: value for name, value in item.items() if name not in marks}), dict[str, None]()
     for listed in marks.values():
         each = listed.values() if isinstance(listed, dict) else listed

@@ -153,9 +153,8 @@ class Described:
         broken = [message for seen in self.parts.values() for message in seen.broken.values()]
         if not broken:
             return self.of.chosen(least=least)
-        found, places = self.of.chosen(good, least, f"; {len(broken)} pictures are broken (first: {broken[0]})")
         note = f"passed over {len(broken)} broken pictures (first: {broken[0]})"
-        return replace(found, notes=(*self.of.notes, note, *found.notes[len(self.of.notes) :])), places
+        return replace(self.of, notes=(*self.of.notes, note)).chosen(good, least, f"; {note}")
 
     def dataset(self, in_memory: bool, least: int = 1) -> tuple[Dataset, dict[str, np.ndarray]]:
         """The data set with features instead of pictures, by ``chosen``, and the places of its pictures."""

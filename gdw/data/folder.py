@@ -3,22 +3,23 @@
 import os
 import warnings
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from gdw.cache import content_of_files
-from gdw.data.dataset import PARTS, Dataset, class_counts_line, classes_left
+from gdw.data.dataset import PARTS, Dataset, class_counts_line
 from gdw.data.label_table import read_table
-from gdw.data.on_disk import Images, OnDisk, in_batches
+from gdw.data.on_disk import Images, in_batches
 from gdw.data.path_match import SPLITS
 from gdw.data.picture_labels import NO_CLASS, doubtful_names, labelled, natural_key, no_picture
-from gdw.data.pictures import COMMON_SIZE, broken_pictures, broken_places, can_open, decode, sample, sizes_of
+from gdw.data.pictures import COMMON_SIZE, NAMED, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (
@@ -60,30 +61,6 @@ class Listing:
     def counts(self) -> str:
         """Each class with its number of training pictures, in words."""
         return class_counts_line(self.class_names, np.bincount(self.labels, minlength=len(self.class_names)).tolist())
-
-    def without(self, places: Sequence[int]) -> "Listing":
-        """These of the pictures in ``files`` cannot be decoded: they are passed over, and said.
-
-        So is a class, and a split, of which nothing else is left.
-
-        Raises:
-            ValueError: fewer than two classes are left; names the pictures.
-        """
-        listed = self.files
-        broken = {listed[place] for place in places}
-        said = broken_pictures([file for file in listed if file in broken])
-        good = np.array([number for number, file in enumerate(self.splits["train"][0]) if file not in broken], int)
-        labels, where = np.array(self.labels), str(self.folder)
-        number, notes = classes_left(labels, good, self.class_names, 1, self.paths, where, f"; {said}")
-        new, splits = {label: int(now) for label, now in enumerate(number) if now >= 0}, {}
-        for split, (files, numbers) in self.splits.items():
-            whole = [file not in broken for file in files]
-            splits[split] = _of_classes(list(compress(files, whole)), list(compress(numbers, whole)), new)
-            if not splits[split][0]:
-                notes += (f"no {split} picture is left, so it has no {split} set of its own",)
-        names = tuple(self.class_names[label] for label in new)
-        splits = {split: both for split, both in splits.items() if both[0]}
-        return replace(self, class_names=names, splits=splits, notes=(*self.notes, f"passed over {said}", *notes))
 
     @property
     def files(self) -> list[Path]:
@@ -179,36 +156,29 @@ def load_listing(
     """
     listed = found.files
     images, broken = decode(listed, image_size, seen_at, found.table and found.table.absolute())
-    if isinstance(images, OnDisk) and seen_at is None:
-        broken = broken_places(listed, (images.shape[2], images.shape[3]))
-        images = images[np.delete(np.arange(len(images)), broken)]
-    class_names = found.class_names
+    notes, named = found.notes, list(broken.values())
     if broken:
-        found = found.without(broken)
-        kept = set(found.files)
-        images = images[[listed[n] in kept for n in np.delete(np.arange(len(listed)), broken)]]
-    parts = images.split([len(labels) for _, labels in found.splits.values()])
-    fields = {}
-    for split, part in zip(found.splits, parts, strict=True):
+        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+        notes += (f"passed over {len(broken)} broken pictures: {', '.join(named[:NAMED])}{more}",)
+    ends = np.cumsum([len(labels) for _, labels in found.splits.values()])
+    fields, good = dict[str, Any](), dict[str, np.ndarray]()
+    for split, start, end in zip(found.splits, [0, *ends], ends, strict=False):
         prefix = PARTS["training" if split == "train" else split]
-        fields[f"{prefix}images"], fields[f"{prefix}labels"] = part, torch.tensor(found.splits[split][1])
+        fields[f"{prefix}images"], fields[f"{prefix}labels"] = images[start:end], torch.tensor(found.splits[split][1])
         fields[f"{prefix}paths"] = found.paths_of(split)
-    notes = found.notes + (_reduced(found.files, images) if image_size is None and seen_at is None else ())
+        good[prefix] = np.array([place - start for place in range(start, end) if place not in broken], int)
+    whole = Dataset(found.folder.resolve().name, found.class_names, **fields, notes=notes, pixels=UNCOUNTED)
+    data, _ = whole.chosen(good, why=f"; {notes[-1]}" if broken else "")
+    notes = data.notes + (_reduced(listed, images) if image_size is None and seen_at is None else ())
     if notes:
         warnings.warn(f"{found.folder}: {'; '.join(notes)}", stacklevel=stacklevel)
     if found.table:
         notes += (f"the labels are those of {found.table.name}, column {found.column}: they may be wrong",)
-    published = found.table is None and found.class_names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE
-    usual = CIFAR_PIXELS if published else channel_statistics(parts[0]) if seen_at is None else UNCOUNTED
-    return Dataset(
-        found.folder.resolve().name,
-        found.class_names,
-        **fields,
-        pixels=usual,
-        notes=notes,
-        content=None if found.table or not content else content_of_files(found.folder, found.files),
-        all_class_names=class_names,
-    )
+    published = found.table is None and data.class_names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE
+    usual = CIFAR_PIXELS if published else channel_statistics(data.images) if seen_at is None else UNCOUNTED
+    kept = [file for place, file in enumerate(listed) if place not in broken]
+    content_of = None if found.table or not content else content_of_files(found.folder, kept)
+    return replace(data, pixels=usual, notes=notes, content=content_of)
 
 
 def list_folder(

@@ -31,7 +31,7 @@ ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".parq
 SEPARATORS = ",\t;|"
 BYTE_ORDER = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 GZIP, PARQUET, EXCEL = b"\x1f\x8b", b"PAR1", b"PK"  # how such files begin
-RECORDS = (".json", ".xml")  # endings of files of one picture each
+EACH_PICTURE = (".json", ".xml")  # endings of files of one picture each
 EXPORT = b"<annotation"  # how the XML of an export begins
 LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
 
@@ -149,10 +149,10 @@ def _columns(path: Path, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     text = _as_text(content)
     if (start_of_text := text.lstrip()[:1]) not in ("{", "[", "<"):
         return _of_text(text, in_order)
-    return _of_records(rows_of_xml(text.lstrip()) if start_of_text == "<" else rows_of_json(text)), ()
+    return _of_entries(rows_of_xml(text.lstrip()) if start_of_text == "<" else rows_of_json(text)), ()
 
 
-def _of_records(rows: list[dict[str, str]]) -> Columns:
+def _of_entries(rows: list[dict[str, str]]) -> Columns:
     names = dict.fromkeys(name for row in rows for name in row)
     return [(name, [row.get(name, "") for row in rows]) for name in names]
 
@@ -160,7 +160,7 @@ def _of_records(rows: list[dict[str, str]]) -> Columns:
 def _of_folder(folder: Path) -> tuple[Columns, tuple[str, ...]]:
     """The columns of a folder with a file of JSON or XML for each picture, which is called as the picture is."""
     rows, broken = list[dict[str, str]](), list[str]()
-    for file in sorted(one for ending in RECORDS for one in folder.rglob(f"*{ending}")):
+    for file in sorted(one for ending in EACH_PICTURE for one in folder.rglob(f"*{ending}")):
         try:
             text = _as_text(file.read_bytes()).lstrip()
             found = rows_of_xml(text) if text.startswith("<") else rows_of_json(text)
@@ -170,8 +170,8 @@ def _of_folder(folder: Path) -> tuple[Columns, tuple[str, ...]]:
         named = {"path": file.name.removesuffix(file.suffix)}
         rows += [row if any(map(PICTURE.search, row.values())) else named | row for row in found]
     if not rows:
-        raise ValueError(f"a folder without a file of labels ({', '.join(RECORDS)})")
-    return _of_records(rows), (f"passed over {len(broken)} files (first: {broken[0]})",) if broken else ()
+        raise ValueError(f"a folder without a file of labels ({', '.join(EACH_PICTURE)})")
+    return _of_entries(rows), (f"passed over {len(broken)} files (first: {broken[0]})",) if broken else ()
 
 
 def require_reader(path: Path, module: str) -> None:

@@ -113,7 +113,7 @@ def test_a_camera_turned_on_its_side(pets, tmp_path):
 
 
 def test_more_pictures_than_one_thread_takes_stay_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures_module, "CHUNK", 3)
+    monkeypatch.setattr(pictures_module, "BATCH", 3)
     for place in range(20):
         picture(tmp_path / "ab"[place // 10] / f"{place:02}.png", place, size=(4, 4))
     assert load_dataset(tmp_path).images[:, 0, 0, 0].tolist() == list(range(20))
