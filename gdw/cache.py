@@ -50,11 +50,7 @@ def checksum(tensor: Tensor) -> str:
 
 
 def file_stamp(file: Path) -> tuple[bytes, bool]:
-    """A hash of a file's path, size and times of change; and whether its last change is old enough to trust the hash.
-
-    Raises:
-        OSError: there is no such file.
-    """
+    """A hash of a file's path, size and times of change; and whether its last change is old enough to trust it."""
     said = file.stat()
     path = os.fsencode(file.absolute())
     stamp = digest(path + f"\0{said.st_size} {said.st_mtime_ns} {said.st_ctime_ns}".encode())

@@ -1,5 +1,6 @@
 """Confirmed pictures: those whose label a person has checked, and how each of them was chosen to be checked."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -114,11 +115,6 @@ def read_confirmed(
         paths: of all pictures whose labels are in question.
         class_names: in the order of their numbers.
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
-
-    Raises:
-        ValueError: no table; no path is of a picture; an unknown class, with the nearest; a picture confirmed as two
-            classes.
-        FileNotFoundError: there is no such file.
     """
     table = read_table(Path(path), least=0)
     ways_of = table.columns.pop(next(iter(usual_columns(table.columns, (CHOSEN_COLUMN,))), ""), None)
@@ -134,10 +130,12 @@ def read_confirmed(
         labels[place] = word
         ways[place] = reduce(stronger, [ways_of[row].lower() if ways_of else NOT_KNOWN for row, _, _ in answers])
     numbers, _ = class_numbers(labels.values(), class_names, str(table.path))
-    notes = (*found.notes, *no_picture_notes(found.missing, table.path))
+    missing, notes = no_picture_notes(found.missing, table.path), found.notes
+    if missing:
+        warnings.warn(f"{table.path}: {missing[0]}", stacklevel=2)
     if not usual_columns(found.columns, CONFIRMED_COLUMNS):
         notes += (f"confirmed labels are those of column {', '.join(found.columns)}",)
-    said = tuple(f"{table.path.name}: {note}" for note in notes)
+    said = tuple(f"{table.path.name}: {note}" for note in (*notes, *missing))
     return Confirmed(dict(zip(labels, numbers, strict=True)), ways, notes=said)
 
 
@@ -155,9 +153,6 @@ def confirmed_of(
         given: a table's path; or a mapping from a picture (its path, or its place among the rows) to a class (its
             name, or its number). Where the data set has no paths, a picture is called by its place.
         rows: which of the rows that a person has are in the data set; by default all.
-
-    Raises:
-        ValueError: as ``read_confirmed`` does; a row that is not in the data set.
     """
     rows = np.ones(len(dataset.labels), bool) if rows is None else rows
     if given is None:

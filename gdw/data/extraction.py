@@ -17,9 +17,9 @@ from torch import Tensor
 
 from gdw.cache import digest
 from gdw.data.feature_store import FeatureStore
-from gdw.data.fingerprints import fingerprints
 from gdw.data.on_disk import PENDING, Images, OnDisk, batched, elsewhere, in_batches, in_order
 from gdw.data.pictures import BrokenPictureError, PictureFiles, refuse_huge_pictures
+from gdw.data.pixels import fingerprints
 from gdw.data.pretrained import WEIGHTS_FOLDER, Pretrained, load_network, named, packaged_weights
 
 LAYOUT = 2  # of what is computed and how it is written; with a new number all features are computed again

@@ -32,12 +32,7 @@ Places = Int[np.ndarray, "images"]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Some rows of a matrix in a file, in any order: a reader for ``OnDisk``.
-
-    Attributes:
-        matrix: float [rows, D], mapped.
-        places: which of its rows.
-    """
+    """The rows at ``places`` of a matrix in a file, [rows, D] and mapped: a reader for ``OnDisk``."""
 
     matrix: np.ndarray
     places: Places
@@ -45,19 +40,16 @@ class Rows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one row."""
         return self.matrix.shape[1:]
 
     def __len__(self) -> int:
         return len(self.places)
 
     def read(self, places: Places, /) -> Float[Tensor, "images D"]:
-        """Copies of these rows; what float32 cannot hold becomes infinite."""
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
             return torch.from_numpy(np.asarray(self.matrix[self.places[places]], np.float32))
 
     def stamp(self, place: int) -> tuple[bytes, bool]:
-        """A hash of the row."""
         return digest(self.matrix[self.places[place]].tobytes()), True
 
 

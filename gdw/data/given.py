@@ -17,7 +17,7 @@ from gdw.data.dataset import SHOWN, Dataset, as_images
 from gdw.data.feature_store import Rows
 from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.label_table import is_table, read_table, require_reader
-from gdw.data.on_disk import Images, OnDisk, in_batches
+from gdw.data.on_disk import Images, OnDisk
 from gdw.data.picture_labels import MULTI_LABEL, class_numbers
 from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.data.pixels import Pixels
@@ -258,7 +258,7 @@ def _finite(images: Images) -> Bool[np.ndarray, "rows"]:
     """Which rows of numbers are finite in float32; all items of another kind, which are read later, count as such."""
     if images.ndim != 2 or not (isinstance(images, Tensor) or isinstance(images.reader, Rows)):
         return np.ones(len(images), bool)
-    return torch.cat([batch.isfinite().all(1) for batch in in_batches(images, ROWS)]).numpy()
+    return torch.cat([part.to("cpu").isfinite().all(1) for part in images.split(ROWS)]).numpy()
 
 
 def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...]]:

@@ -19,6 +19,7 @@ from gdw.errors import unknown
 
 # What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
+NO_PICTURE = "name no picture here"
 NAMED = 3  # paths that an error shows
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
 BELOW = re.compile(r"-[0-9]+")
@@ -186,7 +187,7 @@ def _voters(table: Table, column: str | None, advice: str, first: Sequence[str])
 
 
 def match(
-    table: Table, paths: Sequence[str], others: Sequence[str], rows: Sequence[int]
+    table: Table, paths: Sequence[str], others: Sequence[str] = (), rows: Sequence[int] | None = None
 ) -> tuple[dict[int, list[int]], list[str], tuple[str, ...]]:
     """The rows of each picture that is named, in the order of the rows.
 
@@ -200,6 +201,7 @@ def match(
     Raises:
         ValueError: no row is of a picture.
     """
+    rows = range(len(table.paths)) if rows is None else rows
     found, how = Places(paths, others).find([table.paths[row] for row in rows])
     missing = [table.paths[row] for row, place in zip(rows, found, strict=True) if place is None]
     if missing and len(missing) == len(rows):
@@ -237,7 +239,7 @@ def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "
 
 def no_picture_notes(missing: Sequence[str], table: Path) -> tuple[str, ...]:
     """How many rows name no picture, in words; nothing where there are none."""
-    return (f"{len(missing)} rows of {table.name} name no picture here (first: {missing[0]})",) if missing else ()
+    return (f"{len(missing)} rows of {table.name} {NO_PICTURE} (first: {missing[0]})",) if missing else ()
 
 
 def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str]) -> ValueError:

@@ -89,7 +89,6 @@ class Task:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes."""
         return len(self.class_names)
 
     @property
@@ -230,16 +229,12 @@ def _as_labelled(
     return _task(dataset, indices, None, torch.full((len(dataset.class_names),) * 2, torch.nan, dtype=torch.float64))
 
 
-def _pixels_of(dataset: Dataset) -> Pixels:
-    """Of pictures that were read for a network, and are trained on themselves: by their own shades."""
-    read_for_network = isinstance(dataset.images, OnDisk) and dataset.images.ndim == 4 and dataset.pixels == UNCOUNTED
-    return channel_statistics(dataset.images) if read_for_network else dataset.pixels
-
-
 def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None, matrix: Matrix) -> Task:
     """The task of these splits; None for labels that may be wrong as they are, and nobody knows the true ones."""
     splits = {name: _split(dataset, index) for name, index in indices.items()}
-    train = splits["train"]
+    train, images = splits["train"], dataset.images
+    # pictures that were read for a network, and are trained on themselves: by their own shades
+    by_shades = isinstance(images, OnDisk) and images.ndim == 4 and dataset.pixels == UNCOUNTED
     return Task(
         train=train if observed is None else Split(train.images, observed),
         true_labels=None if observed is None else train.labels,
@@ -247,7 +242,7 @@ def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None,
         validation=splits["validation"],
         test=splits["test"],
         class_names=dataset.class_names,
-        pixels=_pixels_of(dataset),
+        pixels=channel_statistics(images) if by_shades else dataset.pixels,
         matrix=matrix,
         dataset_indices=indices,
         pictures=dataset.pictures,

@@ -29,8 +29,6 @@ class Reforward:
     """A forward pass whose graph is used up by a backward pass, and computed again for the next.
 
     Args:
-        model: maps images to logits.
-        images: the training batch.
         replay: context under which a further forward pass draws the same random numbers as the first.
     """
 

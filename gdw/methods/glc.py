@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
-from gdw.methods.first_model import KeepsTransition
+from gdw.methods.preparing import KeepsTransition
 from gdw.methods.transition import true_class_posterior
 
 

@@ -4,7 +4,7 @@ import torch
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
-from gdw.methods.first_model import KeepsTransition
+from gdw.methods.preparing import KeepsTransition
 
 LARGEST_RATIO = 10.0  # of the two posteriors; above it one instance would count as much as a tenth of a batch
 

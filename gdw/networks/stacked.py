@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import vmap
 
-from gdw.networks.held import placed
 from gdw.networks.weight_net import FlowWeightNet, WeightNet
+from gdw.private import placed
 
 
 class Stacked(nn.Module):
@@ -24,9 +24,6 @@ class Stacked(nn.Module):
 
     Args:
         models: of one architecture; copied, and left as they are.
-
-    Raises:
-        ValueError: a model that ``can_stack`` refuses.
     """
 
     def __init__(self, models: Sequence[nn.Module]):

@@ -120,7 +120,6 @@ class Trial:
         return Training(experiment, task=self.task, model=self.model(seed), method=self.new(seed))
 
     def run(self, seed: int = 0, capture: bool = False) -> Training:
-        """Train to the end."""
         training = self.training(seed, capture)
         try:
             for _ in training.events():
@@ -274,18 +273,16 @@ def _through_a_file(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _same(one: Training, other: Training, distance: float = 0.0) -> bool:
     """Whether two runs end with the same model, method and History."""
-    return all(_close(*pair, distance) for pair in zip(_outcome(one), _outcome(other), strict=True))
-
-
-def _outcome(run: Training) -> tuple[Mapping[str, Tensor], ...]:
-    epochs = {name: torch.as_tensor(values) for name, values in run.history.epochs.items()}
-    return run.model.state_dict(), dict(run.method.named_parameters()), epochs
-
-
-def _close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], distance: float) -> bool:
+    first, second = _outcome(one), _outcome(other)
     return first.keys() == second.keys() and all(
         torch.allclose(value, second[name], rtol=0, atol=distance, equal_nan=True) for name, value in first.items()
     )
+
+
+def _outcome(run: Training) -> dict[tuple[str, str], Tensor]:
+    epochs = {name: torch.as_tensor(values) for name, values in run.history.epochs.items()}
+    parts = {"model": run.model.state_dict(), "method": dict(run.method.named_parameters()), "history": epochs}
+    return {(part, name): value for part, values in parts.items() for name, value in values.items()}
 
 
 def _said(error: Exception) -> str:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils.stateless import _reparametrize_module
 
 from gdw import Step
 from gdw.data.randomness import generator
@@ -15,7 +16,6 @@ from gdw.gradients.meta import NoMetaGradient
 from gdw.methods import GDW, L2RW
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
-from gdw.private import reparametrized
 from gdw.training.recording import Operations
 from gdw.training.stepping import take_step
 from tests.awkward import (
@@ -191,7 +191,7 @@ def test_a_parameter_that_is_lost_is_noticed(monkeypatch):
     """With torch's own tie_weights a layer under two names keeps what was put in its place."""
 
     def placed(model, parameters):
-        return reparametrized(model, dict(parameters), tie_weights=True)
+        return _reparametrize_module(model, dict(parameters), tie_weights=True)
 
     monkeypatch.setattr("gdw.gradients.meta.placed", placed)
     model = CASES["a layer under two names"].model()

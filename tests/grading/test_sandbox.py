@@ -66,10 +66,10 @@ def student(sandbox):
         yield one
 
 
-def answers_of(student, *cells, skip=()):
+def answers_of(student, *cells, skip=(), ours=()):
     """What the sandbox hands in as `answer` in notebook 02, and what stops."""
     found = []
-    stopped = student.run(cells, [UNIFORM], skip, lambda kind, answer, called: found.extend(answer))
+    stopped = student.run(cells, [UNIFORM], skip, lambda kind, answer, called: found.extend(answer), ours)
     return found, stopped
 
 
@@ -104,6 +104,20 @@ def test_an_answer_leaves_before_an_endless_cell(sandbox):
         with pytest.raises(Stopped, match="ended after 2 s"):
             answers_of(one, stubborn)
         assert answers_of(one, stubborn, "answer = 3", skip=[1]) == ([3], [])
+
+
+def test_cells_of_the_course_that_nothing_uses_are_left_out(student):
+    assert answers_of(student, "1 / 0", "b = 5", "answer = b", ours=[1, 2]) == ([5], [])
+
+
+def test_where_a_cell_stops_without_them_all_cells_run(student):
+    own = "answer = sys._getframe().f_globals['b']"
+    assert answers_of(student, "import sys", "b = 5", own, "c = 6", ours=[1, 2, 4]) == ([5], [])
+
+
+def test_where_the_process_ends_without_them_all_cells_run(student):
+    cells = ("import os, sys", "b = 5", "'b' in sys._getframe().f_globals or os._exit(1)", "answer = 1")
+    assert answers_of(student, *cells, ours=[2]) == ([1], [])
 
 
 def test_a_cell_cannot_end_the_process_that_starts_notebooks(student):

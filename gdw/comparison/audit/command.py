@@ -99,8 +99,9 @@ def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
     listing = list_folder(options.folder, options.labels, options.column, options.path_column)
     yield listing.counts
     paths, names, known = listing.paths, listing.class_names, Confirmed()
-    if options.confirmed is not None:
-        known = read_confirmed(options.confirmed, paths, names, listing.others)
+    with warnings.catch_warnings(action="ignore"):  # its notes are printed with the others
+        if options.confirmed is not None:
+            known = read_confirmed(options.confirmed, paths, names, listing.others)
     words = known.by_path(paths, names)
     check_outputs(options.csv, options.html, {path: label for path, (label, _) in words.items()})
     plan.check(listing.labels, known, names)
@@ -133,7 +134,8 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
         probs = check_probs(given, len(dataset.labels), dataset.all_class_names)
         if options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
-    known = confirmed_of(options.confirmed, dataset)
+    with warnings.catch_warnings(action="ignore"):
+        known = confirmed_of(options.confirmed, dataset)
     names, classes = names_of(dataset), dataset.class_names
     check_outputs(options.csv, checked={names[place]: known.word(place, classes) for place in known})
     plan.check(dataset.labels.tolist(), known, dataset.class_names)

@@ -97,8 +97,10 @@ def test_a_confirmed_file_that_disagrees_is_refused(tmp_path, pets, text, said):
 
 def test_rows_without_a_file_are_counted_and_said_once(tmp_path, pets):
     file = confirm(tmp_path, "path,label\ncat/1.png,dog\ncat/gone.png,cat\nemu/2.png,cat\n")
-    found = read(file, list_folder(pets))
+    with pytest.warns(UserWarning, match="2 rows of confirmed.csv name no picture here") as said:
+        found = read(file, list_folder(pets))
     assert found == {1: 1}
+    assert len(said) == 1
     assert found.notes == ("confirmed.csv: 2 rows of confirmed.csv name no picture here (first: cat/gone.png)",)
     rows = "note,file,species\n,C:\\x\\cat\\1.PNG,dog\n,dog/2.png,dog,more\n"
     found = read(confirm(tmp_path, rows), list_folder(pets))
