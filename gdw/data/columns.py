@@ -77,11 +77,7 @@ def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path)
 
 
 def with_one_hot(columns: dict[str, list[str]], path: Path) -> dict[str, list[str]]:
-    """With a column ``label`` in front where the others say 0 or 1 for each class.
-
-    Raises:
-        ValueError: many rows have several 1.
-    """
+    """With a column ``label`` in front where the others say 0 or 1 for each class."""
     hot = {name: [YES_NO.get(cell.lower()) for cell in cells] for name, cells in columns.items()
            if not holds_no_label(name) and any(cells)
            and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
@@ -108,9 +104,6 @@ def chosen_column(
     Args:
         columns: with what is in them, a column of blanks or of fractions is none of labels.
         first: names that come before the usual ones.
-
-    Raises:
-        ValueError: no such column, or several to choose from.
     """
     cells, columns = columns if isinstance(columns, Mapping) else {}, list(columns)
     if key is not None:

@@ -130,12 +130,12 @@ def read_confirmed(
         labels[place] = word
         ways[place] = reduce(stronger, [ways_of[row].lower() if ways_of else NOT_KNOWN for row, _, _ in answers])
     numbers, _ = class_numbers(labels.values(), class_names, str(table.path))
-    missing, notes = no_picture_notes(found.missing, table.path), found.notes
-    if missing:
-        warnings.warn(f"{table.path}: {missing[0]}", stacklevel=2)
+    odd = no_picture_notes(found.missing, table.path)
     if not usual_columns(found.columns, CONFIRMED_COLUMNS):
-        notes += (f"confirmed labels are those of column {', '.join(found.columns)}",)
-    said = tuple(f"{table.path.name}: {note}" for note in (*notes, *missing))
+        odd += (f"confirmed labels are those of column {', '.join(found.columns)}",)
+    if odd:
+        warnings.warn(f"{table.path}: {'; '.join(odd)}", stacklevel=2)
+    said = tuple(f"{table.path.name}: {note}" for note in (*found.notes, *odd))
     return Confirmed(dict(zip(labels, numbers, strict=True)), ways, notes=said)
 
 

@@ -105,9 +105,6 @@ class Dataset:
             good: places in each part, by how its fields begin; by default all.
             least: training images that a class needs.
             why: images are left out; ends an error.
-
-        Raises:
-            ValueError: fewer than two classes are left.
         """
         places = {prefix: np.arange(len(images)) for prefix, images in self.parts()} | dict(good or {})
         number, notes = self._classes_left(places[""], least, why)

@@ -144,11 +144,7 @@ class Described:
     matrix: np.ndarray
 
     def chosen(self, least: int = 1) -> tuple[Dataset, dict[str, np.ndarray]]:
-        """``Dataset.chosen`` of the pictures that can be decoded, with a note of the others.
-
-        Raises:
-            ValueError: fewer than two classes have so many training pictures that can be decoded.
-        """
+        """``Dataset.chosen`` of the pictures that can be decoded, with a note of the others."""
         good = {part: np.flatnonzero(seen.rows >= 0) for part, seen in self.parts.items()}
         broken = [message for seen in self.parts.values() for message in seen.broken.values()]
         if not broken:

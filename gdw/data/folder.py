@@ -203,12 +203,7 @@ def list_folder(
 
 
 def pictures_below(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """Every picture in a folder, at any depth, in a fixed order; and what was passed over.
-
-    Raises:
-        FileNotFoundError: no such folder.
-        ValueError: it has no picture.
-    """
+    """Every picture in a folder, at any depth, in a fixed order; and what was passed over."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder of pictures {folder}")
     scan = _Scan(folder)
@@ -267,11 +262,7 @@ def _by_table(folder: Path, table: Path, column: str | None, path_column: str | 
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
-    """The folders that are splits by their name, in any case: ``"train"``, ``"validation"``, ``"test"``.
-
-    Raises:
-        ValueError: two folders for one split.
-    """
+    """The folders that are splits by their name, in any case: ``"train"``, ``"validation"``, ``"test"``."""
     found: dict[str, Path] = {}
     children = sorted(folder.iterdir())
     for split, names in SPLITS.items():

@@ -95,12 +95,7 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
 
 
 def read_numbers(file: str | Path) -> np.ndarray:
-    """A matrix [rows, D] from a file; ``.npy`` stays on disk.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no matrix of numbers.
-    """
+    """A matrix [rows, D] from a file; ``.npy`` stays on disk."""
     file = Path(file).expanduser()
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
@@ -214,11 +209,7 @@ def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None,
 
 
 def words_of(labels: Any) -> list[str]:
-    """Each label as a word, "" for a missing one; a row of 0 and one 1 becomes the place of the 1.
-
-    Raises:
-        ValueError: several classes for one row.
-    """
+    """Each label as a word, "" for a missing one; a row of 0 and one 1 becomes the place of the 1."""
     import pandas as pd
 
     values = labels.cpu().numpy() if isinstance(labels, Tensor) else labels

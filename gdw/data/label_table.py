@@ -56,10 +56,6 @@ def require_file(path: Path, markup: bytes | None = None) -> None:
 
     Args:
         markup: what the beginning of a web page holds that is none.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a folder, a pipe or a device; an empty file, a web page, a pointer of Git LFS.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
@@ -175,11 +171,7 @@ def _of_folder(folder: Path) -> tuple[Columns, tuple[str, ...]]:
 
 
 def require_reader(path: Path, module: str) -> None:
-    """Refuse a file that a package reads which is not installed.
-
-    Raises:
-        MissingPackage: it is not; says what to do.
-    """
+    """Refuse a file that a package reads which is not installed."""
     if find_spec(module) is None:
         raise MissingPackage(f"{path} needs the package {module}: pip install {module}, or save the table as CSV")
 

@@ -19,7 +19,6 @@ from gdw.errors import unknown
 
 # What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
-NO_PICTURE = "name no picture here"
 NAMED = 3  # paths that an error shows
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
 BELOW = re.compile(r"-[0-9]+")
@@ -117,9 +116,6 @@ def labelled(
         column: of labels; several with commas between them are those of several annotators. None: by its name.
         class_names: None: the words in the table, in natural order.
         advice: how a column is named, for a message.
-
-    Raises:
-        ValueError: no such column, or several to choose from; no row is of a picture; see :func:`class_numbers`.
     """
     found = answered(table, paths, others, column, class_names, advice=advice)
     answers = {place: [(who, word) for _, who, word in given] for place, given in found.of.items()}
@@ -197,9 +193,6 @@ def match(
 
     Returns:
         Place to rows; the paths of no picture; how paths were matched, in words.
-
-    Raises:
-        ValueError: no row is of a picture.
     """
     rows = range(len(table.paths)) if rows is None else rows
     found, how = Places(paths, others).find([table.paths[row] for row in rows])
@@ -218,9 +211,6 @@ def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "
 
     Such pictures (not in the table, in no class, labelled twice), rows of no picture, and what the table itself
     says, are said in a warning. Rows of the data set's own test and validation pictures are not needed.
-
-    Raises:
-        ValueError: the data set keeps no paths; no row is of one of its pictures; an unknown class.
     """
     if dataset.paths is None:
         raise ValueError(
@@ -239,7 +229,7 @@ def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "
 
 def no_picture_notes(missing: Sequence[str], table: Path) -> tuple[str, ...]:
     """How many rows name no picture, in words; nothing where there are none."""
-    return (f"{len(missing)} rows of {table.name} {NO_PICTURE} (first: {missing[0]})",) if missing else ()
+    return (f"{len(missing)} rows of {table.name} name no picture here (first: {missing[0]})",) if missing else ()
 
 
 def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str]) -> ValueError:
@@ -274,9 +264,6 @@ def class_numbers(
         class_names: words may be numbers 0 ... C - 1 too, where no word is one of them or none of them is a number.
             None: the classes are the words, in natural order.
         where: begins messages.
-
-    Raises:
-        ValueError: an unknown class, with the nearest known one; a number out of range; several classes in one cell.
     """
     words = as_meant(words, class_names or ())
     found = set(words) - {"", NONE}

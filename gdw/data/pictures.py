@@ -233,11 +233,7 @@ def sizes_of(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
 def read_each(
     paths: Sequence[Path], size: tuple[int, int] | None
 ) -> "Generator[tuple[list[int], Pictures, dict[int, str]]]":
-    """Batches of pictures in one size: the places of those that can be decoded, and why the others cannot.
-
-    Raises:
-        SeveralSizesError: without a size, the pictures of a batch differ in theirs.
-    """
+    """Batches of pictures in one size: the places of those that can be decoded, and why the others cannot."""
 
     def look(start: int) -> tuple[list[int], Pictures, dict[int, str]]:
         found, broken = dict[int, np.ndarray](), dict[int, str]()

@@ -13,7 +13,6 @@ from gdw.data.corruption import IMAGE_NOISES
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
 from gdw.data.label_table import read_table
-from gdw.data.picture_labels import NO_PICTURE
 from gdw.data.pretrained import own_size
 from gdw.data.task import Task, make_task
 from gdw.training.experiment import Experiment
@@ -99,9 +98,6 @@ def task_of(experiment: Experiment, dataset: Dataset) -> Task:
     """The data set as the experiment splits it and changes its labels."""
     e = experiment
     confirmed = None if e.confirmed is None else confirmed_of(e.confirmed, dataset)
-    for note in () if confirmed is None else confirmed.notes:
-        if NO_PICTURE not in note:  # that is a warning already
-            warnings.warn(note, stacklevel=2)
     return make_task(
         dataset, noise=e.noise, rate=e.rate, imbalance=e.imbalance, imbalance_kind=e.imbalance_kind,
         meta_per_class=e.meta_per_class, validation_per_class=e.validation_per_class,

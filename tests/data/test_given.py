@@ -122,7 +122,9 @@ def test_a_place_is_that_of_the_picture_and_of_its_row_also_where_others_are_lef
     else:
         data, kept = as_dataset(pictures, words), np.delete(np.arange(24), 3)
         some = replace(data, images=data.images[kept], labels=data.labels[kept], paths=tuple(map(str, kept)))
-        monkeypatch.setattr(Plan, "_described", lambda plan, _, progress: (*all_of(plan, some, progress)[:3], kept))
+        monkeypatch.setattr(
+            Plan, "_described", lambda plan, _, progress: (*all_of(plan, some, progress)[:3], kept, {3: "junk"})
+        )
         known |= {3: "cat"}
     found = gdw.audit(pictures, known, observed=words, features=None)
     assert sorted(found.table.index) == [place for place in range(24) if place != 3 or lost == "a picture"]

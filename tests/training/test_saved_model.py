@@ -73,6 +73,11 @@ def test_a_run_on_features_sees_the_same_features(folder, tmp_path, monkeypatch,
     assert right == pytest.approx(training.history["test_accuracy"][-1])
     assert right > 40
     assert len(table) == 24
+    (tmp_path / "junk").mkdir()
+    (tmp_path / "junk" / "a.png").write_bytes(b"junk")
+    monkeypatch.setenv("GDW_CACHE", str(tmp_path / "new"))
+    with pytest.raises(ValueError, match=r"junk has no picture that can be decoded: passed over 1 broken .*a\.png"):
+        gdw.load_model(tmp_path / "m.safetensors").predict(tmp_path / "junk")
 
 
 def test_grey_pictures_and_bfloat16(tmp_path):

@@ -109,11 +109,7 @@ class Plan:
     executor: Executor | None = None
 
     def check(self, labels: Sequence[int], confirmed: Mapping[int, int], class_names: Sequence[str]) -> None:
-        """Refuse what cannot be done, before a picture is decoded.
-
-        Raises:
-            ValueError, MissingPackage: as for ``audit``.
-        """
+        """Refuse what cannot be done, before a picture is decoded."""
         require_package("cleanlab", "audit", "an audit")
         if self.features is not None:
             require_package("timm", "features", "an audit on features")
@@ -208,9 +204,6 @@ def check_counts(
 
     Args:
         clean_set: whether a method is trained with the confirmed pictures as its clean set.
-
-    Raises:
-        ValueError: fewer than two classes with as many pictures as folds; a clean set with fewer than 2 of a class.
     """
     counts = np.bincount(np.asarray(labels, int), minlength=len(class_names))
     large = np.flatnonzero(counts >= folds)

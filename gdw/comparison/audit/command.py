@@ -63,11 +63,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def audit_folder(options: argparse.Namespace) -> Iterator[str]:
-    """Check all that can be checked before a picture is decoded, say the classes and the cost, audit; what to print.
-
-    Raises:
-        ValueError: among others, where a file could not be written in the end; then it is elsewhere, and that is said.
-    """
+    """Check all that can be checked before a picture is decoded, say the classes and the cost, audit; what to print."""
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features

@@ -29,9 +29,6 @@ def estimate(dataset: Dataset, plan: Plan, given: bool = False) -> str:
         dataset: whose training, validation and test pictures are described.
         plan: of the audit.
         given: whether somebody else's probabilities take the place of the first round.
-
-    Raises:
-        ValueError, OSError: as :func:`gdw.data.features.with_features` does, for its network.
     """
     count = sum(len(images) for _, images in dataset.parts())
     rows, classes = len(dataset.labels), len(dataset.class_names)

@@ -248,11 +248,7 @@ def normalised(log_probs: LogProbs) -> LogProbs:
 
 
 def check_probs(values: Any, rows: int, class_names: Sequence[str]) -> LogProbs:
-    """Log-probabilities of the rows from probabilities that somebody else has computed.
-
-    Raises:
-        ValueError: another shape, negative numbers or NaN, rows that do not sum to 1.
-    """
+    """Log-probabilities of the rows from probabilities that somebody else has computed."""
     probs, wanted = np.asarray(values, np.float64), (rows, len(class_names))
     if probs.shape != wanted:
         order = ", ".join(class_names[:10])

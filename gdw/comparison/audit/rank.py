@@ -149,11 +149,7 @@ RANKINGS: dict[str, Callable[[Judged], Ranked]] = {
 
 
 def check_ranking(ranking: str, method: str, any_confirmed: bool) -> None:
-    """Refuse a ranking that cannot be made.
-
-    Raises:
-        ValueError: an unknown ranking or method, with the nearest name; a method without confirmed pictures.
-    """
+    """Refuse a ranking that cannot be made."""
     one_of("ranking", ranking, RANKINGS)
     name = method_class(method).name
     if ranking in BY_METHOD and not any_confirmed:

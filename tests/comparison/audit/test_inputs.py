@@ -103,7 +103,8 @@ def test_rows_without_a_file_are_counted_and_said_once(tmp_path, pets):
     assert len(said) == 1
     assert found.notes == ("confirmed.csv: 2 rows of confirmed.csv name no picture here (first: cat/gone.png)",)
     rows = "note,file,species\n,C:\\x\\cat\\1.PNG,dog\n,dog/2.png,dog,more\n"
-    found = read(confirm(tmp_path, rows), list_folder(pets))
+    with pytest.warns(UserWarning, match="are those of column species"):
+        found = read(confirm(tmp_path, rows), list_folder(pets))
     assert found.among([1]).of_classes(("cat", "dog"), ("dog",)).with_class().notes == found.notes
     assert found.notes == (
         "confirmed.csv: passed over 1 rows with more fields than columns",
