@@ -130,10 +130,7 @@ def _stopped(options: argparse.Namespace, done: int, all_runs: int) -> str:
 
 @contextmanager
 def _stop_between_batches() -> Iterator[Event]:
-    """Within: Ctrl-C sets the event.
-
-    Check it between two batches, where a run can be saved. A second Ctrl-C ends the program immediately.
-    """
+    """Within: Ctrl-C sets the event, to be looked at between two batches. A second one ends the program immediately."""
     asked = Event()
     if current_thread() is not main_thread():  # only there can a signal be handled
         yield asked

@@ -126,11 +126,7 @@ class Cache:
     def load(self, name: str, *tensors: str, made_from: str | None = None) -> tuple[str, dict[str, Tensor]] | None:
         """What the tensors of a file were made from, and these tensors.
 
-        Args:
-            made_from: what they must have been made from; by default anything.
-
-        Returns:
-            None where there is no such file, where it is damaged, or where its tensors were made from something else.
+        None where there is no such file, where it is damaged, and where they were made from something else than asked.
         """
         from safetensors import SafetensorError, safe_open
 

@@ -63,11 +63,8 @@ def read_json(path: str | Path) -> object:
 
 
 def damage(path: Path) -> str | None:
-    """Why a file is not what it should be, and what to do, in a few words; None if its beginning looks right.
-
-    Only an ordinary file is opened: a pipe would block.
-    """
-    if not path.is_file():
+    """Why a file is not what it should be, and what to do, in a few words; None if its beginning looks right."""
+    if not path.is_file():  # opening a pipe would block
         return None
     with path.open("rb") as stream:
         beginning = stream.read(BEGINNING)

@@ -95,13 +95,10 @@ def _load_forward_rules() -> None:
 
 
 def placed(model: nn.Module, parameters: Mapping[str, Tensor]) -> AbstractContextManager[None]:
-    """Within: the model has other parameters, in every place that holds them. Afterwards it has its own.
+    """Within: the model has other parameters, by their names, in every place that holds them. Afterwards its own again.
 
     Buffers (BatchNorm's running statistics) are copies and do not move. A module that is registered under two names is
     one place for each of its tensors; a tensor that two modules share is in two places.
-
-    Args:
-        parameters: by the names of ``model.named_parameters()``; all others stay.
     """
     held: dict[str, Tensor] = {}
     for prefix, module in model.named_modules():

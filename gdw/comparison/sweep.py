@@ -296,9 +296,7 @@ def resume(
 def executor_for(dask: str | None = None, workers: int | None = None) -> Iterator[Executor | None]:
     """An executor on a Dask cluster; None (local processes) without an address.
 
-    Args:
-        dask: a scheduler's address (``tcp://host:port``), or ``"local"`` for a cluster of processes here.
-        workers: how many of these.
+    ``dask`` is a scheduler's address (``tcp://host:port``), or ``"local"`` for a cluster of ``workers`` processes here.
     """
     if dask is None:
         yield None

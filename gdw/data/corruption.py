@@ -149,10 +149,7 @@ def corrupt_labels(labels: Int[Tensor, "images"], matrix: Matrix, generator: tor
 
 
 def instance_rates(count: int, rate: float, generator: torch.Generator) -> Float[Tensor, "images"]:
-    """One probability of being mislabelled for each image: normal around ``rate``, cut to [0, 1].
-
-    Values outside are drawn again (a truncated normal), by the inverse of its distribution function.
-    """
+    """One probability of being mislabelled for each image: normal around ``rate``, truncated to [0, 1]."""
     number("rate", rate, 0, 1)
     normal = torch.distributions.Normal(torch.tensor(rate, dtype=torch.float64), SPREAD)
     low, high = normal.cdf(torch.tensor([0.0, 1.0], dtype=torch.float64))
@@ -236,10 +233,7 @@ def observed_by(
 def counted_matrix(
     labels: Int[Tensor, "images"], observed: Int[Tensor, "images"], classes: int
 ) -> Float[Tensor, "classes classes"]:
-    """Share of each observed label among the images of each true class; the identity's row for an empty class.
-
-    For noise that no single matrix describes.
-    """
+    """Share of each observed label among the images of each true class; the identity's row for an empty class."""
     counts = torch.bincount(labels * classes + observed, minlength=classes**2).view(classes, classes).double()
     total = counts.sum(1, keepdim=True)
     return torch.where(total > 0, counts / total.clamp_min(1), torch.eye(classes, dtype=torch.float64))

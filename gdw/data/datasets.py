@@ -62,10 +62,9 @@ PUBLISHED = {
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """scikit-learn's digits, read from its file: importing scikit-learn for them would take two seconds.
+    """scikit-learn's pictures [1797, 8, 8], 0 to 16, and their digits [1797], both uint8.
 
-    Returns:
-        Pictures [1797, 8, 8] in shades 0 to 16, and the digit of each [1797], both uint8.
+    They are read from its file: importing scikit-learn for them would take two seconds.
     """
     package = find_spec("sklearn")
     if package is None or package.origin is None:

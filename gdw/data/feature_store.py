@@ -54,11 +54,7 @@ class Rows:
 
 
 class FeatureStore:
-    """The features of one network at one size, and which pictures they are of.
-
-    Args:
-        folder: made when it is first written to. None, or one that cannot be written: a temporary folder.
-    """
+    """The features of one network at one size in a folder, or, where none can be written, in a temporary one."""
 
     def __init__(self, folder: Path | None):
         self.kept = folder is not None
@@ -72,7 +68,8 @@ class FeatureStore:
 
     def refresh(self) -> None:
         """See the rows that another process has added."""
-        keys, file = _lines(self.folder / KEYS, ROW), self._features()
+        keys = _lines(self.folder / KEYS, ROW)
+        file = next(iter(sorted(self.folder.glob(FEATURES.format("*")))), None)
         if file is None or len(keys) <= len(self._sums):
             return
         width = int(file.stem.rpartition("-")[2])
@@ -140,9 +137,6 @@ class FeatureStore:
         with one_at_a_time(self.folder if self.kept else None):
             self.refresh()
             yield
-
-    def _features(self) -> Path | None:
-        return next(iter(sorted(self.folder.glob(FEATURES.format("*")))), None)
 
     def _leave(self, error: OSError) -> None:
         """Go on in a temporary folder, with a copy of what was kept."""

@@ -97,10 +97,7 @@ class Pixels:
         return images.flatten(2).gather(2, place).view_as(images)
 
     def _draw(self, count: int, device: torch.device, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Shift down and to the right in pixels, in ``-pad ... pad``, and whether to flip; each [batch].
-
-        They go to the device in one copy that does not wait for it.
-        """
+        """Shift down and to the right in pixels, in ``-pad ... pad``, and whether to flip; each [batch]."""
         shifts = torch.randint(-self.pad, self.pad + 1, (2, count), generator=generator)
         flips = torch.randint(0, 2 if self.flip else 1, (1, count), generator=generator)
         down, right, flipped = torch.cat([shifts, flips]).to(device, non_blocking=True)

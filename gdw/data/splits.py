@@ -43,7 +43,10 @@ def split_indices(
     test, pools = _test_indices(dataset, pools)
     if test_per_class is not None:
         test = _fewer_test_images(dataset, test, test_per_class)
-    _check_sizes(pools, per_class, dataset.class_names, train_per_class)
+    wanted = ", ".join(f"{name}_per_class {count}" for name, count in per_class.items())
+    rest = "at least one more" if train_per_class is None else f"{train_per_class} more"
+    said = f"images outside the test set: too few for {wanted} and {rest} to train on"
+    _check_pools(pools, sum(per_class.values()) + (train_per_class or 1), dataset.class_names, said)
     pools = [_shuffled(pool, random) for pool in pools]
     start = sum(per_class.values())
     end = None if train_per_class is None else start + train_per_class
@@ -129,10 +132,7 @@ def _check_pools(pools: list[Indices], least: int, class_names: tuple[str, ...],
 def thinned(
     train: Indices, labels: Int[Tensor, "pool"], kind: str, imbalance: float, classes: int, random: torch.Generator
 ) -> Indices:
-    """The training images an imbalance leaves: the proportions exactly, on as large a scale as every class allows.
-
-    ``train`` are indices into ``labels``; the rest as for :func:`gdw.data.corruption.class_counts`.
-    """
+    """The training images an imbalance leaves: the proportions exactly, on as large a scale as every class allows."""
     pools = [train[labels[train] == label] for label in range(classes)]
     shares = class_shares(kind, classes, imbalance)
     largest = min(int(len(pool) / share) for pool, share in zip(pools, shares, strict=True))
@@ -153,10 +153,7 @@ def _test_indices(dataset: Dataset, pools: list[Indices]) -> tuple[Indices, list
 
 
 def _own_validation(dataset: Dataset, per_class: dict[str, int]) -> tuple[dict[str, Indices], dict[str, int]]:
-    """All of the data set's own validation images, or some of each class, the same for every experiment.
-
-    And the counts of the sets that are still to be made. Where it has none of its own, that is all of them.
-    """
+    """A data set's own validation images, all or some of each class, and the counts of the sets still to be made."""
     labels = dataset.validation_labels
     if labels is None:
         return {}, per_class
@@ -198,15 +195,6 @@ def _check_counts(per_class: dict[str, int], train: int | None, test: int | None
         least = 0 if name == "validation" else 1
         if count < least:
             raise ValueError(f"{name}_per_class must be at least {least}, got {count}")
-
-
-def _check_sizes(
-    pools: list[Indices], per_class: dict[str, int], class_names: tuple[str, ...], train: int | None
-) -> None:
-    wanted = ", ".join(f"{name}_per_class {count}" for name, count in per_class.items())
-    rest = "at least one more" if train is None else f"{train} more"
-    said = f"images outside the test set: too few for {wanted} and {rest} to train on"
-    _check_pools(pools, sum(per_class.values()) + (train or 1), class_names, said)
 
 
 def _shuffled(indices: Indices, random: torch.Generator) -> Indices:

@@ -93,10 +93,7 @@ def clean_gradient(
 
 
 def logit_tangent(model: nn.Module, images: Inputs, direction: Named) -> tuple[Tensor, Tensor]:
-    """The logits, and how they move as the parameters move along ``direction``: one forward-mode product.
-
-    Where an operation has no forward-mode rule, torch raises an error that names it (``lacks_rule``).
-    """
+    """The logits, and how they move as the parameters move along ``direction``: one forward-mode product."""
     duals: Named = {}
     with dual_numbers(), torch.no_grad():
         for name, along in direction.items():

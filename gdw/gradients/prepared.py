@@ -26,7 +26,6 @@ class Prepared:
             batches are not any more. Empty: each step's own labels are checked.
 
     Attributes:
-        is_compiled: whether the model is.
         takes_tape: whether a tape (reuse.py) makes its steps faster; None until a step has looked.
         was_asked: whether a step was asked for its meta gradient; None before the first step has begun.
         is_checked: whether a step need not check its inputs again.

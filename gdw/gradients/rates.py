@@ -64,7 +64,11 @@ class VirtualStep:
         self._groups = {name: groups[p] for name, p in self.parameters.items()}
         _check_groups(self._groups, lr)
         self.own = lr if virtual == "optimizer" else None
-        (_check_plain_step if self.own is None else _check_own_step)(lr)
+        if self.own is None:
+            _check_plain_step(lr)
+        elif type(lr) not in STEPS:
+            known = ", ".join(sorted(kind.__name__ for kind in STEPS))
+            raise ValueError(f"virtual='optimizer' knows the optimisers {known}, got {type(lr).__name__}")
 
     @property
     def rates(self) -> Rates:
@@ -186,12 +190,6 @@ def _check_groups(found: dict[str, Group], optimizer: Optimizer) -> None:
         rate = group["lr"]
         if not isinstance(rate, Tensor) and not (math.isfinite(rate) and rate >= 0):
             raise ValueError(f"the learning rate of {name} must be a finite number of at least 0, got {rate}")
-
-
-def _check_own_step(optimizer: Optimizer) -> None:
-    if type(optimizer) not in STEPS:
-        known = ", ".join(sorted(kind.__name__ for kind in STEPS))
-        raise ValueError(f"virtual='optimizer' knows the optimisers {known}, got {type(optimizer).__name__}")
 
 
 def _check_plain_step(optimizer: Optimizer) -> None:

@@ -89,10 +89,7 @@ class Tape:
             yield
 
     def tangent(self, model: nn.Module, images: Inputs, direction: Named) -> tuple[Tensor, Tensor]:
-        """As ``gdw.gradients.meta.logit_tangent``: the same operations again, each with its taped output.
-
-        ``OtherLayers`` where the second pass does not call the operations of the first in their order.
-        """
+        """As ``gdw.gradients.meta.logit_tangent``: the same operations in their order, each with its taped output."""
         taped = iter(self._taped)
         with _Replaying(taped):
             found = logit_tangent(model, images, direction)

@@ -65,10 +65,7 @@ def true_class_posterior(
 
 
 def share_of_epochs(epochs: int, share: float, why: str = "the run has two parts") -> tuple[int, int]:
-    """Epochs of the first part of a run and of the second: at least one each, for any share.
-
-    Fewer than two epochs are a ``ValueError``, which begins with ``why`` there are two parts.
-    """
+    """Epochs of a run's first part and of its second, at least one each; ``why`` there are two is for the message."""
     if epochs < 2:
         raise ValueError(f"{why}: epochs must be at least 2, got {epochs}")
     first = min(max(1, round(epochs * share)), epochs - 1)

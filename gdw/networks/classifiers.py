@@ -197,12 +197,8 @@ def build_model(
     the same in either precision up to rounding: every number is drawn in float64.
 
     Args:
-        name: one of ``MODELS``, or ``"timm:NAME"``.
         input_shape: of one image: (channels, height, width), or (coordinates,) or (features,) for
             ``"linear"`` and ``"mlp"``.
-        num_classes: at least 2.
-        generator: draws the start.
-        dtype: of the parameters.
         pretrained: of a network of timm all but its last layer: ``"timm"`` for timm's own weights, or a file of them.
     """
     check_model(name)

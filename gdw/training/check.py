@@ -209,8 +209,11 @@ def _check_state(trial: Trial) -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=LR)
     for number in range(STEPS):
         take_step(trial.step(model, number), phase.method, optimizer)
+    file = io.BytesIO()
     try:
-        copy.load_state_dict(_through_a_file(method.state_dict()))
+        torch.save(method.state_dict(), file)
+        file.seek(0)
+        copy.load_state_dict(torch.load(file, weights_only=True))
     except Exception as error:  # whatever the author's code or torch raises
         raise trial.wrong(f"its state_dict cannot be saved and loaded ({_said(error)})") from error
     for number in range(STEPS, 2 * STEPS):
@@ -261,14 +264,6 @@ def _numbers(step: Step, model: nn.Module) -> dict[str, Tensor]:
     seen |= {"the clean images": images, "the clean labels": labels}
     seen |= {f"the model's {name}": value for name, value in model.state_dict().items()}
     return {name: value.detach().clone() for name, value in seen.items()}
-
-
-def _through_a_file(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    loaded: Mapping[str, Any] = torch.load(file, weights_only=True)
-    return loaded
 
 
 def _same(one: Training, other: Training, distance: float = 0.0) -> bool:

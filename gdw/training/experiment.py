@@ -231,10 +231,7 @@ def from_config(config: Mapping[str, Any]) -> Experiment:
 
 
 def read_config(config: Mapping[str, Any]) -> Experiment:
-    """An experiment from its fields, all of them given.
-
-    ``ValueError`` for a run whose data set, task, model or method was given as an object.
-    """
+    """An experiment from its fields, all of them given."""
     if not isinstance(config, Mapping):
         raise ValueError(f"a config must be a dictionary of an Experiment's fields, got {config!r}")
     if own := config.get(OWN):

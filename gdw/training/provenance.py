@@ -68,10 +68,7 @@ def own_code(experiment: Experiment) -> dict[str, Place]:
 
 
 def weights_of(experiment: Experiment) -> str | None:
-    """A hash of the file of weights that a network starts from; None without one.
-
-    It is read once in a process, as long as its size and times of change are the same.
-    """
+    """A hash of the file of weights that a network starts from, read once in a process; None without one."""
     file = Path(str(experiment.pretrained)).expanduser()
     if experiment.pretrained is None or not file.is_file():
         return None

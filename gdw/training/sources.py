@@ -108,10 +108,7 @@ class Sources:
         return {"taken": dict(self.taken), "augmentation": self.augmentation.get_state()}
 
     def load_state_dict(self, state: dict[str, Any], most: int) -> None:
-        """Continue where the saved sources were. Only for sources from which nothing was drawn yet.
-
-        No source can have given more than ``most`` batches: beyond that the state is no state, a ``ValueError``.
-        """
+        """Continue where the saved sources were; only for new ones. None can have given more than ``most`` batches."""
         for name, batches in state["taken"].items():
             if not 0 <= batches <= most:
                 raise ValueError(f"{batches} batches of {name!r} cannot have been taken in {most} steps")

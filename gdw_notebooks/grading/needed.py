@@ -76,33 +76,38 @@ def names_of(code: str) -> Names:
                 within.add(name)
             elif kind == "later":
                 names.later.add(name)
+            elif kind == "change":
+                names.changes.add(name)
             elif name not in made | within:
                 names.uses.add(name)
-        if isinstance(statement, MAYBE):
-            names.changes |= within  # and may leave what was there before
-        else:
-            made |= within
+        nodes = list(ast.walk(statement))
+        maybe = {node.target.id for node in nodes if isinstance(node, ast.NamedExpr)}
+        maybe |= within if isinstance(statement, MAYBE) else set()
+        names.changes |= maybe  # and may leave what was there before
+        made |= within - maybe
         if isinstance(statement, ast.Import | ast.ImportFrom):
             names.imports |= within
-        names.changes |= set(_changed(statement))
+        names.changes |= set(_changed(nodes))
     names.makes = made
     return names
 
 
 def _in_order(code: CodeType, here: bool = True) -> Iterator[tuple[str, str]]:
-    """Names as Python comes to them, each with "make", "use" or "later"."""
+    """Names as Python comes to them, each with "make", "use", or of a function "later" and "change"."""
     for step in dis.get_instructions(code):
         if isinstance(step.argval, CodeType):
             yield from _in_order(step.argval, here and step.argval.co_name in AT_ONCE)
         elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL", "DELETE_NAME"):
             yield "use" if here else "later", step.argval
-        elif step.opname in ("STORE_NAME", "STORE_GLOBAL") and (here or step.opname == "STORE_GLOBAL"):
+        elif here and step.opname in ("STORE_NAME", "STORE_GLOBAL"):
             yield "make", step.argval
+        elif step.opname == "STORE_GLOBAL":
+            yield "change", step.argval
 
 
-def _changed(statement: ast.stmt) -> Iterator[str]:
+def _changed(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Names of objects that are written into, or asked to do something that may change them."""
-    for node in ast.walk(statement):
+    for node in nodes:
         if isinstance(node, ast.Call):
             node = node.func
         elif not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):

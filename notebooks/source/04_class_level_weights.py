@@ -196,6 +196,7 @@ class ShiftRemoved(gdw.methods.GDW):
         return sent_back - sent_back.mean(-1, keepdim=True)
 
 
+# %%
 @gdw.methods.register
 class OnlyTheSign(gdw.methods.GDW):
     name, title, supports_many_seeds = "only-the-sign", "only the sign of g", True

@@ -81,14 +81,9 @@ def step_of(method, way=None, batch=4, clean=4, **keep):
     images, clean_images = (torch.randn(count, 3, 32, 32, generator=random) for count in (batch, clean))
     labels, clean_labels = (torch.randint(10, (count,), generator=random) for count in (batch, clean))
     optimizer, method = torch.optim.SGD(network.parameters(), lr=0.1), gdw.methods.METHODS[method](10)
+    meta = {"meta_batch": (clean_images, clean_labels), "lr": optimizer} if method.name != "cross-entropy" else {}
     kind, rule = (Untaped, taken_by(WAYS[way], method)) if way else (gdw.Step, method)
-
-    def step(most=None):  # images, of each batch
-        meta = {"meta_batch": (clean_images[:most], clean_labels[:most]), "lr": optimizer}
-        more = keep if method.name == "cross-entropy" else meta | keep
-        return take_step(kind(network, images[:most], labels[:most], **more), rule, optimizer)
-
-    return step
+    return lambda most=None: take_step(kind(network, images[:most], labels[:most], **meta, **keep), rule, optimizer)
 
 
 # %%

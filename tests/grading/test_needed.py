@@ -52,6 +52,8 @@ def test_a_cell_of_the_course_is_left_out_if_nothing_uses_it(own, left_out):
     (["a = [1]", "for a in range(3):\n    pass", "print(2)"], {3}),
     (["x = 1", "def a():\n    return x", "x = 2"], set()),
     (["x = 1", "a = x", "x = 2"], {3}),
+    (["a = 1", "def f():\n    global a\n    a = 2", "f()"], {3}),
+    (["a = 1", "[a := 2 for _ in b]", "print(2)"], {3}),
     (["import a", "a.show()", "print(2)"], {2, 3}),
 ])  # fmt: skip
 def test_what_makes_or_changes_an_answers_parts_runs(cells, left_out):
