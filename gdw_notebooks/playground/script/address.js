@@ -1,5 +1,6 @@
 // @ts-check
 // A run as an address: scene, seed, learners and steps. The same address gives the same pictures.
+import { MISSIONS } from "./missions.js";
 import { drawn, FEWEST, FIRST, MOST, MOST_CLEAN, packed, PRESETS, unpacked } from "./scene.js";
 
 /**
@@ -55,8 +56,9 @@ export function understood(text, otherwise, known, clouds) {
   scene.points = scene.edited ? points : drawn(scene, clouds);
   const asked = (fields.get("learners") ?? "").split(" ").filter((name) => known.includes(name));
   const hand = (fields.get("weights") ?? "").split(" ").filter(Boolean).map((each) => Math.min(1, Math.max(0, Number(each) / 100 || 0)));
+  const mission = one("mission", MISSIONS, ""), given = MISSIONS[mission]?.learners; // its goal is about these
   return {
-    scene, learners: asked.length === otherwise.learners.length ? asked : otherwise.learners, hand,
-    steps: Math.round(number("steps", 0, MOST_STEPS, 0)), mission: fields.get("mission") ?? "",
+    scene, learners: given ? [...given] : asked.length === otherwise.learners.length ? asked : otherwise.learners, hand,
+    steps: Math.round(number("steps", 0, MOST_STEPS, 0)), mission,
   };
 }

@@ -27,7 +27,7 @@ const shown = (share) => `${Math.round(100 * share)} %`;
 /** @type {(state: State) => Check} */
 const enough = ({ steps }) => ({ text: `Train for ${LONG} steps (now ${steps})`, done: steps >= LONG });
 
-/** @type {Record<string, Mission>} */
+/** @type {Record<string, Mission | undefined>} */
 export const MISSIONS = {
   ten: {
     title: "Ten lies", tool: "label", learners: ["cross-entropy", "gdw-tied", "gdw"],
