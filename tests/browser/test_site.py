@@ -146,6 +146,45 @@ def test_a_question_is_answered_by_keyboard_and_by_finger(window):
     expect(page.get_by_text("Look where cross-entropy ends")).to_be_visible()
 
 
+VERDICT = re.compile(r"^(Right|No)\. \S", re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_answer_opens_and_closes_twice_by_every_way(window, path):
+    page = window(f"notebooks/{path.stem}", viewport=PHONE, has_touch=True, is_mobile=True)
+    folds = page.locator("article details:not(.answer, .gdw-steps details)")
+    assert folds.count() >= 4
+    for fold in folds.all():
+        words = fold.locator("> summary")
+        for press in (words.tap, lambda: words.press("Enter"), lambda: words.press("Space")):
+            press()
+            expect(fold).to_have_attribute("open", "")
+            assert VERDICT.search(fold.inner_text())
+            press()
+            expect(fold).not_to_have_attribute("open", "")
+
+
+def test_on_paper_every_fold_is_open_and_panels_are_light(window):
+    page = window("notebooks/01_gradient_flows", color_scheme="dark")
+    folds, opened = page.locator("article details"), page.locator("article details[open]")
+    folds.first.locator("> summary").click()
+    expect(opened).to_have_count(1)
+    page.emulate_media(media="print")
+    expect(opened).to_have_count(folds.count())
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "true")
+    page.emulate_media(media="screen")
+    expect(opened).to_have_count(1)
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+
+
+def test_the_playground_within_a_page_needs_no_scrolling_of_its_own(window):
+    page = window("notebooks/00_start_here", viewport=PHONE, color_scheme="dark")
+    frame = page.frame_locator("iframe.playground")
+    expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
+    page.wait_for_function("document.querySelector('iframe.playground').clientHeight > 2000")
+    expect(frame.get_by_role("link", name="Take the course")).to_be_hidden()  # it is here
+
+
 def test_a_page_asks_only_for_what_it_can_do(site, window):
     page = window("notebooks/00_start_here")
     text = page.locator("article").inner_text()
@@ -227,7 +266,9 @@ def test_the_lab_is_played_and_shows_three_views(window):
     expect(page.locator(".where")).to_have_text(re.compile("^epoch [2-9] "))
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("slider", name="Epoch").press("End")
-    drawing = page.locator(".drawing > svg")
+    drawing = page.locator(".plots > svg")
+    shown = page.locator(".legend .swatch").evaluate_all("(all) => all.map((each) => each.innerHTML)")
+    assert len(set(shown)) == 2  # each method has a look of its own
     expect(drawing.locator("path")).to_have_count(2)
     page.get_by_label("View", exact=True).select_option("classes")
     expect(drawing.locator("rect")).to_have_count(20)

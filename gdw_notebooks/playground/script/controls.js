@@ -85,7 +85,7 @@ export function mission() {
   part("mission-goal").textContent = now.goal;
   part("checks").replaceChildren(...checks.map(({ text, done }) => make("li", { class: done ? "done" : undefined }, text, make("span", { class: "unseen" }, done ? " (done)" : " (open)"))));
   if (state.won < 0 && checks.every((check) => check.done)) state.won = state.picture.steps;
-  const won = state.won < 0 ? "" : `Done, at step ${state.won}! ${now.won}`; // and stays so, whatever training does later
+  const won = state.won < 0 ? "" : `Done! Reached at step ${state.won}. ${now.won}`; // and stays so, whatever training does later
   if (part("won").textContent !== won) part("won").textContent = won;
   sliders(Boolean(now.hidden));
 }
