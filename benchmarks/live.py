@@ -147,7 +147,7 @@ def measure() -> dict[str, dict]:
         "stop": [lab.seconds_to_stop(after=0.1 * turn) for turn in range(STOPS)],
         "live_over_bare": [lab.live_over_bare() for _ in range(RUNS)],
         **{f"digits_{method.replace('-', '_')}": digits_run(method) for method in METHODS},
-        "digits_gdw_captured": digits_run("gdw", capture=True),
+        "digits_gdw_step_by_step": digits_run("gdw", capture=False),
     }
     return {name: _summary(found) for name, found in values.items()}
 
@@ -163,7 +163,7 @@ def main() -> None:
     for name, row in rows.items():
         low, high = row["range"]
         aim = f"   aim {AIMS[name]:g}" if name in AIMS else ""
-        print(f"{name:22} {row['median']:7.3f}   [{low:.3f}, {high:.3f}] of {row['count']}{aim}")
+        print(f"{name:23} {row['median']:7.3f}   [{low:.3f}, {high:.3f}] of {row['count']}{aim}")
     if options.json:
         files.write(options.json, json.dumps({"rows": rows, **machine()}, indent=1) + "\n")
 

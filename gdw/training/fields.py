@@ -214,7 +214,7 @@ class Engine:
         None, later=True,
     )  # fmt: skip
     capture: bool | None = setting(
-        _or_none(Flag().check), "record one step and replay it, sooner; usual for the package's networks on a GPU",
+        _or_none(Flag().check), "record one step and replay it, sooner; usual where that gives the same numbers",
         None, later=True,
     )  # fmt: skip
     compile: bool = setting(Flag().check, "torch.compile the network; no step is then recorded", False, later=True)
@@ -224,15 +224,8 @@ class Engine:
         """What of it changes a result by more than rounding."""
         return {} if self.precision in EXACT_PRECISIONS else {"precision": self.precision}
 
-    def decided(self, device: torch.device, ours: bool) -> dict[str, bool]:
-        """What was left to the program: a network of the package works in any layout, and its steps can be recorded.
-
-        Args:
-            device: where it trains.
-            ours: whether the network is the package's own. Any other is laid out and recorded on demand:
-                it may look at its own layout (``view``), or do what no recording can.
-        """
-        usual = {"channels_last": ours, "capture": ours and device.type == "cuda"}
+    def decided(self, **usual: bool) -> dict[str, bool]:
+        """What was left to the program, of these: as it usually is here."""
         return {name: value for name, value in usual.items() if getattr(self, name) is None}
 
     @property

@@ -70,7 +70,7 @@ class ManySeeds:
         if len(seeds) > 1:
             own = {"dataset": own.get("dataset") or dataset_of(experiment)}  # decoded once, its features computed once
         each = [experiment.with_(seed=seed) for seed in seeds]
-        self.own = own
+        self.own = own = {"whole_steps": False} | own
         self.checkpoints = [] if keep is None else [Checkpoints(keep, one, every) for one in each]
         self.trainings = [one.training(**own) for one in self.checkpoints] or [Training(one, **own) for one in each]
         self.notes = [one.note for one in self.checkpoints if one.note]

@@ -29,7 +29,7 @@ from gdw.training.loading import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Lane, Loop
 from gdw.training.provenance import config_of_run, how_made
 from gdw.training.saved_model import save_model
-from gdw.training.stepping import captures
+from gdw.training.stepping import captures, usually_captures
 
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
@@ -43,6 +43,8 @@ class Training:
         task: a Task of your own.
         model: a classifier of your own.
         method: a Method of your own.
+        whole_steps: whether each BatchDone has its whole step, to look into. Without, steps are recorded on the CPU
+            too, where a network and a method of the package then give the same bits in less time.
         resident: whether all images are on the device. By default they are, unless they take more than half of a
             GPU's free memory: then they stay in the host's memory and come batch by batch, the same in the same order.
     """
@@ -55,11 +57,13 @@ class Training:
         task: Task | None = None,
         model: nn.Module | None = None,
         method: Method | None = None,
+        whole_steps: bool = True,
         resident: bool | None = None,
     ):
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
-        self._decided = e.with_(**e.engine.decided(device, ours=model is None and is_ours(e.model)))
+        ours = model is None and is_ours(e.model)
+        whole_steps = whole_steps or method is not None
         config = config_of_run(e, dataset, task, model, method)
         if task is None:
             loaded = dataset_of(e, dataset)
@@ -79,6 +83,9 @@ class Training:
         model = model or build_model(
             e.model, task.input_shape, task.num_classes, generator(e.seed, "model"), pretrained=e.pretrained
         )
+        steps = 0 if whole_steps else e.epochs * len(task.train) / e.batch_size  # that may be recorded
+        capture = ours and usually_captures(device, e, model, steps)
+        self._decided = e.with_(**e.engine.decided(channels_last=ours, capture=capture))
         if isinstance(task.train.images, OnDisk):
             resident = False
         elif resident is None:
@@ -162,8 +169,8 @@ class Training:
 
         Args:
             path: the file.
-            own: ``dataset``, ``task``, ``model``, ``method`` or ``resident`` as for the constructor, where they were
-                your own.
+            own: as for the constructor, where they were your own: ``dataset``, ``task``, ``model``, ``method``; or
+                ``whole_steps``, ``resident``.
 
         Raises:
             OSError: the file cannot be read.
@@ -244,7 +251,7 @@ def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = N
     Raises:
         TrainingDiverged: its ``history`` holds the epochs before.
     """
-    training = Training(experiment, **own)
+    training = Training(experiment, whole_steps=False, **own)
     for event in training.events():
         if on_epoch and isinstance(event, EpochDone):
             on_epoch(event)

@@ -3,20 +3,16 @@
 import functools
 import gc
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock, Thread, current_thread
-from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch.nn.modules.batchnorm import _NormBase
 
-from gdw.networks.classifiers import on_meta
 from gdw.private import keep_freed_memory
 from gdw.training.experiment import Experiment
-from gdw.training.fields import EXACT_PRECISIONS, resolve_device
 from gdw.training.history import History
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
 from gdw.training.many import ManySeeds, check_own
@@ -226,9 +222,8 @@ class Session:
         for experiment in experiments:
             if self._gate.stopping:
                 return
-            one = as_trained(experiment, own) if seeds == 1 else experiment
             kept = {} if keep is None else {"keep": keep}
-            self._runs.append(self._make(one, range(experiment.seed, experiment.seed + seeds), **kept, **own))
+            self._runs.append(self._make(experiment, range(experiment.seed, experiment.seed + seeds), **kept, **own))
         self.notes = [note for run in self._runs for note in run.notes]
         if keep and all(run.finished for run in self._runs):
             for run in self._runs:
@@ -265,25 +260,6 @@ class Session:
             if said:
                 self.errors.setdefault(place, TrainingDiverged(said[0].error, said[0]))
             next(self._going.pop(place), None)  # to its end, where it is saved if it is kept
-
-
-def can_capture(experiment: Experiment, own: Mapping = MappingProxyType({})) -> bool:
-    """Whether its steps may be recorded and replayed (training/stepping.py) with the same numbers to the last bit.
-
-    That is so on the CPU, for the package's own models without BatchNorm. A method whose steps differ is taken step by
-    step all the same.
-    """
-    model = on_meta(experiment.model)
-    plain = not (experiment.compile or experiment.save_memory or own.keys() & {"model", "method"})
-    plain = plain and experiment.capture is None
-    exact = experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None
-    no_sums = model is not None and not any(isinstance(module, _NormBase) for module in model.modules())
-    return plain and exact and no_sums and resolve_device(experiment.device).type == "cpu"
-
-
-def as_trained(experiment: Experiment, own: Mapping = MappingProxyType({})) -> Experiment:
-    """The experiment as a session trains one seed of it: its steps are captured where that changes no number."""
-    return experiment.with_(capture=True) if can_capture(experiment, own) else experiment
 
 
 def share(runs: ManySeeds, event: Event | None = None) -> float:

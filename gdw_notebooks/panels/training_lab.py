@@ -23,7 +23,7 @@ from gdw_notebooks.panels.lab_controls import OWN, LabControls, read_codes, scen
 from gdw_notebooks.panels.lab_shown import Plane, Shown
 from gdw_notebooks.panels.lab_views import VIEWS, in_print, offered
 from gdw_notebooks.panels.rerun import current_cell, one_per_cell
-from gdw_notebooks.panels.session import FINISHED, IDLE, PAUSED, RUNNING, Busy, Session, as_trained, imports
+from gdw_notebooks.panels.session import FINISHED, IDLE, PAUSED, RUNNING, Busy, Session, imports
 from gdw_notebooks.recorded.scenarios import SCENARIOS, sentence
 
 KEEP_TIP = "write the run to the folder checkpoints while it trains; after a restart Train goes on where it was"
@@ -403,7 +403,7 @@ class TrainingLab(Panel):
             asked = self.controls.experiments()
         except ValueError:
             asked = []
-        done = [epochs_kept(self._checkpoint, as_trained(experiment, self._own)) for experiment in asked]
+        done = [epochs_kept(self._checkpoint, experiment) for experiment in asked]
         epochs, seeds = self.controls.epochs.value, self.controls.seeds.value
         words = lab_words.kept(done, epochs, seeds, self.keep.value, self.session.notes)
         self.kept.value = f"<div>{escape(words)}</div>" if words else ""

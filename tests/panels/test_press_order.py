@@ -107,3 +107,15 @@ def test_a_press_while_a_bad_code_arrives_trains_nothing(lab):
     assert "not a run code" in lab.status.value
     with pytest.raises(ValueError, match="not a run code"):
         lab.run()
+
+
+def test_a_kernel_that_is_behind_takes_no_pressed_view_back(lab, monkeypatch):
+    """The page has gone on to another view when the kernel hears of the first: it must not say which one is shown."""
+    sent = []
+    for widget in (lab.view, lab.picture):
+        monkeypatch.setattr(widget, "_send", lambda message, buffers=None: sent.append(message))
+    lab.view.set_state({"index": 2})  # as a message from the page
+    lab.run()
+    told = {name for message in sent if message["method"] == "update" for name in message["state"]}  # no mere echo
+    assert "views" in told
+    assert told <= {"views", "shots", "old"}

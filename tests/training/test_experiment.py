@@ -206,13 +206,10 @@ def test_a_network_of_ones_own_keeps_its_layout_unless_asked():
     assert len(list(asked.events()))
 
 
-def test_what_was_left_to_the_program_is_decided_for_the_device():
-    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+def test_what_was_left_to_the_program_is_decided():
     left, told = gdw.Experiment().engine, gdw.Experiment(channels_last=False, capture=False).engine
-    assert left.decided(cpu, ours=True) == {"channels_last": True, "capture": False}
-    assert left.decided(gpu, ours=True) == {"channels_last": True, "capture": True}
-    assert left.decided(gpu, ours=False) == {"channels_last": False, "capture": False}
-    assert told.decided(gpu, ours=True) == {}
+    assert left.decided(channels_last=True, capture=False) == {"channels_last": True, "capture": False}
+    assert told.decided(channels_last=True, capture=True) == {}
 
 
 FIELDS = {

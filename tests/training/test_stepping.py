@@ -8,7 +8,6 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
-from functools import partialmethod
 
 import pytest
 import torch
@@ -18,7 +17,6 @@ import gdw
 from gdw.gradients.step import Seen
 from gdw.methods import GDW, METHODS, CrossEntropy
 from gdw.training import sources, stepping
-from gdw.training.fields import Engine
 from gdw.training.loop import tries_kernels
 from gdw.training.many import supports_many_seeds
 from gdw.training.recording import Capture, Operations
@@ -315,7 +313,8 @@ def test_a_compiled_network_is_not_recorded():
 
 def test_on_a_gpu_steps_are_recorded_by_themselves(monkeypatch):
     as_on_a_gpu(monkeypatch)
-    monkeypatch.setattr("gdw.training.fields.Engine.decided", partialmethod(on_a_gpu, Engine.decided))
+    here = lambda device, *given: stepping.usually_captures(torch.device("cuda"), *given)  # noqa: E731
+    monkeypatch.setattr("gdw.training.run.usually_captures", here)
     assert trained(gdw.Experiment(**SMALL)).history.metadata["captured"] is True
     assert trained(gdw.Experiment(capture=False, **SMALL)).history.metadata["captured"] is False
     own = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
@@ -323,8 +322,37 @@ def test_on_a_gpu_steps_are_recorded_by_themselves(monkeypatch):
     assert supports_many_seeds(gdw.Experiment(**SMALL))
 
 
-def on_a_gpu(engine, decided, device, ours):
-    return decided(engine, torch.device("cuda"), ours)
+LONG = {
+    "epochs": 3,
+    "train_per_class": 100,
+    "test_per_class": 5,
+    "batch_size": 100,
+    "device": "cpu",
+    "dataset": "digits",
+}
+
+
+def test_a_run_that_nobody_looks_into_is_recorded_on_the_cpu_too():
+    experiment = gdw.Experiment(rate=0.4, **LONG)
+    runs = gdw.ManySeeds(experiment, [0])
+    assert list(runs.events())
+    for history in (gdw.run(experiment), runs.histories[0]):
+        assert history.metadata["captured"] is True
+        assert history == trained(experiment.with_(capture=False)).history
+    looked_into = gdw.Training(experiment)
+    assert isinstance(next(looked_into.events()).step, gdw.Step)
+    assert looked_into.history.metadata["captured"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"),
+    [({"compile": True}, {}), ({"precision": "bfloat16"}, {}), ({"save_memory": True}, {}), ({"model": "cnn"}, {}),
+     ({"max_prob": 0.999}, {}), ({"capture": False}, {}), ({"epochs": 1}, {}),
+     ({}, {"model": nn.Sequential(nn.Flatten(), nn.Linear(64, 10))}), ({}, {"method": CrossEntropy(10)})],
+)  # fmt: skip
+def test_where_a_recording_might_change_a_bit_or_takes_longer_there_is_none(changes, own):
+    experiment = gdw.Experiment(**LONG | {"method": "cross-entropy"} | changes)
+    assert gdw.Training(experiment, whole_steps=False, **own).history.metadata["captured"] is False
 
 
 @pytest.mark.parametrize(("device", "deterministic"), [("cpu", False), ("cuda", False), ("cuda", True)])
