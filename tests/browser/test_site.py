@@ -155,13 +155,16 @@ def test_every_answer_opens_and_closes_twice_by_every_way(window, path):
     folds = page.locator("article details:not(.answer, .gdw-steps details)")
     assert folds.count() >= 4
     for fold in folds.all():
-        words = fold.locator("> summary")
-        for press in (words.tap, lambda: words.press("Enter"), lambda: words.press("Space")):
-            press()
+        for way in ("tap", "Enter", "Space"):
+            press(fold.locator("> summary"), way)
             expect(fold).to_have_attribute("open", "")
             assert VERDICT.search(fold.inner_text())
-            press()
+            press(fold.locator("> summary"), way)
             expect(fold).not_to_have_attribute("open", "")
+
+
+def press(words, way):
+    words.tap() if way == "tap" else words.press(way)
 
 
 def test_on_paper_every_fold_is_open_and_panels_are_light(window):

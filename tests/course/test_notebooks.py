@@ -7,7 +7,18 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.build_notebooks import FOLD, NOTEBOOKS, REVEALS, WIDGET_VIEW, build, clickable, generate, reveals, sources, targets
+from tools.build_notebooks import (
+    FOLD,
+    NOTEBOOKS,
+    REVEALS,
+    WIDGET_VIEW,
+    build,
+    clickable,
+    generate,
+    reveals,
+    sources,
+    targets,
+)
 
 LONGEST_CELL = 12  # lines
 FEWEST_WORDS = 8  # of a picture's alternative text: fewer only name it
