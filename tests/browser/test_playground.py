@@ -246,7 +246,7 @@ def test_the_mission_by_hand_hides_what_would_tell(window):
     page = window("mission=hand")
     expect(page.locator("#hand input")).to_have_count(12)
     assert page.locator("#tools label:visible").all_text_contents() == ["Look", "Weight"]
-    for id in ("do", "data"):
+    for id in ("do", "data", "key"):
         expect(page.locator(f"#{id}")).to_be_hidden()
     assert "really" not in page.locator("body").inner_text()
     press(page, "Beat GDW")  # a second press leaves

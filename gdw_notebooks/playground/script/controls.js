@@ -44,7 +44,7 @@ export function words() {
 export function refresh() {
   const { scene } = state.run, wrong = state.data.labels.filter((label, k) => label !== state.data.truth[k]).length, hidden = Boolean(MISSIONS[state.run.mission]?.hidden);
   part("learners").dataset.tool = state.tool;
-  for (const id of ["do", "data"]) part(id).hidden = hidden; // they would tell which labels are wrong
+  for (const id of ["do", "data", "key"]) part(id).hidden = hidden; // they would tell which labels are wrong
   boxes.forEach(({ element, menu, canvas }, k) => {
     menu.disabled = state.run.mission !== ""; // its goal is about these
     const list = state.run.learners[k] === "by-hand" ? names : OFFERED;
