@@ -35,8 +35,7 @@ COMMANDS = {
         "unit tests, all notebooks, one of them as on another processor, and the pages in a real browser",
         [
             "-m pytest " + TWO_AT_ONCE + "worksteal -m 'not browser'",
-            NBVAL + " " + TWO_AT_ONCE + "loadscope notebooks",
-            "-m pytest " + TWO_AT_ONCE + "loadscope tests/browser",
+            NBVAL + " " + TWO_AT_ONCE + "loadscope --no-loadscope-reorder tests/browser notebooks",
         ],
     ),
     "lint": (

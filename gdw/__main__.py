@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from threading import Event, current_thread, main_thread
+from typing import Never
 
 import torch
 from tqdm import tqdm
@@ -129,10 +130,7 @@ def _stopped(options: argparse.Namespace, done: int, all_runs: int) -> str:
 
 @contextmanager
 def _stop_between_batches() -> Iterator[Event]:
-    """Within: Ctrl-C sets the event.
-
-    Check it between two batches, where a run can be saved. A second Ctrl-C ends the program immediately.
-    """
+    """Within: Ctrl-C sets the event, to be looked at between two batches. A second one ends the program immediately."""
     asked = Event()
     if current_thread() is not main_thread():  # only there can a signal be handled
         yield asked
@@ -219,12 +217,7 @@ def predict_command(options: argparse.Namespace) -> int:
     saved = load_model(options.model)
     saved.model.to(resolve_device("auto"))
     with tqdm(unit="picture", delay=1) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        table, notes = saved.predict(options.folder, progress)
+        table, notes = saved.predict(options.folder, _moves(bar))
     files.write(options.csv, table.to_csv(index=False, lineterminator="\n"))
     for note in notes:
         print(f"gdw: {note}", file=sys.stderr)
@@ -284,12 +277,15 @@ def _dataset(experiment: Experiment) -> Dataset:
     if experiment.features is None:
         return dataset_of(experiment)
     with tqdm(desc=f"features of {experiment.features}", unit="picture", delay=1) as bar:
+        return dataset_of(experiment, progress=_moves(bar))
 
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
 
-        return dataset_of(experiment, progress=progress)
+def _moves(bar: "tqdm[Never]") -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    return progress
 
 
 def _scenario(experiment: Experiment, history: History) -> str:

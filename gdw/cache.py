@@ -50,11 +50,7 @@ def checksum(tensor: Tensor) -> str:
 
 
 def file_stamp(file: Path) -> tuple[bytes, bool]:
-    """A hash of a file's path, size and times of change; and whether its last change is old enough to trust the hash.
-
-    Raises:
-        OSError: there is no such file.
-    """
+    """A hash of a file's path, size and times of change; and whether its last change is old enough to trust it."""
     said = file.stat()
     path = os.fsencode(file.absolute())
     stamp = digest(path + f"\0{said.st_size} {said.st_mtime_ns} {said.st_ctime_ns}".encode())
@@ -130,11 +126,7 @@ class Cache:
     def load(self, name: str, *tensors: str, made_from: str | None = None) -> tuple[str, dict[str, Tensor]] | None:
         """What the tensors of a file were made from, and these tensors.
 
-        Args:
-            made_from: what they must have been made from; by default anything.
-
-        Returns:
-            None where there is no such file, where it is damaged, or where its tensors were made from something else.
+        None where there is no such file, where it is damaged, and where they were made from something else than asked.
         """
         from safetensors import SafetensorError, safe_open
 

@@ -23,12 +23,9 @@ class MissingPackage(ImportError):
 
 
 def require_package(module: str, extra: str, what: str) -> None:
-    """Raise ``MissingPackage`` unless ``module`` can be imported; imports nothing.
+    """Raise ``MissingPackage`` unless a top-level module can be imported; imports nothing.
 
-    Args:
-        module: a top-level module, such as ``"timm"``.
-        extra: the part of the package that brings it, a name in pyproject.toml's optional dependencies.
-        what: what needs it, as the sentence's subject: ``"a sweep on Dask"``.
+    ``extra`` is the optional part of this package that brings it, ``what`` needs it: the message begins so.
     """
     if find_spec(module) is None:
         raise MissingPackage(f"{what} needs the package {module}: pip install 'gdw[{extra}]'")
@@ -168,11 +165,7 @@ def whole_number(name: str, value: object, low: float = -math.inf, high: float =
 
 
 def one_of(kind: str, value: object, known: Iterable[str]) -> str:
-    """``value``, which must be a known name.
-
-    Raises:
-        ValueError: an unknown name, or no text at all.
-    """
+    """``value``, which must be a known name."""
     known = list(known)
     if not isinstance(value, str) or value not in known:
         raise unknown(kind, value, known)

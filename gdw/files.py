@@ -44,12 +44,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def read_text(path: str | Path) -> str:
-    """A UTF-8 text file.
-
-    Raises:
-        OSError: as for ``read_bytes``.
-        ValueError: as for ``read_bytes``, or the file is not UTF-8 text.
-    """
+    """A UTF-8 text file. As ``read_bytes``; ``ValueError`` for anything else than UTF-8, too."""
     try:
         return read_bytes(path).decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -57,35 +52,19 @@ def read_text(path: str | Path) -> str:
 
 
 def read_json(path: str | Path) -> object:
-    """What a JSON file holds.
-
-    Raises:
-        OSError: as for ``read_bytes``.
-        ValueError: as for ``read_text``, or the file is not JSON.
-    """
-    return parse_json(read_text(path), str(path))
-
-
-def parse_json(text: str, name: str) -> object:
-    """The value of a JSON text; ``name`` says in the message where it comes from.
-
-    Raises:
-        ValueError: it is not JSON.
-    """
+    """What a JSON file holds. As ``read_text``; ``ValueError`` for anything else than JSON, too."""
+    text = read_text(path)
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{name} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+        raise ValueError(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits; brackets nested 100,000 deep
-        raise ValueError(f"{name} cannot be read as JSON: {str(error).split(';')[0]}") from None
+        raise ValueError(f"{path} cannot be read as JSON: {str(error).split(';')[0]}") from None
 
 
 def damage(path: Path) -> str | None:
-    """Why a file is not what it should be, and what to do, in a few words; None if its beginning looks right.
-
-    Only an ordinary file is opened: a pipe would block.
-    """
-    if not path.is_file():
+    """Why a file is not what it should be, and what to do, in a few words; None if its beginning looks right."""
+    if not path.is_file():  # opening a pipe would block
         return None
     with path.open("rb") as stream:
         beginning = stream.read(BEGINNING)
@@ -131,11 +110,7 @@ def write(path: str | Path, content: str | bytes | Callable[[Path], object]) -> 
 
 
 def check_writable(path: str | Path) -> None:
-    """Try, before any work is done, whether ``write`` will work. Nothing is changed.
-
-    Raises:
-        OSError: there is no such folder, the file is read-only, or the disk is full; the message names the file.
-    """
+    """Raise ``OSError``, before any work is done, if ``write`` would fail. Nothing is changed."""
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, but a file is needed")

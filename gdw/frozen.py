@@ -5,11 +5,7 @@ from typing import Any, NoReturn
 
 
 class FrozenDict(dict[Any, Any]):
-    """A dictionary that cannot be changed. Its lists are tuples, and its dictionaries are FrozenDicts too.
-
-    Raises:
-        TypeError: at any attempt to change it.
-    """
+    """A dictionary that cannot be changed. Its lists are tuples, and its dictionaries are FrozenDicts too."""
 
     def __init__(self, values: Mapping[Any, Any] | None = None):
         super().__init__({name: frozen(value) for name, value in (values or {}).items()})

@@ -4,8 +4,8 @@
   once fail in it.
 - ``TorchDispatchMode``, the stack of such modes and the tree functions: a recording sees torch's operations below
   autograd only through them, and a step sees only there that it is recorded.
-- ``_reparametrize_module``: ``torch.func.functional_call`` has other parameters in place for one call, and a backward
-  pass that computes layers again needs them longer.
+- ``_reparametrize_module`` (:func:`placed`): ``torch.func.functional_call`` has other parameters in place for one call,
+  and a backward pass that computes layers again needs them longer.
 - A tensor's version, a model's hooks, whether an operation writes in place, whether a model was compiled in place:
   torch knows them, and does not say.
 - ``donated_buffer``: a compiled backward pass gives its memory away, and a step sends two gradients back through it.
@@ -19,8 +19,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
 
@@ -28,13 +28,13 @@ import torch
 from torch import Tensor, nn
 from torch._functorch import config
 from torch.autograd import forward_ad
-from torch.nn.utils.stateless import _reparametrize_module as reparametrized
+from torch.nn.utils.stateless import _reparametrize_module
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 from torch.utils._pytree import tree_leaves
 
 __all__ = [
     "FORWARD_AD_LOCK", "Recording", "TorchDispatchMode", "dual_numbers", "has_hooks", "is_compiled", "is_recorded",
-    "keep_buffers_of_backward", "keep_freed_memory", "reparametrized", "tree_leaves", "version_of",
+    "keep_buffers_of_backward", "keep_freed_memory", "placed", "tree_leaves", "version_of",
     "writes_in_place",
 ]  # fmt: skip
 
@@ -51,9 +51,6 @@ def dual_numbers() -> Iterator[None]:
     """Within: forward mode. One thread of the process at a time.
 
     ``torch.func.jvp`` elsewhere in the process takes the level without our lock: then this waits for its turn.
-
-    Raises:
-        RuntimeError: the level was not free for ``LEVEL_SECONDS``.
     """
     with FORWARD_AD_LOCK:
         try:
@@ -95,6 +92,28 @@ def _load_forward_rules() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its kind differs between versions
         forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
+
+
+def placed(model: nn.Module, parameters: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+    """Within: the model has other parameters, by their names, in every place that holds them. Afterwards its own again.
+
+    Buffers (BatchNorm's running statistics) are copies and do not move. A module that is registered under two names is
+    one place for each of its tensors; a tensor that two modules share is in two places.
+    """
+    held: dict[str, Tensor] = {}
+    for prefix, module in model.named_modules():
+        held.update(module.named_parameters(prefix, recurse=False, remove_duplicate=False))
+        held.update(module.named_buffers(prefix, recurse=False, remove_duplicate=False))
+    others: dict[Tensor, Tensor] = {}
+    for buffer in model.buffers():
+        others[buffer] = buffer.clone()
+    for name, value in parameters.items():
+        others[held[name]] = value
+    replaced: dict[str, Tensor] = {}
+    for name, own in held.items():
+        if own in others:
+            replaced[name] = others[own]
+    return _reparametrize_module(model, replaced)
 
 
 def version_of(tensor: Tensor) -> int:

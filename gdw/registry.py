@@ -47,34 +47,22 @@ class Registry(dict[str, Item]):
         self._places: dict[str, Place] = {}
 
     def find(self, name: object) -> Item:
-        """The thing of that name.
-
-        Raises:
-            ValueError: there is none; the message gives the nearest known name.
-        """
+        """The thing of that name; ``ValueError`` with the nearest known name where there is none."""
         if not isinstance(name, str) or name not in self:
             raise unknown(self.kind, name, self)
         return self[name]
 
     def add(self, name: str, thing: Item) -> None:
-        """Make a thing known. The same one may come again, as a cell of a notebook does.
-
-        Raises:
-            ValueError: another thing has this name.
-        """
+        """Make a thing known. The same one may come again, as a cell of a notebook does; no other of its name may."""
         place = _place_of(thing)
         if name in self.besides or (name in self and not self._is_again(name, thing, place)):
-            where = "" if name in self.besides else f" ({_words(self.place(name))})"
-            raise ValueError(f"a {self.kind} named {name!r} exists already{where}")
+            before = None if name in self.besides else self.place(name)
+            where = f"from {before.file or before.module}" if before and before.is_own else "one of gdw's own"
+            raise ValueError(f"a {self.kind} named {name!r} exists already{f' ({where})' if before else ''}")
         self[name], self._places[name] = thing, place
 
     def add_function(self, function: Item) -> Item:
-        """``add`` under the function's own name.
-
-        Raises:
-            TypeError: not a function with a name, or one that takes other arguments.
-            ValueError: another one has its name.
-        """
+        """``add`` under the function's own name. ``TypeError`` for one without a name or with other arguments."""
         name = getattr(function, "__name__", "")
         if not callable(function) or not name.isidentifier():
             raise TypeError(f"a {self.kind} of your own is a function with a name (def ...), got {function!r}")
@@ -105,7 +93,3 @@ def _place_of(thing: Any) -> Place:
     file = getattr(sys.modules.get(module), "__file__", None)
     own = file is not None and module.partition(".")[0] != HERE and Path(file).is_file()
     return Place(module, file, hashlib.sha256(Path(str(file)).read_bytes()).hexdigest()[:DIGITS] if own else None)
-
-
-def _words(place: Place) -> str:
-    return f"from {place.file or place.module}" if place.is_own else "one of gdw's own"

@@ -75,6 +75,17 @@ class FrozenScale(nn.Module):
         return self.out(self.norm(x))
 
 
+class Scaled(nn.Module):
+    """Batched products with factors of their own: ``beta * shift + alpha * x @ weight``."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.shift = nn.Parameter(torch.rand(1, 8, CLASSES)), nn.Parameter(torch.ones(1, 1, CLASSES))
+
+    def forward(self, x):
+        return torch.baddbmm(self.shift, x[None], self.weight, beta=2, alpha=0.5)[0]
+
+
 class TwoLayers(nn.Module):
     """``out(between(tanh(inner(x))))``: what happens between is the subclass's."""
 

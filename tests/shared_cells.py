@@ -6,12 +6,12 @@ that differs, and no cell that runs depends on it. One left out by mistake is an
 All cells of the first notebook run in both: in its solution as on this processor, in itself as on any other.
 """
 
-import ast
-import builtins
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
+
+from gdw_notebooks.grading.needed import names_of
 
 FIRST = "00_start_here.ipynb"
 ANY_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default"}  # torch's plain instructions
@@ -53,43 +53,21 @@ def _same(own: pytest.Item, solved: pytest.Item) -> bool:
 
 def needed(codes: Sequence[str], differ: set[int]) -> set[int]:
     """Which cells have to run: those that differ, those that depend on one, and those that these depend on."""
-    trees = [ast.parse(code) for code in codes]
-    imported = {name for tree in trees for name in _imported(tree)}
-    names = [_mentioned(tree) - imported - set(dir(builtins)) for tree in trees]
-    changes = [_changed(tree) - imported for tree in trees]
-    run = differ | {number for number, tree in enumerate(trees) if set(_imported(tree))}
+    cells = [names_of(code) for code in codes]
+    imported = {name for cell in cells for name in cell.imports}
+    reads = [(cell.uses | cell.later) - imported for cell in cells]
+    changes = [(cell.makes | cell.changes) - imported for cell in cells]
+    run = differ | {number for number, cell in enumerate(cells) if cell.imports}
     moved: set[str] = set()
-    for number, found in enumerate(names):
-        if number in differ or found & moved:
+    for number, cell in enumerate(cells):
+        if number in differ or reads[number] & moved:
             run.add(number)
             moved |= changes[number]
+        else:
+            moved -= cell.makes
     wanted: set[str] = set()
     for number in reversed(range(len(codes))):
         if number in run or changes[number] & wanted:
             run.add(number)
-            wanted |= names[number]
+            wanted = wanted - cells[number].makes | reads[number]
     return run
-
-
-def _imported(tree: ast.AST) -> list[str]:
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    return [(alias.asname or alias.name).split(".")[0] for node in found for alias in node.names]
-
-
-def _mentioned(tree: ast.AST) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | _defined(tree)
-
-
-def _defined(tree: ast.AST) -> set[str]:
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-
-
-def _changed(tree: ast.AST) -> set[str]:
-    """Names that the code binds, names whose parts it sets, and those whose methods it calls for what they do."""
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-            found |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            found |= {part.id for part in ast.walk(node.value.func) if isinstance(part, ast.Name)}
-    return found | _defined(tree)

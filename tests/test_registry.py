@@ -10,9 +10,8 @@ from torch import nn
 
 import gdw
 from gdw.__main__ import main
-from gdw.comparison.reach import plugins_for
 from gdw.comparison.records import finished
-from gdw.comparison.sweep import run_all
+from gdw.comparison.sweep import plugins_for, run_all
 from gdw.data.datasets import load_dataset
 from gdw.data.task import make_task
 from gdw.methods.plugins import REGISTRIES, load_plugins

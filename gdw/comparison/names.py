@@ -5,7 +5,7 @@ import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.human_labels import parse
@@ -14,7 +14,6 @@ from gdw.training.experiment import ENGINE, FROM_PRESET, OWN, from_config
 from gdw.training.fields import FIELDS, PART_OF, preset_for
 
 Config = Mapping[str, Any]
-Item = TypeVar("Item", bound=Hashable)
 DIGEST = 6  # hexadecimal digits of it that a name shows
 _DEFAULTS = {name: None if name in FROM_PRESET else field.default for name, field in FIELDS.items()}
 _NETWORK = {"model", "augment", "flip", "pretrained"}  # of the recipe: what all methods of a scenario share
@@ -51,17 +50,13 @@ def names(configs: Sequence[Config]) -> list[tuple[str, str]]:
 
     Two runs have one scenario if they have the same data and network, and one method if settings and training are the
     same too. Where a short name would be that of several, what they differ in follows in brackets.
-
-    Args:
-        configs: of runs, as ``History.config`` and a sweep's records hold them.
     """
     configs = [_today(config) for config in configs]
-    scenarios = _distinct([scenario_name({**_DEFAULTS, **config}) for config in configs], [_data(c) for c in configs])
-    methods, recipes = [str(config.get("method")) for config in configs], [_recipe(config) for config in configs]
-    shown: dict[str, dict[str, None]] = {method: {} for method in methods}  # keys, in the order of appearance
-    for (_, method), places in _grouped(zip(scenarios, methods, strict=True)).items():
-        shown[method] |= dict.fromkeys(_that_differ([recipes[place] for place in places]))
-    labels = [method + _brackets(recipe, shown[method]) for method, recipe in zip(methods, recipes, strict=True)]
+    texts = [scenario_name({**_DEFAULTS, **config}) for config in configs]
+    scenarios = _distinct(texts, [_data(config) for config in configs], texts)
+    methods = [str(config.get("method")) for config in configs]
+    within = list(zip(scenarios, methods, strict=True))
+    labels = _distinct(methods, [_recipe(config) for config in configs], within)
     return list(zip(scenarios, labels, strict=True))
 
 
@@ -111,14 +106,15 @@ def _recipe(config: Config) -> dict[str, object]:
     return training | {f"settings.{name}": value for name, value in config.get("settings", {}).items()}
 
 
-def _distinct(texts: Sequence[str], details: Sequence[Config]) -> list[str]:
-    """Each text, with those of its details in which others of the same text differ."""
-    found = list(texts)
-    for places in _grouped(texts).values():
-        differing = _that_differ([details[place] for place in places])
-        for place in places:
-            found[place] += _brackets(details[place], differing)
-    return found
+def _distinct(texts: Sequence[str], details: Sequence[Config], groups: Sequence[Hashable]) -> list[str]:
+    """Each text, with those of its details in which others of the same text and group differ."""
+    places: dict[Hashable, list[int]] = {}
+    for place, group in enumerate(groups):
+        places.setdefault(group, []).append(place)
+    shown: dict[str, dict[str, None]] = {text: {} for text in texts}  # keys, in the order of appearance
+    for same in places.values():
+        shown[texts[same[0]]] |= dict.fromkeys(_that_differ([details[place] for place in same]))
+    return [text + _brackets(detail, shown[text]) for text, detail in zip(texts, details, strict=True)]
 
 
 def _that_differ(details: Sequence[Config]) -> list[str]:
@@ -137,14 +133,6 @@ def _that_differ(details: Sequence[Config]) -> list[str]:
 def _brackets(detail: Config, keys: Iterable[str]) -> str:
     values = [f"no {key}" if detail.get(key) is None else f"{key} {detail[key]}" for key in keys]
     return f" ({', '.join(values)})" if values else ""
-
-
-def _grouped(items: Iterable[Item]) -> dict[Item, list[int]]:
-    """The places of each value."""
-    found: dict[Item, list[int]] = {}
-    for place, item in enumerate(items):
-        found.setdefault(item, []).append(place)
-    return found
 
 
 def _text(value: object) -> str:

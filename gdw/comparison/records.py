@@ -23,17 +23,17 @@ _NOT_MADE = ("seconds", "date", "seeds_at_once")  # of the metadata: they have a
 def record(history: History) -> Record:
     """One run in one line of JSON; accuracies in percent, each number the mean of the last five epochs."""
     at_once = history.metadata.get("seeds_at_once")  # its seconds are then a share of a common time
-    return {
+    found = {
         "method": history.method,
         "seed": history.seed,
         "config": history.config,
         "engine": history.metadata.get("engine"),
         "code": None if OWN in history.config else from_config(history.config).code,
-        "accuracy": _finite(history.accuracy),
-        "worst_class": _finite(history.worst_class),
-        "validation_accuracy": _finite(history.validation_accuracy if len(history) else float("nan")),
-        "auroc": _finite(float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan")),
-        "wrong_label_rate": _finite(history.wrong_label_rate),
+        "accuracy": history.accuracy,
+        "worst_class": history.worst_class,
+        "validation_accuracy": history.validation_accuracy,
+        "auroc": float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan"),
+        "wrong_label_rate": history.wrong_label_rate,
         "seconds": history.metadata.get("seconds"),
         **({"seeds_at_once": at_once} if at_once else {}),
         "date": history.metadata.get("date"),
@@ -41,22 +41,19 @@ def record(history: History) -> Record:
         "made": {name: value for name, value in history.metadata.items() if name not in _NOT_MADE},
         "error": history.error,
     }
+    return cast(Record, files.finite(found))
 
 
 def record_or_reason(history: History) -> Record:
-    """``record``, as values that JSON knows; where it cannot be made, a record that says so: it costs no other run."""
+    """``record``; one that says so where it cannot be made, or JSON does not know its values: it costs no other run."""
     try:
-        line = cast(Record, files.finite(record(history)))
+        line = record(history)
         json.dumps(line)
         return line
     except Exception as error:  # a user's method or data may put anything into a History
         reason = f"its record cannot be written: {type(error).__name__}: {error}"
         config = json.loads(json.dumps(files.finite(history.config), default=str))
         return {"method": str(config.get("method")), "seed": config.get("seed"), "config": config, "error": reason}
-
-
-def _finite(value: float) -> float | None:
-    return value if value == value else None
 
 
 SCORES = {"accuracy": "test_accuracy", "validation_accuracy": "validation_accuracy", "auroc": "auroc"}
@@ -125,17 +122,17 @@ def _is_of_other_code(record: Record, experiment: Experiment) -> bool:
 def read(path: str | Path) -> list[Record]:
     """The records in a file, the last one of each run; a torn last line is left out.
 
-    ``gdw run --json`` of version 0.2 wrote a JSON list, which is read too.
-
-    Raises:
-        ValueError: the file holds something else: a line is not a record of a run. The message gives its number.
-        OSError: the file cannot be read.
+    ``gdw run --json`` of version 0.2 wrote a JSON list, which is read too. Any other file is a ``ValueError``.
     """
     if not Path(path).exists():
         return []
     text = files.read_text(path)
     if text.startswith("["):
-        entries, torn = _list_of_records(text, path), ""
+        torn = ""
+        try:
+            entries: list[Any] = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ValueError(f"{path} is not a file of runs: it begins as a JSON list, but is not one") from None
     else:
         *lines, torn = text.split("\n")
         entries = [_entry(line) for line in lines]
@@ -145,13 +142,6 @@ def read(path: str | Path) -> list[Record]:
     if torn[: len(LINE_START)] != LINE_START[: len(torn)]:
         raise ValueError(f"{path} is not a file of runs: it ends with {torn[:60]!r}")
     return list({key(entry["config"]): entry for entry in entries}.values())
-
-
-def _list_of_records(text: str, path: str | Path) -> list[Any]:
-    try:
-        return cast(list[Any], json.loads(text))
-    except (ValueError, RecursionError):
-        raise ValueError(f"{path} is not a file of runs: it begins as a JSON list, but is not one") from None
 
 
 @contextmanager
@@ -188,18 +178,16 @@ def opened(path: str | Path | None) -> Iterator[Callable[[History], Record]]:
 
 
 def is_record(entry: object) -> bool:
-    """Whether it is a run's record."""
     kinds = {"method": (str,), "config": (dict,), "error": (str, type(None))}
     return isinstance(entry, dict) and all(n in entry and isinstance(entry[n], kind) for n, kind in kinds.items())
 
 
-def _entry(line: str) -> Record | None:
-    """The record in this line; None if it is not one."""
+def _entry(line: str) -> Any:
+    """What is in this line; None if it is not JSON."""
     try:
-        entry = json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return entry if is_record(entry) else None
 
 
 LINE_START = '{"method": "'  # of every record: what is left of a torn line begins so too

@@ -97,8 +97,8 @@ def summary(histories: Sequence[History], against: str | None = None) -> "DataFr
     import pandas as pd
 
     runs = by_method(histories)
-    finished = [history for history in histories if history.error is None]
-    named = dict(zip(labels(finished), names([history.config for history in finished]), strict=True))
+    configs = [history.config for history in histories if history.error is None]
+    named = dict(zip(labels_of(configs), names(configs), strict=True))
     against = against or next((method for _, method in reversed(named.values())), None)
     rows = []
     for name, by_seed in runs.items():
@@ -139,18 +139,13 @@ def by_method(histories: Sequence[History]) -> dict[str, dict[int, History]]:
     """Runs by method, then by seed; failed ones are left out. Several scenarios follow the method's name."""
     finished = [history for history in histories if history.error is None]
     runs: dict[str, dict[int, History]] = {}
-    for history, label in zip(finished, labels(finished), strict=True):
+    for history, label in zip(finished, labels_of([history.config for history in finished]), strict=True):
         runs.setdefault(label, {})[history.seed] = history
     return runs
 
 
-def labels(histories: Sequence[History]) -> list[str]:
-    """The method of each run, with the scenario and the settings as far as they differ among these runs."""
-    return labels_of([history.config for history in histories])
-
-
 def labels_of(configs: Sequence[Config]) -> list[str]:
-    """The same for the configurations of runs."""
+    """The method of each run, with the scenario and the settings as far as they differ among these runs."""
     named = names(configs)
     several = len({scenario for scenario, _ in named}) > 1
     return [f"{method}, {scenario}" if several else method for scenario, method in named]

@@ -3,27 +3,30 @@
 import json
 import os
 import signal
+import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from threading import Thread, current_thread, main_thread
+from types import ModuleType
 from typing import Any
 
 import torch
 
-from gdw.comparison.reach import plugins_for, without_main
 from gdw.comparison.records import Record, finished, opened
 from gdw.data.dataset import Dataset
-from gdw.methods.plugins import load_plugins
+from gdw.methods.plugins import PLUGIN_PREFIX, load_plugins
 from gdw.private import keep_freed_memory
+from gdw.registry import Place
 from gdw.training.experiment import Experiment, from_config
 from gdw.training.history import History
 from gdw.training.loading import dataset_of, origin_of
 from gdw.training.many import ManySeeds, run_seeds, supports_many_seeds
+from gdw.training.provenance import own_code
 
 Group = tuple[Experiment, ...]  # what one worker does in one go
 Plain = dict[str, Any]  # of a configuration or a History, as every executor can send it
@@ -49,7 +52,7 @@ def run_all(
     Args:
         executor: any ``concurrent.futures.Executor``; by default fresh local processes with one thread each.
         workers: how many of these processes; by default one per core; 0 runs in this process. Methods of your own are
-            known in the others if they are in a module of their own (reach.py).
+            known in the others if they are in a module of their own.
         on_done: called with each History before it is yielded.
         seeds_at_once: up to this number of seeds of an experiment in one vectorised training (many.py) where that is
             possible; their Histories come together. A run then equals a single run up to rounding, not bit for bit.
@@ -63,8 +66,10 @@ def run_all(
     given = (() if here else plugins_for(experiments), None if keep is None else str(keep))
     if executor:
         histories = _on(executor, groups, given)
+    elif here:
+        histories = (History.from_record(r) for group in groups for r in _run_group(_configs(group), *given))
     else:
-        histories = _in_this_process(groups, given) if here else _on_processes(groups, workers, given)
+        histories = _on_processes(groups, workers, given)
     for history in histories:
         if on_done:
             on_done(history)
@@ -72,11 +77,7 @@ def run_all(
 
 
 def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group]:
-    """Group experiments that differ only in the seed, up to this many, if they can train together; the rest one by one.
-
-    Raises:
-        ValueError: ``seeds_at_once`` below 1.
-    """
+    """Experiments that differ only in the seed in groups of this many, if they can train together; the rest alone."""
     if seeds_at_once < 1:
         raise ValueError(f"seeds_at_once must be at least 1, got {seeds_at_once}")
     if seeds_at_once == 1:
@@ -92,9 +93,39 @@ def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group
     ]
 
 
-def _in_this_process(groups: Sequence[Group], given: Given) -> Iterator[History]:
-    for group in groups:
-        yield from map(History.from_record, _run_group(_configs(group), *given))
+def plugins_for(experiments: Iterable[Experiment]) -> tuple[str, ...]:
+    """The modules and files that another process has to load before it knows what these experiments name.
+
+    ``ValueError`` for what was defined in a notebook, in the script that runs, or typed in: no other process finds it.
+    """
+    found = {place: what for experiment in experiments for what, place in own_code(experiment).items()}
+    return tuple(dict.fromkeys(_plugin(place, what) for place, what in found.items()))
+
+
+def _plugin(place: Place, what: str) -> str:
+    if place.module == "__main__" or place.file is None:
+        kind, _, name = what.partition(" ")
+        raise ValueError(
+            f"the {kind} {name!r} is defined in a notebook or in the script itself, where no other process finds it: "
+            f"write its {'class' if kind == 'method' else 'function'} to a file of its own and import that, or run in "
+            "this process with workers=0"
+        )
+    return place.file if place.module.startswith(PLUGIN_PREFIX) else place.module
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Processes that start within do not run the caller's script again.
+
+    Python's ``spawn`` imports the main module in each new process, which starts a script without an
+    ``if __name__ == "__main__"`` once more, and fails for a script from standard input. Workers need nothing of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _on(executor: Executor, groups: Sequence[Group], given: Given) -> Iterator[History]:
@@ -253,9 +284,6 @@ def resume(
 
     Yields:
         The record of each run as it finishes. One that cannot be written says so in its ``error``.
-
-    Raises:
-        ValueError, OSError: as :func:`gdw.comparison.records.opened` does.
     """
     with opened(path) as write:
         found = finished(experiments, path)
@@ -268,12 +296,7 @@ def resume(
 def executor_for(dask: str | None = None, workers: int | None = None) -> Iterator[Executor | None]:
     """An executor on a Dask cluster; None (local processes) without an address.
 
-    Args:
-        dask: a scheduler's address (``tcp://host:port``), or ``"local"`` for a cluster of processes here.
-        workers: how many of these.
-
-    Raises:
-        ValueError: Dask is not installed, or no scheduler answers.
+    ``dask`` is a scheduler's address (``tcp://host:port``), or ``"local"`` for a cluster of ``workers`` processes here.
     """
     if dask is None:
         yield None

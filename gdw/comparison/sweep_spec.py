@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gdw import files
-from gdw.errors import unknown, whole_number
+from gdw.errors import one_of, whole_number
 from gdw.methods import method_class
 from gdw.training.experiment import Experiment
 from gdw.training.fields import FIELDS, PART_OF
@@ -127,5 +127,4 @@ def _table(name: str, value: object) -> Table:
 
 def _check_names(kind: str, given: Table, known: Sequence[str]) -> None:
     for name in given:
-        if name not in known:
-            raise unknown(kind, name, known)
+        one_of(kind, name, known)

@@ -10,18 +10,6 @@ from gdw.data.randomness import generator
 from gdw.data.task import Split, Task, make_task
 
 __all__ = [
-    "DATASETS",
-    "Dataset",
-    "Pixels",
-    "Split",
-    "Task",
-    "class_counts",
-    "corrupt_labels",
-    "generator",
-    "index_batches",
-    "load_dataset",
-    "load_table",
-    "make_task",
-    "transition_matrix",
-    "wrong_label_rate",
-]
+    "DATASETS", "Dataset", "Pixels", "Split", "Task", "class_counts", "corrupt_labels", "generator", "index_batches",
+    "load_dataset", "load_table", "make_task", "transition_matrix", "wrong_label_rate",
+]  # fmt: skip

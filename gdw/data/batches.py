@@ -45,11 +45,7 @@ def index_batches(
 
 
 class IndexBatches(Iterator[Int[Tensor, "batch"]]):
-    """The iterator that ``index_batches`` makes. It can pass over batches that were used before.
-
-    Args:
-        count, batch_size, generator, device: as for ``index_batches``.
-    """
+    """The iterator that ``index_batches`` makes. It can pass over batches that were used before."""
 
     def __init__(self, count: int, batch_size: int, generator: torch.Generator, device: torch.device | str):
         self.count, self.batch_size, self.generator, self.device = count, batch_size, generator, device
@@ -81,10 +77,7 @@ def fits_in_memory(size: int, device: torch.device) -> bool:
 
 
 def fetched(
-    images: Images,
-    indices: Iterator[Int[Tensor, "batch"]],
-    device: torch.device,
-    workers: int | None = None,
+    images: Images, indices: Iterator[Int[Tensor, "batch"]], device: torch.device, workers: int | None = None
 ) -> Iterator[tuple[Int[Tensor, "batch"], Shaped[Tensor, "batch *shape"]]]:
     """Each batch of indices with its pictures, on the device, in the order of the indices.
 
@@ -92,9 +85,7 @@ def fetched(
     pinned memory and goes over while the GPU computes.
 
     Args:
-        images: in the host's memory.
         indices: on the CPU; one beyond the last picture gives the last (its place is taken by another's).
-        device: where the batches are wanted.
         workers: processes; by default one for each core for images on disk, else two for a GPU, and none (gathered when
             asked for) for the CPU, and where this process may start none.
     """

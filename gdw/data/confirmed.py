@@ -112,11 +112,6 @@ def read_confirmed(
         paths: of all pictures whose labels are in question.
         class_names: in the order of their numbers.
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
-
-    Raises:
-        ValueError: no table; no path is of a picture; an unknown class, with the nearest; a picture confirmed as two
-            classes.
-        FileNotFoundError: there is no such file.
     """
     table = read_table(Path(path), least=0)
     chosen = next(iter(usual_columns(table.columns, (CHOSEN_COLUMN,))), None)
@@ -154,9 +149,6 @@ def confirmed_of(
         given: a table's path; or a mapping from a picture (its path, or its place among the rows) to a class (its
             name, or its number). Where the data set has no paths, a picture is called by its place.
         rows: which of the rows that a person has are in the data set; by default all.
-
-    Raises:
-        ValueError: as ``read_confirmed`` does; a row that is not in the data set.
     """
     rows = np.ones(len(dataset.labels), bool) if rows is None else rows
     if given is None:

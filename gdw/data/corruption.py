@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from gdw.data.dataset import check_labels
-from gdw.errors import number, probabilities, unknown
+from gdw.errors import number, one_of, probabilities
 from gdw.frozen import FrozenDict
 from gdw.registry import Registry
 
@@ -80,8 +80,7 @@ def transition_matrix(
     """
     if not isinstance(noise, str):
         return checked_matrix(noise, classes)
-    if noise not in NOISES:
-        raise unknown("noise", noise, NOISES)
+    one_of("noise", noise, NOISES)
     number("rate", rate, 0, 1)
     if classes < 2:
         raise ValueError(f"label noise needs at least 2 classes, got {classes}")
@@ -89,24 +88,13 @@ def transition_matrix(
 
 
 def checked_matrix(noise: Matrix | Sequence[Sequence[float]], classes: int | None = None) -> Matrix:
-    """A matrix given by hand, as float64 with rows that sum to exactly 1.
-
-    Args:
-        classes: how many rows and columns it must have; by default at least 2.
-
-    Raises:
-        ValueError: not row-stochastic with ``classes`` rows.
-    """
+    """A matrix given by hand, as float64 with rows that sum to exactly 1; by default of at least 2 classes."""
     matrix = torch.from_numpy(probabilities("the noise matrix", noise, classes))
     return matrix / matrix.sum(1, keepdim=True)
 
 
 def named_matrix(noise: Any) -> FrozenDict | None:
-    """A pandas table or a dictionary of rows, as rows and columns by name; None for anything without names.
-
-    Raises:
-        ValueError: rows and columns have other names; a row is not made of probabilities that sum to 1.
-    """
+    """A pandas table or a dictionary of rows, as rows and columns by name; None for anything without names."""
     if hasattr(noise, "columns") and hasattr(noise, "index"):
         noise = {row: dict(zip(noise.columns, values, strict=True))
                  for row, values in zip(noise.index, noise.to_numpy().tolist(), strict=True)}  # fmt: skip
@@ -122,11 +110,7 @@ def named_matrix(noise: Any) -> FrozenDict | None:
 
 
 def in_class_order(noise: Any, class_names: Sequence[str]) -> Any:
-    """A matrix by name (:func:`named_matrix`) as nested lists in the order of the classes; anything else as it is.
-
-    Raises:
-        ValueError: its rows or columns do not have the classes' names.
-    """
+    """A matrix by name (:func:`named_matrix`) as nested lists in the order of the classes; anything else as it is."""
     named = None if isinstance(noise, str) else named_matrix(noise)
     if named is None:
         return noise
@@ -154,7 +138,9 @@ def corrupt_labels(labels: Int[Tensor, "images"], matrix: Matrix, generator: tor
         ValueError: a label that has no row; a matrix whose rows are not probabilities that sum to 1.
     """
     labels = torch.as_tensor(labels)
-    matrix = _given_matrix(matrix)
+    checked = checked_matrix(matrix)
+    if not (isinstance(matrix, Tensor) and matrix.is_floating_point()):  # a tensor's own numbers stay as they are
+        matrix = checked
     check_labels(labels, len(matrix), "labels")
     edges = matrix.cumsum(1)
     edges = edges / edges[:, -1:]  # ends at exactly 1, above every draw
@@ -162,17 +148,8 @@ def corrupt_labels(labels: Int[Tensor, "images"], matrix: Matrix, generator: tor
     return torch.searchsorted(edges[labels], draws, right=True).squeeze(1)
 
 
-def _given_matrix(matrix: Matrix | Sequence[Sequence[float]]) -> Matrix:
-    """Refused unless its rows are probabilities; a tensor's own numbers stay as they are."""
-    checked = checked_matrix(matrix)
-    return matrix if isinstance(matrix, Tensor) and matrix.is_floating_point() else checked
-
-
 def instance_rates(count: int, rate: float, generator: torch.Generator) -> Float[Tensor, "images"]:
-    """One probability of being mislabelled for each image: normal around ``rate``, cut to [0, 1].
-
-    Values outside are drawn again (a truncated normal), by the inverse of its distribution function.
-    """
+    """One probability of being mislabelled for each image: normal around ``rate``, truncated to [0, 1]."""
     number("rate", rate, 0, 1)
     normal = torch.distributions.Normal(torch.tensor(rate, dtype=torch.float64), SPREAD)
     low, high = normal.cdf(torch.tensor([0.0, 1.0], dtype=torch.float64))
@@ -190,19 +167,9 @@ def instance_dependent_labels(
     """Part-dependent noise: ``p(j | x, y) = q softmax_{j != y}(x W_y)_j`` for j other than y, and ``1 - q`` for y.
 
     ``q`` is the image's own rate, a normal of mean ``rate`` and standard deviation 0.1 cut to [0, 1]. ``W_y`` is a
-    matrix [pixels, classes] of standard normal numbers, one for each class. x is the flattened image, here
-    standardised pixel by pixel and divided by the square root of their number. Then the softmax does not
+    matrix [pixels, classes] of standard normal numbers, one for each class. x is the flattened image as it is stored,
+    here standardised pixel by pixel and divided by the square root of their number. Then the softmax does not
     saturate and does not depend on the size of the image (ours; the published code takes raw pixels).
-
-    Args:
-        images: as stored, before normalisation.
-        labels: true labels.
-        rate: mean share of wrong labels, in [0, 1].
-        classes: C, at least 2.
-        generator: draws the rates, the matrices and the labels.
-
-    Returns:
-        Observed labels.
 
     Source: Xia et al., Part-dependent Label Noise: Towards Instance-dependent Label Noise, NeurIPS 2020, algorithm 2.
     """
@@ -254,11 +221,7 @@ def observed_by(
     name: str, images: Shaped[Tensor, "images *shape"], labels: Int[Tensor, "images"], rate: float, classes: int,
     generator: torch.Generator,
 ) -> Int[Tensor, "images"]:  # fmt: skip
-    """Observed labels by one of ``IMAGE_NOISES``.
-
-    Raises:
-        ValueError: it gives something else than a class number for each image.
-    """
+    """Observed labels by one of ``IMAGE_NOISES``, which must give a class number for each image."""
     observed = torch.as_tensor(IMAGE_NOISES.find(name)(images, labels.clone(), rate, classes, generator)).cpu()
     if observed.shape != labels.shape or observed.is_floating_point() or observed.is_complex():
         wanted = f"whole numbers [{len(labels)}]"
@@ -270,10 +233,7 @@ def observed_by(
 def counted_matrix(
     labels: Int[Tensor, "images"], observed: Int[Tensor, "images"], classes: int
 ) -> Float[Tensor, "classes classes"]:
-    """Share of each observed label among the images of each true class; the identity's row for an empty class.
-
-    For noise that no single matrix describes.
-    """
+    """Share of each observed label among the images of each true class; the identity's row for an empty class."""
     counts = torch.bincount(labels * classes + observed, minlength=classes**2).view(classes, classes).double()
     total = counts.sum(1, keepdim=True)
     return torch.where(total > 0, counts / total.clamp_min(1), torch.eye(classes, dtype=torch.float64))
@@ -284,24 +244,15 @@ def wrong_label_rate(true_labels: Int[Tensor, "images"], labels: Int[Tensor, "im
     return (true_labels != labels).double().mean().item() if len(labels) else 0.0
 
 
-def _exponential_share(place: int, classes: int, imbalance: float) -> float:
-    return float(imbalance ** (place / (classes - 1)))
-
-
-def _step_share(place: int, classes: int, imbalance: float) -> float:
-    return 1.0 if place < (classes + 1) // 2 else imbalance
-
-
-IMBALANCES: dict[str, Callable[[int, int, float], float]] = {
-    "exponential": _exponential_share,
-    "step": _step_share,
+IMBALANCES: dict[str, Callable[[int, int, float], float]] = {  # a class's share, by its place among the classes
+    "exponential": lambda place, classes, imbalance: float(imbalance ** (place / (classes - 1))),
+    "step": lambda place, classes, imbalance: 1.0 if place < (classes + 1) // 2 else imbalance,
 }
 
 
 def class_shares(kind: str, classes: int, imbalance: float) -> list[float]:
     """Size of each class as a share of the largest; see :func:`class_counts`."""
-    if kind not in IMBALANCES:
-        raise unknown("imbalance kind", kind, IMBALANCES)
+    one_of("imbalance kind", kind, IMBALANCES)
     number("imbalance", imbalance, 0, 1, open_low=True)
     if classes < 2:
         raise ValueError(f"an imbalance needs at least 2 classes, got {classes}")

@@ -89,12 +89,17 @@ class Dataset:
                 yield prefix, getattr(self, f"{prefix}images")
 
     def _take(self, part: str, prefix: str, images: Any, labels: Any) -> None:
-        """Bring one part into its form and check it."""
         images = as_images(images, f"{self.name}: {part}")
         labels = as_labels(labels, self.class_names, f"{self.name}: {part}")
         object.__setattr__(self, f"{prefix}images", images)
         object.__setattr__(self, f"{prefix}labels", labels)
-        self._check(part, images, labels)
+        if len(images) != len(labels):
+            raise ValueError(f"{self.name}: {len(images)} {part} images but {len(labels)} labels")
+        check_labels(labels, len(self.class_names), f"{self.name}: {part} labels")
+        empty = (torch.bincount(labels, minlength=len(self.class_names)) == 0).nonzero().flatten().tolist()
+        if empty and part == "training":  # a test set may lack a class
+            names = ", ".join(self.class_names[label] for label in empty)
+            raise ValueError(f"{self.name}: no {part} image of class {names}")
         if images.shape[1:] != self.images.shape[1:]:
             raise ValueError(
                 f"{self.name}: {part} images have the shape {tuple(images.shape[1:])}, "
@@ -104,44 +109,19 @@ class Dataset:
         if paths is not None and len(paths) != len(labels):
             raise ValueError(f"{self.name}: {len(labels)} {part} images but {len(paths)} paths")
 
-    def _check(self, part: str, images: Images, labels: Tensor) -> None:
-        classes = len(self.class_names)
-        if len(images) != len(labels):
-            raise ValueError(f"{self.name}: {len(images)} {part} images but {len(labels)} labels")
-        check_labels(labels, classes, f"{self.name}: {part} labels")
-        empty = (torch.bincount(labels, minlength=classes) == 0).nonzero().flatten().tolist()
-        if empty and part == "training":  # a test set may lack a class
-            names = ", ".join(self.class_names[label] for label in empty)
-            raise ValueError(f"{self.name}: no {part} image of class {names}")
-
 
 def check_labels(labels: Int[Tensor, "images"], classes: int, what: str, hint: str = "") -> None:
-    """Refuse labels that are not class numbers.
-
-    Args:
-        what: begins the message.
-        hint: ends it.
-
-    Raises:
-        ValueError: one is below 0, or ``classes`` or above.
-    """
+    """Refuse labels outside ``0 ... classes - 1``: ``what`` begins the message, ``hint`` ends it."""
     if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
         found = f"{int(labels.min())} to {int(labels.max())}"
         raise ValueError(f"{what} must lie in 0 ... {classes - 1}, got {found}{hint}")
 
 
 def as_images(images: Any, what: str) -> Images:
-    """uint8 or float32, with channels first.
+    """uint8 or float32, with channels first; ``what`` begins the error messages.
 
     Whole numbers in 0 ... 255 become uint8, real numbers float32. ``[N, H, W]`` of whole numbers are grey pictures
     and get a channel. ``[N, H, W, C]`` is known by a last length of at most 4 after a second one of more than 4.
-
-    Args:
-        images: a tensor, an array, or a list of them.
-        what: begins the error messages.
-
-    Raises:
-        ValueError: anything else; says what is wanted and what was given.
     """
     if isinstance(images, OnDisk):
         return images
@@ -157,11 +137,7 @@ def as_images(images: Any, what: str) -> Images:
 
 
 def as_labels(labels: Any, class_names: Sequence[str], what: str) -> Int[Tensor, "images"]:
-    """int64 [images], from whole numbers of any type or from names of classes.
-
-    Raises:
-        ValueError: another shape (one-hot rows, say), fractions, an unknown name.
-    """
+    """int64 [images], from whole numbers of any type or from names of classes."""
     wanted = f"{what} labels must be whole numbers, int64 [images]"
     if not isinstance(labels, Tensor):
         labels = _array(labels, wanted)

@@ -5,8 +5,8 @@ Published sets come through torchvision; they are downloaded if they are not on 
 
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from gdw import files
 from gdw.data.dataset import Dataset
@@ -63,13 +62,9 @@ PUBLISHED = {
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """scikit-learn's digits, read from its file: importing scikit-learn for them would take two seconds.
+    """scikit-learn's pictures [1797, 8, 8], 0 to 16, and their digits [1797], both uint8.
 
-    Returns:
-        Pictures [1797, 8, 8] in shades 0 to 16, and the digit of each [1797], both uint8.
-
-    Raises:
-        MissingPackage: scikit-learn is not installed.
+    They are read from its file: importing scikit-learn for them would take two seconds.
     """
     package = find_spec("sklearn")
     if package is None or package.origin is None:
@@ -108,11 +103,7 @@ def data_root(root: str | Path | None = None) -> Path:
 
 
 def cifar10_at(folder: Path) -> str:
-    """The name of the CIFAR-10 in a folder: ``"cifar10"`` for torchvision's files, ``"cifar10-folder"`` for pictures.
-
-    Raises:
-        FileNotFoundError: neither of them is there.
-    """
+    """The CIFAR-10 in a folder: ``"cifar10"`` for torchvision's files, ``"cifar10-folder"`` for pictures."""
     if any((folder / name).exists() for name in ("cifar-10-batches-py", *PUBLISHED["cifar10"].files)):
         return "cifar10"
     if folder.is_dir() and "train" in split_folders(folder):
@@ -121,23 +112,11 @@ def cifar10_at(folder: Path) -> str:
 
 
 def load_published(name: str, root: str | Path | None = None) -> Dataset:
-    """One of ``PUBLISHED`` with its published test set.
-
-    Raises:
-        FileNotFoundError: it is not on disk and cannot be downloaded; names the file and the folder for it.
-        ValueError: a file on disk is damaged, and a new one cannot be downloaded; names it.
-    """
+    """One of ``PUBLISHED`` with its published test set."""
     published, folder = PUBLISHED[name], data_root(root)
     train, test = _open(published, folder, train=True), _open(published, folder, train=False)
-    return Dataset(
-        name,
-        tuple(label.split(" - ")[0] for label in train.classes),  # MNIST's "7 - seven" is a 7
-        _images(train.data),
-        torch.as_tensor(train.targets, dtype=torch.int64),
-        _images(test.data),
-        torch.as_tensor(test.targets, dtype=torch.int64),
-        published.pixels,
-    )
+    names = tuple(label.split(" - ")[0] for label in train.classes)  # MNIST's "7 - seven" is a 7
+    return Dataset(name, names, train.data, train.targets, test.data, test.targets, published.pixels)
 
 
 def folder_of(dataset: str, root: Path | None = None) -> Path:
@@ -200,11 +179,7 @@ def _read_once(found: Dataset) -> Dataset:
 
 
 def check_dataset_name(name: "str | os.PathLike[str]") -> str:
-    """The name as text: a known one, or what can be an image folder's path; the folder need not exist yet.
-
-    Raises:
-        ValueError: neither; the message gives the nearest known name.
-    """
+    """The name as text: a known one, or what can be an image folder's path; the folder need not exist yet."""
     if isinstance(name, os.PathLike):
         text = os.fspath(name)
         return f"./{text}" if text in DATASETS else text
@@ -216,10 +191,7 @@ def check_dataset_name(name: "str | os.PathLike[str]") -> str:
 
 
 def load_dataset(
-    name_or_path: str | Path,
-    root: str | Path | None = None,
-    image_size: int | None = None,
-    seen_at: int | None = None,
+    name_or_path: str | Path, root: str | Path | None = None, image_size: int | None = None, seen_at: int | None = None
 ) -> Dataset:
     """A data set by name, or an image folder by path.
 
@@ -270,9 +242,10 @@ def _open(published: Published, root: Path, train: bool) -> Any:
     kind = getattr(datasets, published.torchvision_name)
     with suppress(Exception):  # not there, not whole, or what a damaged file makes torchvision raise
         return kind(root, train=train, download=False)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)  # torchvision opens its connections without a limit, and could wait for ever
     try:
-        with _patience(PATIENCE):
-            return kind(root, train=train, download=True)
+        return kind(root, train=train, download=True)
     except Exception as error:
         folder = root / published.folder
         damaged = _damaged(published, kind, folder)
@@ -288,6 +261,8 @@ def _open(published: Published, root: Path, train: bool) -> Any:
             f"{published.torchvision_name} is not on this machine and could not be downloaded ({error}). "
             f"Put {', '.join(missing or published.files)} into {folder}, or set GDW_DATA to the folder that holds it."
         ) from error
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _damaged(published: Published, kind: Any, folder: Path) -> list[str]:
@@ -304,20 +279,3 @@ def _damaged(published: Published, kind: Any, folder: Path) -> list[str]:
             elif path.is_file() and path.name == name and name in checksums and not check_md5(path, checksums[name]):
                 found.append(f"{path}: the file is not the published one (its MD5 differs); download it again")
     return found
-
-
-def _images(data: Any) -> Tensor:
-    """uint8 [images, channels, height, width] from either of torchvision's layouts."""
-    images = torch.as_tensor(data)
-    return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
-
-
-@contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    """A limit on silence: torchvision opens its connections without one, and could wait for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

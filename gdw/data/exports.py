@@ -15,11 +15,7 @@ SHAPES = ("tag", "box", "polygon", "mask", "polyline", "points", "cuboid", "elli
 
 
 def rows_of_json(text: str) -> list[Row]:
-    """The rows of a JSON text, or of one with a JSON value on each line.
-
-    Raises:
-        ValueError: no JSON, or no records.
-    """
+    """The rows of a JSON text, or of one with a JSON value on each line; ``ValueError`` for any other text."""
     try:
         content = json.loads(text)
     except json.JSONDecodeError:
@@ -37,11 +33,7 @@ def rows_of_json(text: str) -> list[Row]:
 
 
 def rows_of_xml(text: str) -> list[Row]:
-    """The rows of CVAT's XML for images.
-
-    Raises:
-        ValueError: no XML, or another one.
-    """
+    """The rows of CVAT's XML for images; ``ValueError`` for any other text."""
     if any(declaration in text.lower() for declaration in DECLARATIONS):
         raise ValueError("XML with a document type: not an export of labels")
     try:

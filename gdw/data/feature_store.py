@@ -30,12 +30,7 @@ Places = Int[np.ndarray, "images"]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Some rows of a matrix in a file, in any order: a reader for ``OnDisk``.
-
-    Attributes:
-        matrix: float [rows, D], mapped.
-        places: which of its rows.
-    """
+    """The rows at ``places`` of a matrix in a file, [rows, D] and mapped: a reader for ``OnDisk``."""
 
     matrix: np.ndarray
     places: Places
@@ -43,27 +38,20 @@ class Rows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one row."""
         return self.matrix.shape[1:]
 
     def __len__(self) -> int:
         return len(self.places)
 
     def read(self, places: Places, /) -> Float[Tensor, "images D"]:
-        """Copies of these rows."""
         return torch.from_numpy(np.asarray(self.matrix[self.places[places]], np.float32))
 
     def stamp(self, place: int) -> tuple[bytes, bool]:
-        """A hash of the row."""
         return digest(self.matrix[self.places[place]].tobytes()), True
 
 
 class FeatureStore:
-    """The features of one network at one size, and which pictures they are of.
-
-    Args:
-        folder: made when it is first written to. None, or one that cannot be written: a temporary folder.
-    """
+    """The features of one network at one size in a folder, or, where none can be written, in a temporary one."""
 
     def __init__(self, folder: Path | None):
         self.kept = folder is not None
@@ -77,7 +65,8 @@ class FeatureStore:
 
     def refresh(self) -> None:
         """See the rows that another process has added."""
-        keys, file = _lines(self.folder / KEYS, ROW), self._features()
+        keys = _lines(self.folder / KEYS, ROW)
+        file = next(iter(sorted(self.folder.glob(FEATURES.format("*")))), None)
         if file is None or len(keys) <= len(self._sums):
             return
         width = int(file.stem.rpartition("-")[2])
@@ -145,9 +134,6 @@ class FeatureStore:
         with one_at_a_time(self.folder if self.kept else None):
             self.refresh()
             yield
-
-    def _features(self) -> Path | None:
-        return next(iter(sorted(self.folder.glob(FEATURES.format("*")))), None)
 
     def _leave(self, error: OSError) -> None:
         """Go on in a temporary folder, with a copy of what was kept."""

@@ -19,10 +19,9 @@ from torch.nn.functional import interpolate
 from gdw.cache import cache_folder, digest
 from gdw.data.dataset import Dataset
 from gdw.data.feature_store import FeatureStore, Rows
-from gdw.data.fingerprints import fingerprints
 from gdw.data.on_disk import Images, OnDisk, ahead, batched, elsewhere, in_batches, in_order
 from gdw.data.pictures import NAMED, BrokenPictureError, PictureFiles, refuse_huge_pictures
-from gdw.data.pixels import Pixels
+from gdw.data.pixels import Pixels, fingerprints
 from gdw.data.pretrained import (
     LITE0,
     WEIGHTS_FOLDER,

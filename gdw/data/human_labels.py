@@ -32,11 +32,7 @@ LENGTH = {1: slice(8, 10), 2: slice(8, 12), 3: slice(8, 12)}  # of a .npy file's
 
 
 def parse(noise: str) -> tuple[Path, str | None]:
-    r"""``"human:PATH"`` or ``"human:PATH:KEY"`` to the path and the key; ``C:\labels.csv`` keeps its drive.
-
-    Raises:
-        ValueError: no path.
-    """
+    r"""``"human:PATH"`` or ``"human:PATH:KEY"`` to the path and the key; ``C:\labels.csv`` keeps its drive."""
     text = noise.removeprefix(PREFIX)
     path, colon, key = text.rpartition(":")
     drive = len(path) == 1 and path.isalpha()
@@ -63,11 +59,6 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
     Args:
         noise: ``"human:PATH"`` or ``"human:PATH:KEY"``; KEY is a set of labels, or a column of a table.
         dataset: the labels are for its training images.
-
-    Raises:
-        ValueError: a file that cannot be read, with its cause; an unknown key or class; another length; labels out of
-            range; a ``clean_label`` that is not the data set's.
-        FileNotFoundError: there is no such file.
 
     Source: Wei et al., Learning with Noisy Labels Revisited: A Study Using Real-World Human Annotations, ICLR 2022.
     """
@@ -138,12 +129,7 @@ def _warn_of_numbers(dataset: Dataset, path: Path) -> None:
 
 
 def label_sets(path: Path) -> dict[str, object]:
-    """Every set of labels in a ``.pt``, ``.npy``, ``.npz`` or pickle file; the content decides, not the ending.
-
-    Raises:
-        FileNotFoundError, ValueError: see :func:`gdw.data.label_table.require_file`; or it holds anything but plain
-            arrays.
-    """
+    """Every set of labels in a ``.pt``, ``.npy``, ``.npz`` or pickle file; the content decides, not the ending."""
     require_file(path)
     try:
         content = _content(path)
@@ -160,11 +146,7 @@ def label_sets(path: Path) -> dict[str, object]:
 
 
 def whole_numbers(values: Any, path: Path) -> Int[Tensor, "images"]:
-    """Labels as int64, from whole numbers of any type and byte order.
-
-    Raises:
-        ValueError: anything else.
-    """
+    """Labels as int64, from whole numbers of any type and byte order."""
     refusal = f"{path}: labels must be whole numbers"
     if not isinstance(values, Tensor):
         try:
@@ -266,11 +248,7 @@ def _scalar(kind: _Kind, data: bytes | str) -> Any:
 
 
 def _arrays_in(content: Any) -> Any:
-    """The same content with numpy's arrays, once it has been read.
-
-    Raises:
-        ValueError: an array that has no content.
-    """
+    """The same content with numpy's arrays, once it has been read."""
     if isinstance(content, _Array):
         if content.value is None:
             raise ValueError("an array without content")
@@ -310,11 +288,7 @@ class _PlainUnpickler(pickle.Unpickler):  # noqa: S301 - it looks up no name tha
 
 
 def plain_load(content: bytes) -> Any:
-    """What a pickle holds, if that is plain.
-
-    Raises:
-        pickle.UnpicklingError: it names anything else, or it is not a pickle; the error is the same.
-    """
+    """What a pickle holds, if that is plain; ``pickle.UnpicklingError`` for anything else."""
     try:
         # with the objects to remember numbered from 0: where a damaged file numbers one a billion, Python would make
         # room for a billion

@@ -46,19 +46,13 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class OnDisk:
-    """Images of a reader, or some of them. A slice or a tensor of places picks some; a number reads one.
-
-    Args:
-        reader: what reads them.
-        places: which of its images, in which order.
-    """
+    """Images of a reader, those at ``places``. A slice or a tensor of places picks some; a number reads one."""
 
     reader: Reader
     places: Int[np.ndarray, "images"]
 
     @classmethod
     def all_of(cls, reader: Reader) -> "OnDisk":
-        """Every image of a reader."""
         return cls(reader, np.arange(len(reader)))
 
     def __len__(self) -> int:
@@ -66,27 +60,22 @@ class OnDisk:
 
     @property
     def shape(self) -> torch.Size:
-        """[images, ...]."""
         return torch.Size((len(self.places), *self.reader.shape))
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the values."""
         return self.reader.dtype
 
     @property
     def device(self) -> torch.device:
-        """Where what is read comes to."""
         return torch.device("cpu")
 
     @property
     def ndim(self) -> int:
-        """Of the tensor that these images make."""
         return len(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Of the tensor that these images make."""
         return self.shape.numel() * self.dtype.itemsize
 
     @overload
@@ -100,7 +89,6 @@ class OnDisk:
         return OnDisk(self.reader, chosen) if np.ndim(chosen) else self.reader.read(np.array([chosen]))[0]
 
     def stamp(self, place: int) -> tuple[bytes, bool]:
-        """As the reader's."""
         return self.reader.stamp(int(self.places[place]))
 
     def digest(self) -> str:
@@ -129,7 +117,6 @@ class OnDisk:
         return found
 
     def to(self, device: torch.device | str, **given: Any) -> Shaped[Tensor, "images *shape"]:
-        """All of them on a device."""
         return self.read().to(device, **given)
 
     def in_memory(self) -> "Tensor | OnDisk":
@@ -146,9 +133,9 @@ def held(images: Images) -> Tensor:
     return images if isinstance(images, Tensor) else images.read()
 
 
-def in_batches(images: Images, size: int = BATCH) -> Iterator[Tensor]:
+def in_batches(images: Images) -> Iterator[Tensor]:
     """The images in memory, a batch at a time."""
-    return ahead(lambda part: part.to("cpu"), images.split(size))
+    return ahead(lambda part: part.to("cpu"), images.split(BATCH))
 
 
 def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:

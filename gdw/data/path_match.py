@@ -16,9 +16,7 @@ SPLITS = {  # the names that folders of splits have
 LEGACY = {0xDC00 + byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(128, 256)}
 LOCAL_FILE = "?d="  # Label Studio writes the path of a local file after it
 # What Label Studio puts before the name of an upload, and Roboflow behind that of a copy.
-ADDED = re.compile(
-    r"^[0-9a-f]{8}-|[_.](jpe?g|png|bmp|gif|webp|tiff?)\.rf\.\w+$"
-)  # Label Studio's upload, Roboflow's copy
+ADDED = re.compile(r"^[0-9a-f]{8}-|[_.](jpe?g|png|bmp|gif|webp|tiff?)\.rf\.\w+$")
 AMBIGUOUS = -1
 
 
@@ -30,10 +28,8 @@ def plain(text: str) -> str:
 class Places:
     """The places of pictures by their paths, however a table writes them.
 
-    Args:
-        paths: of the pictures that are asked about; their places are their numbers.
-        others: of pictures that may be named too, and are meant where no picture that is asked about can be; their
-            places follow.
+    The places of ``paths`` are their numbers. ``others`` are of pictures that may be named too, and are meant where no
+    picture that is asked about can be; their places follow.
     """
 
     def __init__(self, paths: Sequence[str], others: Sequence[str] = ()):

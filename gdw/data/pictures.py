@@ -60,12 +60,7 @@ class BrokenPictureError(ValueError):
 
 @dataclass(frozen=True)
 class PictureFiles:
-    """Pictures that are decoded when they are asked for: the middle part of each, resized to one size.
-
-    Attributes:
-        paths: their files.
-        size: height and width.
-    """
+    """Pictures that are decoded when they are asked for: the middle part of each, resized to (height, width)."""
 
     paths: Sequence[str | Path]
     size: tuple[int, int]
@@ -76,29 +71,19 @@ class PictureFiles:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one picture."""
         return (3, *self.size)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def read(self, places: Int[np.ndarray, "images"], /) -> Pictures:
-        """Decode these.
-
-        Raises:
-            BrokenPictureError: one cannot be decoded.
-        """
         found = np.empty((len(places), *self.shape), np.uint8)
         for row, place in zip(found, places, strict=True):
             row[:] = read_picture(Path(self.paths[place]), self.size).transpose(2, 0, 1)
         return torch.from_numpy(found)
 
     def stamp(self, place: int) -> tuple[bytes, bool]:
-        """A hash of the file's path, size and times of change and of how it is read; and whether it can be trusted.
-
-        Raises:
-            OSError: there is no such file.
-        """
+        """A hash of the file's path, size and times of change and of how it is read; and whether it can be trusted."""
         stamp, settled = file_stamp(Path(self.paths[place]))
         return digest(stamp + f"{self.size} {_decoders()}".encode()), settled
 
@@ -113,12 +98,11 @@ def decode(
     """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
 
     Pictures that a network will see, and more than fit in memory (:func:`gdw.data.on_disk.memory_for_images`), stay in
-    their files. The others are decoded here. From 500 pictures on they are kept on disk, one file for a folder and a
-    size, in ``pictures`` of the cache's folder. A second start decodes nothing as long as each file has the path,
-    the size and the times of change that it had.
+    their files. The others are decoded here. From 500 pictures on they are kept on disk, one file for a folder, a size
+    and the ``table`` that chose the files, in ``pictures`` of the cache's folder. A second start decodes nothing as
+    long as each file has the path, the size and the times of change that it had.
 
     Args:
-        table: that chose the files; what is kept on disk for it is kept beside that of the whole folder.
         seen_at: height and width in pixels at which a network will see the pictures. Without ``image_size``, pictures
             of several sizes and pictures larger than 64 pixels are read in this size: no detail that the network could
             see is lost, and no larger copy is held.
@@ -323,8 +307,7 @@ def _completed(file: Path) -> "BytesIO | None":
 def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width 3"]:
     """One picture in colour and upright; with a size (height, width), its middle part resized to it.
 
-    Raises:
-        BrokenPictureError: whatever Pillow finds wrong, or values whose meaning is not known; names the file.
+    ``BrokenPictureError`` for whatever Pillow finds wrong, and for values whose meaning is not known.
     """
     from PIL import Image, ImageOps
 
@@ -346,16 +329,11 @@ def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.nd
 
 
 def to_colour(picture: "Picture", brightest: int) -> "Picture":
-    """The picture in mode RGB.
+    """The picture in mode RGB; ``brightest`` is the largest whole number of its type.
 
     Whole numbers of 16 or 32 bits are scaled by the range of their type, real numbers must lie in [0, 1], and
-    what is transparent shows a white background.
-
-    Args:
-        brightest: largest whole number of its type.
-
-    Raises:
-        ValueError: numbers outside their range, or a range so narrow that it is less than one of 256 shades.
+    what is transparent shows a white background. Other numbers, and a range of less than one of 256 shades, are a
+    ``ValueError``.
     """
     from PIL import Image
 

@@ -1,11 +1,21 @@
-"""How stored values become a network's input: normalisation, and random crops and flips, a whole batch at a time."""
+"""How stored values become a network's input, a whole batch at a time: normalisation, random crops and flips.
+
+And fingerprints of pictures: 64 bits that hardly change when a picture is resized, saved again or darker.
+"""
 
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped, UInt64
 from torch import Tensor
+from torch.nn.functional import interpolate
+
+SIDE = 32  # pixels: the grey picture whose coarse pattern is taken
+PLAIN = 0.01  # deviation of the grey shades, in [0, 1]: a picture below it has no pattern, and the fingerprint 0
+COARSE = 8  # frequencies in each direction
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: how bright each colour looks
 
 
 @dataclass(frozen=True)
@@ -87,10 +97,7 @@ class Pixels:
         return images.flatten(2).gather(2, place).view_as(images)
 
     def _draw(self, count: int, device: torch.device, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Shift down and to the right in pixels, in ``-pad ... pad``, and whether to flip; each [batch].
-
-        They go to the device in one copy that does not wait for it.
-        """
+        """Shift down and to the right in pixels, in ``-pad ... pad``, and whether to flip; each [batch]."""
         shifts = torch.randint(-self.pad, self.pad + 1, (2, count), generator=generator)
         flips = torch.randint(0, 2 if self.flip else 1, (1, count), generator=generator)
         down, right, flipped = torch.cat([shifts, flips]).to(device, non_blocking=True)
@@ -98,11 +105,7 @@ class Pixels:
 
 
 CIFAR_PIXELS = Pixels(  # as in the published runs
-    scale=255,
-    mean=(125.3 / 255, 123.0 / 255, 113.9 / 255),
-    std=(63.0 / 255, 62.1 / 255, 66.7 / 255),
-    pad=4,
-    flip=True,
+    scale=255, mean=(125.3 / 255, 123.0 / 255, 113.9 / 255), std=(63.0 / 255, 62.1 / 255, 66.7 / 255), pad=4, flip=True
 )
 
 
@@ -120,6 +123,30 @@ def _mirrored(shift: Int[Tensor, "batch"], size: int) -> Int[Tensor, "batch size
 
 
 def grey(pictures: Shaped[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
-    """The brightness of colours, in the same range (ITU-R BT.601)."""
-    weights = torch.tensor((0.299, 0.587, 0.114), device=pictures.device).view(3, 1, 1)
+    """The brightness of colours, in the same range."""
+    weights = torch.tensor(LUMA, device=pictures.device).view(3, 1, 1)
     return (pictures.float() * weights).sum(1, keepdim=True)
+
+
+def fingerprints(
+    pictures: Shaped[Tensor, "pictures channels height width"], scale: float
+) -> UInt64[np.ndarray, "pictures"]:
+    """Which of the 64 lowest frequencies of each picture, in grey, are above their median.
+
+    Source: the perceptual hash "pHash" (Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions,
+    2010), as the package imagehash computes it.
+    """
+    colours = pictures.float() / scale
+    weights = torch.tensor(LUMA) if pictures.shape[1] >= 3 else torch.ones(1)
+    grey = torch.einsum("nchw,c->nhw", colours[:, : len(weights)], weights)[:, None]
+    small = interpolate(grey, (SIDE, SIDE), mode="bilinear", antialias=True)[:, 0]
+    places = (torch.arange(SIDE) + 0.5) * torch.pi / SIDE
+    waves = torch.cos(torch.arange(COARSE)[:, None] * places)  # first rows of the discrete cosine transform (type II)
+    low = (waves @ small @ waves.T).flatten(1)
+    bits = ((low > low.median(1, keepdim=True).values) & (small.flatten(1).std(1, keepdim=True) > PLAIN)).numpy()
+    return np.asarray(np.packbits(bits, axis=1).view(np.uint64).ravel())
+
+
+def distance(one: UInt64[np.ndarray, "pairs"], other: UInt64[np.ndarray, "pairs"]) -> Shaped[np.ndarray, "pairs"]:
+    """In how many of the 64 bits they differ."""
+    return np.asarray(np.bitwise_count(one ^ other))

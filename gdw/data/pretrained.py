@@ -63,9 +63,7 @@ class Pretrained:
     ) -> Float[Tensor, "batch 3 size size"]:
         """Stored pictures as the network takes them: the middle square, resized and normalised, a whole batch at once.
 
-        Args:
-            pictures: with one channel or three, in 0 ... ``scale``.
-            scale: the stored value that means 1.
+        They have one channel or three; ``scale`` is the stored value that means 1.
         """
         square = min(pictures.shape[2:])
         top, left = ((side - square) // 2 for side in pictures.shape[2:])
@@ -83,9 +81,6 @@ def named(network: str) -> tuple[str, Path | None]:
 
     The file's name begins with the network's; what follows a hyphen, as in torch's ``resnet18-f37072fd.pth``, is not
     part of it.
-
-    Raises:
-        ValueError: there is no such file.
     """
     file = Path(str(network)).expanduser()
     if file.suffix not in WEIGHTS:
@@ -100,9 +95,6 @@ def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | N
 
     The default network sees pictures of up to 64 x 64 pixels at 128 x 128: they hold no finer detail, and it is 3 times
     as fast as its own 224 x 224.
-
-    Raises:
-        ValueError: a size that is not a whole number from 32; a name that cannot be a network's.
     """
     network, _ = named(network)
     if not NAME.fullmatch(str(network)):
@@ -117,11 +109,7 @@ def chosen_size(network: str, picture_size: tuple[int, int], image_size: int | N
 
 
 def own_size(network: str) -> int:
-    """Height and width in pixels that a network was trained for.
-
-    Raises:
-        ValueError: timm knows no such network; the message names the nearest.
-    """
+    """Height and width in pixels that a network was trained for."""
     network, _ = named(network)
     if network == LITE0:
         return LITE0_SIZE  # without timm, whose import takes seconds
@@ -129,11 +117,7 @@ def own_size(network: str) -> int:
 
 
 def check_network(network: str) -> None:
-    """Refuse a name that timm does not know, where timm is installed.
-
-    Raises:
-        ValueError: the message names the nearest.
-    """
+    """Refuse a name that timm does not know, where timm is installed; the message names the nearest."""
     if not NAME.fullmatch(network) or is_network(network) is False:
         raise _unknown(network)
 
@@ -153,11 +137,6 @@ def trainable(network: str, input_shape: tuple[int, ...], num_classes: int, weig
     Args:
         input_shape: (channels, height, width).
         weights: ``"timm"`` for its pretrained weights as ``load_network`` finds them; a file of them; None for none.
-
-    Raises:
-        MissingPackage: timm is not installed.
-        ValueError: an unknown network, or one that does not take such pictures; weights of another network.
-        OSError: the weights are not on this machine and cannot be downloaded.
     """
     require_package("timm", "features", f"the network {network}")
     import timm
@@ -174,15 +153,11 @@ def trainable(network: str, input_shape: tuple[int, ...], num_classes: int, weig
     file = None if weights == OWN_WEIGHTS else Path(weights).expanduser()
     if file is not None and not file.is_file():
         raise ValueError(f"there is no file of weights {file}")
-    module = _backbone(network, _config(network), file, _by_hand(), sized)
+    folder = cache_folder()
+    module = _backbone(network, _config(network), file, folder and folder / WEIGHTS_FOLDER, sized)
     module.reset_classifier(num_classes)
     setattr(module.get_classifier(), NEW_LAYER, True)
     return cast(nn.Module, module.train())
-
-
-def _by_hand() -> Path | None:
-    folder = cache_folder()
-    return folder and folder / WEIGHTS_FOLDER
 
 
 def _backbone(network: str, config: Any, file: Path | None, folder: Path | None, given: dict[str, Any]) -> Any:
@@ -207,11 +182,7 @@ def _config(network: str) -> Any:
 
 
 def packaged_weights(network: str) -> tuple[Path, str] | None:
-    """Weights that were given as a file or installed with a package, and their hash; None for timm's own download.
-
-    Raises:
-        ValueError: the installed file is missing or damaged.
-    """
+    """Weights that were given as a file or installed with a package, and their hash; None for timm's own download."""
     if (given := named(network)[1]) is not None:
         return given, hashlib.sha256(given.read_bytes()).hexdigest()[:16]
     if network != LITE0:
@@ -234,17 +205,8 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     """A network of timm with its pretrained weights, without its head, on the CPU.
 
     The default network needs no download. The others come through timm; a file ``NETWORK.safetensors`` in ``folder``
-    is used in its place.
-
-    Args:
-        network: a name of ``timm.list_pretrained()``; the tag after the dot may be left out. Or a file of weights.
-        size: height and width of its input in pixels; None: its own.
-        folder: where a user may put weights by hand.
-
-    Raises:
-        ValueError: timm knows no such network, or no weights of it; the network takes pictures of one other size only;
-            a damaged file of weights.
-        OSError: the weights are not on this machine and cannot be downloaded.
+    is used in its place. ``network`` is a name of ``timm.list_pretrained()``, whose tag after the dot may be left out,
+    or a file of weights; ``size`` is the height and width of its input in pixels, by default its own.
     """
     from timm.data.config import resolve_model_data_config
 

@@ -34,32 +34,24 @@ def split_indices(
         random: draws the balanced sets and which training images stay; the test images do not depend on it.
         train_per_class, test_per_class: fewer images of each class, for a smaller run; None keeps all.
         left_out: training images that no set gets.
-
-    Raises:
-        ValueError: a negative count, an empty training, test or meta set, or a class too small for these counts
-            (one training image is the least).
     """
     _check_counts(per_class, train_per_class, test_per_class)
-    own = None
-    if dataset.validation_labels is not None:
-        own = _own_validation(dataset, dataset.validation_labels, per_class.get("validation", 0))
-        per_class = {name: count for name, count in per_class.items() if name != "validation"}
+    own, per_class = _own_validation(dataset, per_class)
     classes = range(len(dataset.class_names))
     kept = dataset.labels if left_out is None else dataset.labels.masked_fill(left_out, NO_CLASS)
     pools = [(kept == label).nonzero().flatten() for label in classes]
     test, pools = _test_indices(dataset, pools)
     if test_per_class is not None:
         test = _fewer_test_images(dataset, test, test_per_class)
-    _check_sizes(pools, per_class, dataset.class_names, train_per_class)
+    wanted = ", ".join(f"{name}_per_class {count}" for name, count in per_class.items())
+    rest = "at least one more" if train_per_class is None else f"{train_per_class} more"
+    said = f"images outside the test set: too few for {wanted} and {rest} to train on"
+    _check_pools(pools, sum(per_class.values()) + (train_per_class or 1), dataset.class_names, said)
     pools = [_shuffled(pool, random) for pool in pools]
-    indices, start = {"test": test}, 0
-    for name, count in per_class.items():
-        indices[name] = _joined([pool[start : start + count] for pool in pools])
-        start += count
-    if own is not None:
-        indices["validation"] = own
+    start = sum(per_class.values())
     end = None if train_per_class is None else start + train_per_class
-    return indices | {"train": _joined([pool[start:end] for pool in pools])}
+    train = _joined([pool[start:end] for pool in pools])
+    return {"test": test, **_in_turn(pools, per_class), **own, "train": train}
 
 
 def split_around_confirmed(
@@ -83,15 +75,9 @@ def split_around_confirmed(
         per_class: confirmed images of each class for each balanced set: ``"meta"`` and ``"validation"``.
         random: draws which images stay, and which confirmed image goes into which balanced set.
         train_per_class, test_per_class: as for ``split_indices``.
-
-    Raises:
-        ValueError: a class with too few confirmed images, too few drawn ones, or none to train on.
     """
     _check_counts(per_class, train_per_class, test_per_class)
-    indices = {}
-    if dataset.validation_labels is not None:
-        indices["validation"] = _own_validation(dataset, dataset.validation_labels, per_class.get("validation", 0))
-        per_class = {name: count for name, count in per_class.items() if name != "validation"}
+    indices, per_class = _own_validation(dataset, per_class)
     classes, labels, held = range(len(dataset.class_names)), dataset.labels, sum(per_class.values())
     fixed = generator(TEST_SEED, "test")
     drawn, others = _confirmed_pools(confirmed, classes, fixed)
@@ -111,11 +97,9 @@ def split_around_confirmed(
         said = f"confirmed images to test on that were drawn at random: too few for test_per_class {test_per_class}"
         _check_pools(spare, test_per_class or 0, dataset.class_names, said)
         indices["test"] = _joined(spare) if all(map(len, spare)) else _joined(spare)[:0]
-    pools, start = [_shuffled(pool, random) for pool in pools], 0
+    pools = [_shuffled(pool, random) for pool in pools]
     pools = [p[torch.isin(p, d).long().argsort(stable=True)] for p, d in zip(pools, drawn, strict=True)]  # drawn last
-    for name, count in per_class.items():
-        indices[name] = _joined([pool[start : start + count] for pool in pools])
-        start += count
+    indices |= _in_turn(pools, per_class)
     left = torch.ones(len(labels), dtype=torch.bool)
     left[[place for place, label in confirmed.items() if label == NO_CLASS]] = False
     for taken in indices.values():
@@ -148,13 +132,7 @@ def _check_pools(pools: list[Indices], least: int, class_names: tuple[str, ...],
 def thinned(
     train: Indices, labels: Int[Tensor, "pool"], kind: str, imbalance: float, classes: int, random: torch.Generator
 ) -> Indices:
-    """The training images an imbalance leaves: the proportions exactly, on as large a scale as every class allows.
-
-    Args:
-        train: indices into ``labels``.
-        kind, imbalance, classes: see :func:`gdw.data.corruption.class_counts`.
-        random: draws which images stay.
-    """
+    """The training images an imbalance leaves: the proportions exactly, on as large a scale as every class allows."""
     pools = [train[labels[train] == label] for label in range(classes)]
     shares = class_shares(kind, classes, imbalance)
     largest = min(int(len(pool) / share) for pool, share in zip(pools, shares, strict=True))
@@ -174,11 +152,25 @@ def _test_indices(dataset: Dataset, pools: list[Indices]) -> tuple[Indices, list
     return test, [pool[count:].sort().values for pool, count in zip(pools, counts, strict=True)]
 
 
-def _own_validation(dataset: Dataset, validation_labels: Tensor, count: int) -> Indices:
-    """All of the data set's own validation images; or ``count`` of each class, the same for every experiment."""
+def _own_validation(dataset: Dataset, per_class: dict[str, int]) -> tuple[dict[str, Indices], dict[str, int]]:
+    """A data set's own validation images, all or some of each class, and the counts of the sets still to be made."""
+    labels = dataset.validation_labels
+    if labels is None:
+        return {}, per_class
     start = len(dataset.labels) + (0 if dataset.test_labels is None else len(dataset.test_labels))
-    indices = start + torch.arange(len(validation_labels))
-    return _some_of_each(dataset, indices, validation_labels, count, "validation", "validation") if count else indices
+    indices, count = start + torch.arange(len(labels)), per_class.get("validation", 0)
+    if count:
+        indices = _some_of_each(dataset, indices, labels, count, "validation", "validation")
+    return {"validation": indices}, {name: count for name, count in per_class.items() if name != "validation"}
+
+
+def _in_turn(pools: list[Indices], per_class: dict[str, int]) -> dict[str, Indices]:
+    """The balanced sets: each takes its count of every class, after those before it."""
+    found, start = dict[str, Indices](), 0
+    for name, count in per_class.items():
+        found[name] = _joined([pool[start : start + count] for pool in pools])
+        start += count
+    return found
 
 
 def _fewer_test_images(dataset: Dataset, test: Indices, count: int) -> Indices:
@@ -203,15 +195,6 @@ def _check_counts(per_class: dict[str, int], train: int | None, test: int | None
         least = 0 if name == "validation" else 1
         if count < least:
             raise ValueError(f"{name}_per_class must be at least {least}, got {count}")
-
-
-def _check_sizes(
-    pools: list[Indices], per_class: dict[str, int], class_names: tuple[str, ...], train: int | None
-) -> None:
-    wanted = ", ".join(f"{name}_per_class {count}" for name, count in per_class.items())
-    rest = "at least one more" if train is None else f"{train} more"
-    said = f"images outside the test set: too few for {wanted} and {rest} to train on"
-    _check_pools(pools, sum(per_class.values()) + (train or 1), class_names, said)
 
 
 def _shuffled(indices: Indices, random: torch.Generator) -> Indices:

@@ -9,20 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from gdw.data import human_labels
+from gdw.data import corruption, human_labels
 from gdw.data.confirmed import Confirmed, as_confirmed
-from gdw.data.corruption import (
-    IMAGE_NOISES,
-    NOISES,
-    Matrix,
-    class_shares,
-    corrupt_labels,
-    counted_matrix,
-    in_class_order,
-    observed_by,
-    transition_matrix,
-)
-from gdw.data.corruption import wrong_label_rate as _wrong_label_rate
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.folder import UNCOUNTED, channel_statistics
 from gdw.data.on_disk import Images, OnDisk, in_batches
@@ -89,7 +77,6 @@ class Task:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes."""
         return len(self.class_names)
 
     @property
@@ -102,7 +89,7 @@ class Task:
         """Share of training labels that are wrong, in [0, 1]: counted, not expected. NaN if nobody knows."""
         if self.true_labels is None:
             return float("nan")
-        return _wrong_label_rate(self.true_labels, self.train.labels)
+        return corruption.wrong_label_rate(self.true_labels, self.train.labels)
 
     @property
     def best_known_labels(self) -> Int[Tensor, "train"]:
@@ -126,11 +113,7 @@ class Task:
         return self.pictures is not None or self.train.images.ndim == 4
 
     def to(self, device: torch.device | str, resident: bool = True) -> "Task":
-        """The same task with its images and labels on another device; matrix and indices stay on the CPU.
-
-        Args:
-            resident: whether the images to train and test on go too; the meta and validation images always do.
-        """
+        """The same task on another device; without ``resident`` the images to train and test on stay where they are."""
         splits = {name: getattr(self, name).to(device) for name in ("meta", "validation")}
         splits |= {name: getattr(self, name).to(device, images=resident) for name in ("train", "test")}
         true_labels = None if self.true_labels is None else self.true_labels.to(device)
@@ -140,7 +123,7 @@ class Task:
 def make_task(
     dataset: Dataset,
     *,
-    noise: str | Matrix | Sequence[Sequence[float]] | Mapping[str, Mapping[str, float]] = "uniform",
+    noise: str | corruption.Matrix | Sequence[Sequence[float]] | Mapping[str, Mapping[str, float]] = "uniform",
     rate: float = 0.0,
     imbalance: float = 1.0,
     imbalance_kind: str = "exponential",
@@ -193,8 +176,8 @@ def make_task(
             test_per_class, seed,
         )  # fmt: skip
     classes = len(dataset.class_names)
-    observe, left_out = _noise(dataset, in_class_order(noise, dataset.class_names), rate, seed)
-    class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
+    observe, left_out = _noise(dataset, corruption.in_class_order(noise, dataset.class_names), rate, seed)
+    corruption.class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
     counts = {"meta": meta_per_class, "validation": validation_per_class}
     indices = split_indices(dataset, counts, generator(seed, "split"), train_per_class, test_per_class, left_out)
     if imbalance < 1:
@@ -230,16 +213,12 @@ def _as_labelled(
     return _task(dataset, indices, None, torch.full((len(dataset.class_names),) * 2, torch.nan, dtype=torch.float64))
 
 
-def _pixels_of(dataset: Dataset) -> Pixels:
-    """Of pictures that were read for a network, and are trained on themselves: by their own shades."""
-    read_for_network = isinstance(dataset.images, OnDisk) and dataset.images.ndim == 4 and dataset.pixels == UNCOUNTED
-    return channel_statistics(dataset.images) if read_for_network else dataset.pixels
-
-
-def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None, matrix: Matrix) -> Task:
+def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None, matrix: corruption.Matrix) -> Task:
     """The task of these splits; None for labels that may be wrong as they are, and nobody knows the true ones."""
     splits = {name: _split(dataset, index) for name, index in indices.items()}
-    train = splits["train"]
+    train, images = splits["train"], dataset.images
+    # pictures that were read for a network, and are trained on themselves: by their own shades
+    by_shades = isinstance(images, OnDisk) and images.ndim == 4 and dataset.pixels == UNCOUNTED
     return Task(
         train=train if observed is None else Split(train.images, observed),
         true_labels=None if observed is None else train.labels,
@@ -247,7 +226,7 @@ def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None,
         validation=splits["validation"],
         test=splits["test"],
         class_names=dataset.class_names,
-        pixels=_pixels_of(dataset),
+        pixels=channel_statistics(images) if by_shades else dataset.pixels,
         matrix=matrix,
         dataset_indices=indices,
         pictures=dataset.pictures,
@@ -256,7 +235,9 @@ def _task(dataset: Dataset, indices: dict[str, Tensor], observed: Tensor | None,
 
 def _noise(
     dataset: Dataset, noise: Any, rate: float, seed: int
-) -> tuple[Callable[[Int[Tensor, "train"]], tuple[Int[Tensor, "train"], Matrix]], Bool[Tensor, "images"] | None]:
+) -> tuple[
+    Callable[[Int[Tensor, "train"]], tuple[Int[Tensor, "train"], corruption.Matrix]], Bool[Tensor, "images"] | None
+]:
     """A function from training images to their observed labels and the noise matrix, which is given or counted.
 
     And which images have no label that people gave, and are left out.
@@ -265,24 +246,26 @@ def _noise(
     """
     classes = len(dataset.class_names)
 
-    def counted(train: Tensor, observed: Tensor) -> tuple[Tensor, Matrix]:
-        return observed, counted_matrix(dataset.labels[train], observed, classes)
+    def counted(train: Tensor, observed: Tensor) -> tuple[Tensor, corruption.Matrix]:
+        return observed, corruption.counted_matrix(dataset.labels[train], observed, classes)
 
     if isinstance(noise, str) and noise.startswith(human_labels.PREFIX):
         human = human_labels.human_labels(noise, dataset)
         return lambda train: counted(train, human[train]), human == NO_CLASS
-    if isinstance(noise, str) and noise in IMAGE_NOISES:
+    if isinstance(noise, str) and noise in corruption.IMAGE_NOISES:
         number("rate", rate, 0, 1)
         # it belongs to the picture: it is the same with and without features
         pictures = dataset.images if dataset.pictures is None else dataset.pictures
-        return lambda train: counted(train, observed_by(
+        return lambda train: counted(train, corruption.observed_by(
             noise, _small(pictures[train], dataset.pictures is not None), dataset.labels[train], rate, classes,
             generator(seed, "noise"),
         )), None  # fmt: skip
-    if isinstance(noise, str) and noise not in NOISES:
-        raise unknown("noise", noise, (*NOISES, *IMAGE_NOISES, human_labels.PREFIX + "PATH"))
-    matrix = transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
-    return lambda train: (corrupt_labels(dataset.labels[train], matrix, generator(seed, "noise")), matrix), None
+    if isinstance(noise, str) and noise not in corruption.NOISES:
+        raise unknown("noise", noise, (*corruption.NOISES, *corruption.IMAGE_NOISES, human_labels.PREFIX + "PATH"))
+    matrix = corruption.transition_matrix(noise, rate, classes, generator(seed, "noise matrix"))
+    return lambda train: (
+        corruption.corrupt_labels(dataset.labels[train], matrix, generator(seed, "noise")), matrix
+    ), None  # fmt: skip
 
 
 def _small(pictures: Images, seen_by_a_network: bool) -> Tensor:

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 FIRST_STEPS = 10  # of a model, or after a change of mode: a layer dropped one time in ten is seen 9 times in 10
@@ -53,11 +54,7 @@ def is_due(model: nn.Module, device: torch.device) -> bool:
 
 @torch.no_grad()
 def check_same(first: Tensor, second: Tensor, model: nn.Module | None = None, what: str = "its logits") -> None:
-    """Compare numbers of both passes, up to rounding in the lowest precision that they show.
-
-    Raises:
-        PassesDiffer: they are not the same.
-    """
+    """Compare numbers of both passes, up to rounding in the lowest precision that they show."""
     second = second.to(first.dtype)
     if torch.equal(first, second):
         return
@@ -79,29 +76,19 @@ def check_adjoint(
 
     Args:
         refused: makes the exception from a phrase with both numbers.
-        v: a matrix in the space of logits.
-        along: ``J u``, from the second pass.
-        back: ``J^T v``, from the first pass.
-        u: a direction in the space of parameters.
+        along, back: ``J u``, from the second pass, and ``J^T v``, from the first one.
         logits: of the first pass; they show the precision.
-
-    Raises:
-        Exception: what ``refused`` makes, where they are not the same.
     """
     forward = (v * along).sum()
     backward = torch.stack([(back[name] * u[name]).sum() for name in u]).sum()
-    scale = v.norm() * along.norm() + _norm(back) * _norm(u)
+    scale = v.norm() * along.norm() + length(back) * length(u)
     smallest = torch.finfo(scale.dtype).tiny ** 0.5  # below, products lose their digits
     if (forward - backward).abs() > _tolerance(logits) * scale + smallest:
         raise refused(f"<v, J u> is {forward:.6g} and <J^T v, u> is {backward:.6g}")
 
 
 def check_own_parameters(model: nn.Module, own: dict[str, Tensor]) -> None:
-    """After parameters were replaced for a pass: the model holds its own again.
-
-    Raises:
-        RuntimeError: another tensor is in the place of one; the optimiser would no longer move it.
-    """
+    """After a pass with other parameters: the model holds its own again, those that an optimiser moves."""
     now = dict(model.named_parameters())
     lost = [name for name, parameter in own.items() if now.get(name) is not parameter]
     if lost:
@@ -111,9 +98,10 @@ def check_own_parameters(model: nn.Module, own: dict[str, Tensor]) -> None:
         )
 
 
-def _norm(values: dict[str, Tensor]) -> Tensor:
-    length: Tensor = torch.stack([value.norm() for value in values.values()]).norm()
-    return length
+def length(values: dict[str, Tensor]) -> Float[Tensor, ""]:
+    """Of all numbers together, as one vector."""
+    norm: Tensor = torch.stack([value.norm() for value in values.values()]).norm()
+    return norm
 
 
 def _tolerance(logits: Tensor) -> float:

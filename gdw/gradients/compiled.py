@@ -24,9 +24,6 @@ def compile_in_place(model: nn.Module, device: torch.device) -> None:
 
     A step sends two gradients back through one graph, which a compiled backward pass allows only if it gives none of
     its memory away: torch's ``donated_buffer`` is switched off for the process, as its own error message asks.
-
-    Raises:
-        RuntimeError: for the CPU, where there is no C++ compiler.
     """
     if device.type == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
         raise RuntimeError("compile=True needs a C++ compiler on the CPU (g++ or clang++): this machine has none")

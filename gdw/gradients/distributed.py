@@ -12,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from gdw.gradients.meta import Matrix, Problem
+from gdw.gradients.flows import Matrix
+from gdw.gradients.meta import Problem
 from gdw.gradients.outputs import Inputs
 from gdw.gradients.rates import Named, Rates
 from gdw.gradients.step import Batch, Step
@@ -45,7 +46,6 @@ class DistributedProblem(Problem):
         return {name: part / mean for name, part in parts.items()}
 
     def tangent(self, direction: Named) -> Matrix:
-        """Of the whole batch."""
         return gather(super().tangent(direction))
 
 
@@ -150,11 +150,7 @@ def of_the_first(value: Value) -> Value:
 def joined(device: str) -> Iterator[bool]:
     """Within, where torchrun has started several processes: they are one group, and only the first prints.
 
-    Args:
-        device: a name; for ``"cpu"`` no GPU is looked for.
-
-    Yields:
-        Whether this process is the first, or the only one.
+    Yields whether this process is the first, or the only one. For the device ``"cpu"`` no GPU is looked for.
     """
     if not started_by_torchrun():
         yield True

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from gdw.gradients.agreement import check_adjoint, passes_differ
-from gdw.gradients.meta import Matrix, NoMetaGradient, Problem, lacks_rule
+from gdw.gradients.flows import Matrix
+from gdw.gradients.meta import NoMetaGradient, Problem, lacks_rule
 from gdw.gradients.rates import Named
 
 # Models found to hold an operation without a forward-mode rule, and the settings under which: one warning for each.
@@ -31,7 +32,10 @@ def by_forward_mode(problem: Problem, weights: Matrix) -> Matrix:
     del ahead
     tangent = problem.tangent(direction)
     if compared:
-        check_tangent(problem, tangent, direction, *compared)
+        compared_weights, gradients = compared
+        v = (compared_weights * problem.flows / problem.logits.shape[-2]).to(tangent.dtype)
+        refused = partial(passes_differ, model=problem.model)
+        check_adjoint(refused, v, tangent, gradients, direction, problem.logits.detach())
     return problem.closed_form(tangent)
 
 
@@ -39,9 +43,6 @@ def by_double_backward(problem: Problem, weights: Matrix) -> Matrix:
     """``d L_meta / d weights`` as in textbooks: through the graph of the virtual step itself.
 
     The chain rule in two parts: the clean loss back to theta', and from theta' back through the first backward pass.
-
-    Raises:
-        NoMetaGradient: the model cannot be differentiated twice, or a check of the second part (agreement.py) fails.
     """
     try:
         return _by_double_backward(problem, weights)
@@ -84,26 +85,11 @@ def to_compare(problem: Problem, weights: Matrix, gradients: Named) -> tuple[Mat
     return ones, problem.step_back(ones)
 
 
-def check_tangent(problem: Problem, tangent: Matrix, direction: Named, weights: Matrix, gradients: Named) -> None:
-    """Compare the tangent along ``direction`` with what went back at ``weights`` (agreement.py).
-
-    Raises:
-        PassesDiffer: they belong to two functions.
-    """
-    v = (weights * problem.flows / problem.logits.shape[-2]).to(tangent.dtype)
-    refused = partial(passes_differ, model=problem.model)
-    check_adjoint(refused, v, tangent, gradients, direction, problem.logits.detach())
-
-
 def instead_of_forward_mode(problem: Problem, weights: Matrix, error: Exception) -> Matrix:
     """The double backward of a model for which forward mode has ended with ``error``.
 
     One warning names the operation. The model is remembered with the settings that choose the operation (the mode, the
     precision): when one of them changes, forward mode is tried again.
-
-    Raises:
-        Exception: the same, if it is no missing rule.
-        NoMetaGradient: there is no graph to go back through, or it cannot be differentiated twice.
     """
     if not lacks_rule(error):
         raise error

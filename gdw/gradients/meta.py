@@ -19,20 +19,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
 
 from gdw.gradients.agreement import OtherLayers, check_own_parameters, check_same
+from gdw.gradients.flows import Matrix
 from gdw.gradients.outputs import Inputs, logits_of
 from gdw.gradients.rates import Named, Rates, VirtualStep
 from gdw.gradients.targets import Rows
-from gdw.networks.held import placed
-from gdw.private import dual_numbers
+from gdw.private import dual_numbers, placed
 
-Matrix = Float[Tensor, "*seeds batch classes"]
 # Models found to hold an operation without a forward-mode rule: along a tangent their attention is not fused.
 _UNFUSED: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -79,9 +77,6 @@ def clean_gradient(
         never: parameters that the loss must not depend on: the model's own, if it is to be checked.
         loss_of: the mean loss, from output and labels (targets.py); None: of ``[*seeds, batch, classes]`` and checked
             class numbers.
-
-    Raises:
-        NoMetaGradient: the model reaches one of its own parameters past the module that holds it.
     """
     leaves: Named = {}
     for name, value in parameters.items():
@@ -98,16 +93,7 @@ def clean_gradient(
 
 
 def logit_tangent(model: nn.Module, images: Inputs, direction: Named) -> tuple[Tensor, Tensor]:
-    """The logits, and how they move as the parameters move along ``direction``: one forward-mode product.
-
-    Args:
-        model: maps images to logits.
-        images: the training batch.
-        direction: a tensor for each parameter that moves.
-
-    Raises:
-        NotImplementedError: an operation has no forward-mode rule (the message names it).
-    """
+    """The logits, and how they move as the parameters move along ``direction``: one forward-mode product."""
     duals: Named = {}
     with dual_numbers(), torch.no_grad():
         for name, along in direction.items():
@@ -217,11 +203,7 @@ def gradients_of(
     output: Tensor, parameters: Named, sent_back: Tensor | None = None, *,
     keep_graph: bool = False, create_graph: bool = False,
 ) -> Named:  # fmt: skip
-    """``torch.autograd.grad`` by name; a parameter that the output does not depend on gets zeros.
-
-    Raises:
-        NoMetaGradient: the output has no graph, or one that reentrant checkpointing has made.
-    """
+    """``torch.autograd.grad`` by name; a parameter that the output does not depend on gets zeros."""
     if not output.requires_grad:
         raise NoMetaGradient(
             "the logits have no graph back to the parameters: run the model outside torch.no_grad() and "

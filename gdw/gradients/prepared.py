@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gdw.data.dataset import check_labels
 from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.meta import TangentPass, logit_tangent
 from gdw.gradients.outputs import Inputs, logits_of, random_state, replayed
@@ -27,14 +26,9 @@ class Prepared:
             batches are not any more. Empty: each step's own labels are checked.
 
     Attributes:
-        is_compiled: whether the model is.
         takes_tape: whether a tape (reuse.py) makes its steps faster; None until a step has looked.
         was_asked: whether a step was asked for its meta gradient; None before the first step has begun.
         is_checked: whether a step need not check its inputs again.
-
-    Raises:
-        TypeError: as ``Step`` does for the model and ``lr``.
-        ValueError: as ``Step`` does for ``lr``.
     """
 
     def __init__(
@@ -56,27 +50,9 @@ class Prepared:
 
     @cached_property
     def virtual_step(self) -> VirtualStep:
-        """What it moves, and how far.
-
-        Raises:
-            ValueError: there is no learning rate; as ``VirtualStep`` does.
-        """
         if self.lr is None:
             raise ValueError("the virtual step needs a learning rate: give the Step lr=... (a number or an optimiser)")
         return VirtualStep(self.model, self.lr, self.virtual)
-
-    def check_all_labels(self, classes: int, *, reads: bool) -> None:
-        """Check the labels of all steps to come, if they are known, for a model of this number of classes.
-
-        Args:
-            reads: whether the labels' numbers are read on the host.
-
-        Raises:
-            ValueError: one is no class.
-        """
-        for labels in self.labels if reads else ():
-            check_labels(labels, classes, "labels")
-        self.is_checked = bool(self.labels)
 
 
 class FirstPass:
@@ -85,19 +61,13 @@ class FirstPass:
     In a recording (recording.py) nothing is read on the host.
 
     Args:
-        shared: what the steps of a loop share.
         called: the model, or what is called in its place.
-        images: the batch.
-        device: of its labels.
         save_memory: whether the graph is computed again for each backward pass (reforward.py).
         keeps_tape: whether the pass leaves a tape (reuse.py) where it is neither compiled nor saves memory.
 
     Attributes:
-        logits: with their graph.
-        tangent: the pass along a tangent.
-        way: the same in words.
-        keeps_graph: whether the graph can be differentiated twice.
-        is_recorded: whether it is being recorded.
+        tangent: the pass along a tangent; ``way`` is the same in words.
+        keeps_graph: whether the graph of the logits can be differentiated twice.
         reads: whether numbers are read on the host: elsewhere than on the CPU it would have to wait for the device.
         draws: whether the model drew random numbers (dropout); not known, and False, in a recording.
         replay: context under which another pass draws the same random numbers.
@@ -131,11 +101,7 @@ class FirstPass:
 
 
 def check_form(labels: object, name: str = "labels") -> Tensor:
-    """The labels, if they are a tensor that holds something; targets.py checks the rest.
-
-    Raises:
-        TypeError, ValueError: they are not.
-    """
+    """The labels, if they are a tensor that holds something; targets.py checks the rest."""
     if not isinstance(labels, Tensor):
         raise TypeError(f"{name} must be a tensor of class numbers [batch], got {type(labels).__name__}")
     if labels.numel() == 0:
@@ -144,12 +110,7 @@ def check_form(labels: object, name: str = "labels") -> Tensor:
 
 
 def check_meta_batch(meta_batch: object, device: torch.device) -> tuple[Inputs, Tensor]:
-    """Clean images and labels.
-
-    Raises:
-        TypeError: no pair, or labels that are no tensor.
-        ValueError: labels of another length than the images, or on another device than the training batch.
-    """
+    """Clean images and labels: a pair of one length, on the training batch's device."""
     if not isinstance(meta_batch, (tuple, list)) or len(meta_batch) != 2:
         raise TypeError(f"meta_batch must be a pair (images, labels), got {type(meta_batch).__name__}")
     images, labels = meta_batch[0], check_form(meta_batch[1], "the meta batch's labels")

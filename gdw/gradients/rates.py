@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from gdw.errors import unknown
+from gdw.errors import one_of
 
 Named = dict[str, Tensor]
 Rates = dict[str, float | Tensor]
@@ -39,8 +39,9 @@ def trainable(model: nn.Module) -> Named:
 class VirtualStep:
     """The step that a model would take with some gradients; it takes none. One is enough for many batches.
 
+    It moves the model's trainable parameters: frozen ones stay out, tied ones appear once.
+
     Args:
-        model: whose trainable parameters it moves: frozen ones stay out, tied ones appear once.
         lr: one rate for all, or an optimiser whose groups give each parameter its own; a parameter in no group stays
             where it is. The groups' rates are read at each call.
         virtual: ``"sgd"``, or ``"optimizer"`` for the step that ``lr`` itself takes.
@@ -48,10 +49,6 @@ class VirtualStep:
     Attributes:
         parameters: what it moves, by name.
         own: the optimiser whose step it is; None for plain SGD's.
-
-    Raises:
-        ValueError: nothing to move, an optimiser of another model, a rate that is negative or not finite; for
-            ``"sgd"``, an optimiser that maximises; for ``"optimizer"``, one whose step is not known here.
     """
 
     def __init__(self, model: nn.Module, lr: "float | Tensor | Optimizer", virtual: str = "sgd"):
@@ -67,7 +64,11 @@ class VirtualStep:
         self._groups = {name: groups[p] for name, p in self.parameters.items()}
         _check_groups(self._groups, lr)
         self.own = lr if virtual == "optimizer" else None
-        (_check_plain_step if self.own is None else _check_own_step)(lr)
+        if self.own is None:
+            _check_plain_step(lr)
+        elif type(lr) not in STEPS:
+            known = ", ".join(sorted(kind.__name__ for kind in STEPS))
+            raise ValueError(f"virtual='optimizer' knows the optimisers {known}, got {type(lr).__name__}")
 
     @property
     def rates(self) -> Rates:
@@ -98,11 +99,7 @@ class VirtualStep:
 
 
 def check_model(model: nn.Module) -> None:
-    """Refuse what is not a module, and wrappers that split the batch.
-
-    Raises:
-        TypeError: the message names what to use.
-    """
+    """Refuse what is not a module, and wrappers that split the batch; the message names what to use."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     if isinstance(model, DataParallel):
@@ -120,14 +117,7 @@ def check_model(model: nn.Module) -> None:
 
 
 def check_rate(lr: object, virtual: str) -> None:
-    """Refuse what no virtual step can take.
-
-    Raises:
-        TypeError: ``lr`` is not a number and not an optimiser.
-        ValueError: a number that is not finite, or negative; an unknown ``virtual``, or ``"optimizer"`` without one.
-    """
-    if virtual not in VIRTUAL:
-        raise unknown("virtual step", virtual, VIRTUAL)
+    one_of("virtual step", virtual, VIRTUAL)
     if lr is None or isinstance(lr, Optimizer):
         return
     if isinstance(lr, Tensor) and lr.numel() == 1:
@@ -200,12 +190,6 @@ def _check_groups(found: dict[str, Group], optimizer: Optimizer) -> None:
         rate = group["lr"]
         if not isinstance(rate, Tensor) and not (math.isfinite(rate) and rate >= 0):
             raise ValueError(f"the learning rate of {name} must be a finite number of at least 0, got {rate}")
-
-
-def _check_own_step(optimizer: Optimizer) -> None:
-    if type(optimizer) not in STEPS:
-        known = ", ".join(sorted(kind.__name__ for kind in STEPS))
-        raise ValueError(f"virtual='optimizer' knows the optimisers {known}, got {type(optimizer).__name__}")
 
 
 def _check_plain_step(optimizer: Optimizer) -> None:

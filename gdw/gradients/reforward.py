@@ -26,13 +26,7 @@ from gdw.private import dual_numbers
 
 
 class Reforward:
-    """A forward pass whose graph is used up by a backward pass, and computed again for the next.
-
-    Args:
-        model: maps images to logits.
-        images: the training batch.
-        replay: context under which a further forward pass draws the same random numbers as the first.
-    """
+    """A forward pass whose graph a backward pass uses up. It is computed again for the next, under ``replay``."""
 
     def __init__(
         self, model: nn.Module, images: Inputs, replay: Callable[[], AbstractContextManager[None]] = nullcontext

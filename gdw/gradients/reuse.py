@@ -55,11 +55,9 @@ def pays(model: nn.Module, images: Inputs) -> bool:
 
 @dataclass(frozen=True)
 class Taped:
-    """One operation of the first pass.
+    """One operation of the first pass, and what it gave.
 
     Attributes:
-        function: which.
-        output: what it gave.
         version: how often the output had been written to.
         probe: a few numbers of its input; None: not to be compared.
     """
@@ -91,11 +89,7 @@ class Tape:
             yield
 
     def tangent(self, model: nn.Module, images: Inputs, direction: Named) -> tuple[Tensor, Tensor]:
-        """As ``gdw.gradients.meta.logit_tangent``: the same operations again, each with its taped output.
-
-        Raises:
-            OtherLayers: the second pass does not call the operations of the first in their order.
-        """
+        """As ``gdw.gradients.meta.logit_tangent``: the same operations in their order, each with its taped output."""
         taped = iter(self._taped)
         with _Replaying(taped):
             found = logit_tangent(model, images, direction)

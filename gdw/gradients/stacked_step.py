@@ -24,10 +24,6 @@ class StackedStep(Step):
 
     ``len`` is B. A meta gradient is exact, by forward mode: one tangent pass for all seeds.
 
-    Args:
-        model: a ``Stacked``.
-        images, labels, given: as for ``Step``, everything with a leading seed axis.
-
     Raises:
         NoMetaGradient: the model has an operation that cannot run for several seeds at once.
     """
@@ -49,12 +45,10 @@ class StackedStep(Step):
 
     @cached_property
     def losses(self) -> Float[Tensor, "seeds batch"]:
-        """Cross-entropy of each instance in nats, without a graph."""
         losses = cross_entropy(self._frozen_logits.flatten(0, 1), self.labels.flatten(), reduction="none")
         return losses.view_as(self.labels)
 
     def seeds(self) -> Iterator[Seen]:
-        """Seed by seed, in order."""
         is_meta = self.is_meta if self.is_meta is not None else [None] * len(self.labels)
         indices = torch.arange(len(self)).expand_as(self.labels) if self.indices is None else self.indices
         parts = zip(self.flows, self.losses, self.labels, indices, is_meta, strict=True)

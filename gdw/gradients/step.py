@@ -10,17 +10,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from gdw.data.dataset import check_labels
 from gdw.gradients.agreement import is_due
 from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.exact import by_double_backward, by_forward_mode, instead_of_forward_mode, without_forward_rule
-from gdw.gradients.flows import class_gradients, one_hot, only_labelled, zero_mean
+from gdw.gradients.flows import Matrix, class_gradients, one_hot, only_labelled, zero_mean
 from gdw.gradients.meta import Problem
 from gdw.gradients.outputs import Inputs
 from gdw.gradients.prepared import FirstPass, Prepared, check_form, check_meta_batch
 from gdw.gradients.reuse import pays
 from gdw.gradients.targets import Rows, loss_of_rows, read
 
-Matrix = Float[Tensor, "*seeds batch classes"]
 Batch = tuple[Inputs, Tensor]
 DOUBLE_BACKWARD = "double backward"
 
@@ -127,7 +127,8 @@ class Step:
         )  # fmt: skip
         shared.was_asked = bool(shared.was_asked)
         self.draws_random_numbers, self._reads = first.draws, first.reads
-        self.logits, self._rows = first.logits, None
+        self.logits = first.logits
+        self._rows: Rows | None = None
         if not self._trusted:
             self._rows, self._observed = read(first.logits, labels, seeds=self.has_seeds, reads=self._reads)
             if self._rows is not None and shared.labels:
@@ -135,18 +136,16 @@ class Step:
                     f"a training loop takes models with logits [batch, classes], got {list(first.logits.shape)}: for "
                     "one logit give two, or take Step in a loop of your own"
                 )
-            shared.check_all_labels(first.logits.shape[-1], reads=self._reads)
-        if self._rows is not None:
-            self._take_rows(self._rows)
+            for all_labels in shared.labels if self._reads else ():  # of all steps to come
+                check_labels(all_labels, first.logits.shape[-1], "labels")
+            shared.is_checked = bool(shared.labels)
+        if self._rows is not None:  # of pixels, of tokens, of the two classes of one logit
+            self.logits = self._rows(self.logits)
+            self.indices = None if indices is None else self._rows.of(indices)
+            self.is_meta = None if is_meta is None else self._rows.of(is_meta)
         if not self._observed.is_floating_point():
             self.labels = self._observed
             self.logits = self.logits if self._reads else only_labelled(self.logits, self.labels)
-
-    def _take_rows(self, rows: Rows) -> None:
-        """Pixels, tokens and the two classes of one logit, as rows."""
-        self.logits = rows(self.logits)
-        self.indices = None if self.indices is None else rows.of(self.indices)
-        self.is_meta = None if self.is_meta is None else rows.of(self.is_meta)
 
     def __getattr__(self, name: str) -> Any:
         """Called for what is not there: the class numbers, where the labels are soft."""
@@ -170,11 +169,7 @@ class Step:
 
     @property
     def epoch(self) -> int:
-        """Counted from 0.
-
-        Raises:
-            ValueError: the step is recorded once for all epochs.
-        """
+        """Counted from 0; ``ValueError`` where the step is recorded once for all epochs."""
         if self._epoch is None:
             raise ValueError("a recorded step has no epoch: a method that reads it has no identical steps")
         return self._epoch
@@ -198,11 +193,7 @@ class Step:
 
     @property
     def label_losses(self) -> Float[Tensor, "*seeds batch"]:
-        """``-log`` of the observed label's probability: the losses, where there is one label for each instance.
-
-        Raises:
-            ValueError: the labels are soft.
-        """
+        """``-log`` of the observed label's probability: the losses; ``ValueError`` where the labels are soft."""
         if self._observed.is_floating_point():
             raise self._needs_classes()
         return self.losses
@@ -246,11 +237,7 @@ class Step:
         return self.problem_with(self.meta_batch)
 
     def problem_with(self, meta_batch: Batch) -> Problem:
-        """The same with other labelled images in place of the clean set, which is then not asked.
-
-        Raises:
-            ValueError: the Step has no learning rate; the model drops units and is compiled.
-        """
+        """The same with other labelled images in place of the clean set, which is then not asked."""
         virtual_step, first = self._shared.virtual_step, self._first
         self._shared.was_asked = True
         if first.draws and first.tangent is compiled_tangent:

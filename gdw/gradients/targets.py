@@ -60,10 +60,6 @@ def read(
 
     Returns:
         None in the place of the rows where the output is ``[B, C]`` (with seeds ``[S, B, C]``) as it is.
-
-    Raises:
-        TypeError: numbers that are no classes.
-        ValueError: shapes that do not fit; a label that is no class; rows that are no distributions.
     """
     if labels.device != output.device:
         raise ValueError(f"{name} and images must be on one device, got {labels.device} and {output.device}")

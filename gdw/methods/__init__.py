@@ -23,12 +23,10 @@ from gdw.methods.sop import SOP
 from gdw.methods.l2rw import L2RW
 from gdw.methods.fsr import FSR
 from gdw.methods.insw import INSW
-from gdw.methods.mwnet import MWNet
-from gdw.methods.approximate_mwnet import FiniteDifferenceMWNet, FirstOrderMWNet
+from gdw.methods.mwnet import FiniteDifferenceMWNet, FirstOrderMWNet, MWNet
 from gdw.methods.cmw_net import CMWNet
 from gdw.methods.mlc import MLC
-from gdw.methods.gdw import GDW, TiedGDW
-from gdw.methods.gdw_reduced import ReducedGDW
+from gdw.methods.gdw import GDW, ReducedGDW, TiedGDW
 from gdw.methods.gdw_class_net import ClassNetGDW
 # isort: on
 

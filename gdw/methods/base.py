@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gdw.data.task import Task
-from gdw.errors import Flag, Number, Rule, unknown
+from gdw.errors import Flag, Number, Rule, number, one_of, unknown, whole_number
 from gdw.gradients.step import Step
 from gdw.methods.state import load_own_state, own_state
 from gdw.networks.start import Network, started
@@ -49,8 +49,7 @@ class Phase:
     before: Callable[[nn.Module], object] = lambda model: None
 
     def __post_init__(self) -> None:
-        if self.source not in SOURCES:
-            raise unknown("source", self.source, SOURCES)
+        one_of("source", self.source, SOURCES)
         if self.epochs < 1:
             raise ValueError(f"a phase of training needs at least 1 epoch, got {self.epochs}: give the run more epochs")
 
@@ -109,8 +108,8 @@ class Method(nn.Module):
     title: ClassVar[str] = ""  #: as in a figure's legend
     source: ClassVar[str] = ""  #: paper
     rules: ClassVar[Mapping[str, Rule]] = {}
-    """What its own settings may be. A setting without a rule takes any finite number where its default is a number,
-    and True or False where its default is."""
+    """What its own settings may be. A setting without a rule takes any finite number where its default is a float,
+    any whole one where that is an int, and True or False where that is one of these."""
 
     supports_many_seeds: ClassVar[bool] = False
     """``logit_gradient`` works for a StackedStep too (a leading axis for seeds: sums name their axes from the end), and
@@ -146,7 +145,8 @@ class Method(nn.Module):
         **others: Any,
     ) -> None:
         if others:
-            raise TypeError(str(unknown(f"argument of {type(self).__name__}", next(iter(others)), self._arguments())))
+            known = ["num_classes", "num_instances", "generator", *self.settings()]
+            raise TypeError(str(unknown(f"argument of {type(self).__name__}", next(iter(others)), known)))
         super().__init__()
         Number(2, or_none=True, whole=True).check("num_classes", num_classes)
         Number(1, or_none=True, whole=True).check("num_instances", num_instances)
@@ -162,24 +162,16 @@ class Method(nn.Module):
         return found
 
     @classmethod
-    def check_settings(cls, settings: Mapping[str, object]) -> None:
-        """Refuse settings that the method cannot be built with, without building it.
-
-        Raises:
-            ValueError: an unknown setting, with the nearest known one; a value of the wrong type or out of range.
-        """
-        known = cls.settings()
+    def check_settings(cls, settings: Mapping[str, object]) -> dict[str, Any]:
+        """The settings, each number as an int or a float as its default is; ``ValueError`` for one that cannot be."""
+        known, found = cls.settings(), dict[str, Any]()
         for name, value in settings.items():
-            if name not in known:
-                raise unknown(f"setting of {cls.name or cls.__name__}", name, known)
+            one_of(f"setting of {cls.name or cls.__name__}", name, known)
             own = (kind.rules[name] for kind in cls.__mro__ if issubclass(kind, Method) and name in kind.rules)
-            rule = next(own, _rule_for(known[name]))
-            if rule is not None:
-                rule.check(name, value)
-
-    @classmethod
-    def _arguments(cls) -> list[str]:
-        return ["num_classes", "num_instances", "generator", *cls.settings()]
+            found[name] = _like(name, value, known[name])
+            if (rule := next(own, None)) is not None:
+                rule.check(name, found[name])
+        return found
 
     def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
         """What it trains on, in order. Asking changes nothing; ``before`` of a phase may.
@@ -232,11 +224,17 @@ class Method(nn.Module):
         load_own_state(self, state)
 
 
-def _rule_for(default: object) -> Rule | None:
-    """The rule for a setting if the method gives none: a flag stays a flag, and a number stays a finite number."""
+def _like(name: str, value: object, default: object) -> object:
+    """A value of its default's kind: a flag stays a flag, and a finite or whole number stays one."""
     if isinstance(default, bool):
-        return Flag()
-    return Number() if isinstance(default, Real) else None
+        return Flag().check(name, value)
+    if isinstance(default, int):
+        return whole_number(name, value)
+    if isinstance(default, float) or (default is None and isinstance(value, Real)):
+        return number(name, value)
+    if isinstance(default, str) and not isinstance(value, str):
+        raise ValueError(f"{name} must be text, got {value!r}")
+    return value
 
 
 METHODS: Registry[type[Method]] = Registry("method")
@@ -261,9 +259,5 @@ def register(method: type[Method]) -> type[Method]:
 
 
 def method_class(name: str) -> type[Method]:
-    """The method of that name.
-
-    Raises:
-        ValueError: there is none; the message gives the nearest known name.
-    """
+    """The method of that name; ``ValueError`` with the nearest known name where there is none."""
     return METHODS.find(name)

@@ -15,10 +15,6 @@ from gdw.methods.preparing import UsesClassCounts
 def effective_number(counts: Int[Tensor, "classes"], beta: float) -> Float[Tensor, "classes"]:
     """``E_n = (1 - beta^n) / (1 - beta)``: the more images, the more they overlap; n itself at beta = 1.
 
-    Args:
-        counts: images of each class, n.
-        beta: in [0, 1].
-
     Source: Cui et al., CVPR 2019, proposition 1.
     """
     counts = counts.double()

@@ -135,11 +135,7 @@ class CoTeaching(NeedsPreparing):
     def optimizer_for(
         self, peer: nn.Module, model: nn.Module, lr: float | Tensor | torch.optim.Optimizer | None
     ) -> torch.optim.Optimizer:
-        """The peer's optimiser, with the class and the groups of the model's. A number means SGD with momentum.
-
-        Raises:
-            ValueError: the Step has no learning rate.
-        """
+        """The peer's optimiser, with the class and the groups of the model's. A number means SGD with momentum."""
         if lr is None:
             raise ValueError(f"{self.name} trains a second model: give the Step lr=... (the optimiser, or a number)")
         trained = [p for p in model.parameters() if p.requires_grad]
@@ -175,9 +171,6 @@ def shuffled_copy(model: nn.Module, generator: torch.Generator | None) -> nn.Mod
     """A copy that starts from the same numbers in another order: a start of the same kind.
 
     Frozen numbers stay in place, and pretrained ones: of such a network only the new layer is shuffled.
-
-    Raises:
-        ValueError: the model cannot be copied.
     """
     try:
         copy = deepcopy(model)

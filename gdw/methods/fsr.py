@@ -147,10 +147,9 @@ def losses_ahead(step: Step, problem: Problem, weights: Matrix) -> Float[Tensor,
 def largest_by_class(
     values: Float[Tensor, "instances"], labels: Int[Tensor, "instances"], num_classes: int, count: int
 ) -> Int[Tensor, "chosen"]:
-    """For each class the ``count`` instances with the largest values, the earlier one of equals.
+    """For each class the ``count`` instances with the largest values, the earlier one of equals, class by class.
 
-    Returns:
-        Class by class. A class with too few instances repeats them; one with none is left out.
+    A class with too few instances repeats them; one with none is left out.
     """
     order = values.argsort(descending=True, stable=True)
     by_class = [order[labels[order] == label] for label in range(num_classes)]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
-from gdw.methods.first_model import KeepsTransition
+from gdw.methods.preparing import KeepsTransition
 from gdw.methods.transition import true_class_posterior
 
 
@@ -20,8 +20,7 @@ class GLC(KeepsTransition):
     images of each class, at least 0.0001; the second model starts again and trains on both sets.
 
     Args:
-        first_share: share of the epochs, in (0, 1), for the first model.
-        transition: T ``[C, C]``, if it is known; there is then no first model.
+        first_share, transition: as for ``UsesTransition``.
 
     Source: Hendrycks et al., Using Trusted Data to Train Deep Networks on Labels Corrupted by Severe Noise,
     NeurIPS 2018.

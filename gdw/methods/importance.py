@@ -4,7 +4,7 @@ import torch
 
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
-from gdw.methods.first_model import KeepsTransition
+from gdw.methods.preparing import KeepsTransition
 
 LARGEST_RATIO = 10.0  # of the two posteriors; above it one instance would count as much as a tenth of a batch
 
@@ -17,8 +17,7 @@ class ImportanceReweighting(KeepsTransition):
     on the observed labels, gives T on the clean set; the second starts again and takes weights from its own posterior.
 
     Args:
-        first_share: share of the epochs, in (0, 1), for the first model.
-        transition: T ``[C, C]``, if it is known; there is then no first model.
+        first_share, transition: as for ``UsesTransition``.
 
     Source: Liu and Tao, Classification with Noisy Labels by Importance Reweighting, TPAMI 2016, for two classes;
     for C classes under T as in Xia et al., Are Anchor Points Really Indispensable, NeurIPS 2019. T comes from the

@@ -12,11 +12,7 @@ from gdw.methods.base import Method
 
 
 class KeepsTensors(Method):
-    """Base of methods that keep their own parameters or buffers. For several seeds they have a leading seed axis.
-
-    Attributes:
-        kept: the names of these tensors.
-    """
+    """Base of methods that keep their own parameters or buffers. For several seeds they have a leading seed axis."""
 
     kept: ClassVar[tuple[str, ...]] = ()
 

@@ -93,11 +93,7 @@ class LDAM(UsesClassCounts):
         return self.scale * weights * flows / weights.sum()
 
     def weights(self, epoch: int) -> Float[Tensor, "classes"]:
-        """One weight per class: 1 before the deferred epoch.
-
-        Raises:
-            ValueError: the number of epochs is not known yet.
-        """
+        """One weight per class: 1 before the deferred epoch."""
         if self.deferred_epoch is None:
             raise ValueError(
                 f"{self.name} needs to know when its class weights begin: call before(model) of "

@@ -25,9 +25,6 @@ class LearnsWeightNet(Method):
         weight_net_decay: Adam's weight decay for V.
         meta_every: the clean set is used once in this number of batches; the others take V's weights as they are.
             Above 1 this is an approximation: the published methods use the clean set in every batch.
-
-    Attributes:
-        batches: how many the method has seen.
     """
 
     rules: ClassVar = {

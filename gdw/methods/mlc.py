@@ -21,9 +21,6 @@ class LabelNet(nn.Module):
     Its first C outputs give a distribution by softmax, the last one by sigmoid the share ``a`` that stays with the
     observed label: ``targets = a onehot(labels) + (1 - a) softmax(outputs)``.
 
-    Args:
-        num_classes: C.
-
     Source: Meta Label Correction (Zheng, Awadallah and Dumais, AAAI 2021), with the published code's option of a skip
     connection. There the network sees the last hidden layer's features and an embedding of the label; here it sees
     the probabilities and the label's one-hot vector, which any classifier has.
@@ -65,9 +62,6 @@ class MLC(NeedsClasses):
     Args:
         label_net_lr: Adam's learning rate for the network.
 
-    Raises:
-        ValueError: ``num_classes`` was not given.
-
     Source: Zheng, Awadallah and Dumais, Meta Label Correction for Noisy Label Learning, AAAI 2021.
     """
 
@@ -83,11 +77,8 @@ class MLC(NeedsClasses):
 
     def logit_gradient(self, step: Step) -> Matrix:
         targets: Tensor = self.label_net(step.probs, step.targets)
-        self.learn(targets, step.target_gradient(targets))
-        return (step.probs - targets.detach()) / len(step)
-
-    def learn(self, targets: Tensor, target_gradient: Matrix) -> None:
-        """The network takes one optimiser step along the derivative of the clean loss."""
+        target_gradient = step.target_gradient(targets)
         self.optimizer.zero_grad()
         targets.backward(target_gradient)
         self.optimizer.step()
+        return (step.probs - targets.detach()) / len(step)

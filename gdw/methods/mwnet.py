@@ -1,9 +1,19 @@
-"""Meta-Weight-Net: one weight per instance, from its loss, by a network that learns from the clean set."""
+"""Meta-Weight-Net: one weight per instance, from its loss, by a network that learns from the clean set.
+
+And two approximations of it, whose meta gradients are not exact: by finite differences, and by first order.
+"""
+
+from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from gdw.errors import Number
+from gdw.gradients.agreement import length
+from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
-from gdw.methods.base import Matrix, register
+from gdw.methods.base import Column, Matrix, register
 from gdw.methods.learned_weights import LearnsWeightNet
 
 
@@ -28,3 +38,73 @@ class MWNet(WeighsInstances):
     name, title = "mwnet", "MWNet"
     supports_many_seeds = all_steps_identical = True
     source = "Shu et al., Meta-Weight-Net: Learning an Explicit Mapping for Sample Weighting, NeurIPS 2019"
+
+
+class _ApproximateMWNet(LearnsWeightNet):
+    """``w_i = V(loss_i)``; V learns along an approximate ``g_i``, and the same batch uses its new weights."""
+
+    def logit_gradient(self, step: Step) -> Matrix:
+        weights = self.instance_weights(step)
+        if self.is_meta_step():
+            self.learn(weights, self.approximate_gradient(weights.detach(), step))
+        with torch.no_grad():
+            return self.instance_weights(step) * step.flows / len(step)
+
+    def approximate_gradient(self, weights: Column, step: Step) -> Column:
+        """About ``d L_meta / d w_i``."""
+        raise NotImplementedError
+
+
+@register
+class FiniteDifferenceMWNet(_ApproximateMWNet):
+    """MWNet whose meta gradient is a difference of training losses at two points; an approximation.
+
+    ``g_i ~ -(loss_i(theta + e v) - loss_i(theta - e v)) / (2 e B)`` with ``v = lr * d L_meta / d theta'``: the exact
+    g_i is minus the slope of loss_i along v over B, so the error is of order e^2 (until rounding takes over). It
+    needs two more forward passes of the training batch and no second derivative.
+
+    Args:
+        distance: length of ``e v`` in parameter space, relative to the length of theta.
+
+    Source: after FMW-Net (Zhou et al., FMW-Net: a first-order meta-weight-net approach for sample weighting, IJMLC
+    2025), which also replaces second derivatives by differences of training losses, there by a value
+    function over several steps; the two-point form here is that of DARTS (Liu et al., ICLR 2019). Not FMW-Net itself.
+    """
+
+    name, title = "mwnet-difference", "MWNet, finite difference"
+    source = "approximation of MWNet; after Zhou et al., FMW-Net, IJMLC 2025, and Liu et al., DARTS, ICLR 2019"
+    rules: ClassVar = {"distance": Number(0, above_low=True)}
+
+    def __init__(self, *args: Any, distance: float = 1e-3, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.distance = distance
+
+    def approximate_gradient(self, weights: Column, step: Step) -> Column:
+        problem = step.problem
+        direction = problem.uphill(*problem.virtual_step(problem.step_back(weights)))
+        own = length(direction).clamp_min(torch.finfo(weights.dtype).tiny)
+        reach = self.distance * length(problem.here) / own
+        ahead, behind = (self._losses(step, direction, sign * reach) for sign in (1, -1))
+        return -(ahead - behind)[:, None] / (2 * reach * len(step))
+
+    @torch.no_grad()
+    def _losses(self, step: Step, direction: dict[str, Tensor], reach: Tensor) -> Float[Tensor, "batch"]:
+        moved = {name: p + reach * direction[name] for name, p in step.problem.here.items()}
+        return step.losses_of(forward(step.model, moved, step.images))
+
+
+@register
+class FirstOrderMWNet(_ApproximateMWNet):
+    """MWNet with the clean gradient taken at the current parameters, not after the virtual step; an approximation.
+
+    ``g_i ~ d L_meta / d w_i at w = 0``: as in L2RW, but V learns from it. The error is of order lr: it vanishes with
+    the virtual step. It saves that step's backward pass, and keeps the rest.
+
+    Source: the first-order form of MWNet (Shu et al., NeurIPS 2019), as first-order MAML is of MAML.
+    """
+
+    name, title = "mwnet-first-order", "MWNet, first order"
+    source = "approximation of MWNet (Shu et al., NeurIPS 2019): no virtual step"
+
+    def approximate_gradient(self, weights: Column, step: Step) -> Column:
+        return step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)

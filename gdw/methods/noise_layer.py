@@ -10,7 +10,7 @@ from torch.nn.functional import nll_loss
 from gdw.errors import Number
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
-from gdw.methods.first_model import Rows, UsesTransition, as_matrix
+from gdw.methods.preparing import Rows, UsesTransition, as_matrix
 from gdw.methods.transition import SMALLEST_RATE, Transition, true_class_posterior
 
 
@@ -44,7 +44,6 @@ class NoiseLayer(UsesTransition):
 
     @torch.no_grad()
     def use_transition(self, transition: Transition) -> None:
-        """The layer starts here and then learns."""
         self.layer.copy_(transition.log())
 
     @property

@@ -81,7 +81,4 @@ class FineTune(OtherBatches):
     def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
         why = f"{self.name} trains on the training set, then on the clean set"
         first, second = share_of_epochs(epochs, self.train_share, why)
-        return [
-            Phase(CrossEntropy(), "train", first),
-            Phase(CrossEntropy(), "meta", second, lr_scale=self.lr_scale),
-        ]
+        return [Phase(CrossEntropy(), "train", first), Phase(CrossEntropy(), "meta", second, lr_scale=self.lr_scale)]

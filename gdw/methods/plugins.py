@@ -24,10 +24,8 @@ def load_plugins(names: Iterable[str]) -> tuple[str, ...]:
 
     Args:
         names: modules (``"mypackage.methods"``) or files (``"mine.py"``) that use ``gdw.methods.register``,
-            ``gdw.register_network``, ``gdw.register_dataset`` or ``gdw.register_noise``.
-
-    Raises:
-        ValueError: no such module or file, an error inside it, or one that registers nothing.
+            ``gdw.register_network``, ``gdw.register_dataset`` or ``gdw.register_noise``. One that registers nothing, or
+            ends in an error, is a ``ValueError``.
     """
     return tuple(_load(name) for name in names)
 

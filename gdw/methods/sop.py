@@ -34,9 +34,6 @@ class SOP(NeedsClasses, KeepsInstances):
         u_lr: learning rate of ``u``; 10 on CIFAR-10 and 1 on CIFAR-100 in the paper.
         v_lr: learning rate of ``v``; 10 for uniform and 100 for flipped labels in the paper.
 
-    Raises:
-        ValueError: ``num_classes`` or ``num_instances`` was not given; the Step's indices are missing or wrong.
-
     Source: Liu et al., Robust Training under Label Noise by Over-parameterization, ICML 2022, section 2.
     """
 
@@ -56,7 +53,9 @@ class SOP(NeedsClasses, KeepsInstances):
         observed = one_hot(step.labels, step.num_classes).to(step.flows.dtype)
         u, v = self.of_batch("u", step)[..., None], self.of_batch("v", step)
         noise = u.square().clamp_max(1) * observed - v.square().clamp_max(1) * (1 - observed)
-        slope = _loss_slope(step.probs + noise, observed)
+        explained = step.probs + noise
+        kept = explained.clamp_min(SMALLEST)
+        slope = (explained > SMALLEST) * (1 / kept.sum(dim=-1, keepdim=True) - observed / kept)  # a: d loss / d (p + s)
         self._learn(step, u, v, noise, slope, observed)
         return step.probs * (slope - (step.probs * slope).sum(dim=-1, keepdim=True)) / len(step)
 
@@ -67,9 +66,3 @@ class SOP(NeedsClasses, KeepsInstances):
         v_gradient = -4 * v * (predicted + noise - observed) * (1 - observed) * (v.square() <= 1)
         self.write("u", step, (u - self.u_lr * u_gradient / len(step))[..., 0])
         self.write("v", step, v - self.v_lr * v_gradient / len(step))
-
-
-def _loss_slope(explained: Matrix, observed: Matrix) -> Matrix:
-    """``a``: the loss's derivative with respect to ``p + s``."""
-    kept = explained.clamp_min(SMALLEST)
-    return (explained > SMALLEST) * (1 / kept.sum(dim=-1, keepdim=True) - observed / kept)

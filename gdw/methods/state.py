@@ -15,9 +15,8 @@ _OF_EVERY_MODULE = frozenset(vars(nn.Module()))  # parameters, buffers, hooks
 def own_state(module: nn.Module, given: Mapping[str, object]) -> dict[str, dict[str, Any]]:
     """Its attributes that are numbers, texts, tensors, lists and dictionaries of these, optimisers or generators.
 
-    Args:
-        module: other attributes are left out: its constructor makes them.
-        given: the constructor's arguments. An attribute of the same name is left out as long as it has that value.
+    Others are left out: its constructor makes them. So is one that has the value of the constructor's argument of its
+    name, in ``given``.
     """
     own = {name: value for name, value in vars(module).items() if name not in _OF_EVERY_MODULE and value is not given}
     plain = {name: value for name, value in own.items() if _is_plain(value)}
@@ -29,11 +28,7 @@ def own_state(module: nn.Module, given: Mapping[str, object]) -> dict[str, dict[
 
 
 def load_own_state(module: nn.Module, state: Mapping[str, Mapping[str, Any]]) -> None:
-    """Undo ``own_state``, for a module with the same optimisers.
-
-    Raises:
-        KeyError, ValueError: it has others.
-    """
+    """Undo ``own_state``, for a module with the same optimisers."""
     own = vars(module)
     for name, value in deepcopy(dict(state["plain"])).items():
         both = isinstance(value, Tensor) and isinstance(own.get(name), Tensor)

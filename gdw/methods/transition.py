@@ -17,15 +17,7 @@ SMALLEST_RATE = 1e-4  # an estimated probability below this counts as this, unli
 
 @torch.no_grad()
 def estimate_transition(model: nn.Module, task: Task) -> Transition:
-    """Row i: the mean of the model's probabilities over the clean images of class i.
-
-    Args:
-        model: trained on the observed labels.
-        task: its clean set (``meta``) and how its pixels become the network's input.
-
-    Returns:
-        As ``transition_from_clean``.
-    """
+    """``transition_from_clean`` on the task's clean set, of a model that was trained on the observed labels."""
     images = task.pixels.normalise(held(task.meta.images), next(model.parameters()).dtype)
     return transition_from_clean(model, images, task.meta.labels)
 
@@ -68,25 +60,12 @@ def true_class_posterior(
     """What the true class may be, given the image and the observed label: ``p_k T_k,label``, made to sum to 1.
 
     The loss ``-log (p T)_label`` has the gradient ``p - posterior`` with respect to the logits.
-
-    Args:
-        logits: the model's outputs for the true class.
-        log_transition: logarithm of T.
     """
     return (logits + log_transition[:, labels].T).softmax(dim=-1)
 
 
 def share_of_epochs(epochs: int, share: float, why: str = "the run has two parts") -> tuple[int, int]:
-    """Epochs of the first part of a run and of the second: at least one each, for any share.
-
-    Args:
-        epochs: of the whole run.
-        share: of the first part.
-        why: there are two parts, for the message.
-
-    Raises:
-        ValueError: fewer than two epochs.
-    """
+    """Epochs of a run's first part and of its second, at least one each; ``why`` there are two is for the message."""
     if epochs < 2:
         raise ValueError(f"{why}: epochs must be at least 2, got {epochs}")
     first = min(max(1, round(epochs * share)), epochs - 1)

@@ -10,19 +10,15 @@ class Autocast(nn.Module):
 
     Only the network is lowered: what a method makes of the logits keeps its digits, and so does the network itself
     along a tangent, whose inner products are differences of nearly equal numbers.
-
-    Args:
-        model: maps images to logits.
-        dtype: of the passes.
     """
 
-    def __init__(self, model: nn.Module, dtype: torch.dtype = torch.bfloat16):
+    def __init__(self, model: nn.Module):
         super().__init__()
-        self.model, self.dtype = model, dtype
+        self.model = model
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[batch, classes]`` in the parameters' own precision."""
         along_a_tangent = any(forward_ad.unpack_dual(p).tangent is not None for p in self.model.parameters())
-        with torch.autocast(images.device.type, self.dtype, enabled=not along_a_tangent):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=not along_a_tangent):
             logits: Tensor = self.model(images).to(images.dtype)
             return logits

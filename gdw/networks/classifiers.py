@@ -160,11 +160,7 @@ def register_network(build: Build) -> Build:
 
 
 def check_model(name: object) -> str:
-    """The name, of one of ``MODELS`` or of a network of timm (``"timm:resnet18"``).
-
-    Raises:
-        ValueError: there is none; the message gives the nearest known name.
-    """
+    """The name, of one of ``MODELS`` or of a network of timm (``"timm:resnet18"``)."""
     if not isinstance(name, str):
         raise unknown("model", name, MODELS)
     if name.startswith(TIMM):
@@ -201,18 +197,9 @@ def build_model(
     the same in either precision up to rounding: every number is drawn in float64.
 
     Args:
-        name: one of ``MODELS``, or ``"timm:NAME"``.
         input_shape: of one image: (channels, height, width), or (coordinates,) or (features,) for
             ``"linear"`` and ``"mlp"``.
-        num_classes: at least 2.
-        generator: draws the start.
-        dtype: of the parameters.
         pretrained: of a network of timm all but its last layer: ``"timm"`` for timm's own weights, or a file of them.
-
-    Raises:
-        ValueError: an unknown name; fewer than two classes; a network for pictures asked to take points; one of your
-            own that gives something else than logits; weights of another network.
-        OSError: the weights are not on this machine and cannot be downloaded.
     """
     check_model(name)
     is_timm = name.startswith(TIMM)

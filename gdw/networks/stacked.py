@@ -9,24 +9,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import vmap
 
-from gdw.networks.held import placed
 from gdw.networks.weight_net import FlowWeightNet, WeightNet
+from gdw.private import placed
 
 
 class Stacked(nn.Module):
-    """S models as one: inputs ``[S, B, ...]`` to outputs ``[S, B, ...]``, model by model.
+    """S models of one form as one, a copy of them: inputs ``[S, B, ...]`` to outputs ``[S, B, ...]``, model by model.
 
     Its parameters are the models' own, each ``[S, ...]``. An elementwise optimiser (SGD, Adam) on them takes the steps
     that S optimisers would take on the models, and a loss summed over the seed axis gives each its own gradient.
 
     Chains of linear and elementwise layers, and the weight network, run as batched matrix products (``is_chain``);
     every other model by ``torch.func.vmap``.
-
-    Args:
-        models: of one architecture; copied, and left as they are.
-
-    Raises:
-        ValueError: a model that ``can_stack`` refuses.
     """
 
     def __init__(self, models: Sequence[nn.Module]):
@@ -45,7 +39,7 @@ class Stacked(nn.Module):
         """What one model gives, a tensor or a dictionary of them, with a leading axis for seeds."""
         if not self.is_chain:
             return vmap(self._call_one)(dict(self.one.named_parameters()), inputs)
-        return _run(self.one, inputs).contiguous()
+        return CHAIN[type(self.one)](self.one, inputs).contiguous()
 
     def _call_one(self, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
         with placed(self.one, parameters):
@@ -70,13 +64,9 @@ def can_stack(model: nn.Module) -> bool:
     return not (random or any(True for _ in model.buffers())) and len(names) == len(untied)
 
 
-def _run(layer: nn.Module, inputs: Tensor) -> Tensor:
-    return CHAIN[type(layer)](layer, inputs)
-
-
 def _sequential(layers: nn.Sequential, inputs: Tensor) -> Tensor:
     for layer in layers:
-        inputs = _run(layer, inputs)
+        inputs = CHAIN[type(layer)](layer, inputs)
     return inputs
 
 
@@ -98,22 +88,13 @@ def _linear(layer: nn.Linear, inputs: Tensor) -> Tensor:
     return torch.baddbmm(layer.bias[..., None], layer.weight, inputs.mT).mT
 
 
-def _flatten(layer: nn.Flatten, inputs: Tensor) -> Tensor:
-    output: Tensor = layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
-    return output
-
-
-def _elementwise(layer: nn.Module, inputs: Tensor) -> Tensor:
-    output: Tensor = layer(inputs)
-    return output
-
-
+ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.Softplus, nn.Identity)
 #: the modules that a chain may contain, each for inputs with a leading seed axis
 CHAIN: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {
     nn.Sequential: _sequential,
     WeightNet: _weight_net,
     FlowWeightNet: _flow_weight_net,
     nn.Linear: _linear,
-    nn.Flatten: _flatten,
-    **dict.fromkeys((nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.Softplus, nn.Identity), _elementwise),
+    nn.Flatten: lambda layer, inputs: layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]),
+    **dict.fromkeys(ELEMENTWISE, lambda layer, inputs: layer(inputs)),
 }

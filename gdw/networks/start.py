@@ -33,14 +33,8 @@ def initialise(model: nn.Module, generator: torch.Generator, normal: bool = Fals
     """Give every layer of a model a new start, in place: the generator's numbers, and no others.
 
     Weights are Kaiming-uniform and biases uniform in ±1 / sqrt(inputs), torch's own choice; with ``normal``,
-    weights are Kaiming-normal (He et al., ICCV 2015). BatchNorm starts at scale 1, shift 0, empty statistics.
-
-    Args:
-        model: of linear, convolution and BatchNorm layers, and layers without parameters.
-        generator: on the CPU.
-
-    Raises:
-        TypeError: a layer with parameters of another kind.
+    weights are Kaiming-normal (He et al., ICCV 2015). BatchNorm starts at scale 1, shift 0, empty statistics. Of a
+    layer of another kind with parameters no start is known: a ``TypeError``.
     """
     for layer in model.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d)):

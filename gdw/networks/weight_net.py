@@ -12,42 +12,38 @@ WEIGHT_NET_WIDTH = 100
 LEVEL = 0.8  # the weight that a V which starts level gives to everything
 
 
-class WeightNet(nn.Module):
-    """One weight for an instance from its loss: Linear(1, width), ReLU, Linear(width, 1), sigmoid.
+class _TwoLayers(nn.Module):
+    """Linear(inputs, 100), ReLU, Linear(100, outputs), sigmoid. It starts as torch's own layers do."""
 
-    Args:
-        width: hidden units.
+    def __init__(self, inputs: int = 1, outputs: int = 1):
+        super().__init__()
+        self.linear1 = nn.Linear(inputs, WEIGHT_NET_WIDTH)
+        self.linear2 = nn.Linear(WEIGHT_NET_WIDTH, outputs)
 
-    It starts as torch's own layers do; :func:`new_weight_net` gives one a start that a generator draws.
+    def weights(self, inputs: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        weights: Tensor = self.linear2(self.linear1(inputs).relu()).sigmoid()
+        return weights
+
+
+class WeightNet(_TwoLayers):
+    """One weight for an instance from its loss. :func:`new_weight_net` gives one a start that a generator draws.
 
     Source: Meta-Weight-Net (Shu et al., NeurIPS 2019); GDW's first stage uses the same.
     """
 
-    def __init__(self, width: int = WEIGHT_NET_WIDTH):
-        super().__init__()
-        self.linear1 = nn.Linear(1, width)
-        self.linear2 = nn.Linear(width, 1)
-
     def forward(self, losses: Float[Tensor, "batch"]) -> Float[Tensor, "batch 1"]:
         """Weights in (0, 1) from losses."""
-        weights: Tensor = self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
-        return weights
+        return self.weights(losses[:, None])
 
 
-class FamilyWeightNet(nn.Module):
-    """As ``WeightNet``, with one output for each family of classes: Linear(width, families), sigmoid.
-
-    Args:
-        families: how many.
-        width: hidden units, shared by all families.
+class FamilyWeightNet(_TwoLayers):
+    """As ``WeightNet``, with one output for each family of classes; all share the hidden units.
 
     Source: CMW-Net (Shu et al., TPAMI 2023).
     """
 
-    def __init__(self, families: int, width: int = WEIGHT_NET_WIDTH):
-        super().__init__()
-        self.linear1 = nn.Linear(1, width)
-        self.linear2 = nn.Linear(width, families)
+    def __init__(self, families: int):
+        super().__init__(1, families)
 
     def forward(self, losses: Float[Tensor, "batch"], family: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1"]:
         """Weights in (0, 1) from losses, each by the output of its family."""
@@ -55,21 +51,14 @@ class FamilyWeightNet(nn.Module):
 
     def of_all_families(self, losses: Float[Tensor, "batch"]) -> Float[Tensor, "batch families"]:
         """What every family makes of each loss."""
-        weights: Tensor = self.linear2(self.linear1(losses[:, None]).relu()).sigmoid()
-        return weights
+        return self.weights(losses[:, None])
 
 
-class FlowWeightNet(nn.Module):
-    """One weight for each flow from what is known of it: Linear(3, width), ReLU, Linear(width, 1), sigmoid.
+class FlowWeightNet(_TwoLayers):
+    """One weight for each flow from three numbers that are known of it."""
 
-    Args:
-        width: hidden units.
-    """
-
-    def __init__(self, width: int = WEIGHT_NET_WIDTH):
-        super().__init__()
-        self.linear1 = nn.Linear(3, width)
-        self.linear2 = nn.Linear(width, 1)
+    def __init__(self) -> None:
+        super().__init__(3)
 
     @torch.no_grad()
     def start_level(self) -> None:
@@ -78,9 +67,7 @@ class FlowWeightNet(nn.Module):
         self.linear2.bias.fill_(math.log(LEVEL / (1 - LEVEL)))
 
     def forward(self, inputs: Float[Tensor, "batch classes 3"]) -> Float[Tensor, "batch classes"]:
-        """Weights in (0, 1)."""
-        weights: Tensor = self.linear2(self.linear1(inputs).relu()).sigmoid()[..., 0]
-        return weights
+        return self.weights(inputs)[..., 0]
 
 
 def new_weight_net(generator: torch.Generator) -> WeightNet:

@@ -120,7 +120,6 @@ class Trial:
         return Training(experiment, task=self.task, model=self.model(seed), method=self.new(seed))
 
     def run(self, seed: int = 0, capture: bool = False) -> Training:
-        """Train to the end."""
         training = self.training(seed, capture)
         try:
             for _ in training.events():
@@ -210,8 +209,11 @@ def _check_state(trial: Trial) -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=LR)
     for number in range(STEPS):
         take_step(trial.step(model, number), phase.method, optimizer)
+    file = io.BytesIO()
     try:
-        copy.load_state_dict(_through_a_file(method.state_dict()))
+        torch.save(method.state_dict(), file)
+        file.seek(0)
+        copy.load_state_dict(torch.load(file, weights_only=True))
     except Exception as error:  # whatever the author's code or torch raises
         raise trial.wrong(f"its state_dict cannot be saved and loaded ({_said(error)})") from error
     for number in range(STEPS, 2 * STEPS):
@@ -264,28 +266,18 @@ def _numbers(step: Step, model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in seen.items()}
 
 
-def _through_a_file(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    loaded: Mapping[str, Any] = torch.load(file, weights_only=True)
-    return loaded
-
-
 def _same(one: Training, other: Training, distance: float = 0.0) -> bool:
     """Whether two runs end with the same model, method and History."""
-    return all(_close(*pair, distance) for pair in zip(_outcome(one), _outcome(other), strict=True))
-
-
-def _outcome(run: Training) -> tuple[Mapping[str, Tensor], ...]:
-    epochs = {name: torch.as_tensor(values) for name, values in run.history.epochs.items()}
-    return run.model.state_dict(), dict(run.method.named_parameters()), epochs
-
-
-def _close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], distance: float) -> bool:
+    first, second = _outcome(one), _outcome(other)
     return first.keys() == second.keys() and all(
         torch.allclose(value, second[name], rtol=0, atol=distance, equal_nan=True) for name, value in first.items()
     )
+
+
+def _outcome(run: Training) -> dict[tuple[str, str], Tensor]:
+    epochs = {name: torch.as_tensor(values) for name, values in run.history.epochs.items()}
+    parts = {"model": run.model.state_dict(), "method": dict(run.method.named_parameters()), "history": epochs}
+    return {(part, name): value for part, values in parts.items() for name, value in values.items()}
 
 
 def _said(error: Exception) -> str:

@@ -22,24 +22,14 @@ FORMAT = "gdw run 1"
 
 
 def write(path: str | Path, value: dict[str, Any]) -> None:
-    """Write a tree of dictionaries, lists, tuples, numbers, texts, arrays and tensors, all at once.
-
-    Raises:
-        OSError: it cannot be written; what was there before is still there.
-        TypeError: the tree holds something else.
-    """
+    """Write a tree of dictionaries, lists, tuples, numbers, texts, arrays and tensors, all at once."""
     tensors: dict[str, Tensor] = {}
     text = json.dumps(pack(value, tensors))
     write_tensors(path, FORMAT, text, tensors)
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """What ``write`` wrote.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is another kind of file, or it was cut off or changed; the message names it.
-    """
+    """What ``write`` wrote; ``ValueError`` for another kind of file, and for one that was cut off or changed."""
     text, tensors = read_tensors(path, FORMAT, "a saved run")
     try:
         value = unpack(json.loads(text), tensors)
@@ -51,22 +41,13 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def write_tensors(path: str | Path, format: str, text: str, tensors: dict[str, Tensor]) -> None:
-    """Write named tensors and a text, all at once.
-
-    Raises:
-        OSError: it cannot be written; what was there before is still there.
-    """
+    """Write named tensors and a text, all at once."""
     metadata = {"format": format, "content": text, "digest": _digest(text, tensors)}
     files.write(path, save_tensors(tensors, metadata))
 
 
 def read_tensors(path: str | Path, format: str, what: str) -> tuple[str, dict[str, Tensor]]:
-    """What ``write_tensors`` wrote: the text and the tensors.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is not ``what``, or it was cut off or changed; the message names it.
-    """
+    """The text and the tensors that ``write_tensors`` wrote; ``what`` they should be is for the message."""
     content = files.read_bytes(path)
     try:
         metadata = _metadata(content)
@@ -97,7 +78,6 @@ def pack(value: object, tensors: dict[str, Tensor]) -> object:
 
 
 def unpack(packed: object, tensors: dict[str, Tensor]) -> object:
-    """Undo ``pack``."""
     if not isinstance(packed, dict):
         return packed
     ((kind, content),) = packed.items()

@@ -35,23 +35,22 @@ class EpochStatistics:
 
     The weight of a group of flows is ``sum gradient * sign(flow) * B / sum |flow|``: this is defined for every method.
     The mass of a group is its share of ``sum |gradient|``. Sums are in float64; a device without float64 sends its
-    batches to the host, many at once.
-
-    Args:
-        true_labels: of the whole training set ``[N]``, on the device; the observed ones if they are unknown.
-        num_classes: C.
+    batches to the host, many at once. ``true_labels`` are those of the whole training set [N], on the device, or the
+    observed ones if they are unknown.
     """
 
-    def __init__(self, true_labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float64):
+    def __init__(self, true_labels: Tensor, num_classes: int):
         self.device = device = summing_device(true_labels.device)
-        self.true_labels, self.num_classes, self.dtype = true_labels.to(device), num_classes, dtype
+        self.true_labels, self.num_classes = true_labels.to(device), num_classes
         # what is summed, for every cell: weight * |flow|, |flow|, |gradient|, then gradient or weight and count
-        self.groups = torch.zeros(5, 6, dtype=dtype, device=device)
-        self.classes = torch.zeros(4, num_classes, num_classes, dtype=dtype, device=device)
-        self.ledger = torch.zeros(2, 2, num_classes, dtype=dtype, device=device)
-        self.group_losses = torch.zeros(2, 2, dtype=dtype, device=device)  # sum and count, clean and mislabelled
+        self.groups = torch.zeros(5, 6, dtype=torch.float64, device=device)
+        self.classes = torch.zeros(4, num_classes, num_classes, dtype=torch.float64, device=device)
+        self.ledger = torch.zeros(2, 2, num_classes, dtype=torch.float64, device=device)
+        self.group_losses = torch.zeros(
+            2, 2, dtype=torch.float64, device=device
+        )  # sum and count, clean and mislabelled
         self.instances = 0
-        self.instance_weights = torch.full((len(true_labels),), torch.nan, dtype=dtype, device=device)
+        self.instance_weights = torch.full((len(true_labels),), torch.nan, dtype=torch.float64, device=device)
         self.observed = torch.zeros_like(self.true_labels)
         self.losses: list[Tensor] = []
         self.held: list[tuple[Tensor, ...]] = []
@@ -80,23 +79,23 @@ class EpochStatistics:
             rows = (~is_meta).nonzero().flatten()
             parts = [part[rows] for part in parts]
         flows, gradient, observed, indices, losses, batch_size = parts
-        flows, gradient = flows.to(self.dtype), gradient.to(self.dtype)
-        pulls, sizes = gradient * flows.sign() * batch_size.to(self.dtype)[:, None], flows.abs()
+        flows, gradient = flows.double(), gradient.double()
+        pulls, sizes = gradient * flows.sign() * batch_size.double()[:, None], flows.abs()
         true = self.true_labels[indices]
         cells = torch.stack([pulls, sizes, gradient.abs(), gradient])
-        truth = one_hot(true, self.num_classes).to(self.dtype)
+        truth = one_hot(true, self.num_classes).double()
         self.classes += torch.einsum("ib,sic->sbc", truth, cells)
-        group = one_hot((observed != true).long(), 2).to(self.dtype)
-        self.group_losses += torch.stack([losses.to(self.dtype) @ group, group.sum(0)])
-        kinds = one_hot(self._kinds(observed, true), 6).to(self.dtype)
-        counted = (sizes > 0).to(self.dtype)
+        group = one_hot((observed != true).long(), 2).double()
+        self.group_losses += torch.stack([losses.double() @ group, group.sum(0)])
+        kinds = one_hot(self._kinds(observed, true), 6).double()
+        counted = (sizes > 0).double()
         plain = torch.where(sizes > 0, pulls / sizes, 0)
         self.groups += torch.einsum("ick,sic->sk", kinds, torch.stack([*cells[:3], plain, counted]))
-        own = one_hot(observed, self.num_classes).to(self.dtype)
+        own = one_hot(observed, self.num_classes).double()
         sides = torch.stack([own, 1 - own])  # pull: the observed label's flow; push: the others' "not me"
         self.ledger += torch.einsum("wic,sic->wsc", torch.stack([sizes, pulls]), sides)
         self.instances += len(observed)
-        self.instance_weights[indices] = pulls.sum(-1) / sizes.sum(-1).clamp_min(torch.finfo(self.dtype).tiny)
+        self.instance_weights[indices] = pulls.sum(-1) / sizes.sum(-1).clamp_min(torch.finfo(torch.float64).tiny)
         self.observed[indices] = observed
 
     def _kinds(self, observed: Tensor, true: Tensor) -> Tensor:
@@ -126,7 +125,7 @@ class EpochStatistics:
             "class_weight": _ratio(class_weight, class_size),
             "class_mass": _ratio(class_mass.where(class_size > 0, torch.nan), class_mass.sum()),
             "class_push": (push / max(len(self.losses), 1)).cpu().numpy(),
-            "pull_push": _ratio(self.ledger, torch.tensor(float(self.instances), dtype=self.dtype)),
+            "pull_push": _ratio(self.ledger, torch.tensor(float(self.instances), dtype=torch.float64)),
             "auroc": self._auroc(),
         }
 
@@ -140,11 +139,7 @@ class EpochStatistics:
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo ``state_dict``.
-
-        Raises:
-            ValueError: it is the state of another task's.
-        """
+        """Undo ``state_dict``; ``ValueError`` for the state of another task's."""
         device = self.true_labels.device
         for name in _SUMS:
             if state[name].shape != getattr(self, name).shape:
@@ -184,11 +179,7 @@ def _ratio(part: Tensor, whole: Tensor) -> np.ndarray:
 def finite_scores(
     statistics: EpochStatistics, model: nn.Module, task: Task, method: Method, epoch: int, lr: float
 ) -> Row:
-    """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers.
-
-    Raises:
-        TrainingDiverged: a loss of the epoch, a parameter of model or method, or the test loss is not finite.
-    """
+    """What ``evaluate`` gives after an epoch, once it is known that the epoch left finite numbers."""
     bad = statistics.first_bad_step()
     if bad is not None:
         raise _diverged(f"the loss stopped being finite at step {bad + 1}", epoch, lr)

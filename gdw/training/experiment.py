@@ -4,14 +4,13 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
 from gdw.data.datasets import check_dataset_name
-from gdw.errors import Flag, number, unknown, whole_number
+from gdw.errors import unknown, whole_number
 from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
 from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of, preset_for, without_derivative
@@ -72,10 +71,11 @@ class Experiment:
         }
         if settings is not None and not isinstance(settings, Mapping):
             raise ValueError(f"settings must be a dictionary of {method}'s own settings, got {settings!r}")
-        own = _checked_settings(method, settings or {})
+        check_settings = method_class(method).check_settings
+        own = check_settings(settings or {})
         kept = {name: getattr(parts[PART_OF[name]], name) for name in given if name in FROM_PRESET}
         self.__attrs_init__(
-            method=method, settings=FrozenDict(_checked_settings(method, preset.methods.get(method, {})) | own),
+            method=method, settings=FrozenDict(check_settings(preset.methods.get(method, {})) | own),
             seed=whole_number("seed", seed), given=FrozenDict(kept | {"settings": own}), **parts,
         )  # fmt: skip
 
@@ -113,11 +113,9 @@ class Experiment:
 
     def everything(self) -> dict[str, Any]:
         """``config`` and the engine: what another process needs to run it in the same way."""
-        kept = [n for n in NAMES if not (n in FIELDS and FIELDS[n].metadata["later"] and self._is_default(n))]
-        return {name: thawed(getattr(self, name)) for name in kept}
-
-    def _is_default(self, name: str) -> bool:
-        return bool(getattr(self, name) == FIELDS[name].default)
+        values = {name: getattr(self, name) for name in NAMES}
+        later = {name: field.default for name, field in FIELDS.items() if field.metadata["later"]}
+        return {name: thawed(v) for name, v in values.items() if not (name in later and v == later[name])}
 
     def with_(self, **changes: Any) -> "Experiment":
         """The same run with other values for these fields. What was given stays; the rest comes from the preset again.
@@ -209,38 +207,8 @@ class Experiment:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:4]
 
 
-def _checked_settings(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Known names, each value of its default's type and in the range that the method gives."""
-    known = method_class(method).settings()
-    found = {}
-    for name, value in settings.items():
-        if name not in known:
-            raise unknown(f"setting of {method}", name, known)
-        found[name] = _like(f"{method}'s {name}", value, known[name])
-    method_class(method).check_settings(found)
-    return found
-
-
-def _like(name: str, value: object, default: object) -> object:
-    if default is None and value is None:
-        return None
-    if isinstance(default, bool):
-        return Flag().check(name, value)
-    if isinstance(default, int):
-        return whole_number(name, value)
-    if isinstance(default, float) or (default is None and isinstance(value, Real)):
-        return number(name, value)
-    if isinstance(default, str) and not isinstance(value, str):
-        raise ValueError(f"{name} must be text, got {value!r}")
-    return value
-
-
 def parse_field(name: str, text: str) -> Any:
-    """A field's value from its text, as in a run code or on the command line: numbers, true, false, null, a matrix.
-
-    Raises:
-        ValueError: neither a name nor JSON.
-    """
+    """A field's value from its text, as in a run code or on the command line: a name, or JSON."""
     is_text = name in ("method", "derivative") or (name in FIELDS and kind_of(FIELDS[name]) is str)
     if is_text and not (name == "noise" and text.startswith(("[", "{"))):
         return text
@@ -254,9 +222,6 @@ def from_config(config: Mapping[str, Any]) -> Experiment:
     """Undo ``Experiment.config`` or ``Experiment.everything``, after JSON too; records of earlier versions as well.
 
     What the preset says anyway does not count as given.
-
-    Raises:
-        ValueError: as ``read_config`` does.
     """
     e = read_config(config)
     usual = e._of_preset()
@@ -266,11 +231,7 @@ def from_config(config: Mapping[str, Any]) -> Experiment:
 
 
 def read_config(config: Mapping[str, Any]) -> Experiment:
-    """An experiment from its fields, all of them given.
-
-    Raises:
-        ValueError: no such config; or one of a run whose data set, task, model or method was given as an object.
-    """
+    """An experiment from its fields, all of them given."""
     if not isinstance(config, Mapping):
         raise ValueError(f"a config must be a dictionary of an Experiment's fields, got {config!r}")
     if own := config.get(OWN):

@@ -198,9 +198,6 @@ class Engine:
 
     One value is not exact and therefore part of the experiment: the precision ``"bfloat16"`` (:attr:`inexact`). What is
     None here the program decides by itself (:meth:`decided`).
-
-    Raises:
-        ValueError: an unknown name, or a wrong type.
     """
 
     device: str = setting(_device, f"{', '.join(DEVICES)}: auto takes CUDA if there is a GPU, else the CPU", "auto")
@@ -243,12 +240,9 @@ FIELDS: dict[str, "attrs.Attribute[Any]"] = {
 
 @attrs.frozen
 class Preset:
-    """How to train on one kind of data.
+    """How to train on one kind of data: the ``values`` of fields that depend on it, and each method's own settings.
 
-    Args:
-        values: of the fields that depend on the kind of data.
-        methods: each method's own settings.
-        plans: learning rate, weight decay and epochs of single methods, where they were searched for each.
+    ``plans`` are learning rate, weight decay and epochs of single methods, where they were searched for each.
     """
 
     values: FrozenDict
@@ -283,11 +277,7 @@ EXACT_WAYS = ("auto", "forward", "reuse", "double-backward")
 
 
 def without_derivative(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The same fields without ``derivative``, which up to version 0.2 said how the meta gradient is taken.
-
-    Raises:
-        ValueError: it names an approximation.
-    """
+    """The same fields without ``derivative``, which up to version 0.2 said how the meta gradient is taken."""
     way = given.get("derivative", "auto")
     if way not in EXACT_WAYS:
         raise ValueError(
@@ -303,11 +293,7 @@ def kind_of(field: "attrs.Attribute[Any]") -> type:
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of that name; ``"auto"`` is CUDA if there is a GPU, else the CPU.
-
-    Raises:
-        ValueError: this machine has no such device.
-    """
+    """The device of that name, if this machine has it; ``"auto"`` is CUDA if there is a GPU, else the CPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -67,7 +67,6 @@ class History:
     error: str | None = None
 
     def __len__(self) -> int:
-        """Number of epochs recorded."""
         return len(next(iter(self.epochs.values()), ()))
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -113,9 +112,8 @@ class History:
 
     def to_record(self) -> dict[str, Any]:
         """As plain JSON values; NaN becomes null."""
-        epochs = {name: _to_json(values.tolist()) for name, values in self.epochs.items()}
-        others = {k: v for k, v in vars(self).items() if k != "epochs"}
-        return others | {"wrong_label_rate": _to_json(self.wrong_label_rate), "epochs": epochs}
+        plain = vars(self) | {"epochs": {name: values.tolist() for name, values in self.epochs.items()}}
+        return cast(dict[str, Any], files.finite(plain))
 
     @classmethod
     def from_record(cls, record: object) -> "History":
@@ -143,7 +141,7 @@ class History:
         Raises:
             OSError: the file cannot be written; what it held before is still there.
         """
-        files.write(path, json.dumps(files.finite(self.to_record()), allow_nan=False))
+        files.write(path, json.dumps(self.to_record(), allow_nan=False))
 
     @classmethod
     def load(cls, path: str | Path) -> "History":
@@ -199,9 +197,3 @@ def _to_array(name: str, values: object) -> np.ndarray:
     if array is None or array.ndim == 0:
         raise ValueError(f"epochs[{name!r}] must be a list with numbers for each epoch, got {values!r:.60}")
     return array
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_to_json(item) for item in value]
-    return value if np.isfinite(value) else None

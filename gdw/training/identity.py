@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -18,33 +17,21 @@ DIGITS = 16  # hexadecimal, of the content of a run's files
 
 
 def content_of(data: Data, dataset: Dataset | None = None) -> str | None:
-    """The content of all files that a run reads: the pictures of a folder, a table of labels, confirmed pictures.
+    """A hash of all files that a run reads: the pictures of a folder, a table of labels, confirmed pictures.
 
-    Args:
-        dataset: the data set that ``data`` names, if it has been read: its pictures are not looked at again.
-
-    Returns:
-        16 hexadecimal digits; None for data without files, and where a file is missing or cannot be read.
+    None for data without files, and where one is missing or cannot be read. ``dataset`` is what ``data`` names, if that
+    has been read: its pictures are not looked at again.
     """
-    tables = places_of(data)
+    parts, tables = list[str](), places_of(data)
     folder = tables.pop("dataset", None)
     try:
-        pictures = None if folder is None else _content_of_folder(folder, dataset)
-        return _combined(pictures, tables.values())
+        if folder is not None:
+            known = None if dataset is None else dataset.content
+            parts.append(known or content_of_files(folder, list_folder(folder).files))
+        parts += [hashlib.blake2b(table.read_bytes()).hexdigest() for table in tables.values()]
     except (OSError, ValueError):  # reading the data says why
         return None
-
-
-def _combined(folder: str | None, tables: Iterable[Path]) -> str | None:
-    """One content for a folder's and that of tables; None where there is neither."""
-    parts = ([folder] if folder else []) + [hashlib.blake2b(path.read_bytes()).hexdigest() for path in tables]
     return hashlib.blake2b(" ".join(parts).encode(), digest_size=DIGITS // 2).hexdigest() if parts else None
-
-
-def _content_of_folder(folder: Path, dataset: Dataset | None) -> str:
-    if dataset is not None and dataset.content is not None:
-        return dataset.content
-    return content_of_files(folder, list_folder(folder).files)
 
 
 def is_folder(name: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gdw import files
-from gdw.data.confirmed import Confirmed, confirmed_of
+from gdw.data.confirmed import confirmed_of
 from gdw.data.corruption import IMAGE_NOISES
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
@@ -21,15 +21,6 @@ def origin_of(experiment: Experiment) -> tuple[object, ...]:
     return (e.dataset, e.image_size, *((e.features, e.features_size, e.mirrored) if e.features else ()))
 
 
-def confirmed_in(experiment: Experiment, dataset: Dataset) -> Confirmed | None:
-    """The pictures that the experiment's table confirms; None without a table.
-
-    Raises:
-        ValueError, FileNotFoundError: as :func:`gdw.data.confirmed.read_confirmed` does.
-    """
-    return None if experiment.confirmed is None else confirmed_of(experiment.confirmed, dataset)
-
-
 def dataset_of(
     experiment: Experiment, dataset: Dataset | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Dataset:
@@ -39,9 +30,6 @@ def dataset_of(
         dataset: one of your own instead of the one that it names, or one that this function gave for another
             experiment with the same ``origin_of``, which is returned as it is.
         progress: called with (pictures done, pictures in all) while features are computed.
-
-    Raises:
-        ValueError, FileNotFoundError: as ``load_dataset`` and ``with_features`` do.
     """
     e = experiment
     if dataset is not None and dataset.origin == origin_of(e):
@@ -65,11 +53,7 @@ def dataset_of(
 
 
 def check_content(experiment: Experiment, dataset: Dataset) -> None:
-    """Refuse files that are not those that the experiment is about, where it says so (``content``).
-
-    Raises:
-        ValueError: they hold something else now.
-    """
+    """Refuse files that are not those that the experiment is about, where it says so (``content``)."""
     if experiment.content is None or dataset.origin is None:
         return
     found = content_of(experiment.data, dataset)
@@ -82,17 +66,13 @@ def check_content(experiment: Experiment, dataset: Dataset) -> None:
 
 
 def task_of(experiment: Experiment, dataset: Dataset) -> Task:
-    """The data set as the experiment splits it and changes its labels.
-
-    Raises:
-        ValueError: as ``make_task`` and ``confirmed_in`` do.
-    """
+    """The data set as the experiment splits it and changes its labels."""
     e = experiment
+    confirmed = None if e.confirmed is None else confirmed_of(e.confirmed, dataset)
     return make_task(
         dataset, noise=e.noise, rate=e.rate, imbalance=e.imbalance, imbalance_kind=e.imbalance_kind,
         meta_per_class=e.meta_per_class, validation_per_class=e.validation_per_class,
-        train_per_class=e.train_per_class, test_per_class=e.test_per_class, confirmed=confirmed_in(e, dataset),
-        seed=e.seed,
+        train_per_class=e.train_per_class, test_per_class=e.test_per_class, confirmed=confirmed, seed=e.seed,
     )  # fmt: skip
 
 

@@ -90,19 +90,10 @@ class Loop:
 
     Between two events a run of one seed can be saved, and another Loop continues from there. Several seeds are one
     model with a leading seed axis (networks/stacked.py); each has the data, start and batches of its own run, and ends
-    with the same numbers up to rounding.
+    with the same numbers up to rounding. The lanes, one for each seed, differ in nothing else.
 
-    Args:
-        lanes: one for each seed; they differ in nothing else.
-
-    Attributes:
-        phase: number of the phase, from 0.
-        epoch: epochs that are over, in all phases.
-        phase_epoch: epochs of this phase that are over.
-        batch: batches of this epoch that are over.
-
-    Raises:
-        ValueError: a batch larger than the data.
+    ``phase``, ``epoch``, ``phase_epoch`` and ``batch`` count from 0 what is over: phases, epochs of the run and of this
+    phase, batches of this epoch.
     """
 
     def __init__(self, lanes: Sequence[Lane]):
@@ -137,7 +128,6 @@ class Loop:
 
     @property
     def finished(self) -> bool:
-        """Whether every phase is over."""
         return self.phase == len(self.phases)
 
     def _methods(self) -> list[Method]:
@@ -289,11 +279,7 @@ class Loop:
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        """How far a run of one seed is, without model, method and history.
-
-        Raises:
-            RuntimeError: a step was interrupted in the middle.
-        """
+        """How far a run of one seed is, without model, method and history."""
         self.check_whole()
         restarts = any(phase.restart for phase in self.phases[self.phase + self.begun :])
         return {
@@ -308,9 +294,6 @@ class Loop:
         """Go on from a saved position. What came before its last phase is done again, for what a method makes there.
 
         Load model and method after this: it may change them.
-
-        Raises:
-            ValueError: the position is not one of this run.
         """
         position = [state[name] for name in _POSITION]
         if [type(value) for value in position] != [int, int, int, int, bool] or not self._is_possible(*position):

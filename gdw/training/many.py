@@ -102,11 +102,7 @@ class ManySeeds:
                 yield from self.checkpoints[place].events(training) if self.checkpoints else training.events()
 
     def save(self) -> None:
-        """Write a checkpoint of every run as it is now, where they are kept; between two events.
-
-        Raises:
-            OSError: it cannot be written.
-        """
+        """Write a checkpoint of every run as it is now, where they are kept; between two events."""
         for checkpoints, training in zip(self.checkpoints, self.trainings, strict=False):
             checkpoints.save(training)
 
@@ -116,11 +112,7 @@ class ManySeeds:
 
 
 def check_own(seeds: Sequence[int], own: Iterable[str]) -> None:
-    """Refuse objects of the caller's own, by name, that several seeds cannot share.
-
-    Raises:
-        ValueError: there is a task, a model or a method for several seeds.
-    """
+    """Refuse objects of the caller's own, by name, that several seeds cannot share: a task, a model, a method."""
     if len(seeds) > 1 and set(own) - {"dataset"}:
         raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
 
@@ -169,16 +161,8 @@ def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochD
 class Checkpoints:
     """The last two checkpoints of one experiment. The older one is used if the newer one is damaged.
 
-    Args:
-        folder: made where it is missing; it may hold the checkpoints of many experiments.
-        experiment: what is run.
-        every: seconds between two checkpoints; 0 writes one after each batch. The end of the run is always written.
-
-    Attributes:
-        note: a sentence about a damaged checkpoint that was passed over; None if there was none.
-
-    Raises:
-        OSError: the folder cannot be made or written to.
+    The folder may hold those of many experiments. ``every`` is the seconds between two; 0 writes one after each batch,
+    and the end of the run is always written. A ``note`` tells of a damaged one that was passed over.
     """
 
     def __init__(self, folder: str | Path, experiment: Experiment, every: float = SECONDS):
@@ -193,11 +177,7 @@ class Checkpoints:
         files.check_writable(self.newest)
 
     def training(self, **own: Any) -> Training:
-        """The run where its last good checkpoint left it, or from the start; ``own`` as for ``Training``.
-
-        Raises:
-            ValueError: there are checkpoints, but none can be used; the message names both.
-        """
+        """The run where its last good checkpoint left it, or from the start; ``own`` as for ``Training``."""
         self.note, reasons = None, []
         for path in (self.newest, self.previous):
             try:
@@ -226,11 +206,7 @@ class Checkpoints:
         self.save(training)
 
     def save(self, training: Training) -> None:
-        """One more checkpoint; the one before is kept.
-
-        Raises:
-            OSError: it cannot be written; the message names it, and the ones before are still there.
-        """
+        """One more checkpoint; the one before is kept."""
         fresh = files.beside(self.newest, ".next")
         training.save(fresh)
         if self.newest.exists():

@@ -33,13 +33,10 @@ def config_of_run(
     model: object | None = None,
     method: Method | None = None,
 ) -> dict[str, Any]:
-    """``experiment.config()``; names of objects passed in instead of what it names are under ``"own"``.
+    """``experiment.config()``; names of objects that were given instead of what it names are under ``"own"``.
 
-    Such a config cannot be turned into the run again: ``from_config`` refuses it.
-
-    Args:
-        dataset: None, or what was trained on; the one that the experiment names is no other.
-        task, model, method: None, or the object that was given.
+    Such a config cannot be turned into the run again: ``from_config`` refuses it. ``dataset`` is what was trained on;
+    the one that the experiment names is no other.
     """
     config, own = experiment.config(), {}
     if dataset is not None and dataset.origin != origin_of(experiment):
@@ -50,22 +47,13 @@ def config_of_run(
         own["model"] = config["model"] = type(model).__name__
     if method is not None:
         own["method"] = config["method"] = method.name or type(method).__name__
-        config["settings"] = _settings_of(method)
+        settings = {name: getattr(method, name, None) for name in type(method).settings()}  # kept under these names
+        config["settings"] = {name: s for name, s in settings.items() if isinstance(s, (bool, int, float, str))}
     return config | ({OWN: own} if own else {})
 
 
-def _settings_of(method: Method) -> dict[str, Any]:
-    """Those settings that it keeps as plain attributes of the same name."""
-    found = {name: getattr(method, name, None) for name in type(method).settings()}
-    return {name: value for name, value in found.items() if isinstance(value, (bool, int, float, str))}
-
-
 def experiment_of(history: History) -> Experiment:
-    """The experiment that a History records, with the engine that computed it.
-
-    Raises:
-        ValueError: the run used objects that were passed in.
-    """
+    """The experiment that a History records, with the engine that computed it."""
     return from_config({**history.metadata.get("engine", {}), **history.config})
 
 
@@ -80,10 +68,7 @@ def own_code(experiment: Experiment) -> dict[str, Place]:
 
 
 def weights_of(experiment: Experiment) -> str | None:
-    """A hash of the file of weights that a network starts from; None without one.
-
-    It is read once in a process, as long as its size and times of change are the same.
-    """
+    """A hash of the file of weights that a network starts from, read once in a process; None without one."""
     file = Path(str(experiment.pretrained)).expanduser()
     if experiment.pretrained is None or not file.is_file():
         return None

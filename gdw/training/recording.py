@@ -31,14 +31,10 @@ _ONE_AT_A_TIME = threading.Lock()  # a GPU records one graph at a time
 
 
 class Capture:
-    """Takes a function's first runs as they are, and then one as a recording.
+    """Takes a function's first runs as they are, ``runs_left`` of them, and then one as a recording.
 
-    Args:
-        device: where its tensors lie.
-        owner: its attributes are looked through for optimisers, which must be ``fused`` to be recorded on a GPU.
-
-    Attributes:
-        runs_left: how often the function has to run before it may be recorded.
+    The attributes of the function's ``owner`` are looked through for optimisers, which must be ``fused`` to be recorded
+    on a GPU.
     """
 
     def __init__(self, device: torch.device, owner: object):
@@ -49,19 +45,14 @@ class Capture:
     def warm_up(self, function: Function) -> tuple[Tensor, ...]:
         """Run it. On a GPU it runs on a separate stream; torch's documentation requires this before a recording.
 
-        Raises:
-            ValueError: it draws random numbers, and a replay would draw others.
+        ``ValueError`` where it draws random numbers: a replay would draw others.
         """
         self.runs_left -= 1
         with self._aside(), _NoDrawing():  # type: ignore[no-untyped-call]  # torch's
             return function()
 
     def take(self, function: Function) -> "Operations | CudaGraph":
-        """Record it.
-
-        Raises:
-            RuntimeError: it does something that cannot be repeated without Python.
-        """
+        """Record it; ``RuntimeError`` where it does something that cannot be repeated without Python."""
         with _ONE_AT_A_TIME, self._consent():
             try:
                 return CudaGraph(function, self.device) if self._stream else Operations(function)
@@ -97,11 +88,7 @@ class Capture:
 
 
 class CudaGraph:
-    """For a GPU.
-
-    Attributes:
-        outputs: of the first replay: recording itself runs nothing.
-    """
+    """For a GPU. ``outputs`` are of the first replay: recording itself runs nothing."""
 
     def __init__(self, function: Function, device: torch.device):
         self._function = function  # and with it all that the kernels read and write: a graph holds addresses
@@ -119,9 +106,8 @@ class CudaGraph:
 class Operations:
     """For the CPU: torch's operations as they run below autograd, forward, backward and along tangents.
 
-    Attributes:
-        outputs: of the function's one run, which the recording is.
-        module: the operations as a graph; the tensors that were there before are its attributes.
+    ``outputs`` are of the function's one run, which the recording is; ``module`` is the operations as a graph, whose
+    attributes are the tensors that were there before.
     """
 
     def __init__(self, function: Function):

@@ -118,11 +118,7 @@ class SavedModel:
 
 
 def save_model(path: str | Path, model: nn.Module, task: Task, history: History) -> None:
-    """Write a trained network with all that :func:`load_model` needs, all at once.
-
-    Raises:
-        OSError: it cannot be written; what was there before is still there.
-    """
+    """Write a trained network with all that :func:`load_model` needs, all at once."""
     config = history.config
     about = {
         "class_names": task.class_names, "input_shape": task.input_shape, "pixels": asdict(task.pixels),

@@ -77,7 +77,6 @@ class Sources:
         return images if self.once else self.normalised(self.task.pixels.augment(images, self.augmentation))
 
     def prepared(self, optimizer: torch.optim.Optimizer) -> Prepared:
-        """What the steps of a phase share."""
         return Prepared(self.model, optimizer, labels=(self.task.train.labels, self.task.meta.labels))
 
     def meta_batch(self) -> Batch:
@@ -87,7 +86,6 @@ class Sources:
         return self.ready(self.images["meta"][chosen]), self.task.meta.labels[chosen]
 
     def draw(self, source: str) -> Drawn:
-        """The next batch of a source."""
         task = self.task
         self.taken[source] += 1
         if source == "meta":
@@ -110,15 +108,7 @@ class Sources:
         return {"taken": dict(self.taken), "augmentation": self.augmentation.get_state()}
 
     def load_state_dict(self, state: dict[str, Any], most: int) -> None:
-        """Continue where the saved sources were. Only for sources from which nothing was drawn yet.
-
-        Args:
-            state: by ``state_dict``, of the same task and plan.
-            most: no source can have given more batches than this.
-
-        Raises:
-            ValueError: a number of batches that cannot be.
-        """
+        """Continue where the saved sources were; only for new ones. None can have given more than ``most`` batches."""
         for name, batches in state["taken"].items():
             if not 0 <= batches <= most:
                 raise ValueError(f"{batches} batches of {name!r} cannot have been taken in {most} steps")
@@ -158,34 +148,25 @@ class Sources:
 
 
 class StackedSources:
-    """The same for several seeds: their batches with a leading seed axis, as Steps of their models as one.
-
-    Args:
-        sources: of each seed.
-        model: the seeds' models as one.
-    """
+    """The same for several seeds: their batches with a leading seed axis, as Steps of their models as one."""
 
     def __init__(self, sources: Sequence[Sources], model: Stacked):
         self.sources, self.model = sources, model
 
     def prepared(self, optimizer: torch.optim.Optimizer) -> Prepared:
-        """What the steps of a phase share."""
         labels = [part.labels for own in self.sources for part in (own.task.train, own.task.meta)]
         return Prepared(self.model, optimizer, labels=labels)
 
     def meta_batch(self) -> Batch:
-        """The next clean batch of each seed."""
         images, labels = zip(*(own.meta_batch() for own in self.sources), strict=True)
         return torch.stack(images), torch.stack(labels)
 
     def draw(self, source: str) -> Drawn:
-        """The next batch of a source for each seed."""
         images, labels, indices, is_meta = zip(*(own.draw(source) for own in self.sources), strict=True)
         pooled = None if is_meta[0] is None else torch.stack(is_meta)
         return torch.stack(images), torch.stack(labels), torch.stack(indices), pooled
 
     def step_of(self, drawn: Drawn, epoch: int, prepared: Prepared) -> StackedStep:
-        """A batch that was drawn, forward through all models once."""
         images, labels, indices, is_meta = drawn
         return StackedStep(
             self.model, images, labels, indices=indices, meta_batch=self.meta_batch, lr=prepared, epoch=epoch,

@@ -74,14 +74,8 @@ class Captured:
     On the CPU it ends bit for bit as steps taken by Python do, except for BatchNorm along a tangent: torch orders
     its sums differently in a recording. On a GPU the learning rate is a float32.
 
-    Args:
-        sources, source: where the phase draws its batches.
-        optimizer: of the model; its rate is ``rate`` from now on.
-        method: one whose steps are all identical (``Method.all_steps_identical``).
-
-    Raises:
-        ValueError: at the first steps: the model draws random numbers, or puts a new tensor in an old one's place.
-        RuntimeError: the step cannot be recorded; the message says why.
+    All steps of the method are identical (``Method.all_steps_identical``); the optimiser's rate is ``rate`` from now
+    on. A model that draws random numbers, or puts a new tensor in an old one's place, is refused at the first steps.
     """
 
     def __init__(self, sources: Sources, source: str, method: Method, optimizer: torch.optim.Optimizer):

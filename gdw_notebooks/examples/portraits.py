@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gdw.gradients.step import Step
 from gdw.training.experiment import Experiment
+from gdw.training.fields import PRECISIONS
 from gdw.training.run import Training
 
 SHARED = Experiment(noise="uniform", rate=0.6, method="cross-entropy", epochs=10, device="cpu")
@@ -37,13 +38,13 @@ def portraits(methods: Sequence[str], shared: Experiment = SHARED, own_epochs: i
     """
     training = _trained(shared)
     task, model = training.task, training.model
-    rows = torch.arange(shared.batch_size)
+    rows, dtype = torch.arange(shared.batch_size), PRECISIONS[shared.precision]
     gradients = {}
     for name in methods:
         method = _trained(shared.with_(method=name, epochs=own_epochs)).method_at(own_epochs - 1)
         step = Step(
-            model, task.pixels.normalise(task.train.images[rows]), task.train.labels[rows], indices=rows,
-            meta_batch=(task.pixels.normalise(task.meta.images), task.meta.labels), lr=shared.lr,
+            model, task.pixels.normalise(task.train.images[rows], dtype), task.train.labels[rows], indices=rows,
+            meta_batch=(task.pixels.normalise(task.meta.images, dtype), task.meta.labels), lr=shared.lr,
             epoch=own_epochs - 1,
         )  # fmt: skip
         gradients[name] = method.logit_gradient(step).detach() * len(step)

@@ -29,6 +29,12 @@ class StudentNotebook:
     cells: tuple[str, ...]
     outputs: tuple[str, ...]
 
+    @property
+    def ours(self) -> tuple[int, ...]:
+        """Numbers, from 1, of the cells that are as in the course's notebook."""
+        known = _course_cells(self.course) if self.course else frozenset()
+        return tuple(number for number, code in enumerate(self.cells, start=1) if code.strip() in known)
+
     def tries(self, asked: Asked) -> int:
         """Wrong tries that the stored outputs show: a hint for each, and after a right answer their number."""
         found = [0]

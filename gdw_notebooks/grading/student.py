@@ -47,13 +47,16 @@ class Student:
     def __exit__(self, *error: object) -> None:
         self.end()
 
-    def run(self, cells: Sequence[str], asked: Sequence[Asked], skip: Sequence[int], judge: Judge) -> list[list]:
+    def run(
+        self, cells: Sequence[str], asked: Sequence[Asked], skip: Sequence[int], judge: Judge, ours: Sequence[int] = ()
+    ) -> list[list]:
         """Run a notebook's cells; returns the cells that stop, each with its error and whether the sandbox was why.
 
         Args:
             skip: numbers of cells that are left out.
             judge: is given what is handed in, while the cell waits: the check's class, its answers, and whether the
                 check was called (otherwise they are the values of its variables).
+            ours: numbers of the course's own cells, which run only if an answer needs them.
 
         Raises:
             Stopped: a limit was reached, or the process ended, or it sent what it should not.
@@ -63,8 +66,8 @@ class Student:
             self._start()
         self._watch.notebook()
         try:
-            exercises = [{"kind": a.kind.__name__, "answers": a.answers} for a in asked]
-            self._send({"cells": list(cells), "asked": exercises, "skip": list(skip)})
+            exercises = [{"kind": a.kind.__name__, "check": a.check, "answers": a.answers} for a in asked]
+            self._send({"cells": list(cells), "asked": exercises, "skip": list(skip), "ours": list(ours)})
             return self._listen(len(cells), judge)
         except BadMessage as error:
             self.end()

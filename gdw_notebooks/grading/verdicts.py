@@ -105,7 +105,8 @@ class Marking:
     """One notebook's verdicts, as they come."""
 
     def __init__(self, notebook: StudentNotebook, asked: Sequence[Asked], graded: Graded, student: Student):
-        self._cells, self._student, self._graded, self._verdicts = notebook.cells, student, graded, graded.verdicts
+        self._cells, self._ours, self._student = notebook.cells, notebook.ours, student
+        self._graded, self._verdicts = graded, graded.verdicts
         self._asked = {exercise.kind.__name__: exercise for exercise in asked}
         self._called: dict[str, int] = {}  # exercises whose check was called, and in which cell
 
@@ -115,7 +116,8 @@ class Marking:
         student, again = self._student, True
         while again:
             try:
-                stopped, again = student.run(self._cells, list(self._asked.values()), list(cut), self._judge), False
+                asked = list(self._asked.values())
+                stopped, again = student.run(self._cells, asked, list(cut), self._judge, self._ours), False
             except Stopped as problem:
                 stopped, number = [], student.cell
                 if not number:  # Python did not start: nothing of the student's

@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 MEGABYTE = 2**20
@@ -99,10 +100,14 @@ class Notebook:
         self._asked = {exercise["kind"]: exercise["answers"] for exercise in task["asked"]}
         self._answered, self._seen, self._builtins = set(), {}, dict(vars(builtins))
 
-    def run(self) -> None:
-        """Run the cells from top to bottom, then once more those that stopped: one may need another below it."""
+    def run(self) -> bool:
+        """Run the cells from top to bottom, then once more those that stopped: one may need another below it.
+
+        Returns whether that was all: if cells were left out and one stopped, they all have to run, in a new process.
+        """
         from gdw_notebooks.checks import Exercise, Feedback
         from gdw_notebooks.checks.exercise import explain
+        from gdw_notebooks.grading.needed import not_needed
 
         def hand_in(exercise, *answer):
             if type(exercise).__name__ in self._asked:
@@ -113,10 +118,16 @@ class Notebook:
         Exercise.__call__, self._pipes.owner = hand_in, os.getpid()
         sys.path.insert(0, "")  # as in Jupyter: a module that a cell has written is found
         stopped: dict[int, BaseException] = {}
-        self._run_cells([n for n in range(1, len(self._task["cells"]) + 1) if n not in self._task["skip"]], stopped)
+        checks = [exercise["check"] for exercise in self._task["asked"]]
+        left_out = not_needed(self._task["cells"], self._task["ours"], checks)
+        leave = {*self._task["skip"], *left_out}
+        self._run_cells([n for n in range(1, len(self._task["cells"]) + 1) if n not in leave], stopped)
+        if left_out and not all(isinstance(error, OutOfTime) for error in stopped.values()):
+            return False
         self._run_cells([number for number, error in stopped.items() if not isinstance(error, OutOfTime)], stopped)
         told = [[number, explain(error)[:LONGEST_ERROR], limited(error)] for number, error in sorted(stopped.items())]
         self._pipes.send(stopped=told)
+        return True
 
     def _run_cells(self, numbers: list[int], stopped: dict[int, BaseException]) -> None:
         for number in numbers:
@@ -180,24 +191,34 @@ def main() -> None:
     pipes.send(ready=True, left_out=limit(settings["memory_mb"]))
     while (task := pipes.receive()) is not None:
         _make_empty(home)
-        run = Notebook(pipes, shell, Timer(settings["seconds"]), task).run
+        timer = Timer(settings["seconds"])
         if not hasattr(os, "fork"):
-            run()
+            Notebook(pipes, shell, timer, task | {"ours": []}).run()
             pipes.send(ended=0)
             return
-        child = os.fork()
-        if child == 0:
-            with contextlib.suppress(BaseException):
-                run()
-            os._exit(0)
-        while (ended := os.wait())[0] != child:  # the first process of a sandbox gets those whose parent is gone
-            pass
-        if sys.argv[3] == ALONE:  # what the notebook has started and left
-            with contextlib.suppress(OSError):
-                os.kill(-1, signal.SIGKILL)
-                while True:
-                    os.wait()
-        pipes.send(ended=os.waitstatus_to_exitcode(ended[1]))
+        ended = _forked(Notebook(pipes, shell, timer, task).run)
+        if ended and task["ours"]:  # it did not come to its end without the cells that were left out
+            _make_empty(home)
+            ended = _forked(Notebook(pipes, shell, timer, task | {"ours": []}).run)
+        pipes.send(ended=ended)
+
+
+def _forked(run: Callable[[], bool]) -> int:
+    """Run it in a process of its own, and end what that has started; returns its exit code: 0 for True."""
+    child = os.fork()
+    if child == 0:
+        done = False
+        with contextlib.suppress(BaseException):
+            done = run()
+        os._exit(not done)
+    while (ended := os.wait())[0] != child:  # the first process of a sandbox gets those whose parent is gone
+        pass
+    if sys.argv[3] == ALONE:  # what the notebook has started and left
+        with contextlib.suppress(OSError):
+            os.kill(-1, signal.SIGKILL)
+            while True:
+                os.wait()
+    return os.waitstatus_to_exitcode(ended[1])
 
 
 def become(user: int) -> None:

@@ -20,7 +20,6 @@ from torch.nn.functional import cross_entropy
 
 import gdw
 from gdw.comparison.report import paired_difference
-from gdw.data.randomness import generator
 from gdw_notebooks.checks.class_weights import EqualTies, SecondStage
 from gdw_notebooks.examples.small_problem import CLASSES, Gains, Problem
 
@@ -188,28 +187,31 @@ assert drift[True] < 1e-4 < 0.05 < drift[False]
 
 
 # %%
+@gdw.methods.register
 class ShiftRemoved(gdw.methods.GDW):
+    name, title, supports_many_seeds = "shift-removed", "common shift removed", True
+
     def logit_gradient(self, step):
         sent_back = super().logit_gradient(step)
         return sent_back - sent_back.mean(-1, keepdim=True)
 
 
+# %%
+@gdw.methods.register
 class OnlyTheSign(gdw.methods.GDW):
+    name, title, supports_many_seeds = "only-the-sign", "only the sign of g", True
+
     def second_stage(self, weights, meta_gradient, step):
         return super().second_stage(weights, meta_gradient.sign(), step)
 
 
 # %%
-came = {}
-for name, kind, change in (("common shift removed", ShiftRemoved, {"zero_mean": False}),
-                           ("only the sign of g", OnlyTheSign, {})):  # fmt: skip
-    found = []
-    for seed in range(3):
-        run = gdw.Experiment(noise="uniform", rate=0.6, method="gdw", seed=seed)
-        method = kind(10, generator=generator(seed, "method"), **{**run.settings, **change})
-        found.append(gdw.run(run, method=method).accuracy)
-    came[name] = np.mean(found)
-    print(f"{name}: " + ", ".join(f"≈ {value:.1f}" for value in found) + " %")
+came, usual = {}, base.settings
+for kind, settings in ((ShiftRemoved, {**usual, "zero_mean": False}), (OnlyTheSign, usual)):
+    run = gdw.Experiment(noise="uniform", rate=0.6, method=kind.name, settings=settings)
+    found = [history.accuracy for history in gdw.run_seeds(run, range(3))]
+    came[kind.title] = np.mean(found)
+    print(f"{kind.title}: " + ", ".join(f"≈ {value:.1f}" for value in found) + " %")
 assert mean["constraint off"] + 40 < came["common shift removed"] < mean["GDW"] - 4
 assert came["only the sign of g"] > mean["GDW"] - 3
 

@@ -16,13 +16,12 @@
 from gdw.comparison.report import holm
 from gdw.methods import METHODS
 from gdw_notebooks.checks.comparison import ThreeCells
-from gdw_notebooks.examples.portraits import portraits
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict
 from gdw_notebooks.figures.portraits import flow_portraits
 from gdw_notebooks.figures.scores import scores
 from gdw_notebooks.panels.effect_map import EffectMap
 from gdw_notebooks.panels.still import Still
-from gdw_notebooks.recorded import standing
+from gdw_notebooks.recorded import portraits, standing
 
 # %% [markdown]
 # ## What comes of it
@@ -237,14 +236,14 @@ assert of.loc["glc", "accuracy"] < of.loc["insw", "accuracy"] - 3
 # ## Twenty-one portraits
 #
 # One batch of digits, 60 % uniform noise, one network (trained by cross-entropy for ten epochs). Each method was also
-# trained alone on the same data for 20 epochs, so that it has learnt or estimated what it needs. Then all methods get
-# the same batch and the same network. What does each send back?
+# trained alone on the same data for 20 epochs, so that it has learnt or estimated what it needs. Then all methods got
+# the same batch and the same network. What did each send back? (This is recorded.)
 #
 # Rows are images: twelve with a wrong label above the line, twelve with a right one below. Columns are flows: the
 # observed label's, the true class's (if it is another one), then all others.
 
 # %%
-found = portraits(standing.methods())
+found = portraits.load()
 flows, wrong = found.gradients["cross-entropy"], found.labels != found.true_labels
 named = {METHODS[name].title: gradient for name, gradient in found.gradients.items()}
 ratios = {title: gradient / flows for title, gradient in named.items()}

@@ -241,9 +241,9 @@ print("1,000 clean:", ", ".join(f"{style.method_title(m)} {value:.1f} %" for m, 
 drawings, quick = write_drawings(Path(tempfile.mkdtemp()) / "drawings")
 
 
-def drawn(method: str, seed: int = 0) -> gdw.Experiment:
+def drawn(method: str) -> gdw.Experiment:
     return gdw.Experiment(dataset=str(drawings), features="tf_efficientnet_lite0", noise=f"human:{quick}",
-                          meta_per_class=2, method=method, seed=seed, device="cpu")  # fmt: skip
+                          meta_per_class=2, method=method, device="cpu")  # fmt: skip
 
 
 one = gdw.run(drawn("cross-entropy"))
@@ -255,9 +255,9 @@ print(f"{sum(one.class_counts)} drawings to train on, {100 * one.wrong_label_rat
 
 # %%
 came = {"only the 12 clean": "only-clean", "cross-entropy on all": "cross-entropy"}
-came = {name: np.mean([gdw.run(drawn(m, seed)).accuracy for seed in range(3)]) for name, m in came.items()}
+came = {name: np.mean([run.accuracy for run in gdw.run_seeds(drawn(m), range(3))]) for name, m in came.items()}
 assert came["only the 12 clean"] > came["cross-entropy on all"] + 3
-others = {m: [gdw.run(drawn(m, seed)) for seed in range(3)] for m in ("gdw-tied", "gdw", "co-teaching")}
+others = {m: gdw.run_seeds(drawn(m), range(3)) for m in ("gdw-tied", "gdw", "co-teaching")}
 reached = {name: np.mean([history.accuracy for history in found]) for name, found in others.items()}
 print(", ".join(f"{style.method_title(name)} ≈ {value:.0f} %" for name, value in reached.items()))
 assert max(reached["gdw"], reached["gdw-tied"]) < came["only the 12 clean"] < reached["co-teaching"]

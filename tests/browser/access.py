@@ -5,7 +5,8 @@ from playwright.sync_api import Page
 
 OUTPUTS = ".jp-OutputArea-output"  # of a notebook in JupyterLab: what is ours there; its own menus and bars are not
 BARS = ("serious", "critical")  # axe's words for findings that keep people out
-NO_PRELOAD = {"preload": False}  # axe would fetch the style sheets again, which a page from a file may not
+# axe would fetch the style sheets again, which a page from a file may not; what passes is not asked for
+OPTIONS = {"preload": False, "resultTypes": ["violations"]}
 FAR = 80  # presses of Tab that surely cross a panel
 
 
@@ -17,7 +18,7 @@ def barriers(page: Page, within: str | None = None, colors_alone: bool = False) 
         colors_alone: of a page that was looked at in other colours: nothing else differs.
     """
     rules = {"runOnly": ["color-contrast", "link-in-text-block"]} if colors_alone else {}
-    found = Axe().run(page, context=within, options=NO_PRELOAD | rules).response["violations"]
+    found = Axe().run(page, context=within, options=OPTIONS | rules).response["violations"]
     return [(v["id"], node["html"]) for v in found if v["impact"] in BARS for node in v["nodes"]]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import selectors
 import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,7 +24,28 @@ from gdw_notebooks.course import forked, page_server
 from gdw_notebooks.course.page_server import GOING_AWAY, Leaving, PageConnection, PageKernels, PageServer
 
 KERNEL = "kernel"
-CLOSED, LOST, A_MOMENT = 0.1, 0.6, 0.05  # seconds, instead of 3, 60 and the time that a message takes
+CLOSED, LOST, A_MOMENT = page_server.CLOSED_SECONDS, page_server.LOST_SECONDS, 0.05  # seconds
+
+
+class NoWait(selectors.DefaultSelector):
+    """Counts the seconds that it was to wait, and waits for none."""
+
+    waited = 0.0
+
+    def select(self, timeout=None):
+        self.waited += timeout or 0
+        return super().select(0)
+
+
+class Jumping(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next thing to do."""
+
+    def __init__(self):
+        self.clock = NoWait()
+        super().__init__(self.clock)
+
+    def time(self):
+        return self.clock.waited
 
 
 class Kernel(Configurable):
@@ -78,14 +100,18 @@ def after(monkeypatch):
     )
 
     async def play(*steps):
-        kernels, alive = Kernels(closed_seconds=CLOSED, lost_seconds=LOST), []
+        kernels, alive = Kernels(), []
         for step, seconds in steps:
             await step(kernels)
             await asyncio.sleep(seconds)
             alive.append(KERNEL in kernels)
         return alive
 
-    return lambda *steps: asyncio.run(play(*steps))
+    def run(*steps):
+        with asyncio.Runner(loop_factory=Jumping) as runner:
+            return runner.run(play(*steps))
+
+    return run
 
 
 def test_a_closed_page_is_gone_within_five_seconds_and_a_lost_one_has_a_minute():

@@ -72,8 +72,9 @@ def course(name: str) -> Callable[[], nn.Module]:
 
 
 def frozen(model: nn.Module, *parts: str) -> nn.Module:
+    named = dict(model.named_modules()) | dict(model.named_parameters())
     for part in parts:
-        model.get_submodule(part).requires_grad_(False)
+        named[part].requires_grad_(False)
     return model
 
 
@@ -124,6 +125,7 @@ CASES: dict[str, Case] = {
         (3, 8, 8),
         lambda images: images.contiguous(memory_format=torch.channels_last),
     ),
+    "resnet32": Case(course("resnet32"), (3, 8, 8)),
     "grouped, strided convolution": Case(
         lambda: small(nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4)),
         (4, 4, 4),
@@ -138,6 +140,8 @@ CASES: dict[str, Case] = {
     "functions, a layer used twice": Case(awkward.Functional),
     "frozen first layer": Case(lambda: frozen(chain(nn.ReLU)(), "0")),
     "frozen last layer": Case(lambda: frozen(chain(nn.ReLU)(), "2")),
+    "frozen weights whose bias moves": Case(lambda: frozen(chain(nn.ReLU)(), "2.weight")),
+    "scaled batched products": Case(awkward.Scaled),
     "a part under no_grad": Case(awkward.PartWithoutGradient),
     "parameters that reach no logit": Case(awkward.Unused),
     "GRU": Case(partial(awkward.Recurrent, nn.GRU), (8, 4)),

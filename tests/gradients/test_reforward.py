@@ -57,17 +57,8 @@ def small(*layers):
     return nn.Sequential(nn.Flatten(), nn.Linear(192, 8), *layers, nn.Linear(8, CLASSES)).double()
 
 
-@pytest.mark.parametrize(
-    "layers",
-    [
-        (nn.Dropout(0.5), nn.ReLU()),
-        (nn.ReLU(inplace=True),),
-        (nn.GELU(), nn.LayerNorm(8)),
-        (nn.BatchNorm1d(8, affine=False), nn.ReLU()),
-    ],
-)
-def test_awkward_layers(layers):
-    same(small(*layers), gdw())
+def test_dropout_drops_the_same_units_in_all_three_passes():
+    same(small(nn.Dropout(0.5), nn.ReLU()), gdw())
 
 
 def test_frozen_parameters_and_those_that_no_virtual_step_moves():

@@ -66,10 +66,10 @@ def student(sandbox):
         yield one
 
 
-def answers_of(student, *cells, skip=()):
+def answers_of(student, *cells, skip=(), ours=()):
     """What the sandbox hands in as `answer` in notebook 02, and what stops."""
     found = []
-    stopped = student.run(cells, [UNIFORM], skip, lambda kind, answer, called: found.extend(answer))
+    stopped = student.run(cells, [UNIFORM], skip, lambda kind, answer, called: found.extend(answer), ours)
     return found, stopped
 
 
@@ -96,27 +96,42 @@ def test_an_attack_succeeds_in_a_plain_process_and_fails_in_the_sandbox(student,
 
 
 def test_an_answer_leaves_before_an_endless_cell(sandbox):
-    with Student(sandbox, 8, Limits(2, 1500)) as one:
+    with Student(sandbox, 8, Limits(1, 1500)) as one:
         found, stopped = answers_of(one, "answer = 1", "while True: pass", "answer = 2")
         assert found == [1, 2]
         assert [(number, out_of_time) for number, _, out_of_time in stopped] == [(2, True)]
         stubborn = "import signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass"
-        with pytest.raises(Stopped, match="ended after 2 s"):
+        with pytest.raises(Stopped, match="ended after 1 s"):
             answers_of(one, stubborn)
         assert answers_of(one, stubborn, "answer = 3", skip=[1]) == ([3], [])
+
+
+def test_cells_of_the_course_that_nothing_uses_are_left_out(student):
+    assert answers_of(student, "1 / 0", "b = 5", "answer = b", ours=[1, 2]) == ([5], [])
+
+
+def test_where_a_cell_stops_without_them_all_cells_run(student):
+    own = "answer = sys._getframe().f_globals['b']"
+    assert answers_of(student, "import sys", "b = 5", own, "c = 6", ours=[1, 2, 4]) == ([5], [])
+
+
+def test_where_the_process_ends_without_them_all_cells_run(student):
+    cells = ("import os, sys", "b = 5", "'b' in sys._getframe().f_globals or os._exit(1)", "answer = 1")
+    assert answers_of(student, *cells, ours=[2]) == ([1], [])
 
 
 def test_a_cell_cannot_end_the_process_that_starts_notebooks(student):
     assert answers_of(student, "import os\nos.kill(os.getppid(), 9)", "answer = 5") == ([5], [])
 
 
-@pytest.mark.parametrize(
-    "answer",
-    ["__import__('os').symlink('/etc/passwd', 'link') or open", "b'\\x80\\x04.' * 9", "[1] * 10**7", "'9' * 10**7"],
-)
-def test_only_plain_data_leaves(student, answer):
+@pytest.mark.parametrize(("answer", "left"), [
+    ("__import__('os').symlink('/etc/passwd', 'link') or open", "<function>"),
+    ("b'\\x80\\x04.' * 9", "an object of type bytes"), ("[1] * 10**6", "an object of type list that is too large"),
+    ("'9' * 10**7", "an object of type str that is too large"),
+])  # fmt: skip
+def test_only_plain_data_leaves(student, answer, left):
     (found,), _ = answers_of(student, f"answer = {answer}")
-    assert callable(found) or isinstance(found, str)
+    assert ("<function>" if callable(found) else found) == left
 
 
 @pytest.mark.parametrize("message", ["b'x' * 5_000_000", "line({'stopped': []}) + line({'verdict': 'right'})"])

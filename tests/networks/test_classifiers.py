@@ -114,7 +114,7 @@ def test_option_a_keeps_every_second_pixel_and_adds_empty_channels():
 
 
 def test_the_weight_network_by_hand():
-    net = WeightNet(3)
+    net = WeightNet()
     losses = torch.tensor([0.0, 1.0, 2.5])
     hidden = (losses[:, None] * net.linear1.weight[:, 0] + net.linear1.bias).clamp_min(0)
     expected = 1 / (1 + torch.exp(-(hidden @ net.linear2.weight[0] + net.linear2.bias)))

@@ -107,18 +107,6 @@ def test_no_floor_is_below_a_fixed_version():
     assert all(lowest[name] >= Version(fixed) for name, fixed in FIXED.items())
 
 
-def test_every_folder_with_code_is_installed():
-    packages = set(PROJECT["tool"]["setuptools"]["packages"])
-    folders = PROJECT["tool"]["setuptools"]["package-dir"]
-    found = {
-        ".".join(file.parent.relative_to(ROOT).parts)
-        for package in ("gdw", "gdw_notebooks")
-        for file in (ROOT / package).rglob("__init__.py")
-    }
-    assert packages - set(folders) == found
-    assert all((ROOT / folder).is_dir() for folder in folders.values())
-
-
 def test_the_binder_environment_is_the_course_on_the_processor():
     """Names and lowest versions are those of the project; torch is conda-forge's build without CUDA."""
     entries = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text("utf-8"))["dependencies"]
@@ -140,9 +128,3 @@ def test_one_version_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert PROJECT["project"]["version"] == str(citation["version"]) == gdw.__version__
     assert f"## {gdw.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
-
-
-@pytest.mark.parametrize("package", ["gdw", "gdw_notebooks"])
-def test_every_folder_with_code_is_a_package(package):
-    for file in (ROOT / package).rglob("*.py"):
-        assert (file.parent / "__init__.py").exists(), file.parent

@@ -19,6 +19,17 @@ from tests.shared_cells import FIRST, needed, pytest_collection_modifyitems
         (["import os", "def f():\n    return os.name", "g = f()", "x = 1"], {3}, {0, 3}),
         (["a = 1", "def f():\n    return a", "b = f()"], {2}, {0, 1, 2}),
         (["a = 1"], set(), set()),
+        (["a = None", "a = 2\nprint(a)", "print(a)"], {0}, {0}),  # bound anew: the other value is gone
+        (["a = 1", "a = 2", "b = a"], {2}, {1, 2}),
+        (["a = None", "a = a + 1", "print(a)"], {0}, {0, 1, 2}),  # read before it is bound anew
+        (["a = None", "a += 1", "a[0] = 1"], {0}, {0, 1, 2}),
+        (["a = None", "for a in []:\n    pass", "print(a)"], {0}, {0, 1, 2}),  # perhaps not bound anew
+        (["a = None", "if b:\n    a = 1", "print(a)"], {0}, {0, 1, 2}),
+        (["a = 1", "if b:\n    a = 2", "c = a"], {2}, {0, 1, 2}),
+        (["a = None", "[a for a in [1]]\nfor a in [1]:\n    print(a)"], {0}, {0}),  # names of their own
+        (["a = None", "def f(a):\n    return a", "f(1)"], {0}, {0}),
+        (["a = None", "x = [a for b in [1]]", "print(x)"], {0}, {0, 1, 2}),
+        (["a = None", "with open(a) as a:\n    print(a)", "print(a)"], {0}, {0, 1, 2}),
     ],
 )
 def test_cells_that_have_to_run(codes, differ, run):

@@ -1,5 +1,7 @@
 """The standing comparison as the notebooks read it: complete, paired, and what docs/results.md is made of."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from gdw_notebooks.examples.portraits import SHARED, portraits
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict
 from gdw_notebooks.figures.portraits import ROWS_SHOWN, flow_portraits
 from gdw_notebooks.panels.effect_map import RIVALS, EffectMap
+from gdw_notebooks.recorded import portraits as recorded_portraits
 from gdw_notebooks.recorded import standing
 from tests.runs import NOT_YET_COMPARED
 
@@ -119,6 +122,19 @@ def test_the_map_follows_its_rival_and_has_a_table(runs):
     assert "<caption>" in panel.data.value
     assert panel.table()["GDW"].value_counts()["wins"] == sum(verdict(d) == "wins" for d in panel.cells().values())
     panel.close()
+
+
+def test_the_recorded_portraits_made_anew_are_the_same(tmp_path):
+    stored = recorded_portraits.load()
+    assert list(stored.gradients) == standing.methods()
+    again = portraits(["cross-entropy", "l2rw"], recorded_portraits.EXPERIMENT)
+    recorded_portraits.record(again, tmp_path / "again.json")
+    for name in ("labels", "true_labels"):
+        assert getattr(again, name).tolist() == getattr(stored, name).tolist()
+    for name, gradient in again.gradients.items():
+        np.testing.assert_allclose(gradient, stored.gradients[name], rtol=2e-3, atol=1e-6, err_msg=name)
+    written = json.loads((tmp_path / "again.json").read_text("utf-8"))
+    assert written["gradients"]["l2rw"][0] == stored.gradients["l2rw"][0].tolist()
 
 
 def test_portraits_show_the_same_batch_under_every_method():

@@ -32,6 +32,8 @@ def test_every_number_of_a_row():
     clean, observed, made = steps()
     statistics = EpochStatistics(clean, CLASSES)
     groups = {(g, k): [0.0, 0.0, 0.0] for g in range(2) for k in range(3)}
+    plain = {place: [] for place in groups}
+    ledger = np.zeros((2, 2, CLASSES))  # unweighted and weighted; pull of the own label, push of all the others
     cells = {(t, c): [0.0, 0.0, 0.0, 0.0] for t in range(CLASSES) for c in range(CLASSES)}
     instances = {}
     for step, gradient in made:
@@ -44,6 +46,8 @@ def test_every_number_of_a_row():
                 pull = sent * math.copysign(1, flow) * len(step)
                 pulled.append((pull, abs(flow)))
                 kind = 0 if c == y else 1 if c == t else 2
+                plain[int(t != y), kind].append(pull / abs(flow))
+                ledger[:, int(c != y), c] += abs(flow) / COUNT, pull / COUNT
                 for store, key in ((groups, (int(t != y), kind)), (cells, (t, c))):
                     for place, value in enumerate((pull, abs(flow), abs(sent), sent)[: len(store[key])]):
                         store[key][place] += value
@@ -53,13 +57,14 @@ def test_every_number_of_a_row():
     wrong = torch.cat([clean[step.indices] != step.labels for step, _ in made])
     assert row["group_loss"].tolist() == pytest.approx([losses[~wrong].mean().item(), losses[wrong].mean().item()])
     mass = sum(value[2] for value in groups.values())
+    np.testing.assert_allclose(row["pull_push"], ledger)
     for (g, k), (pull, size, sent) in groups.items():
         if size:
+            assert row["flow_weight_plain"][g, k] == pytest.approx(np.mean(plain[g, k]))
             assert row["flow_weight"][g, k] == pytest.approx(pull / size)
             assert row["flow_mass"][g, k] == pytest.approx(sent / mass)
         else:
-            assert np.isnan(row["flow_weight"][g, k])
-            assert np.isnan(row["flow_mass"][g, k])
+            assert np.isnan([row[name][g, k] for name in ("flow_weight", "flow_weight_plain", "flow_mass")]).all()
     assert np.isnan(row["flow_weight"][0, 1])  # a clean instance's true class is its observed label
     for (t, c), (pull, size, sent, signed) in cells.items():
         assert row["class_weight"][t, c] == pytest.approx(pull / size)
@@ -76,8 +81,17 @@ def test_rows_of_the_clean_set_do_not_count():
     for step, gradient in made:
         statistics.add(step, gradient)
     row = statistics.row()
-    assert np.isnan(row["flow_weight"]).all()
-    assert np.isnan(row["auroc"])
+    for name in ("flow_weight", "flow_weight_plain", "pull_push", "auroc"):
+        assert np.isnan(row[name]).all(), name
+
+
+def test_push_minus_pull_is_the_gradient_of_each_bias():
+    clean, _, made = steps()
+    (step, _), statistics = made[0], EpochStatistics(clean, CLASSES)
+    statistics.add(step, step.flows / len(step))
+    (bias,) = torch.autograd.grad(nn.functional.cross_entropy(step.logits, step.labels), step.model.bias)
+    for pull, push in statistics.row()["pull_push"]:
+        np.testing.assert_allclose(push - pull, bias.numpy())
 
 
 def test_the_first_bad_step_is_named():

@@ -9,7 +9,7 @@ from torch.nn.functional import cosine_similarity
 
 from gdw.comparison.audit.heads import Features, Labels
 from gdw.data.features import Seen
-from gdw.data.fingerprints import distance
+from gdw.data.pixels import distance
 
 SHOWN = 3  # pairs that a note names
 BAND, SHIFT = 16, 8  # bits of a fingerprint: two pictures are compared if they agree in one of eight overlapping bands
