@@ -1,6 +1,6 @@
 // @ts-check
 // The playground within a notebook.
-import { embed } from "./script/frame.js";
+import { embed } from "./frame.js";
 
 export default {
   /** @param {{ model: { get(name: "page"): string }, el: HTMLElement }} host */

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from gdw_notebooks.playground.page import bundle
+from gdw_notebooks.panels.scripts import bundle
+from gdw_notebooks.playground.page import HERE
 from gdw_notebooks.playground.page import page as playground
 from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import offline_pages
@@ -302,7 +303,7 @@ embed(document.querySelector("iframe"));</script>"""
 
 def test_a_frame_is_as_high_as_its_page_and_has_the_theme_around(browser, file, tmp_path):
     around = tmp_path / "around.html"
-    around.write_text(AROUND.format(file.as_uri(), bundle("frame")), "utf-8")
+    around.write_text(AROUND.format(file.as_uri(), bundle(HERE / "frame.js")), "utf-8")
     with offline_pages(browser, lambda name: around.as_uri(), color_scheme="light") as show:
         page = show("")
         frame = page.frame_locator("iframe")

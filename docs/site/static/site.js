@@ -1,6 +1,6 @@
 // @ts-check
 // What every page has: large type, the widgets' dark colours, boxes that scroll within reach of the keyboard, folds that are open on paper.
-import { embed } from "../../../gdw_notebooks/playground/script/frame.js";
+import { embed } from "../../../gdw_notebooks/playground/frame.js";
 
 const root = document.documentElement, darkSystem = matchMedia("(prefers-color-scheme: dark)"), paper = matchMedia("print");
 
