@@ -5,6 +5,9 @@ import pytest
 from gdw_notebooks.checks.asked import ASKED, asked_in
 from gdw_notebooks.grading.needed import not_needed
 from gdw_notebooks.grading.notebook import read_notebook
+from gdw_notebooks.grading.sandbox import Sandbox
+from gdw_notebooks.grading.student import Student
+from gdw_notebooks.grading.watch import Limits
 from gdw_notebooks.recorded import places
 
 NOTEBOOKS = sorted({asked.notebook for asked in ASKED})
@@ -74,14 +77,36 @@ def test_a_students_own_cell_always_runs():
     assert not_needed(["a = 1", "check(None)"], [1, 2], ["check"]) == {1}  # the exercise as it was given
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_most_cells_of_a_solved_notebook_need_not_run(name):
-    """Those that run have the answers in them; tests/course/test_grade.py runs some."""
+def solved(name):
     path = places.notebooks() / "solutions" / f"{name}.ipynb"
     notebook = read_notebook(path.name, path.read_bytes())
-    asked = asked_in(name)
-    own = [n for n in range(1, len(notebook.cells) + 1) if n not in notebook.ours]
-    left_out = not_needed(notebook.cells, notebook.ours, [each.check for each in asked])
-    assert all(any(f"{each.check}(" in notebook.cells[n - 1] for n in own) for each in asked)
-    assert not left_out & set(own)
+    return notebook, not_needed(notebook.cells, notebook.ours, [asked.check for asked in asked_in(name)])
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_most_cells_of_a_solved_notebook_need_not_run(name):
+    notebook, left_out = solved(name)
+    assert not left_out - set(notebook.ours)
     assert len(left_out) > len(notebook.cells) / 3
+
+
+@pytest.fixture(scope="module")
+def student():
+    with Sandbox() as sandbox:
+        if refusal := sandbox.refusal():
+            pytest.skip(refusal)
+        with Student(sandbox, 9, Limits(100, 3000)) as one:
+            yield one
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS[1:])  # the answer of the first is ten trainings
+def test_solved_notebooks_have_all_right_answers_without_them(student, name):
+    notebook, left_out = solved(name)
+    cells = ["1 / 0" if n in left_out else code for n, code in enumerate(notebook.cells, start=1)]
+    checks, right = {asked.kind.__name__: asked.make() for asked in asked_in(name)}, {}
+
+    def judge(kind, answer, called):
+        right[kind] = checks[kind].judge(*answer).right
+
+    assert student.run(cells, asked_in(name), [], judge, notebook.ours) == []
+    assert right == dict.fromkeys(checks, True)
