@@ -40,7 +40,8 @@ from gdw.comparison.audit.heads import Features
 from gdw.data import features, pretrained
 from gdw.data.confirmed import Confirmed
 from gdw.data.datasets import load_dataset
-from gdw.data.features import BATCH, described
+from gdw.data.extraction import BATCH
+from gdw.data.features import described
 from gdw.data.given import read_rows
 from gdw.data.pretrained import LITE0, Pretrained, load_network
 

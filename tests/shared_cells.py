@@ -6,13 +6,12 @@ that differs, and no cell that runs depends on it. One left out by mistake is an
 All cells of the first notebook run in both: in its solution as on this processor, in itself as on any other.
 """
 
-import ast
-import builtins
-import symtable
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
+
+from gdw_notebooks.grading.needed import names_of
 
 FIRST = "00_start_here.ipynb"
 ANY_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default"}  # torch's plain instructions
@@ -54,83 +53,21 @@ def _same(own: pytest.Item, solved: pytest.Item) -> bool:
 
 def needed(codes: Sequence[str], differ: set[int]) -> set[int]:
     """Which cells have to run: those that differ, those that depend on one, and those that these depend on."""
-    trees = [ast.parse(code) for code in codes]
-    imported = {name for tree in trees for name in _imported(tree)}
-    flows = [_flow(tree.body) for tree in trees]
-    reads = [found - imported - set(dir(builtins)) for found, _ in flows]
-    changes = [_changed(tree) - imported for tree in trees]
-    run = differ | {number for number, tree in enumerate(trees) if set(_imported(tree))}
+    cells = [names_of(code) for code in codes]
+    imported = {name for cell in cells for name in cell.imports}
+    reads = [(cell.uses | cell.later) - imported for cell in cells]
+    changes = [(cell.makes | cell.changes) - imported for cell in cells]
+    run = differ | {number for number, cell in enumerate(cells) if cell.imports}
     moved: set[str] = set()
-    for number, (_, bound) in enumerate(flows):
+    for number, cell in enumerate(cells):
         if number in differ or reads[number] & moved:
             run.add(number)
             moved |= changes[number]
         else:
-            moved -= bound
+            moved -= cell.makes
     wanted: set[str] = set()
     for number in reversed(range(len(codes))):
         if number in run or changes[number] & wanted:
             run.add(number)
-            wanted = wanted - flows[number][1] | reads[number]
+            wanted = wanted - cells[number].makes | reads[number]
     return run
-
-
-def _flow(body: Sequence[ast.stmt]) -> tuple[set[str], set[str]]:
-    """Names that these lines may read as they were before, and names that they surely bind anew."""
-    reads: set[str] = set()
-    bound: set[str] = set()
-    for line in body:
-        own: set[str] = set()
-        if isinstance(line, ast.For):
-            inside = _flow(line.body)[0] - _stored(line.target)
-            found = _read(line.iter) | inside | _flow(line.orelse)[0]
-        elif isinstance(line, ast.With):
-            found, own = _flow(line.body)
-            for item in reversed(line.items):
-                taken = _stored(item.optional_vars) if item.optional_vars else set()
-                found, own = found - taken | _read(item.context_expr), own | taken
-        else:
-            found = _read(line)
-            if isinstance(line, ast.Assign):
-                own = {name for target in line.targets for name in _stored(target)}
-            elif isinstance(line, ast.FunctionDef | ast.ClassDef):
-                own = {line.name}
-        reads |= found - bound
-        bound |= own
-    return reads, bound
-
-
-def _imported(tree: ast.AST) -> list[str]:
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    return [(alias.asname or alias.name).split(".")[0] for node in found for alias in node.names]
-
-
-def _read(line: ast.AST) -> set[str]:
-    """Names of the notebook that the line reads; a function's or a comprehension's own names are others."""
-    found = {name for node in ast.walk(line) if isinstance(node, ast.AugAssign) for name in _stored(node.target)}
-    tables = [symtable.symtable(ast.unparse(line), "a cell", "exec")]
-    while tables:
-        table = tables.pop()
-        of_notebook = (one for one in table.get_symbols() if table.get_type() == "module" or one.is_global())
-        found |= {one.get_name() for one in of_notebook if one.is_referenced()}
-        tables += table.get_children()
-    return found
-
-
-def _stored(target: ast.AST) -> set[str]:
-    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-
-
-def _defined(tree: ast.AST) -> set[str]:
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-
-
-def _changed(tree: ast.AST) -> set[str]:
-    """Names that the code binds, names whose parts it sets, and those whose methods it calls for what they do."""
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-            found |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            found |= {part.id for part in ast.walk(node.value.func) if isinstance(part, ast.Name)}
-    return found | _defined(tree)

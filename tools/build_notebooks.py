@@ -48,6 +48,7 @@ DOCS = re.compile(r"\]\(\.\./docs/")  # a link from notebooks/ to docs/
 ANSWER = re.compile(
     r"(?m)^(?P<indent> *)- \[(?P<mark>[ x])\] (?P<answer>[^\n]+?) ::\s+(?P<reply>\S.*(?:\n(?P=indent) +\S.*)*)$"
 )
+FOLD = '<details style="margin-bottom: 0.6em">'  # JupyterLab leaves no gap below a fold
 STUB = re.compile(r"^[ \t]*# STUB: ?(.*)$")
 
 
@@ -86,7 +87,7 @@ def clickable(text: str) -> str:
     def fold(found: re.Match) -> str:
         verdict = "Right" if found["mark"] == "x" else "No"
         lines = [f"**{verdict}.** {found['reply']}", "", "</details>"]
-        return f"{found['indent']}<details><summary>{found['answer']}</summary>\n\n" + "\n".join(
+        return f"{found['indent']}{FOLD}<summary>{found['answer']}</summary>\n\n" + "\n".join(
             found["indent"] + line if line else line for line in lines
         )
 

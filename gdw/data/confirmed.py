@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Bool
 
 from gdw import files
+from gdw.data.columns import usual_columns
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import chosen_column, read_table, usual_columns
-from gdw.data.picture_labels import NO_CLASS, NONE, as_meant, class_numbers, match, no_picture_notes
+from gdw.data.label_table import read_table
+from gdw.data.picture_labels import NO_CLASS, NONE, answered, as_meant, class_numbers, no_picture_notes
 from gdw.errors import whole_number
 
 CONFIRMED_COLUMNS = ("label", "confirmed", "confirmedlabel")  # tried in this order, before the usual names of labels
@@ -40,11 +41,13 @@ class Confirmed(Mapping[int, int]):
         chosen: place to ``"random"``, ``"random in class"``, ``"suspect"``, or anything else; where a place is
             missing, it is not known.
         elsewhere: place to the right class, where that is none of the data set's classes.
+        notes: how the rows of their table were matched, and what of it was passed over.
     """
 
     labels: Mapping[int, int] = field(default_factory=dict)
     chosen: Mapping[int, str] = field(default_factory=dict)
     elsewhere: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, place: int) -> int:
         return self.labels[place]
@@ -65,7 +68,7 @@ class Confirmed(Mapping[int, int]):
         labels = {new[place]: label for place, label in self.labels.items() if place in new}
         chosen, elsewhere = ({new[place]: word for place, word in words.items() if place in new}
                              for words in (self.chosen, self.elsewhere))  # fmt: skip
-        return Confirmed(labels, chosen, elsewhere)
+        return Confirmed(labels, chosen, elsewhere, self.notes)
 
     def of_classes(self, before: Sequence[str], class_names: Sequence[str]) -> "Confirmed":
         """With the numbers of these classes, which are some of those before: a picture of another one has none."""
@@ -73,7 +76,7 @@ class Confirmed(Mapping[int, int]):
         labels = {place: new.get(label, NO_CLASS) for place, label in self.labels.items()}
         elsewhere = {place: before[label] for place, label in self.labels.items()
                      if label != NO_CLASS and label not in new}  # fmt: skip
-        return Confirmed(labels, self.chosen, {**self.elsewhere, **elsewhere})
+        return Confirmed(labels, self.chosen, {**self.elsewhere, **elsewhere}, self.notes)
 
     def word(self, place: int, class_names: Sequence[str]) -> str:
         """The name of a picture's right class, or "none of these"."""
@@ -87,7 +90,7 @@ class Confirmed(Mapping[int, int]):
     def with_class(self) -> "Confirmed":
         """Without the pictures that belong to no class."""
         labels = {place: label for place, label in self.labels.items() if label != NO_CLASS}
-        return Confirmed(labels, self.chosen)
+        return Confirmed(labels, self.chosen, notes=self.notes)
 
 
 def stronger(one: str, other: str) -> str:
@@ -114,25 +117,26 @@ def read_confirmed(
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
     """
     table = read_table(Path(path), least=0)
-    chosen = next(iter(usual_columns(table.columns, (CHOSEN_COLUMN,))), None)
-    columns = [name for name in table.columns if name != chosen]
-    column = chosen_column(columns, None, table.path, first=CONFIRMED_COLUMNS)
-    words = as_meant(table.columns[column], class_names)
-    rows_of, missing, _ = match(table, paths, others, [row for row, word in enumerate(words) if word])
-    if missing:
-        warnings.warn(f"{table.path}: {no_picture_notes(missing, table.path)[0]}", stacklevel=2)
+    ways_of = table.columns.pop(next(iter(usual_columns(table.columns, (CHOSEN_COLUMN,))), ""), None)
+    found = answered(table, paths, others, class_names=class_names, first=CONFIRMED_COLUMNS, blank=False)
     labels, ways = dict[int, str](), dict[int, str]()
-    for place, rows in rows_of.items():
-        other = next((row for row in rows if words[row] != words[rows[0]]), None)
-        if other is not None:
+    for place, answers in found.of.items():
+        (first, _, word), *_ = answers
+        if other := next((answer for answer in answers if answer[2] != word), None):
             raise ValueError(
-                f"{table.path}: {paths[place]} is confirmed twice, as {words[rows[0]]} in row {rows[0] + 1} and as "
-                f"{words[other]} in row {other + 1}"
+                f"{table.path}: {paths[place]} is confirmed twice, as {word} in row {first + 1} and as {other[2]} in "
+                f"row {other[0] + 1}"
             )
-        labels[place] = words[rows[0]]
-        ways[place] = reduce(stronger, [table.columns[chosen][row].lower() if chosen else NOT_KNOWN for row in rows])
+        labels[place] = word
+        ways[place] = reduce(stronger, [ways_of[row].lower() if ways_of else NOT_KNOWN for row, _, _ in answers])
     numbers, _ = class_numbers(labels.values(), class_names, str(table.path))
-    return Confirmed(dict(zip(labels, numbers, strict=True)), ways)
+    odd = no_picture_notes(found.missing, table.path)
+    if not usual_columns(found.columns, CONFIRMED_COLUMNS):
+        odd += (f"confirmed labels are those of column {', '.join(found.columns)}",)
+    if odd:
+        warnings.warn(f"{table.path}: {'; '.join(odd)}", stacklevel=2)
+    said = tuple(f"{table.path.name}: {note}" for note in (*found.notes, *odd))
+    return Confirmed(dict(zip(labels, numbers, strict=True)), ways, notes=said)
 
 
 def names_of(dataset: Dataset) -> tuple[str, ...]:
@@ -153,17 +157,17 @@ def confirmed_of(
     rows = np.ones(len(dataset.labels), bool) if rows is None else rows
     if given is None:
         return Confirmed()
-    paths = names_of(dataset)
+    paths, every = names_of(dataset), dataset.all_class_names
     if isinstance(given, (str, Path)):
         others = (*(dataset.test_paths or ()), *(dataset.validation_paths or ()))
-        return read_confirmed(files.user_path(given), paths, dataset.class_names, others)
+        return read_confirmed(files.user_path(given), paths, every, others).of_classes(every, dataset.class_names)
     if not isinstance(given, Mapping):
         raise ValueError(f"confirmed must be a table's path or a dictionary from pictures to classes, got {given!r}")
     places = {path: place for place, path in enumerate(paths)}
-    found = {_place(picture, places, dataset, rows): _number(label, dataset) for picture, label in given.items()
-             if as_meant([str(label)], dataset.class_names) != [""]}  # fmt: skip
+    found = {_place(picture, places, dataset, rows): _number(label, every) for picture, label in given.items()
+             if as_meant([str(label)], every) != [""]}  # fmt: skip
     chosen = {_place(picture, places, dataset, rows): way for picture, way in as_confirmed(given).chosen.items()}
-    return Confirmed(found, chosen)
+    return Confirmed(found, chosen).of_classes(every, dataset.class_names)
 
 
 def _place(picture: object, places: Mapping[str, int], dataset: Dataset, rows: Bool[np.ndarray, "rows"]) -> int:
@@ -177,7 +181,7 @@ def _place(picture: object, places: Mapping[str, int], dataset: Dataset, rows: B
     return int(rows[:row].sum())
 
 
-def _number(label: object, dataset: Dataset) -> int:
+def _number(label: object, class_names: Sequence[str]) -> int:
     if isinstance(label, str):
-        return class_numbers([label], dataset.class_names, "the confirmed labels")[0][0]
-    return NO_CLASS if label == NO_CLASS else whole_number("a confirmed class", label, 0, len(dataset.class_names) - 1)
+        return class_numbers([label], class_names, "the confirmed labels")[0][0]
+    return NO_CLASS if label == NO_CLASS else whole_number("a confirmed class", label, 0, len(class_names) - 1)

@@ -1,7 +1,7 @@
 """Dataset: pictures and their labels, given as people have them, before any task is made of them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from gdw.errors import unknown
 PARTS = {"training": "", "test": "test_", "validation": "validation_"}  # each part, and how its fields begin
 MOST_CHANNELS = 4  # grey, grey with transparency, colour, colour with transparency
 BRIGHTEST = 255
+SHOWN = 20  # classes, and pictures, that a line names
 WANTED_IMAGES = (
     "images must be uint8 [images, channels, height, width], or float32 of that shape or [images, coordinates]"
 )
@@ -44,6 +45,8 @@ class Dataset:
         pictures, test_pictures, validation_pictures: uint8 [images, channels, height, width], for figures, where
             ``images`` are features (:mod:`gdw.data.features`); None where ``images`` are the pictures themselves.
         content: a hash of the files that it was read from; None where it was not read from a folder.
+        all_class_names: the classes that tables of its labels name, in the order of their numbers there, if some of
+            them were put aside; by default ``class_names``.
 
     Raises:
         ValueError: labels out of range or not one for each image; fewer than two classes; a class with no image;
@@ -68,9 +71,12 @@ class Dataset:
     test_pictures: Images | None = None
     validation_pictures: Images | None = None
     content: str | None = None
+    all_class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))
+        if not set(self.class_names) < set(self.all_class_names):
+            object.__setattr__(self, "all_class_names", self.class_names)
         if len(self.class_names) < 2:
             raise ValueError(f"{self.name}: at least 2 classes are needed, got {len(self.class_names)}")
         if len(set(self.class_names)) < len(self.class_names):
@@ -87,6 +93,62 @@ class Dataset:
         for prefix in PARTS.values():
             if getattr(self, f"{prefix}images") is not None:
                 yield prefix, getattr(self, f"{prefix}images")
+
+    def chosen(
+        self, good: Mapping[str, np.ndarray] | None = None, least: int = 1, why: str = ""
+    ) -> tuple["Dataset", dict[str, np.ndarray]]:
+        """Some images of each part, and their places; without the classes of which too few are left to train on.
+
+        Such classes, and a part of which nothing is left, are said in the notes.
+
+        Args:
+            good: places in each part, by how its fields begin; by default all.
+            least: training images that a class needs.
+            why: images are left out; ends an error.
+        """
+        places = {prefix: np.arange(len(images)) for prefix, images in self.parts()} | dict(good or {})
+        number, notes = self._classes_left(places[""], least, why)
+        names = tuple(self.class_names[label] for label in np.flatnonzero(number >= 0))
+        fields: dict[str, Any] = {}
+        for part, prefix in PARTS.items():
+            if prefix not in places:
+                continue
+            labels = number[getattr(self, f"{prefix}labels").cpu().numpy()]
+            kept = places[prefix] = places[prefix][labels[places[prefix]] >= 0]
+            if len(kept) == len(labels) and len(names) == len(number):
+                continue
+            if not len(kept):
+                notes += (f"no {part} picture is left, so it has no {part} set of its own",)
+            for name in ("images", "pictures", "labels", "paths"):
+                values = torch.from_numpy(labels) if name == "labels" else getattr(self, prefix + name)
+                if values is not None and len(kept):
+                    paths = name == "paths"
+                    values = tuple(values[at] for at in kept) if paths else values[torch.from_numpy(kept)]
+                fields[prefix + name] = values if len(kept) else None
+        if not fields:
+            return self, places
+        return replace(self, class_names=names, **fields, notes=(*self.notes, *notes)), places
+
+    def _classes_left(self, good: np.ndarray, least: int, why: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The new number of each class, -1 of one with fewer good training images; and what to say of these."""
+        labels, names = self.labels.cpu().numpy(), self.class_names
+        counts = np.bincount(labels[good], minlength=len(names))
+        kept, small = np.flatnonzero(counts >= least), np.flatnonzero(counts < least)
+        enough = "a picture" if least == 1 else f"{least} pictures"
+        if len(kept) < 2:
+            counted = class_counts_line(names, counts.tolist())
+            raise ValueError(f"{self.name}: at least 2 classes need {enough} each, got {counted}{why}")
+        number = np.full(len(names), -1)
+        number[kept] = np.arange(len(kept))
+        if not len(small):
+            return number, ()
+        aside = good[np.isin(labels[good], small)].tolist()
+        listed = [f"{self.paths[place] if self.paths else place} as {names[labels[place]]}" for place in aside[:SHOWN]]
+        more = f" and {len(aside) - SHOWN} more" if len(aside) > SHOWN else ""
+        few = "that have no picture" if least == 1 else f"with fewer than {enough}"
+        note = f"put aside {len(small)} classes {few}: "
+        note += ", ".join(f"{names[label]} ({counts[label]})" for label in small[:SHOWN])
+        return number, (note + (f"; look at their pictures first: {', '.join(listed)}{more}" if aside else ""),)
 
     def _take(self, part: str, prefix: str, images: Any, labels: Any) -> None:
         images = as_images(images, f"{self.name}: {part}")
@@ -110,6 +172,13 @@ class Dataset:
             raise ValueError(f"{self.name}: {len(labels)} {part} images but {len(paths)} paths")
 
 
+def class_counts_line(names: Sequence[str], counts: Sequence[int]) -> str:
+    """Each class with its number of pictures."""
+    shown = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts, strict=True))[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{len(names)} classes: {shown}{more}"
+
+
 def check_labels(labels: Int[Tensor, "images"], classes: int, what: str, hint: str = "") -> None:
     """Refuse labels outside ``0 ... classes - 1``: ``what`` begins the message, ``hint`` ends it."""
     if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
@@ -117,18 +186,19 @@ def check_labels(labels: Int[Tensor, "images"], classes: int, what: str, hint: s
         raise ValueError(f"{what} must lie in 0 ... {classes - 1}, got {found}{hint}")
 
 
-def as_images(images: Any, what: str) -> Images:
+def as_images(images: Any, what: str, finite: bool = True) -> Images:
     """uint8 or float32, with channels first; ``what`` begins the error messages.
 
     Whole numbers in 0 ... 255 become uint8, real numbers float32. ``[N, H, W]`` of whole numbers are grey pictures
     and get a channel. ``[N, H, W, C]`` is known by a last length of at most 4 after a second one of more than 4.
+    NaN and infinity are refused where ``finite``.
     """
     if isinstance(images, OnDisk):
         return images
     tensor = _tensor(images, f"{what} {WANTED_IMAGES}")
     if tensor.ndim < 2:
         raise ValueError(f"{what} {WANTED_IMAGES}, got shape {tuple(tensor.shape)}")
-    tensor = _as_uint8_or_float32(tensor, what)
+    tensor = _as_uint8_or_float32(tensor, what, finite)
     if tensor.ndim == 3 and tensor.dtype == torch.uint8:
         return tensor.unsqueeze(1)
     if tensor.ndim == 4 and tensor.shape[3] <= MOST_CHANNELS < tensor.shape[1]:
@@ -161,11 +231,11 @@ def native(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _as_uint8_or_float32(tensor: Tensor, what: str) -> Tensor:
+def _as_uint8_or_float32(tensor: Tensor, what: str, finite: bool) -> Tensor:
     if tensor.is_complex():
         raise ValueError(f"{what} {WANTED_IMAGES}, got {_name(tensor)}")
     if tensor.is_floating_point():
-        if not bool(tensor.isfinite().all()):
+        if finite and not bool(tensor.isfinite().all()):
             raise ValueError(f"{what} images must be finite, found NaN or infinity")
         return tensor.float()
     if tensor.dtype in (torch.uint8, torch.bool):

@@ -1,15 +1,20 @@
 """Labels as other programs export them, in JSON or XML: each label becomes one row ``path, label``.
 
-The forms are those of Label Studio (JSON, JSON-MIN), CVAT (XML for images), COCO (a category for each picture) and
-Hugging Face's ``metadata.jsonl``; any other JSON list of records is taken as it is.
+The forms are those of Label Studio (JSON, JSON-MIN), CVAT (XML for images), Pascal VOC and COCO. Any other JSON is
+taken as records: fields, and lists of marks with a label each (VGG Image Annotator, LabelMe, Supervisely, CreateML,
+FiftyOne, manifests of SageMaker and of Vertex AI, doccano, Hugging Face's ``metadata.jsonl``).
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from gdw.data.columns import LABEL_COLUMNS, PATH_COLUMNS, PICTURE, holds_no_label, spaced, usual_columns
+
 Row = dict[str, str]
+MARKS = ("tags", "annotations", "regions", "objects", "shapes")  # lists of what people marked; the whole picture first
+WRAPPED = {"choices", "path", "name", "label"}  # a field that holds one of these is this one
 DECLARATIONS = ("<!doctype", "<!entity")  # what XML needs to grow without limit; no export has them
 SHAPES = ("tag", "box", "polygon", "mask", "polyline", "points", "cuboid", "ellipse", "skeleton")  # CVAT's
 
@@ -20,20 +25,56 @@ def rows_of_json(text: str) -> list[Row]:
         content = json.loads(text)
     except json.JSONDecodeError:
         content = [json.loads(line) for line in text.splitlines() if line.strip()]
-    if isinstance(content, dict):
-        if {"images", "annotations", "categories"} <= content.keys():
-            return list(_of_coco(content))
-        if all(isinstance(value, (str, int, float)) for value in content.values()):
-            return [{"path": path, "label": _cell(label)} for path, label in content.items()]
-        lists = [value for value in content.values() if isinstance(value, list)]
-        content = max(lists, key=len, default=None)
-    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+    if isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys():
+        return list(_of_coco(content))
+    return [row for item in _entries(content) for row in _of_item(item)]
+
+
+def _entries(content: Any) -> Sequence[Mapping[str, Any]]:
+    """A list of records, however it is wrapped: one record, records by their names, the longest list of them in it."""
+    values, names = (list(content.values()), content.get("classes")) if isinstance(content, dict) else ([], None)
+    if values and not _is_entry(content) and not any(isinstance(value, (dict, list)) for value in values):
+        return [{"path": path, "label": label} for path, label in content.items()]
+    if isinstance(names, list) and isinstance(labels := content.get("labels"), dict):  # by their numbers
+        words = dict(enumerate(names))
+        return [{"path": path, "label": words.get(label, label)} for path, label in labels.items()]
+    found = max(_lists_in(content), key=len, default=None)
+    if found is None:
         raise ValueError("JSON without a list of records")
-    return [row for item in content for row in _of_item(item)]
+    return found
+
+
+def _lists_in(content: Any) -> Iterator[Sequence[Mapping[str, Any]]]:
+    if isinstance(content, list) and all(isinstance(item, dict) for item in content):
+        yield content
+    elif isinstance(content, dict):
+        values = list(content.values())
+        if _is_entry(content):
+            yield [content]
+        elif all(isinstance(value, dict) and _is_entry(value) for value in values) and values:
+            yield [{"path": name, **item} for name, item in content.items()]
+        else:
+            for value in values:
+                yield from _lists_in(value)
+
+
+def _holds_entries(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [None]
+    return all(isinstance(item, dict) for item in inner)
+
+
+def _is_entry(item: Mapping[str, Any]) -> bool:
+    """Whether it is one picture's: it names a picture under a usual name, or holds outlines."""
+    named = [item[name] for name in usual_columns(item, PATH_COLUMNS)]
+    return (
+        any(isinstance(value, str) and PICTURE.search(value) for value in named)
+        or "shapes" in item
+        or ("tags" in item and "objects" in item)
+    )
 
 
 def rows_of_xml(text: str) -> list[Row]:
-    """The rows of CVAT's XML for images; ``ValueError`` for any other text."""
+    """The rows of CVAT's XML for images, or of Pascal VOC's for one; ``ValueError`` for any other text."""
     if any(declaration in text.lower() for declaration in DECLARATIONS):
         raise ValueError("XML with a document type: not an export of labels")
     try:
@@ -41,6 +82,9 @@ def rows_of_xml(text: str) -> list[Row]:
     except ElementTree.ParseError as error:
         raise ValueError(f"no XML: {error}") from None
     if root.find("image") is None:
+        if root.tag == "annotation" and root.findtext("filename"):  # Pascal VOC's, of one picture
+            names = dict.fromkeys(one.findtext("name", "") for one in root.findall("object"))
+            return [{"path": root.findtext("filename", ""), "label": name} for name in names or [""]]
         raise ValueError("XML without pictures: CVAT's 'for images' has them")
     rows = []
     for picture in root.iter("image"):
@@ -63,10 +107,10 @@ def _of_coco(content: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _of_item(item: Mapping[str, Any]) -> Iterator[Row]:
-    """Label Studio's task has its answers in a list; any other record is a row."""
+    """A row for each label: of Label Studio's answers, of the marks in a list, or of the record itself."""
     answers = item.get("annotations", item.get("completions"))
     if not isinstance(item.get("data"), dict) or not isinstance(answers, list):
-        yield {name: _cell(value) for name, value in item.items()}
+        yield from _of_entry(item)
         return
     own = {name: _cell(value) for name, value in item["data"].items()}
     if not answers:
@@ -78,17 +122,65 @@ def _of_item(item: Mapping[str, Any]) -> Iterator[Row]:
             yield own | {"label": str(label), "annotator": _person(answer.get("completed_by"))}
 
 
+def _of_entry(item: Mapping[str, Any]) -> Iterator[Row]:
+    marks = {name: item[name] for name in MARKS if item.get(name) is not None and _holds_entries(item[name])}
+    row, labels = _flat({name: value for name, value in item.items() if name not in marks}), dict[str, None]()
+    for listed in marks.values():
+        each = listed.values() if isinstance(listed, dict) else listed
+        labels = labels or dict.fromkeys(filter(None, map(_label_of, each)))
+    yield from [row | {"label": label} for label in labels] or [row]
+
+
+def _label_of(mark: Mapping[str, Any]) -> str:
+    """What a tag or an outline is called: by a usual name, or the only field that can be one."""
+    row = {name: word for name, word in _flat(mark).items() if word and not holds_no_label(spaced(name))}
+    usual = usual_columns(row, (*LABEL_COLUMNS, "name"))
+    return row[usual[0]] if usual else next(iter(row.values())) if len(row) == 1 else ""
+
+
+def _flat(item: Mapping[str, Any]) -> Row:
+    """A field of several fields, or of one with a usual name, becomes a column for each: ``field.inner``."""
+    row: Row = {}
+    for name, value in item.items():
+        inside = value if isinstance(value, dict) and not WRAPPED & value.keys() and not _are_flags(value) else {}
+        inner = {key: one for key, one in inside.items() if not isinstance(one, (dict, list))}
+        if len(inner) > 1 or usual_columns(inner, LABEL_COLUMNS):
+            row |= {f"{name}.{key}": _cell(one) for key, one in inner.items()}
+        else:
+            row[name] = _cell(value)
+    return row
+
+
+def _are_flags(value: Mapping[str, Any]) -> bool:
+    return all(isinstance(one, bool) for one in value.values())
+
+
 def _person(value: Any) -> str:
     return _cell(value.get("email") or value.get("id")) if isinstance(value, dict) else _cell(value)
 
 
 def _cell(value: Any) -> str:
-    """One word of what a field holds: Label Studio wraps a choice, Hugging Face's datasets a picture's path.
+    """One word of what a field holds: the only value, what is true, a wrapped choice or path; several with bars.
 
     Half of a pair of UTF-16 could be written to no file.
     """
     if isinstance(value, dict):
-        value = next((value[name] for name in ("choices", "path", "name", "label") if name in value), json.dumps(value))
+        wrapped = [value[name] for name in ("choices", "path", "name", "label") if name in value]
+        if value and _are_flags(value):
+            wrapped = [[name for name, one in value.items() if one]]
+        only = list(value.values()) if len(value) == 1 else []
+        value = (wrapped or only or [json.dumps(value) if value else ""])[0]
     if isinstance(value, list):
-        value = value[0] if len(value) == 1 else json.dumps(value)
+        whole = all(isinstance(one, str) for one in value)
+        value = value[0] if len(value) == 1 else "|".join(value) if whole else json.dumps(value)
     return "" if value is None else str(value).encode("utf-8", "replace").decode()
+
+
+def cell_of(text: str) -> str:
+    """The word of a cell, which may be JSON."""
+    if not text.startswith("{"):
+        return text
+    try:
+        return _cell(json.loads(text))
+    except ValueError:
+        return text

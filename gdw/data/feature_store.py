@@ -23,6 +23,8 @@ from gdw.cache import KEY_BYTES, digest, one_at_a_time
 ROW = np.dtype([("key", f"V{KEY_BYTES}"), ("sum", "<u4")])  # what is known of each row of features
 SEEN = np.dtype([("stamp", f"V{KEY_BYTES}"), ("key", f"V{KEY_BYTES}"), ("fingerprint", "<u8")])  # of each file
 FLOAT = 4  # bytes
+BLOCK = 4096  # rows of features in memory at once
+SMALLEST_DEVIATION = 1e-6  # of a feature; one that never changes keeps a deviation of 1
 FEATURES, KEYS, FILES = "features-{}.f32", "keys", "files"
 
 Places = Int[np.ndarray, "images"]
@@ -44,7 +46,8 @@ class Rows:
         return len(self.places)
 
     def read(self, places: Places, /) -> Float[Tensor, "images D"]:
-        return torch.from_numpy(np.asarray(self.matrix[self.places[places]], np.float32))
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            return torch.from_numpy(np.asarray(self.matrix[self.places[places]], np.float32))
 
     def stamp(self, place: int) -> tuple[bytes, bool]:
         return digest(self.matrix[self.places[place]].tobytes()), True
@@ -146,6 +149,20 @@ class FeatureStore:
         self._row_of, self._checked = {}, set()
         if keys:
             self.add(keys, torch.from_numpy(np.array(before[rows])))
+
+
+def statistics(matrix: np.ndarray, places: Places) -> tuple[Float[np.ndarray, "D"], Float[np.ndarray, "D"]]:
+    """Mean and deviation of each feature in these rows, in float64, read in blocks."""
+    blocks = [places[start : start + BLOCK] for start in range(0, len(places), BLOCK)]
+    total, squares = np.zeros(matrix.shape[1]), np.zeros(matrix.shape[1])
+    for block in blocks:
+        total += matrix[block].sum(0, dtype=np.float64)
+    mean = total / len(places)
+    for block in blocks:
+        values = matrix[block] - mean
+        squares += np.square(values, out=values).sum(0)
+    deviation = np.sqrt(squares / len(places))
+    return mean, np.where(deviation > SMALLEST_DEVIATION, deviation, 1.0)
 
 
 def _append(file: Path, values: np.ndarray, start: int) -> None:

@@ -3,22 +3,23 @@
 import os
 import warnings
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from gdw.cache import content_of_files
-from gdw.data.dataset import PARTS, Dataset
+from gdw.data.dataset import PARTS, Dataset, class_counts_line
 from gdw.data.label_table import read_table
-from gdw.data.on_disk import Images, OnDisk, in_batches
+from gdw.data.on_disk import Images, in_batches
 from gdw.data.path_match import SPLITS
-from gdw.data.picture_labels import NO_CLASS, class_counts_line, doubtful_names, labelled, natural_key, no_picture
-from gdw.data.pictures import COMMON_SIZE, broken_pictures, broken_places, can_open, decode, sample, sizes_of
+from gdw.data.picture_labels import NO_CLASS, doubtful_names, labelled, natural_key, no_picture
+from gdw.data.pictures import COMMON_SIZE, NAMED, can_open, decode, sample, sizes_of
 from gdw.data.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (
@@ -32,7 +33,6 @@ CIFAR10_CLASSES = (
 CIFAR_SIZE = (32, 32)  # pixels, height and width
 UNCOUNTED = Pixels(255)  # of pictures that a network will see: their shades are counted when a task trains on them
 SMALLEST_DEVIATION = 1e-6  # of the range of shades; anything below is rounding
-SHOWN_ASIDE = 20  # classes, and pictures, that a note names
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ class Listing:
         notes: how many files and folders were passed over, for each reason.
         table, column: that the labels are from; None where they are from the folders' names.
         votes: path to annotator to label, where the table has several annotators.
-        aside: path to class of the pictures that were put aside, because their class is too small.
     """
 
     folder: Path
@@ -57,50 +56,11 @@ class Listing:
     table: Path | None = None
     column: str | None = None
     votes: dict[str, dict[str, str]] = field(default_factory=dict)
-    aside: dict[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> str:
         """Each class with its number of training pictures, in words."""
         return class_counts_line(self.class_names, np.bincount(self.labels, minlength=len(self.class_names)).tolist())
-
-    def without_small_classes(self, least: int) -> "Listing":
-        """Classes with fewer training pictures are put aside, and said; unless fewer than two would be left."""
-        counts = np.bincount(self.labels, minlength=len(self.class_names))
-        kept, small = np.flatnonzero(counts >= least).tolist(), np.flatnonzero(counts < least).tolist()
-        if len(kept) < 2 or not small:
-            return self
-        new = {label: number for number, label in enumerate(kept)}
-        aside = {_relative(file, self.folder): self.class_names[label] for files, labels in self.splits.values()
-                 for file, label in zip(files, labels, strict=True) if label not in new}  # fmt: skip
-        counted = [f"{self.class_names[label]} ({counts[label]})" for label in small[:SHOWN_ASIDE]]
-        shown = ", ".join(f"{path} as {name}" for path, name in list(aside.items())[:SHOWN_ASIDE])
-        more = f" and {len(aside) - SHOWN_ASIDE} more" if len(aside) > SHOWN_ASIDE else ""
-        note = (
-            f"put aside {len(small)} classes with fewer than {least} pictures: {', '.join(counted)}; "
-            f"look at their pictures first: {shown}{more}"
-        )
-        splits = {split: _of_classes(files, labels, new) for split, (files, labels) in self.splits.items()}
-        splits = {split: both for split, both in splits.items() if both[0]}
-        names = tuple(self.class_names[label] for label in kept)
-        return replace(self, class_names=names, splits=splits, notes=(*self.notes, note), aside=aside)
-
-    def without(self, places: Sequence[int]) -> "Listing":
-        """These of the pictures in ``files`` cannot be decoded: they are passed over, and said.
-
-        Raises:
-            ValueError: a class has no other picture to train on; names the pictures.
-        """
-        listed, splits = self.files, {}
-        broken = {listed[place] for place in places}
-        said = broken_pictures([file for file in listed if file in broken])
-        for split, (files, labels) in self.splits.items():
-            good = [file not in broken for file in files]
-            splits[split] = list(compress(files, good)), list(compress(labels, good))
-        if lost := set(self.labels).difference(splits["train"][1]):
-            raise ValueError(f"{self.folder}: class {self.class_names[min(lost)]} has no other picture: {said}")
-        splits = {split: both for split, both in splits.items() if both[0]}
-        return replace(self, splits=splits, notes=(*self.notes, f"passed over {said}"))
 
     @property
     def files(self) -> list[Path]:
@@ -118,9 +78,8 @@ class Listing:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Paths of the pictures of a validation and a test set, and of those that were put aside."""
-        held = [path for split in self.splits if split != "train" for path in self.paths_of(split)]
-        return (*held, *self.aside)
+        """Paths of the pictures of a validation and a test set."""
+        return tuple(path for split in self.splits if split != "train" for path in self.paths_of(split))
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -163,7 +122,7 @@ def load_table(
         image_size, seen_at: see :func:`load_listing`.
 
     Raises:
-        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes; a class of broken pictures.
+        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes of good pictures.
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
@@ -192,36 +151,34 @@ def load_listing(
         content: whether to hash the files.
 
     Raises:
-        ValueError: a class of broken pictures alone. Other broken pictures are passed over, and named in ``notes``.
+        ValueError: fewer than two classes have a picture that can be decoded. Other broken pictures are passed over,
+            and named in ``notes``.
     """
     listed = found.files
     images, broken = decode(listed, image_size, seen_at, found.table and found.table.absolute())
-    if isinstance(images, OnDisk) and seen_at is None:
-        broken = broken_places(listed, (images.shape[2], images.shape[3]))
-        images = images[np.delete(np.arange(len(images)), broken)]
+    notes, named = found.notes, list(broken.values())
     if broken:
-        found = found.without(broken)
-    parts = images.split([len(labels) for _, labels in found.splits.values()])
-    fields = {}
-    for split, part in zip(found.splits, parts, strict=True):
+        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+        notes += (f"passed over {len(broken)} broken pictures: {', '.join(named[:NAMED])}{more}",)
+    ends = np.cumsum([len(labels) for _, labels in found.splits.values()])
+    fields, good = dict[str, Any](), dict[str, np.ndarray]()
+    for split, start, end in zip(found.splits, [0, *ends], ends, strict=False):
         prefix = PARTS["training" if split == "train" else split]
-        fields[f"{prefix}images"], fields[f"{prefix}labels"] = part, torch.tensor(found.splits[split][1])
+        fields[f"{prefix}images"], fields[f"{prefix}labels"] = images[start:end], torch.tensor(found.splits[split][1])
         fields[f"{prefix}paths"] = found.paths_of(split)
-    notes = found.notes + (_reduced(found.files, images) if image_size is None and seen_at is None else ())
+        good[prefix] = np.array([place - start for place in range(start, end) if place not in broken], int)
+    whole = Dataset(found.folder.resolve().name, found.class_names, **fields, notes=notes, pixels=UNCOUNTED)
+    data, _ = whole.chosen(good, why=f"; {notes[-1]}" if broken else "")
+    notes = data.notes + (_reduced(listed, images) if image_size is None and seen_at is None else ())
     if notes:
         warnings.warn(f"{found.folder}: {'; '.join(notes)}", stacklevel=stacklevel)
     if found.table:
         notes += (f"the labels are those of {found.table.name}, column {found.column}: they may be wrong",)
-    published = found.table is None and found.class_names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE
-    usual = CIFAR_PIXELS if published else channel_statistics(parts[0]) if seen_at is None else UNCOUNTED
-    return Dataset(
-        found.folder.resolve().name,
-        found.class_names,
-        **fields,
-        pixels=usual,
-        notes=notes,
-        content=None if found.table or not content else content_of_files(found.folder, found.files),
-    )
+    published = found.table is None and data.class_names == CIFAR10_CLASSES and images.shape[2:] == CIFAR_SIZE
+    usual = CIFAR_PIXELS if published else channel_statistics(data.images) if seen_at is None else UNCOUNTED
+    kept = [file for place, file in enumerate(listed) if place not in broken]
+    content_of = None if found.table or not content else content_of_files(found.folder, kept)
+    return replace(data, pixels=usual, notes=notes, content=content_of)
 
 
 def list_folder(
@@ -246,12 +203,7 @@ def list_folder(
 
 
 def pictures_below(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """Every picture in a folder, at any depth, in a fixed order; and what was passed over.
-
-    Raises:
-        FileNotFoundError: no such folder.
-        ValueError: it has no picture.
-    """
+    """Every picture in a folder, at any depth, in a fixed order; and what was passed over."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder of pictures {folder}")
     scan = _Scan(folder)
@@ -310,11 +262,7 @@ def _by_table(folder: Path, table: Path, column: str | None, path_column: str | 
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
-    """The folders that are splits by their name, in any case: ``"train"``, ``"validation"``, ``"test"``.
-
-    Raises:
-        ValueError: two folders for one split.
-    """
+    """The folders that are splits by their name, in any case: ``"train"``, ``"validation"``, ``"test"``."""
     found: dict[str, Path] = {}
     children = sorted(folder.iterdir())
     for split, names in SPLITS.items():

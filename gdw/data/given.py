@@ -12,16 +12,18 @@ from torch import Tensor
 
 from gdw import files
 from gdw.cache import digest
-from gdw.data.dataset import Dataset, as_images
+from gdw.data.columns import LABEL_COLUMNS, chosen_column, usual_columns
+from gdw.data.dataset import SHOWN, Dataset, as_images
 from gdw.data.feature_store import Rows
 from gdw.data.human_labels import ARRAYS, label_sets
-from gdw.data.label_table import LABEL_COLUMNS, chosen_column, is_table, read_table, require_reader, usual_columns
+from gdw.data.label_table import is_table, read_table, require_reader
 from gdw.data.on_disk import Images, OnDisk
 from gdw.data.picture_labels import MULTI_LABEL, class_numbers
 from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.data.pixels import Pixels
 
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
+ROWS = 4096  # read at once
 NAME_ONE = "name one with --column"  # advice
 
 
@@ -44,7 +46,8 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
         labels: one for each row, by name or number; by default the labels that ``data`` has.
 
     Raises:
-        ValueError: no labels, another number of them, several classes for one row, fewer than two classes.
+        ValueError: no labels, another number of them, several classes for one row, fewer than two classes, no row that
+            is finite. Rows with NaN or infinity are passed over, with a note.
     """
     if isinstance(data, Dataset):
         return data if labels is None else replace(data, labels=labels), np.ones(len(data.labels), bool)
@@ -54,8 +57,7 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     if hasattr(data, "column_names") and hasattr(data, "features"):  # Hugging Face's
         return _of_columns(data, labels)
     if hasattr(data, "iloc"):
-        numbers = data.select_dtypes("number")
-        return _made(torch.tensor(numbers.to_numpy(np.float32)), labels, None, None, map(str, data.index))
+        return _made(torch.tensor(_of_frame(data)), labels, None, None, map(str, data.index))
     if isinstance(data, Tensor | np.ndarray | list):
         return _made(_numbers(data), labels, None, None, None)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
@@ -93,12 +95,7 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
 
 
 def read_numbers(file: str | Path) -> np.ndarray:
-    """A matrix [rows, D] from a file; ``.npy`` stays on disk.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no matrix of numbers.
-    """
+    """A matrix [rows, D] from a file; ``.npy`` stays on disk."""
     file = Path(file).expanduser()
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
@@ -108,7 +105,7 @@ def read_numbers(file: str | Path) -> np.ndarray:
         except ValueError as error:
             raise ValueError(f"{file} is not a file of numbers by numpy ({error})") from None
     elif file.suffix in NUMBERS:
-        matrix = _read_table(file).select_dtypes("number").to_numpy(np.float32)
+        matrix = _of_frame(_read_table(file))
     else:
         raise ValueError(f"{file} must end in {', '.join(NUMBERS)}")
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiu" or not matrix.size:
@@ -190,23 +187,29 @@ def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None,
         numbers = np.array(found, np.int64)
     if len(numbers) != len(images):
         raise ValueError(f"{len(images)} rows but {len(numbers)} labels")
-    kept = numbers >= 0
-    listed, notes = None if paths is None else tuple(paths), tuple[str, ...]()
+    labelled, finite, every = numbers >= 0, _finite(images), classes
+    kept, listed, notes = labelled & finite, None if paths is None else tuple(paths), tuple[str, ...]()
     if not kept.all():
         places, called = np.flatnonzero(kept), listed or tuple(map(str, range(len(kept))))
-        notes = (f"passed over {(~kept).sum()} rows without a label (first: {called[np.argmin(kept)]})",)
-        images, numbers = images[torch.from_numpy(places)], numbers[places]
-        listed = tuple(called[place] for place in places)
+        for bad, what in ((~labelled, "without a label"), (labelled & ~finite, "with a number that is not finite")):
+            if bad.any():
+                notes += (f"passed over {bad.sum()} rows {what} (first: {called[bad.argmax()]})",)
+        if not len(places):
+            raise ValueError(f"no row is left: {'; '.join(notes)}")
+        images, listed = images[torch.from_numpy(places)], tuple(called[place] for place in places)
+        left = np.unique(numbers[places])
+        if lost := [name for label, name in enumerate(classes) if label not in left]:
+            notes += (f"put aside {len(lost)} classes that have no row: {', '.join(lost[:SHOWN])}",)
+        numbers, classes = np.searchsorted(left, numbers[places]), tuple(classes[label] for label in left)
     pixels = Pixels(255) if images.dtype == torch.uint8 else Pixels()
-    return Dataset("data", classes, images, torch.from_numpy(numbers), pixels=pixels, paths=listed, notes=notes), kept
+    labels_of = torch.from_numpy(numbers)
+    return Dataset(
+        "data", classes, images, labels_of, pixels=pixels, paths=listed, notes=notes, all_class_names=every
+    ), kept
 
 
 def words_of(labels: Any) -> list[str]:
-    """Each label as a word, "" for a missing one; a row of 0 and one 1 becomes the place of the 1.
-
-    Raises:
-        ValueError: several classes for one row.
-    """
+    """Each label as a word, "" for a missing one; a row of 0 and one 1 becomes the place of the 1."""
     import pandas as pd
 
     values = labels.cpu().numpy() if isinstance(labels, Tensor) else labels
@@ -233,7 +236,20 @@ def _numbers(data: Any) -> Images:
     """Rows of numbers; a matrix that is mapped from a file stays there."""
     if isinstance(data, np.memmap) and data.ndim == 2:
         return OnDisk.all_of(Rows(data, np.arange(len(data))))
-    return as_images(data, "data:")
+    return as_images(data, "data:", finite=False)
+
+
+def _of_frame(frame: Any) -> np.ndarray:
+    """The columns of numbers of a pandas table; what float32 cannot hold becomes infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(frame.select_dtypes("number").to_numpy(np.float32))
+
+
+def _finite(images: Images) -> Bool[np.ndarray, "rows"]:
+    """Which rows of numbers are finite in float32; all items of another kind, which are read later, count as such."""
+    if images.ndim != 2 or not (isinstance(images, Tensor) or isinstance(images.reader, Rows)):
+        return np.ones(len(images), bool)
+    return torch.cat([part.to("cpu").isfinite().all(1) for part in images.split(ROWS)]).numpy()
 
 
 def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...]]:

@@ -19,8 +19,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gdw import files
+from gdw.data.columns import CLEAN_KEY, chosen_column
 from gdw.data.dataset import Dataset, check_labels, native
-from gdw.data.label_table import CLEAN_KEY, ENDINGS, chosen_column, is_table, read_table, require_file
+from gdw.data.label_table import ENDINGS, is_table, read_table, require_file
 from gdw.data.picture_labels import labels_by_path
 
 PREFIX = "human:"

@@ -8,7 +8,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdw import files
-from gdw.data.exports import rows_of_json, rows_of_xml
+from gdw.data.columns import PATH_COLUMNS, PICTURE, usual_columns, with_one_hot
+from gdw.data.columns import path_column as path_column_of
+from gdw.data.exports import cell_of, rows_of_json, rows_of_xml
 from gdw.data.path_match import LEGACY
-from gdw.errors import MissingPackage, unknown
+from gdw.errors import MissingPackage
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,31 +31,9 @@ ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".parq
 SEPARATORS = ",\t;|"
 BYTE_ORDER = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 GZIP, PARQUET, EXCEL = b"\x1f\x8b", b"PAR1", b"PK"  # how such files begin
-EXPORT = b"<annotations"  # how the XML of an export begins
+EACH_PICTURE = (".json", ".xml")  # endings of files of one picture each
+EXPORT = b"<annotation"  # how the XML of an export begins
 LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
-PICTURE = re.compile(r"\.(avif|bmp|gif|heic|jfif|jpe?g?|jp2|p[bgnp]m|png|tiff?|webp|dcm)([?#].*)?$", re.I)
-# Names of columns, compared without case and punctuation; the first that is there is taken.
-PATH_COLUMNS = (
-    "path", "file", "filename", "filepath", "image", "img", "picture", "imagepath", "imagefile", "imagefilename",
-    "imagename", "imageid", "imgpath", "imgname", "imgfile", "imgid", "photo", "fname", "imageurl", "url", "name", "id",
-    "text",
-)  # fmt: skip
-# Columns, or sets of labels in other files: CIFAR-100N's, then CIFAR-10N's worst, then usual names for your own.
-LABEL_COLUMNS = (
-    "noisylabel", "worselabel", "label", "labels", "observedlabel", "class", "classname", "classlabel", "category",
-    "categoryname", "labelname", "target", "choice", "tag", "annotation", "groundtruth", "gt", "species", "breed",
-    "diagnosis", "dx", "y", "classid", "labelid", "categoryid",
-)  # fmt: skip
-NO_LABELS = frozenset({  # a word in the name of a column that holds something else
-    "agreement", "annotator", "area", "bbox", "chosen", "comment", "comments", "completed", "conf", "confidence",
-    "created", "date", "fold", "hash", "height", "id", "ids", "index", "iscrowd", "lead", "license", "md5", "note",
-    "notes", "prob", "probability", "rank", "rater", "reason", "score", "scores", "sha1", "sha256", "size", "source",
-    "split", "subset", "time", "unnamed", "updated", "url", "user", "uuid", "width", "worker",
-})  # fmt: skip
-YES_NO = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1}
-CLEAN_KEY = "clean_label"
-NAME_ONE = "name one as human:PATH:KEY"  # advice for the option at hand
-MOST_SEVERAL = 0.05  # of the rows of a one-hot table; with more it is one of several labels a picture
 
 
 @dataclass(frozen=True)
@@ -76,10 +56,6 @@ def require_file(path: Path, markup: bytes | None = None) -> None:
 
     Args:
         markup: what the beginning of a web page holds that is none.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a folder, a pipe or a device; an empty file, a web page, a pointer of Git LFS.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
@@ -111,7 +87,8 @@ def read_table(
         ValueError: no table, no column of paths or of labels; several labels a picture.
         MissingPackage: what reads Excel or Parquet is not installed.
     """
-    require_file(path, EXPORT)
+    if not path.is_dir():
+        require_file(path, EXPORT)
     columns: dict[str, list[str]] = {}
     try:
         found, notes = _columns(path, in_order)
@@ -126,7 +103,7 @@ def read_table(
             f"{path} needs a row of column names and one row for each picture, got {rows + bool(columns)} rows"
         )
     others = {name: cells for name, cells in columns.items() if name != label_column}
-    place = _path_column(others, path_column, path)
+    place = path_column_of(others, path_column, path)
     if len(columns) < 2 or place is None:
         if not (in_order and columns):
             shown = ", ".join(columns)
@@ -136,7 +113,7 @@ def read_table(
     words = {name: [cell.strip() for cell in cells] for name, cells in columns.items()}
     named = [label_column or "", *(label_column or "").split(",")]  # of several annotators, with commas
     is_named = any(name.strip() in words for name in named)
-    return Table(path, paths, words if is_named else _with_one_hot(words, path), notes)
+    return Table(path, paths, words if is_named else with_one_hot(words, path), notes)
 
 
 def _add_columns(columns: dict[str, list[str]], found: Columns) -> tuple[str, ...]:
@@ -157,6 +134,8 @@ def _add_columns(columns: dict[str, list[str]], found: Columns) -> tuple[str, ..
 
 def _columns(path: Path, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     """The columns of a table, whatever its form, and notes of what was passed over; ``in_order``, no row is."""
+    if path.is_dir():
+        return _of_folder(path)
     content = path.read_bytes()
     content = gzip.decompress(content) if content.startswith(GZIP) or path.suffix.lower() == ".gz" else content
     for start, module in ((PARQUET, "pyarrow"), (EXCEL, "openpyxl")):
@@ -166,17 +145,33 @@ def _columns(path: Path, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     text = _as_text(content)
     if (start_of_text := text.lstrip()[:1]) not in ("{", "[", "<"):
         return _of_text(text, in_order)
-    rows = rows_of_xml(text.lstrip()) if start_of_text == "<" else rows_of_json(text)
+    return _of_entries(rows_of_xml(text.lstrip()) if start_of_text == "<" else rows_of_json(text)), ()
+
+
+def _of_entries(rows: list[dict[str, str]]) -> Columns:
     names = dict.fromkeys(name for row in rows for name in row)
-    return [(name, [row.get(name, "") for row in rows]) for name in names], ()
+    return [(name, [row.get(name, "") for row in rows]) for name in names]
+
+
+def _of_folder(folder: Path) -> tuple[Columns, tuple[str, ...]]:
+    """The columns of a folder with a file of JSON or XML for each picture, which is called as the picture is."""
+    rows, broken = list[dict[str, str]](), list[str]()
+    for file in sorted(one for ending in EACH_PICTURE for one in folder.rglob(f"*{ending}")):
+        try:
+            text = _as_text(file.read_bytes()).lstrip()
+            found = rows_of_xml(text) if text.startswith("<") else rows_of_json(text)
+        except (ValueError, OSError, AttributeError, TypeError) as error:  # junk
+            broken.append(f"{file.name}: {error}")
+            continue
+        named = {"path": file.name.removesuffix(file.suffix)}
+        rows += [row if any(map(PICTURE.search, row.values())) else named | row for row in found]
+    if not rows:
+        raise ValueError(f"a folder without a file of labels ({', '.join(EACH_PICTURE)})")
+    return _of_entries(rows), (f"passed over {len(broken)} files (first: {broken[0]})",) if broken else ()
 
 
 def require_reader(path: Path, module: str) -> None:
-    """Refuse a file that a package reads which is not installed.
-
-    Raises:
-        MissingPackage: it is not; says what to do.
-    """
+    """Refuse a file that a package reads which is not installed."""
     if find_spec(module) is None:
         raise MissingPackage(f"{path} needs the package {module}: pip install {module}, or save the table as CSV")
 
@@ -220,7 +215,7 @@ def _of_text(text: str, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
 
 def _of_rows(rows: list[list[str]], notes: list[str], in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     """Rows of another length lose nothing but themselves; a first row that names a picture is no row of names."""
-    rows = [[cell.strip() for cell in row] for row in rows]
+    rows = [[cell_of(cell.strip()) for cell in row] for row in rows]
     filled = [number for number, row in enumerate(rows) if any(row) or (in_order and row == [""])]  # "" in quotes
     rows = rows[filled[0] : filled[-1] + 1] if filled and in_order else [rows[number] for number in filled]
     if not rows:
@@ -259,71 +254,3 @@ def _separator(text: str) -> str:
     best = max(SEPARATORS, key=fit)
     spaced = lines and fit(best) == (0, 0) and PICTURE.search(lines[0].partition(" ")[0])
     return " " if spaced else best
-
-
-def usual_columns(names: Iterable[str], known: Sequence[str]) -> list[str]:
-    """The columns that are called as one of the known names is, in the order of these."""
-    keys = [(re.sub(r"[\W_]", "", name.lower()), name) for name in names]
-    return [name for usual in known for key, name in keys if key == usual]
-
-
-def _holds_no_label(name: str) -> bool:
-    return not NO_LABELS.isdisjoint(re.split(r"[\W_]+", name.lower()))
-
-
-def _path_column(columns: Mapping[str, list[str]], named: str | None, path: Path) -> str | None:
-    if named is not None:
-        if named not in columns:
-            raise unknown(f"column in {path.name}", named, columns)
-        return named
-    usual = usual_columns(columns, PATH_COLUMNS)
-    pictures = [
-        name
-        for name, cells in columns.items()
-        if 2 * sum(bool(PICTURE.search(cell.strip())) for cell in cells) > len(cells)
-    ]
-    return next(iter([name for name in usual if name in pictures] or pictures or usual), None)
-
-
-def _with_one_hot(columns: dict[str, list[str]], path: Path) -> dict[str, list[str]]:
-    """With a column ``label`` in front where the others say 0 or 1 for each class.
-
-    Raises:
-        ValueError: many rows have several 1.
-    """
-    hot = {name: [YES_NO.get(cell.lower()) for cell in cells] for name, cells in columns.items()
-           if not _holds_no_label(name) and any(cells)
-           and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
-    if len(hot) < 2 or usual_columns(columns, LABEL_COLUMNS):
-        return columns
-    rows = [[name for name, cells in hot.items() if cells[row]] for row in range(len(next(iter(hot.values()))))]
-    several = sum(len(row) > 1 for row in rows)
-    if several > MOST_SEVERAL * len(rows):
-        raise ValueError(
-            f"{path} gives several labels to {several} of {len(rows)} pictures: one label a picture is needed"
-        )
-    return {"label": [row[0] if len(row) == 1 else "" for row in rows], **columns}
-
-
-def chosen_column(
-    columns: Iterable[str], key: str | None, path: Path, advice: str = NAME_ONE, first: Sequence[str] = ()
-) -> str:
-    """The column (or set) of labels: the one named, the first of the usual names, or the only one.
-
-    Args:
-        first: names that come before the usual ones.
-
-    Raises:
-        ValueError: no such column, or several to choose from.
-    """
-    columns = list(columns)
-    if key is not None:
-        if key not in columns:
-            raise unknown(f"label set in {path.name}", key, columns)
-        return key
-    others = [name for name in columns if name != CLEAN_KEY]
-    usual = usual_columns(others, (*first, *LABEL_COLUMNS))
-    left = [name for name in others if not _holds_no_label(name)]
-    if not usual and len(others) != 1 and len(left) != 1:
-        raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}")
-    return (usual or (left if len(left) == 1 else others))[0]

@@ -158,7 +158,7 @@ def _with_threads(threads: int, work: Callable[..., Result], *given: Any) -> Res
     return work(*given)
 
 
-def in_order(futures: Iterable[Future[Result]], pending: int = PENDING) -> Iterator[Result]:
+def in_order(futures: Iterable[Future[Result]], pending: int = PENDING) -> Generator[Result]:
     """Their results; this many are begun before they are asked for. Those that nobody asks for are cancelled."""
     waiting = iter(futures)
     begun = deque[Future[Result]]()

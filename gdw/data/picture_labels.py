@@ -11,15 +11,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gdw.data.dataset import Dataset
-from gdw.data.label_table import LABEL_COLUMNS, NAME_ONE, Table, chosen_column, usual_columns
+from gdw.data.columns import LABEL_COLUMNS, NAME_ONE, chosen_column, usual_columns
+from gdw.data.dataset import SHOWN, Dataset
+from gdw.data.label_table import Table
 from gdw.data.path_match import Places, plain
 from gdw.errors import unknown
 
 # What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
 NAMED = 3  # paths that an error shows
-SHOWN = 20  # classes that a line lists
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
 BELOW = re.compile(r"-[0-9]+")
 BETWEEN = "|;"  # several classes in one cell
@@ -63,6 +63,48 @@ class Labelled:
     passed_over: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What the rows of a table say of each picture.
+
+    Attributes:
+        of: place to row, person (or column) and word of each answer, in the order of the rows.
+        columns: of the labels.
+        missing: paths of no picture.
+        notes: how paths were matched, and what of the table was passed over.
+    """
+
+    of: dict[int, list[tuple[int, str, str]]]
+    columns: tuple[str, ...]
+    missing: list[str]
+    notes: tuple[str, ...]
+
+
+def answered(
+    table: Table, paths: Sequence[str], others: Sequence[str] = (), column: str | None = None,
+    class_names: Sequence[str] | None = None, *, advice: str = NAME_ONE, first: Sequence[str] = (), blank: bool = True,
+) -> Answers:  # fmt: skip
+    """Choose columns, match rows to pictures, and read the answers: the one way from a table's rows to pictures.
+
+    Args:
+        first: names of columns of labels that come before the usual ones.
+        blank: whether rows without a label count: as rows of no picture, say.
+
+    The other arguments and errors are those of ``labelled``.
+    """
+    columns = _voters(table, column, advice, first)
+    who = next(iter(usual_columns(table.columns, ANNOTATORS)), None) if len(columns) == 1 else None
+    meant = {name: as_meant(table.columns[name], class_names or ()) for name in columns}
+    asked = [row for row in range(len(table.paths)) if blank or any(words[row] for words in meant.values())]
+    rows_of, missing, how = match(table, paths, others, asked)
+    of = {
+        place: [(row, (table.columns[who][row] or f"nameless {number}") if who else name, words[row])
+                for number, row in enumerate(rows, 1) for name, words in meant.items() if words[row]]
+        for place, rows in sorted(rows_of.items())
+    }  # fmt: skip
+    return Answers(of, tuple(columns), missing, (*table.notes, *how))
+
+
 def labelled(
     table: Table, paths: Sequence[str], others: Sequence[str] = (), column: str | None = None,
     class_names: Sequence[str] | None = None, advice: str = NAME_ONE,
@@ -74,22 +116,12 @@ def labelled(
         column: of labels; several with commas between them are those of several annotators. None: by its name.
         class_names: None: the words in the table, in natural order.
         advice: how a column is named, for a message.
-
-    Raises:
-        ValueError: no such column, or several to choose from; no row is of a picture; see :func:`class_numbers`.
     """
-    columns = _voters(table, column, advice)
-    who = next(iter(usual_columns(table.columns, ANNOTATORS)), None) if len(columns) == 1 else None
-    meant = {name: as_meant(table.columns[name], class_names or ()) for name in columns}
-    rows_of, missing, how = match(table, paths, others)
-    answers = {
-        place: [((table.columns[who][row] or f"nameless {number}") if who else name, words[row])
-                for number, row in enumerate(rows, 1) for name, words in meant.items() if words[row]]
-        for place, rows in sorted(rows_of.items())
-    }  # fmt: skip
+    found = answered(table, paths, others, column, class_names, advice=advice)
+    answers = {place: [(who, word) for _, who, word in given] for place, given in found.of.items()}
     words, votes, differing, repeated, undecided = _most_said(answers)
     numbers, names = class_numbers(words.values(), class_names, str(table.path))
-    labels, shown = dict(zip(words, numbers, strict=True)), ", ".join(columns)
+    labels, shown = dict(zip(words, numbers, strict=True)), ", ".join(found.columns)
 
     def passed(reason: str, places: Sequence[int]) -> tuple[str, ...]:
         return (f"passed over {len(places)} {reason} (first: {paths[places[0]]})",) if places else ()
@@ -98,13 +130,13 @@ def labelled(
         *passed(f"as not in {table.path.name}", [place for place in range(len(paths)) if place not in answers]),
         *passed(f"as without a label in column {shown}", [place for place, given in answers.items() if not given]),
         *passed("as labelled twice, differently", differing),
-        *no_picture_notes(missing, table.path),
+        *no_picture_notes(found.missing, table.path),
         *passed("that belong to no class", [place for place, label in labels.items() if label == NO_CLASS]),
     )
-    notes = (*table.notes, *how, *((f"{repeated} rows repeat a picture",) if repeated else ()))
+    notes = (*found.notes, *((f"{repeated} rows repeat a picture",) if repeated else ()))
     if undecided:
         notes += (f"passed over {undecided} times an annotator who gave a picture several labels that others labelled",)
-    return Labelled(labels, names, votes, missing, shown, notes, passed_over)
+    return Labelled(labels, names, votes, found.missing, shown, notes, passed_over)
 
 
 def _most_said(
@@ -138,34 +170,31 @@ def _most_said(
     return words, votes, differing, repeated, undecided
 
 
-def _voters(table: Table, column: str | None, advice: str) -> list[str]:
+def _voters(table: Table, column: str | None, advice: str, first: Sequence[str]) -> list[str]:
     """The columns of labels: one; or one for each annotator, named with commas or known by their names and words."""
     if column is not None and column not in table.columns and "," in column:
         return [chosen_column(table.columns, name.strip(), table.path, advice) for name in column.split(",")]
     votes = [name for name in table.columns if VOTE.fullmatch(name) and not name.lower().endswith("id")]
-    if column is None and len(votes) > 1 and not usual_columns(table.columns, LABEL_COLUMNS):
+    if column is None and len(votes) > 1 and not usual_columns(table.columns, (*first, *LABEL_COLUMNS)):
         words = [set(filter(None, table.columns[name])) for name in votes]
         if all(one & words[0] for one in words):
             return votes
-    return [chosen_column(table.columns, column, table.path, advice)]
+    return [chosen_column(table.columns, column, table.path, advice, first)]
 
 
 def match(
-    table: Table, paths: Sequence[str], others: Sequence[str] = (), rows: Iterable[int] | None = None
+    table: Table, paths: Sequence[str], others: Sequence[str] = (), rows: Sequence[int] | None = None
 ) -> tuple[dict[int, list[int]], list[str], tuple[str, ...]]:
     """The rows of each picture that is named, in the order of the rows.
 
     Args:
         others: of pictures that may be named and are not asked about.
-        rows: these alone.
+        rows: which rows of the table.
 
     Returns:
         Place to rows; the paths of no picture; how paths were matched, in words.
-
-    Raises:
-        ValueError: no row is of a picture.
     """
-    rows = list(range(len(table.paths)) if rows is None else rows)
+    rows = range(len(table.paths)) if rows is None else rows
     found, how = Places(paths, others).find([table.paths[row] for row in rows])
     missing = [table.paths[row] for row, place in zip(rows, found, strict=True) if place is None]
     if missing and len(missing) == len(rows):
@@ -180,22 +209,21 @@ def match(
 def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "images"]:
     """The label of each training picture of a data set from a folder; -1 where the table has none that counts.
 
-    Such pictures (not in the table, in no class, labelled twice) and rows of no picture are counted in a warning. Rows
-    of the data set's own test and validation pictures are not needed.
-
-    Raises:
-        ValueError: the data set keeps no paths; no row is of one of its pictures; an unknown class.
+    Such pictures (not in the table, in no class, labelled twice), rows of no picture, and what the table itself
+    says, are said in a warning. Rows of the data set's own test and validation pictures are not needed.
     """
     if dataset.paths is None:
         raise ValueError(
             f"{table.path} names pictures by path, but {dataset.name} is not read from a folder of pictures"
         )
     others = (*(dataset.test_paths or ()), *(dataset.validation_paths or ()))
-    found = labelled(table, dataset.paths, others, column, dataset.class_names)
+    found = labelled(table, dataset.paths, others, column, dataset.all_class_names)
+    own = {label: dataset.class_names.index(name) for label, name in enumerate(dataset.all_class_names)
+           if name in dataset.class_names}  # fmt: skip
     labels = torch.full((len(dataset.paths),), NO_CLASS)
-    labels[list(found.labels)] = torch.tensor(list(found.labels.values()), dtype=torch.int64)
-    if found.passed_over:
-        warnings.warn(f"{table.path}: {'; '.join(found.passed_over)}", stacklevel=2)
+    labels[list(found.labels)] = torch.tensor([own.get(label, NO_CLASS) for label in found.labels.values()])
+    if said := (*table.notes, *found.passed_over):
+        warnings.warn(f"{table.path}: {'; '.join(said)}", stacklevel=2)
     return labels
 
 
@@ -236,9 +264,6 @@ def class_numbers(
         class_names: words may be numbers 0 ... C - 1 too, where no word is one of them or none of them is a number.
             None: the classes are the words, in natural order.
         where: begins messages.
-
-    Raises:
-        ValueError: an unknown class, with the nearest known one; a number out of range; several classes in one cell.
     """
     words = as_meant(words, class_names or ())
     found = set(words) - {"", NONE}
@@ -273,13 +298,6 @@ def _is_number(word: str) -> bool:
 def natural_key(name: str) -> tuple[str, str]:
     """Sorts names as people count: ``2`` before ``10``; names without digits in alphabetical order."""
     return re.sub(r"[0-9]+", lambda number: number[0].zfill(DIGITS), name), name
-
-
-def class_counts_line(names: Sequence[str], counts: Sequence[int]) -> str:
-    """Each class with its number of pictures."""
-    shown = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts, strict=True))[:SHOWN])
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{len(names)} classes: {shown}{more}"
 
 
 def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:

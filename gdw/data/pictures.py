@@ -7,9 +7,8 @@ import errno
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -42,14 +41,12 @@ SIGNED = 2  # value of SAMPLE_FORMAT
 ORIENTATION, SIDEWAYS = 274, (5, 6, 7, 8)  # EXIF's tag, and its values where height and width change places
 COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
 PEEK = 100  # pictures looked at to learn whether they are all of one size
-CHUNK = 256  # pictures a thread decodes at a time
-THREADS = 4  # decoding lets other threads run, reading waits for the disk
-NAMED = 10  # broken pictures that an error names; the others are counted
+NAMED = 10  # broken pictures that a note names; the others are counted
 FEWEST = 500  # pictures; fewer are decoded each time
 JPEG, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # how it begins and ends
 FILLER = bytes(range(1, 64))  # would change pixels that are not there yet
 PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.ETIMEDOUT}  # no fault of a picture
-LAYOUT = 3  # of what is kept on disk; with a new number all pictures are decoded again
+LAYOUT = 4  # of what is kept on disk; with a new number all pictures are decoded again
 
 Pictures = UInt8[Tensor, "images 3 height width"]
 
@@ -94,7 +91,7 @@ class SeveralSizesError(Exception):
 
 def decode(
     paths: list[Path], image_size: int | None, seen_at: int | None = None, table: Path | None = None
-) -> tuple[Images, list[int]]:
+) -> tuple[Images, dict[int, str]]:
     """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
 
     Pictures that a network will see, and more than fit in memory (:func:`gdw.data.on_disk.memory_for_images`), stay in
@@ -108,19 +105,21 @@ def decode(
             see is lost, and no larger copy is held.
 
     Returns:
-        The pictures that can be decoded, and the places of those that cannot; where they stay in their files, all.
+        The pictures; and why some cannot be decoded, by their places. Those that a network will see are not tried.
     """
     own = None if image_size else one_size(paths, None if seen_at is None else SMALL_PICTURE)
     size = own or ((image_size or seen_at or COMMON_SIZE),) * 2
     stored = OnDisk.all_of(PictureFiles(paths, size))
-    if seen_at is not None or stored.nbytes > memory_for_images():
-        return stored, []
+    if seen_at is not None:
+        return stored, {}
+    if stored.nbytes > memory_for_images():
+        return stored, broken_in(paths, size)
     return _kept(paths, f"{image_size} {table} {_decoders()}", lambda: _decoded(paths, own, size))
 
 
 def _kept(
-    paths: Sequence[Path], rule: str, decoded: Callable[[], tuple[Pictures, list[int]]]
-) -> tuple[Pictures, list[int]]:
+    paths: Sequence[Path], rule: str, decoded: Callable[[], tuple[Pictures, dict[int, str]]]
+) -> tuple[Pictures, dict[int, str]]:
     """What ``decoded`` gives, or what it gave last time for the same files and rule.
 
     The broken ones are tried again: meanwhile there may be a decoder for them.
@@ -136,27 +135,26 @@ def _kept(
     base = os.path.commonpath([path.parent.absolute() for path in paths])
     name = digest(os.fsencode(f"{base} {rule}")).hex()
     store = Cache(folder / "pictures", "decoded pictures", "stamp")
-    found = store.load(name, "pictures", made_from=stamp)
-    if found is not None and len(found[1]["pictures"]) == len(paths):
-        return found[1]["pictures"], []
-    broken = store.load(name, "broken", made_from=stamp) if found else None  # earlier files have none
-    if found is not None and broken is not None:
-        places = broken[1]["broken"].tolist()
-        if len(broken_places([paths[place] for place in places], (COMMON_SIZE, COMMON_SIZE))) == len(places):
-            return found[1]["pictures"], places
-    images, places = decoded()
+    found = store.load(name, "pictures", "broken", made_from=stamp)
+    if found is not None:
+        places = found[1]["broken"].tolist()
+        again = broken_in([paths[place] for place in places], (COMMON_SIZE, COMMON_SIZE))
+        if len(again) == len(places):
+            return found[1]["pictures"], dict(zip(places, again.values(), strict=True))
+    images, broken = decoded()
     if all(settled for _, settled in stamps):
-        store.save(name, stamp, pictures=images, broken=torch.tensor(places, dtype=torch.int64))
-    return images, places
+        store.save(name, stamp, pictures=images, broken=torch.tensor(list(broken), dtype=torch.int64))
+    return images, broken
 
 
-def _decoded(paths: list[Path], own: tuple[int, int] | None, size: tuple[int, int]) -> tuple[Pictures, list[int]]:
-    with refuse_huge_pictures():
-        if own is not None:
-            with suppress(SeveralSizesError):
-                return _decode_all(paths, own, resize=False)
-            size = (COMMON_SIZE, COMMON_SIZE)
-        return _decode_all(paths, size, resize=True)
+def _decoded(
+    paths: Sequence[Path], own: tuple[int, int] | None, size: tuple[int, int]
+) -> tuple[Pictures, dict[int, str]]:
+    if own is not None:
+        with suppress(SeveralSizesError):
+            return _decode_all(paths, own, resize=False)
+        size = (COMMON_SIZE, COMMON_SIZE)
+    return _decode_all(paths, size, resize=True)
 
 
 @contextmanager
@@ -182,53 +180,21 @@ def one_size(paths: list[Path], largest: int | None = None) -> tuple[int, int] |
     return sizes.pop()
 
 
-def _decode_all(paths: list[Path], size: tuple[int, int], resize: bool) -> tuple[Pictures, list[int]]:
-    """The pictures that can be decoded, each of ``size`` or resized to it; and the places of the others."""
-    shape = (*size, 3)
-    images = np.empty((len(paths), 3, *size), np.uint8)
-
-    def fill(start: int) -> list[int]:
-        broken = []
-        for place, path in enumerate(paths[start : start + CHUNK], start):
-            try:
-                picture = read_picture(path, size if resize else None)
-            except BrokenPictureError:
-                broken.append(place)
-                continue
-            if picture.shape != shape:
+def _decode_all(paths: Sequence[Path], size: tuple[int, int], resize: bool) -> tuple[Pictures, dict[int, str]]:
+    """The pictures, each of ``size`` or resized to it; why some cannot be decoded, by their places: these are black."""
+    images, broken = torch.zeros((len(paths), 3, *size), dtype=torch.uint8), dict[int, str]()
+    with closing(read_each(paths, size if resize else None)) as batches:
+        for places, found, bad in batches:
+            if places and found.shape[2:] != size:
                 raise SeveralSizesError
-            images[place] = picture.transpose(2, 0, 1)
-        return broken
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        jobs = [pool.submit(fill, start) for start in range(0, len(paths), CHUNK)]
-        try:
-            broken = [place for job in jobs for place in job.result()]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # a picture of another size ends it: all are read again
-            raise
-    return torch.from_numpy(np.delete(images, broken, axis=0) if broken else images), broken
+            images[places] = found
+            broken |= bad
+    return images, broken
 
 
-def broken_pictures(paths: Sequence[Path]) -> str:
-    """What is wrong with pictures that cannot be decoded: the first ten, and how many there are."""
-    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-    return f"{len(paths)} broken pictures: {', '.join(map(_cause, paths[:NAMED]))}{more}"
-
-
-def _cause(path: Path) -> str:
-    """Why a picture cannot be decoded."""
-    try:
-        with refuse_huge_pictures():
-            read_picture(path)
-    except BrokenPictureError as error:
-        return str(error)
-    return str(path)  # it has been repaired meanwhile
-
-
-def broken_places(paths: Sequence[Path], size: tuple[int, int]) -> list[int]:
-    """The places of pictures that cannot be decoded: each is tried."""
-    return [place for _, _, broken in read_each(paths, size) for place in broken]
+def broken_in(paths: Sequence[Path], size: tuple[int, int]) -> dict[int, str]:
+    """Why pictures cannot be decoded, by their places: each is tried."""
+    return {place: said for _, _, broken in read_each(paths, size) for place, said in broken.items()}
 
 
 @contextmanager
@@ -264,19 +230,22 @@ def sizes_of(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
             yield (width, height) if turned else (height, width)
 
 
-def read_each(paths: Sequence[Path], size: tuple[int, int]) -> "Iterator[tuple[list[int], Pictures, dict[int, str]]]":
+def read_each(
+    paths: Sequence[Path], size: tuple[int, int] | None
+) -> "Generator[tuple[list[int], Pictures, dict[int, str]]]":
     """Batches of pictures in one size: the places of those that can be decoded, and why the others cannot."""
 
     def look(start: int) -> tuple[list[int], Pictures, dict[int, str]]:
-        places, found, broken = list[int](), list[np.ndarray](), dict[int, str]()
+        found, broken = dict[int, np.ndarray](), dict[int, str]()
         for place, path in enumerate(paths[start : start + BATCH], start):
             try:
-                found.append(read_picture(path, size))
-                places.append(place)
+                found[place] = read_picture(path, size)
             except BrokenPictureError as error:
                 broken[place] = str(error)
-        stacked = np.stack(found) if found else np.empty((0, *size, 3), np.uint8)
-        return places, torch.from_numpy(stacked).permute(0, 3, 1, 2), broken
+        if len({picture.shape for picture in found.values()}) > 1:
+            raise SeveralSizesError
+        stacked = np.stack([*found.values()]) if found else np.empty((0, *(size or (1, 1)), 3), np.uint8)
+        return list(found), torch.from_numpy(stacked).permute(0, 3, 1, 2), broken
 
     with refuse_huge_pictures():
         yield from ahead(look, range(0, len(paths), BATCH))

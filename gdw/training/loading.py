@@ -1,7 +1,11 @@
 """The data set that an experiment names: loaded, and turned into features if it asks for them."""
 
+import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+
+import torch
 
 from gdw import files
 from gdw.data.confirmed import confirmed_of
@@ -49,7 +53,32 @@ def dataset_of(
     made = with_features(
         found, e.features, image_size=e.features_size, mirrored=e.mirrored, device=e.device, progress=progress
     )
+    made = _that_can_be_split(e, made, found)
+    if said := made.notes[len(found.notes) :]:
+        warnings.warn(f"{found.name}: {'; '.join(said)}", stacklevel=2)
     return made if found.origin is None else replace(made, origin=origin_of(e))
+
+
+def _that_can_be_split(experiment: Experiment, made: Dataset, before: Dataset) -> Dataset:
+    """Without the classes that broken pictures made too small for the experiment's sets, the smallest first.
+
+    Raises:
+        ValueError: as ``make_task`` does, where this does not help.
+    """
+    images = Counter(before.class_names[label] for label in before.labels.tolist())
+    names, counts = made.class_names, torch.bincount(made.labels).tolist()
+    hurt = sorted({count for name, count in zip(names, counts, strict=True) if count < images[name]})
+    refused: ValueError | None = None
+    for least in [0, *(count + 1 for count in hurt)] if hurt else []:
+        try:
+            found, _ = made.chosen(least=least)
+            task_of(experiment, found)
+            return found
+        except ValueError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+    return made
 
 
 def check_content(experiment: Experiment, dataset: Dataset) -> None:

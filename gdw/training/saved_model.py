@@ -114,6 +114,8 @@ class SavedModel:
             raise TypeError("a model of pictures has no features")
         images = OnDisk.all_of(PictureFiles(files, self.read_size))
         features, places, broken = features_of(images, self.network, self.network_size, progress)
+        if not places:
+            return torch.empty(0, len(self.class_names)), places, broken
         return replace(self, pixels=replace(self.pixels, views=False)).probs(torch.from_numpy(features)), places, broken
 
 

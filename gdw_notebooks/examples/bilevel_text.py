@@ -33,7 +33,7 @@ _SHARED = {
         "The clean labels are used only here: they say which way θ′ should have gone, and never move θ.",
     ),
     "tangent": (
-        "One forward-mode product gives all cells",
+        "One tangent pass gives all cells",
         r"\class{of-t}{t_{ic}} = \langle \nabla_\theta z_{ic}, \; \eta \class{of-clean}{\nabla L} \rangle",
         "How fast each logit changes along the clean gradient: all inner products at once.",
     ),

@@ -72,7 +72,8 @@ def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> 
     if difference.undecided:
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch=HATCH, edgecolor="#8c8c8c", linewidth=0))
     if framed:
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=style.INK, linewidth=2.5))
+        for color, width in (("white", 6.5), (style.INK, 3)):  # seen on the darkest cell and on the palest
+            axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=color, linewidth=width, zorder=2))
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if difference.undecided else None
     axes.text(column, row - 0.12, f"{difference.mean:+.1f}", ha="center", va="center", color=ink,
               fontsize=style.TEXT, fontweight="bold", bbox=box)  # fmt: skip

@@ -47,7 +47,7 @@ def found_curves(
     axes.plot(looked, 100 * looked / len(wrong), label="at random", **thin)
     axes.set(xlabel="pictures looked at, the most suspicious first", ylabel="wrong labels found (%)", ylim=(0, 102))
     axes.set_xlim(0, len(wrong))
-    axes.legend(frameon=False, fontsize=style.SMALL, loc="lower right")
+    figure.legend(frameon=False, fontsize=style.SMALL, loc="outside lower center", ncols=4)
     style.finding(figure, title)
     return figure
 

@@ -1,7 +1,9 @@
 """Which of the course's own cells no answer needs: they show something, and a mark can be given without them.
 
-A cell of the course that a student has left as it was runs only if a cell that runs uses what it makes. What a cell
-makes, changes and uses is read off its text; a cell that nobody can read so needs every word in it.
+A cell of the course that a student has left as it was runs only if a cell that runs uses what it makes, or if it does
+something: a call that is a statement of its own, or a value put into an object. What a cell makes, changes and uses is
+read off its text; a cell that nobody can read so needs every word in it. One thing is not seen: a function whose value
+is used and that changes an argument too, as ``x = train(model)`` might. The course's cells call none such.
 """
 
 import ast
@@ -16,6 +18,7 @@ UNREADABLE = {  # with these a cell may use any name
     "_", "__", "___", "_i", "_ih", "_oh", "In", "Out", "__builtins__", "__dict__", "__import__", "__main__", "dir",
     "eval", "exec", "get_ipython", "globals", "inspect", "locals", "user_ns", "vars",
 }  # fmt: skip
+SHOWING = ("print", "display", "assert_close")
 AT_ONCE = ("<listcomp>", "<setcomp>", "<dictcomp>")  # before Python 3.12 each is a function of its own
 MAYBE = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Match)  # what is in it may not run
 
@@ -27,6 +30,7 @@ class Names:
     Args:
         uses: now, of what the cells above have made.
         later: in a function, which may be called in a cell below; and all that an unreadable cell may use.
+        does: it may change anything.
     """
 
     makes: set[str] = field(default_factory=set)
@@ -34,6 +38,7 @@ class Names:
     changes: set[str] = field(default_factory=set)
     uses: set[str] = field(default_factory=set)
     later: set[str] = field(default_factory=set)
+    does: bool = False
 
 
 def not_needed(cells: Sequence[str], ours: Collection[int], checks: Collection[str]) -> set[int]:
@@ -46,6 +51,7 @@ def not_needed(cells: Sequence[str], ours: Collection[int], checks: Collection[s
     found = {number: names_of(code) for number, code in enumerate(cells, start=1)}
     imported = set().union(*(one.imports for one in found.values()))
     running = {n for n, code in enumerate(cells, start=1) if n not in ours or set(WORD.findall(code)) & set(checks)}
+    running |= {number for number, one in found.items() if one.does}
     if any((found[n].uses | found[n].later) & UNREADABLE for n in running):
         return set()
     before = None
@@ -88,6 +94,7 @@ def names_of(code: str) -> Names:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             names.imports |= within
         names.changes |= set(_changed(nodes))
+        names.does |= any(map(_does, nodes))
     names.makes = made
     return names
 
@@ -117,3 +124,13 @@ def _changed(nodes: Sequence[ast.AST]) -> Iterator[str]:
                 node = node.func if isinstance(node, ast.Call) else node.value
             if isinstance(node, ast.Name):
                 yield node.id
+
+
+def _does(node: ast.AST) -> bool:
+    """Whether it puts a value into an object, or is a call for its own sake that shows nothing and makes nothing."""
+    if isinstance(node, ast.Attribute | ast.Subscript):
+        return not isinstance(node.ctx, ast.Load)
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        return False
+    name = ast.unparse(node.value.func).rpartition(".")[2]
+    return name not in SHOWING and not name[:1].isupper()  # a class makes an object, which JupyterLab shows

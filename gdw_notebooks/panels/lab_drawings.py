@@ -22,20 +22,26 @@ NO_REGIONS = "Press Train: regions are shown after the first epoch"
 def accuracy_drawing(shown: Shown) -> Drawing:
     """Test accuracy by epoch, with bands, and the runs before in pale."""
     groups, lines, legend = grouped(shown.histories), [], []
+    read = groups if shown.marked is None else grouped(shown.read())
     for method, runs in grouped(shown.ghosts).items():
         look, mean = style.method_look(method), mean_and_sd(runs, "test_accuracy")[0]
         name = f"{shown.ghost_word}: {style.method_title(method)}{curves.what_differs(runs[0], shown.histories)}"
         lines.append(_line(name, look, mean) | {"pale": True})
-        legend.append(_entry(name, look, f"{mean[-1]:.1f} %") | {"pale": True})
+        legend.append(_entry(name, look, _score(runs)) | {"pale": True})
     for method, runs in groups.items():
         look, (mean, sd) = style.method_look(method), mean_and_sd(runs, "test_accuracy")
         lines.append(_line(style.method_title(method), look, mean, sd if len(runs) > 1 else None))
-        legend.append(_entry(style.method_title(method), look, f"{mean[-1]:.1f} %"))
+        legend.append(_entry(style.method_title(method), look, _score(read.get(method, []))))
     values = [value for line in lines for value in line["y"] if value is not None]
     low = max(0.0, np.floor(min(values, default=0) / 10) * 10)
     plot = {"x": _epochs(shown), "y": _axis(low, 100.0, "{:g} %"), "lines": lines, "marked": shown.marked}
-    read = groups if shown.marked is None else grouped(shown.read())
     return _drawing(curves.finding(read, "test_accuracy"), [plot], legend)
+
+
+def _score(runs: list[History]) -> str:
+    """The number that the title has too: over the last epochs of what is read."""
+    score = float(last(runs, "test_accuracy", SCORE_EPOCHS)[0]) if runs else np.nan
+    return "" if np.isnan(score) else f"{score:.1f} %"
 
 
 def classes_drawing(shown: Shown) -> Drawing:

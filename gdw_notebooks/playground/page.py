@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from gdw_notebooks.figures import style
@@ -9,6 +10,7 @@ from gdw_notebooks.panels import scripts
 
 HERE = Path(__file__).parent
 SCRIPTS, RECORDINGS = scripts.SHARED, HERE / "recordings"
+RIGHT = replace(style.CLEAN, linestyle=style.LONG)  # beside a true class, which is blue too
 COURSE = '<a class="course" target="_top" href="{}">Take the course</a>'
 
 
@@ -30,7 +32,7 @@ def looks(found: dict[str, dict]) -> dict[str, dict]:
     return {
         "learners": learners,
         "classes": [{"name": name, "color": color} for name, color in style.NAMED.items()],
-        "groups": [_line(look) for look in (style.CLEAN, style.OBSERVED, style.TRUE, style.OTHER)],
+        "groups": [_line(look) for look in (RIGHT, style.OBSERVED, style.TRUE, style.OTHER)],
     }
 
 

@@ -6,6 +6,7 @@ import anywidget
 import traitlets
 
 from gdw_notebooks.panels.in_notebook import InNotebook
+from gdw_notebooks.panels.scripts import bundle
 from gdw_notebooks.playground.page import page
 
 PICTURE = Path(__file__).with_name("playground.png")  # of the page after 400 steps: python -m tools.playground_picture
@@ -14,29 +15,12 @@ WORDS = (
     "next class. Cross-entropy learns many of them by heart: it is right at about four points in five. For tied GDW "
     "and GDW many mislabelled points are small and pale, and their regions follow the arms."
 )
-FRAME = """
-function render({ model, el }) {
-  const frame = document.createElement("iframe");
-  frame.title = "The playground";
-  frame.style.cssText = "width: 100%; height: 900px; border: 0;";
-  frame.addEventListener("load", () => {
-    const inside = frame.contentDocument?.documentElement;
-    if (!inside) return;
-    const fit = () => { frame.style.height = `${inside.querySelector("body").scrollHeight + 8}px`; };
-    new ResizeObserver(fit).observe(inside.querySelector("body"));
-    fit();
-  });
-  frame.srcdoc = model.get("page");
-  el.append(frame);
-}
-export default { render };
-"""
 
 
 class Playground(InNotebook, anywidget.AnyWidget):
     """Three learners on one scene, trained in the browser: it needs no kernel once it is shown."""
 
-    _esm = FRAME
+    _esm = bundle(Path(__file__).with_name("widget.js"))
     page = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, **kwargs):

@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from gdw_notebooks.panels.scripts import bundle
+from gdw_notebooks.playground.page import HERE
 from gdw_notebooks.playground.page import page as playground
 from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import offline_pages
@@ -212,6 +214,109 @@ def look_at_now(page, point):
     expect(page.locator("#point-words")).to_contain_text(f"Point {point}:")
 
 
+def test_the_mission_of_the_control_is_won_and_stays_so(window):
+    page = window("mission=control&seed=3&steps=295")  # three presses of "New draw" later
+    for step in range(296, 301):
+        expect(page.locator("#won")).to_be_empty()
+        press(page, "Step")
+        expect(page.locator("#steps")).to_have_text(str(step))
+    expect(page.locator("#won")).to_contain_text("Done! Reached at step 300.")
+    for _ in range(10):  # whatever training does later
+        press(page, "Step")
+    expect(page.locator("#steps")).to_have_text("310")
+    expect(page.locator("#won")).to_contain_text("Done! Reached at step 300.")
+    press(page, "Reset")
+    expect(page.locator("#won")).to_be_empty()
+
+
+def test_a_mission_is_about_its_own_learners(window):
+    """Without cross-entropy on the page its accuracy was 0, which is below every goal."""
+    page = window("mission=ten&learners=gdw l2rw mwnet&steps=300")
+    expect(page.get_by_label("Learner 1", exact=True)).to_be_disabled()
+    assert page.locator(".learner select").evaluate_all("(all) => all.map((each) => each.value)") == [
+        "cross-entropy", "gdw-tied", "gdw",
+    ]  # fmt: skip
+    checks = page.locator("#checks li").evaluate_all("(all) => all.map((each) => each.className)")
+    assert checks == ["", "done", "", "done"]  # nothing is mislabelled yet, so cross-entropy does not fail
+    press(page, "Leave this mission")
+    expect(page.get_by_role("button", name="Ten lies")).to_be_focused()
+    expect(page.get_by_label("Learner 1", exact=True)).to_be_enabled()
+
+
+def test_the_mission_by_hand_hides_what_would_tell(window):
+    page = window("mission=hand")
+    expect(page.locator("#hand input")).to_have_count(12)
+    assert page.locator("#tools label:visible").all_text_contents() == ["Look", "Weight"]
+    for id in ("do", "data", "key"):
+        expect(page.locator(f"#{id}")).to_be_hidden()
+    assert "really" not in page.locator("body").inner_text()
+    press(page, "Beat GDW")  # a second press leaves
+    expect(page.locator("#mission")).to_be_hidden()
+    expect(page.locator("#data")).to_be_visible()
+
+
+def swipe(page, x, y, up):
+    """A finger that moves up by so many pixels."""
+    touch = page.context.new_cdp_session(page)
+    for kind, places in (("touchStart", [y]), ("touchMove", [y - up * k / 10 for k in range(1, 11)])):
+        for place in places:
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": place}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(500)  # until the page is at rest
+
+
+def test_a_finger_that_scrolls_changes_nothing(window):
+    page = window("data=rings&n=300", **PHONE)
+    counts, box = page.locator("#counts"), page.locator(".learner.active canvas").bounding_box()
+    before, x, y = counts.text_content(), box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    swipe(page, x, y, 150)
+    assert page.evaluate("scrollY") > 50
+    assert counts.text_content() == before
+    page.get_by_text("Draw rose").click()
+    page.evaluate("scrollTo(0, 0)")
+    swipe(page, x, y, 150)
+    assert page.evaluate("scrollY") == 0
+    assert counts.text_content() != before
+
+
+CORNER = """([low, high]) => {
+  const [red, green, blue] = document.querySelector('.learner canvas').getContext('2d').getImageData(1, 1, 1, 1).data;
+  return low < red + green + blue && red + green + blue < high;
+}"""
+DARK, LIGHT = [0, 300], [450, 766]
+
+
+def test_paper_is_white_whatever_the_screen_is(window):
+    page = window("steps=20", color_scheme="dark")
+    page.wait_for_function(CORNER, arg=DARK)
+    page.emulate_media(media="print")
+    page.wait_for_function(CORNER, arg=LIGHT)
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 26, 26)"
+    expect(page.get_by_role("button", name="Train")).to_be_hidden()
+    page.emulate_media(media="screen")
+    page.wait_for_function(CORNER, arg=DARK)
+
+
+AROUND = """<body data-jp-theme-light="false"><iframe src="{}" style="width: 390px"></iframe><script>{}
+embed(document.querySelector("iframe"));</script>"""
+
+
+def test_a_frame_is_as_high_as_its_page_and_has_the_theme_around(browser, file, tmp_path):
+    around = tmp_path / "around.html"
+    around.write_text(AROUND.format(file.as_uri(), bundle(HERE / "frame.js")), "utf-8")
+    with offline_pages(browser, lambda name: around.as_uri(), color_scheme="light") as show:
+        page = show("")
+        frame = page.frame_locator("iframe")
+        expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
+        ink = "() => getComputedStyle(document.body).color"
+        assert page.frames[1].evaluate(ink) == "rgb(241, 239, 233)"
+        page.evaluate("document.body.dataset.jpThemeLight = 'true'")
+        expect(frame.locator("html")).to_have_attribute("data-theme", "light")
+        page.wait_for_function("document.querySelector('iframe').clientHeight > 2000")
+        assert page.frames[1].evaluate("document.documentElement.scrollHeight - innerHeight") <= 0
+        assert frame.get_by_role("button", name="Train").bounding_box()["y"] < 500  # not at the far end of the frame
+
+
 def test_limits_are_said_and_kept(window):
     page = window("data=empty")
     expect(page.locator("#counts")).to_have_text(re.compile("12 points .* 3 in the clean set"))
@@ -222,7 +327,10 @@ def test_limits_are_said_and_kept(window):
     expect(page.locator("#counts")).to_contain_text("3 in the clean set")
 
 
-@pytest.mark.parametrize("address", ["data=nothing&n=x&points=%%%", "learners=a b c&steps=-1&weights=x", "points=AAAA"])
+BROKEN = ["data=nothing&n=x&points=%%%", "learners=a b c&steps=-1&weights=x", "points=AAAA", "mission=toString"]
+
+
+@pytest.mark.parametrize("address", BROKEN)
 def test_a_broken_address_opens_the_first_scene(window, address):
     page = window(address)
     expect(page.locator("#counts")).to_have_text(window().locator("#counts").text_content())

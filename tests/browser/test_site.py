@@ -79,7 +79,7 @@ def test_nothing_bars_anyone(site, window, scheme):
 
 PAPER = {"width": 718, "height": 1000}  # A4 with margins, in CSS pixels
 # What is cut off on paper: it would have to be scrolled to, or is beyond the margin.
-CUT = """(width) => [...document.querySelectorAll('article :not(svg *)')].filter((element) => {
+CUT = """(width) => [...document.querySelectorAll('article :not(svg *, .unseen)')].filter((element) => {
   const box = element.getBoundingClientRect(), scrolls = getComputedStyle(element).overflowX !== 'visible';
   const hides = scrolls && element.scrollWidth > element.clientWidth + 1 && !element.closest('svg');
   return box.width && box.height && (hides || box.right > width + 1);
@@ -144,6 +144,48 @@ def test_a_question_is_answered_by_keyboard_and_by_finger(window):
     wrong = page.get_by_text("only the 50 clean pictures", exact=True)
     wrong.click()
     expect(page.get_by_text("Look where cross-entropy ends")).to_be_visible()
+
+
+VERDICT = re.compile(r"^(Right|No)\. \S", re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_answer_opens_and_closes_twice_by_every_way(window, path):
+    page = window(f"notebooks/{path.stem}", viewport=PHONE)
+    folds = page.locator("article details:not(.answer, .gdw-steps details)")
+    assert folds.count() >= 4
+    for fold in folds.all():
+        for way in ("click", "Enter", "Space"):  # a tap of a busy machine is a long press, which opens nothing
+            press(fold.locator("> summary"), way)
+            expect(fold).to_have_attribute("open", "")
+            assert VERDICT.search(fold.inner_text())
+            press(fold.locator("> summary"), way)
+            expect(fold).not_to_have_attribute("open", "")
+
+
+def press(words, way):
+    words.click() if way == "click" else words.press(way)
+
+
+def test_on_paper_every_fold_is_open_and_panels_are_light(window):
+    page = window("notebooks/01_gradient_flows", color_scheme="dark")
+    folds, opened = page.locator("article details"), page.locator("article details[open]")
+    folds.first.locator("> summary").click()
+    expect(opened).to_have_count(1)
+    page.emulate_media(media="print")
+    expect(opened).to_have_count(folds.count())
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "true")
+    page.emulate_media(media="screen")
+    expect(opened).to_have_count(1)
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+
+
+def test_the_playground_within_a_page_needs_no_scrolling_of_its_own(window):
+    page = window("notebooks/00_start_here", viewport=PHONE, color_scheme="dark")
+    frame = page.frame_locator("iframe.playground")
+    expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
+    page.wait_for_function("document.querySelector('iframe.playground').clientHeight > 2000")
+    expect(frame.get_by_role("link", name="Take the course")).to_be_hidden()  # it is here
 
 
 def test_a_page_asks_only_for_what_it_can_do(site, window):
@@ -227,7 +269,9 @@ def test_the_lab_is_played_and_shows_three_views(window):
     expect(page.locator(".where")).to_have_text(re.compile("^epoch [2-9] "))
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("slider", name="Epoch").press("End")
-    drawing = page.locator(".drawing > svg")
+    drawing = page.locator(".plots > svg")
+    shown = page.locator(".legend .swatch").evaluate_all("(all) => all.map((each) => each.innerHTML)")
+    assert len(set(shown)) == 2  # each method has a look of its own
     expect(drawing.locator("path")).to_have_count(2)
     page.get_by_label("View", exact=True).select_option("classes")
     expect(drawing.locator("rect")).to_have_count(20)

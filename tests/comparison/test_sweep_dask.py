@@ -15,7 +15,7 @@ import gdw
 from gdw.comparison import sweep
 from gdw.comparison.audit.audit import Plan
 from gdw.comparison.records import read
-from gdw.data import features
+from gdw.data import extraction
 from gdw.data.confirmed import Confirmed
 from gdw.data.datasets import load_dataset
 from gdw.data.pretrained import Pretrained
@@ -57,16 +57,16 @@ class Network(distributed.WorkerPlugin):
     """In every process: a small network in place of timm's."""
 
     def setup(self, worker=None):
-        features.load_network = lambda network, size, folder=None: Pretrained(
+        extraction.load_network = lambda network, size, folder=None: Pretrained(
             nn.Sequential(nn.AvgPool2d(8), nn.Flatten()), (0.5,) * 3, (0.25,) * 3, "bilinear", 32, "small"
         )
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_audit_on_two_workers_has_the_numbers_of_one_machine_when_one_is_killed(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(features, "load_network", None)
+    monkeypatch.setattr(extraction, "load_network", None)
     Network().setup()
-    monkeypatch.setattr(features, "CHUNK", 8)
+    monkeypatch.setattr(extraction, "CHUNK", 8)
     random, killed = np.random.default_rng(0), []
     for place in range(48):
         path = tmp_path / "pets" / ("cat", "dog")[place % 2] / f"{place}.png"

@@ -1,9 +1,11 @@
 """Names of classes that agree but for their spelling, or that are no classes."""
 
 import pytest
+import torch
 
-from gdw.data.folder import list_folder
-from gdw.data.picture_labels import class_counts_line, doubtful_names
+from gdw.data.dataset import class_counts_line
+from gdw.data.folder import load_folder
+from gdw.data.picture_labels import doubtful_names
 from tests.data.test_scan import picture
 
 
@@ -42,15 +44,19 @@ def test_small_classes_are_put_aside_with_their_pictures(tmp_path):
     for name in ("cat", "emu"):
         picture(tmp_path / "test" / name / "t.png")
     (tmp_path / "train" / "notes").mkdir()
-    found = list_folder(tmp_path).without_small_classes(5)
-    assert (found.class_names, found.labels) == (("cat", "dog"), (0,) * 5 + (1,) * 6)
-    assert found.others == (
-        "test/cat/t.png",
-        "train/cta/0.png",
-        *(f"train/emu/{n}.png" for n in range(3)),
-        "test/emu/t.png",
-    )
+    with pytest.warns(UserWarning, match="passed over 1 as a folder without a picture"):
+        data = load_folder(tmp_path)
+    found, places = data.chosen(least=5)
+    assert (found.class_names, found.labels.tolist()) == (("cat", "dog"), [0] * 5 + [1] * 6)
+    assert (found.test_paths, found.test_labels.tolist()) == (("test/cat/t.png",), [0])
+    assert [data.paths[place] for place in places[""]] == list(found.paths)
+    assert torch.equal(found.images, data.images[places[""]])
+    assert found.all_class_names == ("cat", "cta", "dog", "emu")
     assert found.notes[-1].startswith("put aside 2 classes with fewer than 5 pictures: cta (1), emu (3); look at their")
     assert "train/cta/0.png as cta" in found.notes[-1]
     assert "passed over 1 as a folder without a picture (first: train/notes)" in found.notes
-    assert list_folder(tmp_path).without_small_classes(6).class_names == ("cat", "cta", "dog", "emu")
+    with pytest.raises(ValueError, match="at least 2 classes need 6 pictures each, got 4 classes: cat 5, cta 1, dog 6"):
+        data.chosen(least=6)
+    same, places = data.chosen()
+    assert same is data
+    assert {part: len(at) for part, at in places.items()} == {"": 15, "test_": 2}

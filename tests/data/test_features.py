@@ -13,8 +13,7 @@ from torch import nn
 
 import gdw
 from gdw import cache
-from gdw.data import feature_store, on_disk, pretrained
-from gdw.data import features as features_module
+from gdw.data import extraction, feature_store, on_disk, pretrained
 from gdw.data import pictures as pictures_module
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import load_dataset
@@ -69,7 +68,7 @@ class Loader:
 @pytest.fixture
 def loader(monkeypatch):
     loader = Loader()
-    monkeypatch.setattr(features_module, "load_network", loader)
+    monkeypatch.setattr(extraction, "load_network", loader)
     return loader
 
 
@@ -170,7 +169,7 @@ def test_copies_are_computed_once(loader, tmp_path):
 
 
 def test_an_interrupted_extraction_goes_on(loader, tmp_path, monkeypatch):
-    monkeypatch.setattr(features_module, "CHUNK", 16)
+    monkeypatch.setattr(extraction, "CHUNK", 16)
 
     def stop(done, total):
         if done >= 40:
@@ -223,7 +222,7 @@ def test_a_full_disk_costs_a_warning(loader, tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
         own(file, values, start)
 
-    monkeypatch.setattr(features_module, "CHUNK", 16)
+    monkeypatch.setattr(extraction, "CHUNK", 16)
     monkeypatch.setattr(feature_store, "_append", full)
     with pytest.warns(UserWarning, match="features cannot be kept in .*No space left on device") as warned:
         out = made(dataset(), tmp_path / "full")
@@ -252,7 +251,7 @@ def test_what_a_killed_process_left_is_cleared(loader, tmp_path, half):
 
 
 def _one_of_two(folder, start, results):
-    features_module.load_network, features_module.CHUNK = Loader(), 8
+    extraction.load_network, extraction.CHUNK = Loader(), 8
     start.wait()
     seen = Seen()
     out = made(dataset(), folder, seen)
@@ -350,7 +349,7 @@ def test_the_default_network_equals_timm_by_hand_to_the_last_bit(tmp_path, size,
     timm, known = pytest.importorskip("timm"), packaged_weights(LITE0)
     if known is None:
         pytest.skip("the package with the weights is not installed")
-    monkeypatch.setattr(features_module, "BATCH", 8)
+    monkeypatch.setattr(extraction, "BATCH", 8)
     data = dataset(pictures(8, size=32), test=False)
     out = with_features(data, image_size=size, cache=tmp_path, device="cpu")
     by_hand = timm.create_model(LITE0, pretrained=False).eval()
@@ -392,7 +391,7 @@ def pets(tmp_path, monkeypatch):
 
 
 def test_pictures_in_files_are_decoded_batch_by_batch_and_give_the_same(loader, pets, tmp_path, monkeypatch):
-    monkeypatch.setattr(features_module, "CHUNK", 16)
+    monkeypatch.setattr(extraction, "CHUNK", 16)
     listed, seen = load_dataset(pets, seen_at=32), Seen()
     assert isinstance(listed.images, OnDisk)
     assert [len(part) for part in listed.images[:0].split(16)] == [0]  # as a tensor's: an empty test set is one part
@@ -415,10 +414,23 @@ def test_a_broken_picture_is_passed_over_wherever_it_stands(loader, pets, tmp_pa
     assert torch.equal(found.pictures[3], load_dataset(pets, seen_at=32).images[4])
 
 
-def test_a_class_of_broken_pictures_alone_is_named_with_them(loader, pets, tmp_path):
+def test_a_class_of_broken_pictures_alone_is_put_aside_and_said(loader, pets, tmp_path):
+    (pets / "emu").mkdir()
+    for file in sorted((pets / "dog").iterdir())[:9]:
+        file.rename(pets / "emu" / file.name)
+    whole = made(load_dataset(pets, seen_at=32), tmp_path / "kept")
     for file in (pets / "cat").iterdir():
         file.write_bytes(b"no picture")
-    with pytest.raises(ValueError, match="pets: class cat has no picture that can.*00.png.*06.png .*18.png .* and 10 "):
+    found = made(load_dataset(pets, seen_at=32), tmp_path / "kept")
+    assert found.class_names == tuple(name for name in whole.class_names if name != "cat")
+    assert found.notes[-1] == "put aside 1 classes that have no picture: cat (0)"
+    own = [place for place, path in enumerate(whole.paths) if not path.startswith("cat/")]
+    assert found.paths == tuple(whole.paths[place] for place in own)
+    assert torch.equal(found.images, whole.images[own])
+    assert [found.class_names[label] for label in found.labels] == [path[:3] for path in found.paths]
+    for file in pets.rglob("*.png"):
+        file.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"need a picture each, got .*cat 0, .*40 broken pictures \(first: .*png"):
         made(load_dataset(pets, seen_at=32), tmp_path / "kept")
 
 
@@ -455,7 +467,7 @@ class Stuck(Executor):
 
 @pytest.mark.parametrize("waiting", [True, False])
 def test_after_an_interruption_nobody_waits_for_other_machines(loader, pets, tmp_path, monkeypatch, waiting):
-    monkeypatch.setattr(features_module, "CHUNK", 8)
+    monkeypatch.setattr(extraction, "CHUNK", 8)
     others = Stuck(waiting)
 
     def progress(*_):

@@ -113,7 +113,7 @@ def test_a_camera_turned_on_its_side(pets, tmp_path):
 
 
 def test_more_pictures_than_one_thread_takes_stay_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures_module, "CHUNK", 3)
+    monkeypatch.setattr(pictures_module, "BATCH", 3)
     for place in range(20):
         picture(tmp_path / "ab"[place // 10] / f"{place:02}.png", place, size=(4, 4))
     assert load_dataset(tmp_path).images[:, 0, 0, 0].tolist() == list(range(20))
@@ -230,10 +230,34 @@ def test_broken_pictures_are_named_up_to_ten(pets, image_size):
     assert "bad10" not in str(caught[0].message)
 
 
-def test_a_class_of_broken_pictures_alone_is_refused(pets):
-    (pets / "emu").mkdir()
-    (pets / "emu" / "bad.png").write_bytes(b"junk")
-    with pytest.raises(ValueError, match=r"class emu has no other picture: 1 broken pictures: .*bad\.png"):
+@pytest.mark.parametrize("held", [True, False])
+def test_a_class_and_a_split_of_broken_pictures_alone_are_put_aside_and_said(pets, tmp_path, monkeypatch, held):
+    if not held:
+        monkeypatch.setattr(pictures_module, "memory_for_images", lambda: 0)
+    wanted = load_dataset(pets, image_size=8)
+    images = wanted.images[:].to("cpu")
+    pets.rename(tmp_path / "train")
+    (tmp_path / "all").mkdir()
+    (tmp_path / "train").rename(tmp_path / "all" / "train")
+    for bad in ("train/bee/a.png", "train/bee/b.png", "test/cat/c.png", "val/cat/d.png"):
+        (tmp_path / "all" / bad).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "all" / bad).write_bytes(b"junk")
+    picture(tmp_path / "all" / "val" / "bee" / "e.png")
+    with pytest.warns(UserWarning, match=r"passed over 4 broken pictures: .*a\.png") as said:
+        found = load_dataset(tmp_path / "all", image_size=8)
+    for more in ("put aside 1 classes that have no picture: bee (0)", "no test picture is left, so it has no test set",
+                 "no validation picture is left"):  # fmt: skip
+        assert more in str(said[0].message)
+    assert (found.class_names, found.test_images, found.validation_images) == (wanted.class_names, None, None)
+    assert found.all_class_names == ("bee", *wanted.class_names)
+    assert found.labels.tolist() == wanted.labels.tolist()
+    assert torch.equal(found.images[:].to("cpu"), images)
+
+
+def test_a_folder_of_broken_pictures_alone_is_refused_in_one_sentence(pets):
+    for file in pets.rglob("*.*"):
+        file.write_bytes(b"junk")
+    with pytest.raises(ValueError, match=r"at least 2 classes need a picture each, got .* 0, .*broken pictures: .*cat"):
         load_dataset(pets)
 
 

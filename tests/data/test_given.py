@@ -122,7 +122,9 @@ def test_a_place_is_that_of_the_picture_and_of_its_row_also_where_others_are_lef
     else:
         data, kept = as_dataset(pictures, words), np.delete(np.arange(24), 3)
         some = replace(data, images=data.images[kept], labels=data.labels[kept], paths=tuple(map(str, kept)))
-        monkeypatch.setattr(Plan, "_described", lambda plan, _, progress: (*all_of(plan, some, progress)[:3], kept))
+        monkeypatch.setattr(
+            Plan, "_described", lambda plan, _, progress: (*all_of(plan, some, progress)[:3], kept, {3: "junk"})
+        )
         known |= {3: "cat"}
     found = gdw.audit(pictures, known, observed=words, features=None)
     assert sorted(found.table.index) == [place for place in range(24) if place != 3 or lost == "a picture"]
@@ -268,3 +270,61 @@ def test_labels_of_every_kind_and_rows_without_one(rows):
         as_dataset(rows[0])
     with pytest.raises(ValueError, match="an array, a pandas table, a torch Dataset or a Hugging Face dataset, got"):
         as_dataset(3)
+
+
+@pytest.mark.parametrize("ending", ["npy", "csv", "parquet", "array", "frame"])
+def test_rows_that_are_not_finite_are_passed_over_and_counted(rows, tmp_path, ending, capsys):
+    points, labels = rows[0].astype(np.float64), rows[1].copy()
+    labels[[70, 71]] = 3  # a class of two rows, and both are bad
+    points[70, 3], points[71, 0], points[5, 7], points[9, 1] = np.nan, np.inf, 1e300, -np.inf
+    names = np.array([*NAMES, "dab"])
+    bad = [5, 9, 70, 71]
+    frame = pd.DataFrame(points)
+    frame.columns = [f"x{place}" for place in frame]
+    said = "passed over 4 rows with a number that is not finite (first: t5)"
+    if ending in ("array", "frame"):
+        found = gdw.audit(points if ending == "array" else frame, observed=names[labels])
+        assert sorted({*range(COUNT)} - {*found.table.index}) == bad
+        assert said.replace("t5", "5") in found.notes
+        probs = np.full((COUNT, 4), 0.25)
+        again = gdw.audit(points, observed=names[labels], pred_probs=probs, ranking="self-confidence")
+        np.testing.assert_allclose(again.table["score"], 2 / 3, atol=1e-6)
+        return
+    if ending == "npy":
+        np.save(tmp_path / "x.npy", points)
+    elif ending == "csv":
+        frame.to_csv(tmp_path / "x.csv", index=False)
+    else:
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(tmp_path / "x.parquet")
+    pd.DataFrame({"id": [f"t{n}" for n in range(COUNT)], "label": names[labels]}).to_csv(
+        tmp_path / "l.csv", index=False
+    )
+    asked = ["audit", "--embeddings", str(tmp_path / f"x.{ending}"), "--labels", str(tmp_path / "l.csv"), "--csv"]
+    assert main([*asked, str(tmp_path / "s.csv")]) == 0
+    out = capsys.readouterr().out
+    assert said in out
+    assert "put aside 1 classes that have no row: dab" in out
+    assert sorted({*range(COUNT)} - {int(name[1:]) for name in pd.read_csv(tmp_path / "s.csv")["path"]}) == bad
+
+
+def test_rows_of_which_none_is_finite_and_classes_that_are_small(rows, tmp_path, capsys):
+    points, labels, _ = rows
+    np.save(tmp_path / "x.npy", points * np.nan)
+    pd.DataFrame({"label": NAMES[labels]}).to_csv(tmp_path / "l.csv", index=False)
+    asked = ["audit", "--embeddings", str(tmp_path / "x.npy"), "--labels", str(tmp_path / "l.csv")]
+    assert main(asked) == 2
+    assert (
+        capsys.readouterr().err
+        == "gdw: no row is left: passed over 120 rows with a number that is not finite (first: 0)\n"
+    )
+    np.save(tmp_path / "x.npy", points)
+    pd.DataFrame({"label": ["typo", *NAMES[labels][1:]]}).to_csv(tmp_path / "l.csv", index=False)
+    assert main([*asked, "--csv", str(tmp_path / "s.csv")]) == 0
+    assert "put aside 1 classes with fewer than 5 pictures: typo (1)" in capsys.readouterr().out
+    first = pd.read_csv(tmp_path / "s.csv").iloc[0]
+    assert (first["path"], first["observed"], first["reason"]) == (
+        0,
+        "typo",
+        "its class has too few pictures for an audit",
+    )

@@ -1,6 +1,7 @@
 """Tables in the forms that other programs give them, one list: each labels the same four pictures."""
 # ruff: noqa: E501 - the lines are those of the other programs
 
+import json
 import os
 import subprocess
 import sys
@@ -62,7 +63,50 @@ COPY = ".rf.1cf4c1c7e9c6b41c7d8d7eff7f1d7a5d.jpg"
 ROBOFLOW = f"filename, lynx, wolf\na1_jpg{COPY}, 1, 0\nb2_jpg{COPY}, 0, 1\nc3_jpg{COPY}, 1, 0\nd4_jpg{COPY}, 0, 1\n"
 QUOTED = 'path;label;note\n"cat/a1.jpg";"lynx";"two\nlines; and a ""quote"""\ncat/b2.jpg;wolf;\ncat/none.jpg;wolf;\n'
 
+# VGG Image Annotator 2: a class of the file, or of its regions; CSV and JSON, and the whole project.
+VIA_CSV = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes\n" + "".join(
+    f'{path[4:]},1234,"{{""class"":""{word}""}}",0,0,"{{}}","{{}}"\n' for path, word in RIGHT.items())  # fmt: skip
+VIA_BOXES = VIA_CSV.splitlines()[0] + "\n" + "".join(
+    f'{path[4:]},1234,"{{}}",1,0,"{{""name"":""rect"",""x"":1,""y"":1,""width"":2,""height"":2}}","{{""animal"":""{word}""}}"\n'
+    for path, word in RIGHT.items())  # fmt: skip
+VIA_JSON = json.dumps({f"{path[4:]}1234": {"filename": path[4:], "size": 1234, "file_attributes": {"caption": "", "public": "no"},
+    "regions": [{"shape_attributes": {"name": "rect", "x": 1, "y": 1, "width": 2, "height": 2},
+                 "region_attributes": {"animal": word}}]} for path, word in RIGHT.items()})  # fmt: skip
+VIA_PROJECT = json.dumps({"_via_settings": {"ui": {"annotation_editor_height": 25}, "project": {"name": "pets"}},
+    "_via_img_metadata": {f"{path[4:]}1234": {"filename": path[4:], "size": 1234, "regions": [], "file_attributes":
+    {"class": word}} for path, word in RIGHT.items()}, "_via_attributes": {"region": {}, "file": {"class": {"type": "text"}}},
+    "_via_data_format_version": "2.0.10", "_via_image_id_list": ["a1.jpg1234"]})  # fmt: skip
+# FiftyOne: the JSON of a FiftyOneDataset, and of a FiftyOneImageClassificationDataset.
+FIFTYONE = json.dumps({"samples": [{"_id": {"$oid": "5f"}, "filepath": f"data/{path[4:]}", "tags": [], "_media_type": "image",
+    "ground_truth": {"_id": {"$oid": "60"}, "_cls": "Classification", "tags": [], "label": word, "confidence": None},
+    "predictions": {"_id": {"$oid": "61"}, "_cls": "Classification", "tags": [], "label": "lynx", "confidence": 0.7},
+    "metadata": {"_cls": "ImageMetadata", "width": 4, "height": 4}} for path, word in RIGHT.items()]})  # fmt: skip
+FIFTYONE_CLASSES = json.dumps(
+    {"classes": ["wolf", "lynx"], "labels": {name: int(word == "lynx") for name, word in NAMES}}
+)
+# Amazon SageMaker Ground Truth's output manifest, and Vertex AI's lines for classification.
+MANIFEST = "".join(json.dumps({"source-ref": f"s3://bucket/pets/{path}", "pets": int(word == "wolf"), "pets-metadata":
+    {"class-name": word, "job-name": "labeling-job/pets", "confidence": 0.95, "type": "groundtruth/image-classification",
+     "human-annotated": "yes", "creation-date": "2020-06-18T22:12:18"}}) + "\n" for path, word in RIGHT.items())  # fmt: skip
+VERTEX = "".join(json.dumps({"imageGcsUri": f"gs://bucket/{path}", "classificationAnnotation": {"displayName": word,
+    "annotationResourceLabels": {"aiplatform.googleapis.com/annotation_set_name": "x"}}, "dataItemResourceLabels":
+    {"aiplatform.googleapis.com/ml_use": "training"}}) + "\n" for path, word in RIGHT.items())  # fmt: skip
+CREATE_ML = json.dumps([{"imagefilename": path[4:], "annotation": [], "annotations": [{"label": word, "coordinates":
+    {"x": 2, "y": 2, "width": 4, "height": 4}}]} for path, word in RIGHT.items()])  # fmt: skip
+
 FORMS = {
+    "VGG Image Annotator, CSV": VIA_CSV,
+    "VGG Image Annotator, CSV of regions": VIA_BOXES,
+    "VGG Image Annotator, JSON": VIA_JSON,
+    "VGG Image Annotator, project": VIA_PROJECT,
+    "FiftyOne": FIFTYONE,
+    "FiftyOne, classification": FIFTYONE_CLASSES,
+    "SageMaker's manifest": MANIFEST,
+    "Vertex AI's lines": VERTEX,
+    "Create ML": CREATE_ML,
+    "Kaggle's breeds": lines("{n},{w}", "id,breed"),
+    "a German sheet": b"\xef\xbb\xbf" + lines("{n};{w};0,98;{d}", "Bild;Klasse;Sicherheit;Ordner").encode(),
+    "fractions beside a column of any name": b"\xef\xbb\xbf" + lines("{n};{w};0,98;1,5", "Bild;Tier;sicher;x").encode(),
     "another machine's root": lines("/home/ann/data/pets/{p},{w}"),
     "another folder of the same pictures": lines("C:/x/images/{n}.jpg,{w}"),
     "backslashes": lines("D:\\pets\\{d}\\{n}.jpg,{w}"),
@@ -129,6 +173,56 @@ def listed(pets, table, **options):
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_labels(pets, tmp_path, form):
     assert listed(pets, written(tmp_path, FORMS[form])) == RIGHT
+
+
+def xml(path, word):
+    return (
+        f"<annotation><folder>x</folder><filename>{path[4:]}</filename><size><width>4</width></size><object><name>{word}"
+        "</name><pose>Left</pose><bndbox><xmin>1</xmin></bndbox><part><name>ear</name></part></object></annotation>"
+    )
+
+
+FOLDERS = {
+    "LabelMe, flags": lambda path, word: json.dumps({"version": "5.2.1", "flags": {"lynx": word == "lynx", "wolf": word == "wolf"},
+        "shapes": [], "imagePath": f"..\\pets\\{path[4:]}", "imageData": None, "imageHeight": 4, "imageWidth": 4}),
+    "LabelMe, shapes": lambda path, word: json.dumps({"version": "5.2.1", "flags": {}, "shapes": [{"label": word, "points":
+        [[0, 0], [4, 4]], "group_id": None, "shape_type": "rectangle", "flags": {}}], "imagePath": path[4:], "imageData": "iVBO"}),
+    "Supervisely": lambda path, word: json.dumps({"description": "", "tags": [{"name": word, "value": None, "labelerLogin": "ann",
+        "createdAt": "2021"}], "size": {"height": 4, "width": 4}, "objects": [{"classTitle": "ear", "tags": [], "points": {}}]}),
+    "Pascal VOC": xml,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FOLDERS)
+def test_a_folder_with_a_file_for_each_picture(pets, tmp_path, form):
+    for path, word in RIGHT.items():
+        name = (
+            f"{path[4:]}.json" if form == "Supervisely" else f"{path[4:6]}.{'xml' if form == 'Pascal VOC' else 'json'}"
+        )
+        (tmp_path / "marks" / path[:3]).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "marks" / path[:3] / name).write_text(FOLDERS[form](path, word), "utf-8")
+    assert listed(pets, tmp_path / "marks") == RIGHT
+    (tmp_path / "marks" / "junk.json").write_text("{", "utf-8")
+    assert any(
+        "passed over 1 files (first: junk.json: " in note for note in list_folder(pets, tmp_path / "marks").notes
+    )
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"a folder without a file of labels \(.json, .xml\)"):
+        list_folder(pets, tmp_path / "empty")
+
+
+def test_lines_of_text_with_labels_beside_embeddings(tmp_path):
+    np.save(tmp_path / "x.npy", np.eye(4, dtype=np.float32))
+    for form in ('{{"id": {n}, "text": "some.jpg text", "label": ["{w}"], "Comments": []}}\n',
+                 '{{"id": {n}, "text": "t", "annotations": [{{"label": "{w}", "user": 1}}], "meta": {{}}}}\n'):  # fmt: skip
+        text = "".join(form.format(n=n, w=word) for n, word in enumerate(RIGHT.values()))
+        (tmp_path / "l.jsonl").write_text(text, "utf-8")
+        data, _ = read_rows(tmp_path / "x.npy", tmp_path / "l.jsonl")
+        assert [data.class_names[label] for label in data.labels] == list(RIGHT.values())
+    text = "".join(f'{{"text": "t", "label": {words}}}\n' for words in ('["a"]', '["b"]', '["a", "b"]', "[]"))
+    (tmp_path / "l.jsonl").write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=r"several classes for one row \(a\|b\)"):
+        read_rows(tmp_path / "x.npy", tmp_path / "l.jsonl")
 
 
 def test_quoted_line_ends_and_separators(pets, tmp_path):

@@ -393,6 +393,17 @@ def test_a_ghost_of_another_data_set_is_not_drawn(lab):
     assert "before: GDW, seed 0" in [entry["name"] for entry in view(lab, "Accuracy")["legend"]]
 
 
+def test_the_legend_says_the_titles_numbers_at_every_epoch(lab):
+    lab.run()
+    for epoch in (3, 2, 1):
+        lab.epoch.value = epoch
+        shown = view(lab, "Accuracy")
+        numbers = {entry["name"]: entry["last"] for entry in shown["legend"]}
+        assert set(numbers) == {"GDW", "MWNet"}
+        for name, number in numbers.items():
+            assert f"{name} ≈ {number}" in shown["title"]
+
+
 def test_look_closer_does_not_keep_the_run_before(lab):
     lab.run()
     lab.closer.look.click()

@@ -11,7 +11,7 @@ from torch import nn
 
 import gdw
 from gdw.__main__ import main
-from gdw.data import features as features_module
+from gdw.data import extraction
 from gdw.data.dataset import Dataset
 from gdw.data.pixels import Pixels
 from gdw.training import checkpoint
@@ -66,13 +66,18 @@ def test_it_sees_what_the_runs_own_evaluation_saw(folder, tmp_path, given):
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_run_on_features_sees_the_same_features(folder, tmp_path, monkeypatch, mirrored):
-    monkeypatch.setattr(features_module, "load_network", Loader())
+    monkeypatch.setattr(extraction, "load_network", Loader())
     training = trained(folder, features="test_net", features_size=32, mirrored=mirrored, lr=0.1)
     training.save_model(tmp_path / "m.safetensors")
     right, table, _ = accuracy(gdw.load_model(tmp_path / "m.safetensors"), folder / "test")
     assert right == pytest.approx(training.history["test_accuracy"][-1])
     assert right > 40
     assert len(table) == 24
+    (tmp_path / "junk").mkdir()
+    (tmp_path / "junk" / "a.png").write_bytes(b"junk")
+    monkeypatch.setenv("GDW_CACHE", str(tmp_path / "new"))
+    with pytest.raises(ValueError, match=r"junk has no picture that can be decoded: passed over 1 broken .*a\.png"):
+        gdw.load_model(tmp_path / "m.safetensors").predict(tmp_path / "junk")
 
 
 def test_grey_pictures_and_bfloat16(tmp_path):

@@ -59,7 +59,7 @@ def page(notebook: Path, solved: Path | None, pictures: Path) -> str:
 
 def _question(text: str) -> str:
     """The last question of a text in its own words, which name the fold with its answer; empty: it asks none."""
-    before = text.partition("<details>")[0].rpartition("**Predict first.**")
+    before = text.partition("<details")[0].rpartition("**Predict first.**")
     plain = re.sub(r"[*$`]", "", before[2]).replace(r"\geq", "≥")
     asked = re.findall(r"[^.?!]+\?", plain)
     return " ".join(f"After your guess: {asked[-1]}".split()) if before[1] and asked else ""

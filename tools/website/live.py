@@ -4,6 +4,7 @@ A page that is opened from a file may not fetch another file, but it may load a 
 """
 
 import json
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,10 +25,12 @@ from gdw_notebooks.recorded.histories import load
 from tools.website.lab import lab_data
 
 PANELS = Path(gdw_notebooks.panels.__file__).parent
+SCRIPTS = Path(__file__).parents[2] / "docs" / "site" / "static"
 MICROSCOPE_EPOCHS = 5  # by then the network has a belief, and wrong labels are not yet learnt by heart
 INSTANCES = 6  # mislabelled ones, and as many clean ones
 STATE = ("instances", "index", "mode", "weights", "weight", "show", "large")  # what microscope.js asks its model for
 EVERY_EPOCH, THEN_EVERY = 10, 10  # the ledger's epochs: weights change most at the beginning
+OWN = ("records", "site")  # the site's scripts that import others
 FRONT_ENDS = ("microscope", "steps", "spot")
 FRONT_END_EXPORT = "export default { render };"
 
@@ -38,6 +41,9 @@ def write_live_data(static: Path) -> None:
     data.mkdir(parents=True, exist_ok=True)
     for name in FRONT_ENDS:
         write_front_end(static, name)
+    for name in OWN:
+        (static / f"{name}.js").write_text(_alone(bundle(SCRIPTS / f"{name}.js")), "utf-8")
+    shutil.copy(PANELS / "panel.css", static)
     write_data(data / "microscope.js", microscope_state())
     write_data(data / "stepper.js", stepper_state())
     write_data(data / "ledger.js", ledger_state())
@@ -62,7 +68,12 @@ def plain_script(file: Path) -> str:
     source = bundle(file)
     if source.count(FRONT_END_EXPORT) != 1:
         raise ValueError(f"{file.name} should end with {FRONT_END_EXPORT!r}, once")
-    return f"(() => {{\n{source.replace(FRONT_END_EXPORT, 'window.gdwRender = render;')}\n}})();\n"
+    return _alone(source.replace(FRONT_END_EXPORT, "window.gdwRender = render;"))
+
+
+def _alone(source: str) -> str:
+    """A plain script whose names no other script on the page sees."""
+    return f"(() => {{\n{source}\n}})();\n"
 
 
 def microscope_state() -> dict:

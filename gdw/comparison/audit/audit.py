@@ -15,14 +15,15 @@ from gdw.comparison.audit.annotators import with_annotators
 from gdw.comparison.audit.by_method import unseen
 from gdw.comparison.audit.copies import Copies, find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
-from gdw.comparison.audit.heads import FOLDS, Features, Labels, LogProbs, check_probs, fold_of, standardised
-from gdw.comparison.audit.output import UNREAD, Audit
+from gdw.comparison.audit.heads import FOLDS, Features, Labels, LogProbs, check_probs, fold_of, normalised, standardised
+from gdw.comparison.audit.output import TOO_FEW, UNREAD, Audit
 from gdw.comparison.audit.page import Shown
 from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, Ranked, check_ranking
 from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of, names_of
 from gdw.data.dataset import Dataset
-from gdw.data.features import Seen, described, hashed
+from gdw.data.extraction import Seen, hashed
+from gdw.data.features import described
 from gdw.data.given import labelled_rows, of_labelled
 from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
@@ -77,8 +78,8 @@ def audit(
 
     Raises:
         ValueError: a wrong argument, with the nearest known name; confirmed pictures that are unknown, of an unknown
-            class, or for a ranking with a method fewer than 2 of a class; a class with fewer pictures than folds. All
-            before any work.
+            class, or for a ranking with a method fewer than 2 of a class; fewer than two classes with as many
+            pictures as folds. All before any work, but for classes that broken pictures make small.
         MissingPackage: cleanlab or timm is not installed.
 
     Source: the ranking builds on Northcutt et al., Confident Learning, JAIR 2021.
@@ -89,7 +90,7 @@ def audit(
     whole_number("folds", folds, 2)
     given = None
     if pred_probs is not None:
-        given = check_probs(of_labelled(pred_probs, rows), len(data.labels), data.class_names)
+        given = check_probs(of_labelled(pred_probs, rows), len(data.labels), data.all_class_names)
     plan.check(data.labels.tolist(), known, data.class_names)
     found = plan.run(data, known, progress or unseen, given)
     return found if rows.all() else found.at(np.flatnonzero(rows))
@@ -108,11 +109,7 @@ class Plan:
     executor: Executor | None = None
 
     def check(self, labels: Sequence[int], confirmed: Mapping[int, int], class_names: Sequence[str]) -> None:
-        """Refuse what cannot be done, before a picture is decoded.
-
-        Raises:
-            ValueError, MissingPackage: as for ``audit``.
-        """
+        """Refuse what cannot be done, before a picture is decoded."""
         require_package("cleanlab", "audit", "an audit")
         if self.features is not None:
             require_package("timm", "features", "an audit on features")
@@ -129,9 +126,11 @@ class Plan:
             given: what another classifier says of each row.
             votes: path to annotator to label.
         """
-        data, features, copies, kept = self._described(dataset, progress)
+        data, features, copies, kept, broken = self._described(dataset, progress)
         labels, classes = data.labels.cpu().numpy(), data.class_names
-        known = confirmed if len(kept) == len(dataset.labels) else confirmed.among(kept.tolist())
+        known = confirmed.of_classes(dataset.class_names, classes).among(kept.tolist())
+        if given is not None and len(classes) < given.shape[1]:
+            given = normalised(given[:, [dataset.all_class_names.index(name) for name in classes]])
         sure = np.array(sorted(known.with_class()), np.int64)
         right = np.array([known[place] for place in sure.tolist()], np.int64)
         places = np.setdiff1d(np.arange(len(labels)), sorted(known)).astype(np.int64)
@@ -141,43 +140,61 @@ class Plan:
             data, features, labels, places, (sure, right), (first, second), self.method, self.seed,
             self.features or LITE0, progress, None if given is None else given[kept[places]],
         )  # fmt: skip
-        ranked = RANKINGS[self.ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
+        ranking, clean = self._ranking(known, classes)
+        ranked = RANKINGS[ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
         every = names_of(dataset)
         names = [every[place] for place in kept]
         ranked, said = with_annotators(ranked, judged.labels, [names[place] for place in places], votes or {}, classes)
         others = copies.in_other_classes(labels)
         table = suspects(names, labels, places, ranked.log_probs, ranked.trust, known, classes, others)
         table = table.rename(index=kept.__getitem__)
-        notes = [*data.notes, _of_confirmed(known, labels), *copies.notes(labels, names), *said]
-        notes += [ranked.warning] if ranked.warning else []
+        notes = [*data.notes, *confirmed.notes, _of_confirmed(known, labels), *copies.notes(labels, names), *said]
+        notes += [*clean, ranked.warning] if ranked.warning else clean
         joint = confident_joint(judged.first, judged.labels) if len(places) else np.zeros((len(classes),) * 2)
         share = wrong_share(labels, known)
         found = Audit(table, pairs(joint, classes), share, tuple(notes), dataset.name, Shown.of(dataset))
-        if len(known) == len(confirmed):
-            return found
-        observed = {every[place]: classes[int(dataset.labels[place])] for place in confirmed}
+        observed = [dataset.class_names[label] for label in dataset.labels.tolist()]
         place_of = {path: place for place, path in enumerate(every)}
-        return found.with_others(observed, confirmed.by_path(every, classes), UNREAD, place_of)
+        words = confirmed.by_path(every, dataset.class_names)
+        unread = {every[place]: observed[place] for place in confirmed if place in broken}
+        aside = np.setdiff1d(np.arange(len(every)), np.concatenate([kept, np.array([*broken], int)])).tolist()
+        found = found.with_others(unread, words, UNREAD, place_of)
+        return found.with_others({every[place]: observed[place] for place in aside}, words, TOO_FEW, place_of)
 
-    def _described(self, dataset: Dataset, progress: Progress) -> tuple[Dataset, Features, Copies, Labels]:
-        """The data that classifiers see, copies, and the places of the pictures that could be decoded."""
-        data, kept, seen = dataset, np.arange(len(dataset.labels)), dict[str, Seen]()
-        pictures = dataset.images.ndim == 4
-        if pictures and self.features is None:
-            seen = {prefix: hashed(images, dataset.pixels.scale) for prefix, images in dataset.parts()}
-        elif pictures and self.features is not None:
+    def _ranking(self, known: Confirmed, classes: Sequence[str]) -> tuple[str, list[str]]:
+        """The ranking, and what to say where confirmed pictures of a method's clean set cannot be decoded."""
+        short = _below(LEAST_CONFIRMED, Counter(known.values()), range(len(classes)), classes)
+        if self.ranking not in BY_METHOD or not short:
+            return self.ranking, []
+        if len(known.with_class()):
+            return self.ranking, [f"the clean set lacks confirmed pictures that can be decoded: {short}"]
+        return "combined", [f"no confirmed picture can be decoded, so the ranking is combined, not {self.ranking}"]
+
+    def _described(
+        self, dataset: Dataset, progress: Progress
+    ) -> tuple[Dataset, Features, Copies, Labels, Mapping[int, str]]:
+        """The data that classifiers see, copies, places of the pictures that are judged, and the broken ones."""
+        seen, broken, pictures = dict[str, Seen](), dict[int, str](), dataset.images.ndim == 4
+        if pictures and self.features is not None:
             found = described(
                 dataset, self.features, image_size=self.features_size, progress=partial(progress, "features"),
                 executor=self.executor,
             )  # fmt: skip
-            data, kept, seen = found.dataset(in_memory=False), kept[found.parts[""].rows >= 0], found.kept()
-        images = data.images
+            data, places = found.dataset(in_memory=False, least=self.folds)
+            seen = {part: found.parts[part].of(places[part]) for part, _ in data.parts()}
+            broken = found.parts[""].broken
+        else:
+            data, places = dataset.chosen(least=self.folds)
+            seen = {part: hashed(images, data.pixels.scale) for part, images in data.parts()} if pictures else {}
+        kept, images = places[""], data.images
         first = images[:, 0] if isinstance(images, Tensor) and data.pixels.views else images
-        features = standardised(first, self.executor)
+        of_network = pictures and self.features is not None
+        known = (np.array(data.pixels.mean), np.array(data.pixels.std)) if of_network else None
+        features = standardised(first, self.executor, known)
         if not pictures:
-            return data, features, Copies(), kept
+            return data, features, Copies(), kept, broken
         paths = {prefix: getattr(data, f"{prefix}paths") for prefix in seen}
-        return data, features, find_copies(seen, paths, None if self.features is None else features), kept
+        return data, features, find_copies(seen, paths, None if self.features is None else features), kept, broken
 
 
 def check_counts(
@@ -187,21 +204,22 @@ def check_counts(
 
     Args:
         clean_set: whether a method is trained with the confirmed pictures as its clean set.
-
-    Raises:
-        ValueError: a class with fewer pictures than folds; a clean set with fewer than 2 of a class.
     """
-    if confirmed and clean_set:
-        short = _below(LEAST_CONFIRMED, Counter(confirmed.values()), class_names)
-        if short:
-            raise ValueError(f"confirm at least {LEAST_CONFIRMED} pictures of each class, or none at all: {short}")
-    if few := _below(folds, Counter(labels), class_names):
+    counts = np.bincount(np.asarray(labels, int), minlength=len(class_names))
+    large = np.flatnonzero(counts >= folds)
+    if len(large) < 2:
+        few = _below(folds, Counter(labels), range(len(class_names)), class_names)
         raise ValueError(f"each class needs at least {folds} pictures, one for each of {folds} folds: {few}")
+    short = _below(LEAST_CONFIRMED, Counter(confirmed.values()), large.tolist(), class_names)
+    if confirmed and clean_set and short:
+        raise ValueError(f"confirm at least {LEAST_CONFIRMED} pictures of each class, or none at all: {short}")
 
 
-def _below(least: int, counts: Mapping[int, int], class_names: Sequence[str], shown: int = 5) -> str:
-    """The classes with fewer pictures, in words."""
-    parts = [f"{name} has {counts[c]}" for c, name in enumerate(class_names) if counts[c] < least]
+def _below(
+    least: int, counts: Mapping[int, int], classes: Sequence[int], class_names: Sequence[str], shown: int = 5
+) -> str:
+    """Those of the classes that have fewer pictures, in words."""
+    parts = [f"{class_names[label]} has {counts[label]}" for label in classes if counts[label] < least]
     more = f" and {len(parts) - shown} more classes have too few" if len(parts) > shown else ""
     return ", ".join(parts[:shown]) + more
 

@@ -66,9 +66,6 @@ def run_method(task: Task, experiment: Experiment, progress: Callable[[str, int,
         task: by ``task_of_observed``.
         experiment: names the method, its settings, the model and the seed.
         progress: called with ("epochs", how many are done, how many there are).
-
-    Raises:
-        ValueError: fewer pictures than a batch.
     """
     training = Training(experiment, task=task)
     weights = []
@@ -88,9 +85,6 @@ def out_of_fold_by_method(
         task, experiment: as for ``run_method``.
         fold: of each picture, by :func:`gdw.comparison.audit.heads.fold_of`.
         progress: called with ("folds", how many are done, how many there are).
-
-    Raises:
-        ValueError: fewer pictures outside a fold than a batch.
     """
     images, labels = task.train.images, task.train.labels
     found, folds = np.empty((len(labels), task.num_classes)), np.unique(fold)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from gdw.comparison.audit.audit import Plan
 from gdw.comparison.audit.estimate import estimate
 from gdw.comparison.audit.heads import FOLDS, LogProbs, check_probs
-from gdw.comparison.audit.output import SHOWN, TOO_FEW, UNREAD, Audit, check_outputs
+from gdw.comparison.audit.output import SHOWN, UNREAD, Audit, check_outputs
 from gdw.comparison.audit.page import PAIRS, Shown
 from gdw.comparison.audit.rank import RANKINGS
 from gdw.comparison.sweep import executor_for
@@ -63,11 +63,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def audit_folder(options: argparse.Namespace) -> Iterator[str]:
-    """Check all that can be checked before a picture is decoded, say the classes and the cost, audit; what to print.
-
-    Raises:
-        ValueError: among others, where a file could not be written in the end; then it is elsewhere, and that is said.
-    """
+    """Check all that can be checked before a picture is decoded, say the classes and the cost, audit; what to print."""
     whole_number("--top", options.top, 1)
     whole_number("--folds", options.folds, 2)
     network = None if options.features == PIXELS else options.features
@@ -96,33 +92,26 @@ def _saved(save: Callable[[Path], None], path: Path, problems: list[str]) -> Pat
 
 def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
     """A folder of pictures, with labels from its folders or from a table."""
-    whole = list_folder(options.folder, options.labels, options.column, options.path_column)
-    listing = whole.without_small_classes(plan.folds)
+    listing = list_folder(options.folder, options.labels, options.column, options.path_column)
     yield listing.counts
-    paths, labels = listing.paths, listing.labels
-    asked, known, words, notes = (*paths, *listing.aside), Confirmed(), dict[str, tuple[str, str]](), list[str]()
-    if options.confirmed is not None:
-        others = [path for path in listing.others if path not in listing.aside]
-        with warnings.catch_warnings(record=True, action="always") as said:
-            known = read_confirmed(options.confirmed, asked, whole.class_names, others)
-        notes, words = [str(one.message) for one in said], known.by_path(asked, whole.class_names)
-        known = known.of_classes(whole.class_names, listing.class_names).among(range(len(paths)))
+    paths, names, known = listing.paths, listing.class_names, Confirmed()
+    with warnings.catch_warnings(action="ignore"):  # its notes are printed with the others
+        if options.confirmed is not None:
+            known = read_confirmed(options.confirmed, paths, names, listing.others)
+    words = known.by_path(paths, names)
     check_outputs(options.csv, options.html, {path: label for path, (label, _) in words.items()})
-    plan.check(labels, known, listing.class_names)
+    plan.check(listing.labels, known, names)
     seen_at = None if plan.features is None else plan.features_size or own_size(plan.features)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what was passed over is printed with the notes
         dataset = load_listing(listing, seen_at=seen_at, content=False)
     read = set(dataset.paths or ())
-    left = known if len(read) == len(paths) else known.among([n for n, path in enumerate(paths) if path in read])
+    left = known.among([n for n, path in enumerate(paths) if path in read]).of_classes(names, dataset.class_names)
     found = yield from _run(plan, dataset, left, None, listing.votes, options.dask)
-    if words:
-        found = found.with_others({paths[n]: listing.class_names[labels[n]] for n in known}, words, UNREAD)
-    if listing.aside:
-        found = found.with_others(listing.aside, words, TOO_FEW)
+    found = found.with_others({paths[n]: names[listing.labels[n]] for n in known}, words, UNREAD)
     table = found.table.reset_index(drop=True)
     pictures = Shown([listing.folder / path for path in table["path"]])
-    return replace(found, table=table, pictures=pictures, notes=(*found.notes, *notes))
+    return replace(found, table=table, pictures=pictures)
 
 
 def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
@@ -138,10 +127,11 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
     probs = None
     if options.pred_probs is not None:
         given = of_labelled(read_numbers(options.pred_probs), rows)
-        probs = check_probs(given, len(dataset.labels), dataset.class_names)
+        probs = check_probs(given, len(dataset.labels), dataset.all_class_names)
         if options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
-    known = confirmed_of(options.confirmed, dataset)
+    with warnings.catch_warnings(action="ignore"):
+        known = confirmed_of(options.confirmed, dataset)
     names, classes = names_of(dataset), dataset.class_names
     check_outputs(options.csv, checked={names[place]: known.word(place, classes) for place in known})
     plan.check(dataset.labels.tolist(), known, dataset.class_names)

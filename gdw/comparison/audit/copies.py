@@ -8,7 +8,7 @@ from jaxtyping import Int, UInt64
 from torch.nn.functional import cosine_similarity
 
 from gdw.comparison.audit.heads import Features, Labels
-from gdw.data.features import Seen
+from gdw.data.extraction import Seen
 from gdw.data.pixels import distance
 
 SHOWN = 3  # pairs that a note names

@@ -6,11 +6,11 @@ from time import perf_counter
 import numpy as np
 
 from gdw.comparison.audit.audit import Plan
-from gdw.comparison.audit.heads import BLOCK, standardised
+from gdw.comparison.audit.heads import standardised
 from gdw.comparison.audit.rank import BY_METHOD
 from gdw.comparison.audit.solver import MEMORY, Objective
 from gdw.data.dataset import Dataset
-from gdw.data.feature_store import ROW, SEEN, Rows
+from gdw.data.feature_store import BLOCK, ROW, SEEN, Rows
 from gdw.data.features import timed
 from gdw.data.on_disk import OnDisk
 
@@ -29,9 +29,6 @@ def estimate(dataset: Dataset, plan: Plan, given: bool = False) -> str:
         dataset: whose training, validation and test pictures are described.
         plan: of the audit.
         given: whether somebody else's probabilities take the place of the first round.
-
-    Raises:
-        ValueError, OSError: as :func:`gdw.data.features.with_features` does, for its network.
     """
     count = sum(len(images) for _, images in dataset.parts())
     rows, classes = len(dataset.labels), len(dataset.class_names)

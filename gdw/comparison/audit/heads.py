@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gdw.comparison.audit.solver import Result, fitted
-from gdw.data.feature_store import Rows
+from gdw.data.feature_store import BLOCK, Rows, statistics
 from gdw.data.on_disk import Images, OnDisk, elsewhere, in_order
 from gdw.errors import ROUNDING
 
@@ -24,9 +24,7 @@ FREEDOM = 1.0  # times 1 / D, as scikit-learn's C; standardised features have le
 CONFIRMED_FREEDOM = 10.0  # the same where all labels are right
 CONFIRMED_WEIGHT = 3.0  # of a confirmed picture among the others, which have 1 on average; chosen on other pictures
 LEAST = -50.0  # log-probability of a class that a classifier was not trained on
-BLOCK = 4096  # rows of features in memory at once
 TOGETHER = 4  # blocks that another machine computes at a time
-SMALLEST_DEVIATION = 1e-6  # of a feature; one that never changes becomes 0
 
 Labels = Int[np.ndarray, "pictures"]
 LogProbs = Float[np.ndarray, "pictures classes"]
@@ -98,24 +96,19 @@ def _of_file(file: tuple[Any, ...], rows: Features, work: Callable[..., Result],
     return list(replace(rows, matrix=np.memmap(*file)).each(work, *with_rows))
 
 
-def standardised(images: "Images | np.ndarray", executor: Executor | None = None) -> Features:
+def standardised(
+    images: "Images | np.ndarray", executor: Executor | None = None,
+    known: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Features:  # fmt: skip
     """Features by which each column has mean 0 and deviation 1 over all rows; one that never changes becomes 0.
 
     Args:
         executor: of ``Features``.
+        known: mean and deviation of each column; None: they are computed.
     """
     matrix, places = _matrix(images)
-    total, squares = np.zeros(matrix.shape[1]), np.zeros(matrix.shape[1])
-    blocks = [places[start : start + BLOCK] for start in range(0, len(places), BLOCK)]
-    for block in blocks:
-        total += matrix[block].sum(0, dtype=np.float64)
-    mean = total / len(places)
-    for block in blocks:
-        values = matrix[block] - mean
-        squares += np.square(values, out=values).sum(0)
-    deviation = np.sqrt(squares / len(places))
-    deviation = np.where(deviation > SMALLEST_DEVIATION, deviation, 1.0)
-    return Features(matrix, places, torch.from_numpy(mean).float(), torch.from_numpy(deviation).float(), executor)
+    mean, deviation = (torch.from_numpy(each).float() for each in known or statistics(matrix, places))
+    return Features(matrix, places, mean, deviation, executor)
 
 
 def _matrix(images: "Images | np.ndarray") -> tuple[np.ndarray, Labels]:
@@ -255,11 +248,7 @@ def normalised(log_probs: LogProbs) -> LogProbs:
 
 
 def check_probs(values: Any, rows: int, class_names: Sequence[str]) -> LogProbs:
-    """Log-probabilities of the rows from probabilities that somebody else has computed.
-
-    Raises:
-        ValueError: another shape, negative numbers or NaN, rows that do not sum to 1.
-    """
+    """Log-probabilities of the rows from probabilities that somebody else has computed."""
     probs, wanted = np.asarray(values, np.float64), (rows, len(class_names))
     if probs.shape != wanted:
         order = ", ".join(class_names[:10])

@@ -101,9 +101,11 @@ class Judged:
 
     @cached_property
     def training(self) -> tuple[Task, Experiment]:
-        """What the method trains on, and how."""
+        """What the method trains on, and how: no batch is larger than what is left without a fold."""
         task = task_of_observed(self.data, self.observed, self.places, self.confirmed)
-        return task, Experiment(features=self.network, method=self.method, seed=self.seed)
+        experiment = Experiment(features=self.network, method=self.method, seed=self.seed)
+        least = len(self.places) - int(np.bincount(self.folds[1]).max())
+        return task, experiment.with_(batch_size=min(experiment.batch_size, max(1, least)))
 
     def by(self, log_probs: LogProbs) -> "Ranked":
         """Ranked by the probability of the observed label."""
@@ -147,11 +149,7 @@ RANKINGS: dict[str, Callable[[Judged], Ranked]] = {
 
 
 def check_ranking(ranking: str, method: str, any_confirmed: bool) -> None:
-    """Refuse a ranking that cannot be made.
-
-    Raises:
-        ValueError: an unknown ranking or method, with the nearest name; a method without confirmed pictures.
-    """
+    """Refuse a ranking that cannot be made."""
     one_of("ranking", ranking, RANKINGS)
     name = method_class(method).name
     if ranking in BY_METHOD and not any_confirmed:

@@ -24,12 +24,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def review(options: argparse.Namespace) -> str:
-    """Write the page beside the table and open it; what to print.
-
-    Raises:
-        FileNotFoundError: no such table; no folder with these pictures.
-        ValueError: the table is not an audit's; another file has the page's name.
-    """
+    """Write the page beside the table and open it; what to print."""
     import pandas as pd
 
     path = files.user_path(str(options.suspects))

@@ -23,6 +23,7 @@ export function restart(steps = 0) {
   state.labels = labelsOf(state.run.scene);
   state.data = dataOf(state.run.scene, state.run.hand);
   state.samples = [];
+  state.won = -1;
   forget();
   state.number++;
   state.run.steps = steps;

@@ -1,5 +1,6 @@
 // @ts-check
 // A run as an address: scene, seed, learners and steps. The same address gives the same pictures.
+import { MISSIONS } from "./missions.js";
 import { drawn, FEWEST, FIRST, MOST, MOST_CLEAN, packed, PRESETS, unpacked } from "./scene.js";
 
 /**
@@ -43,12 +44,13 @@ export function understood(text, otherwise, known, clouds) {
     const value = fields.get(name) ?? "";
     return Object.hasOwn(among, value) ? value : other;
   };
-  const preset = one("data", PRESETS, FIRST.preset);
+  const name = one("mission", MISSIONS, ""), mission = MISSIONS[name], first = mission?.scene(clouds) ?? FIRST;
+  const preset = one("data", PRESETS, first.preset);
   /** @type {Scene} */
   const scene = {
-    preset, count: Math.round(number("n", FEWEST, MOST, FIRST.count)), noise: one("noise", NOISES, FIRST.noise),
-    rate: number("rate", 0, 1, FIRST.rate), imbalance: number("imbalance", 0.02, 1, FIRST.imbalance),
-    seed: Math.round(number("seed", 0, 1e6, FIRST.seed)), points: [], edited: false,
+    preset, count: Math.round(number("n", FEWEST, MOST, first.count)), noise: one("noise", NOISES, first.noise),
+    rate: number("rate", 0, 1, first.rate), imbalance: number("imbalance", 0.02, 1, first.imbalance),
+    seed: Math.round(number("seed", 0, 1e6, first.seed)), points: [], edited: false,
   };
   const points = unpacked(fields.get("points") ?? ""), clean = points.filter((point) => point.clean).length;
   scene.edited = clean > 0 && clean <= MOST_CLEAN && points.length > clean;
@@ -56,7 +58,7 @@ export function understood(text, otherwise, known, clouds) {
   const asked = (fields.get("learners") ?? "").split(" ").filter((name) => known.includes(name));
   const hand = (fields.get("weights") ?? "").split(" ").filter(Boolean).map((each) => Math.min(1, Math.max(0, Number(each) / 100 || 0)));
   return {
-    scene, learners: asked.length === otherwise.learners.length ? asked : otherwise.learners, hand,
-    steps: Math.round(number("steps", 0, MOST_STEPS, 0)), mission: fields.get("mission") ?? "",
+    scene, learners: mission ? [...mission.learners] : asked.length === otherwise.learners.length ? asked : otherwise.learners, hand,
+    steps: Math.round(number("steps", 0, MOST_STEPS, 0)), mission: name,
   };
 }

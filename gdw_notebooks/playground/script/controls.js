@@ -42,8 +42,11 @@ export function words() {
 
 /** All controls as the run has them. */
 export function refresh() {
-  const { scene } = state.run, wrong = state.data.labels.filter((label, k) => label !== state.data.truth[k]).length, hidden = MISSIONS[state.run.mission]?.hidden;
+  const { scene } = state.run, wrong = state.data.labels.filter((label, k) => label !== state.data.truth[k]).length, hidden = Boolean(MISSIONS[state.run.mission]?.hidden);
+  part("learners").dataset.tool = state.tool;
+  for (const id of ["do", "data", "key"]) part(id).hidden = hidden; // they would tell which labels are wrong
   boxes.forEach(({ element, menu, canvas }, k) => {
+    menu.disabled = state.run.mission !== ""; // its goal is about these
     const list = state.run.learners[k] === "by-hand" ? names : OFFERED;
     menu.replaceChildren(...list.map((name) => make("option", { value: name, selected: name === state.run.learners[k] }, looks.learners[name].title)));
     menu.value = state.run.learners[k];
@@ -62,8 +65,8 @@ export function refresh() {
   for (const [name, value] of [["preset", scene.preset], ["noise", scene.noise], ["tool", state.tool]])
     for (const radio of document.querySelectorAll(`input[name="${name}"]`))
       /** @type {HTMLInputElement} */ (radio).checked = /** @type {HTMLInputElement} */ (radio).value === value;
-  const hand = /** @type {HTMLElement} */ (document.querySelector('#tools label[data-tool="weight"]'));
-  hand.hidden = !state.run.learners.includes("by-hand");
+  for (const label of part("tools").querySelectorAll("label"))
+    label.hidden = label.dataset.tool === "weight" ? !state.run.learners.includes("by-hand") : hidden && label.dataset.tool !== "look";
   part("hint").textContent = TOOLS[state.tool].hint;
   part("counts").textContent = `${state.data.labels.length} points to train on${hidden ? "" : `, ${wrong} of them with a wrong label`}; ${state.data.cleanLabels.length} in the clean set.`;
   part("story").textContent = hidden ? "Some labels are wrong. Three learners, the same batches; one of them is you."
@@ -81,7 +84,8 @@ export function mission() {
   part("mission-title").textContent = now.title;
   part("mission-goal").textContent = now.goal;
   part("checks").replaceChildren(...checks.map(({ text, done }) => make("li", { class: done ? "done" : undefined }, text, make("span", { class: "unseen" }, done ? " (done)" : " (open)"))));
-  const won = checks.every((check) => check.done) ? `Done! ${now.won}` : "";
+  if (state.won < 0 && checks.every((check) => check.done)) state.won = state.picture.steps;
+  const won = state.won < 0 ? "" : `Done! Reached at step ${state.won}. ${now.won}`; // and stays so, whatever training does later
   if (part("won").textContent !== won) part("won").textContent = won;
   sliders(Boolean(now.hidden));
 }

@@ -3,7 +3,7 @@
 import { understood } from "./address.js";
 import { refresh, remember, say, TOOLS } from "./controls.js";
 import { MISSIONS } from "./missions.js";
-import { make, part, SHAPES } from "./parts.js";
+import { make, onColors, part, SHAPES } from "./parts.js";
 import { ask, paint, showAgain } from "./pictures.js";
 import { activate, begin, choose, play, redraw, restart, setHand } from "./actions.js";
 import { PRESETS, rounded, TAIL } from "./scene.js";
@@ -14,6 +14,8 @@ import { View } from "./view.js";
 const PHONE = matchMedia("(max-width: 640px)"); // as in playground.css
 const NUDGE = 0.1; // of the cross by an arrow key
 let held = false;
+/** Whether the tool follows a finger, as in playground.css. */
+const drags = () => /^(draw|remove|look)/.test(state.tool);
 
 boxes.push(...state.run.learners.map((_, place) => learnerBox(place)));
 part("learners").append(...boxes.map((box) => box.element));
@@ -25,24 +27,29 @@ function learnerBox(place) {
     restart();
   } });
   const canvas = make("canvas", { tabindex: "0", role: "application", onpointerdown: pressed, onpointermove: passed,
-    onpointerup: released, onpointercancel: released, onkeydown: keyed, onblur: () => { state.cursor = null; paint(); } });
+    onpointerup: released, onpointercancel: released, onclick: clicked, onkeydown: keyed, onblur: () => { state.cursor = null; paint(); } });
   const score = make("span", { class: "score", title: "Accuracy on true labels" });
   const element = make("section", { class: "learner" }, make("div", { class: "top" }, menu, score), canvas);
   const view = new View(canvas);
+  let enlarged = false; // by the press that goes on
   return { element, menu, score, view, canvas };
 
   /** @param {PointerEvent} event */
   function pressed(event) {
-    if (PHONE.matches && place !== state.active) return activate(place); // a small scene becomes the large one
+    enlarged = PHONE.matches && place !== state.active; // a small scene becomes the large one
     activate(place);
+    if (enlarged) return;
     held = true;
     state.cursor = null;
+    if (!drags()) return;
     canvas.setPointerCapture(event.pointerId);
     act(...view.at(event), true);
   }
+  /** A tap: a finger that only scrolls the page changes no label. @param {MouseEvent} event */
+  function clicked(event) { if (!enlarged && !drags()) act(...view.at(event), true); }
   /** @param {PointerEvent} event */
   function passed(event) {
-    if (held && /^(draw|remove)/.test(state.tool)) act(...view.at(event), false);
+    if (held && drags() && state.tool !== "look") act(...view.at(event), false);
     else if (!held || state.tool === "look") choose(nearest(...view.at(event)));
   }
   function released() { held = false; }
@@ -81,8 +88,8 @@ radios("tools", "tool", Object.entries(TOOLS).map(([name, { title }]) => {
   state.tool = name;
   refresh();
 });
-part("mission-list").append(...Object.entries(MISSIONS).map(([name, { title }]) =>
-  make("button", { type: "button", "data-mission": name, onclick: () => begin(state.run.mission === name ? "" : name) }, title)));
+part("mission-list").append(...Object.entries(MISSIONS).map(([name, mission]) =>
+  make("button", { type: "button", "data-mission": name, onclick: () => begin(state.run.mission === name ? "" : name) }, mission?.title ?? "")));
 
 part("train").onclick = () => play(!state.playing);
 part("step").onclick = () => {
@@ -97,7 +104,11 @@ part("reset").onclick = () => {
 part("pace").onchange = () => play(state.playing);
 part("active").onchange = (/** @type {any} */ event) => activate(Number(event.target.value));
 part("again").onclick = () => redraw({ seed: state.run.scene.seed + 1 });
-part("leave").onclick = () => begin("");
+part("leave").onclick = () => {
+  const name = state.run.mission;
+  begin("");
+  part("mission-list").querySelector(`[data-mission="${name}"]`).focus();
+};
 part("count").oninput = (/** @type {any} */ event) => redraw({ count: Number(event.target.value) });
 part("imbalance").oninput = (/** @type {any} */ event) => redraw({ imbalance: Number(event.target.value) });
 part("noise-rate").oninput = (/** @type {any} */ event) => {
@@ -121,12 +132,27 @@ addEventListener("hashchange", () => {
   state.run = understood(location.hash, state.run, names, recordings.clouds);
   state.chosen = -1;
   play(false);
-  restart(state.run.steps);
+  open();
 });
 addEventListener("resize", paint);
 PHONE.addEventListener("change", paint);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => showAgain());
-if (state.run.mission && MISSIONS[state.run.mission]) state.tool = MISSIONS[state.run.mission].tool;
-state.active = Math.max(0, state.run.learners.indexOf("gdw"));
+onColors(showAgain);
+if (parent !== window) { // in a notebook or on a page of the course: as high as its content, in the theme of the page around
+  const page = document.documentElement.dataset, tell = () => parent.postMessage({ height: document.body.scrollHeight + 8 }, "*");
+  page.framed = "";
+  new ResizeObserver(tell).observe(document.body);
+  addEventListener("message", ({ source, data }) => {
+    if (source !== parent || !data.theme || data.theme === page.theme) return;
+    page.theme = data.theme;
+    tell();
+  });
+}
 state.chosen = state.data.places.find((at, place) => state.labels[at] !== state.data.truth[place]) ?? 0;
-restart(state.run.steps);
+open();
+
+/** What the address says. */
+function open() {
+  state.tool = MISSIONS[state.run.mission]?.tool ?? state.tool;
+  state.active = Math.max(0, state.run.learners.indexOf("gdw"));
+  restart(state.run.steps);
+}

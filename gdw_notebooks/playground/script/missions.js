@@ -27,7 +27,7 @@ const shown = (share) => `${Math.round(100 * share)} %`;
 /** @type {(state: State) => Check} */
 const enough = ({ steps }) => ({ text: `Train for ${LONG} steps (now ${steps})`, done: steps >= LONG });
 
-/** @type {Record<string, Mission>} */
+/** @type {Record<string, Mission | undefined>} */
 export const MISSIONS = {
   ten: {
     title: "Ten lies", tool: "label", learners: ["cross-entropy", "gdw-tied", "gdw"],
@@ -47,7 +47,7 @@ export const MISSIONS = {
   control: {
     title: "The control wins", tool: "look", learners: ["cross-entropy", "gdw-tied", "gdw"],
     goal: "Tied GDW is GDW with one weight for each point. Find a scene where it is better: change the data, the noise, the draw.",
-    won: "A weight for each flow is not always better: the clean set is small, and three weights for each point are noisier than one.",
+    won: "A weight for each flow is not always better: the clean set is small, and three weights for each point are noisier than one. One draw proves little: try the next one.",
     scene: (clouds) => starting({ preset: "tail", imbalance: 0.1, noise: "uniform", rate: 0.6 }, clouds),
     checks: (state) => {
       const tied = of(state, "gdw-tied"), gdw = of(state, "gdw");

@@ -76,7 +76,16 @@ export function rgb(color) {
 
 /** @type {Map<string, string>} */
 const colors = new Map();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colors.clear());
+
+/** When the page has other colours now: the system's, those of the page around, or paper's. @type {(changed: () => void) => void} */
+export function onColors(changed) {
+  const all = () => {
+    colors.clear();
+    changed();
+  };
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", all);
+  new MutationObserver(all).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+}
 
 /** A colour of the page's style, such as "--ink"; asked for once. @type {(name: string) => string} */
 export function styled(name) {

@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance
 
 from gdw.comparison.audit.copies import find_copies
 from gdw.comparison.audit.heads import standardised
-from gdw.data.features import Seen, picture_keys
+from gdw.data.extraction import Seen, picture_keys
 from gdw.data.pixels import distance, fingerprints
 
 COUNT, SIDE = 60, 48

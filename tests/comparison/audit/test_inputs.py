@@ -98,8 +98,19 @@ def test_a_confirmed_file_that_disagrees_is_refused(tmp_path, pets, text, said):
 def test_rows_without_a_file_are_counted_and_said_once(tmp_path, pets):
     file = confirm(tmp_path, "path,label\ncat/1.png,dog\ncat/gone.png,cat\nemu/2.png,cat\n")
     with pytest.warns(UserWarning, match="2 rows of confirmed.csv name no picture here") as said:
-        assert read(file, list_folder(pets)) == {1: 1}
+        found = read(file, list_folder(pets))
+    assert found == {1: 1}
     assert len(said) == 1
+    assert found.notes == ("confirmed.csv: 2 rows of confirmed.csv name no picture here (first: cat/gone.png)",)
+    rows = "note,file,species\n,C:\\x\\cat\\1.PNG,dog\n,dog/2.png,dog,more\n"
+    with pytest.warns(UserWarning, match="are those of column species"):
+        found = read(confirm(tmp_path, rows), list_folder(pets))
+    assert found.among([1]).of_classes(("cat", "dog"), ("dog",)).with_class().notes == found.notes
+    assert found.notes == (
+        "confirmed.csv: passed over 1 rows with more fields than columns",
+        "confirmed.csv: matched 1 paths by the end of the path (first: C:\\x\\cat\\1.PNG = cat/1.png)",
+        "confirmed.csv: confirmed labels are those of column species",
+    )
 
 
 def test_pictures_of_the_test_set_may_be_confirmed_and_are_not_needed(tmp_path, pets):

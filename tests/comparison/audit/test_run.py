@@ -3,6 +3,7 @@
 import re
 import shutil
 import webbrowser
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import numpy as np
@@ -16,11 +17,13 @@ from gdw.__main__ import main
 from gdw.comparison.audit import by_method, command, heads, rank
 from gdw.comparison.audit import estimate as estimates
 from gdw.comparison.audit.by_method import _mean_of_seen, out_of_fold_by_method, task_of_observed, upside_down
+from gdw.data import extraction
 from gdw.data.dataset import Dataset
 from gdw.data.feature_store import Rows
 from gdw.data.folder import load_folder
 from gdw.data.on_disk import OnDisk
 from gdw.data.pixels import Pixels
+from tests.data.test_features import Loader
 
 CLASSES, EACH, WRONG = 4, 60, 0.2
 CONFIRMED = 5  # of each class
@@ -282,9 +285,10 @@ def test_classes_and_cost_come_first_and_what_is_put_aside_stands_in_the_table(
     monkeypatch.setattr(command.Plan, "run", lambda *given: before.append(capsys.readouterr().out) or run(*given))
     assert main([*asked, str(tmp_path / "s.html"), "--confirmed", str(file)]) == 0
     counts, cost = before[0].splitlines()
-    assert counts.startswith("4 classes: 0 ")
+    assert counts.startswith("5 classes: 0 ")
+    assert counts.endswith(", emu 1")
     assert re.fullmatch(
-        r"240 rows of 192 numbers: expect [0-9]+ s for the folds, 1 s for the table, 1.0 GB of memory, nothing on disk",
+        r"241 rows of 192 numbers: expect [0-9]+ s for the folds, 1 s for the table, 1.0 GB of memory, nothing on disk",
         cost,
     )
     shown = capsys.readouterr()
@@ -306,6 +310,102 @@ def test_classes_and_cost_come_first_and_what_is_put_aside_stands_in_the_table(
     again = pd.read_csv(csv, dtype=str, keep_default_na=False)
     assert again.loc[0, ["path", "label", "chosen"]].tolist() == ["emu/1.png", "3", "random"]
     assert again.loc[again["path"] == other, ["label", "chosen"]].to_numpy().tolist() == [["0", "random in class"]]
+
+
+@pytest.fixture
+def broken(folder, tmp_path):
+    """The folder in a split, with test pictures: no picture of 0 can be decoded and three of 1, and no test picture."""
+    root = tmp_path / "broken"
+    shutil.copytree(folder, root / "train")
+    shutil.copytree(folder, root / "test")
+    for file in [*(root / "test").rglob("*.png"), *(root / "train" / "0").iterdir(),
+                 *sorted((root / "train" / "1").iterdir())[3:]]:  # fmt: skip
+        file.write_bytes(b"junk")
+    return root
+
+
+@pytest.mark.parametrize("way", ["pixels", "features", "other machines"])
+@pytest.mark.parametrize("ranking", ["combined", "with-method"])
+def test_classes_that_broken_pictures_make_small_end_nothing(broken, tmp_path, monkeypatch, capsys, way, ranking):
+    if way == "other machines":
+        monkeypatch.setattr(command, "executor_for", lambda _: ThreadPoolExecutor(2))
+    monkeypatch.setattr(extraction, "load_network", Loader())
+    monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
+    train = broken / "train"
+    files = {name: sorted(file.name for file in (train / name).iterdir()) for name in "0123"}
+    rows = {f"0/{files['0'][0]}": "2", f"1/{files['1'][1]}": "1", f"2/{files['2'][0]}": "0", f"3/{files['3'][0]}": "3"}
+    rows |= {f"{name}/{files[name][at]}": name for name in "0123" for at in (1, 2)} if ranking != "combined" else {}
+    sure, csv = tmp_path / "confirmed.csv", tmp_path / "s.csv"
+    sure.write_text("path,label\n" + "".join(f"train/{path},{word}\n" for path, word in rows.items()), "utf-8")
+    features = ["--features", "pixels"] if way == "pixels" else ["--features", "resnet18", "--features-size", "32"]
+    asked = ["audit", str(broken), *features, "--confirmed", str(sure), "--csv", str(csv), "--ranking", ranking]
+    assert main([*asked, "--html", str(tmp_path / "s.html")]) == 0
+    out = capsys.readouterr().out
+    lost = len(list((broken / "test").rglob("*.png"))) + len(files["0"]) + len(files["1"]) - 3
+    assert f"passed over {lost} broken pictures" in out
+    assert "put aside 2 classes with fewer than 5 pictures: 0 (0), 1 (3)" in out or (
+        "put aside 1 classes that have no picture: 0 (0)" in out
+        and "put aside 1 classes with fewer than 5 pictures: 1 (3)" in out
+    )
+    assert "so it has no test set of its own" in out
+    table = pd.read_csv(csv, dtype=str, keep_default_na=False)
+    assert set(table["proposed"]) == {"", "2", "3", "0"}  # 0: a confirmed error
+    aside = {f"train/{path}" for path in rows if path[0] == "0"} | {f"train/1/{name}" for name in files["1"][:3]}
+    assert set(table["path"].head(len(aside))) == aside
+    assert len(table) == len(aside) + len(files["2"]) + len(files["3"])
+    assert dict(table.loc[table["label"] != "", ["path", "label"]].to_numpy()) == {
+        f"train/{path}": word for path, word in rows.items()
+    }
+    assert table.iloc[len(aside)][["observed", "proposed", "score"]].tolist() == ["2", "0", "1.0"]
+
+
+def test_a_folder_of_broken_pictures_is_one_sentence(broken, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(extraction, "load_network", Loader())
+    monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
+    for file in broken.rglob("*.png"):
+        file.write_bytes(b"junk")
+    for features in (["pixels"], ["resnet18", "--features-size", "32"]):
+        assert main(["audit", str(broken), "--features", *features]) == 2
+        said = capsys.readouterr().err
+        assert len(said.splitlines()) == 1
+        assert "broken: at least 2 classes need " in said
+        assert f"{len(list(broken.rglob('*.png')))} " in said
+
+
+def test_a_clean_set_of_broken_pictures_is_said_and_ends_nothing(broken, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(extraction, "load_network", Loader())
+    monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
+    rows = [
+        f"train/{name}/{file.name},{name}\n"
+        for name in "0123"
+        for file in sorted((broken / "train" / name).iterdir())[-2:]
+    ]
+    (tmp_path / "sure.csv").write_text("path,label\n" + "".join(rows), "utf-8")
+    asked = ["audit", str(broken), "--features", "resnet18", "--features-size", "32", "--ranking", "with-method",
+             "--confirmed", str(tmp_path / "sure.csv")]  # fmt: skip
+    for row in rows[-2:]:
+        (broken / row.rpartition(",")[0]).write_bytes(b"junk")
+    assert main(asked) == 0
+    assert "the clean set lacks confirmed pictures that can be decoded: 3 has 0" in capsys.readouterr().out
+    for row in rows:
+        (broken / row.rpartition(",")[0]).write_bytes(b"junk")
+    assert main(asked) == 0
+    assert "no confirmed picture can be decoded, so the ranking is combined, not with-method" in capsys.readouterr().out
+
+
+def test_a_run_goes_on_without_classes_that_broken_pictures_make_small(broken, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(extraction, "load_network", Loader())
+    monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
+    features = ["--features", "resnet18", "--features-size", "32"]
+    for more in (features, []):
+        asked = ["run", "--dataset", str(broken), "--epochs", "1", "--batch-size", "20", "--device", "cpu", *more]
+        with pytest.warns(UserWarning, match="passed over .* broken pictures") as said:
+            assert main([*asked, "--meta-per-class", "3" if more else "1"]) == 0
+        told = " ".join(str(one.message) for one in said)
+        assert "put aside 1 classes that have no picture: 0 (0)" in told
+        assert ("put aside 1 classes with fewer than 4 pictures: 1 (3)" in told) == bool(more)
+        assert "so it has no test set of its own" in told
+        assert ("(2, 3)" if more else "(1, 2, 3)") in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

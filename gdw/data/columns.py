@@ -1,0 +1,120 @@
+"""Which column of a table holds what: known by its name, and by what is in it."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from gdw.errors import unknown
+
+PICTURE = re.compile(r"\.(avif|bmp|gif|heic|jfif|jpe?g?|jp2|p[bgnp]m|png|tiff?|webp|dcm)([?#].*)?$", re.I)
+# Names of columns, compared without case and punctuation; the first that is there is taken.
+PATH_COLUMNS = (
+    "path", "file", "filename", "filepath", "image", "img", "picture", "imagepath", "imagefile", "imagefilename",
+    "imagename", "imageid", "imgpath", "imgname", "imgfile", "imgid", "photo", "fname", "imageurl", "url", "bild",
+    "datei", "dateiname", "fichier", "archivo", "imagen", "name", "id", "text",
+)  # fmt: skip
+# Columns, or sets of labels in other files: CIFAR-100N's, then CIFAR-10N's worst, then usual names for your own.
+LABEL_COLUMNS = (
+    "noisylabel", "worselabel", "label", "labels", "observedlabel", "class", "classname", "classlabel", "category",
+    "categoryname", "labelname", "target", "choice", "tag", "annotation", "groundtruth", "gt", "species", "breed",
+    "diagnosis", "dx", "klasse", "clase", "classe", "kategorie", "categoria", "etikett", "etiqueta", "classtitle",
+    "displayname", "y", "classid", "labelid", "categoryid",
+)  # fmt: skip
+NO_LABELS = frozenset({  # a word in the name of a column that holds something else, or the whole name
+    "agreement", "annotator", "area", "bbox", "chosen", "comment", "comments", "completed", "conf", "confidence",
+    "created", "date", "filesize", "fold", "hash", "height", "id", "ids", "imagedata", "index", "iscrowd", "lead",
+    "license", "md5", "note", "notes", "pred", "predicted", "prediction", "predictions", "prob", "probability", "rank",
+    "rater", "reason", "regioncount", "regionshapeattributes", "score", "scores", "sha1", "sha256", "shapeattributes",
+    "size", "source", "split", "subset", "time", "unnamed", "updated", "url", "user", "uuid", "version", "width",
+    "worker",
+})  # fmt: skip
+YES_NO = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1}
+CLEAN_KEY = "clean_label"
+NAME_ONE = "name one as human:PATH:KEY"  # advice for the option at hand
+FRACTION = re.compile(r"-?\d*[.,]\d+(e-?\d+)?|nan", re.I)
+MOST_SEVERAL = 0.05  # of the rows of a one-hot table; with more it is one of several labels a picture
+
+
+def usual_columns(names: Iterable[str], known: Sequence[str]) -> list[str]:
+    """The columns that are called as one of the known names is, in the order of these."""
+    keys = [(_key(name), name) for name in names]
+    return [name for usual in known for key, name in keys if key == usual]
+
+
+def holds_no_label(name: str) -> bool:
+    """Whether a column of this name holds something else: a word of its name says so."""
+    return not NO_LABELS.isdisjoint([*re.split(r"[\W_]+", name.lower()), _key(name)])
+
+
+def spaced(name: str) -> str:
+    """``imageHeight`` as two words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
+
+
+def _may_hold_labels(cells: object) -> bool:
+    """Not a column of blanks or of fractions."""
+    filled = [cell for cell in cells if cell] if isinstance(cells, list) else [""]
+    fractions = all(isinstance(cell, str) and FRACTION.fullmatch(cell) for cell in filled)
+    return bool(filled) and not (fractions and any(cell.strip("0")[-1:] not in ".," for cell in filled))
+
+
+def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path) -> str | None:
+    if named is not None:
+        if named not in columns:
+            raise unknown(f"column in {path.name}", named, columns)
+        return named
+    usual = usual_columns(columns, PATH_COLUMNS)
+    pictures = [
+        name
+        for name, cells in columns.items()
+        if 2 * sum(bool(PICTURE.search(cell.strip())) for cell in cells) > len(cells)
+    ]
+    return next(iter([name for name in usual if name in pictures] or pictures or usual), None)
+
+
+def with_one_hot(columns: dict[str, list[str]], path: Path) -> dict[str, list[str]]:
+    """With a column ``label`` in front where the others say 0 or 1 for each class."""
+    hot = {name: [YES_NO.get(cell.lower()) for cell in cells] for name, cells in columns.items()
+           if not holds_no_label(name) and any(cells)
+           and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
+    if len(hot) < 2 or usual_columns(columns, LABEL_COLUMNS):
+        return columns
+    rows = [[name for name, cells in hot.items() if cells[row]] for row in range(len(next(iter(hot.values()))))]
+    several = sum(len(row) > 1 for row in rows)
+    if several > MOST_SEVERAL * len(rows):
+        raise ValueError(
+            f"{path} gives several labels to {several} of {len(rows)} pictures: one label a picture is needed"
+        )
+    return {"label": [row[0] if len(row) == 1 else "" for row in rows], **columns}
+
+
+def chosen_column(
+    columns: Iterable[str] | Mapping[str, object],
+    key: str | None,
+    path: Path,
+    advice: str = NAME_ONE,
+    first: Sequence[str] = (),
+) -> str:
+    """The column (or set) of labels: the one named, the first of the usual names, or the only one.
+
+    Args:
+        columns: with what is in them, a column of blanks or of fractions is none of labels.
+        first: names that come before the usual ones.
+    """
+    cells, columns = columns if isinstance(columns, Mapping) else {}, list(columns)
+    if key is not None:
+        if key not in columns:
+            raise unknown(f"label set in {path.name}", key, columns)
+        return key
+    others = [name for name in columns if name != CLEAN_KEY]
+    usual = usual_columns(others, (*first, *LABEL_COLUMNS))
+    left = [name for name in others if not holds_no_label(spaced(name)) and _may_hold_labels(cells.get(name, ""))]
+    inner = [name for name in left if usual_columns([name.rpartition(".")[2]], LABEL_COLUMNS)]
+    usual = usual or (inner if len(inner) == 1 else [])
+    if not usual and len(others) != 1 and len(left) != 1:
+        raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}")
+    return (usual or (left if len(left) == 1 else others))[0]
