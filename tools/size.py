@@ -99,11 +99,11 @@ def followed(act: Callable[[], object]) -> Followed:
     return Followed(calls, deepest, len(functions), len({file for file, _ in functions}))
 
 
-def one_step() -> Followed:
-    """A GDW step on digits as the command line takes it, after the first ones."""
+def one_step(*, whole: bool = False) -> Followed:
+    """A GDW step on digits as the command line takes it, after the first ones; ``whole``: as it is written."""
     import gdw
 
-    events = gdw.Training(gdw.Experiment(rate=0.6, device="cpu", epochs=60)).events()
+    events = gdw.Training(gdw.Experiment(rate=0.6, device="cpu", epochs=60), whole_steps=whole).events()
     for _ in range(WARM_UP):
         next(events)
     return followed(lambda: next(events))
@@ -142,7 +142,11 @@ def figures(*, run: bool = True) -> dict[str, object]:
         "files that use private names": private,
     }
     if run:
-        found |= {"one GDW step": one_step()._asdict(), "one audit": one_audit()._asdict()}
+        found |= {
+            "one GDW step": one_step()._asdict(),
+            "one GDW step as written": one_step(whole=True)._asdict(),
+            "one audit": one_audit()._asdict(),
+        }
         found |= {"type errors": type_errors()}
     return found
 

@@ -168,9 +168,10 @@ class Method(nn.Module):
         for name, value in settings.items():
             one_of(f"setting of {cls.name or cls.__name__}", name, known)
             own = (kind.rules[name] for kind in cls.__mro__ if issubclass(kind, Method) and name in kind.rules)
-            found[name] = _like(name, value, known[name])
+            full = f"{cls.name or cls.__name__}'s {name}"
+            found[name] = _like(full, value, known[name])
             if (rule := next(own, None)) is not None:
-                rule.check(name, found[name])
+                rule.check(full, found[name])
         return found
 
     def phases(self, task: Task | None, epochs: int) -> Sequence[Phase]:
@@ -230,7 +231,7 @@ def _like(name: str, value: object, default: object) -> object:
         return Flag().check(name, value)
     if isinstance(default, int):
         return whole_number(name, value)
-    if isinstance(default, float) or (default is None and isinstance(value, Real)):
+    if isinstance(default, float) or (default is None and isinstance(value, Real) and not isinstance(value, bool)):
         return number(name, value)
     if isinstance(default, str) and not isinstance(value, str):
         raise ValueError(f"{name} must be text, got {value!r}")

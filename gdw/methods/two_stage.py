@@ -57,7 +57,7 @@ class TwoStage(LearnsWeightNet):
 
     def first_stage(self, step: Step) -> Matrix:
         """One weight per instance, from its loss, copied to all its classes; with V's graph."""
-        weights = self.weight_net(step.losses) if self.stage_one else torch.ones_like(step.losses)[..., None]
+        weights = self.instance_weights(step) if self.stage_one else torch.ones_like(step.losses)[..., None]
         return self.constrain(weights.expand_as(step.flows), step)
 
     def second_stage(self, weights: Matrix, meta_gradient: Matrix, step: Step) -> Matrix:

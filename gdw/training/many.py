@@ -41,8 +41,8 @@ class ManySeeds:
         seeds: the seeds, each once.
         keep: a folder for ``Checkpoints``. A run that it holds continues from there, and seeds run one after another.
         every: seconds between two checkpoints.
-        own: ``dataset`` of your own, instead of the one that ``experiment.dataset`` names; with a single seed all that
-            ``Training`` takes.
+        own: ``dataset`` of your own, instead of the one that ``experiment.dataset`` names; ``whole_steps``, False here;
+            with a single seed all that ``Training`` takes.
 
     Attributes:
         trainings: one for each seed, in their order.
@@ -67,10 +67,11 @@ class ManySeeds:
         if not seeds or len(set(seeds)) < len(seeds):
             raise ValueError(f"seeds must be at least one, each once, got {seeds}")
         check_own(seeds, own)
+        own = {"whole_steps": False} | own
         if len(seeds) > 1:
-            own = {"dataset": own.get("dataset") or dataset_of(experiment)}  # decoded once, its features computed once
+            own["dataset"] = own.get("dataset") or dataset_of(experiment)  # decoded once, its features computed once
         each = [experiment.with_(seed=seed) for seed in seeds]
-        self.own = own = {"whole_steps": False} | own
+        self.own = own
         self.checkpoints = [] if keep is None else [Checkpoints(keep, one, every) for one in each]
         self.trainings = [one.training(**own) for one in self.checkpoints] or [Training(one, **own) for one in each]
         self.notes = [one.note for one in self.checkpoints if one.note]
@@ -92,7 +93,8 @@ class ManySeeds:
         """Train, one event at a time; a seed that diverges stops with its ``history.error``, and the others go on.
 
         At once, a BatchDone holds a StackedStep and the gradients ``[S, B, C]``, and each epoch ends with an
-        EpochDone for every seed that still runs. Otherwise the events are those of each run in turn.
+        EpochDone for every seed that still runs. Otherwise the events are those of each run in turn; steps may be
+        recorded, and what you change between two events (a hook, a rate) then has no effect, unless ``whole_steps``.
         """
         if self.at_once:
             yield from train_together(self.trainings)
@@ -113,7 +115,7 @@ class ManySeeds:
 
 def check_own(seeds: Sequence[int], own: Iterable[str]) -> None:
     """Refuse objects of the caller's own, by name, that several seeds cannot share: a task, a model, a method."""
-    if len(seeds) > 1 and set(own) - {"dataset"}:
+    if len(seeds) > 1 and set(own) - {"dataset", "whole_steps"}:
         raise ValueError("each seed has its own task, model and method: with one of yours, train one seed")
 
 
@@ -153,7 +155,7 @@ def supports_many_seeds(experiment: Experiment) -> bool:
 def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:
     """One loop for runs that differ in their seed alone; a seed that diverges has its ``history.error``."""
     for training in trainings:
-        training.history.metadata["seeds_at_once"] = len(trainings)
+        training.history.metadata |= {"seeds_at_once": len(trainings), "captured": False}
     with suppress(TrainingDiverged):  # the last of them: its history says so too
         yield from Loop([training.lane for training in trainings]).events()
 

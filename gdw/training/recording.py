@@ -58,7 +58,7 @@ class Capture:
                 return CudaGraph(function, self.device) if self._stream else Operations(function)
             except (RuntimeError, TypeError, AssertionError) as error:
                 reason = str(error).splitlines()[0]
-                raise RuntimeError(f"this step cannot be recorded ({reason}): leave out capture") from error
+                raise RuntimeError(f"this step cannot be recorded ({reason}): give capture=False") from error
 
     @contextmanager
     def _aside(self) -> Iterator[None]:
@@ -184,7 +184,7 @@ class _NoDrawing(TorchDispatchMode):
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if RANDOM in function.tags and (kwargs or {}).get("generator") is None:
-            raise ValueError("the model or the method draws random numbers (dropout): leave out capture")
+            raise ValueError("the model or the method draws random numbers (dropout): give capture=False")
         return function(*args, **(kwargs or {}))
 
 

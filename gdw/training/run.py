@@ -198,7 +198,9 @@ class Training:
             self._loop.load_state_dict(saved["loop"])
         self.model.load_state_dict(saved["model"])
         self.method.load_state_dict(saved["method"])
+        made = self.history.metadata
         self.history = History(**saved["history"])
+        self.history.metadata["captured"] = made["captured"]  # from here on
         if self._loop:
             self._loop.lanes[0].history = self.history
         self._randomness = saved["randomness"]
@@ -246,12 +248,13 @@ def run(experiment: Experiment, on_epoch: Callable[[EpochDone], None] | None = N
 
     Args:
         on_epoch: called after each epoch (for a progress bar, say).
-        own: your own ``dataset``, ``task``, ``model`` or ``method``, or ``resident``, as for ``Training``.
+        own: as for ``Training``: your own ``dataset``, ``task``, ``model`` or ``method``; ``whole_steps``, False here;
+            ``resident``.
 
     Raises:
         TrainingDiverged: its ``history`` holds the epochs before.
     """
-    training = Training(experiment, whole_steps=False, **own)
+    training = Training(experiment, **{"whole_steps": False} | own)
     for event in training.events():
         if on_epoch and isinstance(event, EpochDone):
             on_epoch(event)

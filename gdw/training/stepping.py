@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gdw.gradients.distributed import world_size
 from gdw.gradients.step import Batch, Seen, Step
-from gdw.methods.base import Method
+from gdw.methods.base import METHODS, Method
 from gdw.training.experiment import Experiment
 from gdw.training.fields import EXACT_PRECISIONS, Engine, Recipe
 from gdw.training.recording import Capture, CudaGraph, Operations
@@ -18,7 +18,7 @@ from gdw.training.sources import Drawn, Sources
 
 Outputs = tuple[Tensor, ...]
 BATCH_NORM = nn.BatchNorm1d, nn.BatchNorm2d
-STEPS_TO_RECORD = 25  # a recording takes as long as about ten steps, and then saves a third of each
+STEPS_TO_RECORD = 25  # so many with a clean set save about as much time as the recording takes
 
 
 def cosine(lr: float, epoch: int, epochs: int) -> float:
@@ -55,13 +55,13 @@ def captures(engine: Engine, method: Method) -> bool:
 
 
 def usually_captures(device: torch.device, experiment: Experiment, model: nn.Module, steps: float) -> bool:
-    """Whether so many steps of a network and a method of the package are recorded where nobody has said.
+    """Whether so many steps of a network of the package are recorded where nobody has said.
 
-    On a GPU always; on the CPU where this changes no bit and takes less time. There torch orders BatchNorm's sums along
-    a tangent differently in a recording.
+    On a GPU always; on the CPU the package's own methods, where this changes no bit and takes less time. There torch
+    orders BatchNorm's sums along a tangent differently in a recording.
     """
-    if device.type == "cuda":
-        return True
+    if device.type != "cpu" or METHODS.place(experiment.method).is_own:
+        return device.type == "cuda"
     exact = experiment.precision in EXACT_PRECISIONS and experiment.max_prob is None and not experiment.save_memory
     return exact and steps >= STEPS_TO_RECORD and not any(isinstance(m, BATCH_NORM) for m in model.modules())
 
@@ -103,7 +103,7 @@ class Captured:
         outputs = self.capture.warm_up(lambda: self._take_first(drawn, epoch))
         moved = [name for name, place in self._places().items() if before.get(name, place) != place]
         if moved:
-            raise ValueError(f"{moved[0]} is another tensor after each step: write in place, or leave out capture")
+            raise ValueError(f"{moved[0]} is another tensor after each step: write in place, or give capture=False")
         return outputs
 
     def _take_first(self, drawn: Drawn, epoch: int) -> Outputs:

@@ -63,7 +63,7 @@ def captured(case, weights):
 
 CAPTURE_REFUSES = {
     **dict.fromkeys(("dropout", "attention, fused kernel"), "random numbers"),
-    "a frozen scale": "leave out capture",
+    "a frozen scale": "give capture=False",
 }
 
 

@@ -157,7 +157,7 @@ def test_reading_a_number_on_the_host_is_an_error(read):
         def logit_gradient(self, step):
             return super().logit_gradient(step) * read(self, step)
 
-    with pytest.raises(RuntimeError, match="cannot be recorded .*on the host.*: leave out capture"):
+    with pytest.raises(RuntimeError, match="cannot be recorded .*on the host.*: give capture=False"):
         trained(gdw.Experiment(method="cross-entropy", capture=True, **SMALL), method=Reading(10))
 
 
@@ -169,7 +169,7 @@ def test_an_error_within_a_graph_says_what_to_do(monkeypatch):
             return super().logit_gradient(step) * float(step.losses.mean())
 
     as_on_a_gpu(monkeypatch)
-    with pytest.raises(RuntimeError, match="cannot be recorded .*not permitted.*: leave out capture"):
+    with pytest.raises(RuntimeError, match="cannot be recorded .*not permitted.*: give capture=False"):
         trained(gdw.Experiment(method="cross-entropy", capture=True, **SMALL), method=Reading(10))
 
 
@@ -342,6 +342,42 @@ def test_a_run_that_nobody_looks_into_is_recorded_on_the_cpu_too():
     looked_into = gdw.Training(experiment)
     assert isinstance(next(looked_into.events()).step, gdw.Step)
     assert looked_into.history.metadata["captured"] is False
+
+
+class Counts(CrossEntropy):
+    """It promises what is not so."""
+
+    name, title, source, all_steps_identical = "counts", "Counts", "a test", True
+    steps = 0
+
+    def logit_gradient(self, step):
+        self.steps += 1
+        return super().logit_gradient(step) * min(1, self.steps / 20)
+
+
+def test_a_method_of_ones_own_by_name_is_taken_as_written_on_a_cpu_and_other_devices_never_record():
+    try:
+        gdw.methods.register(Counts)
+        experiment = gdw.Experiment(**LONG | {"method": "counts"})
+        assert gdw.run(experiment) == gdw.run(experiment.with_(capture=False))
+    finally:
+        METHODS.pop("counts", None)
+    of_ours = gdw.Experiment(**LONG), nn.Linear(2, 2), 1e6
+    recorded = {kind: stepping.usually_captures(torch.device(kind), *of_ours) for kind in ("cpu", "cuda", "mps")}
+    assert recorded == {"cpu": True, "cuda": True, "mps": False}
+
+
+def test_the_record_says_whether_steps_were_recorded_since_it_went_on(tmp_path):
+    experiment = gdw.Experiment(**LONG)
+    training, path = gdw.Training(experiment), tmp_path / "run.safetensors"
+    next(training.events())
+    training.save(path)
+    on = gdw.Training.load(path, whole_steps=False)
+    assert list(on.events())
+    assert on.history.metadata["captured"] is True
+    many = gdw.ManySeeds(experiment, [0, 1], whole_steps=True)
+    assert list(many.events())
+    assert [history.metadata["captured"] for history in many.histories] == [False, False]
 
 
 @pytest.mark.parametrize(
