@@ -99,15 +99,15 @@ class Dataset:
     ) -> tuple["Dataset", dict[str, np.ndarray]]:
         """Some images of each part, and their places; without the classes of which too few are left to train on.
 
-        Such classes, and a part of which nothing is left, are said in the notes.
+        Such classes, with their test and validation images, and a part of which nothing is left, are said in the notes.
 
         Args:
             good: places in each part, by how its fields begin; by default all.
             least: training images that a class needs.
-            why: images are left out; ends an error.
+            why: images cannot be decoded, which are not among ``good``; ends an error.
         """
         places = {prefix: np.arange(len(images)) for prefix, images in self.parts()} | dict(good or {})
-        number, notes = self._classes_left(places[""], least, why)
+        number, notes = self._classes_left(places, least, why)
         names = tuple(self.class_names[label] for label in np.flatnonzero(number >= 0))
         fields: dict[str, Any] = {}
         for part, prefix in PARTS.items():
@@ -129,9 +129,11 @@ class Dataset:
             return self, places
         return replace(self, class_names=names, **fields, notes=(*self.notes, *notes)), places
 
-    def _classes_left(self, good: np.ndarray, least: int, why: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    def _classes_left(
+        self, places: Mapping[str, np.ndarray], least: int, why: str
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
         """The new number of each class, -1 of one with fewer good training images; and what to say of these."""
-        labels, names = self.labels.cpu().numpy(), self.class_names
+        labels, names, good = self.labels.cpu().numpy(), self.class_names, places[""]
         counts = np.bincount(labels[good], minlength=len(names))
         kept, small = np.flatnonzero(counts >= least), np.flatnonzero(counts < least)
         enough = "a picture" if least == 1 else f"{least} pictures"
@@ -145,10 +147,23 @@ class Dataset:
         aside = good[np.isin(labels[good], small)].tolist()
         listed = [f"{self.paths[place] if self.paths else place} as {names[labels[place]]}" for place in aside[:SHOWN]]
         more = f" and {len(aside) - SHOWN} more" if len(aside) > SHOWN else ""
-        few = "that have no picture" if least == 1 else f"with fewer than {enough}"
-        note = f"put aside {len(small)} classes {few}: "
+        few = "no training picture" if least == 1 else f"fewer than {least} training pictures"
+        note = f"put aside {len(small)} classes with {few}{' that can be decoded' if why else ''}: "
         note += ", ".join(f"{names[label]} ({counts[label]})" for label in small[:SHOWN])
-        return number, (note + (f"; look at their pictures first: {', '.join(listed)}{more}" if aside else ""),)
+        note += f"; look at their pictures first: {', '.join(listed)}{more}" if aside else ""
+        return number, (note + self._held_out_of(small, places),)
+
+    def _held_out_of(self, classes: np.ndarray, places: Mapping[str, np.ndarray]) -> str:
+        """How many test and validation pictures there are of these classes, in words; nothing where there are none."""
+        said = ""
+        for part, prefix in PARTS.items():
+            if prefix and prefix in places:
+                labels = getattr(self, f"{prefix}labels").cpu().numpy()[places[prefix]]
+                counts = {self.class_names[label]: int((labels == label).sum()) for label in classes}
+                shown = [f"{count} of {name}" for name, count in counts.items() if count]
+                more = f" and of {len(shown) - SHOWN} more classes" if len(shown) > SHOWN else ""
+                said += f"; left out too, {part} pictures: {', '.join(shown[:SHOWN])}{more}" if shown else ""
+        return said
 
     def _take(self, part: str, prefix: str, images: Any, labels: Any) -> None:
         images = as_images(images, f"{self.name}: {part}")

@@ -38,7 +38,7 @@ class Seen:
     Attributes:
         rows: where the features of each picture are; -1 for a picture that cannot be decoded.
         keys: a hash of each picture's values.
-        fingerprints: uint64, nearly equal for pictures that look nearly equal (:mod:`gdw.data.fingerprints`).
+        fingerprints: uint64, nearly equal for pictures that look nearly equal (:mod:`gdw.data.pixels`).
         broken: why pictures could not be decoded, by their places.
     """
 

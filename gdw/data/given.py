@@ -13,11 +13,11 @@ from torch import Tensor
 from gdw import files
 from gdw.cache import digest
 from gdw.data.columns import LABEL_COLUMNS, chosen_column, usual_columns
-from gdw.data.dataset import SHOWN, Dataset, as_images
+from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
 from gdw.data.feature_store import Rows
 from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.label_table import is_table, read_table, require_reader
-from gdw.data.on_disk import Images, OnDisk
+from gdw.data.on_disk import BATCH, Images, OnDisk
 from gdw.data.picture_labels import MULTI_LABEL, class_numbers
 from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.data.pixels import Pixels
@@ -47,7 +47,7 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
 
     Raises:
         ValueError: no labels, another number of them, several classes for one row, fewer than two classes, no row that
-            is finite. Rows with NaN or infinity are passed over, with a note.
+            is finite. Rows with NaN or infinity are passed over, with a note; so are classes of no row.
     """
     if isinstance(data, Dataset):
         return data if labels is None else replace(data, labels=labels), np.ones(len(data.labels), bool)
@@ -188,6 +188,7 @@ def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None,
     if len(numbers) != len(images):
         raise ValueError(f"{len(images)} rows but {len(numbers)} labels")
     labelled, finite, every = numbers >= 0, _finite(images), classes
+    check_labels(torch.from_numpy(numbers[labelled]), len(classes), "data: labels")
     kept, listed, notes = labelled & finite, None if paths is None else tuple(paths), tuple[str, ...]()
     if not kept.all():
         places, called = np.flatnonzero(kept), listed or tuple(map(str, range(len(kept))))
@@ -197,10 +198,11 @@ def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None,
         if not len(places):
             raise ValueError(f"no row is left: {'; '.join(notes)}")
         images, listed = images[torch.from_numpy(places)], tuple(called[place] for place in places)
-        left = np.unique(numbers[places])
-        if lost := [name for label, name in enumerate(classes) if label not in left]:
-            notes += (f"put aside {len(lost)} classes that have no row: {', '.join(lost[:SHOWN])}",)
-        numbers, classes = np.searchsorted(left, numbers[places]), tuple(classes[label] for label in left)
+        numbers = numbers[places]
+    left = np.unique(numbers)
+    if lost := [name for label, name in enumerate(classes) if label not in left]:
+        notes += (f"put aside {len(lost)} classes that have no row: {', '.join(lost[:SHOWN])}",)
+        numbers, classes = np.searchsorted(left, numbers), tuple(classes[label] for label in left)
     pixels = Pixels(255) if images.dtype == torch.uint8 else Pixels()
     labels_of = torch.from_numpy(numbers)
     return Dataset(
@@ -246,10 +248,11 @@ def _of_frame(frame: Any) -> np.ndarray:
 
 
 def _finite(images: Images) -> Bool[np.ndarray, "rows"]:
-    """Which rows of numbers are finite in float32; all items of another kind, which are read later, count as such."""
-    if images.ndim != 2 or not (isinstance(images, Tensor) or isinstance(images.reader, Rows)):
+    """Which rows of numbers are finite in float32, read in batches; pictures of whole numbers are."""
+    if not images.dtype.is_floating_point:
         return np.ones(len(images), bool)
-    return torch.cat([part.to("cpu").isfinite().all(1) for part in images.split(ROWS)]).numpy()
+    parts = images.split(ROWS if images.ndim == 2 else BATCH)
+    return torch.cat([part.to("cpu").unsqueeze(-1).flatten(1).isfinite().all(1) for part in parts]).numpy()
 
 
 def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...]]:

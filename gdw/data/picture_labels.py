@@ -209,8 +209,9 @@ def match(
 def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "images"]:
     """The label of each training picture of a data set from a folder; -1 where the table has none that counts.
 
-    Such pictures (not in the table, in no class, labelled twice), rows of no picture, and what the table itself
-    says, are said in a warning. Rows of the data set's own test and validation pictures are not needed.
+    Such pictures (not in the table, in no class or one that was put aside, labelled twice), rows of no picture, and
+    what the table itself says, are said in a warning. Rows of the data set's own test and validation pictures are not
+    needed.
     """
     if dataset.paths is None:
         raise ValueError(
@@ -221,8 +222,13 @@ def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "
     own = {label: dataset.class_names.index(name) for label, name in enumerate(dataset.all_class_names)
            if name in dataset.class_names}  # fmt: skip
     labels = torch.full((len(dataset.paths),), NO_CLASS)
-    labels[list(found.labels)] = torch.tensor([own.get(label, NO_CLASS) for label in found.labels.values()])
-    if said := (*table.notes, *found.passed_over):
+    labels[list(found.labels)] = torch.tensor([own.get(label, NO_CLASS) for label in found.labels.values()]).long()
+    aside = Counter(
+        found.class_names[label] for label in found.labels.values() if label not in own and label != NO_CLASS
+    )
+    said = (*table.notes, *found.passed_over)
+    said += tuple(f"passed over {count} labelled {name}, a class that was put aside" for name, count in aside.items())
+    if said:
         warnings.warn(f"{table.path}: {'; '.join(said)}", stacklevel=2)
     return labels
 

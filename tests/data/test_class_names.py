@@ -52,7 +52,8 @@ def test_small_classes_are_put_aside_with_their_pictures(tmp_path):
     assert [data.paths[place] for place in places[""]] == list(found.paths)
     assert torch.equal(found.images, data.images[places[""]])
     assert found.all_class_names == ("cat", "cta", "dog", "emu")
-    assert found.notes[-1].startswith("put aside 2 classes with fewer than 5 pictures: cta (1), emu (3); look at their")
+    assert found.notes[-1].startswith("put aside 2 classes with fewer than 5 training pictures: cta (1), emu (3); look")
+    assert found.notes[-1].endswith("; left out too, test pictures: 1 of emu")
     assert "train/cta/0.png as cta" in found.notes[-1]
     assert "passed over 1 as a folder without a picture (first: train/notes)" in found.notes
     with pytest.raises(ValueError, match="at least 2 classes need 6 pictures each, got 4 classes: cat 5, cta 1, dog 6"):

@@ -423,7 +423,7 @@ def test_a_class_of_broken_pictures_alone_is_put_aside_and_said(loader, pets, tm
         file.write_bytes(b"no picture")
     found = made(load_dataset(pets, seen_at=32), tmp_path / "kept")
     assert found.class_names == tuple(name for name in whole.class_names if name != "cat")
-    assert found.notes[-1] == "put aside 1 classes that have no picture: cat (0)"
+    assert found.notes[-1] == "put aside 1 classes with no training picture that can be decoded: cat (0)"
     own = [place for place, path in enumerate(whole.paths) if not path.startswith("cat/")]
     assert found.paths == tuple(whole.paths[place] for place in own)
     assert torch.equal(found.images, whole.images[own])

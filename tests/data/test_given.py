@@ -13,7 +13,7 @@ import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit.audit import Plan
 from gdw.data import label_table
-from gdw.data.given import as_dataset, read_rows, words_of
+from gdw.data.given import as_dataset, labelled_rows, read_rows, words_of
 from gdw.data.on_disk import OnDisk
 from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
@@ -149,16 +149,7 @@ def test_image_folders_torch_and_hugging_face_data_sets(pets):
     folder = ImageFolder(pets)
     pairs = [folder[place] for place in range(len(folder))]
     columns = {"image": [picture for picture, _ in pairs], "label": [label for _, label in pairs]}
-
-    class HuggingFace(SimpleNamespace):
-        def __len__(self):
-            return len(pairs)
-
-        def __getitem__(self, key):
-            return columns[key] if isinstance(key, str) else {name: values[key] for name, values in columns.items()}
-
-    theirs = HuggingFace(column_names=["image", "label"],
-                         features={"image": object(), "label": SimpleNamespace(names=["cat", "dog"])})  # fmt: skip
+    theirs = hugging_face(["cat", "dog"], **columns)
     expected = gdw.load_dataset(pets)
     for data in (folder, pairs_of(pairs), theirs):
         found = as_dataset(data)
@@ -321,10 +312,70 @@ def test_rows_of_which_none_is_finite_and_classes_that_are_small(rows, tmp_path,
     np.save(tmp_path / "x.npy", points)
     pd.DataFrame({"label": ["typo", *NAMES[labels][1:]]}).to_csv(tmp_path / "l.csv", index=False)
     assert main([*asked, "--csv", str(tmp_path / "s.csv")]) == 0
-    assert "put aside 1 classes with fewer than 5 pictures: typo (1)" in capsys.readouterr().out
+    assert "put aside 1 classes with fewer than 5 training pictures: typo (1)" in capsys.readouterr().out
     first = pd.read_csv(tmp_path / "s.csv").iloc[0]
     assert (first["path"], first["observed"], first["reason"]) == (
         0,
         "typo",
         "its class has too few pictures for an audit",
     )
+
+
+def hugging_face(names, **columns):
+    """A data set of this interface, with a column of classes ``label``."""
+
+    class HuggingFace(SimpleNamespace):
+        def __len__(self):
+            return len(columns["label"])
+
+        def __getitem__(self, key):
+            return columns[key] if isinstance(key, str) else {name: values[key] for name, values in columns.items()}
+
+    features = {name: SimpleNamespace(names=names) if name == "label" else object() for name in columns}
+    return HuggingFace(column_names=list(columns), features=features)
+
+
+@pytest.mark.parametrize("way", ["Hugging Face", "pairs", "pictures", "points of two axes"])
+def test_items_that_are_not_finite_are_passed_over_as_rows_are(rows, way):
+    points, labels = torch.from_numpy(rows[0].copy()), rows[1].tolist()
+    points[5, 7], points[64, 0] = np.nan, -np.inf
+    wide = points.reshape(COUNT, 1, 2, 4)
+    data = {
+        "Hugging Face": lambda: hugging_face(NAMES.tolist(), x=points.tolist(), label=labels),
+        "pairs": lambda: pairs_of(list(zip(points, labels, strict=True))),
+        "pictures": lambda: pairs_of(list(zip(wide, labels, strict=True))),
+        "points of two axes": lambda: wide.numpy(),
+    }[way]()
+    found, kept = labelled_rows(data, labels if way == "points of two axes" else None)
+    assert np.flatnonzero(~kept).tolist() == [5, 64]
+    assert found.notes == ("passed over 2 rows with a number that is not finite (first: 5)",)
+    assert bool(found.images[:].to("cpu").isfinite().all())
+    if way in ("Hugging Face", "pairs"):
+        table = gdw.audit(data).table
+        assert len(table) == COUNT - 2
+        assert not table["score"].isna().any()
+
+
+@pytest.mark.parametrize("unlabelled", [[], [4]])
+def test_a_class_of_no_row_is_put_aside_whether_or_not_a_row_is_passed_over(rows, unlabelled):
+    labels = rows[1] % 2 * 2
+    labels[unlabelled] = -1
+    found = as_dataset(hugging_face(NAMES.tolist(), x=rows[0].tolist(), label=labels.tolist()))
+    assert (found.class_names, found.all_class_names) == (("ant", "cow"), tuple(NAMES))
+    assert "put aside 1 classes that have no row: bee" in found.notes
+    assert found.labels.tolist() == [label // 2 for label in labels.tolist() if label >= 0]
+    labels[7] = 3
+    with pytest.raises(ValueError, match=r"data: labels must lie in 0 \.\.\. 2, got 0 to 3"):
+        as_dataset(hugging_face(NAMES.tolist(), x=rows[0].tolist(), label=labels.tolist()))
+
+
+def test_probabilities_of_the_classes_that_are_left_will_do(rows):
+    three = gdw.data.Dataset("points", NAMES, rows[0], rows[1])
+    left, places = three.chosen({"": np.flatnonzero(rows[1] != 1)})
+    assert (left.class_names, left.all_class_names) == (("ant", "cow"), tuple(NAMES))
+    probs = np.random.default_rng(0).dirichlet([1, 1], len(places[""]))
+    wide = np.insert(probs / 2, 1, 0.5, axis=1)
+    tables = [gdw.audit(left, pred_probs=each, ranking="self-confidence").table for each in (probs, wide)]
+    pd.testing.assert_frame_equal(*tables)
+    with pytest.raises(ValueError, match=r"\(80, 3\) or \(80, 2\), in the order ant, bee, cow or ant, cow, got"):
+        gdw.audit(left, pred_probs=np.full((80, 4), 0.25), ranking="self-confidence")

@@ -1,13 +1,17 @@
 """Human labels from files of the published form that the test makes, and from files that are something else."""
 
+import itertools
 import pickle
 import re
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import gdw
+from gdw.data.label_table import read_table
+from gdw.data.picture_labels import labels_by_path
 from tests.data.test_label_files import Evil
 
 DIGITS = gdw.load_dataset("digits")
@@ -85,3 +89,33 @@ def test_a_file_that_would_run_code_is_refused_and_does_not_run(tmp_path, kind):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="missing.pt"):
         gdw.make_task(DIGITS, noise=f"human:{tmp_path}/missing.pt")
+
+
+@pytest.fixture
+def lost(tmp_path):
+    """A folder of three classes, of which b has good pictures in its test set alone."""
+    for part, name, count in itertools.product(("train", "test"), "abc", range(4)):
+        file = tmp_path / "pets" / part / name / f"{count}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 40 * "abc".index(name) + count).save(file)
+        if (part, name) == ("train", "b"):
+            file.write_bytes(b"junk")
+    said = "with no training picture that can be decoded: b .0.; left out too, test pictures: 4 of b"
+    with pytest.warns(UserWarning, match=said):
+        return gdw.load_dataset(tmp_path / "pets")
+
+
+@pytest.mark.parametrize("word", ["", "unsure", "none of these"])
+def test_a_table_in_which_nobody_has_decided_is_refused_in_one_sentence(lost, tmp_path, word):
+    (tmp_path / "t.csv").write_text("path,label\n" + "".join(f"{path},{word}\n" for path in lost.paths), "utf-8")
+    with pytest.warns(UserWarning, match="passed over 8"), pytest.raises(ValueError, match="a has only 0 images"):
+        gdw.make_task(lost, noise=f"human:{tmp_path}/t.csv")
+
+
+def test_labels_of_a_class_that_was_put_aside_are_counted(lost, tmp_path):
+    words = ["b", "b", *("ac"[label] for label in lost.labels.tolist()[2:])]
+    rows = (f"{path},{word}\n" for path, word in zip(lost.paths, words, strict=True))
+    (tmp_path / "t.csv").write_text("path,label\n" + "".join(rows), "utf-8")
+    with pytest.warns(UserWarning, match="passed over 2 labelled b, a class that was put aside"):
+        found = labels_by_path(read_table(tmp_path / "t.csv"), "label", lost)
+    assert found.tolist() == [-1, -1, *lost.labels.tolist()[2:]]

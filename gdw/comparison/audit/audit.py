@@ -16,7 +16,7 @@ from gdw.comparison.audit.by_method import unseen
 from gdw.comparison.audit.copies import Copies, find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
 from gdw.comparison.audit.heads import FOLDS, Features, Labels, LogProbs, check_probs, fold_of, normalised, standardised
-from gdw.comparison.audit.output import TOO_FEW, UNREAD, Audit
+from gdw.comparison.audit.output import NOTHING_CONFIRMED, TOO_FEW, UNREAD, Audit
 from gdw.comparison.audit.page import Shown
 from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, Ranked, check_ranking
 from gdw.comparison.audit.table import suspects
@@ -29,10 +29,6 @@ from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
 
 LEAST_CONFIRMED = 2  # pictures of each class in the clean set of a method
-NOTHING_CONFIRMED = (
-    "no picture is confirmed: the ranking knows the observed labels alone, so it cannot see an error that most labels "
-    "of a class share"
-)
 
 Progress = Callable[[str, int, int], object]
 """Called with what is counted (``"features"``, ``"epochs"``), how many are done, and how many there are."""
@@ -66,7 +62,8 @@ def audit(
             observed labels alone.
         observed: labels instead of the data set's.
         pred_probs: [rows, classes], probabilities of your own by classifiers that were not trained on the row; the
-            classes in the order of the data set's. They take the place of the first round.
+            classes in the order of the data set's, with those that it has put aside (its ``all_class_names``) or
+            without. They take the place of the first round.
         features: a pretrained network of timm; None takes the stored pixels themselves.
         features_size: height and width in pixels at which it sees the pictures.
         ranking: ``"combined"``, ``"self-confidence"`` (cleanlab's), ``"with-method"`` (combined, times what classifiers
@@ -90,7 +87,7 @@ def audit(
     whole_number("folds", folds, 2)
     given = None
     if pred_probs is not None:
-        given = check_probs(of_labelled(pred_probs, rows), len(data.labels), data.all_class_names)
+        given = check_probs(of_labelled(pred_probs, rows), len(data.labels), data.all_class_names, data.class_names)
     plan.check(data.labels.tolist(), known, data.class_names)
     found = plan.run(data, known, progress or unseen, given)
     return found if rows.all() else found.at(np.flatnonzero(rows))
@@ -130,7 +127,7 @@ class Plan:
         labels, classes = data.labels.cpu().numpy(), data.class_names
         known = confirmed.of_classes(dataset.class_names, classes).among(kept.tolist())
         if given is not None and len(classes) < given.shape[1]:
-            given = normalised(given[:, [dataset.all_class_names.index(name) for name in classes]])
+            given = normalised(given[:, [dataset.class_names.index(name) for name in classes]])
         sure = np.array(sorted(known.with_class()), np.int64)
         right = np.array([known[place] for place in sure.tolist()], np.int64)
         places = np.setdiff1d(np.arange(len(labels)), sorted(known)).astype(np.int64)
@@ -140,7 +137,8 @@ class Plan:
             data, features, labels, places, (sure, right), (first, second), self.method, self.seed,
             self.features or LITE0, progress, None if given is None else given[kept[places]],
         )  # fmt: skip
-        ranking, clean = self._ranking(known, classes)
+        aside = np.setdiff1d(np.arange(len(dataset.labels)), np.concatenate([kept, np.array([*broken], int)])).tolist()
+        ranking, clean = self._ranking(known, classes, not confirmed.keys().isdisjoint(aside))
         ranked = RANKINGS[ranking](judged) if len(places) else Ranked(judged.first, np.empty(0))
         every = names_of(dataset)
         names = [every[place] for place in kept]
@@ -157,18 +155,24 @@ class Plan:
         place_of = {path: place for place, path in enumerate(every)}
         words = confirmed.by_path(every, dataset.class_names)
         unread = {every[place]: observed[place] for place in confirmed if place in broken}
-        aside = np.setdiff1d(np.arange(len(every)), np.concatenate([kept, np.array([*broken], int)])).tolist()
         found = found.with_others(unread, words, UNREAD, place_of)
         return found.with_others({every[place]: observed[place] for place in aside}, words, TOO_FEW, place_of)
 
-    def _ranking(self, known: Confirmed, classes: Sequence[str]) -> tuple[str, list[str]]:
-        """The ranking, and what to say where confirmed pictures of a method's clean set cannot be decoded."""
+    def _ranking(self, known: Confirmed, classes: Sequence[str], aside: bool) -> tuple[str, list[str]]:
+        """The ranking, and what to say where confirmed pictures of a method's clean set cannot be decoded.
+
+        Args:
+            aside: whether others are of classes that this made too small.
+        """
+        where = ", in classes that are not put aside" if aside else ""
         short = _below(LEAST_CONFIRMED, Counter(known.values()), range(len(classes)), classes)
         if self.ranking not in BY_METHOD or not short:
             return self.ranking, []
         if len(known.with_class()):
-            return self.ranking, [f"the clean set lacks confirmed pictures that can be decoded: {short}"]
-        return "combined", [f"no confirmed picture can be decoded, so the ranking is combined, not {self.ranking}"]
+            return self.ranking, [f"the clean set lacks confirmed pictures that can be decoded{where}: {short}"]
+        return "combined", [
+            f"no confirmed picture can be decoded{where}, so the ranking is combined, not {self.ranking}"
+        ]
 
     def _described(
         self, dataset: Dataset, progress: Progress
@@ -203,16 +207,20 @@ def check_counts(
     """Refuse what no ranking can be made of.
 
     Args:
-        clean_set: whether a method is trained with the confirmed pictures as its clean set.
+        clean_set: whether a method is trained with the confirmed pictures as its clean set; those of classes with
+            fewer pictures than folds, which are put aside, are not in it.
     """
     counts = np.bincount(np.asarray(labels, int), minlength=len(class_names))
     large = np.flatnonzero(counts >= folds)
     if len(large) < 2:
         few = _below(folds, Counter(labels), range(len(class_names)), class_names)
         raise ValueError(f"each class needs at least {folds} pictures, one for each of {folds} folds: {few}")
-    short = _below(LEAST_CONFIRMED, Counter(confirmed.values()), large.tolist(), class_names)
+    judged = Counter(right for place, right in confirmed.items() if counts[labels[place]] >= folds)
+    short = _below(LEAST_CONFIRMED, judged, large.tolist(), class_names)
     if confirmed and clean_set and short:
-        raise ValueError(f"confirm at least {LEAST_CONFIRMED} pictures of each class, or none at all: {short}")
+        lost = len(confirmed) - judged.total()
+        more = f"; {lost} do not count: their labels are of classes with fewer than {folds} pictures" if lost else ""
+        raise ValueError(f"confirm at least {LEAST_CONFIRMED} pictures of each class, or none at all: {short}{more}")
 
 
 def _below(

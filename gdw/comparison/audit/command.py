@@ -127,7 +127,7 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
     probs = None
     if options.pred_probs is not None:
         given = of_labelled(read_numbers(options.pred_probs), rows)
-        probs = check_probs(given, len(dataset.labels), dataset.all_class_names)
+        probs = check_probs(given, len(dataset.labels), dataset.all_class_names, dataset.class_names)
         if options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
     with warnings.catch_warnings(action="ignore"):

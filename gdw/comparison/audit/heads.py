@@ -247,12 +247,22 @@ def normalised(log_probs: LogProbs) -> LogProbs:
     return np.asarray(found)
 
 
-def check_probs(values: Any, rows: int, class_names: Sequence[str]) -> LogProbs:
-    """Log-probabilities of the rows from probabilities that somebody else has computed."""
-    probs, wanted = np.asarray(values, np.float64), (rows, len(class_names))
-    if probs.shape != wanted:
-        order = ", ".join(class_names[:10])
+def check_probs(values: Any, rows: int, every: Sequence[str], class_names: Sequence[str]) -> LogProbs:
+    """Log-probabilities of the rows from probabilities that somebody else has computed.
+
+    Args:
+        every: the classes of the columns; or these are ``class_names``, those of them that are left.
+
+    Returns:
+        [rows, class_names].
+    """
+    probs, widths = np.asarray(values, np.float64), dict.fromkeys((len(every), len(class_names)))
+    if probs.shape not in [(rows, width) for width in widths]:
+        order = " or ".join(", ".join(names[:10]) for names in dict.fromkeys((tuple(every), tuple(class_names))))
+        wanted = " or ".join(str((rows, width)) for width in widths)
         raise ValueError(f"pred_probs must be [rows, classes] {wanted}, in the order {order}, got {probs.shape}")
     if not (probs >= 0).all() or np.abs(probs.sum(1) - 1).max() > ROUNDING:
         raise ValueError("pred_probs must hold probabilities: rows of numbers from 0 that sum to 1")
+    if probs.shape[1] > len(class_names):
+        probs = probs[:, [every.index(name) for name in class_names]]
     return normalised(np.log(np.maximum(probs, np.exp(LEAST))))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 HEADER = ",".join(FOUND)  # a table of ours begins like this
 READ = 2000  # bytes at the start of a file; our mark is in them
 TOO_FEW, UNREAD = "its class has too few pictures for an audit", "it cannot be decoded"  # why one was not judged
+ALONE = "the ranking knows the observed labels alone, so it cannot see an error that most labels of a class share"
+NOTHING_CONFIRMED, NONE_JUDGED = f"no picture is confirmed: {ALONE}", f"no confirmed picture is judged: {ALONE}"
 SHOWN = 500  # rows of a page: each has its picture inside
 
 
@@ -80,9 +82,13 @@ class Audit:
         if not rows:
             return self
         index = range(start, start + len(rows)) if places is None else [places[row[0]] for row in rows]
+        sure, notes = sum(path in confirmed for path, *_ in rows), self.notes
+        if sure:
+            notes = tuple(NONE_JUDGED if note == NOTHING_CONFIRMED else note for note in notes)
+            notes += (f"{sure} more confirmed pictures come before those that are judged: {reason}",)
         others = pd.DataFrame(rows, index=index, columns=list(COLUMNS))
         table = pd.concat([others, self.table])
-        return replace(self, table=table.assign(rank=range(1, len(table) + 1)))
+        return replace(self, table=table.assign(rank=range(1, len(table) + 1)), notes=notes)
 
     def save_csv(self, path: str | Path) -> None:
         """Write the table; an earlier audit's file is replaced, nobody else's is.

@@ -130,6 +130,10 @@ def test_too_few_pictures_of_a_class_are_refused():
     check_counts(labels, {0: 0, 1: 0, 6: 1}, ("cat", "dog"), 3, clean_set=False)  # a random sample may lack a class
     with pytest.raises(ValueError, match="confirm at least 2 pictures of each class, or none at all: dog has 1"):
         check_counts(labels, {0: 0, 1: 0, 6: 1}, ("cat", "dog"), 3)
+    typo = [*labels, 2, 2]  # the right class of both is cat
+    with pytest.raises(ValueError, match="none at all: cat has 0; 2 do not count: their labels are of classes with"):
+        check_counts(typo, {6: 1, 7: 1, 12: 0, 13: 0}, ("cat", "dog", "cta"), 5)
+    check_counts(typo, {0: 0, 1: 0, 6: 1, 7: 1, 12: 0}, ("cat", "dog", "cta"), 5)
     with pytest.raises(ValueError, match="each class needs at least 7 pictures.*: cat has 6"):
         check_counts(labels, {}, ("cat", "dog"), 7)
     check_counts(labels, dict.fromkeys(range(12), 0) | {0: 1, 1: 1}, ("cat", "dog"), 5)  # all are confirmed

@@ -343,13 +343,17 @@ def test_classes_that_broken_pictures_make_small_end_nothing(broken, tmp_path, m
     out = capsys.readouterr().out
     lost = len(list((broken / "test").rglob("*.png"))) + len(files["0"]) + len(files["1"]) - 3
     assert f"passed over {lost} broken pictures" in out
-    assert "put aside 2 classes with fewer than 5 pictures: 0 (0), 1 (3)" in out or (
-        "put aside 1 classes that have no picture: 0 (0)" in out
-        and "put aside 1 classes with fewer than 5 pictures: 1 (3)" in out
+    assert "put aside 2 classes with fewer than 5 training pictures that can be decoded: 0 (0), 1 (3)" in out or (
+        "put aside 1 classes with no training picture that can be decoded: 0 (0)" in out
+        and "put aside 1 classes with fewer than 5 training pictures: 1 (3)" in out
     )
     assert "so it has no test set of its own" in out
     table = pd.read_csv(csv, dtype=str, keep_default_na=False)
     assert set(table["proposed"]) == {"", "2", "3", "0"}  # 0: a confirmed error
+    few, unread = sum(path[0] == "1" for path in rows), sum(path[0] == "0" for path in rows)
+    for count, reason in ((few, "its class has too few pictures for an audit"), (unread, "it cannot be decoded")):
+        assert f"{count} more confirmed pictures come before those that are judged: {reason}" in out
+    assert f"{len(rows) - few - unread} pictures are confirmed; " in out
     aside = {f"train/{path}" for path in rows if path[0] == "0"} | {f"train/1/{name}" for name in files["1"][:3]}
     assert set(table["path"].head(len(aside))) == aside
     assert len(table) == len(aside) + len(files["2"]) + len(files["3"])
@@ -372,6 +376,15 @@ def test_a_folder_of_broken_pictures_is_one_sentence(broken, tmp_path, monkeypat
         assert f"{len(list(broken.rglob('*.png')))} " in said
 
 
+def small_ones(broken, tmp_path):
+    """A table of confirmed pictures: of each class, and all that can be decoded have labels of class 1."""
+    junk = {name: sorted((broken / "train" / name).iterdir())[-2:] for name in "0123"}
+    rows = [f"train/{name}/{file.name},{name}\n" for name, listed in junk.items() for file in listed]
+    rows += [f"train/1/{file.name},2\n" for file in sorted((broken / "train" / "1").iterdir())[:2]]
+    (tmp_path / "small.csv").write_text("path,label\n" + "".join(rows), "utf-8")
+    return tmp_path / "small.csv"
+
+
 def test_a_clean_set_of_broken_pictures_is_said_and_ends_nothing(broken, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(extraction, "load_network", Loader())
     monkeypatch.setenv("GDW_CACHE", str(tmp_path / "cache"))
@@ -390,7 +403,14 @@ def test_a_clean_set_of_broken_pictures_is_said_and_ends_nothing(broken, tmp_pat
     for row in rows:
         (broken / row.rpartition(",")[0]).write_bytes(b"junk")
     assert main(asked) == 0
-    assert "no confirmed picture can be decoded, so the ranking is combined, not with-method" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "no confirmed picture can be decoded, so the ranking is combined, not with-method" in out
+    assert "no confirmed picture is judged: the ranking knows the observed labels alone" in out
+    assert "no picture is confirmed" not in out
+    assert main(["audit", *asked[1:-1], str(small_ones(broken, tmp_path))]) == 0
+    out = capsys.readouterr().out
+    assert "so the ranking is combined" in out
+    assert "no confirmed picture can be decoded, in classes that are not put aside" in out
 
 
 def test_a_run_goes_on_without_classes_that_broken_pictures_make_small(broken, tmp_path, monkeypatch, capsys):
@@ -402,8 +422,8 @@ def test_a_run_goes_on_without_classes_that_broken_pictures_make_small(broken, t
         with pytest.warns(UserWarning, match="passed over .* broken pictures") as said:
             assert main([*asked, "--meta-per-class", "3" if more else "1"]) == 0
         told = " ".join(str(one.message) for one in said)
-        assert "put aside 1 classes that have no picture: 0 (0)" in told
-        assert ("put aside 1 classes with fewer than 4 pictures: 1 (3)" in told) == bool(more)
+        assert "put aside 1 classes with no training picture that can be decoded: 0 (0)" in told
+        assert ("put aside 1 classes with fewer than 4 training pictures: 1 (3)" in told) == bool(more)
         assert "so it has no test set of its own" in told
         assert ("(2, 3)" if more else "(1, 2, 3)") in capsys.readouterr().out
 
