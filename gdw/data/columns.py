@@ -23,7 +23,7 @@ LABEL_COLUMNS = (
 NO_LABELS = frozenset({  # a word in the name of a column that holds something else, or the whole name
     "agreement", "annotator", "area", "bbox", "chosen", "comment", "comments", "completed", "conf", "confidence",
     "created", "date", "filesize", "fold", "hash", "height", "id", "ids", "imagedata", "index", "iscrowd", "lead",
-    "license", "md5", "note", "notes", "pred", "predicted", "prediction", "predictions", "prob", "probability", "rank",
+    "license", "md5", "note", "notes", "pred", "predicted", "predictions", "prob", "probability", "rank",
     "rater", "reason", "regioncount", "regionshapeattributes", "score", "scores", "sha1", "sha256", "shapeattributes",
     "size", "source", "split", "subset", "time", "unnamed", "updated", "url", "user", "uuid", "version", "width",
     "worker",
@@ -56,10 +56,10 @@ def _key(name: str) -> str:
 
 
 def _may_hold_labels(cells: object) -> bool:
-    """Not a column of blanks or of fractions."""
+    """Not a column of blanks, or of fractions of which all are the same or most different."""
     filled = [cell for cell in cells if cell] if isinstance(cells, list) else [""]
     fractions = all(isinstance(cell, str) and FRACTION.fullmatch(cell) for cell in filled)
-    return bool(filled) and not (fractions and any(cell.strip("0")[-1:] not in ".," for cell in filled))
+    return bool(filled) and not (fractions and (len(set(filled)) == 1 or 2 * len(set(filled)) > len(filled)))
 
 
 def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path) -> str | None:
@@ -102,7 +102,8 @@ def chosen_column(
     """The column (or set) of labels: the one named, the first of the usual names, or the only one.
 
     Args:
-        columns: with what is in them, a column of blanks or of fractions is none of labels.
+        columns: with what is in them, a column of blanks, or of fractions that are all the same or mostly different,
+            is none of labels.
         first: names that come before the usual ones.
     """
     cells, columns = columns if isinstance(columns, Mapping) else {}, list(columns)

@@ -31,17 +31,18 @@ def rows_of_json(text: str) -> list[Row]:
 
 
 def _entries(content: Any) -> Sequence[Mapping[str, Any]]:
-    """A list of records, however it is wrapped: one record, records by their names, the longest list of them in it."""
+    """A list of records, however it is wrapped: one record, records by their names, the lists of them in it."""
     values, names = (list(content.values()), content.get("classes")) if isinstance(content, dict) else ([], None)
     if values and not _is_entry(content) and not any(isinstance(value, (dict, list)) for value in values):
         return [{"path": path, "label": label} for path, label in content.items()]
     if isinstance(names, list) and isinstance(labels := content.get("labels"), dict):  # by their numbers
         words = dict(enumerate(names))
         return [{"path": path, "label": words.get(label, label)} for path, label in labels.items()]
-    found = max(_lists_in(content), key=len, default=None)
-    if found is None:
+    lists = list(_lists_in(content))
+    if not lists:
         raise ValueError("JSON without a list of records")
-    return found
+    pictures = [item for each in lists if all(map(_is_entry, each)) for item in each]  # a list for each split, say
+    return pictures or max(lists, key=len)
 
 
 def _lists_in(content: Any) -> Iterator[Sequence[Mapping[str, Any]]]:
@@ -125,9 +126,10 @@ def _of_item(item: Mapping[str, Any]) -> Iterator[Row]:
 def _of_entry(item: Mapping[str, Any]) -> Iterator[Row]:
     marks = {name: item[name] for name in MARKS if item.get(name) is not None and _holds_entries(item[name])}
     row, labels = _flat({name: value for name, value in item.items() if name not in marks}), dict[str, None]()
-    for listed in marks.values():
-        each = listed.values() if isinstance(listed, dict) else listed
-        labels = labels or dict.fromkeys(filter(None, map(_label_of, each)))
+    if not any(row[name] for name in usual_columns(row, LABEL_COLUMNS)):  # of the whole picture
+        for listed in marks.values():
+            each = listed.values() if isinstance(listed, dict) else listed
+            labels = labels or dict.fromkeys(filter(None, map(_label_of, each)))
     yield from [row | {"label": label} for label in labels] or [row]
 
 

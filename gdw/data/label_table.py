@@ -163,7 +163,7 @@ def _of_folder(folder: Path) -> tuple[Columns, tuple[str, ...]]:
         except (ValueError, OSError, AttributeError, TypeError) as error:  # junk
             broken.append(f"{file.name}: {error}")
             continue
-        named = {"path": file.name.removesuffix(file.suffix)}
+        named = {"path": file.relative_to(folder).as_posix().removesuffix(file.suffix)}
         rows += [row if any(map(PICTURE.search, row.values())) else named | row for row in found]
     if not rows:
         raise ValueError(f"a folder without a file of labels ({', '.join(EACH_PICTURE)})")

@@ -183,7 +183,7 @@ assert drift[True] < 1e-4 < 0.05 < drift[False]
 # - **constraint off, common shift removed:** subtract from each image's gradient its mean over the classes;
 # - **only the sign of g:** stage two sees +1 and −1 in place of $g$. This tests whether the *size* of $g$ matters.
 #
-# The second of the next two cells trains six networks; it may take a minute.
+# The third of the next three cells trains six networks; it may take a minute.
 
 
 # %%

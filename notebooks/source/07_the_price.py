@@ -214,13 +214,13 @@ assert saving / one < 1.2
 
 # %%
 timed = {way: step for way, step in ways.items() if way != "GDW, save_memory"}
-rows = interleaved(timed, "cross-entropy", rounds=3)
+rows = interleaved(timed, "cross-entropy", rounds=5)
 for way, row in rows.items():
     print(f"{way:28} ≈ {1000 * row['seconds']:.1f} ms, ≈ {row['ratio']:.2f} plain steps")
 
 # %%
 title = "The time of a step on this machine, just now"
-figure = ratio_bars(rows, title=title, xlabel="time of a step (plain steps; median and range of three rounds)")
+figure = ratio_bars(rows, title=title, xlabel="time of a step (plain steps; median and range of five rounds)")
 times = ", ".join(f"{way} ≈ {row['ratio']:.1f}" for way, row in rows.items())
 Still(figure, alt=f"{title}, in plain steps: {times}. It differs from run to run; the counts above do not.")
 

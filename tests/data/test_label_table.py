@@ -1,6 +1,7 @@
 """Tables of labels: matched by path however it is written, and refused with the row or word that is wrong."""
 
 import gzip
+import json
 import os
 import warnings
 from dataclasses import replace
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import gdw
 from gdw.data import load_table
+from gdw.data.columns import chosen_column
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder
 from gdw.data.human_labels import human_labels
@@ -251,3 +253,47 @@ def test_the_published_file_and_the_real_table_give_the_same_labels():
         assert torch.equal(published, human_labels(f"human:{table.path}:{column}", data))
         if column == "worse_label":
             assert float((published != data.labels).double().mean()) == pytest.approx(0.402, abs=5e-4)
+
+
+def table_of(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    return read_table(tmp_path / name)
+
+
+def test_the_label_of_a_picture_is_its_own_and_not_that_of_a_mark_in_it(tmp_path):
+    records = [
+        {"file_name": f"{n}.jpg", "label": label, "objects": [{"category": "nose"}, {"category": "tail"}]}
+        for n, label in enumerate(("cat", "dog", "cat"))
+    ]
+    table = table_of(tmp_path, "metadata.jsonl", "\n".join(map(json.dumps, records)))
+    assert table.columns["label"] == ["cat", "dog", "cat"]
+    assert len(table.paths) == 3
+    del records[1]["label"]  # two marks, and nothing else
+    less = table_of(tmp_path, "less.jsonl", "\n".join(map(json.dumps, records)))
+    assert less.columns["label"] == ["cat", "nose", "tail", "cat"]
+
+
+def test_no_list_of_a_split_is_lost(tmp_path):
+    train, test = [{"path": "a.jpg", "label": "x"}, {"path": "b.jpg", "label": "y"}], [{"path": "c.jpg", "label": "x"}]
+    splits = {"train": train, "test": test, "info": [{"by": "ann"}, {"by": "bob"}, {"by": "eve"}]}
+    assert table_of(tmp_path, "splits.json", json.dumps(splits)).paths == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_a_column_of_fractions_that_may_be_grades_is_asked_about(tmp_path):
+    rows = "".join(f"{n}.jpg,{(0.5, 1.5)[n % 2]},{'ab'[n % 3 == 0]}\n" for n in range(12))
+    table = table_of(tmp_path, "grades.csv", f"path,grade,other\n{rows}")
+    with pytest.raises(ValueError, match="several sets of labels"):
+        chosen_column(table.columns, None, table.path)
+
+
+def test_predictions_alone_are_labels(tmp_path):
+    table = table_of(tmp_path, "predicted.csv", "path,prediction,score\na.jpg,cat,0.93\nb.jpg,dog,0.71\n")
+    assert chosen_column(table.columns, None, table.path) == "prediction"
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path):
+    for folder, label in (("s1", "cat"), ("s2", "dog")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.png.json").write_text(json.dumps({"shapes": [{"label": label}]}))
+    table = read_table(tmp_path)
+    assert dict(zip(table.paths, table.columns["label"], strict=True)) == {"s1/1.png": "cat", "s2/1.png": "dog"}
