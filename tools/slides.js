@@ -55,7 +55,7 @@ addEventListener("keydown", (event) => {
   KEYS[key]();
 }, true);  // before a page that moves keeps its keys
 addEventListener("message", ({ source, data }) => {
-  if (source !== other) return;
+  if (source !== other || !data) return;
   if (data === "here") return tell();
   listens = true;
   at = data.at;

@@ -100,7 +100,7 @@ const lookAfterPanel = (element, model) => {
     const panel = /** @type {HTMLElement | null} */ (element.closest(".gdw-panel"));
     if (panel) nameControls(panel);
   });
-  requestAnimationFrame(() => {
+  const frame = requestAnimationFrame(() => {
     const panel = /** @type {HTMLElement | null} */ (element.closest(".gdw-panel"));
     if (!panel) return;
     panel.addEventListener("keydown", keepKey);
@@ -108,7 +108,7 @@ const lookAfterPanel = (element, model) => {
     nameControls(panel);
     observer.observe(panel, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
   });
-  return () => { observer.disconnect(); letGo(); };
+  return () => { cancelAnimationFrame(frame); observer.disconnect(); letGo(); };
 };
 
 /** Everything that a panel's picture does for the panel; returns what ends it. @type {(el: HTMLElement, model: Model) => () => void} */

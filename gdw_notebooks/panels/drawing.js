@@ -10,14 +10,13 @@ export default {
     const host = viewHost(), place = /** @type {HTMLElement} */ (host.children[1]);
     const old = make("p", { class: "gdw-notice old" });
     el.append(old, host);
-    let asked = false;
+    let frame = 0, known = false, gone = false;
     /** @type {import("./care.js").Control | undefined} */
     let buttons;
     const draw = () => { // once for each frame of the screen, however many numbers come
-      if (asked) return;
-      asked = true;
-      requestAnimationFrame(() => {
-        asked = false;
+      if (frame || !known || gone) return;
+      frame = requestAnimationFrame(() => {
+        frame = 0;
         put(old, model.get("old"));
         const views = model.get("views"), view = views[Math.min(buttons?.get("index") ?? 0, views.length - 1)];
         if (view) show(host, view, model.get("shots"));
@@ -25,11 +24,17 @@ export default {
     };
     const events = ["change:views", "change:old"];
     for (const event of events) model.on(event, draw);
-    model.widget_manager.get_model(model.get("buttons")).then((found) => {
+    const find = async () => {
+      /** @type {import("./care.js").Control | undefined} */
+      let found;
+      try { found = await model.widget_manager.get_model(model.get("buttons")); } catch { /* buttons that are gone: the first view */ }
+      if (gone) return;
+      known = true; // which view is pressed: nothing is drawn before
       buttons = found;
-      buttons.on("change:index", draw);
+      buttons?.on("change:index", draw);
       draw();
-    }, () => {}); // a panel that is gone
+    };
+    find();
     place.addEventListener("click", (/** @type {MouseEvent} */ event) => {
       const point = event.target instanceof Element && event.target.closest("[data-point]");
       if (!point) return;
@@ -40,8 +45,9 @@ export default {
     sized.observe(host);
     themed.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-theme"] });
     const leave = lookAfter(el, model);
-    draw();
     return () => {
+      gone = true;
+      cancelAnimationFrame(frame);
       leave();
       sized.disconnect();
       themed.disconnect();

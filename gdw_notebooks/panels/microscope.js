@@ -41,7 +41,7 @@ class View {
   picture = make("div", { class: "picture" });
   labels = make("p", { class: "labels" });
   numbers = make("dl", { class: "numbers" });
-  table = make("details", { ontoggle: () => this.schedule() }, make("summary", {}, "Data as a table"), make("div"));
+  table = make("details", {}, make("summary", {}, "Data as a table"), make("div"));
   where = make("p", { class: "where" });
   show = make("select", { onchange: () => this.filter(/** @type {Show} */ (this.show.value)) });
   range = make("input", {
@@ -210,7 +210,7 @@ class View {
     state.pushes.forEach((_, c) => this.rows.draw(c, state));
     this.drawNumbers(state);
     this.drawPlace();
-    if (this.table.open) this.drawTable(state);
+    this.drawTable(state); // closed as well: paper opens it, and does not wait
     clearTimeout(this.announcing);
     this.announcing = setTimeout(() => { this.live.textContent = finding(read(this.model)); }, ANNOUNCE_AFTER);
   }

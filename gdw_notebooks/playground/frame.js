@@ -11,7 +11,7 @@ export function embed(frame) {
     if (light) frame.contentWindow?.postMessage({ theme: light === "true" ? "light" : "dark" }, "*");
   };
   const hear = (/** @type {MessageEvent} */ { source, data }) => {
-    if (source !== frame.contentWindow || !data.height) return;
+    if (source !== frame.contentWindow || !data?.height) return;
     frame.style.height = `${data.height}px`;
     tell();
   };

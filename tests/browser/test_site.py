@@ -180,6 +180,20 @@ def test_on_paper_every_fold_is_open_and_panels_are_light(window):
     expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
 
 
+@pytest.mark.parametrize("name", ["lab", "microscope"])
+def test_a_table_is_filled_before_paper_opens_it(window, name):
+    """Paper is laid out at once: what a fold does after it was opened comes too late."""
+    page = window(f"live/{name}")
+    expect(page.locator("article svg, article .track").first).to_be_visible()
+    rows = """() => {
+      const folds = [...document.querySelectorAll('article details')];
+      const fold = folds.find((each) => each.textContent.includes('Data as a table'));
+      fold.open = true;
+      return [...fold.querySelectorAll('tbody tr')].filter((row) => row.clientHeight).length;
+    }"""
+    assert page.evaluate(rows) > 2
+
+
 def test_the_playground_within_a_page_needs_no_scrolling_of_its_own(window):
     page = window("notebooks/00_start_here", viewport=PHONE, color_scheme="dark")
     frame = page.frame_locator("iframe.playground")

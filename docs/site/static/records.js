@@ -52,7 +52,7 @@ const slider = make("input", { type: "range", min: 1, step: 1, "aria-label": "Ep
 } });
 const where = make("output", { class: "where" }), play = make("button", { type: "button", onclick: toggle }, "Play");
 const host = viewHost(), caption = make("p", { class: "axis" });
-const table = make("details", { ontoggle: update }, make("summary", {}, "Data as a table"),
+const table = make("details", {}, make("summary", {}, "Data as a table"),
   make("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "Data as a table" }));
 
 const scenario = () => data.scenarios[scenarios.value], chosen = () => [first.value, second.value], count = () => Number(seeds.value);
@@ -175,7 +175,7 @@ function update() {
   const now = VIEWS[view.value][1]();
   put(caption, now.caption);
   show(host, now.drawing, []);
-  if (!table.open) return;
+  // The closed table is filled as well: paper opens it, and does not wait.
   const cells = (/** @type {"th" | "td"} */ tag, /** @type {(string | number)[]} */ texts) => make("tr", {}, ...texts.map((each) => make(tag, {}, String(each))));
   table.lastElementChild?.replaceChildren(make("table", {}, make("thead", {}, cells("th", now.head)), make("tbody", {}, ...now.rows.map((row) => cells("td", row)))));
 }

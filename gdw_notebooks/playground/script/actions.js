@@ -1,6 +1,6 @@
 // @ts-check
 // What begins a run, lets it go on, or chooses what of it is shown.
-import { refresh, remember, words } from "./controls.js";
+import { offers, refresh, remember, words } from "./controls.js";
 import { MISSIONS } from "./missions.js";
 import { part } from "./parts.js";
 import { ask, curves, forget, paint } from "./pictures.js";
@@ -27,6 +27,7 @@ export function restart(steps = 0) {
   forget();
   state.number++;
   state.run.steps = steps;
+  if (!offers(state.tool)) state.tool = "label";
   worker.postMessage({ kind: "task", number: state.number, steps, task: { data: state.data, seed: state.run.scene.seed, learners: state.run.learners } });
   refresh();
   remember();

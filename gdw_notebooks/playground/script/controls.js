@@ -6,6 +6,8 @@ import { MISSIONS } from "./missions.js";
 import { make, part, percent } from "./parts.js";
 import { boxes, looks, names, state } from "./state.js";
 
+/** @typedef {import("./run.js").Sample} Sample */
+
 const OFFERED = names.filter((name) => name !== "by-hand");
 /** @type {Record<string, { title: string, hint: string }>} */
 export const TOOLS = {
@@ -40,6 +42,12 @@ export function words() {
   if (point.clean) part("flows").replaceChildren(make("caption", {}, "This point is in the clean set: nobody trains on it. It judges the weights of the others."));
 }
 
+/** Whether this run has the tool. @type {(tool: string) => boolean} */
+export function offers(tool) {
+  if (tool === "weight") return state.run.learners.includes("by-hand");
+  return tool === "look" || !MISSIONS[state.run.mission]?.hidden;
+}
+
 /** All controls as the run has them. */
 export function refresh() {
   const { scene } = state.run, wrong = state.data.labels.filter((label, k) => label !== state.data.truth[k]).length, hidden = Boolean(MISSIONS[state.run.mission]?.hidden);
@@ -65,8 +73,7 @@ export function refresh() {
   for (const [name, value] of [["preset", scene.preset], ["noise", scene.noise], ["tool", state.tool]])
     for (const radio of document.querySelectorAll(`input[name="${name}"]`))
       /** @type {HTMLInputElement} */ (radio).checked = /** @type {HTMLInputElement} */ (radio).value === value;
-  for (const label of part("tools").querySelectorAll("label"))
-    label.hidden = label.dataset.tool === "weight" ? !state.run.learners.includes("by-hand") : hidden && label.dataset.tool !== "look";
+  for (const label of part("tools").querySelectorAll("label")) label.hidden = !offers(label.dataset.tool ?? "");
   part("hint").textContent = TOOLS[state.tool].hint;
   part("counts").textContent = `${state.data.labels.length} points to train on${hidden ? "" : `, ${wrong} of them with a wrong label`}; ${state.data.cleanLabels.length} in the clean set.`;
   part("story").textContent = hidden ? "Some labels are wrong. Three learners, the same batches; one of them is you."
@@ -74,17 +81,24 @@ export function refresh() {
   words();
 }
 
+/** What a mission asks for, at a sample. @type {(mission: import("./missions.js").Mission, sample: Sample, steps: number) => import("./missions.js").Check[]} */
+const checked = (mission, { accuracy, cleanLosses }, steps) => mission.checks({ scene: state.run.scene, learners: state.run.learners, steps, accuracy, cleanLosses });
+
+/** Every sample counts, seen or not: an address reaches its goal at the same step at any pace. @type {(samples: Sample[]) => void} */
+export function judge(samples) {
+  const now = MISSIONS[state.run.mission];
+  if (now && state.won < 0) state.won = samples.find((sample) => checked(now, sample, sample.step).every((check) => check.done))?.step ?? -1;
+}
+
 export function mission() {
   const now = MISSIONS[state.run.mission];
   part("mission").hidden = !now;
   for (const button of part("mission-list").children) button.setAttribute("aria-pressed", String(button.getAttribute("data-mission") === state.run.mission));
   if (!now || !state.picture) return;
-  const last = state.samples[state.samples.length - 1];
-  const checks = now.checks({ scene: state.run.scene, learners: state.run.learners, steps: state.picture.steps, accuracy: last.accuracy, cleanLosses: state.picture.cleanLosses });
+  const checks = checked(now, state.samples[state.samples.length - 1], state.picture.steps);
   part("mission-title").textContent = now.title;
   part("mission-goal").textContent = now.goal;
   part("checks").replaceChildren(...checks.map(({ text, done }) => make("li", { class: done ? "done" : undefined }, text, make("span", { class: "unseen" }, done ? " (done)" : " (open)"))));
-  if (state.won < 0 && checks.every((check) => check.done)) state.won = state.picture.steps;
   const won = state.won < 0 ? "" : `Done! Reached at step ${state.won}. ${now.won}`; // and stays so, whatever training does later
   if (part("won").textContent !== won) part("won").textContent = won;
   sliders(Boolean(now.hidden));

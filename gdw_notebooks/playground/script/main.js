@@ -13,7 +13,6 @@ import { View } from "./view.js";
 
 const PHONE = matchMedia("(max-width: 640px)"); // as in playground.css
 const NUDGE = 0.1; // of the cross by an arrow key
-let held = false;
 /** Whether the tool follows a finger, as in playground.css. */
 const drags = () => /^(draw|remove|look)/.test(state.tool);
 
@@ -27,7 +26,7 @@ function learnerBox(place) {
     restart();
   } });
   const canvas = make("canvas", { tabindex: "0", role: "application", onpointerdown: pressed, onpointermove: passed,
-    onpointerup: released, onpointercancel: released, onclick: clicked, onkeydown: keyed, onblur: () => { state.cursor = null; paint(); } });
+    onclick: clicked, onkeydown: keyed, onblur: () => { state.cursor = null; paint(); } });
   const score = make("span", { class: "score", title: "Accuracy on true labels" });
   const element = make("section", { class: "learner" }, make("div", { class: "top" }, menu, score), canvas);
   const view = new View(canvas);
@@ -39,7 +38,6 @@ function learnerBox(place) {
     enlarged = PHONE.matches && place !== state.active; // a small scene becomes the large one
     activate(place);
     if (enlarged) return;
-    held = true;
     state.cursor = null;
     if (!drags()) return;
     canvas.setPointerCapture(event.pointerId);
@@ -47,12 +45,11 @@ function learnerBox(place) {
   }
   /** A tap: a finger that only scrolls the page changes no label. @param {MouseEvent} event */
   function clicked(event) { if (!enlarged && !drags()) act(...view.at(event), true); }
-  /** @param {PointerEvent} event */
+  /** The browser knows what is pressed, wherever it was pressed or released. @param {PointerEvent} event */
   function passed(event) {
-    if (held && drags() && state.tool !== "look") act(...view.at(event), false);
-    else if (!held || state.tool === "look") choose(nearest(...view.at(event)));
+    if (!event.buttons || state.tool === "look") choose(nearest(...view.at(event)));
+    else if (drags() && !enlarged && canvas.hasPointerCapture(event.pointerId)) act(...view.at(event), false);
   }
-  function released() { held = false; }
   /** @param {KeyboardEvent} event */
   function keyed(event) {
     const step = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] })[event.key];
@@ -142,7 +139,7 @@ if (parent !== window) { // in a notebook or on a page of the course: as high as
   page.framed = "";
   new ResizeObserver(tell).observe(document.body);
   addEventListener("message", ({ source, data }) => {
-    if (source !== parent || !data.theme || data.theme === page.theme) return;
+    if (source !== parent || !data?.theme || data.theme === page.theme) return;
     page.theme = data.theme;
     tell();
   });

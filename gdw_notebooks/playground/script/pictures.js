@@ -1,6 +1,6 @@
 // @ts-check
 // Pictures from the worker: asked for once a frame, drawn when they come.
-import { mission } from "./controls.js";
+import { judge, mission } from "./controls.js";
 import { drawCurves } from "./curves.js";
 import { drawFlows } from "./flows.js";
 import { MISSIONS } from "./missions.js";
@@ -18,7 +18,7 @@ let fresh = null; // the last one, if it is not drawn yet
 export function showAgain() { if (state.picture) show(state.picture); }
 
 /** What comes from now on belongs to another run. */
-export function forget() { fresh = null; }
+export function forget() { state.picture = fresh = null; }
 
 /** Ask the worker for a picture, once for each frame of the screen. */
 export function ask() {
@@ -39,6 +39,7 @@ worker.onmessage = (/** @type {MessageEvent<Picture>} */ { data: answer }) => {
   if (answer.task === state.number) {
     state.picture = answer;
     state.samples.push(...answer.samples);
+    judge(answer.samples);
     state.run.steps = answer.steps;
     fresh = answer;
   }
@@ -79,7 +80,7 @@ export function curves() {
 /** Draw the points; again while they still grow or shrink. */
 export function paint() {
   const current = state.picture;
-  if (!current || current.task !== state.number) return;
+  if (!current) return;
   const shown = {
     points: state.run.scene.points, labels: state.labels, chosen: state.chosen, cursor: state.cursor, hidden: Boolean(MISSIONS[state.run.mission]?.hidden),
     numbers: MISSIONS[state.run.mission]?.hidden ? state.data.places : [], colors: looks.classes.map((look) => look.color),

@@ -9,7 +9,7 @@ import { Batches, stream } from "./random.js";
  *             cleanLabels: number[], hand: number[] }} Data what learners see, and what only curves know
  * @typedef {{ data: Data, seed: number, learners: string[] }} Task
  * @typedef {{ flows: number[], weights: number[], g: number[] | null }} Reading of one point by one learner
- * @typedef {{ step: number, accuracy: number[], weights: (number | null)[][] }} Sample of the curves, by learner
+ * @typedef {{ step: number, accuracy: number[], weights: (number | null)[][], cleanLosses: number[] }} Sample of the curves and for a mission, by learner
  */
 
 export const SAMPLE_EVERY = 5; // steps
@@ -70,7 +70,7 @@ export class Run {
   }
 
   /** The mean loss of the clean set, for each learner. */
-  cleanLosses() {
+  #cleanLosses() {
     const { cleanPoints, cleanLabels } = this.data;
     return this.learners.map((learner) =>
       learner.look(cleanPoints, cleanLabels).losses.reduce((sum, loss) => sum + loss, 0) / cleanLabels.length);
@@ -112,6 +112,7 @@ export class Run {
       step: this.steps,
       accuracy: this.learners.map((learner) => accuracy(learner.look(points).logits, truth)),
       weights: this.sums.map((sums) => GROUPS.map((_, k) => (sums[2 * k + 1] ? sums[2 * k] / sums[2 * k + 1] : null))),
+      cleanLosses: this.#cleanLosses(),
     });
     for (const sums of this.sums) sums.fill(0);
   }

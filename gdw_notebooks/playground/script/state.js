@@ -33,11 +33,11 @@ export const state = {
   active: 2, // place of the learner whose flows are shown
   tool: "label",
   chosen: -1, // point; -1: none
-  won: -1, // step at which the mission's goal was reached; -1: not yet
+  won: -1, // first step at which the mission's goal was met; -1: not yet
   /** @type {[number, number] | null} */
   cursor: null, // of the keyboard, in the plane
   /** @type {Picture | null} */
-  picture: null, // the last one
+  picture: null, // the last one of this run
   /** @type {import("./run.js").Sample[]} */
   samples: [],
 };

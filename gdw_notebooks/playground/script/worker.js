@@ -8,7 +8,7 @@ import { Run } from "./run.js";
  * @typedef {{ kind: "recordings", recordings: Recordings, grid: Float32Array } | { kind: "task", task: Task, number: number, steps: number }
  *           | { kind: "pace", pace: number } | { kind: "step" } | { kind: "hand", hand: number[] }
  *           | { kind: "picture", point: number, samples: number }} Message
- * @typedef {{ task: number, steps: number, logits: Float64Array[], weights: Float32Array[], cleanLosses: number[],
+ * @typedef {{ task: number, steps: number, logits: Float64Array[], weights: Float32Array[],
  *             readings: import("./run.js").Reading[], samples: import("./run.js").Sample[], rate: number }} Picture
  */
 
@@ -58,7 +58,7 @@ function picture({ point, samples }) {
   /** @type {Picture} */
   const answer = {
     task, steps: current.steps, logits, weights: current.weights.map((each) => each.slice()),
-    cleanLosses: current.cleanLosses(), readings: point < 0 ? [] : current.read(point),
+    readings: point < 0 ? [] : current.read(point),
     samples: current.samples.slice(samples), rate: pace ? measured.rate : 0,
   };
   postMessage(answer);
