@@ -41,8 +41,8 @@ def _entries(content: Any) -> Sequence[Mapping[str, Any]]:
     lists = list(_lists_in(content))
     if not lists:
         raise ValueError("JSON without a list of records")
-    pictures = [item for each in lists if all(map(_is_entry, each)) for item in each]  # a list for each split, say
-    return pictures or max(lists, key=len)
+    of_pictures = [each for each in lists if all(map(_is_entry, each))]  # one for each split, say
+    return [item for each in of_pictures for item in each] if of_pictures else max(lists, key=len)
 
 
 def _lists_in(content: Any) -> Iterator[Sequence[Mapping[str, Any]]]:
