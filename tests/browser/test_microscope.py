@@ -48,7 +48,8 @@ SWEEP = """(track) => {
 }"""
 TOO_WIDE = """(root) => [...root.querySelectorAll('*')].filter((e) =>
   e.clientWidth && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline' &&
-  !e.matches('.unseen, input, select')).map((e) => e.className || e.tagName)"""
+  !e.matches('.unseen, input, select') && !e.closest('details:not([open]) > :not(summary)') // folded away: not seen
+  ).map((e) => e.className || e.tagName)"""
 CAT = "the paper's example: a picture of “cat”, wrongly labelled “dog”"
 
 
