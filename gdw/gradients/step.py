@@ -237,7 +237,11 @@ class Step:
         return self.problem_with(self.meta_batch)
 
     def problem_with(self, meta_batch: Batch) -> Problem:
-        """The same with other labelled images in place of the clean set, which is then not asked."""
+        """The same with other labelled images in place of the clean set, which is then not asked.
+
+        Raises:
+            ValueError: the Step has no learning rate; the model drops units and is compiled.
+        """
         virtual_step, first = self._shared.virtual_step, self._first
         self._shared.was_asked = True
         if first.draws and first.tangent is compiled_tangent:

@@ -32,6 +32,9 @@ class ELR(NeedsClasses, KeepsInstances):
         strength: lambda; 3 on CIFAR-10 and 7 on CIFAR-100 in the paper.
         momentum: beta of the running mean, in [0, 1]; 0.7 on CIFAR-10 and 0.9 on CIFAR-100 in the paper.
 
+    Raises:
+        ValueError: ``num_classes`` or ``num_instances`` was not given; the Step's indices are missing or wrong.
+
     Source: Liu et al., Early-Learning Regularization Prevents Memorization of Noisy Labels, NeurIPS 2020, equations 6
     and 9, lemma 2.
     """

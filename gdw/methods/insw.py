@@ -20,6 +20,9 @@ class INSW(KeepsInstances):
             depend on batch size or learning rate; ``phi`` moves by this much per visit on average. Chosen on
             digits' validation images (docs/settings.md); from 0.2 on a few instances get all the weight of a batch.
 
+    Raises:
+        ValueError: ``num_instances`` was not given; the Step has no indices, or one that is out of range.
+
     Source: Hu et al., Learning Data Manipulation for Augmentation and Weighting, NeurIPS 2019. The paper takes
     a plain gradient step on ``phi``; dividing by the mean absolute gradient is ours (docs/quirks.md).
     """

@@ -62,6 +62,9 @@ class MLC(NeedsClasses):
     Args:
         label_net_lr: Adam's learning rate for the network.
 
+    Raises:
+        ValueError: ``num_classes`` was not given.
+
     Source: Zheng, Awadallah and Dumais, Meta Label Correction for Noisy Label Learning, AAAI 2021.
     """
 

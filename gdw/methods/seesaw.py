@@ -35,6 +35,9 @@ class SeesawLoss(NeedsClasses, KeepsTensors):
         p: exponent of the mitigation; 0.8 is the paper's choice, 0 switches it off.
         q: exponent of the compensation; 2 is the paper's choice, 0 switches it off.
 
+    Raises:
+        ValueError: ``num_classes`` was not given.
+
     Source: Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021, equations 3 to 7.
     """
 

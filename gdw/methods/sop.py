@@ -34,6 +34,9 @@ class SOP(NeedsClasses, KeepsInstances):
         u_lr: learning rate of ``u``; 10 on CIFAR-10 and 1 on CIFAR-100 in the paper.
         v_lr: learning rate of ``v``; 10 for uniform and 100 for flipped labels in the paper.
 
+    Raises:
+        ValueError: ``num_classes`` or ``num_instances`` was not given; the Step's indices are missing or wrong.
+
     Source: Liu et al., Robust Training under Label Noise by Over-parameterization, ICML 2022, section 2.
     """
 

@@ -200,6 +200,11 @@ def build_model(
         input_shape: of one image: (channels, height, width), or (coordinates,) or (features,) for
             ``"linear"`` and ``"mlp"``.
         pretrained: of a network of timm all but its last layer: ``"timm"`` for timm's own weights, or a file of them.
+
+    Raises:
+        ValueError: an unknown name; fewer than two classes; a network for pictures asked to take points; one of your
+            own that gives something else than logits; weights of another network.
+        OSError: the weights are not on this machine and cannot be downloaded.
     """
     check_model(name)
     is_timm = name.startswith(TIMM)

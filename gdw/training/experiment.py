@@ -222,6 +222,9 @@ def from_config(config: Mapping[str, Any]) -> Experiment:
     """Undo ``Experiment.config`` or ``Experiment.everything``, after JSON too; records of earlier versions as well.
 
     What the preset says anyway does not count as given.
+
+    Raises:
+        ValueError: as ``read_config`` does.
     """
     e = read_config(config)
     usual = e._of_preset()

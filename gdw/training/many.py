@@ -104,7 +104,11 @@ class ManySeeds:
                 yield from self.checkpoints[place].events(training) if self.checkpoints else training.events()
 
     def save(self) -> None:
-        """Write a checkpoint of every run as it is now, where they are kept; between two events."""
+        """Write a checkpoint of every run as it is now, where they are kept; between two events.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         for checkpoints, training in zip(self.checkpoints, self.trainings, strict=False):
             checkpoints.save(training)
 
@@ -165,6 +169,9 @@ class Checkpoints:
 
     The folder may hold those of many experiments. ``every`` is the seconds between two; 0 writes one after each batch,
     and the end of the run is always written. A ``note`` tells of a damaged one that was passed over.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
     """
 
     def __init__(self, folder: str | Path, experiment: Experiment, every: float = SECONDS):
@@ -179,7 +186,11 @@ class Checkpoints:
         files.check_writable(self.newest)
 
     def training(self, **own: Any) -> Training:
-        """The run where its last good checkpoint left it, or from the start; ``own`` as for ``Training``."""
+        """The run where its last good checkpoint left it, or from the start; ``own`` as for ``Training``.
+
+        Raises:
+            ValueError: there are checkpoints, but none can be used; the message names both.
+        """
         self.note, reasons = None, []
         for path in (self.newest, self.previous):
             try:
@@ -208,7 +219,11 @@ class Checkpoints:
         self.save(training)
 
     def save(self, training: Training) -> None:
-        """One more checkpoint; the one before is kept."""
+        """One more checkpoint; the one before is kept.
+
+        Raises:
+            OSError: it cannot be written; the message names it, and the ones before are still there.
+        """
         fresh = files.beside(self.newest, ".next")
         training.save(fresh)
         if self.newest.exists():

@@ -18,7 +18,7 @@ from gdw.training.sources import Drawn, Sources
 
 Outputs = tuple[Tensor, ...]
 BATCH_NORM = nn.BatchNorm1d, nn.BatchNorm2d
-STEPS_TO_RECORD = 25  # so many with a clean set save about as much time as the recording takes
+STEPS_TO_RECORD = 25  # with a clean set, these save about as much time as the recording takes
 
 
 def cosine(lr: float, epoch: int, epochs: int) -> float:
@@ -55,7 +55,7 @@ def captures(engine: Engine, method: Method) -> bool:
 
 
 def usually_captures(device: torch.device, experiment: Experiment, model: nn.Module, steps: float) -> bool:
-    """Whether so many steps of a network of the package are recorded where nobody has said.
+    """Whether this number of steps of a network of the package is recorded where nobody has said.
 
     On a GPU always; on the CPU the package's own methods, where this changes no bit and takes less time. There torch
     orders BatchNorm's sums along a tangent differently in a recording.

@@ -322,7 +322,7 @@ def test_colours_may_change_before_a_new_run_has_a_picture(window, way):
 
 
 def swipe(page, x, y, up):
-    """A finger that moves up by so many pixels."""
+    """A finger that moves up by this number of pixels."""
     touch = page.context.new_cdp_session(page)
     for kind, places in (("touchStart", [y]), ("touchMove", [y - up * k / 10 for k in range(1, 11)])):
         for place in places:

@@ -19,7 +19,7 @@ import { make, put, signed } from "../../../gdw_notebooks/playground/script/part
 
 /** @type {Records} */
 const data = /** @type {any} */ (window).gdwData;
-const PLAY_MS = 120, OTHERWISE = [5, 2]; // dashes of the second line, if both would look alike
+const PLAY_MS = 120, OTHERWISE = [5, 2]; // dashes of the second line, if both would look the same
 /** @type {Record<string, [string, () => View]>} */
 const VIEWS = { curves: ["test accuracy", curves], classes: ["accuracy of each class", classes], weights: ["weights of mislabelled pictures", weights] };
 let epoch = 1, timer = 0;
@@ -122,8 +122,8 @@ const passed = () => Array.from({ length: epoch }, (_, k) => k + 1);
 const overSeeds = (values, how) => passed().map((each) => how(values.map((seed) => seed[each - 1])));
 /** @type {() => (Look & { name: string })[]} */
 const looks = () => chosen().map((method, k, [before]) => {
-  const { color, dashes } = data.methods[method], alike = k && String(dashes) === String(data.methods[before].dashes);
-  return { name: title(method), color, dashes: alike ? (dashes.length ? [] : OTHERWISE) : dashes };
+  const { color, dashes } = data.methods[method], same = k && String(dashes) === String(data.methods[before].dashes);
+  return { name: title(method), color, dashes: same ? (dashes.length ? [] : OTHERWISE) : dashes };
 });
 
 /** @type {() => View} */
