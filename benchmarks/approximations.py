@@ -24,9 +24,9 @@ from benchmarks.step_cost import network_and_batches
 from gdw.comparison.cost import operations
 from gdw.comparison.report import Difference, holm, paired_difference
 from gdw.data.randomness import generator
+from gdw.experiments.experiment import Experiment
 from gdw.gradients.exact import by_forward_mode
 from gdw.networks.autocast import Autocast
-from gdw.training.experiment import Experiment
 from gdw.training.loop import BatchDone
 from gdw.training.run import Training
 from gdw.training.stepping import take_step

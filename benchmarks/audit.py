@@ -34,13 +34,13 @@ from gdw.comparison.audit.heads import (
 from gdw.comparison.report import paired_difference
 from gdw.data.corruption import class_counts, corrupt_labels, transition_matrix
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import read_table
 from gdw.data.picture_labels import labels_by_path
-from gdw.data.pretrained import LITE0
 from gdw.data.randomness import generator
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.loading import dataset_of
+from gdw.label_files.label_table import read_table
+from gdw.pictures.pretrained import LITE0
 from gdw.private import keep_freed_memory
-from gdw.training.experiment import Experiment
-from gdw.training.loading import dataset_of
 
 CONFIRMED = 10  # pictures of each class
 HUMAN = {

@@ -29,9 +29,9 @@ from tqdm import tqdm
 from gdw.comparison.records import record
 from gdw.comparison.sweep import grouped, run_all
 from gdw.data.task import Split, Task
-from gdw.training.experiment import Experiment
-from gdw.training.history import History
-from gdw.training.loading import dataset_of, task_of
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.history import History
+from gdw.experiments.loading import dataset_of, task_of
 from gdw.training.many import train_together
 from gdw.training.run import Training
 

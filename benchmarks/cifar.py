@@ -30,10 +30,10 @@ from gdw.comparison.records import finished
 from gdw.comparison.tables import deviations, differences, means, table
 from gdw.data.datasets import cifar10_at
 from gdw.errors import unknown
-from gdw.training.experiment import Experiment, from_config
-from gdw.training.fields import resolve_device
-from gdw.training.history import History
-from gdw.training.loading import dataset_of
+from gdw.experiments.experiment import Experiment, from_config
+from gdw.experiments.fields import resolve_device
+from gdw.experiments.history import History
+from gdw.experiments.loading import dataset_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame

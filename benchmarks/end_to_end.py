@@ -25,9 +25,9 @@ from gdw.comparison.names import title
 from gdw.comparison.records import Record, read, records_of
 from gdw.comparison.sweep import resume
 from gdw.comparison.tables import differences
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.history import History
 from gdw.private import keep_freed_memory
-from gdw.training.experiment import Experiment
-from gdw.training.history import History
 
 SPEC = Path(__file__).with_name("end_to_end.toml")
 RECORDS, HISTORIES = (SPEC.with_name(f"end_to_end{what}.jsonl") for what in ("", "_epochs"))

@@ -32,8 +32,8 @@ from benchmarks.measure import machine
 from benchmarks.step_cost import PICTURES, one_step
 from gdw import files
 from gdw.data.dataset import Dataset
-from gdw.data.pixels import CIFAR_PIXELS
 from gdw.networks.autocast import Autocast
+from gdw.pictures.pixels import CIFAR_PIXELS
 from gdw.private import TorchDispatchMode, keep_freed_memory, tree_leaves
 from gdw.training.loop import BatchDone
 from gdw.training.many import supports_many_seeds

@@ -24,11 +24,11 @@ from gdw import files
 from gdw.comparison.report import paired_difference
 from gdw.data.confirmed import IN_CLASS, SUSPECT, Confirmed
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import read_table
 from gdw.data.picture_labels import labels_by_path
-from gdw.data.pretrained import LITE0
+from gdw.experiments.loading import dataset_of
+from gdw.label_files.label_table import read_table
+from gdw.pictures.pretrained import LITE0
 from gdw.private import keep_freed_memory
-from gdw.training.loading import dataset_of
 
 SETS = {"human random 1": "random_label1", "human worst": "worse_label"}
 EACH = 200  # pictures of a class in a seed

@@ -37,13 +37,14 @@ from gdw.comparison.audit import heads
 from gdw.comparison.audit.audit import Plan
 from gdw.comparison.audit.estimate import estimate
 from gdw.comparison.audit.heads import Features
-from gdw.data import features, pretrained
+from gdw.data import features
 from gdw.data.confirmed import Confirmed
 from gdw.data.datasets import load_dataset
-from gdw.data.extraction import BATCH
 from gdw.data.features import described
 from gdw.data.given import read_rows
-from gdw.data.pretrained import LITE0, Pretrained, load_network
+from gdw.pictures import pretrained
+from gdw.pictures.extraction import BATCH
+from gdw.pictures.pretrained import LITE0, Pretrained, load_network
 
 SIDE, WIDTH, CLASSES = 256, 1280, 10  # pixels of a picture, numbers of a row, classes
 STATUS = Path("/proc/self/status")

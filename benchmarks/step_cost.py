@@ -23,10 +23,10 @@ from benchmarks.reference_structure import reference_step
 from gdw.comparison.cost import interleaved, operations
 from gdw.data.randomness import generator
 from gdw.gradients.compiled import compile_in_place
+from gdw.gradients.recording import Capture
 from gdw.methods import Method
 from gdw.networks.classifiers import build_model, channels_last
 from gdw.private import keep_freed_memory
-from gdw.training.recording import Capture
 from gdw.training.stepping import sgd, take_step
 from gdw_notebooks.examples.approximations import WAYS, taken_by
 

@@ -5,13 +5,13 @@ from gdw.comparison.audit.audit import audit
 from gdw.data.corruption import register_noise
 from gdw.data.datasets import load_dataset, register_dataset
 from gdw.data.task import make_task
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.history import History
 from gdw.gradients.flows import class_gradients, zero_mean
 from gdw.gradients.step import Step
 from gdw.networks.classifiers import register_network
 from gdw.training.check import check
 from gdw.training.epoch_statistics import TrainingDiverged
-from gdw.training.experiment import Experiment
-from gdw.training.history import History
 from gdw.training.loop import BatchDone, EpochDone, train
 from gdw.training.many import ManySeeds, run_seeds
 from gdw.training.run import Training, run

@@ -26,14 +26,14 @@ from gdw.comparison.tables import means, table
 from gdw.data.confirmed import NO_SCORE
 from gdw.data.dataset import Dataset
 from gdw.errors import MissingPackage
+from gdw.experiments.experiment import Experiment, parse_field
+from gdw.experiments.fields import FIELDS, kind_of, resolve_device
+from gdw.experiments.history import History
+from gdw.experiments.loading import dataset_of
 from gdw.gradients.distributed import joined, of_the_first, started_by_torchrun
 from gdw.methods import METHODS
 from gdw.methods.plugins import load_plugins
 from gdw.private import keep_freed_memory
-from gdw.training.experiment import Experiment, parse_field
-from gdw.training.fields import FIELDS, kind_of, resolve_device
-from gdw.training.history import History
-from gdw.training.loading import dataset_of
 from gdw.training.loop import EpochDone
 from gdw.training.many import SECONDS, ManySeeds
 from gdw.training.saved_model import load_model

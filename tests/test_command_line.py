@@ -5,7 +5,7 @@ import pytest
 import gdw
 from gdw.__main__ import experiments_of, main, parser
 from gdw.comparison.records import read
-from gdw.training.experiment import NAMES
+from gdw.experiments.experiment import NAMES
 
 QUICK = ["run", "--rate", "0.6", "--epochs", "2", "--device", "cpu"]
 

@@ -14,10 +14,10 @@ from gdw.comparison.records import finished
 from gdw.comparison.sweep import plugins_for, run_all
 from gdw.data.datasets import load_dataset
 from gdw.data.task import make_task
+from gdw.experiments.provenance import own_code
 from gdw.methods.plugins import REGISTRIES, load_plugins
 from gdw.networks.classifiers import build_model
 from gdw.registry import Registry
-from gdw.training.provenance import own_code
 from tests.own_method import nothing_stays_registered
 
 OWN = """

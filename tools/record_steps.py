@@ -1,6 +1,6 @@
 """Writes the package's own recorded steps for the page that trains without Python: ``python -m tools.record_steps``.
 
-Each learner's step (gdw/training/stepping.py) and a forward pass are recorded (gdw/training/recording.py) as torch's
+Each learner's step (gdw/training/stepping.py) and a forward pass are recorded (gdw/gradients/recording.py) as torch's
 operations; the page repeats them, so that no formula is written twice. The files are in ``gdw_notebooks/playground``.
 """
 
@@ -14,9 +14,9 @@ from torch.nn.functional import cross_entropy
 
 import gdw
 from gdw.data.randomness import generator
+from gdw.gradients.recording import Capture
 from gdw.methods import Method, method_class
 from gdw.networks.start import started
-from gdw.training.recording import Capture
 from gdw.training.stepping import sgd, take_step
 from tools.recorded_graph import graph
 

@@ -1,4 +1,4 @@
-"""A recording (gdw/training/recording.py) as plain lists: what the page that trains without Python reads."""
+"""A recording (gdw/gradients/recording.py) as plain lists: what the page that trains without Python reads."""
 
 import math
 import operator
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from gdw.training.recording import Operations
+from gdw.gradients.recording import Operations
 
 
 class Graph(torch.fx.Interpreter):

@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
@@ -23,6 +25,7 @@ LIBRARY = ROOT / "gdw"
 FIELD = re.compile(r"^\s+weight_decay:|\.weight_decay\b")  # of an experiment: the places that name this field
 PUBLIC = {"os._exit"}  # Python's documentation has it
 OUTSIDE = {"torch", "torchvision", "numpy", *sys.stdlib_module_names}
+FEW, CLASSES = 12, 10  # pictures of a class in a small folder, and its classes
 WARM_UP = 30  # steps before the one that is counted: what happens once is over
 
 
@@ -31,8 +34,12 @@ class Followed(NamedTuple):
 
     calls: int
     depth: int
-    functions: int
-    files: int
+    functions: Counter[tuple[str, str]]  # by file and name, how often each was called
+
+    def counted(self) -> dict[str, int]:
+        """Four numbers."""
+        files = len({file for file, _ in self.functions})
+        return {"calls": self.calls, "depth": self.depth, "functions": len(self.functions), "files": files}
 
 
 def tracked(folder: str) -> list[Path]:
@@ -76,8 +83,9 @@ def private_names(file: Path) -> set[str]:
 
 
 def followed(act: Callable[[], object]) -> Followed:
-    """What ``act`` calls in ``gdw/``."""
-    calls, deepest, functions, here = 0, 0, set(), 0
+    """What ``act`` calls in ``gdw/``: calls and depth of this thread, functions of those that it starts too."""
+    calls, deepest, here = 0, 0, 0
+    functions: Counter[tuple[str, str]] = Counter()
 
     def see(frame: FrameType, event: str, _: object) -> None:
         nonlocal calls, deepest, here
@@ -86,17 +94,23 @@ def followed(act: Callable[[], object]) -> Followed:
         if event == "call":
             here += 1
             calls, deepest = calls + 1, max(deepest, here)
-            functions.add((frame.f_code.co_filename, frame.f_code.co_qualname))
+            functions[frame.f_code.co_filename, frame.f_code.co_qualname] += 1
         elif event == "return":
             here -= 1
 
+    def count(frame: FrameType, event: str, _: object) -> None:  # of other threads, which decode pictures
+        if event == "call" and frame.f_code.co_filename.startswith(str(LIBRARY)):
+            functions[frame.f_code.co_filename, frame.f_code.co_qualname] += 1
+
     before = sys.getprofile()
     sys.setprofile(see)
+    threading.setprofile(count)
     try:
         act()
     finally:
         sys.setprofile(before)
-    return Followed(calls, deepest, len(functions), len({file for file, _ in functions}))
+        threading.setprofile(None)
+    return Followed(calls, deepest, functions)
 
 
 def one_step(*, whole: bool = False) -> Followed:
@@ -109,14 +123,21 @@ def one_step(*, whole: bool = False) -> Followed:
     return followed(lambda: next(events))
 
 
-def one_audit() -> Followed:
-    """An audit of a small folder of pictures; its functions are those that a picture passes."""
+def one_audit(of_a_class: int = FEW) -> Followed:
+    """An audit of a small folder of pictures: ten classes, so many pictures each."""
     from gdw.__main__ import main as command
-    from tests.pictures import cifar_folder
+    from tests.picture_files import cifar_folder
 
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
-        pictures = cifar_folder(Path(folder), train=12, test=0)
+        pictures = cifar_folder(Path(folder), train=of_a_class, test=0)
         return followed(lambda: command(["audit", str(pictures / "train")]))
+
+
+def one_picture() -> dict[str, int]:
+    """What a picture passes in an audit: the functions that are called again for each picture more."""
+    few, more = one_audit().functions, one_audit(2 * FEW).functions
+    again = [name for name in more if more[name] - few[name] >= CLASSES * FEW]
+    return {"functions": len(again), "files": len({file for file, _ in again})}
 
 
 def type_errors() -> int:
@@ -143,9 +164,10 @@ def figures(*, run: bool = True) -> dict[str, object]:
     }
     if run:
         found |= {
-            "one GDW step": one_step()._asdict(),
-            "one GDW step as written": one_step(whole=True)._asdict(),
-            "one audit": one_audit()._asdict(),
+            "one GDW step": one_step().counted(),
+            "one GDW step as written": one_step(whole=True).counted(),
+            "one audit": one_audit().counted(),
+            "one picture of it": one_picture(),
         }
         found |= {"type errors": type_errors()}
     return found

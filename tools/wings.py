@@ -17,11 +17,14 @@ PACKAGES = ("gdw", "gdw_notebooks")
 # What each wing holds, from bottom to top; the messages, files and values that everybody uses are not drawn.
 # pyproject.toml has the order that lint-imports holds.
 WINGS = {
-    "gdw.data": "pictures and labels, noise, splits, batches",
+    "gdw.pictures": "files decoded; their features",
+    "gdw.label_files": "tables of labels as people have them",
+    "gdw.data": "data sets, noise, splits, batches",
     "gdw.networks": "classifiers, the weight network V",
     "gdw.gradients": "class-level flows, the meta gradient, Step",
     "gdw.methods": "one file per method",
-    "gdw.training": "Experiment, the loop, History",
+    "gdw.experiments": "what a run is: Experiment, History",
+    "gdw.training": "the one loop",
     "gdw.comparison": "sweeps, statistics, tables",
     "gdw.__main__": "the command line",
     "gdw_notebooks.examples": "small problems, taken apart",

@@ -9,9 +9,9 @@ from typing import Any
 
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.human_labels import parse
+from gdw.experiments.experiment import ENGINE, FROM_PRESET, OWN, from_config
+from gdw.experiments.fields import FIELDS, PART_OF, preset_for
 from gdw.methods import METHODS
-from gdw.training.experiment import ENGINE, FROM_PRESET, OWN, from_config
-from gdw.training.fields import FIELDS, PART_OF, preset_for
 
 Config = Mapping[str, Any]
 DIGEST = 6  # hexadecimal digits of it that a name shows

@@ -11,10 +11,10 @@ from typing import Any, cast
 import numpy as np
 
 from gdw import files
-from gdw.training.experiment import OWN, Experiment, from_config, read_config
-from gdw.training.history import SCORE_EPOCHS, History
-from gdw.training.identity import by_content, places_of
-from gdw.training.provenance import own_code, weights_of
+from gdw.experiments.experiment import OWN, Experiment, from_config, read_config
+from gdw.experiments.history import SCORE_EPOCHS, History
+from gdw.experiments.identity import by_content, places_of
+from gdw.experiments.provenance import own_code, weights_of
 
 Record = dict[str, Any]
 _NOT_MADE = ("seconds", "date", "seeds_at_once")  # of the metadata: they have a place of their own

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from gdw.comparison.names import Config, names
-from gdw.training.history import SCORE_EPOCHS, History
+from gdw.experiments.history import SCORE_EPOCHS, History
 
 if TYPE_CHECKING:
     from pandas import DataFrame

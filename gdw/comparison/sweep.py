@@ -19,14 +19,14 @@ import torch
 
 from gdw.comparison.records import Record, finished, opened
 from gdw.data.dataset import Dataset
+from gdw.experiments.experiment import Experiment, from_config
+from gdw.experiments.history import History
+from gdw.experiments.loading import dataset_of, origin_of
+from gdw.experiments.provenance import own_code
 from gdw.methods.plugins import PLUGIN_PREFIX, load_plugins
 from gdw.private import keep_freed_memory
 from gdw.registry import Place
-from gdw.training.experiment import Experiment, from_config
-from gdw.training.history import History
-from gdw.training.loading import dataset_of, origin_of
 from gdw.training.many import ManySeeds, run_seeds, supports_many_seeds
-from gdw.training.provenance import own_code
 
 Group = tuple[Experiment, ...]  # what one worker does in one go
 Plain = dict[str, Any]  # of a configuration or a History, as every executor can send it

@@ -8,9 +8,9 @@ from typing import Any
 
 from gdw import files
 from gdw.errors import one_of, whole_number
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.fields import FIELDS, PART_OF
 from gdw.methods import method_class
-from gdw.training.experiment import Experiment
-from gdw.training.fields import FIELDS, PART_OF
 
 Table = dict[str, Any]
 SCENARIO_FIELDS = tuple(name for name in FIELDS if PART_OF[name] == "data")

@@ -5,9 +5,9 @@ from gdw.data.corruption import class_counts, corrupt_labels, transition_matrix,
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import DATASETS, load_dataset
 from gdw.data.folder import load_table
-from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.task import Split, Task, make_task
+from gdw.pictures.pixels import Pixels
 
 __all__ = [
     "DATASETS", "Dataset", "Pixels", "Split", "Task", "class_counts", "corrupt_labels", "generator", "index_batches",

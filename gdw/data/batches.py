@@ -12,7 +12,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gdw.data.on_disk import Images, OnDisk
+from gdw.pictures.on_disk import Images, OnDisk
 from gdw.private import keep_freed_memory
 
 SHARE = 0.5  # of the device's free memory that pictures may take: the rest is for the model and its graph

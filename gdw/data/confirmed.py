@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Bool
 
 from gdw import files
-from gdw.data.columns import usual_columns
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import read_table
 from gdw.data.picture_labels import NO_CLASS, NONE, answered, as_meant, class_numbers, no_picture_notes
 from gdw.errors import whole_number
+from gdw.label_files.columns import usual_columns
+from gdw.label_files.label_table import read_table
 
 CONFIRMED_COLUMNS = ("label", "confirmed", "confirmedlabel")  # tried in this order, before the usual names of labels
 CHOSEN_COLUMN = "chosen"

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gdw.data.on_disk import Images, OnDisk
-from gdw.data.pixels import Pixels
 from gdw.errors import unknown
+from gdw.pictures.on_disk import Images, OnDisk
+from gdw.pictures.pixels import Pixels
 
 PARTS = {"training": "", "test": "test_", "validation": "validation_"}  # each part, and how its fields begin
 MOST_CHANNELS = 4  # grey, grey with transparency, colour, colour with transparency
@@ -33,7 +33,7 @@ class Dataset:
         name: its name in tables.
         class_names: one name for each label.
         images: uint8 [images, channels, height, width], or float32 [images, coordinates] for points; in memory, or on
-            disk (:class:`gdw.data.on_disk.OnDisk`).
+            disk (:class:`gdw.pictures.on_disk.OnDisk`).
         labels: int64 [images], true, in ``0 ... classes - 1``.
         test_images, test_labels: the published test set; without one a task holds out a fixed share.
         pixels: how the stored values become a network's input.

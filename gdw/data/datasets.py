@@ -20,9 +20,9 @@ from gdw import files
 from gdw.data.dataset import Dataset
 from gdw.data.folder import UNCOUNTED, channel_statistics, load_folder, split_folders
 from gdw.data.given import as_dataset
-from gdw.data.on_disk import OnDisk
-from gdw.data.pixels import CIFAR_PIXELS, Pixels
 from gdw.errors import MissingPackage, unknown
+from gdw.pictures.on_disk import OnDisk
+from gdw.pictures.pixels import CIFAR_PIXELS, Pixels
 from gdw.registry import Registry
 
 DEFAULT_ROOT = "~/.cache/gdw"
@@ -204,7 +204,7 @@ def load_dataset(
         image_size: height and width of a folder's pictures in pixels; default their own if all are of one
             size, else 32.
         seen_at: of a network that will see a folder's pictures: they are then read no smaller than it sees them, and
-            no larger (:func:`gdw.data.pictures.decode`). Pictures of a published set have a size of their own.
+            no larger (:func:`gdw.pictures.decoding.decode`). Pictures of a published set have a size of their own.
 
     Raises:
         ValueError: an unknown name; a folder that is empty, has one class, or a class of broken pictures; a size for

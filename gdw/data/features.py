@@ -14,11 +14,11 @@ from torch.nn.functional import interpolate
 
 from gdw.cache import cache_folder, digest
 from gdw.data.dataset import Dataset
-from gdw.data.extraction import Extraction, Progress, Seen
-from gdw.data.feature_store import Rows, statistics
-from gdw.data.on_disk import BATCH, Images, OnDisk
-from gdw.data.pixels import Pixels
-from gdw.data.pretrained import LITE0, chosen_size
+from gdw.pictures.extraction import Extraction, Progress, Seen
+from gdw.pictures.feature_store import Rows, statistics
+from gdw.pictures.on_disk import BATCH, Images, OnDisk
+from gdw.pictures.pixels import Pixels
+from gdw.pictures.pretrained import LITE0, chosen_size
 
 THUMBNAIL = 96  # pixels: the longer side of the pictures kept for panels
 

@@ -15,12 +15,12 @@ import torch
 
 from gdw.cache import content_of_files
 from gdw.data.dataset import PARTS, Dataset, class_counts_line
-from gdw.data.label_table import read_table
-from gdw.data.on_disk import Images, in_batches
-from gdw.data.path_match import SPLITS
 from gdw.data.picture_labels import NO_CLASS, doubtful_names, labelled, natural_key, no_picture
-from gdw.data.pictures import COMMON_SIZE, NAMED, can_open, decode, sample, sizes_of
-from gdw.data.pixels import CIFAR_PIXELS, Pixels
+from gdw.label_files.label_table import read_table
+from gdw.label_files.path_match import SPLITS
+from gdw.pictures.decoding import COMMON_SIZE, NAMED, can_open, decode, sample, sizes_of
+from gdw.pictures.on_disk import Images, in_batches
+from gdw.pictures.pixels import CIFAR_PIXELS, Pixels
 
 ENDINGS = (
     ".avif", ".bmp", ".dcm", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif",
@@ -116,13 +116,13 @@ def load_table(
 
     Args:
         folder: the pictures; the names of folders below it mean nothing.
-        table: in any form of :mod:`gdw.data.label_table`. The classes are the words in the column, in natural order (2
-            before 10).
+        table: in any form of :mod:`gdw.label_files.label_table`. The classes are the words in the column, in natural
+            order (2 before 10).
         column: which column; by default as for ``human:PATH`` (:mod:`gdw.data.human_labels`).
         image_size, seen_at: see :func:`load_listing`.
 
     Raises:
-        ValueError: see :func:`gdw.data.label_table.read_table`; fewer than two classes of good pictures.
+        ValueError: see :func:`gdw.label_files.label_table.read_table`; fewer than two classes of good pictures.
         FileNotFoundError: no such folder or table.
     """
     _require_size(image_size)
@@ -146,7 +146,7 @@ def load_listing(
 
     Args:
         image_size, seen_at: height and width in pixels; those of a network that will see the pictures. See
-            :func:`gdw.data.pictures.decode`.
+            :func:`gdw.pictures.decoding.decode`.
         stacklevel: of the one warning of all that was passed over.
         content: whether to hash the files.
 

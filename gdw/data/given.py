@@ -12,15 +12,15 @@ from torch import Tensor
 
 from gdw import files
 from gdw.cache import digest
-from gdw.data.columns import LABEL_COLUMNS, chosen_column, usual_columns
 from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
-from gdw.data.feature_store import Rows
 from gdw.data.human_labels import ARRAYS, label_sets
-from gdw.data.label_table import is_table, read_table, require_reader
-from gdw.data.on_disk import BATCH, Images, OnDisk
 from gdw.data.picture_labels import MULTI_LABEL, class_numbers
-from gdw.data.pictures import COMMON_SIZE, PictureFiles, one_size, to_colour
-from gdw.data.pixels import Pixels
+from gdw.label_files.columns import LABEL_COLUMNS, chosen_column, usual_columns
+from gdw.label_files.label_table import is_table, read_table, require_reader
+from gdw.pictures.decoding import COMMON_SIZE, PictureFiles, one_size, to_colour
+from gdw.pictures.feature_store import Rows
+from gdw.pictures.on_disk import BATCH, Images, OnDisk
+from gdw.pictures.pixels import Pixels
 
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
 ROWS = 4096  # read at once

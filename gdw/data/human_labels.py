@@ -19,10 +19,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gdw import files
-from gdw.data.columns import CLEAN_KEY, chosen_column
 from gdw.data.dataset import Dataset, check_labels, native
-from gdw.data.label_table import ENDINGS, is_table, read_table, require_file
 from gdw.data.picture_labels import labels_by_path
+from gdw.label_files.columns import CLEAN_KEY, chosen_column
+from gdw.label_files.label_table import ENDINGS, is_table, read_table, require_file
 
 PREFIX = "human:"
 ARRAYS = (".pt", ".pth", ".npy", ".npz", ".pkl", ".pickle")  # endings of files of arrays

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gdw.data.columns import LABEL_COLUMNS, NAME_ONE, chosen_column, usual_columns
 from gdw.data.dataset import SHOWN, Dataset
-from gdw.data.label_table import Table
-from gdw.data.path_match import Places, plain
 from gdw.errors import unknown
+from gdw.label_files.columns import LABEL_COLUMNS, NAME_ONE, chosen_column, usual_columns
+from gdw.label_files.label_table import Table
+from gdw.label_files.path_match import Places, plain
 
 # What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"

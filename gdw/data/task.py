@@ -13,12 +13,12 @@ from gdw.data import corruption, human_labels
 from gdw.data.confirmed import Confirmed, as_confirmed
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.folder import UNCOUNTED, channel_statistics
-from gdw.data.on_disk import Images, OnDisk, in_batches
 from gdw.data.picture_labels import NO_CLASS
-from gdw.data.pixels import Pixels
 from gdw.data.randomness import generator
 from gdw.data.splits import split_around_confirmed, split_indices, thinned
 from gdw.errors import number, unknown, whole_number
+from gdw.pictures.on_disk import Images, OnDisk, in_batches
+from gdw.pictures.pixels import Pixels
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gdw.data.pretrained import NEW_LAYER
 from gdw.data.task import Task
 from gdw.errors import Number
 from gdw.gradients.outputs import logits_of
@@ -19,6 +18,7 @@ from gdw.methods.base import Matrix, Phase, register
 from gdw.methods.plain import CrossEntropy
 from gdw.methods.preparing import NeedsPreparing, known, observed_counts
 from gdw.methods.transition import estimate_transition, share_of_epochs
+from gdw.pictures.pretrained import NEW_LAYER
 
 PEER_MOMENTUM = 0.9  # of the peer's SGD, if the Step's lr is a number
 NOT_FUSED = {"fused": None}  # a fused step would round differently

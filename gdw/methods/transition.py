@@ -5,10 +5,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from gdw.data.on_disk import held
 from gdw.data.task import Task
 from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.methods.base import Matrix
+from gdw.pictures.on_disk import held
 
 Transition = Float[Tensor, "classes classes"]
 

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from gdw.data.pretrained import check_network, is_network, trainable
 from gdw.errors import unknown
 from gdw.networks.start import drawn, started
+from gdw.pictures.pretrained import check_network, is_network, trainable
 from gdw.registry import Registry
 
 TIMM = "timm:"  # before the name of one of timm's networks

@@ -1,1 +1,1 @@
-"""Training: an Experiment, the one loop, and the History it records."""
+"""Training: the one loop, with an optional axis of seeds, and what it makes: a trained model."""

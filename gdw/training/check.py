@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from gdw.data.dataset import Dataset
-from gdw.data.on_disk import held
-from gdw.data.pixels import Pixels
 from gdw.data.task import Task, make_task
+from gdw.experiments.experiment import Experiment
 from gdw.gradients.step import Step
 from gdw.methods.base import PROMISES, Method, Phase
 from gdw.methods.state import equal
 from gdw.networks.start import started
+from gdw.pictures.on_disk import held
+from gdw.pictures.pixels import Pixels
 from gdw.training.epoch_statistics import TrainingDiverged
-from gdw.training.experiment import Experiment
 from gdw.training.many import train_together
 from gdw.training.run import Training
 from gdw.training.stepping import take_step

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from gdw.data.task import Split, Task
+from gdw.experiments.history import History
 from gdw.gradients.outputs import evaluation_mode, logits_of
 from gdw.gradients.step import Seen, Step
 from gdw.methods.base import Method
-from gdw.training.history import History
 
 Row = dict[str, Any]  # of a History: what an epoch gave, by name
 EVALUATION_BATCH = 1000  # images at once, without a graph

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from gdw.data.task import Task
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.history import History
 from gdw.gradients.prepared import Prepared
 from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Seen, Step
@@ -21,8 +23,6 @@ from gdw.methods.base import Method
 from gdw.methods.state import load_optimizer
 from gdw.networks.stacked import Stacked
 from gdw.training.epoch_statistics import EpochStatistics, Row, TrainingDiverged, epoch_row, finite_scores
-from gdw.training.experiment import Experiment
-from gdw.training.history import History
 from gdw.training.sources import Sources, StackedSources
 from gdw.training.stepping import Captured, captures, cosine, set_rate, sgd, take_step
 

@@ -13,15 +13,15 @@ from typing import Any
 
 from gdw import files
 from gdw.data.dataset import Dataset
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.history import History
+from gdw.experiments.identity import by_content
+from gdw.experiments.loading import dataset_of
 from gdw.methods.base import method_class
 from gdw.networks.classifiers import on_meta
 from gdw.networks.stacked import can_stack
 from gdw.training import checkpoint
 from gdw.training.epoch_statistics import TrainingDiverged
-from gdw.training.experiment import Experiment
-from gdw.training.history import History
-from gdw.training.identity import by_content
-from gdw.training.loading import dataset_of
 from gdw.training.loop import BatchDone, EpochDone, Loop
 from gdw.training.run import Training
 

@@ -12,22 +12,22 @@ from torch import Tensor, nn
 from gdw.cache import checksum
 from gdw.data.batches import fits_in_memory
 from gdw.data.dataset import Dataset
-from gdw.data.on_disk import OnDisk
 from gdw.data.randomness import generator
 from gdw.data.task import Task
+from gdw.experiments.experiment import OWN, Experiment, from_config
+from gdw.experiments.fields import PRECISIONS, resolve_device
+from gdw.experiments.history import History
+from gdw.experiments.identity import content_of
+from gdw.experiments.loading import dataset_of, task_of
+from gdw.experiments.provenance import config_of_run, how_made
 from gdw.gradients.compiled import compile_in_place
 from gdw.gradients.outputs import random_state, set_random_state
 from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model, channels_last, is_ours
+from gdw.pictures.on_disk import OnDisk
 from gdw.training import checkpoint
-from gdw.training.experiment import OWN, Experiment, from_config
-from gdw.training.fields import PRECISIONS, resolve_device
-from gdw.training.history import History
-from gdw.training.identity import content_of
-from gdw.training.loading import dataset_of, task_of
 from gdw.training.loop import BatchDone, EpochDone, Lane, Loop
-from gdw.training.provenance import config_of_run, how_made
 from gdw.training.saved_model import save_model
 from gdw.training.stepping import captures, usually_captures
 

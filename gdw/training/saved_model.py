@@ -12,17 +12,17 @@ from torch import Tensor, nn
 
 from gdw.data.features import THUMBNAIL, features_of
 from gdw.data.folder import pictures_below
-from gdw.data.on_disk import OnDisk
-from gdw.data.pictures import PictureFiles, read_each
-from gdw.data.pixels import Pixels, grey
-from gdw.data.pretrained import chosen_size, own_size
 from gdw.data.task import Task
+from gdw.experiments.experiment import OWN
+from gdw.experiments.history import History
 from gdw.gradients.outputs import logits_of
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
+from gdw.pictures.decoding import PictureFiles, read_each
+from gdw.pictures.on_disk import OnDisk
+from gdw.pictures.pixels import Pixels, grey
+from gdw.pictures.pretrained import chosen_size, own_size
 from gdw.training import checkpoint
-from gdw.training.experiment import OWN
-from gdw.training.history import History
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gdw.data.batches import IndexBatches, fetched, index_batches
-from gdw.data.on_disk import held
 from gdw.data.randomness import generator
 from gdw.data.task import Task
+from gdw.experiments.experiment import Experiment
 from gdw.gradients.distributed import DistributedStep, world_size
 from gdw.gradients.prepared import Prepared
 from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Batch, Step
 from gdw.networks.stacked import Stacked
-from gdw.training.experiment import Experiment
+from gdw.pictures.on_disk import held
 
 NORMALISED_ONCE = 16_000_000  # pixels: a training set up to this size, if never augmented, is kept as floats (64 MB)
 

@@ -8,12 +8,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.fields import EXACT_PRECISIONS, Engine, Recipe
 from gdw.gradients.distributed import world_size
+from gdw.gradients.recording import Capture, CudaGraph, Operations
 from gdw.gradients.step import Batch, Seen, Step
 from gdw.methods.base import METHODS, Method
-from gdw.training.experiment import Experiment
-from gdw.training.fields import EXACT_PRECISIONS, Engine, Recipe
-from gdw.training.recording import Capture, CudaGraph, Operations
 from gdw.training.sources import Drawn, Sources
 
 Outputs = tuple[Tensor, ...]

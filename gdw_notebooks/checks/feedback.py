@@ -5,8 +5,8 @@ from html import escape
 
 NOT_ANSWERED, LOOK_AGAIN, RIGHT = "not answered yet", "look again", "right"
 _MARKS = {NOT_ANSWERED: "○", LOOK_AGAIN: "↻", RIGHT: "✓"}
-# Of the bar at the left; the words carry the meaning, in the page's own colour.
-_COLOURS = {NOT_ANSWERED: "#595959", LOOK_AGAIN: "#9c4a00", RIGHT: "#005a9c"}
+# Of the bar at the left, seen on a light and on a dark page; the words carry the meaning, in the page's own colour.
+_COLOURS = {NOT_ANSWERED: "#767676", LOOK_AGAIN: "#C05A00", RIGHT: "#1F78D1"}
 
 
 @dataclass(frozen=True, repr=False)

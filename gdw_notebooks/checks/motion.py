@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gdw.training.history import History
+from gdw.experiments.history import History
 from gdw_notebooks.checks.exercise import Exercise, LookAgain, numbers
 from gdw_notebooks.figures.ledger import push_over_pull
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gdw.training.history import History
+from gdw.experiments.history import History
 from gdw_notebooks.checks.exercise import Exercise, LookAgain, numbers
 
 WINDOW = 5  # epochs before and after: a single epoch's accuracy jumps too much to be read

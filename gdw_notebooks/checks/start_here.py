@@ -6,7 +6,7 @@ from threading import Lock
 
 import numpy as np
 
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw.training.run import run
 from gdw_notebooks.checks.exercise import Exercise, LookAgain, numbers
 

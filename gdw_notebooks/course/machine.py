@@ -7,8 +7,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
-from gdw.training.experiment import Experiment
-from gdw.training.fields import resolve_device
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.fields import resolve_device
 from gdw.training.run import run
 
 PACKAGES = ("torch", "ipywidgets", "anywidget", "matplotlib", "jupyterlab")

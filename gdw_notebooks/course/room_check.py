@@ -4,7 +4,7 @@ from html import escape
 
 from ipywidgets import HTML, Button, VBox
 
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw_notebooks.course import machine
 from gdw_notebooks.course.machine import DONE, FAILED, TRIAL, WAITING
 from gdw_notebooks.panels.in_notebook import InNotebook

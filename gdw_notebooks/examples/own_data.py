@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from gdw.comparison.audit.by_method import task_of_observed
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw.training.loop import EpochDone
 from gdw.training.run import Training
 

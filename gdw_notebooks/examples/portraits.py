@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.fields import PRECISIONS
 from gdw.gradients.step import Step
-from gdw.training.experiment import Experiment
-from gdw.training.fields import PRECISIONS
 from gdw.training.run import Training
 
 SHARED = Experiment(noise="uniform", rate=0.6, method="cross-entropy", epochs=10, device="cpu")

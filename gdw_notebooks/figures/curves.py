@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gdw.training.history import SCORE_EPOCHS, History
+from gdw.experiments.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.seeds import NO_SCORE, grouped, last, mean_and_sd, spread_note, window_note
 

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from gdw.training.history import FLOWS
+from gdw.experiments.history import FLOWS
 from gdw_notebooks.figures import style
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from gdw.training.history import History
+from gdw.experiments.history import History
 from gdw_notebooks.figures import style
 
 LEAST, MOST = 1e-4, 1.0  # of a pull or push on the axis

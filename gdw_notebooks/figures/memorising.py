@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gdw.training.history import GROUPS, History
+from gdw.experiments.history import GROUPS, History
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.seeds import mean_and_sd
 
 HEIGHT = 5.0  # inches
-NAMES = {"clean": "right labels", "mislabelled": "wrong labels"}  # keys: gdw.training.history.GROUPS
+NAMES = {"clean": "right labels", "mislabelled": "wrong labels"}  # keys: gdw.experiments.history.GROUPS
 
 
 def memorising(histories: Sequence[History], *, title: str, marked: int | None = None, large: bool = False) -> Figure:

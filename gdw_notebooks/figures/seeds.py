@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from gdw.comparison.report import labels_of
-from gdw.training.history import SCORE_EPOCHS, History
+from gdw.experiments.history import SCORE_EPOCHS, History
 
 NO_SCORE = "No test score: no picture that was drawn at random is left to test on"
 

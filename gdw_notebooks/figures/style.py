@@ -50,6 +50,7 @@ class Look:
 DASHED, DOTTED, DASHDOT, LONG = (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2))
 
 # Okabe and Ito's eight colours (yellow, too pale on white, replaced by Tol's wine) and one grey.
+# GDW's line alone is solid: drawings of a page have no markers.
 METHODS = {
     "gdw": Look("#D55E00", "-", "o", ""),
     "gdw-tied": Look("#0072B2", DASHED, "s", "//"),
@@ -58,14 +59,14 @@ METHODS = {
     "mwnet": Look("#009E73", DASHDOT, "^", "\\\\"),
     "l2rw": Look("#CC79A7", LONG, "v", "xx"),
     "insw": Look("#882255", DOTTED, "D", ".."),
-    "cross-entropy": Look("#000000", "-", "x", "--"),
+    "cross-entropy": Look("#000000", DOTTED, "x", "--"),
     "only-clean": Look("#767676", DOTTED, "P", "++"),
-    "fine-tune": Look("#56B4E9", "-", "<", "||"),
+    "fine-tune": Look("#56B4E9", LONG, "<", "||"),
     "pooled": Look("#E69F00", DASHED, ">", "oo"),
 }
 # Rivals; Tol's muted colours, each with another line or marker than its neighbours.
 METHODS |= {
-    "gce": Look("#117733", "-", "d", "|-"),
+    "gce": Look("#117733", DOTTED, "d", "|-"),
     "seesaw": Look("#AA4499", DASHED, "*", "//"),
     "loss-mixture": Look("#999933", DASHDOT, "h", "\\\\"),
     "elr": Look("#117733", DASHED, "p", ".."),
@@ -76,13 +77,13 @@ METHODS |= {
 }
 # For all other methods, and for users' methods: Tol's muted colours that are not taken above.
 OTHER_COLORS = ("#332288", "#117733", "#999933", "#AA4499", "#661100")
-OTHER_LINES = ((DASHED, "*", "//"), (DASHDOT, "h", "\\\\"), (LONG, "p", "xx"), ("-", "d", "|-"))
+OTHER_LINES = ((DASHED, "*", "//"), (DASHDOT, "h", "\\\\"), (LONG, "p", "xx"), (DOTTED, "d", "|-"))
 
 # Tol's bright and high-contrast colours: apart in grey too.
 CLEAN, MISLABELLED = Look("#4477AA", "-", "o", ""), Look("#EE6677", DASHED, "X", "//")
 OBSERVED, TRUE = Look("#BB5566", DASHED, "X", "//"), Look("#004488", "-", "o", "")
 OTHER = Look("#B8860B", DOTTED, "s", "..")
-GROUP_LOOKS = {"clean": CLEAN, "mislabelled": MISLABELLED}  # keys: gdw.training.history.GROUPS
+GROUP_LOOKS = {"clean": CLEAN, "mislabelled": MISLABELLED}  # keys: gdw.experiments.history.GROUPS
 FLOW_LOOKS = {"observed label": OBSERVED, "true class": TRUE, "other classes": OTHER}  # keys: FLOWS there
 SIGNED = "RdBu_r"  # diverging, blue below 0 and red above, white at 0
 NAMED = {"amber": "#DDAA33", "blue": "#4477AA", "rose": "#EE6677"}  # the classes of "clouds" look as they are called

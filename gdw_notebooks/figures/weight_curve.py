@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from gdw.experiments.history import History
 from gdw.methods.learned_weights import CURVE_LOSSES
-from gdw.training.history import History
 from gdw_notebooks.figures import style
 
 EARLY_TO_LATE = colormaps["cividis"]  # even for colour-blind eyes; its yellow end is left out

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gdw.training.history import FLOWS, GROUPS, History
+from gdw.experiments.history import FLOWS, GROUPS, History
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.seeds import grouped, mean_and_sd
 

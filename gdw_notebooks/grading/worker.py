@@ -290,7 +290,7 @@ def _shell():
     from IPython.core.history import HistoryManager
     from IPython.core.interactiveshell import InteractiveShell
 
-    from gdw.training.provenance import commit
+    from gdw.experiments.provenance import commit
 
     commit()  # asks git once
     HistoryManager.enabled = False

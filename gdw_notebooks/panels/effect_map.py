@@ -4,7 +4,7 @@ from ipywidgets import HTML, Button, Dropdown, FloatProgress, HBox, IntSlider, L
 from matplotlib.figure import Figure
 
 from gdw.comparison.report import Difference, holm, paired_difference
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict
 from gdw_notebooks.panels.base import Panel

@@ -18,7 +18,7 @@ from ipywidgets import (
 
 from gdw.data.corruption import NOISES, transition_matrix
 from gdw.data.human_labels import PREFIX as HUMAN
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw_notebooks.panels import served
 from gdw_notebooks.panels.lab_methods import method_groups
 from gdw_notebooks.panels.menu import Menu

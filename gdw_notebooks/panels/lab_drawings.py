@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from gdw.experiments.history import FLOWS, GROUPS, SCORE_EPOCHS, History
 from gdw.methods.learned_weights import CURVE_LOSSES
-from gdw.training.history import FLOWS, GROUPS, SCORE_EPOCHS, History
 from gdw_notebooks.figures import curves, regions, style, weight_curve, weights
 from gdw_notebooks.figures.seeds import NO_SCORE, grouped, last, mean_and_sd, window_note
 from gdw_notebooks.panels.lab_shown import Shown

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from gdw.data.task import Task
-from gdw.training.history import History
+from gdw.experiments.history import History
 from gdw.training.run import Training
 from gdw_notebooks.figures.regions import Regions, regions_of
 from gdw_notebooks.figures.seeds import grouped

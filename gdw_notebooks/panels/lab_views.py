@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from gdw.training.history import FLOWS, GROUPS, SCORE_EPOCHS
+from gdw.experiments.history import FLOWS, GROUPS, SCORE_EPOCHS
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.curves import learning_curves
 from gdw_notebooks.figures.seeds import grouped, last, mean_and_sd, window_note

@@ -7,8 +7,8 @@ from traceback import format_exception
 
 import torch
 
-from gdw.training.experiment import Experiment, from_config
-from gdw.training.history import SCORE_EPOCHS, History
+from gdw.experiments.experiment import Experiment, from_config
+from gdw.experiments.history import SCORE_EPOCHS, History
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.seeds import NO_SCORE, grouped, last, window_note
 from gdw_notebooks.panels import page_errors, served

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from gdw.training.history import History
+from gdw.experiments.history import History
 from gdw_notebooks.figures.ledger import ledger_frame, ledger_page
 from gdw_notebooks.panels.steps import Frame, Steps, Variant
 

@@ -9,7 +9,7 @@ from ipywidgets import HTML, VBox
 
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import cifar10_at, load_dataset
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw.training.run import Training
 from gdw_notebooks.panels.in_notebook import InNotebook
 from gdw_notebooks.panels.training_lab import TrainingLab

@@ -17,9 +17,9 @@ from gdw.comparison.audit.output import SHOWN
 from gdw.comparison.audit.page import Shown, page
 from gdw.data.confirmed import CHOSEN_COLUMN, IN_CLASS, RANDOM, SUSPECT
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import Table, read_table
 from gdw.data.picture_labels import NO_CLASS, NONE, match, no_picture_notes
 from gdw.errors import unknown, whole_number
+from gdw.label_files.label_table import Table, read_table
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.picture_sheet import picture_of, picture_sheet
 from gdw_notebooks.panels.in_notebook import InNotebook

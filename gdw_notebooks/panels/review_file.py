@@ -9,9 +9,9 @@ from pathlib import Path
 
 from gdw import files
 from gdw.data.confirmed import CHOSEN_COLUMN, NOT_KNOWN, Confirmed, read_confirmed, stronger
-from gdw.data.label_table import read_table
-from gdw.data.path_match import Places
 from gdw.data.picture_labels import NO_CLASS, NONE
+from gdw.label_files.label_table import read_table
+from gdw.label_files.path_match import Places
 
 HEADER = ("path", "label", CHOSEN_COLUMN)
 PATIENCE, PAUSE = 2.0, 0.02  # seconds: how long another panel may hold the file, and between two tries

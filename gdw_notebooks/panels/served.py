@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gdw.data.datasets import DATASETS
 from gdw.data.human_labels import PREFIX as HUMAN
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 
 FOLDERS = "GDW_DATA_FOLDERS"  # environment variable: folders, with the system's separator of paths between them
 ONLY = "this page trains on the data sets in its Data menu only"

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.history import History
 from gdw.private import keep_freed_memory
-from gdw.training.experiment import Experiment
-from gdw.training.history import History
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
 from gdw.training.many import ManySeeds, check_own
 from gdw.training.run import Training

@@ -9,8 +9,8 @@ from threading import Lock
 from ipywidgets import HTML, Button, Checkbox, FloatProgress, HBox, IntSlider, Layout, Play, ToggleButtons, jslink
 from matplotlib.figure import Figure
 
-from gdw.training.experiment import Experiment, from_config
-from gdw.training.history import History
+from gdw.experiments.experiment import Experiment, from_config
+from gdw.experiments.history import History
 from gdw.training.loop import EpochDone
 from gdw.training.many import epochs_kept
 from gdw.training.run import Training
@@ -294,7 +294,7 @@ class TrainingLab(Panel):
 
     def _draw_what_is_new(self) -> None:
         epochs = [len(history) for history in self.session.histories]
-        if epochs != self._drawn:
+        if epochs != self._drawn and (any(epochs) or self.session.state == PAUSED):  # else there is nothing to see yet
             self._drawn = epochs
             self._offer_views()
             if self.view.value == "Regions":

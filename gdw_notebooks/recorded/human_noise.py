@@ -17,8 +17,8 @@ from jaxtyping import Float, Int
 from gdw import files
 from gdw.data.folder import CIFAR10_CLASSES
 from gdw.data.human_labels import label_sets
-from gdw.data.label_table import is_table, read_table
 from gdw.data.picture_labels import class_numbers
+from gdw.label_files.label_table import is_table, read_table
 
 FILE = Path(__file__).with_name("human_noise.json")
 COLUMN, TRUE = "worse_label", "clean_label"  # of the published file

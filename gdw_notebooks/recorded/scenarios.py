@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from gdw.comparison.report import SIGNIFICANCE, holm, paired_difference
 from gdw.comparison.sweep import run_all
+from gdw.experiments.experiment import Experiment, from_config
+from gdw.experiments.history import History
 from gdw.methods import METHODS
-from gdw.training.experiment import Experiment, from_config
-from gdw.training.history import History
 
 SCENARIOS: Mapping[str, Experiment] = MappingProxyType({
     "uniform 60": Experiment(noise="uniform", rate=0.6),

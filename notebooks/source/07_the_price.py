@@ -25,8 +25,8 @@ import gdw
 from gdw.comparison.cost import interleaved, operations, peak_bytes
 from gdw.comparison.report import Difference
 from gdw.gradients.agreement import FIRST_STEPS
+from gdw.gradients.recording import Operations
 from gdw.networks.classifiers import build_model
-from gdw.training.recording import Operations
 from gdw.training.stepping import sgd, take_step
 
 # %%

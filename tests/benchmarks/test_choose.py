@@ -10,9 +10,9 @@ import pytest
 import gdw
 from benchmarks import choose
 from gdw.comparison.report import holm, paired_difference
-from gdw.training.fields import PRESETS
-from gdw.training.history import History
-from gdw.training.loading import task_of
+from gdw.experiments.fields import PRESETS
+from gdw.experiments.history import History
+from gdw.experiments.loading import task_of
 from gdw.training.many import supports_many_seeds
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,7 @@ def test_a_row_of_the_table_has_the_best_setting_and_the_scores():
 
 
 def test_the_presets_of_features_are_the_best_of_the_table_and_of_its_page():
-    """benchmarks/standing/features_settings.csv, docs/settings.md and gdw/training/presets.toml say the same."""
+    """benchmarks/standing/features_settings.csv, docs/settings.md and gdw/experiments/presets.toml say the same."""
     page = (ROOT / "docs" / "settings.md").read_text("utf-8").split("## Features of real pictures")[1]
     preset, rows = PRESETS["features"], settings_table("features")
     searched = tomllib.loads((ROOT / "benchmarks" / "choose_features.toml").read_text("utf-8"))["grid"]

@@ -13,8 +13,8 @@ import pytest
 from benchmarks import cifar
 from gdw import Experiment, History
 from gdw.data.datasets import cifar10_at
-from gdw.training.fields import PRESETS
-from tests.pictures import cifar_folder
+from gdw.experiments.fields import PRESETS
+from tests.picture_files import cifar_folder
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--epochs=2", "--model=cnn", "--meta-per-class=2", "--batch-size=10", "--seeds=2", "--scenario=uniform 60",

@@ -7,8 +7,8 @@ import pytest
 
 import gdw
 from benchmarks import end_to_end
-from gdw.training.history import History
-from gdw.training.loading import task_of
+from gdw.experiments.history import History
+from gdw.experiments.loading import task_of
 
 SPEC = end_to_end.load_spec()
 SMALL = {

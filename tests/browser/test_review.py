@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 from gdw.comparison.audit.page import page as audit_page
 from gdw.comparison.audit.table import FOUND
 from gdw.data.confirmed import read_confirmed
-from gdw.data.label_table import read_table
 from gdw.data.picture_labels import NO_CLASS
+from gdw.label_files.label_table import read_table
 from tests.browser.access import barriers
 
 CLASSES = [f"animal {n:02}" for n in range(12)] + ["cat", "dog"]

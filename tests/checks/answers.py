@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from gdw.comparison.report import Difference
-from gdw.training.history import History
+from gdw.experiments.history import History
 from gdw_notebooks.checks.broken_data import ThirtyPercent, UniformForty
 from gdw_notebooks.checks.class_weights import EqualTies, SecondStage
 from gdw_notebooks.checks.clean_set import InnerProduct, ThreeSigns

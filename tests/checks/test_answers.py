@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw.training.run import run
 from gdw_notebooks.checks import start_here
 from gdw_notebooks.checks.exercise import Exercise

@@ -8,8 +8,8 @@ from benchmarks.report import page
 from gdw.comparison.names import names, scenario_name
 from gdw.comparison.report import by_method, summary
 from gdw.comparison.tables import differences, means, table
-from gdw.training.experiment import ENGINE, NAMES
-from gdw.training.history import History
+from gdw.experiments.experiment import ENGINE, NAMES
+from gdw.experiments.history import History
 
 SWAPPED = ((0.5, 0.5), (0.0, 1.0)), ((1.0, 0.0), (0.5, 0.5))
 OTHER = {  # field: another value, and what must be given with it

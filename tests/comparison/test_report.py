@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from gdw.comparison.report import Difference, by_method, holm, paired_difference, summary, upside_down
-from gdw.training.history import History
+from gdw.experiments.history import History
 
 PAIRS, FAMILIES = 1500, 400  # of methods that do not differ
 

@@ -126,10 +126,10 @@ def test_a_failed_run_is_reported_and_the_rest_go_on(tmp_path):
 
 # What every worker runs first: two seeds at once end it, as more memory than there is would, and so does a data set.
 DEADLY = """
-import gdw.training.loading, os
+import gdw.experiments.loading, os
 from gdw.training.many import ManySeeds
 
-load, init = gdw.training.loading.load_dataset, ManySeeds.__init__
+load, init = gdw.experiments.loading.load_dataset, ManySeeds.__init__
 
 def die(*given):
     print(*given, file=open({deaths!r}, "a"), flush=True)
@@ -138,7 +138,7 @@ def die(*given):
 def dying_init(self, experiment, seeds, **more):
     return die("seeds", *seeds) if len(seeds) > 1 else init(self, experiment, seeds, **more)
 
-gdw.training.loading.load_dataset = lambda name, **more: die(name) if name == "./deadly" else load(name, **more)
+gdw.experiments.loading.load_dataset = lambda name, **more: die(name) if name == "./deadly" else load(name, **more)
 ManySeeds.__init__ = dying_init
 """
 

@@ -15,10 +15,10 @@ import gdw
 from gdw.comparison import sweep
 from gdw.comparison.audit.audit import Plan
 from gdw.comparison.records import read
-from gdw.data import extraction
 from gdw.data.confirmed import Confirmed
 from gdw.data.datasets import load_dataset
-from gdw.data.pretrained import Pretrained
+from gdw.pictures import extraction
+from gdw.pictures.pretrained import Pretrained
 
 dask = pytest.importorskip("dask", reason="pip install 'gdw[dask]'")
 distributed = pytest.importorskip("distributed", reason="pip install 'gdw[dask]'")

@@ -11,8 +11,8 @@ from torchvision import datasets
 
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import CLOUD_POINTS, DATASETS, data_root, load_dataset
-from gdw.data.pixels import Pixels
 from gdw.networks.classifiers import build_model
+from gdw.pictures.pixels import Pixels
 
 
 def test_digits_are_scikit_learns():

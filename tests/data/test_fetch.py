@@ -5,12 +5,12 @@ import torch
 
 import gdw
 from gdw.data import batches as batches_module
-from gdw.data import pictures as pictures_module
 from gdw.data.batches import fetched, fits_in_memory, index_batches
-from gdw.data.on_disk import OnDisk
 from gdw.data.randomness import generator
+from gdw.pictures import decoding as pictures_module
+from gdw.pictures.on_disk import OnDisk
 from gdw.training.sources import Sources
-from tests.pictures import cifar_folder, shifted_digits
+from tests.picture_files import cifar_folder, shifted_digits
 from tests.runs import trained
 
 CPU = torch.device("cpu")

@@ -6,13 +6,13 @@ import torch
 from PIL import Image
 
 from gdw.data import folder as folder_module
-from gdw.data import pictures as pictures_module
 from gdw.data.datasets import load_dataset
-from gdw.data.on_disk import OnDisk
-from gdw.data.pretrained import LITE0
 from gdw.data.task import make_task
-from gdw.training.experiment import Experiment
-from gdw.training.loading import dataset_of
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.loading import dataset_of
+from gdw.pictures import decoding as pictures_module
+from gdw.pictures.on_disk import OnDisk
+from gdw.pictures.pretrained import LITE0
 
 
 def picture(path, shade=0, size=(16, 16), mode="RGB"):

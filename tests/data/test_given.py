@@ -12,11 +12,11 @@ from PIL import Image
 import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit.audit import Plan
-from gdw.data import label_table
 from gdw.data.given import as_dataset, labelled_rows, read_rows, words_of
-from gdw.data.on_disk import OnDisk
 from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
+from gdw.label_files import label_table
+from gdw.pictures.on_disk import OnDisk
 
 COUNT, NAMES = 120, np.array(["ant", "bee", "cow"])
 

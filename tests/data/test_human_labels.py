@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 import gdw
-from gdw.data.label_table import read_table
 from gdw.data.picture_labels import labels_by_path
-from tests.data.test_label_files import Evil
+from gdw.label_files.label_table import read_table
+from tests.label_files.test_label_files import Evil
 
 DIGITS = gdw.load_dataset("digits")
 CLEAN = DIGITS.labels.numpy()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gdw.training.history import History
+from gdw.experiments.history import History
 
 NAMES = ("cat", "dog", "bird")
 

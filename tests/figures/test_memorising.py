@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gdw.training.history import History
+from gdw.experiments.history import History
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.memorising import memorising
 

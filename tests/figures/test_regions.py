@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gdw.data.pixels import Pixels
+from gdw.pictures.pixels import Pixels
 from gdw_notebooks.figures.regions import finding, regions_of, shares
 
 POINTS = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [1.0, -0.5], [0.5, 1.0]])

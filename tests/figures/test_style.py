@@ -2,6 +2,7 @@
 
 import pytest
 
+from gdw.methods import METHODS
 from gdw_notebooks.figures import style
 
 LONG = "At epoch 10 the weights are ≈ 0.42 (observed label), ≈ 0.21 (true class); it loses ≈ 19 points with 30 % wrong"
@@ -15,3 +16,7 @@ def test_a_number_stays_with_its_unit_and_its_sign(width):
     assert len(lines) > 1
     assert not [line for line in lines if line.endswith(("≈", "epoch")) or line.startswith(("%", "points"))]
     assert style.words(figure) == LONG
+
+
+def test_gdw_alone_has_a_solid_line_since_a_page_draws_no_markers():
+    assert [name for name in METHODS if not style.method_look(name).dashes] == ["gdw"]

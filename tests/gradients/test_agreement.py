@@ -13,10 +13,10 @@ from gdw import Step
 from gdw.data.randomness import generator
 from gdw.gradients.agreement import FIRST_STEPS, PassesDiffer, is_due
 from gdw.gradients.meta import NoMetaGradient
+from gdw.gradients.recording import Operations
 from gdw.methods import GDW, L2RW
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
-from gdw.training.recording import Operations
 from gdw.training.stepping import take_step
 from tests.awkward import (
     CHECKPOINTS_HAVE_A_FORWARD_RULE,

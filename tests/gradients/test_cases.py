@@ -14,9 +14,9 @@ from gdw.gradients import compiled
 from gdw.gradients.agreement import PassesDiffer
 from gdw.gradients.compiled import compile_in_place
 from gdw.gradients.meta import NoMetaGradient
+from gdw.gradients.recording import Capture
 from gdw.gradients.stacked_step import StackedStep
 from gdw.networks.stacked import Stacked, can_stack
-from gdw.training.recording import Capture
 from tests.gradients.cases import BY_HAND, CASES, LR, META, some_weights, taken, textbook
 from tests.ways import BY_WAY
 

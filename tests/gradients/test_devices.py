@@ -18,7 +18,7 @@ from gdw.methods import METHODS
 from gdw.training.epoch_statistics import EpochStatistics
 from gdw.training.sources import Sources
 from gdw.training.stepping import take_step
-from tests.pictures import shifted_digits
+from tests.picture_files import shifted_digits
 from tests.ways import BY_WAY
 
 META = torch.device("meta")

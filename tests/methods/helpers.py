@@ -7,10 +7,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from gdw import Step
-from gdw.data.pixels import Pixels
 from gdw.data.task import Split
 from gdw.gradients.meta import forward
 from gdw.gradients.rates import trainable
+from gdw.pictures.pixels import Pixels
 
 CLASSES, FEATURES, BATCH = 4, 6, 12
 POINTS = Pixels(scale=1.0, mean=(0.0,), std=(1.0,))

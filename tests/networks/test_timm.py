@@ -7,11 +7,11 @@ import torch
 from safetensors.torch import save_file
 
 import gdw
-from gdw.data import pretrained
 from gdw.data.dataset import Dataset
-from gdw.data.pixels import Pixels
 from gdw.errors import MissingPackage
 from gdw.networks.classifiers import build_model
+from gdw.pictures import pretrained
+from gdw.pictures.pixels import Pixels
 
 timm = pytest.importorskip("timm", reason="pip install 'gdw[features]'")
 SMALL = "timm:test_resnet"  # timm's own network for tests, 0.5 million parameters

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from gdw.training.experiment import Experiment
-from gdw.training.history import FLOWS, GROUPS, History
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.history import FLOWS, GROUPS, History
 from gdw.training.loop import BatchDone, EpochDone
 from gdw.training.run import run
 from gdw_notebooks.panels.session import Session

@@ -6,7 +6,7 @@ import weakref
 import ipywidgets
 import pytest
 
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw_notebooks.panels.broken_data import BrokenData
 from gdw_notebooks.panels.training_lab import TrainingLab
 

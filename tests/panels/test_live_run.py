@@ -3,10 +3,10 @@
 import torch
 
 from gdw.data.datasets import load_dataset
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw_notebooks.panels import live_run
 from gdw_notebooks.panels.live_run import LiveRun, step_milliseconds, what_is_missing
-from tests.pictures import cifar_folder
+from tests.picture_files import cifar_folder
 
 
 def test_without_gpu_or_pictures_it_says_what_it_needs(monkeypatch, tmp_path):

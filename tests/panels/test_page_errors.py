@@ -9,7 +9,7 @@ import pytest
 from ipywidgets import Button, IntSlider
 from ipywidgets.widgets import widget as widgets
 
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw_notebooks.panels import page_errors, rerun
 from gdw_notebooks.panels.base import Panel
 from tests.panels.test_base import Level

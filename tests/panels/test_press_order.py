@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw_notebooks.panels.training_lab import TrainingLab
 from gdw_notebooks.recorded.scenarios import SCENARIOS
 

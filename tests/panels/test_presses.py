@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw.training.run import run
 from gdw_notebooks.panels.session import Session
 from gdw_notebooks.panels.training_lab import TrainingLab

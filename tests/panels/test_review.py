@@ -7,8 +7,8 @@ import torch
 import gdw
 from gdw.data.confirmed import read_confirmed
 from gdw.data.dataset import Dataset
-from gdw.data.label_table import read_table
 from gdw.data.picture_labels import NONE, labels_by_path
+from gdw.label_files.label_table import read_table
 from gdw_notebooks.examples.digit_folder import write_digits
 from gdw_notebooks.panels import review_file
 from gdw_notebooks.panels.review import Review

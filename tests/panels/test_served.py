@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw_notebooks.panels import served
 from gdw_notebooks.panels.lab_controls import LabControls, read_codes
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from gdw.data.datasets import load_dataset
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw.training.loop import BatchDone, EpochDone, TrainingDiverged
 from gdw.training.many import Checkpoints, ManySeeds
 from gdw_notebooks.panels.session import ALL_RUNS, Busy, Session, imports
@@ -169,7 +169,7 @@ def test_an_interrupt_in_the_foreground_keeps_the_history():
 def test_an_interpreter_ends_while_a_run_goes_on():
     code = (
         "import time\n"
-        "from gdw.training.experiment import Experiment\n"
+        "from gdw.experiments.experiment import Experiment\n"
         "from gdw_notebooks.panels.session import Session\n"
         "session = Session()\n"
         f"session.start([Experiment(dataset='clouds', method='gdw', epochs={LONG.epochs})])\n"

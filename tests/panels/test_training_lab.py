@@ -12,8 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+from gdw.experiments.experiment import Experiment
 from gdw.methods import METHODS, CrossEntropy
-from gdw.training.experiment import Experiment
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.regions import regions_of
 from gdw_notebooks.panels import lab_words

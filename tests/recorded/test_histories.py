@@ -11,7 +11,7 @@ import gdw_notebooks.recorded.histories as record_module
 from gdw.data.datasets import load_dataset
 from gdw.data.task import make_task
 from gdw_notebooks.recorded.histories import HISTORIES, RECORDINGS, dirty, load, make, recipes, record
-from tests.pictures import cifar_folder
+from tests.picture_files import cifar_folder
 
 LARGEST_FILE = 1_000_000  # bytes
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gdw.training.experiment import Experiment
-from gdw.training.history import History
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.history import History
 from gdw_notebooks.recorded.scenarios import OUTCOMES, SCENARIOS, experiments, outcomes, sentence
 
 SCORES = {"gdw": (90.0, 92.0, 94.0), "mwnet": (80.0, 81.0, 85.0), "l2rw": (95.0, 97.0, 98.5)}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gdw.comparison.report import Difference
+from gdw.experiments.experiment import Experiment
 from gdw.methods import METHODS
-from gdw.training.experiment import Experiment
 from gdw.training.run import run
 from gdw_notebooks.examples.portraits import SHARED, portraits
 from gdw_notebooks.figures.effect_map import effect_map, finding, verdict

@@ -17,7 +17,7 @@ from gdw.data.confirmed import IN_CLASS, RANDOM, SUSPECT, Confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.picture_labels import NO_CLASS
 from gdw.data.task import make_task
-from gdw.training.history import History
+from gdw.experiments.history import History
 from tests.runs import trained
 
 CLASSES, EACH, SURE = ("cat", "dog", "owl"), 40, 12

@@ -9,10 +9,10 @@ import torch
 import gdw
 from gdw.data.batches import index_batches
 from gdw.data.randomness import generator
+from gdw.experiments.history import History
 from gdw.methods import METHODS, Method, Phase
 from gdw.training import epoch_statistics
 from gdw.training.epoch_statistics import evaluate, predict
-from gdw.training.history import History
 from gdw.training.stepping import cosine
 from tests.runs import trained
 

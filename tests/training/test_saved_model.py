@@ -11,11 +11,11 @@ from torch import nn
 
 import gdw
 from gdw.__main__ import main
-from gdw.data import extraction
 from gdw.data.dataset import Dataset
-from gdw.data.pixels import Pixels
+from gdw.pictures import extraction
+from gdw.pictures.pixels import Pixels
 from gdw.training import checkpoint
-from tests.data.test_features import Loader
+from tests.pictures.test_features import Loader
 from tests.trust.killing import tiny
 
 CLASSES = ("cat", "sea", "dog")

@@ -14,14 +14,14 @@ import torch
 from torch import nn
 
 import gdw
+from gdw.gradients.recording import Capture, Operations
 from gdw.gradients.step import Seen
 from gdw.methods import GDW, METHODS, CrossEntropy
 from gdw.training import sources, stepping
 from gdw.training.loop import tries_kernels
 from gdw.training.many import supports_many_seeds
-from gdw.training.recording import Capture, Operations
 from tests import cuda_graph
-from tests.pictures import shifted_digits
+from tests.picture_files import shifted_digits
 from tests.runs import trained
 from tests.ways import BY_WAY
 

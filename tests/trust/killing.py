@@ -67,7 +67,7 @@ def survives(experiment: gdw.Experiment, moments: int, folder: Path, seed: int =
 
 
 def _go_on(config: dict, folder: str, pipe) -> None:
-    from gdw.training.experiment import from_config
+    from gdw.experiments.experiment import from_config
 
     torch.set_num_threads(1)
     experiment = from_config(config)

@@ -59,7 +59,7 @@ def pictures():
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (80, 3, 16, 16), generator=generator, dtype=torch.uint8)
     labels = torch.arange(80) % 2
-    return gdw.data.Dataset("stripes", ("a", "b"), images, labels, pixels=gdw.data.pixels.CIFAR_PIXELS)
+    return gdw.data.Dataset("stripes", ("a", "b"), images, labels, pixels=gdw.pictures.pixels.CIFAR_PIXELS)
 
 
 @pytest.mark.parametrize("resident", [True, False])

@@ -22,8 +22,8 @@ from gdw import __main__ as command_line
 from gdw.cache import KEY_BYTES
 from gdw.data.corruption import corrupt_labels, transition_matrix
 from gdw.data.dataset import Dataset
-from gdw.data.feature_store import FeatureStore
-from gdw.training.fields import FIELDS
+from gdw.experiments.fields import FIELDS
+from gdw.pictures.feature_store import FeatureStore
 from tests.fuzz import outcome, values
 
 EXAMPLES = int(os.environ.get("GDW_FUZZ", "60"))

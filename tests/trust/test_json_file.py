@@ -226,7 +226,7 @@ def test_a_record_says_how_it_was_made(tmp_path):
     made = record(history())["made"]
     assert made.keys() >= {"device", "host", "system", "python", "torch", "numpy", "gdw", "engine"}
     assert made["engine"].keys() >= {"threads", "precision", "save_memory"}
-    if (files_root := gdw.training.provenance.ROOT / ".git").exists():
+    if (files_root := gdw.experiments.provenance.ROOT / ".git").exists():
         assert len(made["commit"].split("-")[0]) == 40, files_root
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gdw.data.datasets import load_dataset
-from gdw.training.experiment import Experiment
+from gdw.experiments.experiment import Experiment
 from gdw.training.loop import EpochDone
 from gdw.training.run import run
 from gdw_notebooks.panels.session import Session

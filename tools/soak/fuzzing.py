@@ -24,7 +24,7 @@ class Entry:
 
 
 FILES, ENTRIES_TEST = "trust/test_fuzz_files.py", "trust/test_fuzz_entries.py"
-EXPERIMENT = "training/test_experiment.py"
+EXPERIMENT = "experiments/test_experiment.py"
 ENTRIES = (
     Entry("Experiment", f"{EXPERIMENT}::test_any_json_as_a_config_is_a_result_or_a_sentence", 15_000),
     Entry("Experiment", f"{EXPERIMENT}::test_every_accepted_experiment_reads_back_from_its_code_and_its_record", 2_000),
@@ -39,12 +39,12 @@ ENTRIES = (
     Entry(
         "checkpoint", f"{FILES}::test_a_checkpoint_with_a_right_digest_and_wrong_content_is_refused_in_words", 900
     ),  # a third of these: the test is slow and takes a third by itself
-    Entry("label tables", "data/test_label_table.py::test_junk_is_refused_in_our_words", 4_000),
-    Entry("label tables", "data/test_label_files.py::test_junk_is_refused_in_our_words", 10_000),
-    Entry("label tables", "data/test_label_files.py::test_a_damaged_file_gives_labels_or_our_words", 2_000),
+    Entry("label tables", "label_files/test_label_table.py::test_junk_is_refused_in_our_words", 4_000),
+    Entry("label tables", "label_files/test_label_files.py::test_junk_is_refused_in_our_words", 10_000),
+    Entry("label tables", "label_files/test_label_files.py::test_a_damaged_file_gives_labels_or_our_words", 2_000),
     Entry("features cache", f"{ENTRIES_TEST}::test_a_damaged_cache_gives_the_right_features_or_none", 10_000),
     Entry("image folders", f"{ENTRIES_TEST}::test_a_folder_of_pictures_is_a_data_set_or_one_sentence", 1_500),
-    Entry("image folders", "data/test_picture.py::test_damaged_files_are_read_or_named", 20_000),
+    Entry("image folders", "pictures/test_picture.py::test_damaged_files_are_read_or_named", 20_000),
     Entry("matrices", f"{ENTRIES_TEST}::test_a_noise_matrix_is_taken_or_refused_in_words", 3_000),
 )
 

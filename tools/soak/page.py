@@ -7,7 +7,7 @@ from datetime import datetime
 
 import torch
 
-from gdw.training.provenance import package_version
+from gdw.experiments.provenance import package_version
 from tools.soak.row import Row, table
 from tools.soak.sections import SECTIONS
 

@@ -81,7 +81,7 @@ def bytes_a_run(memory: Sequence[int]) -> float:
 
 
 def _memory_after_each_run(runs: int) -> list[int]:
-    from gdw.training.experiment import Experiment
+    from gdw.experiments.experiment import Experiment
     from gdw_notebooks.panels.training_lab import TrainingLab
 
     lab = TrainingLab(Experiment(dataset="clouds", rate=0.4, epochs=2, device="cpu"))

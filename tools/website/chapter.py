@@ -115,9 +115,9 @@ def _outputs(cell: NotebookNode, pictures: Path, name: str) -> Iterator[str]:
             file.write_bytes(base64.b64decode(output.data[IMAGE]))
             yield _picture(file, output)
         elif "text/html" in output.data:
-            yield f'```{{raw}} html\n<div class="output">{output.data["text/html"]}</div>\n```{_live(output)}'
+            yield f'{_live(output)}```{{raw}} html\n<div class="output">{output.data["text/html"]}</div>\n```'
         elif "text/plain" in output.data:
-            yield _text(output.data["text/plain"]) + _live(output)
+            yield _live(output) + _text(output.data["text/plain"])
 
 
 def _text(text: str) -> str:
@@ -126,13 +126,13 @@ def _text(text: str) -> str:
 
 def _picture(file: Path, output: NotebookNode) -> str:
     image = f"```{{image}} {file.parent.name}/{file.name}\n:alt: {alt_text(output)}\n```"
-    return f'<div class="output">\n\n{image}\n\n</div>{_live(output)}'
+    return f'{_live(output)}<div class="output">\n\n{image}\n\n</div>'
 
 
 def _live(output: NotebookNode) -> str:
-    """A link to the page where a panel moves."""
+    """A link to the page where a panel moves, for above the still one: the text has just said what to do with it."""
     name, live = PANELS.get(_panel(output), ("", ""))
-    return f'\n\nHere it stands still. <a href="../{live}.html">Move it yourself: {name}</a>' if live else ""
+    return f'Here it stands still. <a href="../{live}.html">Move it yourself: {name}</a>\n\n' if live else ""
 
 
 def alt_text(output: NotebookNode) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from gdw import History
 from gdw.comparison.report import paired_difference
-from gdw.training.history import FLOWS, SCORE_EPOCHS
+from gdw.experiments.history import FLOWS, SCORE_EPOCHS
 from gdw_notebooks.figures import style
 from gdw_notebooks.recorded.histories import load
 
@@ -17,7 +17,7 @@ TITLES = {
     "long tail 0.02": "Digits, long tail (rarest class 1/50 of the largest)",
     "CIFAR-10": "CIFAR-10 (JPEG copy), 60 % uniform noise, a small network",
 }
-MISLABELLED = 1  # place in gdw.training.history.GROUPS
+MISLABELLED = 1  # place in gdw.experiments.history.GROUPS
 
 
 def lab_data() -> dict:

@@ -22,11 +22,11 @@ from gdw.comparison.audit.rank import BY_METHOD, RANKINGS, Judged, Ranked, check
 from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of, names_of
 from gdw.data.dataset import Dataset
-from gdw.data.extraction import Seen, hashed
 from gdw.data.features import described
 from gdw.data.given import labelled_rows, of_labelled
-from gdw.data.pretrained import LITE0
 from gdw.errors import require_package, whole_number
+from gdw.pictures.extraction import Seen, hashed
+from gdw.pictures.pretrained import LITE0
 
 LEAST_CONFIRMED = 2  # pictures of each class in the clean set of a method
 

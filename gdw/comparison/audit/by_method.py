@@ -9,10 +9,10 @@ from jaxtyping import Float
 
 from gdw.comparison.audit.heads import Labels, LogProbs, PerPicture
 from gdw.data.dataset import Dataset
-from gdw.data.on_disk import Images
 from gdw.data.task import Split, Task
+from gdw.experiments.experiment import Experiment
 from gdw.gradients.outputs import evaluation_mode, logits_of
-from gdw.training.experiment import Experiment
+from gdw.pictures.on_disk import Images
 from gdw.training.loop import EpochDone
 from gdw.training.run import Training
 

@@ -22,8 +22,8 @@ from gdw.data.confirmed import Confirmed, confirmed_of, names_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
 from gdw.data.given import of_labelled, read_numbers, read_rows
-from gdw.data.pretrained import LITE0, own_size
 from gdw.errors import whole_number
+from gdw.pictures.pretrained import LITE0, own_size
 
 PIXELS = "pixels"  # instead of a network's name: the pictures themselves
 PRINTED = 10  # suspects and class pairs

@@ -8,8 +8,8 @@ from jaxtyping import Int, UInt64
 from torch.nn.functional import cosine_similarity
 
 from gdw.comparison.audit.heads import Features, Labels
-from gdw.data.extraction import Seen
-from gdw.data.pixels import distance
+from gdw.pictures.extraction import Seen
+from gdw.pictures.pixels import distance
 
 SHOWN = 3  # pairs that a note names
 BAND, SHIFT = 16, 8  # bits of a fingerprint: two pictures are compared if they agree in one of eight overlapping bands

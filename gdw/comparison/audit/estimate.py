@@ -10,9 +10,9 @@ from gdw.comparison.audit.heads import standardised
 from gdw.comparison.audit.rank import BY_METHOD
 from gdw.comparison.audit.solver import MEMORY, Objective
 from gdw.data.dataset import Dataset
-from gdw.data.feature_store import BLOCK, ROW, SEEN, Rows
 from gdw.data.features import timed
-from gdw.data.on_disk import OnDisk
+from gdw.pictures.feature_store import BLOCK, ROW, SEEN, Rows
+from gdw.pictures.on_disk import OnDisk
 
 BASE = 1.0e9  # bytes: the program, a network and a batch of pictures
 OF_ROW, OF_CLASS = 1000, 48  # bytes in memory for each row: its words, and its probabilities for each class

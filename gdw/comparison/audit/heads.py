@@ -15,9 +15,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gdw.comparison.audit.solver import Result, fitted
-from gdw.data.feature_store import BLOCK, Rows, statistics
-from gdw.data.on_disk import Images, OnDisk, elsewhere, in_order
 from gdw.errors import ROUNDING
+from gdw.pictures.feature_store import BLOCK, Rows, statistics
+from gdw.pictures.on_disk import Images, OnDisk, elsewhere, in_order
 
 FOLDS = 5  # each picture is judged by a classifier that was trained on the other four fifths
 FREEDOM = 1.0  # times 1 / D, as scikit-learn's C; standardised features have length sqrt(D), so logits have deviation 1

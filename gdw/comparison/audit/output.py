@@ -11,12 +11,12 @@ from gdw import files
 from gdw.comparison.audit.count import NO_SAMPLE, WrongShare
 from gdw.comparison.audit.page import MARK, page
 from gdw.comparison.audit.table import COLUMNS, FOUND
-from gdw.data.columns import usual_columns
 from gdw.data.confirmed import CONFIRMED_COLUMNS
-from gdw.data.label_table import read_table
-from gdw.data.path_match import plain
 from gdw.data.picture_labels import as_meant
 from gdw.errors import whole_number
+from gdw.label_files.columns import usual_columns
+from gdw.label_files.label_table import read_table
+from gdw.label_files.path_match import plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -18,9 +18,9 @@ from jaxtyping import UInt8
 from gdw.data.confirmed import SUSPECT
 from gdw.data.dataset import Dataset
 from gdw.data.features import thumbnails
-from gdw.data.on_disk import Images
 from gdw.data.picture_labels import NONE
-from gdw.data.pictures import BrokenPictureError, read_picture, refuse_huge_pictures
+from gdw.pictures.decoding import BrokenPictureError, read_picture, refuse_huge_pictures
+from gdw.pictures.on_disk import Images
 
 if TYPE_CHECKING:
     from pandas import DataFrame

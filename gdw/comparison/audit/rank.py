@@ -29,8 +29,8 @@ from gdw.comparison.audit.heads import (
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
 from gdw.errors import one_of
+from gdw.experiments.experiment import Experiment
 from gdw.methods.base import method_class
-from gdw.training.experiment import Experiment
 
 BY_METHOD = ("with-method", "weights")  # rankings that train a method
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from gdw import files
 from gdw.comparison.audit.output import SHOWN, check_outputs
 from gdw.comparison.audit.page import Shown, page
-from gdw.data.label_table import read_table
 from gdw.errors import whole_number
+from gdw.label_files.label_table import read_table
 
 NEEDED = ("observed", "proposed", "score")  # columns beside the path
 

@@ -9,8 +9,8 @@ from PIL import Image, ImageEnhance
 
 from gdw.comparison.audit.copies import find_copies
 from gdw.comparison.audit.heads import standardised
-from gdw.data.extraction import Seen, picture_keys
-from gdw.data.pixels import distance, fingerprints
+from gdw.pictures.extraction import Seen, picture_keys
+from gdw.pictures.pixels import distance, fingerprints
 
 COUNT, SIDE = 60, 48
 

@@ -9,8 +9,8 @@ import torch
 
 from gdw.comparison.audit import heads
 from gdw.comparison.audit.heads import LEAST, fold_of, normalised, out_of_fold, standardised, trained_log_probs
-from gdw.data.feature_store import FeatureStore, Rows
-from gdw.data.on_disk import OnDisk
+from gdw.pictures.feature_store import FeatureStore, Rows
+from gdw.pictures.on_disk import OnDisk
 
 
 def blobs(count=60, classes=3, size=4, seed=0):

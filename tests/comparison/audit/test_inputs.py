@@ -35,7 +35,7 @@ def confirm(tmp_path, text):
 
 
 def test_a_folder_is_listed_without_decoding(pets, monkeypatch):
-    monkeypatch.setattr("gdw.data.pictures.read_picture", None)
+    monkeypatch.setattr("gdw.pictures.decoding.read_picture", None)
     found = list_folder(pets)
     assert found.class_names == ("cat", "dog")
     assert found.paths[:2] == ("cat/0.png", "cat/1.png")

@@ -17,13 +17,13 @@ from gdw.__main__ import main
 from gdw.comparison.audit import by_method, command, heads, rank
 from gdw.comparison.audit import estimate as estimates
 from gdw.comparison.audit.by_method import _mean_of_seen, out_of_fold_by_method, task_of_observed, upside_down
-from gdw.data import extraction
 from gdw.data.dataset import Dataset
-from gdw.data.feature_store import Rows
 from gdw.data.folder import load_folder
-from gdw.data.on_disk import OnDisk
-from gdw.data.pixels import Pixels
-from tests.data.test_features import Loader
+from gdw.pictures import extraction
+from gdw.pictures.feature_store import Rows
+from gdw.pictures.on_disk import OnDisk
+from gdw.pictures.pixels import Pixels
+from tests.pictures.test_features import Loader
 
 CLASSES, EACH, WRONG = 4, 60, 0.2
 CONFIRMED = 5  # of each class

@@ -6,7 +6,7 @@ import torch
 from gdw.comparison.audit.copies import find_copies
 from gdw.comparison.audit.table import suspects
 from gdw.data.dataset import Dataset
-from gdw.data.extraction import hashed
+from gdw.pictures.extraction import hashed
 
 NAMES, CLASSES = ("a", "b", "c", "d", "e"), ("cat", "dog")
 

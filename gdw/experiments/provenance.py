@@ -15,12 +15,12 @@ import torch
 from gdw.cache import digest, file_stamp
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
+from gdw.experiments.experiment import OWN, Experiment, from_config
+from gdw.experiments.history import History
+from gdw.experiments.loading import origin_of
 from gdw.methods.base import Method
 from gdw.methods.plugins import REGISTRIES
 from gdw.registry import Place
-from gdw.training.experiment import OWN, Experiment, from_config
-from gdw.training.history import History
-from gdw.training.loading import origin_of
 
 ROOT = Path(__file__).parents[2]  # of the source, where gdw is not installed from a wheel
 GIT_SECONDS = 10  # longer than git ever needs; a run must not wait for a network drive

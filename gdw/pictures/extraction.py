@@ -16,11 +16,11 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from gdw.cache import digest
-from gdw.data.feature_store import FeatureStore
-from gdw.data.on_disk import PENDING, Images, OnDisk, batched, elsewhere, in_batches, in_order
-from gdw.data.pictures import BrokenPictureError, PictureFiles, refuse_huge_pictures
-from gdw.data.pixels import fingerprints
-from gdw.data.pretrained import WEIGHTS_FOLDER, Pretrained, load_network, named, packaged_weights
+from gdw.pictures.decoding import BrokenPictureError, PictureFiles, refuse_huge_pictures
+from gdw.pictures.feature_store import FeatureStore
+from gdw.pictures.on_disk import PENDING, Images, OnDisk, batched, elsewhere, in_batches, in_order
+from gdw.pictures.pixels import fingerprints
+from gdw.pictures.pretrained import WEIGHTS_FOLDER, Pretrained, load_network, named, packaged_weights
 
 LAYOUT = 2  # of what is computed and how it is written; with a new number all features are computed again
 BATCH, GPU_BATCH = 16, 256  # pictures; always this many: a picture's features then do not depend on its neighbours
@@ -38,7 +38,7 @@ class Seen:
     Attributes:
         rows: where the features of each picture are; -1 for a picture that cannot be decoded.
         keys: a hash of each picture's values.
-        fingerprints: uint64, nearly equal for pictures that look nearly equal (:mod:`gdw.data.pixels`).
+        fingerprints: uint64, nearly equal for pictures that look nearly equal (:mod:`gdw.pictures.pixels`).
         broken: why pictures could not be decoded, by their places.
     """
 

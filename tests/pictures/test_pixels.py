@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import pad
 
-from gdw.data.pixels import Pixels
+from gdw.pictures.pixels import Pixels
 
 
 def pictures(count=6, channels=3, height=7, width=9, seed=0):

@@ -255,7 +255,7 @@ class Preset:
 
 
 def _read() -> dict[str, Preset]:
-    found = tomllib.loads(files("gdw.training").joinpath("presets.toml").read_text("utf-8"))
+    found = tomllib.loads(files("gdw.experiments").joinpath("presets.toml").read_text("utf-8"))
     usual = found.pop("usual")
     made = {name: (values.pop("methods", {}), values.pop("plans", {})) for name, values in found.items()}
     return {n: Preset(FrozenDict(usual | found[n]), FrozenDict(m), FrozenDict(p)) for n, (m, p) in made.items()}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
 
-from gdw.data.pictures import BrokenPictureError, can_open, read_picture
+from gdw.pictures.decoding import BrokenPictureError, can_open, read_picture
 
 SHADES = np.arange(256, dtype=np.uint8).reshape(16, 16)
 GREY = np.repeat(SHADES[..., None], 3, axis=2)

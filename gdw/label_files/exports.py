@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from gdw.data.columns import LABEL_COLUMNS, PATH_COLUMNS, PICTURE, holds_no_label, spaced, usual_columns
+from gdw.label_files.columns import LABEL_COLUMNS, PATH_COLUMNS, PICTURE, holds_no_label, spaced, usual_columns
 
 Row = dict[str, str]
 MARKS = ("tags", "annotations", "regions", "objects", "shapes")  # lists of what people marked; the whole picture first

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import gdw
+from gdw.experiments.experiment import NAMES, from_config
+from gdw.experiments.fields import PRESETS, resolve_device
+from gdw.experiments.provenance import experiment_of
 from gdw.methods import METHODS, Method
-from gdw.training.experiment import NAMES, from_config
-from gdw.training.fields import PRESETS, resolve_device
-from gdw.training.provenance import experiment_of
 from tests.fuzz import result_or_sentence
-from tests.pictures import cifar_folder
+from tests.picture_files import cifar_folder
 from tests.runs import trained
 
 NO_FILES = pytest.mark.filterwarnings("ignore:this run code does not say what its files hold")

@@ -11,7 +11,7 @@ from gdw.data import human_labels
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import DATASETS, folder_of
 from gdw.data.folder import list_folder
-from gdw.training.fields import Data
+from gdw.experiments.fields import Data
 
 DIGITS = 16  # hexadecimal, of the content of a run's files
 

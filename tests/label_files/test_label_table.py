@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 import gdw
 from gdw.data import load_table
-from gdw.data.columns import chosen_column
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder
 from gdw.data.human_labels import human_labels
-from gdw.data.label_table import read_table
 from gdw.errors import MissingPackage
+from gdw.label_files.columns import chosen_column
+from gdw.label_files.label_table import read_table
 from tests.data.test_scan import picture
-from tests.pictures import cifar_folder
+from tests.picture_files import cifar_folder
 
 NAMES = ("cat", "dog")
 PATHS = tuple(f"train/{name}/{place}.png" for name in NAMES for place in range(2))

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from gdw import cache
-from gdw.data import pictures
 from gdw.data.datasets import load_dataset
 from gdw.data.folder import load_table
-from gdw.data.pictures import PictureFiles
-from tests.data.test_picture import write_dicom
+from gdw.pictures import decoding as pictures
+from gdw.pictures.decoding import PictureFiles
+from tests.pictures.test_picture import write_dicom
 
 COUNT = 6
 

@@ -11,9 +11,9 @@ import gdw
 from gdw import cache
 from gdw.comparison.records import finished, records_of
 from gdw.comparison.sweep import resume, run_all
-from gdw.training import identity
-from gdw.training.provenance import weights_of
-from tests.pictures import cifar_folder
+from gdw.experiments import identity
+from gdw.experiments.provenance import weights_of
+from tests.picture_files import cifar_folder
 
 LONG_AGO = time.time() - 1000
 SMALL = {"model": "cnn", "epochs": 1, "meta_per_class": 1, "batch_size": 10, "device": "cpu", "method": "cross-entropy"}
@@ -151,7 +151,7 @@ def test_a_file_of_weights_is_read_once_until_it_changes(tmp_path, monkeypatch):
     """However many records ask; a file that was written a moment ago is read each time."""
     file, reads = tmp_path / "weights.pth", []
     file.write_bytes(b"first")
-    monkeypatch.setattr("gdw.training.provenance.digest", lambda content: reads.append(content) or content)
+    monkeypatch.setattr("gdw.experiments.provenance.digest", lambda content: reads.append(content) or content)
     experiment = gdw.Experiment(model="timm:resnet18", pretrained=str(file))
     monkeypatch.setattr(cache, "SETTLED", 1e9)
     assert [weights_of(experiment) for _ in range(2)] == [b"first".hex()] * 2

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from gdw.training.history import History
+from gdw.experiments.history import History
 
 
 def recorded(epochs=7):

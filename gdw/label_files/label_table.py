@@ -1,7 +1,7 @@
 """A file of labels, read once: one row a picture, or one for each annotator of a picture, in any usual form.
 
-Text with any separator and encoding, JSON and XML (:mod:`gdw.data.exports`), Excel and Parquet, also gzipped. Columns
-are known by their names and by what they hold.
+Text with any separator and encoding, JSON and XML (:mod:`gdw.label_files.exports`), Excel and Parquet, also gzipped.
+Columns are known by their names and by what they hold.
 """
 
 import csv
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdw import files
-from gdw.data.columns import PATH_COLUMNS, PICTURE, usual_columns, with_one_hot
-from gdw.data.columns import path_column as path_column_of
-from gdw.data.exports import cell_of, rows_of_json, rows_of_xml
-from gdw.data.path_match import LEGACY
 from gdw.errors import MissingPackage
+from gdw.label_files.columns import PATH_COLUMNS, PICTURE, usual_columns, with_one_hot
+from gdw.label_files.columns import path_column as path_column_of
+from gdw.label_files.exports import cell_of, rows_of_json, rows_of_xml
+from gdw.label_files.path_match import LEGACY
 
 if TYPE_CHECKING:
     from pandas import DataFrame

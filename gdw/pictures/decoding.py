@@ -23,8 +23,8 @@ from torch import Tensor
 
 from gdw import files
 from gdw.cache import Cache, cache_folder, digest, file_stamp
-from gdw.data.on_disk import BATCH, Images, OnDisk, ahead, memory_for_images
-from gdw.data.pretrained import SMALL_PICTURE
+from gdw.pictures.on_disk import BATCH, Images, OnDisk, ahead, memory_for_images
+from gdw.pictures.pretrained import SMALL_PICTURE
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -94,10 +94,10 @@ def decode(
 ) -> tuple[Images, dict[int, str]]:
     """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
 
-    Pictures that a network will see, and more than fit in memory (:func:`gdw.data.on_disk.memory_for_images`), stay in
-    their files. The others are decoded here. From 500 pictures on they are kept on disk, one file for a folder, a size
-    and the ``table`` that chose the files, in ``pictures`` of the cache's folder. A second start decodes nothing as
-    long as each file has the path, the size and the times of change that it had.
+    Pictures that a network will see, and more than fit in memory (:func:`gdw.pictures.on_disk.memory_for_images`), stay
+    in their files. The others are decoded here. From 500 pictures on they are kept on disk, one file for a folder, a
+    size and the ``table`` that chose the files, in ``pictures`` of the cache's folder. A second start decodes nothing
+    as long as each file has the path, the size and the times of change that it had.
 
     Args:
         seen_at: height and width in pixels at which a network will see the pictures. Without ``image_size``, pictures
@@ -364,7 +364,7 @@ def _formats() -> list[str]:
     """Those of ``FORMATS`` that this Pillow, with its plug-ins, knows."""
     from PIL import Image
 
-    from gdw.data.dicom import Dicom
+    from gdw.pictures.dicom import Dicom
 
     Image.init()
     Image.OPEN[DICOM] = Dicom, None  # not registered: Image.open tries it only where it is named, as here

@@ -12,11 +12,11 @@ from gdw.data.confirmed import confirmed_of
 from gdw.data.corruption import IMAGE_NOISES
 from gdw.data.dataset import PARTS, Dataset
 from gdw.data.datasets import load_dataset
-from gdw.data.label_table import read_table
-from gdw.data.pretrained import own_size
 from gdw.data.task import Task, make_task
-from gdw.training.experiment import Experiment
-from gdw.training.identity import content_of, places_of
+from gdw.experiments.experiment import Experiment
+from gdw.experiments.identity import content_of, places_of
+from gdw.label_files.label_table import read_table
+from gdw.pictures.pretrained import own_size
 
 
 def origin_of(experiment: Experiment) -> tuple[object, ...]:

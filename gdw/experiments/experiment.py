@@ -11,10 +11,10 @@ import attrs
 
 from gdw.data.datasets import check_dataset_name
 from gdw.errors import unknown, whole_number
+from gdw.experiments.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of, preset_for, without_derivative
+from gdw.experiments.identity import content_of, places_of, without_places
 from gdw.frozen import FrozenDict, thawed
 from gdw.methods.base import method_class
-from gdw.training.fields import FIELDS, PART_OF, PARTS, Data, Engine, Recipe, kind_of, preset_for, without_derivative
-from gdw.training.identity import content_of, places_of, without_places
 
 CODE_VERSION = "gdw1"
 OWN = "own"  # key of a record's config whose data set, task, model or method was given as an object
@@ -39,8 +39,8 @@ class Experiment:
         method: a name that ``python -m gdw methods`` lists.
         settings: the method's own, on top of the preset's.
         seed: the one seed of data, noise, start and batches.
-        given: fields of :class:`~gdw.training.fields.Data`, :class:`~gdw.training.fields.Recipe` and
-            :class:`~gdw.training.fields.Engine`.
+        given: fields of :class:`~gdw.experiments.fields.Data`, :class:`~gdw.experiments.fields.Recipe` and
+            :class:`~gdw.experiments.fields.Engine`.
 
     Raises:
         ValueError: an unknown name (with the nearest known one), a wrong type or a number out of range.

@@ -12,8 +12,8 @@ import pytest
 from gdw import files
 from gdw.data.folder import list_folder
 from gdw.data.given import read_rows
-from gdw.data.label_table import read_table
 from gdw.data.picture_labels import class_numbers, labelled
+from gdw.label_files.label_table import read_table
 from tests.data.test_scan import picture
 
 RIGHT = {"cat/a1.jpg": "lynx", "cat/b2.jpg": "wolf", "dog/c3.jpg": "lynx", "dog/d4.jpg": "wolf"}

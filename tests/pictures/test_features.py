@@ -13,17 +13,17 @@ from torch import nn
 
 import gdw
 from gdw import cache
-from gdw.data import extraction, feature_store, on_disk, pretrained
-from gdw.data import pictures as pictures_module
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import load_dataset
 from gdw.data.features import described, with_features
-from gdw.data.on_disk import OnDisk
-from gdw.data.pixels import Pixels
-from gdw.data.pretrained import LITE0, Pretrained, load_network, packaged_weights, weights_hash
 from gdw.data.randomness import generator
 from gdw.data.task import make_task
 from gdw.networks.classifiers import build_model
+from gdw.pictures import decoding as pictures_module
+from gdw.pictures import extraction, feature_store, on_disk, pretrained
+from gdw.pictures.on_disk import OnDisk
+from gdw.pictures.pixels import Pixels
+from gdw.pictures.pretrained import LITE0, Pretrained, load_network, packaged_weights, weights_hash
 from gdw.training.sources import Sources
 from tests.runs import processes
 

@@ -5,8 +5,8 @@ import time
 import pytest
 import torch
 
-from gdw.data import pretrained
-from gdw.data.pretrained import LITE0, chosen_size, load_network, packaged_weights
+from gdw.pictures import pretrained
+from gdw.pictures.pretrained import LITE0, chosen_size, load_network, packaged_weights
 
 SMALL = "test_resnet"  # timm's own, for tests: 0.5 million parameters
 
