@@ -47,6 +47,8 @@ class Dataset:
         content: a hash of the files that it was read from; None where it was not read from a folder.
         all_class_names: the classes that tables of its labels name, in the order of their numbers there, if some of
             them were put aside; by default ``class_names``.
+        folder_names: the folders that a program may have numbered as classes, if some of them have no picture; by
+            default ``all_class_names``.
 
     Raises:
         ValueError: labels out of range or not one for each image; fewer than two classes; a class with no image;
@@ -72,11 +74,14 @@ class Dataset:
     validation_pictures: Images | None = None
     content: str | None = None
     all_class_names: tuple[str, ...] = ()
+    folder_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))
         if not set(self.class_names) < set(self.all_class_names):
             object.__setattr__(self, "all_class_names", self.class_names)
+        if not set(self.all_class_names) < set(self.folder_names):
+            object.__setattr__(self, "folder_names", self.all_class_names)
         if len(self.class_names) < 2:
             raise ValueError(f"{self.name}: at least 2 classes are needed, got {len(self.class_names)}")
         if len(set(self.class_names)) < len(self.class_names):

@@ -47,6 +47,7 @@ class Listing:
         notes: how many files and folders were passed over, for each reason.
         table, column: that the labels are from; None where they are from the folders' names.
         votes: path to annotator to label, where the table has several annotators.
+        folder_names: also of the folders of classes that have no picture, in natural order.
     """
 
     folder: Path
@@ -56,6 +57,7 @@ class Listing:
     table: Path | None = None
     column: str | None = None
     votes: dict[str, dict[str, str]] = field(default_factory=dict)
+    folder_names: tuple[str, ...] = ()
 
     @property
     def counts(self) -> str:
@@ -167,7 +169,8 @@ def load_listing(
         fields[f"{prefix}images"], fields[f"{prefix}labels"] = images[start:end], torch.tensor(found.splits[split][1])
         fields[f"{prefix}paths"] = found.paths_of(split)
         good[prefix] = np.array([place - start for place in range(start, end) if place not in broken], int)
-    whole = Dataset(found.folder.resolve().name, found.class_names, **fields, notes=notes, pixels=UNCOUNTED)
+    whole = Dataset(found.folder.resolve().name, found.class_names, **fields, notes=notes, pixels=UNCOUNTED,
+                    folder_names=found.folder_names)  # fmt: skip
     data, _ = whole.chosen(good, why=f"; {notes[-1]}" if broken else "")
     notes = data.notes + (_reduced(listed, images) if image_size is None and seen_at is None else ())
     if notes:
@@ -225,7 +228,9 @@ def _by_folders(folder: Path) -> Listing:
         if nested and "train" not in splits:
             raise ValueError(f"{folder} has {named}, but no folder train with the classes to train on")
     folders = dict(splits) if nested else {"train": folder}
-    names, files, labels = scan.classes(folders.pop("train"))
+    start = folders.pop("train")
+    names, files, labels = scan.classes(start)
+    every = tuple(sorted((child.name for child in scan.folders_in(start)), key=natural_key))
     found, notes = {"train": (files, labels)}, doubtful_names(names)
     for split, path in folders.items():
         theirs, files, labels = scan.classes(path, least=1)
@@ -241,7 +246,7 @@ def _by_folders(folder: Path) -> Listing:
         for child in others:
             scan.note("a folder beside the splits", child)
         scan.note_outside(folder)
-    return Listing(folder, names, found, scan.notes() + notes)
+    return Listing(folder, names, found, scan.notes() + notes, folder_names=every)
 
 
 def _by_table(folder: Path, table: Path, column: str | None, path_column: str | None) -> Listing:
@@ -249,7 +254,8 @@ def _by_table(folder: Path, table: Path, column: str | None, path_column: str | 
     scan = _Scan(folder)
     files = scan.pictures(folder)
     paths = [_relative(file, folder) for file in files]
-    said = labelled(rows, paths, column=column, advice="name one with --column NAME (load_table: column=NAME)")
+    advice = "name one with --column NAME (load_table: column=NAME)"
+    said = labelled(rows, paths, column=column, advice=advice, root=folder.resolve().name)
     names, labels = said.class_names, {place: label for place, label in said.labels.items() if label != NO_CLASS}
     if len(names) < 2:
         if said.missing:

@@ -1,6 +1,7 @@
 """Data sets from what people have: arrays, tables, files of embeddings, and the data sets of torch and Hugging Face."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from torch import Tensor
 
 from gdw import files
 from gdw.cache import digest
+from gdw.data.columns_of_numbers import of_frame, read_frame, row_names, words_of
 from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
 from gdw.data.human_labels import ARRAYS, label_sets
-from gdw.data.picture_labels import MULTI_LABEL, class_numbers
+from gdw.data.picture_labels import class_numbers, doubtful_names
 from gdw.label_files.columns import LABEL_COLUMNS, chosen_column, usual_columns
-from gdw.label_files.label_table import is_table, read_table, require_reader
+from gdw.label_files.label_table import is_table, read_table
+from gdw.label_files.path_match import Places
 from gdw.pictures.decoding import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.pictures.feature_store import Rows
 from gdw.pictures.on_disk import BATCH, Images, OnDisk
@@ -25,6 +28,7 @@ from gdw.pictures.pixels import Pixels
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
 ROWS = 4096  # read at once
 NAME_ONE = "name one with --column"  # advice
+P_CLASS = re.compile(r"^p\((.*)\)$")  # as gdw predict writes a class
 
 
 LabelledRows = tuple[Dataset, Bool[np.ndarray, "rows"]]
@@ -49,6 +53,8 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
         ValueError: no labels, another number of them, several classes for one row, fewer than two classes, no row that
             is finite. Rows with NaN or infinity are passed over, with a note; so are classes of no row.
     """
+    if isinstance(data, Mapping):
+        raise ValueError(f"data is a dictionary of {', '.join(map(str, data))}: give one of them")
     if isinstance(data, Dataset):
         return data if labels is None else replace(data, labels=labels), np.ones(len(data.labels), bool)
     if hasattr(data, "samples") and hasattr(data, "classes"):  # torchvision's ImageFolder
@@ -57,24 +63,50 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     if hasattr(data, "column_names") and hasattr(data, "features"):  # Hugging Face's
         return _of_columns(data, labels)
     if hasattr(data, "iloc"):
-        return _made(torch.tensor(_of_frame(data)), labels, None, None, map(str, data.index))
+        require_order(data, labels, "the labels")
+        numbers, notes = of_frame(data, labels, getattr(labels, "name", None))
+        return _made(torch.tensor(numbers), labels, None, None, map(str, data.index), notes)
     if isinstance(data, Tensor | np.ndarray | list):
         return _made(_numbers(data), labels, None, None, None)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        pairs = not isinstance(first := data[0], Mapping)
+        picture, column = (0, 1) if pairs else (_picture_column(first), _label_column(first))
         theirs = getattr(data, "targets", None) if labels is None else labels
-        theirs = [data[place][1] for place in range(len(data))] if theirs is None else theirs
-        names = getattr(data, "classes", None)
-        return _made(OnDisk.all_of(Items(data, 0)), labels, theirs, names, None)
+        theirs = [data[place][column] for place in range(len(data))] if theirs is None else theirs
+        return _made(OnDisk.all_of(Items(data, picture)), labels, theirs, _classes_of(data), None)
     raise ValueError(
         f"data must be a gdw.data.Dataset, an array, a pandas table, a torch Dataset or a Hugging Face dataset, got "
         f"{type(data).__name__}"
     )
 
 
-def of_labelled(values: Any, rows: Bool[np.ndarray, "rows"]) -> np.ndarray:
-    """What is given for each row, of those rows alone that have a label."""
+def of_labelled(values: Any, rows: Bool[np.ndarray, "rows"], dataset: Dataset) -> np.ndarray:
+    """The probabilities given for each row, of those rows alone that have a label.
+
+    Columns of a pandas table that are called as the classes are (or ``p(class)``) are taken by their names, in the
+    order of the data set's.
+    """
+    if hasattr(values, "iloc"):
+        called = {P_CLASS.sub(r"\1", str(name)): place for place, name in enumerate(values.columns)}
+        sets = dict.fromkeys((dataset.all_class_names, dataset.class_names))
+        names = next((names for names in sets if set(names) <= called.keys()), ())
+        if not names and (some := called.keys() & set(dataset.class_names)):
+            lacking = [name for name in dataset.class_names if name not in some]
+            raise ValueError(f"pred_probs has no column of class {', '.join(lacking[:SHOWN])}")
+        values = values.iloc[:, [called[name] for name in names]].to_numpy() if names else of_frame(values)[0]
     given: np.ndarray = np.asarray(values)
     return np.asarray(given[rows] if given.shape[:1] == rows.shape else given)
+
+
+def require_order(data: Any, given: Any, what: str) -> None:
+    """Refuse a pandas table or series with the index of another one in another order: its rows would be mixed up."""
+    if hasattr(data, "iloc") and hasattr(given, "iloc") and len(data) == len(given):
+        mine, theirs = data.index, given.index
+        if not mine.equals(theirs) and mine.is_unique and theirs.is_unique and mine.isin(theirs).all():
+            raise ValueError(
+                f"{what} have the index of data in another order: give .loc[data.index] of them, or .to_numpy() if "
+                "they are in the order of the rows"
+            )
 
 
 def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -> LabelledRows:
@@ -89,28 +121,72 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
         FileNotFoundError: there is no such file.
         ValueError: as for ``labelled_rows``; a file of another kind.
     """
-    words, names, notes = _read_labels(files.user_path(labels), column)
-    found, kept = _made(_numbers(read_numbers(file)), words, None, None, names)
-    return replace(found, name=Path(file).stem, notes=(*notes, *found.notes)), kept
+    words, names, notes, called = _read_labels(files.user_path(labels), column)
+    matrix, theirs, said = _read_numbers(Path(file).expanduser(), words, called)
+    words, names, by_name = _by_name(words, names, theirs)
+    found, kept = _made(_numbers(matrix), words, None, None, names)
+    return replace(found, name=Path(file).stem, notes=(*notes, *said, *by_name, *found.notes)), kept
+
+
+def read_probs(file: str | Path, dataset: Dataset) -> Any:
+    """Probabilities from a file; those of a table with its columns' names, matched by name where it names its rows."""
+    file = Path(file).expanduser()
+    if file.suffix.lower() not in NUMBERS[1:] or not file.is_file():
+        return read_numbers(file)
+    frame = read_frame(file)
+    names = row_names(frame)
+    if names is None or dataset.paths is None or names == dataset.paths:
+        return frame
+    places, _ = Places(names).find(dataset.paths)
+    lost = [path for path, place in zip(dataset.paths, places, strict=True) if place is None]
+    if lost and len(lost) < len(places):
+        raise ValueError(f"{file} has no row for {len(lost)} of {len(places)} rows (first: {lost[0]})")
+    return frame if lost else frame.iloc[places]
 
 
 def read_numbers(file: str | Path) -> np.ndarray:
     """A matrix [rows, D] from a file; ``.npy`` stays on disk."""
-    file = Path(file).expanduser()
+    return _read_numbers(Path(file).expanduser())[0]
+
+
+def _read_numbers(
+    file: Path, labels: Any = None, called: str | None = None
+) -> tuple[np.ndarray, tuple[str, ...] | None, tuple[str, ...]]:
+    """The matrix, the names of its rows where a column has them, and notes.
+
+    Args:
+        labels, called: see ``of_frame``.
+    """
+    names, notes = None, tuple[str, ...]()
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
-    if file.suffix == ".npy":
+    if file.suffix.lower() == ".npy":
         try:
             matrix = np.load(file, mmap_mode="r", allow_pickle=False)
         except ValueError as error:
             raise ValueError(f"{file} is not a file of numbers by numpy ({error})") from None
-    elif file.suffix in NUMBERS:
-        matrix = _of_frame(_read_table(file))
+    elif file.suffix.lower() in NUMBERS:
+        frame = read_frame(file)
+        names = row_names(frame)
+        matrix, notes = of_frame(frame, labels, called)
     else:
         raise ValueError(f"{file} must end in {', '.join(NUMBERS)}")
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiu" or not matrix.size:
         raise ValueError(f"{file} must hold numbers [rows, D], got {matrix.dtype} of the shape {matrix.shape}")
-    return np.asanyarray(matrix)
+    return np.asanyarray(matrix), names, notes
+
+
+def _by_name(words: Any, names: Sequence[str] | None, rows: Sequence[str] | None) -> tuple[Any, Any, tuple[str, ...]]:
+    """Labels and names in the order of the rows, where both files name them; and a note where that is another one."""
+    if names is None or rows is None or tuple(names) == tuple(rows):
+        return words, names, ()
+    places, how = Places(names).find(rows)
+    if not any(place is not None for place in places):
+        return words, names, ()
+    given = [words[place] if place is not None else "" for place in places]
+    lost = sum(place is None for place in places)
+    note = "the labels are matched to the rows by their names" + (f"; {lost} rows have none" if lost else "")
+    return given, tuple(rows), (note, *how)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,29 +243,57 @@ def _of_columns(data: Any, labels: Any) -> LabelledRows:
     column = next(iter([*classes, *usual_columns(data.column_names, LABEL_COLUMNS)]), None)
     if labels is None and column is None:
         raise ValueError(f"there is no column of classes among {', '.join(data.column_names)}: give labels")
-    others = [name for name in data.column_names if name != column and not isinstance(data[0][name], str | int)]
-    if not others:
-        raise ValueError(
-            f"there is no column of pictures or numbers among {', '.join(data.column_names)}: text needs embeddings"
-        )
+    others = {name: value for name, value in data[0].items() if name != column}
+    notes = (
+        (f"the labels are those of column {column}, not of {', '.join([*classes][1:])}",) if len(classes) > 1 else ()
+    )
     return _made(
-        OnDisk.all_of(Items(data, others[0])), labels, data[column] if column else None, classes.get(column or ""), None
+        OnDisk.all_of(Items(data, _picture_column(others))), labels, data[column] if column else None,
+        classes.get(column or ""), None, notes if labels is None else (),
+    )  # fmt: skip
+
+
+def _label_column(item: Mapping[str, Any]) -> str:
+    """The key of the label in an item of somebody's data set."""
+    if not (usual := usual_columns(item, LABEL_COLUMNS)):
+        raise ValueError(f"there is no label among {', '.join(map(str, item))}: give labels")
+    return usual[0]
+
+
+def _picture_column(item: Mapping[str, Any]) -> str:
+    """The key of the picture or the numbers in it: no single number, no words."""
+    for name, value in item.items():
+        values = None if isinstance(value, str | bytes | Mapping) else np.asarray(value)
+        if values is not None and values.ndim and values.dtype.kind in "biuf":
+            return name
+    raise ValueError(
+        f"there is no column of pictures or numbers among {', '.join(map(str, item))}: text needs embeddings"
     )
 
 
-def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None, paths: Any) -> LabelledRows:
+def _classes_of(data: Any) -> Sequence[str] | None:
+    """The names of its classes; of a part of a data set, those of the whole."""
+    while not hasattr(data, "classes") and hasattr(data, "dataset"):
+        data = data.dataset
+    return getattr(data, "classes", None)
+
+
+def _made(
+    images: Images, labels: Any, theirs: Any, names: Sequence[str] | None, paths: Any, notes: tuple[str, ...] = ()
+) -> LabelledRows:
     if labels is None and theirs is None:
         raise ValueError("data without labels: give labels, one for each row")
     if labels is None and names is not None:
-        numbers, classes = np.asarray(theirs, np.int64), tuple(map(str, names))
+        numbers = np.array([-1 if label is None else label for label in theirs], np.int64)
+        classes = tuple(map(str, names))
     else:
         found, classes = class_numbers(words_of(theirs if labels is None else labels), None, "the labels")
-        numbers = np.array(found, np.int64)
+        numbers, notes = np.array(found, np.int64), (*notes, *doubtful_names(classes))
     if len(numbers) != len(images):
         raise ValueError(f"{len(images)} rows but {len(numbers)} labels")
     labelled, finite, every = numbers >= 0, _finite(images), classes
     check_labels(torch.from_numpy(numbers[labelled]), len(classes), "data: labels")
-    kept, listed, notes = labelled & finite, None if paths is None else tuple(paths), tuple[str, ...]()
+    kept, listed = labelled & finite, None if paths is None else tuple(paths)
     if not kept.all():
         places, called = np.flatnonzero(kept), listed or tuple(map(str, range(len(kept))))
         for bad, what in ((~labelled, "without a label"), (labelled & ~finite, "with a number that is not finite")):
@@ -210,41 +314,11 @@ def _made(images: Images, labels: Any, theirs: Any, names: Sequence[str] | None,
     ), kept
 
 
-def words_of(labels: Any) -> list[str]:
-    """Each label as a word, "" for a missing one; a row of 0 and one 1 becomes the place of the 1."""
-    import pandas as pd
-
-    values = labels.cpu().numpy() if isinstance(labels, Tensor) else labels
-    values = values if isinstance(values, np.ndarray) else list(values)
-    if len(values) and np.ndim(values[0]):
-        if several := [list(row) for row in values if not _is_one_hot(row)]:
-            raise ValueError(MULTI_LABEL.format(found=several[0]))
-        values = [np.asarray(row).argmax() for row in values]
-    values = [value.item() if isinstance(value, Tensor) else value for value in values]
-    return ["" if pd.isna(value) else _word(value) for value in values]
-
-
-def _is_one_hot(row: Any) -> bool:
-    values = np.asarray(row)
-    return values.dtype.kind in "biuf" and np.count_nonzero(values) == 1 and values.max() == 1
-
-
-def _word(value: Any) -> str:
-    whole = isinstance(value, float | np.floating) and float(value).is_integer()
-    return str(int(value) if whole else value).strip()
-
-
 def _numbers(data: Any) -> Images:
     """Rows of numbers; a matrix that is mapped from a file stays there."""
     if isinstance(data, np.memmap) and data.ndim == 2:
         return OnDisk.all_of(Rows(data, np.arange(len(data))))
     return as_images(data, "data:", finite=False)
-
-
-def _of_frame(frame: Any) -> np.ndarray:
-    """The columns of numbers of a pandas table; what float32 cannot hold becomes infinite."""
-    with np.errstate(over="ignore"):
-        return np.asarray(frame.select_dtypes("number").to_numpy(np.float32))
 
 
 def _finite(images: Images) -> Bool[np.ndarray, "rows"]:
@@ -255,21 +329,12 @@ def _finite(images: Images) -> Bool[np.ndarray, "rows"]:
     return torch.cat([part.to("cpu").unsqueeze(-1).flatten(1).isfinite().all(1) for part in parts]).numpy()
 
 
-def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...]]:
-    """The labels, the names of the rows where a column has them, and notes."""
-    if not is_table(file) and file.suffix in ARRAYS:
+def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...], str | None]:
+    """The labels, the names of the rows where a column has them, notes, and what the labels' column is called."""
+    if not is_table(file) and file.suffix.lower() in ARRAYS:
         sets = label_sets(file)
-        return sets[chosen_column(sets, column, file, NAME_ONE)], None, ()
+        return sets[chosen_column(sets, column, file, NAME_ONE)], None, (), None
     table = read_table(file, label_column=column, in_order=True)
     names = tuple(table.paths)
     wanted = chosen_column(table.columns, column, file, NAME_ONE)
-    return table.columns[wanted], names if len(set(names)) == len(names) > 0 else None, table.notes
-
-
-def _read_table(file: Path) -> Any:
-    import pandas as pd
-
-    if file.suffix == ".parquet":
-        require_reader(file, "pyarrow")
-        return pd.read_parquet(file)
-    return pd.read_csv(file, sep=None, engine="python", encoding="utf-8-sig")
+    return table.columns[wanted], names if len(set(names)) == len(names) > 0 else None, table.notes, wanted

@@ -9,7 +9,7 @@ import pickletools
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gdw import files
 from gdw.data.dataset import Dataset, check_labels, native
-from gdw.data.picture_labels import labels_by_path
+from gdw.data.picture_labels import NO_CLASS, labels_by_path, numbered_names
 from gdw.label_files.columns import CLEAN_KEY, chosen_column
 from gdw.label_files.label_table import ENDINGS, is_table, read_table, require_file
 
@@ -72,14 +72,29 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
     if labels.shape != dataset.labels.shape:
         count = len(dataset.labels)
         raise ValueError(f"{path}: one label for each of {count} training images, got shape {tuple(labels.shape)}")
-    check_labels(labels, len(dataset.class_names), f"{path}: labels", _class_order(dataset))
-    _warn_of_numbers(dataset, path)
+    labels, names = _numbered(labels, dataset, path)
+    _warn_of_numbers(dataset, path, names)
     clean_key = key.replace("noisy", "clean")  # CIFAR-100N has coarse classes too, each set with its clean labels
     clean_key = clean_key if clean_key != key and clean_key in found else CLEAN_KEY
     if clean_key not in found:
         return labels
     clean = whole_numbers(found[clean_key], path)
+    clean = clean if names == dataset.class_names else _numbered(clean, dataset, path, names)[0]
     return labels[_rows_for(clean, dataset, path)]
+
+
+def _numbered(
+    labels: Tensor, dataset: Dataset, path: Path, names: tuple[str, ...] = ()
+) -> tuple[Int[Tensor, "images"], tuple[str, ...]]:
+    """The data set's own number for each label, -1 for a class that has no picture; and the names that were numbered.
+
+    These are the classes of the data set; where that cannot be, since a number is too large, those of all folders.
+    """
+    own = dataset.class_names
+    names = names or numbered_names(dataset, own, labels.tolist())
+    check_labels(labels, len(names), f"{path}: labels", _class_order(dataset))
+    number = torch.tensor([own.index(name) if name in own else NO_CLASS for name in names])
+    return number[labels], names
 
 
 def _from_table(path: Path, key: str | None, dataset: Dataset) -> Int[Tensor, "images"]:
@@ -90,8 +105,9 @@ def _from_table(path: Path, key: str | None, dataset: Dataset) -> Int[Tensor, "i
         clean = labels_by_path(table, CLEAN_KEY, dataset)
         if not torch.equal(clean[clean >= 0], dataset.labels.cpu()[clean >= 0]):
             raise ValueError(f"{path}: its {CLEAN_KEY} is not this data set's{_class_order(dataset)}")
-    if not set(table.columns[column]) & set(dataset.class_names):
-        _warn_of_numbers(dataset, path)
+    numbers = [int(word) for word in table.columns[column] if word.isdecimal()]
+    if numbers and not set(table.columns[column]) & set(dataset.class_names):
+        _warn_of_numbers(dataset, path, numbered_names(dataset, dataset.all_class_names, numbers))
     return labels
 
 
@@ -112,21 +128,21 @@ def _rows_for(clean: Tensor, dataset: Dataset, path: Path) -> Int[Tensor, "image
     )
 
 
-def _class_order(dataset: Dataset) -> str:
+def _class_order(dataset: Dataset, named: Sequence[str] = ()) -> str:
     """The number of each class, for a data set whose classes were folders: their order is a likely cause."""
     if dataset.paths is None:
         return ""
-    names = [f"{label} = {name}" for label, name in enumerate(dataset.class_names)][:SHOWN]
-    more = ", ..." if len(dataset.class_names) > SHOWN else ""
+    names = [f"{label} = {name}" for label, name in enumerate(named or dataset.class_names)][:SHOWN]
+    more = ", ..." if len(named or dataset.class_names) > SHOWN else ""
     return f" (its classes are numbered {', '.join(names)}{more})"
 
 
-def _warn_of_numbers(dataset: Dataset, path: Path) -> None:
+def _warn_of_numbers(dataset: Dataset, path: Path, names: Sequence[str]) -> None:
     """Numbers of classes mean something else to each way of ordering folders: say which is taken where it matters."""
-    names = dataset.class_names
     numbers_differ = any(name.isdigit() and int(name) != label for label, name in enumerate(names))
-    if dataset.paths is not None and (list(names) != sorted(names) or numbers_differ):
-        warnings.warn(f"{path} gives numbers of classes: they are taken{_class_order(dataset)}", stacklevel=4)
+    lost = len(dataset.folder_names) > len(dataset.class_names)
+    if dataset.paths is not None and (lost or list(names) != sorted(names) or numbers_differ):
+        warnings.warn(f"{path} gives numbers of classes: they are taken{_class_order(dataset, names)}", stacklevel=4)
 
 
 def label_sets(path: Path) -> dict[str, object]:

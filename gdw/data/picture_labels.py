@@ -5,6 +5,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from gdw.data.dataset import SHOWN, Dataset
 from gdw.errors import unknown
-from gdw.label_files.columns import LABEL_COLUMNS, NAME_ONE, chosen_column, usual_columns
+from gdw.label_files.columns import LABEL_COLUMNS, NAME_ONE, chosen_column, usual_columns, votes_among
 from gdw.label_files.label_table import Table
 from gdw.label_files.path_match import Places, plain
 
@@ -21,18 +22,18 @@ from gdw.label_files.path_match import Places, plain
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
 NAMED = 3  # paths that an error shows
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
-BELOW = re.compile(r"-[0-9]+")
+BELOW = re.compile(r"-[0-9]+(\.0+)?")
+WHOLE = re.compile(r"(-?[0-9]+)\.0+")  # as pandas writes whole numbers of which one is missing
+THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 BETWEEN = "|;"  # several classes in one cell
 MULTI_LABEL = (
     "several classes for one row ({found}): an audit needs exactly one class each, so audit one class at a time "
     "(yes or no)"
 )
-ANNOTATORS = (  # usual names of a column that says who gave a label
-    "annotator", "annotatorid", "worker", "workerid", "rater", "user", "completedby", "labeler", "annotatedby",
+PEOPLE = re.compile(  # a column that says who gave a label
+    r"(annotator|worker|rater|user|labell?er|coder|reviewer|judge|expert|reader)s?[ _-]*(name|id|email|code)?"
+    r"|(completed|annotated|labell?ed|rated|reviewed)[ _-]*by", re.I
 )  # fmt: skip
-VOTE = re.compile(
-    r"(annotator|rater|worker|expert|reader|labell?er|coder|reviewer|judge|vote|label)s?[ _-]*\w{1,2}", re.I
-)
 MISSING = frozenset({
     "#n/a", "-", "?", "missing", "n/a", "na", "nan", "none", "null", "tbd", "todo", "undefined", "unknown",
     "unlabeled", "unlabelled", UNSURE, NONE,
@@ -83,6 +84,7 @@ class Answers:
 def answered(
     table: Table, paths: Sequence[str], others: Sequence[str] = (), column: str | None = None,
     class_names: Sequence[str] | None = None, *, advice: str = NAME_ONE, first: Sequence[str] = (), blank: bool = True,
+    root: str = "",
 ) -> Answers:  # fmt: skip
     """Choose columns, match rows to pictures, and read the answers: the one way from a table's rows to pictures.
 
@@ -93,10 +95,11 @@ def answered(
     The other arguments and errors are those of ``labelled``.
     """
     columns = _voters(table, column, advice, first)
-    who = next(iter(usual_columns(table.columns, ANNOTATORS)), None) if len(columns) == 1 else None
+    people = [name for name in table.columns if PEOPLE.fullmatch(name.strip()) and name not in columns]
+    who = people[0] if people and len(columns) == 1 else None
     meant = {name: as_meant(table.columns[name], class_names or ()) for name in columns}
     asked = [row for row in range(len(table.paths)) if blank or any(words[row] for words in meant.values())]
-    rows_of, missing, how = match(table, paths, others, asked)
+    rows_of, missing, how = match(table, paths, others, asked, root)
     of = {
         place: [(row, (table.columns[who][row] or f"nameless {number}") if who else name, words[row])
                 for number, row in enumerate(rows, 1) for name, words in meant.items() if words[row]]
@@ -107,7 +110,7 @@ def answered(
 
 def labelled(
     table: Table, paths: Sequence[str], others: Sequence[str] = (), column: str | None = None,
-    class_names: Sequence[str] | None = None, advice: str = NAME_ONE,
+    class_names: Sequence[str] | None = None, advice: str = NAME_ONE, root: str = "",
 ) -> Labelled:  # fmt: skip
     """The label of each picture that the table names, and all that is in doubt.
 
@@ -116,8 +119,9 @@ def labelled(
         column: of labels; several with commas between them are those of several annotators. None: by its name.
         class_names: None: the words in the table, in natural order.
         advice: how a column is named, for a message.
+        root: the name of the folder that paths begin in.
     """
-    found = answered(table, paths, others, column, class_names, advice=advice)
+    found = answered(table, paths, others, column, class_names, advice=advice, root=root)
     answers = {place: [(who, word) for _, who, word in given] for place, given in found.of.items()}
     words, votes, differing, repeated, undecided = _most_said(answers)
     numbers, names = class_numbers(words.values(), class_names, str(table.path))
@@ -174,31 +178,32 @@ def _voters(table: Table, column: str | None, advice: str, first: Sequence[str])
     """The columns of labels: one; or one for each annotator, named with commas or known by their names and words."""
     if column is not None and column not in table.columns and "," in column:
         return [chosen_column(table.columns, name.strip(), table.path, advice) for name in column.split(",")]
-    votes = [name for name in table.columns if VOTE.fullmatch(name) and not name.lower().endswith("id")]
+    votes = {name: words for name in votes_among(table.columns) if (words := set(filter(None, table.columns[name])))}
     if column is None and len(votes) > 1 and not usual_columns(table.columns, (*first, *LABEL_COLUMNS)):
-        words = [set(filter(None, table.columns[name])) for name in votes]
-        if all(one & words[0] for one in words):
-            return votes
+        others = Counter(word for words in votes.values() for word in words)
+        if all(any(others[word] > 1 for word in words) for words in votes.values()):
+            return list(votes)
     return [chosen_column(table.columns, column, table.path, advice, first)]
 
 
 def match(
-    table: Table, paths: Sequence[str], others: Sequence[str] = (), rows: Sequence[int] | None = None
+    table: Table, paths: Sequence[str], others: Sequence[str] = (), rows: Sequence[int] | None = None, root: str = ""
 ) -> tuple[dict[int, list[int]], list[str], tuple[str, ...]]:
     """The rows of each picture that is named, in the order of the rows.
 
     Args:
         others: of pictures that may be named and are not asked about.
         rows: which rows of the table.
+        root: the name of the folder that paths begin in.
 
     Returns:
         Place to rows; the paths of no picture; how paths were matched, in words.
     """
     rows = range(len(table.paths)) if rows is None else rows
-    found, how = Places(paths, others).find([table.paths[row] for row in rows])
+    found, how = Places(paths, others, root).find([table.paths[row] for row in rows])
     missing = [table.paths[row] for row, place in zip(rows, found, strict=True) if place is None]
     if missing and len(missing) == len(rows):
-        raise no_picture(table.path, missing, paths)
+        raise no_picture(table.path, missing, paths, how)
     rows_of: dict[int, list[int]] = {}
     for row, place in zip(rows, found, strict=True):
         if place is not None and place < len(paths):
@@ -218,8 +223,10 @@ def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "
             f"{table.path} names pictures by path, but {dataset.name} is not read from a folder of pictures"
         )
     others = (*(dataset.test_paths or ()), *(dataset.validation_paths or ()))
-    found = labelled(table, dataset.paths, others, column, dataset.all_class_names)
-    own = {label: dataset.class_names.index(name) for label, name in enumerate(dataset.all_class_names)
+    numbers = [int(word) for word in table.columns[column] if _is_number(word)]
+    known = numbered_names(dataset, dataset.all_class_names, numbers)
+    found = labelled(table, dataset.paths, others, column, known, root=dataset.name)
+    own = {label: dataset.class_names.index(name) for label, name in enumerate(known)
            if name in dataset.class_names}  # fmt: skip
     labels = torch.full((len(dataset.paths),), NO_CLASS)
     labels[list(found.labels)] = torch.tensor([own.get(label, NO_CLASS) for label in found.labels.values()]).long()
@@ -233,15 +240,20 @@ def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "
     return labels
 
 
+def numbered_names(dataset: Dataset, names: tuple[str, ...], numbers: Sequence[int]) -> tuple[str, ...]:
+    """What numbers of classes count: these names, or, where one is too large for them, all folders of the data set."""
+    return names if max(numbers, default=0) < len(names) else dataset.folder_names
+
+
 def no_picture_notes(missing: Sequence[str], table: Path) -> tuple[str, ...]:
     """How many rows name no picture, in words; nothing where there are none."""
     return (f"{len(missing)} rows of {table.name} name no picture here (first: {missing[0]})",) if missing else ()
 
 
-def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str]) -> ValueError:
-    """For rows that name no picture, with an example of how pictures are called here."""
+def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str], how: Sequence[str] = ()) -> ValueError:
+    """For rows that name no picture, with an example of how pictures are called here, and how they were matched."""
     more = f" and {len(missing) - NAMED} more paths" if len(missing) > NAMED else ""
-    near = f"; a picture here is {paths[0]}" if paths else ""
+    near = "".join(f"; {note}" for note in ([f"a picture here is {paths[0]}"] if paths else []) + [*how])
     return ValueError(f"{table}: no picture here is called {', '.join(missing[:NAMED])}{more}{near}")
 
 
@@ -251,12 +263,17 @@ def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str]) -> Val
 def as_meant(words: Iterable[str], class_names: Sequence[str] = ()) -> list[str]:
     """Words of labels: "none of these" in any case, "unsure" as no label, a number as its class, by name.
 
-    Not where a class is called so; nor is a number anything else where the name of a class is a number.
+    Not where a class is called so; nor is a number anything else where the name of a class is a number. A name in
+    another case, with other spaces or as another form of a number (spreadsheets make 1 of 01) is the one class that
+    agrees with it.
     """
-    known = dict.fromkeys(map(plain, class_names))
-    numbers = {} if any(map(_is_number, known)) else {str(number): name for number, name in enumerate(known)}
-    meant = numbers | {NONE: NONE, UNSURE: ""}
-    return [word if word in known else meant.get(word.lower(), word) for word in map(plain, words)]
+    words, known = list(map(plain, words)), dict.fromkeys(map(plain, class_names))
+    numbers = {} if any(map(_is_number, known)) else {loose(str(number)): name for number, name in enumerate(known)}
+    agree = Counter(map(loose, known))
+    meant = numbers | {loose(name): name for name in known if agree[loose(name)] == 1} | {"": ""}
+    meant |= {NONE: NONE, UNSURE: ""}
+    said = {word: word if word in known else meant.get(loose(word), word) for word in set(words)}
+    return [said[word] for word in words]
 
 
 def class_numbers(
@@ -272,6 +289,8 @@ def class_numbers(
         where: begins messages.
     """
     words = as_meant(words, class_names or ())
+    if class_names is None and all(map(WHOLE.fullmatch, set(words) - {"", NONE})):
+        words = [word.partition(".")[0] for word in words]
     found = set(words) - {"", NONE}
     below = {word for word in found.difference(map(plain, class_names or ())) if BELOW.fullmatch(word)}
     if class_names is None and (len(found - below) < 2 or not all(map(_is_number, found - below))):
@@ -310,7 +329,7 @@ def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:
     """Sentences on names that agree but for spaces, case or the form of a number, and on names that are no classes."""
     groups = defaultdict(list)
     for name in names:
-        groups[_loose(name)].append(name)
+        groups[loose(name)].append(name)
     said = [f"{' and '.join(map(repr, group))} are taken as {len(group)} classes: are they one?"
             for group in groups.values() if len(group) > 1]  # fmt: skip
     for what, found in (
@@ -322,9 +341,11 @@ def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _loose(name: str) -> str:
-    plain_name = re.sub(r"[\s_-]+", " ", name.strip()).casefold()
+def loose(name: str) -> str:
+    """What names have in common that differ in spaces, case or the form of a number alone."""
+    text = name.strip()
     try:
-        return f"{float(plain_name.replace(',', '.')):g}"
-    except ValueError:
-        return plain_name
+        number = Decimal("nan" if "_" in text else text if THOUSANDS.fullmatch(text) else text.replace(",", "."))
+    except ArithmeticError:
+        number = Decimal("nan")
+    return re.sub(r"[\s_-]+", " ", text).casefold() if number.is_nan() else str(number.normalize())

@@ -28,17 +28,26 @@ NO_LABELS = frozenset({  # a word in the name of a column that holds something e
     "size", "source", "split", "subset", "time", "unnamed", "updated", "url", "user", "uuid", "version", "width",
     "worker",
 })  # fmt: skip
-YES_NO = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1}
+YES_NO = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1, "no": 0, "yes": 1, "": 0}
+VOTE = re.compile(
+    r"(annotator|rater|worker|expert|reader|labell?er|coder|reviewer|judge|vote|label)s?[ _-]*\w{1,2}", re.I
+)
 CLEAN_KEY = "clean_label"
 NAME_ONE = "name one as human:PATH:KEY"  # advice for the option at hand
 FRACTION = re.compile(r"-?\d*[.,]\d+(e-?\d+)?|nan", re.I)
-MOST_SEVERAL = 0.05  # of the rows of a one-hot table; with more it is one of several labels a picture
+MOST_SEVERAL = 0.05  # of the rows of a one-hot table; with more it is one of several labels a picture, or none
 
 
 def usual_columns(names: Iterable[str], known: Sequence[str]) -> list[str]:
-    """The columns that are called as one of the known names is, in the order of these."""
+    """The columns that are called as one of the known names is, in the order of these; y beside x is a place."""
     keys = [(_key(name), name) for name in names]
-    return [name for usual in known for key, name in keys if key == usual]
+    places = {"y"} if any(key == "x" for key, _ in keys) else set[str]()
+    return [name for usual in known for key, name in keys if key == usual and key not in places]
+
+
+def votes_among(names: Iterable[str]) -> list[str]:
+    """The columns that may be of one annotator each: ``rater 1``, ``label_b``."""
+    return [name for name in names if VOTE.fullmatch(name) and not name.lower().endswith("id")]
 
 
 def holds_no_label(name: str) -> bool:
@@ -76,20 +85,37 @@ def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path)
     return next(iter([name for name in usual if name in pictures] or pictures or usual), None)
 
 
-def with_one_hot(columns: dict[str, list[str]], path: Path) -> dict[str, list[str]]:
-    """With a column ``label`` in front where the others say 0 or 1 for each class."""
-    hot = {name: [YES_NO.get(cell.lower()) for cell in cells] for name, cells in columns.items()
-           if not holds_no_label(name) and any(cells)
-           and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
+def with_one_hot(columns: dict[str, list[str]], path: Path, asked: bool = False) -> dict[str, list[str]]:
+    """With a column ``label`` in front where the others say 0 or 1 for each class.
+
+    Beside another column that may hold labels (``animal``, ``male``, ``female``) only where a person ``asked`` for it.
+    """
+    every = {name: [YES_NO.get(cell.lower()) for cell in cells] for name, cells in columns.items()
+             if any(cells) and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
+    votes = votes_among(columns)
+    hot = {name: cells for name, cells in every.items() if not (holds_no_label(name) or name in votes)}
+    if (hot or votes) and not _mostly_one(_ones(hot)) and _mostly_one(_ones(every)):
+        hot = every  # a class may be called date or user
     if len(hot) < 2 or usual_columns(columns, LABEL_COLUMNS):
         return columns
-    rows = [[name for name, cells in hot.items() if cells[row]] for row in range(len(next(iter(hot.values()))))]
+    rows, others = _ones(hot), (name for name in columns if name not in every and not holds_no_label(spaced(name)))
+    if not asked and any(2 * len({*columns[name]}) <= len(rows) and _may_hold_labels(columns[name]) for name in others):
+        return columns
     several = sum(len(row) > 1 for row in rows)
     if several > MOST_SEVERAL * len(rows):
         raise ValueError(
             f"{path} gives several labels to {several} of {len(rows)} pictures: one label a picture is needed"
         )
     return {"label": [row[0] if len(row) == 1 else "" for row in rows], **columns}
+
+
+def _ones(hot: Mapping[str, Sequence[object]]) -> list[list[str]]:
+    """For each row, the columns that say 1."""
+    return [[name for name, one in zip(hot, row, strict=True) if one] for row in zip(*hot.values(), strict=True)]
+
+
+def _mostly_one(rows: Sequence[Sequence[str]]) -> bool:
+    return bool(rows) and sum(len(row) != 1 for row in rows) <= MOST_SEVERAL * len(rows)
 
 
 def chosen_column(
@@ -112,10 +138,14 @@ def chosen_column(
             raise unknown(f"label set in {path.name}", key, columns)
         return key
     others = [name for name in columns if name != CLEAN_KEY]
-    usual = usual_columns(others, (*first, *LABEL_COLUMNS))
+    asked = usual_columns(others, first)
+    usual = asked or usual_columns(others, LABEL_COLUMNS)
+    filled = [name for name in usual if not isinstance(words := cells.get(name), list) or any(words)]
+    if filled or asked:
+        return (filled or asked)[0]
     left = [name for name in others if not holds_no_label(spaced(name)) and _may_hold_labels(cells.get(name, ""))]
     inner = [name for name in left if usual_columns([name.rpartition(".")[2]], LABEL_COLUMNS)]
-    usual = usual or (inner if len(inner) == 1 else [])
-    if not usual and len(others) != 1 and len(left) != 1:
+    found = next((names for names in (inner, left, others) if len(names) == 1), [] if left else usual)
+    if not found:
         raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}")
-    return (usual or (left if len(left) == 1 else others))[0]
+    return found[0]

@@ -7,12 +7,16 @@ FiftyOne, manifests of SageMaker and of Vertex AI, doccano, Hugging Face's ``met
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from typing import Any
 from xml.etree import ElementTree
 
 from gdw.label_files.columns import LABEL_COLUMNS, PATH_COLUMNS, PICTURE, holds_no_label, spaced, usual_columns
 
 Row = dict[str, str]
+NESTED = ("classifications", "detections", "polylines", "keypoints")  # FiftyOne's fields with a list of marks
+SHAPE_LABELS = ("rectanglelabels", "polygonlabels", "brushlabels", "ellipselabels", "keypointlabels")  # Label Studio's
+QUESTION = "\0"  # begins the column of a question while it is not known how many there are
 MARKS = ("tags", "annotations", "regions", "objects", "shapes")  # lists of what people marked; the whole picture first
 WRAPPED = {"choices", "path", "name", "label"}  # a field that holds one of these is this one
 DECLARATIONS = ("<!doctype", "<!entity")  # what XML needs to grow without limit; no export has them
@@ -24,10 +28,29 @@ def rows_of_json(text: str) -> list[Row]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError:
-        content = [json.loads(line) for line in text.splitlines() if line.strip()]
+        content = [json.loads(line) for line in text.split("\n") if line.strip()]  # other line ends may be in a word
     if isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys():
         return list(_of_coco(content))
-    return [row for item in _entries(content) for row in _of_item(item)]
+    rows = [row for item in _entries(_as_records(content)) for row in _of_item(item)]
+    asked = dict.fromkeys(name for row in rows for name in row if name.startswith(QUESTION))
+    several = len(asked.keys() - {QUESTION}) > 1
+    names = {name: (name[len(QUESTION) :] if several else "") or "label" for name in asked}
+    return [{names.get(name, name): word for name, word in row.items()} for row in rows]
+
+
+def _as_records(content: Any) -> Any:
+    """A table by its columns, or by rows without names, as records; anything else as it is."""
+    if isinstance(content, dict) and isinstance(content.get("columns"), list) and isinstance(content.get("data"), list):
+        return [dict(zip(map(str, content["columns"]), row, strict=False)) for row in content["data"]]
+    if isinstance(content, dict) and len(content) > 1 and usual_columns(content, PATH_COLUMNS):
+        cells = [list(each.values()) if isinstance(each, dict) else each for each in content.values()]
+        if all(isinstance(each, list) for each in cells) and len({len(each) for each in cells}) == 1:
+            return [dict(zip(content, row, strict=True)) for row in zip(*cells, strict=True)]
+    for rows in (content, content.get("labels") if isinstance(content, dict) else None):
+        pairs = isinstance(rows, list) and all(isinstance(row, list) and len(row) == 2 for row in rows)
+        if pairs and rows and all(isinstance(path, str) for path, _ in rows):
+            return [{"path": path, "label": label} for path, label in rows]
+    return content
 
 
 def _entries(content: Any) -> Sequence[Mapping[str, Any]]:
@@ -97,14 +120,14 @@ def rows_of_xml(text: str) -> list[Row]:
 
 def _of_coco(content: Mapping[str, Any]) -> Iterator[Row]:
     """A row for each category of a picture; pictures without an annotation have no label."""
-    names = {category["id"]: str(category["name"]) for category in content["categories"]}
-    of_picture: dict[Any, dict[str, None]] = {}
+    names = {str(category.get("id")): word_of(category.get("name")) for category in content["categories"]}
+    of_picture: dict[str, dict[str, None]] = {}
     for annotation in content["annotations"]:
-        label = names.get(annotation.get("category_id"), "")
-        of_picture.setdefault(annotation["image_id"], {})[label] = None
+        label = names.get(str(annotation.get("category_id")), "")
+        of_picture.setdefault(str(annotation.get("image_id")), {})[label] = None
     for picture in content["images"]:
-        for label in of_picture.get(picture["id"], {"": None}):
-            yield {"path": _cell(picture.get("file_name", "")), "label": label}
+        for label in of_picture.get(str(picture.get("id")), {"": None}):
+            yield {"path": word_of(picture.get("file_name", picture.get("path", ""))), "label": label}
 
 
 def _of_item(item: Mapping[str, Any]) -> Iterator[Row]:
@@ -113,18 +136,34 @@ def _of_item(item: Mapping[str, Any]) -> Iterator[Row]:
     if not isinstance(item.get("data"), dict) or not isinstance(answers, list):
         yield from _of_entry(item)
         return
-    own = {name: _cell(value) for name, value in item["data"].items()}
+    own = {name: word_of(value) for name, value in item["data"].items()}
     if not answers:
-        yield own | {"label": "", "annotator": ""}
+        yield own | {"annotator": ""}
     for answer in answers:
-        results = [] if answer.get("was_cancelled") else answer.get("result", [])
-        labels = [label for result in results for label in result.get("value", {}).get("choices", ())]
-        for label in labels or [""]:
-            yield own | {"label": str(label), "annotator": _person(answer.get("completed_by"))}
+        row = own | {"annotator": _person(answer.get("completed_by"))}
+        results = [] if answer.get("was_cancelled") else answer.get("result") or []
+        said = [(result, words) for result in results if (words := _chosen(result.get("value") or {}))]
+        said = said or [(result, words) for result in results if (words := _shapes(result.get("value") or {}))]
+        yield from [row | {QUESTION + str(result.get("from_name", "")): word}
+                    for result, words in said for word in words] or [row]  # fmt: skip
+
+
+def _chosen(value: Mapping[str, Any]) -> list[str]:
+    """What an answer says of the whole: choices, or the last names of a taxonomy."""
+    return [word_of(one[-1] if isinstance(one, list) else one)
+            for one in value.get("choices") or value.get("taxonomy") or ()]  # fmt: skip
+
+
+def _shapes(value: Mapping[str, Any]) -> list[str]:
+    """What the outlines in it are called."""
+    return [word_of(one) for name in SHAPE_LABELS for one in value.get(name) or ()]
 
 
 def _of_entry(item: Mapping[str, Any]) -> Iterator[Row]:
-    marks = {name: item[name] for name in MARKS if item.get(name) is not None and _holds_entries(item[name])}
+    lists = usual_columns((name for name, value in item.items() if value and isinstance(value, list)), LABEL_COLUMNS)
+    marks = {name: item[name] for name in (*MARKS, *lists) if item.get(name) is not None and _holds_entries(item[name])}
+    fields = {name: value for name, value in item.items() if isinstance(value, dict) and not holds_no_label(name)}
+    marks |= {name: value[inner] for name, value in fields.items() for inner in NESTED if value.get(inner)}
     row, labels = _flat({name: value for name, value in item.items() if name not in marks}), dict[str, None]()
     if not any(row[name] for name in usual_columns(row, LABEL_COLUMNS)):  # of the whole picture
         for listed in marks.values():
@@ -136,7 +175,7 @@ def _of_entry(item: Mapping[str, Any]) -> Iterator[Row]:
 def _label_of(mark: Mapping[str, Any]) -> str:
     """What a tag or an outline is called: by a usual name, or the only field that can be one."""
     row = {name: word for name, word in _flat(mark).items() if word and not holds_no_label(spaced(name))}
-    usual = usual_columns(row, (*LABEL_COLUMNS, "name"))
+    usual = usual_columns(row, (*SHAPE_LABELS, *LABEL_COLUMNS, "name"))
     return row[usual[0]] if usual else next(iter(row.values())) if len(row) == 1 else ""
 
 
@@ -147,9 +186,9 @@ def _flat(item: Mapping[str, Any]) -> Row:
         inside = value if isinstance(value, dict) and not WRAPPED & value.keys() and not _are_flags(value) else {}
         inner = {key: one for key, one in inside.items() if not isinstance(one, (dict, list))}
         if len(inner) > 1 or usual_columns(inner, LABEL_COLUMNS):
-            row |= {f"{name}.{key}": _cell(one) for key, one in inner.items()}
+            row |= {f"{name}.{key}": word_of(one) for key, one in inner.items()}
         else:
-            row[name] = _cell(value)
+            row[name] = word_of(value)
     return row
 
 
@@ -158,14 +197,15 @@ def _are_flags(value: Mapping[str, Any]) -> bool:
 
 
 def _person(value: Any) -> str:
-    return _cell(value.get("email") or value.get("id")) if isinstance(value, dict) else _cell(value)
+    return word_of(value.get("email") or value.get("id")) if isinstance(value, dict) else word_of(value)
 
 
-def _cell(value: Any) -> str:
+def word_of(value: Any) -> str:
     """One word of what a field holds: the only value, what is true, a wrapped choice or path; several with bars.
 
     Half of a pair of UTF-16 could be written to no file.
     """
+    value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, dict):
         wrapped = [value[name] for name in ("choices", "path", "name", "label") if name in value]
         if value and _are_flags(value):
@@ -175,14 +215,24 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         whole = all(isinstance(one, str) for one in value)
         value = value[0] if len(value) == 1 else "|".join(value) if whole else json.dumps(value)
-    return "" if value is None else str(value).encode("utf-8", "replace").decode()
+    nothing = value is None or (isinstance(value, float) and isnan(value))
+    return "" if nothing else str(value).encode("utf-8", "replace").decode()
 
 
-def cell_of(text: str) -> str:
-    """The word of a cell, which may be JSON."""
-    if not text.startswith("{"):
-        return text
+def columns_of(name: str, cells: list[str]) -> list[tuple[str, list[str]]]:
+    """A column; where its cells are JSON, a column of their words, or of each of their fields."""
+    if not any(cell.startswith(("{", "[{")) for cell in cells):
+        return [(name, cells)]
+    rows = [_row_of(name, cell) for cell in cells]
+    names = dict.fromkeys(inner for row in rows for inner in row)
+    return [(inner, [row.get(inner, "") for row in rows]) for inner in names]
+
+
+def _row_of(name: str, cell: str) -> Row:
     try:
-        return _cell(json.loads(text))
+        value = json.loads(cell) if cell.startswith(("{", "[{")) else cell
     except ValueError:
-        return text
+        value = cell
+    if isinstance(value, list) and _holds_entries(value):
+        return {name: "|".join(dict.fromkeys(filter(None, map(_label_of, value))))}
+    return _flat({name: value}) if isinstance(value, dict) else {name: cell}

@@ -19,7 +19,7 @@ from gdw import files
 from gdw.errors import MissingPackage
 from gdw.label_files.columns import PATH_COLUMNS, PICTURE, usual_columns, with_one_hot
 from gdw.label_files.columns import path_column as path_column_of
-from gdw.label_files.exports import cell_of, rows_of_json, rows_of_xml
+from gdw.label_files.exports import columns_of, rows_of_json, rows_of_xml, word_of
 from gdw.label_files.path_match import LEGACY
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ BYTE_ORDER = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": 
 GZIP, PARQUET, EXCEL = b"\x1f\x8b", b"PAR1", b"PK"  # how such files begin
 EACH_PICTURE = (".json", ".xml")  # endings of files of one picture each
 EXPORT = b"<annotation"  # how the XML of an export begins
+NUMBER = re.compile(r"-?[\d.,]*")
+MOST_TITLES = 6  # rows before that of the names
 LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
 
 
@@ -113,7 +115,7 @@ def read_table(
     words = {name: [cell.strip() for cell in cells] for name, cells in columns.items()}
     named = [label_column or "", *(label_column or "").split(",")]  # of several annotators, with commas
     is_named = any(name.strip() in words for name in named)
-    return Table(path, paths, words if is_named else with_one_hot(words, path), notes)
+    return Table(path, paths, words if is_named else with_one_hot(words, path, label_column == "label"), notes)
 
 
 def _add_columns(columns: dict[str, list[str]], found: Columns) -> tuple[str, ...]:
@@ -142,7 +144,7 @@ def _columns(path: Path, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
         if content.startswith(start):
             require_reader(path, module)
             return _of_frame(io.BytesIO(content), module, in_order)
-    text = _as_text(content)
+    text = as_text(content)
     if (start_of_text := text.lstrip()[:1]) not in ("{", "[", "<"):
         return _of_text(text, in_order)
     return _of_entries(rows_of_xml(text.lstrip()) if start_of_text == "<" else rows_of_json(text)), ()
@@ -158,7 +160,7 @@ def _of_folder(folder: Path) -> tuple[Columns, tuple[str, ...]]:
     rows, broken = list[dict[str, str]](), list[str]()
     for file in sorted(one for ending in EACH_PICTURE for one in folder.rglob(f"*{ending}")):
         try:
-            text = _as_text(file.read_bytes()).lstrip()
+            text = as_text(file.read_bytes()).lstrip()
             found = rows_of_xml(text) if text.startswith("<") else rows_of_json(text)
         except (ValueError, OSError, AttributeError, TypeError) as error:  # junk
             broken.append(f"{file.name}: {error}")
@@ -180,14 +182,20 @@ def _of_frame(content: io.BytesIO, module: str, in_order: bool) -> tuple[Columns
     import pandas as pd
 
     if module == "openpyxl":
-        sheet = pd.read_excel(content, header=None, dtype=str, keep_default_na=False)
-        return _of_rows(sheet.where(sheet.notna(), "").to_numpy().tolist(), [], in_order)
+        sheets = pd.read_excel(content, header=None, dtype=str, keep_default_na=False, sheet_name=None)
+        rows = {name: sheet.where(sheet.notna(), "").to_numpy().tolist() for name, sheet in sheets.items()}
+        tables = [name for name in rows if any(usual_columns(map(str, row), PATH_COLUMNS) or _names_a_picture(row)
+                                               for row in rows[name][:MOST_TITLES])]  # fmt: skip
+        taken = (tables or [name for name in rows if rows[name]] or list(rows))[0]
+        said = [f"the sheet {taken} is read, of {', '.join(rows)}"] if len(rows) > 1 else []
+        return _of_rows(rows[taken], said, in_order)
     frame: DataFrame = pd.read_parquet(content)
-    return [(str(name), cells.astype(object).where(cells.notna(), "").astype(str).tolist())
+    frame = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
+    return [(str(name), [word_of(cell) for cell in cells.astype(object).where(cells.notna(), "").tolist()])
             for name, cells in frame.items()], ()  # fmt: skip
 
 
-def _as_text(content: bytes) -> str:
+def as_text(content: bytes) -> str:
     """By its byte order mark, or by zeros between the letters; else UTF-8, with other bytes as on Windows."""
     for mark, encoding in BYTE_ORDER.items():
         if content.startswith(mark):
@@ -203,7 +211,7 @@ def _of_text(text: str, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     first, _, rest = text.partition("\n")
     given = re.fullmatch(r'"?sep=(.)"?\r?', first, re.I)  # Excel's
     text = rest if given else text
-    separator = given[1] if given else _separator(text)
+    separator = given[1] if given else separator_of(text)
     csv.field_size_limit(LONGEST)
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
@@ -215,12 +223,15 @@ def _of_text(text: str, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
 
 def _of_rows(rows: list[list[str]], notes: list[str], in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     """Rows of another length lose nothing but themselves; a first row that names a picture is no row of names."""
-    rows = [[cell_of(cell.strip()) for cell in row] for row in rows]
+    rows = [[cell.strip() for cell in row] for row in rows]
     filled = [number for number, row in enumerate(rows) if any(row) or (in_order and row == [""])]  # "" in quotes
     rows = rows[filled[0] : filled[-1] + 1] if filled and in_order else [rows[number] for number in filled]
     if not rows:
         return (), ()
-    names = _names(rows)
+    if titles := _titles(rows):
+        notes.append(f"passed over {titles} lines before the names of the columns (first: {rows[0][0]})")
+    rows = rows[titles:]
+    names = _names(rows, in_order)
     body = rows if names is not rows[0] else rows[1:]
     fit = [row for row in body if not any(row[len(names) :])]
     if len(fit) < len(body) and in_order:
@@ -231,24 +242,46 @@ def _of_rows(rows: list[list[str]], notes: list[str], in_order: bool) -> tuple[C
     if short := sum(len(row) < len(names) for row in fit):
         notes.append(f"{short} rows have fewer fields than there are columns: the others are empty")
     columns = [[row[place] if place < len(row) else "" for row in fit] for place in range(len(names))]
-    return [(name or f"column {place}", cells) for place, (name, cells) in
-            enumerate(zip(names, columns, strict=True), 1)], tuple(notes)  # fmt: skip
+    return [column for place, (name, cells) in enumerate(zip(names, columns, strict=True), 1)
+            for column in columns_of(name.lstrip("# ") or f"column {place}", cells)], tuple(notes)  # fmt: skip
 
 
-def _names(rows: list[list[str]]) -> list[str]:
-    at = next((place for place, cell in enumerate(rows[0]) if PICTURE.search(cell)), None)
+def _titles(rows: list[list[str]]) -> int:
+    """How many rows before that of the names are comments, or titles, which fill their first field alone."""
+    comments = next((place for place, row in enumerate(rows) if not "".join(row[:1]).startswith("#")), len(rows))
+    for place, row in enumerate(rows[: max(MOST_TITLES, comments + 1)]):
+        if sum(map(bool, row)) > 1 and usual_columns([cell.lstrip("# ") for cell in row], PATH_COLUMNS):
+            return place
+        if place >= comments and any(row[1:]):
+            break
+    return min(comments, len(rows) - 1)
+
+
+def _names(rows: list[list[str]], in_order: bool) -> list[str]:
+    """The first row, or names in its place: of a list of words without one, or where it names a picture."""
+    first, others = rows[0], range(len(rows[0]))
+    if in_order and len(first) == 1 and first in rows[1:]:
+        return ["label"]
+    at = next((place for place, cell in enumerate(first) if PICTURE.search(cell)), None)
     if at is None:
-        return rows[0]
-    label = at + 1 if at + 1 < len(rows[0]) else at - 1
-    return ["path" if place == at else "label" if place == label else "" for place in range(len(rows[0]))]
+        return first
+    words = [place for place in others if place != at and not all(map(NUMBER.fullmatch, (row[place] for row in rows if
+             row[place:])))]  # fmt: skip
+    label = words[0] if len(words) == 1 else at + 1 if at + 1 < len(first) else at - 1
+    return ["path" if place == at else "label" if place == label else "" for place in others]
 
 
-def _separator(text: str) -> str:
+def _names_a_picture(row: list[str]) -> bool:
+    return any(isinstance(cell, str) and PICTURE.search(cell.strip()) for cell in row)
+
+
+def separator_of(text: str) -> str:
     """The one that cuts the first rows into equally many fields; a space in lists as of ImageNet."""
-    lines = text.splitlines()[:20]
+    lines = [line for line in text.splitlines()[:20] if not line.startswith("#")] or text.splitlines()[:20]
 
     def fit(separator: str) -> tuple[int, int]:
-        counts = [len(row) for row in csv.reader(lines, delimiter=separator) if row] or [1]
+        rows = [row for row in csv.reader(lines, delimiter=separator) if row]
+        counts = [len(row) for row in rows[_titles(rows) if rows else 0 :]] or [1]
         return (counts.count(counts[0]), counts[0]) if counts[0] > 1 else (0, 0)
 
     best = max(SEPARATORS, key=fit)

@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -12,11 +13,13 @@ SPLITS = {  # the names that folders of splits have
     "validation": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
+SPLIT_NAMES = frozenset(name for names in SPLITS.values() for name in names)
 # What a name that is not UTF-8 holds in place of a byte, and the letter that this byte is on Windows.
 LEGACY = {0xDC00 + byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(128, 256)}
 LOCAL_FILE = "?d="  # Label Studio writes the path of a local file after it
 # What Label Studio puts before the name of an upload, and Roboflow behind that of a copy.
 ADDED = re.compile(r"^[0-9a-f]{8}-|[_.](jpe?g|png|bmp|gif|webp|tiff?)\.rf\.\w+$")
+ADDITION = "the name without what a program adds to it"
 AMBIGUOUS = -1
 
 
@@ -25,65 +28,107 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", text.translate(LEGACY))
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What a path may mean: a place, how it was found, and how many of its parts agree, the name included."""
+
+    place: int
+    way: str
+    parts: Sequence[str]
+    used: int
+
+    @property
+    def folder(self) -> str:
+        """The first that does not agree; nothing where all do."""
+        return "" if self.used == len(self.parts) else self.parts[-self.used - 1]
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """The folders before it."""
+        return tuple(self.parts[: -self.used - 1])
+
+
 class Places:
     """The places of pictures by their paths, however a table writes them.
 
     The places of ``paths`` are their numbers. ``others`` are of pictures that may be named too, and are meant where no
-    picture that is asked about can be; their places follow.
+    picture that is asked about can be; their places follow. ``root`` is the name of the folder that paths begin in.
     """
 
-    def __init__(self, paths: Sequence[str], others: Sequence[str] = ()):
+    def __init__(self, paths: Sequence[str], others: Sequence[str] = (), root: str = ""):
         self.paths = [plain(path) for path in (*paths, *others)]
         self.exact = {path: place for place, path in reversed(list(enumerate(self.paths)))}
-        self.folders = {parts[-2] for path in self.paths if len(parts := _folded(path)) > 1}
-        self.ends: dict[str, int] = {}
-        self.stems: dict[str, int] = {}
+        self.root = plain(root).casefold()
+        self.folders = set[tuple[int, str]]()  # with how far from the name
+        self.ends, self.stems, self.bare = dict[str, int](), dict[str, int](), dict[str, int]()
         for place, path in enumerate(self.paths):
-            for index, parts in ((self.ends, _folded(path)), (self.stems, _stemmed(path))):
-                for end in _ends(parts):
+            parts, stem = _folded(path), _stemmed(path)
+            self.folders |= {(used, part) for used, part in enumerate(reversed(parts)) if used}
+            for index, names in ((self.ends, parts), (self.stems, stem), (self.bare, _bare(stem))):
+                for end in _ends(names):
                     before = index.setdefault(end, place)
                     index[end] = before if before == place or before < len(paths) <= place else AMBIGUOUS
 
     def find(self, written: Sequence[str]) -> tuple[list[int | None], tuple[str, ...]]:
         """The place that each written path means, None where there is none; and how those were found that differ.
 
-        A name alone, without its folder, is enough. But where the row's folder is here too, and the picture is in
-        another one, it is enough only if no other row of the table could be found by more than the name.
+        A name alone, without its folder, is enough. But where the row's next folder speaks against it (it is here too,
+        or is another split, or other rows name the pictures' own folder in its place), it is enough only if no other
+        row of the table could be found otherwise.
         """
         found = [self._exact(path) for path in written]
-        loose = [(None, "", False) if place is not None else self._loose(path)
-                 for place, path in zip(found, written, strict=True)]  # fmt: skip
-        by_name_only = not any(place is not None for place in found)
-        by_name_only &= not any(place is not None and not conflict for place, _, conflict in loose)
+        loose = [None if place is not None else self._loose(path) for place, path in zip(found, written, strict=True)]
+        own = {one.beyond for one in loose if one and one.folder and one.folder == self._next(one)}
+        against = [one is not None and self._against(one, own) for one in loose]
+        anything = not any(place is not None for place in found)
+        anything &= not any(one and one.place != AMBIGUOUS and not bad for one, bad in zip(loose, against, strict=True))
         how: Counter[str] = Counter()
         first: dict[str, str] = {}
-        for row, (place, way, conflict) in enumerate(loose):
-            if place is not None and (by_name_only or not conflict):
-                found[row] = place
-                how[way] += 1
-                first.setdefault(way, f"{written[row]} = {self.paths[place]}")
-        return found, tuple(f"matched {count} paths by {way} (first: {first[way]})" for way, count in how.items())
+        several = [row for row, one in enumerate(loose) if one and one.place == AMBIGUOUS and not one.folder]
+        for row, one in enumerate(loose):
+            if one and one.place != AMBIGUOUS and (anything or not against[row]):
+                found[row] = one.place
+                how[one.way] += 1
+                first.setdefault(one.way, f"{written[row]} = {self.paths[one.place]}")
+        said = [f"matched {count} paths by {way} (first: {first[way]})" for way, count in how.items()]
+        if several:
+            said.append(f"{len(several)} paths may mean several pictures, so they mean none (first: "
+                        f"{written[several[0]]}): write more of them")  # fmt: skip
+        return found, tuple(said)
 
     def _exact(self, written: str) -> int | None:
-        parts = _parts(written)
-        bare = parts[1:] if len(parts) > 1 and parts[0].lower() in SPLITS["train"] else parts
-        names = (plain(written), "/".join(parts), "/".join(bare))
+        names = (plain(written), "/".join(_parts(written)))
         return next((self.exact[name] for name in names if name in self.exact), None)
 
-    def _loose(self, written: str) -> tuple[int | None, str, bool]:
-        """The place, how it was found, and whether it was by the name alone although the folders differ."""
+    def _next(self, one: _Found) -> str:
+        """The folder of the found picture where the path's own folder is the first that does not agree."""
+        parts = _folded(self.paths[one.place])
+        return parts[-one.used - 1] if one.used < len(parts) else self.root
+
+    def _against(self, one: _Found, own: Container[tuple[str, ...]]) -> bool:
+        """Whether the path means another picture, by the first folder that does not agree.
+
+        Args:
+            own: what comes before the pictures' own folder in other rows.
+        """
+        if not one.folder or one.place == AMBIGUOUS or one.folder == self._next(one):
+            return False
+        whole = one.used == len(_folded(self.paths[one.place]))
+        split = one.folder in SPLIT_NAMES and not (whole and one.folder in SPLITS["train"])
+        return split or (one.used, one.folder) in self.folders or (whole and one.beyond in own)
+
+    def _loose(self, written: str) -> _Found | None:
+        stem = _stemmed(written)
         ways = (
             (self.ends, _folded(written), "the end of the path"),
-            (self.stems, _stemmed(written), "the name without its ending"),
+            (self.stems, stem, "the name without its ending"),
+            (self.stems, _bare(stem), ADDITION),
+            (self.bare, stem, ADDITION),
         )
-        for index, parts, way in ways:
-            for used, end in zip(range(len(parts), 0, -1), _ends(parts), strict=True):
-                place = index.get(end)
-                if place == AMBIGUOUS:
-                    break
-                if place is not None:
-                    return place, way, used == 1 and len(parts) > 1 and parts[-2] in self.folders
-        return None, "", False
+        found = [next((_Found(index[end], way, parts, used)
+                       for used, end in zip(range(len(parts), 0, -1), _ends(parts), strict=True) if end in index), None)
+                 for index, parts, way in ways]  # fmt: skip
+        return max(filter(None, found), key=lambda one: one.used, default=None)
 
 
 def _parts(written: str) -> list[str]:
@@ -102,13 +147,18 @@ def _folded(written: str) -> list[str]:
 
 
 def _stemmed(written: str) -> list[str]:
-    """The same with the name alone: no ending, and nothing that a program adds to the name of what it is given."""
+    """The same with the name without its ending."""
     if not (parts := _folded(written)):
         return []
     *folders, name = parts
     path = PurePosixPath(name)
-    stem = path.stem if re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", path.suffix) else name
-    return [*folders, ADDED.sub("", stem) or stem]
+    return [*folders, path.stem if re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", path.suffix) else name]
+
+
+def _bare(stem: Sequence[str]) -> list[str]:
+    """Without what a program adds to the name of what it is given; nothing where nothing was added."""
+    name = ADDED.sub("", stem[-1]) if stem else ""
+    return [*stem[:-1], name] if name and name != stem[-1] else []
 
 
 def _ends(parts: Sequence[str]) -> Iterable[str]:

@@ -5,7 +5,7 @@ import torch
 
 from gdw.data.dataset import class_counts_line
 from gdw.data.folder import load_folder
-from gdw.data.picture_labels import doubtful_names
+from gdw.data.picture_labels import class_numbers, doubtful_names
 from tests.data.test_scan import picture
 
 
@@ -30,6 +30,32 @@ def test_a_fold_or_a_split_is_said(name):
 @pytest.mark.parametrize("name", ["training shoe", "trainer", "party", "folder", "test tube", "nanny", "valley", "10"])
 def test_a_usual_class_is_not(name):
     assert doubtful_names(("cat", name)) == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "words", "numbers"),
+    [
+        (("001", "002", "010"), ["1", "2", "10"], [0, 1, 2]),  # a spreadsheet takes zeros away: no places of classes
+        (("Cat", "dog"), ["cat", "DOG"], [0, 1]),
+        (("cat ", "big cat"), ["cat", "big_cat"], [0, 1]),
+        (("Cat", "cat", "dog"), ["cat", "Dog"], [1, 2]),
+        (("False", "True"), ["FALSE", "TRUE"], [0, 1]),
+        (("1", "2"), ["1.0", "2.0", "-1.0", ""], [0, 1, -1, -1]),
+        (("cat", "dog"), ["0.0", "1.0", "-1.0"], [0, 1, -1]),
+        (("-1", "1"), ["1", "-1"], [1, 0]),
+        (("10", "20", "30"), ["0", "1", "2"], [0, 1, 2]),
+        (None, ["1.0", "0.0", "-1.0"], [1, 0, -1]),
+    ],
+)
+def test_words_that_mean_a_class_in_another_spelling(names, words, numbers):
+    assert class_numbers(words, names, "t")[0] == numbers
+
+
+def test_a_spelling_of_two_classes_is_none():
+    with pytest.raises(ValueError, match="unknown class in t 'CAT'"):
+        class_numbers(["CAT"], ("Cat", "cat"), "t")
+    assert class_numbers(["1.0", "0.0"], None, "t")[1] == ("0", "1")
+    assert doubtful_names(("1000001", "1000002", "12345678901234567", "12345678901234568")) == ()
 
 
 def test_counts_come_in_one_line():

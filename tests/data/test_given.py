@@ -12,7 +12,8 @@ from PIL import Image
 import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit.audit import Plan
-from gdw.data.given import as_dataset, labelled_rows, read_rows, words_of
+from gdw.data.columns_of_numbers import words_of
+from gdw.data.given import as_dataset, labelled_rows, read_rows
 from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
 from gdw.label_files import label_table
@@ -224,8 +225,9 @@ def test_excel_and_parquet_where_pandas_can_read_them(tmp_path, ending):
 def test_the_first_row_of_a_sheet_is_of_names_only_if_it_names_no_picture(tmp_path, monkeypatch, names):
     cells = pd.DataFrame([["Image Name", "Category"]] * names + [["cat/1.png", "cat"], ["dog/2.png", "dog"], ["", ""]])
 
-    def read_excel(content, header=0, **_):
-        return cells if header is None else cells[1:].set_axis(cells.iloc[0], axis=1)
+    def read_excel(content, header, sheet_name, **_):
+        assert header is sheet_name is None  # every sheet, and no row of it as names
+        return {"Readme": pd.DataFrame([["made by ann", ""]]), "Labels": cells}
 
     monkeypatch.setattr(pd, "read_excel", read_excel)
     monkeypatch.setattr(label_table, "find_spec", lambda name: name)
@@ -379,3 +381,133 @@ def test_probabilities_of_the_classes_that_are_left_will_do(rows):
     pd.testing.assert_frame_equal(*tables)
     with pytest.raises(ValueError, match=r"\(80, 3\) or \(80, 2\), in the order ant, bee, cow or ant, cow, got"):
         gdw.audit(left, pred_probs=np.full((80, 4), 0.25), ranking="self-confidence")
+
+
+def embeddings(tmp_path, frame, labels, name="x.csv", **options):
+    """The data set of rows in a CSV file with a table of labels."""
+    frame.to_csv(tmp_path / name, **options)
+    labels.to_csv(tmp_path / "l.csv", index=False)
+    return read_rows(tmp_path / name, tmp_path / "l.csv")[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ({}, {}),  # pandas' index is its first column
+        ({"index": False}, {"id": range(100, 100 - COUNT, -1)}),
+        ({"index": False}, {"Unnamed: 0": range(COUNT)}),
+        ({"index": False}, {"label": "labels"}),  # the labels themselves
+        ({"index": False}, {"note": "words"}),
+        ({"index": False, "sep": ";", "decimal": ","}, {}),
+        ({"index": False, "header": False}, {}),
+        ({"index": False, "name": "X.CSV"}, {}),
+        ({"index": False, "sep": " "}, {}),
+        ({"index": False, "encoding": "utf-16"}, {}),
+    ],
+)
+def test_only_numbers_that_say_something_of_a_row_count(rows, tmp_path, options, more):
+    points, numbers, _ = rows
+    frame = pd.DataFrame(points, columns=[f"x{place}" for place in range(points.shape[1])])
+    labels = pd.DataFrame({"label": numbers})
+    for name, values in more.items():
+        frame.insert(0, name, numbers if isinstance(values, str) and values == "labels" else values)
+    found = embeddings(tmp_path, frame, labels, **options)
+    np.testing.assert_allclose(found.images[:], points, rtol=1e-5)
+    assert found.labels.tolist() == numbers.tolist()
+    said = {"id": "numbers of the rows: id", "label": "the labels: label", "note": "words: note"}
+    for name in more.keys() & said:
+        assert f"left out 1 columns of {said[name]}" in found.notes
+    if not options:
+        assert "left out 1 columns of numbers of the rows: Unnamed: 0" in found.notes
+    if more:
+        from_python = as_dataset(frame, labels["label"])
+        assert torch.equal(torch.as_tensor(from_python.images), torch.from_numpy(points))
+
+
+def test_columns_of_yes_and_no_are_numbers():
+    frame = pd.DataFrame(
+        {"a": [0.5, 1.5, 2.5, 0.5], "b": [True, False, True, True], "c": pd.array([1, None, 5, 2], "Int64")}
+    )
+    found = as_dataset(frame, ["u", "v", "u", "v"])
+    assert found.images.tolist() == [[0.5, 1, 1], [2.5, 1, 5], [0.5, 1, 2]]
+    assert found.notes == ("passed over 1 rows with a number that is not finite (first: 1)",)
+
+
+@pytest.mark.parametrize("name", ["path", "id"])
+def test_rows_that_both_files_name_are_matched_by_name(rows, tmp_path, name):
+    points, numbers, _ = rows
+    called = [f"cat/{n}.jpg" if name == "path" else 1000 + n for n in range(COUNT)]
+    frame, labels = pd.DataFrame(points).assign(**{name: called}), pd.DataFrame({name: called, "label": NAMES[numbers]})
+    found = embeddings(tmp_path, frame, labels.sample(frac=1, random_state=0)[5:], index=False)
+    lost = set(map(str, labels.sample(frac=1, random_state=0)[:5][name]))
+    assert found.paths == tuple(str(one) for one in called if str(one) not in lost)
+    kept = [n for n, one in enumerate(called) if str(one) not in lost]
+    assert [found.class_names[label] for label in found.labels] == NAMES[numbers[kept]].tolist()
+    assert "the labels are matched to the rows by their names; 5 rows have none" in found.notes
+
+
+@pytest.mark.parametrize("called", ["{}", "p({})"])
+def test_columns_of_probabilities_are_known_by_their_names(rows, tmp_path, called):
+    points, numbers, _ = rows
+    probs = np.random.default_rng(0).dirichlet([1, 1, 1], COUNT)
+    expected = gdw.audit(points, observed=NAMES[numbers], pred_probs=probs, ranking="self-confidence").table
+    frame = pd.DataFrame(probs, columns=[called.format(name) for name in NAMES]).iloc[:, ::-1]
+    found = gdw.audit(points, observed=NAMES[numbers], pred_probs=frame, ranking="self-confidence").table
+    pd.testing.assert_frame_equal(found, expected)
+    frame.insert(0, "path", [f"{n}.png" for n in range(COUNT)])
+    frame.insert(1, "predicted", "ant")
+    frame.sample(frac=1, random_state=1).to_csv(tmp_path / "p.csv")
+    pd.DataFrame({"path": frame["path"], "label": NAMES[numbers]}).to_csv(tmp_path / "l.csv", index=False)
+    asked = ["audit", "--pred-probs", str(tmp_path / "p.csv"), "--labels", str(tmp_path / "l.csv"), "--csv"]
+    assert main([*asked, str(tmp_path / "s.csv")]) == 0
+    table = pd.read_csv(tmp_path / "s.csv")
+    assert dict(zip(table["path"], table["score"], strict=True)) == {
+        f"{n}.png": score for n, score in expected["score"].items()
+    }
+    with pytest.raises(ValueError, match="pred_probs has no column of class bee"):
+        gdw.audit(points, observed=NAMES[numbers], pred_probs=frame.drop(columns=called.format("bee")))
+
+
+def test_an_index_in_another_order_is_refused(rows):
+    points, numbers, _ = rows
+    frame, labels = pd.DataFrame(points), pd.Series(NAMES[numbers])
+    mixed = frame.sample(frac=1, random_state=0)
+    with pytest.raises(ValueError, match="the labels have the index of data in another order: give .loc"):
+        as_dataset(mixed, labels)
+    probs = pd.DataFrame(np.full((COUNT, 3), 1 / 3))
+    with pytest.raises(ValueError, match="pred_probs have the index of data in another order"):
+        gdw.audit(mixed, observed=labels[mixed.index], pred_probs=probs)
+    assert as_dataset(mixed, labels[mixed.index]).paths == tuple(map(str, mixed.index))
+    assert as_dataset(mixed, labels.to_numpy()).labels.tolist() == numbers.tolist()
+
+
+def test_labels_in_a_column_as_bytes_and_without_a_name(rows, tmp_path):
+    points, numbers, _ = rows
+    for given in (
+        numbers[:, None],
+        numbers[:, None].tolist(),
+        pd.DataFrame(numbers),
+        torch.from_numpy(numbers)[:, None],
+    ):
+        assert as_dataset(points, given).labels.tolist() == numbers.tolist()
+    assert as_dataset(points, NAMES[numbers].astype("S")).class_names == tuple(NAMES)
+    np.savetxt(tmp_path / "x.csv", points, delimiter=",")
+    np.savetxt(tmp_path / "l.txt", NAMES[numbers], fmt="%s")  # no file has a row of names
+    found = read_rows(tmp_path / "x.csv", tmp_path / "l.txt")[0]
+    assert [found.class_names[label] for label in found.labels] == NAMES[numbers].tolist()
+    np.testing.assert_allclose(found.images[:], points, rtol=1e-5)
+
+
+def test_items_with_names_parts_of_data_sets_and_labels_that_are_missing(rows):
+    points, numbers = torch.from_numpy(rows[0]), rows[1].tolist()
+    named = pairs_of([{"id": 7, "x": x, "label": y} for x, y in zip(points, numbers, strict=True)])
+    assert torch.equal(as_dataset(named).images[:].to("cpu"), points)
+    whole = pairs_of(list(zip(points, numbers, strict=True)))
+    whole.classes = NAMES.tolist()
+    assert as_dataset(torch.utils.data.Subset(whole, range(60))).class_names == tuple(NAMES)
+    theirs = hugging_face(NAMES.tolist(), score=[0.5] * COUNT, x=points.tolist(), label=[None, *numbers[1:]])
+    found = as_dataset(theirs)
+    assert found.notes == ("passed over 1 rows without a label (first: 0)",)
+    assert found.images.shape[1:] == points.shape[1:]
+    with pytest.raises(ValueError, match="data is a dictionary of train, test: give one of them"):
+        as_dataset({"train": theirs, "test": theirs})

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import gdw
+from gdw.data.human_labels import human_labels
 from gdw.data.picture_labels import labels_by_path
 from gdw.label_files.label_table import read_table
 from tests.label_files.test_label_files import Evil
@@ -119,3 +120,33 @@ def test_labels_of_a_class_that_was_put_aside_are_counted(lost, tmp_path):
     with pytest.warns(UserWarning, match="passed over 2 labelled b, a class that was put aside"):
         found = labels_by_path(read_table(tmp_path / "t.csv"), "label", lost)
     assert found.tolist() == [-1, -1, *lost.labels.tolist()[2:]]
+
+
+@pytest.mark.parametrize("form", ["npy", "pt", "csv"])
+@pytest.mark.parametrize("by_folder", [True, False])
+def test_numbers_may_count_a_folder_without_a_picture(tmp_path, form, by_folder):
+    for name, count in itertools.product("acd", range(4)):
+        file = tmp_path / "pets" / name / f"{count}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 40 * "acd".index(name) + count).save(file)
+    (tmp_path / "pets" / "b").mkdir()
+    with pytest.warns(UserWarning, match="a folder without a picture"):
+        data = gdw.load_dataset(tmp_path / "pets")
+    assert (data.class_names, data.folder_names) == (("a", "c", "d"), ("a", "b", "c", "d"))
+    truth = np.repeat(np.arange(3), 4)
+    observed = np.where(np.arange(12) % 4 == 0, (truth + 1) % 3, truth)
+    number = np.array([0, 2, 3] if by_folder else [0, 1, 2])
+    path, given, expected = tmp_path / f"l.{form}", number[observed], observed.copy()
+    if by_folder:
+        given[1], expected[1] = 1, -1  # somebody took it for a b
+    if form == "npy":
+        np.save(path, given)
+    elif form == "pt":
+        torch.save({"clean_label": number[truth], "noisy_label": given}, path)
+    else:
+        rows = (f"{name},{label}\n" for name, label in zip(data.paths, given, strict=True))
+        path.write_text("path,label\n" + "".join(rows), "utf-8")
+    counted = "0 = a, 1 = b, 2 = c, 3 = d" if by_folder else "0 = a, 1 = c, 2 = d"
+    with pytest.warns(UserWarning, match="passed over 1 labelled b|numbered") as said:
+        assert human_labels(f"human:{path}", data).tolist() == expected.tolist()
+    assert f"they are taken (its classes are numbered {counted})" in str(said[-1].message)

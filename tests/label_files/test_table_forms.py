@@ -14,6 +14,7 @@ from gdw.data.folder import list_folder
 from gdw.data.given import read_rows
 from gdw.data.picture_labels import class_numbers, labelled
 from gdw.label_files.label_table import read_table
+from gdw.label_files.path_match import Places
 from tests.data.test_scan import picture
 
 RIGHT = {"cat/a1.jpg": "lynx", "cat/b2.jpg": "wolf", "dog/c3.jpg": "lynx", "dog/d4.jpg": "wolf"}
@@ -94,7 +95,56 @@ VERTEX = "".join(json.dumps({"imageGcsUri": f"gs://bucket/{path}", "classificati
 CREATE_ML = json.dumps([{"imagefilename": path[4:], "annotation": [], "annotations": [{"label": word, "coordinates":
     {"x": 2, "y": 2, "width": 4, "height": 4}}]} for path, word in RIGHT.items()])  # fmt: skip
 
+# Two questions a picture, as columns; the same file without the second one; outlines alone.
+QUESTIONS = json.dumps([{"data": {"image": f"/x/{path[4:]}"}, "annotations": [{"completed_by": 1, "result": [
+    {"from_name": "quality", "type": "choices", "value": {"choices": ["good"]}},
+    {"from_name": "species", "type": "taxonomy", "value": {"taxonomy": [["animals", word]]}}]}]}
+    for path, word in RIGHT.items()])  # fmt: skip
+OUTLINES = json.dumps([{"data": {"image": f"/x/{path[4:]}"}, "annotations": [{"result": [{"from_name": "label", "value":
+    {"x": 1.5, "y": 2, "width": 4, "rotation": 0, "rectanglelabels": [word]}}] * 2}]}
+    for path, word in RIGHT.items()])  # fmt: skip
+MARKED = json.dumps([{"image": path[4:], "label": [{"x": 1.5, "y": 2, "width": 4, "polygonlabels": [word]}], "id": 7}
+    for path, word in RIGHT.items()])  # fmt: skip
+DETECTIONS = json.dumps({"samples": [{"filepath": path, "ground_truth": {"_cls": "Detections", "detections": [{"_id": {"$oid":
+    "1"}, "label": word, "bounding_box": [0, 0, 1, 1], "index": None}]}} for path, word in RIGHT.items()]})  # fmt: skip
+ODD_COCO = json.dumps(
+    {
+        "categories": [{"id": "7", "name": "lynx"}, {"id": 9, "name": "wolf"}, {"supercategory": "x"}],
+        "images": [*({"id": n, "file_name": path} for n, path in enumerate(RIGHT)), {"file_name": None}],
+        "annotations": [
+            {"image_id": str(n), "category_id": 7 if word == "lynx" else "9"} for n, word in enumerate(RIGHT.values())
+        ]
+        + [{"id": 5}],
+    }
+)
+
 FORMS = {
+    "Label Studio, two questions": QUESTIONS,
+    "Label Studio, outlines": OUTLINES,
+    "Label Studio, JSON-MIN of outlines": MARKED,
+    "Label Studio, CSV of outlines": lines('"[{{""x"": 1, ""y"": 2, ""rectanglelabels"": [""{w}""]}}]",/x/{n}.jpg', "label,image"),
+    "marks with a place": json.dumps([{"image": path, "objects": [{"name": word, "x": 1, "y": 2, "w": 3, "h": 4}]}
+                                      for path, word in RIGHT.items()]),
+    "FiftyOne, detections": DETECTIONS,
+    "COCO with numbers as words, and bad entries": ODD_COCO,
+    "VIA, several attributes": lines('{n}.jpg,9,"{{""class"":""{w}"",""note"":""""}}",0', "filename,file_size,file_attributes,region_count"),
+    "pandas' JSON": json.dumps({"path": dict(enumerate(RIGHT)), "label": dict(enumerate(RIGHT.values()))}),
+    "pandas' JSON, split": json.dumps({"columns": ["path", "label"], "index": [0, 1, 2, 3], "data": [*map(list, RIGHT.items())]}),
+    "JSON of lists": json.dumps({"path": [*RIGHT], "label": [*RIGHT.values()]}),
+    "StyleGAN's pairs": json.dumps({"labels": [*map(list, RIGHT.items())]}),
+    "a line end of Unicode in a line of JSON": RECORDS.replace("null", '"two\u2028lines\u0085"'),
+    "comments before the names": "# made by ann, 2021\n# two, three, four\n" + lines("{p},{w}"),
+    "names in a comment": lines("{p} {w}", "#image label"),
+    "a title and an empty line": "Labels of 2021\n\n" + lines("{p};{w};0,5", "path;label;sure"),
+    "a title as Excel writes it": "Labels of 2021;;\r\n" + lines("{p};{w};x", "path;label;x"),
+    "boxes without names of columns": lines("{p},1,2,30,40,{w}", None),
+    "a place beside the label": lines("{p},3,4,{w},{n}", "path,x,y,species,note"),
+    "an empty column of labels": lines("{p},,{w}", "path,label,animal"),
+    "an empty column, and one of a usual name": lines("{p},,{w}", "path,label,species"),
+    "one-hot with blanks": lines("{n},{w}", "image,lynx,wolf").replace(",lynx\n", ",1,\n").replace(",wolf\n", ",,yes\n")
+    .replace("image,lynx,,yes", "image,lynx,wolf"),
+    "a split in front, one of whose pictures has the same name": lines("train/{p},{w}") + "test/cat/a1.jpg,wolf\n",
+    "the folder's own name in front, and another's": lines("x/pets/{p},{w}") + "x/pets_2019/cat/a1.jpg,wolf\n",
     "VGG Image Annotator, CSV": VIA_CSV,
     "VGG Image Annotator, CSV of regions": VIA_BOXES,
     "VGG Image Annotator, JSON": VIA_JSON,
@@ -248,6 +298,63 @@ def test_a_name_that_several_pictures_have_is_no_match(pets, tmp_path):
 def test_another_folder_of_the_same_name_is_no_match_where_folders_count(pets, tmp_path):
     table = written(tmp_path, "path,label\ncat/a1.jpg,lynx\ncat/b2.jpg,wolf\ndog/a1.jpg,wolf\ncat/c3.jpg,wolf\n")
     assert listed(pets, table) == {"cat/a1.jpg": "lynx", "cat/b2.jpg": "wolf"}
+
+
+@pytest.mark.parametrize(
+    ("paths", "root", "rows", "found"),
+    [
+        (["20210101-001.jpg", "20210102-001.jpg"], "", ["20210101-001", "20210102-001"], [0, 1]),  # dates, not added
+        (["20210101-001.jpg"], "", ["20220505-001"], [None]),
+        (["3f2a1b4c-a1.jpg", "b2.jpg"], "", ["a1.jpg", "0f2a1b4c-b2.jpg"], [0, 1]),
+        (["1.png", "2.png"], "train", ["train/1.png", "test/1.png", "test/2.png"], [0, None, None]),
+        (["1.png", "2.png"], "test", ["train/1.png", "test/1.png", "train/2.png"], [None, 0, None]),
+        (["1.png", "2.png"], "all", ["test/1.png", "val/2.png"], [0, 1]),
+        (["1.png"], "s2021", ["D:\\x\\s2020\\1.png", "D:\\x\\s2021\\1.png"], [None, 0]),
+        (["s1/cat/1.png", "s2/cat/1.png", "s2/cat/7.png"], "", ["s1/cat/1.png", "s1/cat/7.png"], [0, None]),
+        (["train/cat/1.png"], "", ["test/cat/1.png", "train/cat/1.png"], [None, 0]),
+        (["cat/a1.jpg", "dog/a1.png"], "", ["cat/a1.png"], [0]),
+        (["a/x y.jpg", "caf\u00e9/z.JPG"], "", ["http://h/a/x%20y.jpg?w=1", "C:\\q\\cafe\u0301\\Z.jpg"], [0, 1]),
+    ],
+)  # fmt: skip
+def test_a_path_means_the_picture_that_nothing_speaks_against(paths, root, rows, found):
+    assert Places(paths, root=root).find(rows)[0] == found
+
+
+def test_a_name_alone_of_several_pictures_is_said(pets, tmp_path):
+    picture(pets / "dog" / "a1.jpg")
+    said = "1 paths may mean several pictures, so they mean none .first: a1.: write more of them"
+    with pytest.raises(ValueError, match="no picture here is called a1; a picture here is cat/a1.jpg; " + said):
+        list_folder(pets, written(tmp_path, "image,label\na1,lynx\n"))
+
+
+@pytest.mark.parametrize("names", [("date", "fig"), ("annotator1", "annotator2"), ("label0", "label1"), ("user", "x")])
+def test_one_hot_or_annotators_is_seen_by_what_the_rows_say(pets, tmp_path, names):
+    header = f"image,{','.join(names)}\n"
+    found = list_folder(pets, written(tmp_path, header + "a1,1,0\nb2,0,1\nc3,1,0\nd4,0,1\n"))
+    assert found.class_names == names
+    if names[0] == "annotator1":
+        found = list_folder(pets, written(tmp_path, header + "a1,1,1\nb2,0,0\nc3,1,1\nd4,0,0\n"))
+        assert (found.class_names, found.labels) == (("0", "1"), (1, 0, 1, 0))
+
+
+def test_flags_beside_a_column_of_words_are_asked_about(pets, tmp_path):
+    text = "image,animal,male,female\na1,lynx,1,0\nb2,wolf,0,1\nc3,lynx,0,1\nd4,wolf,0,1\n"
+    table = written(tmp_path, text)
+    with pytest.raises(ValueError, match="several sets of labels, name one .*: animal, male, female"):
+        list_folder(pets, table)
+    assert listed(pets, table, column="animal") == RIGHT
+    assert list_folder(pets, table, column="label").class_names == ("female", "male")
+
+
+def test_annotators_with_gaps(pets, tmp_path):
+    rows = "a1,lynx,,,\nb2,wolf,wolf,,\nc3,,lynx,,\nd4,,,,wolf\n"
+    table = written(tmp_path, "image,annotator1,annotator2,annotator3,annotator4\n" + rows)
+    assert listed(pets, table) == RIGHT
+    rows = "".join(f"{n},{who},{w}\n" for n, w in NAMES for who in ("ann", "bob")) + "a1,eve,wolf\n"
+    for name in ("labeled_by", "Annotator Name", "worker-email", "expert"):
+        found = list_folder(pets, written(tmp_path, f"image,{name},label\n{rows}"))
+        assert [found.class_names[label] for label in found.labels] == list(RIGHT.values())
+        assert found.votes["cat/a1.jpg"] == {"ann": "lynx", "bob": "lynx", "eve": "wolf"}
 
 
 def test_columns_by_name(pets, tmp_path):

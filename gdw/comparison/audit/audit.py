@@ -23,7 +23,7 @@ from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of, names_of
 from gdw.data.dataset import Dataset
 from gdw.data.features import described
-from gdw.data.given import labelled_rows, of_labelled
+from gdw.data.given import labelled_rows, of_labelled, require_order
 from gdw.errors import require_package, whole_number
 from gdw.pictures.extraction import Seen, hashed
 from gdw.pictures.pretrained import LITE0
@@ -63,7 +63,7 @@ def audit(
         observed: labels instead of the data set's.
         pred_probs: [rows, classes], probabilities of your own by classifiers that were not trained on the row; the
             classes in the order of the data set's, with those that it has put aside (its ``all_class_names``) or
-            without. They take the place of the first round.
+            without; columns of a pandas table by their names. They take the place of the first round.
         features: a pretrained network of timm; None takes the stored pixels themselves.
         features_size: height and width in pixels at which it sees the pictures.
         ranking: ``"combined"``, ``"self-confidence"`` (cleanlab's), ``"with-method"`` (combined, times what classifiers
@@ -87,7 +87,10 @@ def audit(
     whole_number("folds", folds, 2)
     given = None
     if pred_probs is not None:
-        given = check_probs(of_labelled(pred_probs, rows), len(data.labels), data.all_class_names, data.class_names)
+        require_order(dataset, pred_probs, "pred_probs")
+        given = check_probs(
+            of_labelled(pred_probs, rows, data), len(data.labels), data.all_class_names, data.class_names
+        )
     plan.check(data.labels.tolist(), known, data.class_names)
     found = plan.run(data, known, progress or unseen, given)
     return found if rows.all() else found.at(np.flatnonzero(rows))
