@@ -80,22 +80,39 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     )
 
 
-def of_labelled(values: Any, rows: Bool[np.ndarray, "rows"], dataset: Dataset) -> np.ndarray:
-    """The probabilities given for each row, of those rows alone that have a label.
+def with_probs(
+    data: Dataset, rows: Bool[np.ndarray, "rows"], values: Any
+) -> tuple[Dataset, Bool[np.ndarray, "rows"], np.ndarray]:
+    """The data set, which of the rows that were given are in it, and the probabilities given for each of these.
 
-    Columns of a pandas table that are called as the classes are (or ``p(class)``) are taken by their names, in the
-    order of the data set's.
+    Rows with a probability that is not finite are passed over. Columns of a pandas table that are called as the classes
+    are (or ``p(class)``) are taken by their names, in the order of the data set's.
     """
     if hasattr(values, "iloc"):
-        called = {P_CLASS.sub(r"\1", str(name)): place for place, name in enumerate(values.columns)}
-        sets = dict.fromkeys((dataset.all_class_names, dataset.class_names))
-        names = next((names for names in sets if set(names) <= called.keys()), ())
-        if not names and (some := called.keys() & set(dataset.class_names)):
-            lacking = [name for name in dataset.class_names if name not in some]
-            raise ValueError(f"pred_probs has no column of class {', '.join(lacking[:SHOWN])}")
-        values = values.iloc[:, [called[name] for name in names]].to_numpy() if names else of_frame(values)[0]
+        values = _by_class(values, data)
     given: np.ndarray = np.asarray(values)
-    return np.asarray(given[rows] if given.shape[:1] == rows.shape else given)
+    given = np.asarray(given[rows] if given.shape[:1] == rows.shape else given)
+    if given.shape[:1] != data.labels.shape or given.dtype.kind != "f" or given.ndim != 2 or np.isfinite(given).all():
+        return data, rows, given
+    finite = np.isfinite(given).all(1)
+    called = data.paths or tuple(map(str, range(len(finite))))
+    note = (
+        f"passed over {(~finite).sum()} rows with a probability that is not finite (first: {called[finite.argmin()]})"
+    )
+    left, places = replace(data, paths=called, notes=(*data.notes, note)).chosen({"": np.flatnonzero(finite)})
+    kept = np.zeros_like(rows)
+    kept[np.flatnonzero(rows)[places[""]]] = True
+    return left, kept, given[places[""]]
+
+
+def _by_class(frame: Any, data: Dataset) -> np.ndarray:
+    called = {P_CLASS.sub(r"\1", str(name)): place for place, name in enumerate(frame.columns)}
+    sets = dict.fromkeys((data.all_class_names, data.class_names))
+    names = next((names for names in sets if set(names) <= called.keys()), ())
+    if not names and (some := called.keys() & set(data.class_names)):
+        lacking = [name for name in data.class_names if name not in some]
+        raise ValueError(f"pred_probs has no column of class {', '.join(lacking[:SHOWN])}")
+    return np.asarray(frame.iloc[:, [called[name] for name in names]]) if names else of_frame(frame)[0]
 
 
 def require_order(data: Any, given: Any, what: str) -> None:

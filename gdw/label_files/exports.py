@@ -31,14 +31,14 @@ def rows_of_json(text: str) -> list[Row]:
         content = [json.loads(line) for line in text.split("\n") if line.strip()]  # other line ends may be in a word
     if isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys():
         return list(_of_coco(content))
-    rows = [row for item in _entries(_as_records(content)) for row in _of_item(item)]
+    rows = [row for item in _entries(_as_entries(content)) for row in _of_item(item)]
     asked = dict.fromkeys(name for row in rows for name in row if name.startswith(QUESTION))
     several = len(asked.keys() - {QUESTION}) > 1
     names = {name: (name[len(QUESTION) :] if several else "") or "label" for name in asked}
     return [{names.get(name, name): word for name, word in row.items()} for row in rows]
 
 
-def _as_records(content: Any) -> Any:
+def _as_entries(content: Any) -> Any:
     """A table by its columns, or by rows without names, as records; anything else as it is."""
     if isinstance(content, dict) and isinstance(content.get("columns"), list) and isinstance(content.get("data"), list):
         return [dict(zip(map(str, content["columns"]), row, strict=False)) for row in content["data"]]

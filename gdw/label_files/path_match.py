@@ -60,11 +60,12 @@ class Places:
         self.exact = {path: place for place, path in reversed(list(enumerate(self.paths)))}
         self.root = plain(root).casefold()
         self.folders = set[tuple[int, str]]()  # with how far from the name
-        self.ends, self.stems, self.bare = dict[str, int](), dict[str, int](), dict[str, int]()
+        self.ends, self.stems, self.bare, self.numbers = (dict[str, int]() for _ in range(4))
         for place, path in enumerate(self.paths):
             parts, stem = _folded(path), _stemmed(path)
             self.folders |= {(used, part) for used, part in enumerate(reversed(parts)) if used}
-            for index, names in ((self.ends, parts), (self.stems, stem), (self.bare, _bare(stem))):
+            forms = (parts, stem, _bare(stem), _number(stem))
+            for index, names in zip((self.ends, self.stems, self.bare, self.numbers), forms, strict=True):
                 for end in _ends(names):
                     before = index.setdefault(end, place)
                     index[end] = before if before == place or before < len(paths) <= place else AMBIGUOUS
@@ -124,6 +125,7 @@ class Places:
             (self.stems, stem, "the name without its ending"),
             (self.stems, _bare(stem), ADDITION),
             (self.bare, stem, ADDITION),
+            (self.numbers, _number(stem), "the number that is the name"),
         )
         found = [next((_Found(index[end], way, parts, used)
                        for used, end in zip(range(len(parts), 0, -1), _ends(parts), strict=True) if end in index), None)
@@ -159,6 +161,11 @@ def _bare(stem: Sequence[str]) -> list[str]:
     """Without what a program adds to the name of what it is given; nothing where nothing was added."""
     name = ADDED.sub("", stem[-1]) if stem else ""
     return [*stem[:-1], name] if name and name != stem[-1] else []
+
+
+def _number(stem: Sequence[str]) -> list[str]:
+    """With the zeros of a number taken away, as spreadsheets do; nothing where the name is none."""
+    return [*stem[:-1], stem[-1].lstrip("0") or "0"] if stem and stem[-1].isdecimal() else []
 
 
 def _ends(parts: Sequence[str]) -> Iterable[str]:

@@ -511,3 +511,18 @@ def test_items_with_names_parts_of_data_sets_and_labels_that_are_missing(rows):
     assert found.images.shape[1:] == points.shape[1:]
     with pytest.raises(ValueError, match="data is a dictionary of train, test: give one of them"):
         as_dataset({"train": theirs, "test": theirs})
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_probabilities_in_short_numbers_and_rows_of_which_one_is_not_finite(rows, kind):
+    points, numbers, _ = rows
+    probs = (np.eye(3)[numbers] * 0.9 + 0.1 / 3).astype(kind)
+    every = gdw.audit(points, observed=NAMES[numbers], pred_probs=probs, ranking="self-confidence").table
+    probs[[3, 40]] = np.nan
+    found = gdw.audit(points, {50: "ant"}, observed=NAMES[numbers], pred_probs=probs, ranking="self-confidence")
+    assert sorted(found.table.index) == [n for n in range(COUNT) if n not in (3, 40)]
+    assert found.table.loc[50, "label"] == "ant"
+    assert found.table["path"].tolist() == list(map(str, found.table.index))
+    assert "passed over 2 rows with a probability that is not finite (first: 3)" in found.notes
+    others = found.table.index.drop(50)
+    pd.testing.assert_series_equal(found.table.loc[others, "score"], every.loc[others, "score"])

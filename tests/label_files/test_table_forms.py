@@ -313,6 +313,7 @@ def test_another_folder_of_the_same_name_is_no_match_where_folders_count(pets, t
         (["s1/cat/1.png", "s2/cat/1.png", "s2/cat/7.png"], "", ["s1/cat/1.png", "s1/cat/7.png"], [0, None]),
         (["train/cat/1.png"], "", ["test/cat/1.png", "train/cat/1.png"], [None, 0]),
         (["cat/a1.jpg", "dog/a1.png"], "", ["cat/a1.png"], [0]),
+        (["0000.jpg", "0010.jpg", "3/07.jpg", "10.png"], "", ["0", "10", "7", "0010"], [0, 3, 2, 1]),
         (["a/x y.jpg", "caf\u00e9/z.JPG"], "", ["http://h/a/x%20y.jpg?w=1", "C:\\q\\cafe\u0301\\Z.jpg"], [0, 1]),
     ],
 )  # fmt: skip

@@ -23,7 +23,7 @@ from gdw.comparison.audit.table import suspects
 from gdw.data.confirmed import Confirmed, confirmed_of, names_of
 from gdw.data.dataset import Dataset
 from gdw.data.features import described
-from gdw.data.given import labelled_rows, of_labelled, require_order
+from gdw.data.given import labelled_rows, require_order, with_probs
 from gdw.errors import require_package, whole_number
 from gdw.pictures.extraction import Seen, hashed
 from gdw.pictures.pretrained import LITE0
@@ -83,14 +83,13 @@ def audit(
     """
     plan = Plan(features, features_size, ranking, method, folds, seed)
     data, rows = labelled_rows(dataset, observed)
-    known = confirmed_of(confirmed, data, rows)
     whole_number("folds", folds, 2)
     given = None
     if pred_probs is not None:
         require_order(dataset, pred_probs, "pred_probs")
-        given = check_probs(
-            of_labelled(pred_probs, rows, data), len(data.labels), data.all_class_names, data.class_names
-        )
+        data, rows, probs = with_probs(data, rows, pred_probs)
+        given = check_probs(probs, len(data.labels), data.all_class_names, data.class_names)
+    known = confirmed_of(confirmed, data, rows)
     plan.check(data.labels.tolist(), known, data.class_names)
     found = plan.run(data, known, progress or unseen, given)
     return found if rows.all() else found.at(np.flatnonzero(rows))

@@ -21,7 +21,7 @@ from gdw.comparison.sweep import executor_for
 from gdw.data.confirmed import Confirmed, confirmed_of, names_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder, load_listing
-from gdw.data.given import of_labelled, read_probs, read_rows
+from gdw.data.given import read_probs, read_rows, with_probs
 from gdw.errors import whole_number
 from gdw.pictures.pretrained import LITE0, own_size
 
@@ -126,7 +126,7 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
     dataset, rows = read_rows(file, options.labels, options.column)
     probs = None
     if options.pred_probs is not None:
-        given = of_labelled(read_probs(options.pred_probs, dataset), rows, dataset)
+        dataset, _, given = with_probs(dataset, rows, read_probs(options.pred_probs, dataset))
         probs = check_probs(given, len(dataset.labels), dataset.all_class_names, dataset.class_names)
         if options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on

@@ -261,7 +261,9 @@ def check_probs(values: Any, rows: int, every: Sequence[str], class_names: Seque
         order = " or ".join(", ".join(names[:10]) for names in dict.fromkeys((tuple(every), tuple(class_names))))
         wanted = " or ".join(str((rows, width)) for width in widths)
         raise ValueError(f"pred_probs must be [rows, classes] {wanted}, in the order {order}, got {probs.shape}")
-    if not (probs >= 0).all() or np.abs(probs.sum(1) - 1).max() > ROUNDING:
+    kind = np.asarray(values).dtype
+    rounding = max(ROUNDING, probs.shape[1] * float(np.finfo(kind).eps) if kind.kind == "f" else 0)
+    if not (probs >= 0).all() or np.abs(probs.sum(1) - 1).max() > rounding:
         raise ValueError("pred_probs must hold probabilities: rows of numbers from 0 that sum to 1")
     if probs.shape[1] > len(class_names):
         probs = probs[:, [every.index(name) for name in class_names]]

@@ -8,7 +8,10 @@ from pathlib import Path
 from gdw import files
 from gdw.comparison.audit.output import SHOWN, check_outputs
 from gdw.comparison.audit.page import Shown, page
+from gdw.comparison.audit.table import COLUMNS
+from gdw.data.picture_labels import NONE, as_meant
 from gdw.errors import whole_number
+from gdw.label_files.columns import usual_columns
 from gdw.label_files.label_table import read_table
 
 NEEDED = ("observed", "proposed", "score")  # columns beside the path
@@ -29,13 +32,16 @@ def review(options: argparse.Namespace) -> str:
 
     path = files.user_path(str(options.suspects))
     table = read_table(path)
-    if lacking := [name for name in NEEDED if name not in table.columns]:
+    columns = {name: table.columns[found[0]] for name in COLUMNS if (found := usual_columns(table.columns, (name,)))}
+    if lacking := [name for name in NEEDED if name not in columns]:
         raise ValueError(f"{path} is not an audit's table: it lacks the columns {', '.join(lacking)}")
     html = path.with_suffix(".html")
     check_outputs(html=html)
     whole_number("--top", options.top, 1)
     folder = _folder(path, table.paths, options.folder)
-    frame = pd.DataFrame({"path": table.paths, **table.columns})
+    classes = sorted({*columns["observed"], *columns["proposed"]} - {"", NONE})
+    columns["label"] = as_meant(columns.get("label", [""] * len(table.paths)), classes)
+    frame = pd.DataFrame({"path": table.paths, **columns})
     frame["score"] = pd.to_numeric(frame["score"].str.replace(",", "."), errors="coerce").fillna(0.0)
     shown = Shown([folder / name for name in table.paths])
     said = ["What you decide is kept in this browser. Save confirmed.csv for the next audit, and to train."]

@@ -525,14 +525,15 @@ def test_a_table_is_reviewed_in_the_browser(folder, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(webbrowser, "open", opened.append)
     assert main(["audit", str(folder), "--features", "pixels", "--csv", str(tmp_path / "s.csv")]) == 0
     table = pd.read_csv(tmp_path / "s.csv", dtype=str, keep_default_na=False)
-    table.loc[0, "label"] = "none of these"
+    table.loc[:3, "label"] = ["none of these", table["observed"][1].upper(), "Unsure", f" {table['proposed'][3]}"]
+    table = table.rename(columns={"label": "Label", "path": "Path", "score": "SCORE"})
     table.to_csv(tmp_path / "s.csv", index=False, sep=";", encoding="utf-8-sig")  # as a spreadsheet writes it
     capsys.readouterr()
     assert main(["review", str(tmp_path / "s.csv"), str(folder), "--top", "7"]) == 0
     text = (tmp_path / "s.html").read_text("utf-8")
     assert opened == [(tmp_path / "s.html").resolve().as_uri()]
     assert text.count("data:image/png") == 7
-    assert '"label":["none of these",' in text
+    assert f'"label":["none of these","{table["observed"][1]}","","{table["proposed"][3]}",' in text
     assert f"7 of {len(table)} pictures to look through" in capsys.readouterr().out
     assert main(["review", str(tmp_path / "s.csv"), str(tmp_path / "nowhere")]) == 2
     assert "say where the pictures are, gdw review s.csv FOLDER" in capsys.readouterr().err
