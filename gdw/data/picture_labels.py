@@ -123,7 +123,7 @@ def labelled(
     """
     found = answered(table, paths, others, column, class_names, advice=advice, root=root)
     answers = {place: [(who, word) for _, who, word in given] for place, given in found.of.items()}
-    words, votes, differing, repeated, undecided = _most_said(answers)
+    words, votes, differing, repeated, undecided, ties = _most_said(answers)
     numbers, names = class_numbers(words.values(), class_names, str(table.path))
     labels, shown = dict(zip(words, numbers, strict=True)), ", ".join(found.columns)
 
@@ -138,6 +138,8 @@ def labelled(
         *passed("that belong to no class", [place for place, label in labels.items() if label == NO_CLASS]),
     )
     notes = (*found.notes, *((f"{repeated} rows repeat a picture",) if repeated else ()))
+    if ties:
+        notes += (f"for {ties} pictures as many said another label: theirs is the one that is more frequent elsewhere",)
     if undecided:
         notes += (f"passed over {undecided} times an annotator who gave a picture several labels that others labelled",)
     return Labelled(labels, names, votes, found.missing, shown, notes, passed_over)
@@ -145,7 +147,7 @@ def labelled(
 
 def _most_said(
     answers: Mapping[int, Sequence[tuple[str, str]]],
-) -> tuple[dict[int, str], dict[int, dict[str, str]], list[int], int, int]:
+) -> tuple[dict[int, str], dict[int, dict[str, str]], list[int], int, int, int]:
     """The label that most annotators gave, and then the one that is more frequent elsewhere.
 
     Who gave a picture several labels does not count there.
@@ -155,10 +157,12 @@ def _most_said(
 
     Returns:
         Place to word; place to annotator to word, if there are several annotators; places to which nobody gave a single
-        label; how many answers repeat one; how many annotators do not count, over all places.
+        label; how many answers repeat one; how many annotators do not count, over all places; for how many places as
+        many said another word.
     """
     usual = Counter(word for given in answers.values() for _, word in given)
-    words, votes, differing, repeated, undecided = dict[int, str](), dict[int, dict[str, str]](), list[int](), 0, 0
+    words, votes, differing = dict[int, str](), dict[int, dict[str, str]](), list[int]()
+    repeated = undecided = ties = 0
     for place, given in answers.items():
         different = Counter(who for who, _ in set(given))
         people = {who: word for who, word in given if different[who] == 1}
@@ -166,12 +170,13 @@ def _most_said(
             counts = Counter(people.values())
             words[place] = max(counts, key=lambda word: (counts[word], usual[word], word))
             votes[place] = people
+            ties += list(counts.values()).count(max(counts.values())) > 1
             undecided += len(different) - len(people)
             repeated += len(given) - sum(different.values())
         elif given:
             differing.append(place)
     votes = votes if any(len(people) > 1 for people in votes.values()) else {}
-    return words, votes, differing, repeated, undecided
+    return words, votes, differing, repeated, undecided, ties
 
 
 def _voters(table: Table, column: str | None, advice: str, first: Sequence[str]) -> list[str]:

@@ -31,9 +31,11 @@ ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".parq
 SEPARATORS = ",\t;|"
 BYTE_ORDER = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 GZIP, PARQUET, EXCEL = b"\x1f\x8b", b"PAR1", b"PK"  # how such files begin
+UNREADABLE = {b"\xd0\xcf\x11\xe0": "an Excel file of before 2007", b"oasis.opendocument": "an OpenDocument sheet"}
 EACH_PICTURE = (".json", ".xml")  # endings of files of one picture each
 EXPORT = b"<annotation"  # how the XML of an export begins
 NUMBER = re.compile(r"-?[\d.,]*")
+NAMED_WITHIN = 100  # bytes of a file that name its kind
 MOST_TITLES = 6  # rows before that of the names
 LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
 
@@ -140,6 +142,9 @@ def _columns(path: Path, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
         return _of_folder(path)
     content = path.read_bytes()
     content = gzip.decompress(content) if content.startswith(GZIP) or path.suffix.lower() == ".gz" else content
+    for mark, kind in UNREADABLE.items():
+        if mark in content[:NAMED_WITHIN]:
+            raise ValueError(f"{kind}: save it as CSV")
     for start, module in ((PARQUET, "pyarrow"), (EXCEL, "openpyxl")):
         if content.startswith(start):
             require_reader(path, module)

@@ -470,6 +470,23 @@ def test_each_row_without_a_name_is_a_person_and_who_contradicts_himself_does_no
     assert found.votes[1] == {"ann": "wolf", "bob": "wolf"}
 
 
+def test_as_many_annotators_for_another_label_are_said(pets, tmp_path):
+    rows = "a1,lynx,wolf\nb2,wolf,wolf\nc3,lynx,lynx\nd4,wolf,wolf\n"
+    found = list_folder(pets, written(tmp_path, "image,annotator1,annotator2\n" + rows))
+    assert "for 1 pictures as many said another label: theirs is the one that is more frequent elsewhere" in found.notes
+    assert found.class_names[found.labels[0]] == "wolf"
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [(b"PK\x03\x04" + 26 * b"\0" + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "an OpenDocument sheet"),
+     (bytes.fromhex("d0cf11e0a1b11ae1"), "an Excel file of before 2007")],
+)  # fmt: skip
+def test_sheets_that_nothing_here_reads_get_true_advice(pets, tmp_path, start, kind):
+    with pytest.raises(ValueError, match=f"is not a table that can be read .{kind}: save it as CSV"):
+        list_folder(pets, written(tmp_path, start))
+
+
 def test_columns_of_annotators_by_name(pets, tmp_path):
     table = written(tmp_path, lines("{p},{w},lynx,{w}", "image,mia,noa,zoe"))
     assert listed(pets, table, column="mia, noa, zoe") == RIGHT
