@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +105,19 @@ def words_of(labels: Any) -> list[str]:
     """Each label as a word, "" for a missing one; a row of 0 and one 1 becomes the place of the 1."""
     import pandas as pd
 
+    if isinstance(labels, Mapping):
+        raise ValueError("labels must be one for each row, in their order, got a dictionary")
     values = labels.cpu().numpy() if isinstance(labels, Tensor) else labels
     values = labels.to_numpy() if hasattr(labels, "iloc") else values
+    names = getattr(labels, "columns", None)  # of pandas.get_dummies
     values = values if isinstance(values, np.ndarray) else list(values)
     if len(values) and all(np.shape(value) == (1,) for value in values):  # [rows, 1]
         values = [value[0] for value in values]
     if len(values) and np.ndim(values[0]):
         if several := [list(row) for row in values if not _is_one_hot(row)]:
             raise ValueError(MULTI_LABEL.format(found=several[0]))
-        values = [np.asarray(row).argmax() for row in values]
+        places = [int(np.asarray(row).argmax()) for row in values]
+        values = places if names is None else [names[place] for place in places]
     values = [value.item() if isinstance(value, Tensor) else value for value in values]
     return ["" if pd.isna(value) else _word(value) for value in values]
 

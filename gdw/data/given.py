@@ -28,6 +28,7 @@ from gdw.pictures.pixels import Pixels
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
 ROWS = 4096  # read at once
 NAME_ONE = "name one with --column"  # advice
+WHOLE_NUMBERS = ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
 P_CLASS = re.compile(r"^p\((.*)\)$")  # as gdw predict writes a class
 
 
@@ -47,7 +48,8 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
         data: a ``Dataset``, which is returned as it is; an array, a tensor or a pandas table [rows, D] of numbers;
             torchvision's ``ImageFolder``; any torch data set of (picture or numbers, label); a Hugging Face data set
             with a column of classes.
-        labels: one for each row, by name or number; by default the labels that ``data`` has.
+        labels: one for each row, by name or number, or the column of a pandas table; by default the labels that
+            ``data`` has.
 
     Raises:
         ValueError: no labels, another number of them, several classes for one row, fewer than two classes, no row that
@@ -63,6 +65,7 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     if hasattr(data, "column_names") and hasattr(data, "features"):  # Hugging Face's
         return _of_columns(data, labels)
     if hasattr(data, "iloc"):
+        labels = data[labels] if isinstance(labels, str) and labels in data.columns else labels
         require_order(data, labels, "the labels")
         numbers, notes = of_frame(data, labels, getattr(labels, "name", None))
         return _made(torch.tensor(numbers), labels, None, None, map(str, data.index), notes)
@@ -119,7 +122,8 @@ def require_order(data: Any, given: Any, what: str) -> None:
     """Refuse a pandas table or series with the index of another one in another order: its rows would be mixed up."""
     if hasattr(data, "iloc") and hasattr(given, "iloc") and len(data) == len(given):
         mine, theirs = data.index, given.index
-        if not mine.equals(theirs) and mine.is_unique and theirs.is_unique and mine.isin(theirs).all():
+        unique = mine.is_unique and theirs.is_unique and mine.nlevels == theirs.nlevels
+        if not mine.equals(theirs) and unique and mine.isin(theirs).all():
             raise ValueError(
                 f"{what} have the index of data in another order: give .loc[data.index] of them, or .to_numpy() if "
                 "they are in the order of the rows"
@@ -335,6 +339,9 @@ def _numbers(data: Any) -> Images:
     """Rows of numbers; a matrix that is mapped from a file stays there."""
     if isinstance(data, np.memmap) and data.ndim == 2:
         return OnDisk.all_of(Rows(data, np.arange(len(data))))
+    whole = str(getattr(data, "dtype", "")).removeprefix("torch.") in WHOLE_NUMBERS
+    if whole and data.ndim == 2:  # a table, not pictures
+        data = data.float() if isinstance(data, Tensor) else data.astype(np.float32)
     return as_images(data, "data:", finite=False)
 
 

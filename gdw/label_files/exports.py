@@ -23,12 +23,28 @@ DECLARATIONS = ("<!doctype", "<!entity")  # what XML needs to grow without limit
 SHAPES = ("tag", "box", "polygon", "mask", "polyline", "points", "cuboid", "ellipse", "skeleton")  # CVAT's
 
 
-def rows_of_json(text: str) -> list[Row]:
-    """The rows of a JSON text, or of one with a JSON value on each line; ``ValueError`` for any other text."""
+def rows_of_json(text: str, whole: bool = True) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows of a JSON text, or of one with a JSON value on each line, and notes; ``ValueError`` for any other text.
+
+    Args:
+        whole: refuse it where a line is broken, as the last one of a file that was cut; otherwise a note says it.
+    """
+    broken = list[int]()
     try:
         content = json.loads(text)
-    except json.JSONDecodeError:
-        content = [json.loads(line) for line in text.split("\n") if line.strip()]  # other line ends may be in a word
+    except json.JSONDecodeError as error:
+        content, lines = [], text.rstrip().split("\n")  # other line ends may be in a word
+        for number, line in enumerate(lines, 1):
+            try:
+                content += [json.loads(line)] if line.strip() else []
+            except json.JSONDecodeError:
+                broken.append(number)
+        if broken and (whole or len(broken) > len(content) or not all(isinstance(one, dict) for one in content)):
+            raise error from None
+    return _rows_of(content), (f"passed over {len(broken)} broken lines (first: {broken[0]})",) if broken else ()
+
+
+def _rows_of(content: Any) -> list[Row]:
     if isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys():
         return list(_of_coco(content))
     rows = [row for item in _entries(_as_entries(content)) for row in _of_item(item)]

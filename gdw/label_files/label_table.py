@@ -152,7 +152,8 @@ def _columns(path: Path, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     text = as_text(content)
     if (start_of_text := text.lstrip()[:1]) not in ("{", "[", "<"):
         return _of_text(text, in_order)
-    return _of_entries(rows_of_xml(text.lstrip()) if start_of_text == "<" else rows_of_json(text)), ()
+    rows, notes = (rows_of_xml(text.lstrip()), ()) if start_of_text == "<" else rows_of_json(text, in_order)
+    return _of_entries(rows), notes
 
 
 def _of_entries(rows: list[dict[str, str]]) -> Columns:
@@ -166,7 +167,7 @@ def _of_folder(folder: Path) -> tuple[Columns, tuple[str, ...]]:
     for file in sorted(one for ending in EACH_PICTURE for one in folder.rglob(f"*{ending}")):
         try:
             text = as_text(file.read_bytes()).lstrip()
-            found = rows_of_xml(text) if text.startswith("<") else rows_of_json(text)
+            found = rows_of_xml(text) if text.startswith("<") else rows_of_json(text)[0]
         except (ValueError, OSError, AttributeError, TypeError) as error:  # junk
             broken.append(f"{file.name}: {error}")
             continue

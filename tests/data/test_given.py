@@ -526,3 +526,20 @@ def test_probabilities_in_short_numbers_and_rows_of_which_one_is_not_finite(rows
     assert "passed over 2 rows with a probability that is not finite (first: 3)" in found.notes
     others = found.table.index.drop(50)
     pd.testing.assert_series_equal(found.table.loc[others, "score"], every.loc[others, "score"])
+
+
+def test_labels_as_pandas_has_them_and_whole_numbers(rows):
+    points, numbers, _ = rows
+    frame = pd.DataFrame(points).assign(species=NAMES[numbers])
+    expected = as_dataset(points, NAMES[numbers]).labels.tolist()
+    for data, labels in (
+        (frame, "species"), (frame, frame["species"]), (points, pd.get_dummies(frame["species"])),
+        (frame.drop(columns="species").set_index([numbers, np.arange(COUNT)]), frame["species"]),
+    ):  # fmt: skip
+        found = as_dataset(data, labels)
+        assert (found.class_names, found.labels.tolist(), found.images.shape) == (tuple(NAMES), expected, points.shape)
+    with pytest.raises(ValueError, match="labels must be one for each row, in their order, got a dictionary"):
+        as_dataset(points, dict(enumerate(numbers)))
+    whole = (points * 1000).astype(np.int64)
+    for data in (whole, torch.from_numpy(whole)):
+        assert as_dataset(data, numbers).images.tolist() == whole.tolist()

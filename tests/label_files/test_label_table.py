@@ -297,3 +297,14 @@ def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path):
         (tmp_path / folder / "1.png.json").write_text(json.dumps({"shapes": [{"label": label}]}))
     table = read_table(tmp_path)
     assert dict(zip(table.paths, table.columns["label"], strict=True)) == {"s1/1.png": "cat", "s2/1.png": "dog"}
+
+
+def test_a_line_that_was_cut_stops_nothing_but_where_the_order_counts(tmp_path):
+    text = "".join(f'{{"path": "{n}.jpg", "label": "{word}"}}\n' for n, word in enumerate("xyx"))[:-9]
+    table = table_of(tmp_path, "cut.jsonl", text)
+    assert (table.paths, table.columns["label"]) == (["0.jpg", "1.jpg"], ["x", "y"])
+    assert table.notes == ("passed over 1 broken lines (first: 3)",)
+    with pytest.raises(ValueError, match="cut.jsonl is not a table that can be read"):
+        read_table(tmp_path / "cut.jsonl", in_order=True)
+    with pytest.raises(ValueError, match="whole.json is not a table that can be read"):
+        table_of(tmp_path, "whole.json", '[\n{"path": "a.jpg",\n"label": "x"},\n{"path"')
