@@ -156,7 +156,7 @@ def read_probs(file: str | Path, dataset: Dataset) -> Any:
         return read_numbers(file)
     frame = read_frame(file)
     names = row_names(frame)
-    if names is None or dataset.paths is None or names == dataset.paths:
+    if names is None or dataset.paths is None or names == dataset.paths or _counted(names, dataset.paths):
         return frame
     places, _ = Places(names).find(dataset.paths)
     lost = [path for path, place in zip(dataset.paths, places, strict=True) if place is None]
@@ -201,6 +201,8 @@ def _by_name(words: Any, names: Sequence[str] | None, rows: Sequence[str] | None
     """Labels and names in the order of the rows, where both files name them; and a note where that is another one."""
     if names is None or rows is None or tuple(names) == tuple(rows):
         return words, names, ()
+    if len(names) == len(rows) and _counted(names, rows):
+        return words, names, ()
     places, how = Places(names).find(rows)
     if not any(place is not None for place in places):
         return words, names, ()
@@ -208,6 +210,11 @@ def _by_name(words: Any, names: Sequence[str] | None, rows: Sequence[str] | None
     lost = sum(place is None for place in places)
     note = "the labels are matched to the rows by their names" + (f"; {lost} rows have none" if lost else "")
     return given, tuple(rows), (note, *how)
+
+
+def _counted(names: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether these only number the rows, in two ways: from 0 and from 1, say."""
+    return set(names) != set(others) and all(name.isdecimal() for name in (*names, *others))
 
 
 @dataclass(frozen=True, eq=False)

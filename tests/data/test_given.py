@@ -446,6 +446,22 @@ def test_rows_that_both_files_name_are_matched_by_name(rows, tmp_path, name):
     assert "the labels are matched to the rows by their names; 5 rows have none" in found.notes
 
 
+def test_rows_that_are_numbered_from_0_and_from_1_keep_their_order(rows, tmp_path):
+    points, numbers, _ = rows
+    frame, labels = pd.DataFrame(points), pd.DataFrame({"id": range(1, COUNT + 1), "label": NAMES[numbers]})
+    found = embeddings(tmp_path, frame.assign(id=range(COUNT)), labels, index=False)
+    assert [found.class_names[label] for label in found.labels] == NAMES[numbers].tolist()
+    labels = labels[["label"]].mask(labels["id"] == 5)
+    probs = pd.DataFrame(np.eye(3)[numbers] * 0.7 + 0.1).assign(id=range(1, COUNT + 1))
+    probs.to_csv(tmp_path / "p.csv", index=False)
+    labels.to_csv(tmp_path / "l.csv", index=False)
+    asked = ["audit", "--pred-probs", str(tmp_path / "p.csv"), "--labels", str(tmp_path / "l.csv"), "--csv"]
+    assert main([*asked, str(tmp_path / "s.csv")]) == 0
+    table = pd.read_csv(tmp_path / "s.csv")
+    assert table["score"].tolist() == [0.2] * (COUNT - 1)
+    assert sorted(table["path"]) == [n for n in range(COUNT) if n != 4]
+
+
 @pytest.mark.parametrize("called", ["{}", "p({})"])
 def test_columns_of_probabilities_are_known_by_their_names(rows, tmp_path, called):
     points, numbers, _ = rows
