@@ -58,11 +58,12 @@ class Places:
     def __init__(self, paths: Sequence[str], others: Sequence[str] = (), root: str = ""):
         self.paths = [plain(path) for path in (*paths, *others)]
         self.exact = {path: place for place, path in reversed(list(enumerate(self.paths)))}
+        self.parts = [_folded(path) for path in self.paths]
         self.root = plain(root).casefold()
         self.folders = set[tuple[int, str]]()  # with how far from the name
         self.ends, self.stems, self.bare, self.numbers = (dict[str, int]() for _ in range(4))
-        for place, path in enumerate(self.paths):
-            parts, stem = _folded(path), _stemmed(path)
+        for place, parts in enumerate(self.parts):
+            stem = _stemmed(parts)
             self.folders |= {(used, part) for used, part in enumerate(reversed(parts)) if used}
             forms = (parts, stem, _bare(stem), _number(stem))
             for index, names in zip((self.ends, self.stems, self.bare, self.numbers), forms, strict=True):
@@ -103,7 +104,7 @@ class Places:
 
     def _next(self, one: _Found) -> str:
         """The folder of the found picture where the path's own folder is the first that does not agree."""
-        parts = _folded(self.paths[one.place])
+        parts = self.parts[one.place]
         return parts[-one.used - 1] if one.used < len(parts) else self.root
 
     def _against(self, one: _Found, own: Container[tuple[str, ...]]) -> bool:
@@ -114,23 +115,28 @@ class Places:
         """
         if not one.folder or one.place == AMBIGUOUS or one.folder == self._next(one):
             return False
-        whole = one.used == len(_folded(self.paths[one.place]))
+        whole = one.used == len(self.parts[one.place])
         split = one.folder in SPLIT_NAMES and not (whole and one.folder in SPLITS["train"])
         return split or (one.used, one.folder) in self.folders or (whole and one.beyond in own)
 
     def _loose(self, written: str) -> _Found | None:
-        stem = _stemmed(written)
+        parts = _folded(written)
+        stem = _stemmed(parts)
         ways = (
-            (self.ends, _folded(written), "the end of the path"),
+            (self.ends, parts, "the end of the path"),
             (self.stems, stem, "the name without its ending"),
             (self.stems, _bare(stem), ADDITION),
             (self.bare, stem, ADDITION),
             (self.numbers, _number(stem), "the number that is the name"),
         )
-        found = [next((_Found(index[end], way, parts, used)
-                       for used, end in zip(range(len(parts), 0, -1), _ends(parts), strict=True) if end in index), None)
-                 for index, parts, way in ways]  # fmt: skip
-        return max(filter(None, found), key=lambda one: one.used, default=None)
+        best: _Found | None = None
+        for index, names, way in ways:
+            ends = zip(range(len(names), 0, -1), _ends(names), strict=True)
+            one = next((_Found(index[end], way, names, used) for used, end in ends if end in index), None)
+            best = one if one and (best is None or one.used > best.used) else best
+            if best and best.place != AMBIGUOUS and best.used == len(self.parts[best.place]):
+                break  # the whole path
+        return best
 
 
 def _parts(written: str) -> list[str]:
@@ -148,9 +154,9 @@ def _folded(written: str) -> list[str]:
     return [plain(unquote(part)).casefold() for part in parts]
 
 
-def _stemmed(written: str) -> list[str]:
-    """The same with the name without its ending."""
-    if not (parts := _folded(written)):
+def _stemmed(parts: Sequence[str]) -> list[str]:
+    """With the name without its ending."""
+    if not parts:
         return []
     *folders, name = parts
     path = PurePosixPath(name)
