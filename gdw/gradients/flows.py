@@ -68,9 +68,9 @@ def zero_mean(weights: Matrix, logits: Matrix, labels: Targets, max_prob: float 
         others = logits.masked_fill(label, -float("inf")).softmax(dim=-1)
     else:
         probs = logits.softmax(dim=-1).clamp(max=1.0 if max_prob is None else max_prob)
-        flows = probs if soft is None else probs - soft
+        flows = probs - (label.to(probs.dtype) if soft is None else soft)
         own, others = (flows * label).sum(dim=-1, keepdim=True), flows.masked_fill(label, 0)
-        total = 1 - own if soft is None else _without_cancelling(others, -own)
+        total = _without_cancelling(others, -own) if max_prob is None else -own
         others = others / total.where(total != 0, 1)  # 0: the flow of t is 0, whatever its weight
     label_weight = (weights * others).sum(dim=-1, keepdim=True)
     return label_weight.where(label, weights)

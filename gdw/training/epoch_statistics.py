@@ -95,7 +95,7 @@ class EpochStatistics:
         sides = torch.stack([own, 1 - own])  # pull: the observed label's flow; push: the others' "not me"
         self.ledger += torch.einsum("wic,sic->wsc", torch.stack([sizes, pulls]), sides)
         self.instances += len(observed)
-        self.instance_weights[indices] = pulls.sum(-1) / sizes.sum(-1).clamp_min(torch.finfo(torch.float64).tiny)
+        self.instance_weights[indices] = pulls.sum(-1) / sizes.sum(-1)  # NaN without any flow: it has no weight
         self.observed[indices] = observed
 
     def _kinds(self, observed: Tensor, true: Tensor) -> Tensor:

@@ -96,8 +96,10 @@ def test_weighted_flows_of_soft_labels_sum_to_zero_in_float32_where_the_others_c
     torch.testing.assert_close(total[known], torch.zeros(int(known.sum())), atol=1e-6, rtol=0)
 
 
-def test_a_soft_label_that_is_one_hot_keeps_the_digits_of_the_hard_one():
-    for gap in (1.0, 12.0, 30.0):
-        logits, labels, weights = batch(1, gap, torch.float32)
-        soft = torch.nn.functional.one_hot(labels, 5).float()
-        torch.testing.assert_close(zero_mean(weights, logits, soft), zero_mean(weights, logits, labels))
+@pytest.mark.parametrize("max_prob", [None, 0.999])
+@pytest.mark.parametrize("gap", [1.0, 12.0, 30.0])
+def test_a_soft_label_that_is_one_hot_is_the_hard_one(gap, max_prob):
+    logits, labels, weights = batch(1, gap, torch.float32)
+    soft = torch.nn.functional.one_hot(labels, 5).float()
+    expected = zero_mean(weights, logits, labels, max_prob)
+    torch.testing.assert_close(zero_mean(weights, logits, soft, max_prob), expected)
