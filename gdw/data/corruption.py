@@ -15,6 +15,8 @@ from gdw.registry import Registry
 
 COUNT_TOLERANCE = 1e-6  # 500 * 0.02 must count as 10 images even where it comes out as 9.999...
 
+ROWS = 10_000  # labels drawn at once
+
 SPREAD = 0.1  # standard deviation of the instances' rates, as published
 
 Matrix = Float[Tensor, "classes classes"]
@@ -145,7 +147,8 @@ def corrupt_labels(labels: Int[Tensor, "images"], matrix: Matrix, generator: tor
     edges = matrix.cumsum(1)
     edges = edges / edges[:, -1:]  # ends at exactly 1, above every draw
     draws = torch.rand(len(labels), 1, generator=generator, dtype=matrix.dtype)
-    return torch.searchsorted(edges[labels], draws, right=True).squeeze(1)
+    parts = zip(labels.split(ROWS), draws.split(ROWS), strict=True)  # a row of the matrix for each label: large
+    return torch.cat([torch.searchsorted(edges[part], own, right=True).squeeze(1) for part, own in parts])
 
 
 def instance_rates(count: int, rate: float, generator: torch.Generator) -> Float[Tensor, "images"]:

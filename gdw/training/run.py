@@ -205,9 +205,12 @@ class Training:
         self.model.load_state_dict(saved["model"])
         self.method.load_state_dict(saved["method"])
         self.history = History(**saved["history"])
-        self.history.metadata["captured"] = made["captured"]  # from here on
         if self._loop:
             self._loop.lanes[0].history = self.history
+        before = self.history.metadata | {"date": made["date"]}
+        self.history.metadata["captured"] = made["captured"]  # from here on
+        if not self.finished and (other := {name: made[name] for name in made if made[name] != before.get(name)}):
+            self.history.metadata["continued"] = other  # on another machine, by another version
         self._randomness = saved["randomness"]
 
     @property

@@ -229,3 +229,12 @@ def test_an_imbalance_that_no_data_has_ends_in_its_sentence(imbalance):
     labels = torch.arange(2).repeat_interleave(50)
     with pytest.raises(ValueError, match="leaves class 1 without an image: the largest class has only 50"):
         thinned(torch.arange(100), labels, "exponential", imbalance, 2, random())
+
+
+def test_labels_drawn_in_parts_are_those_drawn_at_once(monkeypatch):
+    """A row of the matrix for each of a million labels would not fit in memory."""
+    labels, matrix = torch.arange(4).repeat(25), transition_matrix("symmetric", 0.6, 4, random())
+    expected = corrupt_labels(labels, matrix, random(1))
+    monkeypatch.setattr("gdw.data.corruption.ROWS", 7)
+    assert torch.equal(corrupt_labels(labels, matrix, random(1)), expected)
+    assert torch.equal(corrupt_labels(labels[:0], matrix, random(1)), labels[:0])

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import gdw
+from gdw.comparison.records import record
 from gdw.methods import METHODS
 from gdw.methods.base import Method
 from gdw.methods.plugins import PLUGIN_PREFIX, load_plugins
@@ -370,3 +371,18 @@ def test_a_run_of_a_plugin_that_has_changed_does_not_go_on(tmp_path):
     finally:
         METHODS.pop("changing", None)
         sys.modules.pop(f"{PLUGIN_PREFIX}changing", None)
+
+
+def test_the_record_says_where_a_run_went_on_otherwise(tmp_path):
+    """A later version, another machine: each made a part of the numbers."""
+    path = tmp_path / "run.safetensors"
+    cut(tiny("gdw"), 7, path)
+    assert "continued" not in gdw.Training.load(path).history.metadata
+    content = checkpoint.read(path)
+    content["history"]["metadata"] |= {"torch": "1.0", "commit": "of long ago"}
+    checkpoint.write(path, content)
+    again = gdw.Training.load(path)
+    assert again.history.metadata["torch"] == "1.0"
+    assert again.history.metadata["continued"]["torch"] == torch.__version__
+    list(again.events())
+    assert record(again.history)["made"]["continued"]["torch"] == torch.__version__
