@@ -278,6 +278,8 @@ def scenario_of(experiment: Experiment) -> str:
 
 def _wrong_labels(noise: str | tuple, rate: float, classes: int | None) -> str:
     """What a rate comes to: for uniform noise the drawn label may be the true one."""
+    if isinstance(noise, str) and noise not in NOISES:
+        return ""  # of the images, or of people: it is counted once they are there
     if rate == 0 and isinstance(noise, str):
         return "No label is made wrong."
     classes = classes if isinstance(noise, str) else len(noise)

@@ -638,3 +638,11 @@ def test_a_long_run_is_thinned_to_what_a_screen_shows():
     assert len(curve["x"]) == len(curve["y"]) <= 200
     assert (curve["x"][0], curve["x"][-1]) == (1, epochs)
     assert curve["y"] == pytest.approx([100 * (x - 1) / (epochs - 1) for x in curve["x"]], abs=1e-3)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_of_noise_that_no_matrix_describes_nothing_is_said_beforehand(rate):
+    """At rate 0 some labels are wrong too."""
+    lab = TrainingLab(START.with_(noise="instance-dependent", rate=rate))
+    assert lab.controls.hint.value == ""
+    assert lab.controls.noise.value == "instance-dependent"
