@@ -16,7 +16,7 @@ from ipywidgets import (
     VBox,
 )
 
-from gdw.data.corruption import NOISES, transition_matrix
+from gdw.data.corruption import NOISES, in_class_order, transition_matrix
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.experiments.experiment import Experiment
 from gdw_notebooks.panels import served
@@ -285,5 +285,6 @@ def _wrong_labels(noise: str | tuple, rate: float, classes: int | None) -> str:
     classes = classes if isinstance(noise, str) else len(noise)
     if classes is None:
         return ""
-    wrong = 1 - transition_matrix(noise, rate, classes, torch.Generator()).diag().mean().item()
+    matrix = transition_matrix(in_class_order(noise, list(noise)), rate, classes, torch.Generator())
+    wrong = 1 - matrix.diag().mean().item()
     return f"With {classes} classes that makes about {100 * wrong:.0f} % of the labels wrong."

@@ -646,3 +646,8 @@ def test_of_noise_that_no_matrix_describes_nothing_is_said_beforehand(rate):
     lab = TrainingLab(START.with_(noise="instance-dependent", rate=rate))
     assert lab.controls.hint.value == ""
     assert lab.controls.noise.value == "instance-dependent"
+
+
+def test_a_matrix_by_the_names_of_the_classes_is_read_too():
+    rows = {name: dict.fromkeys("0123456789", 0.04) | {name: 0.64} for name in "0123456789"}
+    assert "about 36 %" in TrainingLab(START.with_(noise=rows)).controls.hint.value
