@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gdw.data.corruption import NOISES
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.data.human_labels import parse
 from gdw.experiments.experiment import ENGINE, FROM_PRESET, OWN, from_config
@@ -37,7 +38,7 @@ def scenario_name(config: Config) -> str:
         parts.append(f"own matrix {_digest(config['noise'])}")
     elif config["noise"].startswith(HUMAN):
         parts.append(f"human {config['noise'].rpartition(':')[2]}")
-    elif config["rate"] > 0:
+    elif not _keeps_labels(config):
         parts.append(f"{config['noise']} {100 * config['rate']:g}")
     if config["imbalance"] < 1:
         kind = "long tail" if config["imbalance_kind"] == "exponential" else "step"
@@ -73,6 +74,11 @@ def _today(config: Config) -> dict[str, Any]:
     return dict(config)
 
 
+def _keeps_labels(config: Config) -> bool:
+    """Whether no label is wrong: at rate 0 of a kind of noise that a matrix describes, and not of one of the images."""
+    return config["noise"] in NOISES and not config["rate"]
+
+
 def _clean_set(config: Config) -> str:
     preset = preset_for(config.get("dataset", ""), config.get("features"), config.get("pretrained"))
     usual = preset.values["meta_per_class"]
@@ -89,7 +95,7 @@ def _data(config: Config) -> dict[str, object]:
     elif given["noise"].startswith(HUMAN):
         path, column = parse(given["noise"])
         found |= {"noise": HUMAN, "table": path.name, "column": column, "path": _digest(str(path)), "rate": None}
-    elif not given["rate"]:
+    elif _keeps_labels(given):
         found |= {"noise": None}
     if given["imbalance"] >= 1:
         found |= {"imbalance_kind": None}

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from gdw.data.confirmed import Confirmed
-from gdw.data.corruption import class_counts, class_shares
+from gdw.data.corruption import COUNT_TOLERANCE, class_counts, class_shares
 from gdw.data.dataset import Dataset
 from gdw.data.picture_labels import NO_CLASS
 from gdw.data.randomness import generator
@@ -135,7 +135,7 @@ def thinned(
     """The training images an imbalance leaves: the proportions exactly, on as large a scale as every class allows."""
     pools = [train[labels[train] == label] for label in range(classes)]
     shares = class_shares(kind, classes, imbalance)
-    largest = min(int(len(pool) / share) for pool, share in zip(pools, shares, strict=True))
+    largest = int(min(len(pool) / share for pool, share in zip(pools, shares, strict=True)) + COUNT_TOLERANCE)
     counts = class_counts(kind, largest, classes, imbalance)
     return _joined([_shuffled(pool, random)[:count] for pool, count in zip(pools, counts, strict=True)])
 

@@ -73,10 +73,14 @@ class History:
         return self.epochs[name]
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """One more epoch: a value or array for each name."""
-        for name, value in row.items():
-            value = np.asarray(value, dtype=np.float64)[None]
-            self.epochs[name] = np.concatenate([self.epochs[name], value]) if name in self.epochs else value
+        """One more epoch: a value or array for each name. Epochs without a name have NaN there."""
+        before = len(self)
+        given = {name: np.asarray(value, dtype=np.float64)[None] for name, value in row.items()}
+        for name, value in given.items():
+            self.epochs.setdefault(name, np.full((before, *value.shape[1:]), np.nan))
+        for name, values in self.epochs.items():
+            none = np.full((1, *values.shape[1:]), np.nan)
+            self.epochs[name] = np.concatenate([values, given.get(name, none)])
 
     @property
     def method(self) -> str:
@@ -98,8 +102,9 @@ class History:
 
     @property
     def worst_class(self) -> float:
-        """The lowest class's test accuracy in percent, mean of the last five epochs."""
-        return float(self["class_accuracy"][-SCORE_EPOCHS:].mean(axis=0).min()) if len(self) else float("nan")
+        """The lowest class's test accuracy in percent, mean of the last five epochs; of classes with test images."""
+        means = self["class_accuracy"][-SCORE_EPOCHS:].mean(axis=0) if len(self) else np.array([])
+        return min(means[~np.isnan(means)].tolist(), default=float("nan"))
 
     def _score(self, name: str) -> float:
         return float(self[name][-SCORE_EPOCHS:].mean()) if len(self) else float("nan")

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 Matrix = Float[Tensor, "*seeds batch classes"]
+Column = Float[Tensor, "*seeds batch 1"]
 Labels = Int[Tensor, "*seeds batch"]
 Targets = Labels | Matrix  # class numbers, or a probability for each class
 
@@ -67,8 +68,15 @@ def zero_mean(weights: Matrix, logits: Matrix, labels: Targets, max_prob: float 
         others = logits.masked_fill(label, -float("inf")).softmax(dim=-1)
     else:
         probs = logits.softmax(dim=-1).clamp(max=1.0 if max_prob is None else max_prob)
-        others = (probs if soft is None else probs - soft).masked_fill(label, 0)
-        total = 1 - (probs * label).sum(dim=-1, keepdim=True) if soft is None else others.sum(dim=-1, keepdim=True)
+        flows = probs - (label.to(probs.dtype) if soft is None else soft)
+        own, others = (flows * label).sum(dim=-1, keepdim=True), flows.masked_fill(label, 0)
+        total = _without_cancelling(others, -own) if max_prob is None else -own
         others = others / total.where(total != 0, 1)  # 0: the flow of t is 0, whatever its weight
     label_weight = (weights * others).sum(dim=-1, keepdim=True)
     return label_weight.where(label, weights)
+
+
+def _without_cancelling(others: Matrix, total: Column) -> Column:
+    """The sum of the other flows; where they cancel, ``total``, minus the label's own: what is sent back sums to 0."""
+    found = others.sum(dim=-1, keepdim=True)
+    return found.where(2 * found.abs() >= others.abs().sum(dim=-1, keepdim=True), total)

@@ -215,7 +215,9 @@ class Step:
 
     def losses_of(self, output: Tensor) -> Float[Tensor, "batch"]:
         """The cross-entropy of each instance in nats, by another output of the model for these images."""
-        return cross_entropy(self.rows(output), self._observed, reduction="none")
+        rows = self.rows(output)
+        rows = rows.to(self._observed.dtype) if self._observed.is_floating_point() else rows
+        return cross_entropy(rows, self._observed, reduction="none")
 
     @cached_property
     def meta_batch(self) -> Batch:

@@ -67,10 +67,10 @@ def read(
     one = axis is None or (output.shape[axis] == 1 and not seeds)
     classes = 2 if one or axis is None else output.shape[axis]
     if one and labels.dtype not in (*INTEGERS, torch.bool):
-        return Rows(None, None), _probabilities_of_two(labels.flatten(), name, reads=reads)
+        return Rows(None, None), _probabilities_of_two(_precise(labels.flatten(), output), name, reads=reads)
     if labels.shape == output.shape and not one and not seeds:
         rows = None if output.ndim == 2 else Rows(axis, None)
-        return rows, _distributions(labels if rows is None else rows(labels), output, name, reads=reads)
+        return rows, _distributions(_precise(labels if rows is None else rows(labels), output), name, reads=reads)
     numbers = _class_numbers(labels, name, one=one)
     if numbers.ndim == 1 + seeds:
         if reads:
@@ -94,8 +94,11 @@ def loss_of_rows(output: Tensor, labels: Tensor, name: str, *, seeds: bool, read
     """Mean cross-entropy of the rows in nats; of several seeds the sum of their means."""
     rows, wanted = read(output, labels, name, seeds=seeds, reads=reads)
     logits = output if rows is None else rows(output)
-    flat = wanted.to(logits.dtype) if wanted.is_floating_point() else wanted.flatten()
-    return cross_entropy(logits.flatten(0, -2), flat, reduction="sum") / logits.shape[-2]
+    if wanted.is_floating_point():
+        logits = logits.to(wanted.dtype)
+    else:
+        wanted = wanted.flatten()
+    return cross_entropy(logits.flatten(0, -2), wanted, reduction="sum") / logits.shape[-2]
 
 
 def _class_axis(output: Tensor, labels: Tensor, name: str) -> int | None:
@@ -133,9 +136,13 @@ def _class_numbers(labels: Tensor, name: str, *, one: bool) -> Tensor:
     )
 
 
-def _distributions(labels: Tensor, output: Tensor, name: str, *, reads: bool) -> Float[Tensor, "rows classes"]:
-    """Soft labels in the precision of the output; one-hot rows of integers are a kind of them."""
-    soft = labels.to(output.dtype) if output.dtype.is_floating_point else labels.float()
+def _precise(labels: Tensor, output: Tensor) -> Tensor:
+    """Soft labels in the precision of the output, in float32 at least: under autocast they keep their digits."""
+    return labels.to(torch.promote_types(output.dtype, torch.float32))
+
+
+def _distributions(soft: Tensor, name: str, *, reads: bool) -> Float[Tensor, "rows classes"]:
+    """Soft labels; one-hot rows of integers are a kind of them."""
     if reads and not (bool((soft >= 0).all()) and bool(((soft.sum(-1) - 1).abs() < CLOSE).all())):
         raise ValueError(
             f"{name} [batch, classes] must hold a distribution over the classes in each row (mixup, cutmix, label "

@@ -213,7 +213,7 @@ class Method(nn.Module):
         return build() if self.generator is None else started(build, self.generator, torch.get_default_dtype())
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Small tensors that the History keeps after each epoch (a weight curve, say)."""
+        """Small tensors that the History keeps after each epoch (a weight curve, say), under names of their own."""
         return {}
 
     def get_extra_state(self) -> dict[str, dict[str, Any]]:

@@ -29,9 +29,10 @@ class CoTeaching(NeedsPreparing):
     """``gradient = kept (probs - onehot(labels)) / number kept``: whole rows drop out.
 
     Of each batch the share ``R(t) = 1 - forget min(t / ramp, 1)`` is kept: for this model the instances with the
-    peer's smallest losses, for the peer those with this model's. The peer starts from other numbers (where a run starts
-    from pretrained weights: from the same ones, with another last layer) and is trained by an optimiser like the
-    loop's: the same class, and in each group the same values at each step. Prediction uses this model alone.
+    peer's smallest losses, for the peer those with this model's. The peer starts from other numbers, this model's in
+    another order (the first model's, if there is one; where a run starts from pretrained weights: from the same ones,
+    with another last layer), and is trained by an optimiser like the loop's: the same class, and in each group the same
+    values at each step. Prediction uses this model alone.
 
     Args:
         forget: share of each batch dropped in the end, in [0, 1]. The paper takes the noise rate as known; by
@@ -88,7 +89,9 @@ class CoTeaching(NeedsPreparing):
     def begin(self, first: int, epochs: int, model: nn.Module) -> None:
         """The peer is made, and the ramp begins after ``first`` epochs; in one epoch there is no time for a ramp."""
         self.ramp_epochs, self.start = self.ramp if epochs > 1 else 0, first
-        self.make_peer(model)
+        self.peer = self.peer_optimizer = None
+        if not new_layers(model):  # else at the first step, when the model has its pretrained numbers again
+            self.make_peer(model)
 
     def make_peer(self, model: nn.Module) -> nn.Module:
         """Another start of the same architecture, or the peer that was loaded."""
@@ -166,6 +169,11 @@ def smallest(losses: Float[Tensor, "batch"], count: int) -> Int[Tensor, "count"]
     return losses.argsort(stable=True)[:count]
 
 
+def new_layers(model: nn.Module) -> list[nn.Module]:
+    """What a network that started from pretrained weights does not have from them; empty for any other."""
+    return [module for module in model.modules() if getattr(module, NEW_LAYER, False)]
+
+
 @torch.no_grad()
 def shuffled_copy(model: nn.Module, generator: torch.Generator | None) -> nn.Module:
     """A copy that starts from the same numbers in another order: a start of the same kind.
@@ -180,7 +188,7 @@ def shuffled_copy(model: nn.Module, generator: torch.Generator | None) -> nn.Mod
             "computed tensors or open resources (instead of torch.nn.utils.weight_norm use "
             f"torch.nn.utils.parametrizations.weight_norm; Python says: {str(error).splitlines()[0]})"
         ) from error
-    new = [module for module in copy.modules() if getattr(module, NEW_LAYER, False)]
+    new = new_layers(copy)
     drawn = nn.ModuleList(new) if new else copy
     for parameter in (parameter for parameter in drawn.parameters() if parameter.requires_grad):
         order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)

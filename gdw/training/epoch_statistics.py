@@ -95,7 +95,7 @@ class EpochStatistics:
         sides = torch.stack([own, 1 - own])  # pull: the observed label's flow; push: the others' "not me"
         self.ledger += torch.einsum("wic,sic->wsc", torch.stack([sizes, pulls]), sides)
         self.instances += len(observed)
-        self.instance_weights[indices] = pulls.sum(-1) / sizes.sum(-1).clamp_min(torch.finfo(torch.float64).tiny)
+        self.instance_weights[indices] = pulls.sum(-1) / sizes.sum(-1)  # NaN without any flow: it has no weight
         self.observed[indices] = observed
 
     def _kinds(self, observed: Tensor, true: Tensor) -> Tensor:
@@ -201,9 +201,14 @@ def _diverged(what: str, epoch: int, lr: float) -> TrainingDiverged:
 
 
 def epoch_row(statistics: EpochStatistics, method: Method, scores: Row, lr: float) -> Row:
-    """What the History keeps of an epoch that is over."""
+    """What the History keeps of an epoch that is over; ``ValueError`` for a snapshot by the name of something else."""
+    row = {**statistics.row(), **scores, "lr": lr}
     snapshot = {name: value.detach().cpu().double().numpy() for name, value in method.snapshot().items()}
-    return {**statistics.row(), **scores, "lr": lr, **snapshot}
+    if taken := sorted(row.keys() & snapshot.keys()):
+        raise ValueError(
+            f"the snapshot of {type(method).__name__} has the name {taken[0]!r}, which a History has already"
+        )
+    return row | snapshot
 
 
 @torch.no_grad()

@@ -49,7 +49,7 @@ class EpochDone:
     """An epoch is over and its row is in the history.
 
     ``instance_weights`` [N] is each training instance's weight when it was last seen in this epoch, as the History
-    defines it for a group of flows; NaN for one not seen.
+    defines it for a group of flows; NaN for one not seen, and for one whose flows are all 0 in the run's precision.
     """
 
     epoch: int

@@ -26,7 +26,6 @@ from gdw.training.loop import BatchDone, EpochDone, Loop
 from gdw.training.run import Training
 
 SECONDS = 30.0  # between two checkpoints: a kill loses no more than this; writing takes far less time
-SEED_AXIS_PRECISIONS = ("float32", "float64")  # bfloat16 is for large models on a GPU, which are busy with one
 
 
 class ManySeeds:
@@ -153,7 +152,7 @@ def supports_many_seeds(experiment: Experiment) -> bool:
         return False
     model = on_meta(experiment.model)
     plain = not (experiment.save_memory or experiment.capture or experiment.compile)
-    return model is not None and can_stack(model) and plain and experiment.precision in SEED_AXIS_PRECISIONS
+    return model is not None and can_stack(model) and plain and not experiment.engine.inexact
 
 
 def train_together(trainings: Sequence[Training]) -> Iterator[BatchDone | EpochDone]:
@@ -194,7 +193,7 @@ class Checkpoints:
         self.note, reasons = None, []
         for path in (self.newest, self.previous):
             try:
-                training = Training.load(path, **own)
+                training = Training.load(path, self.experiment, **own)
             except FileNotFoundError:
                 continue
             except ValueError as error:

@@ -164,21 +164,23 @@ class Training:
         save_model(path, self.model, self.task, self.history)
 
     @classmethod
-    def load(cls, path: str | Path, **own: Any) -> "Training":
+    def load(cls, path: str | Path, experiment: Experiment | None = None, **own: Any) -> "Training":
         """What ``save`` wrote, to go on or to use; nothing in the file is run.
 
         Args:
             path: the file.
+            experiment: its experiment, where the files of its data are now somewhere else.
             own: as for the constructor, where they were your own: ``dataset``, ``task``, ``model``, ``method``; or
                 ``whole_steps``, ``resident``.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is not a saved run, is damaged, or has other data or another model; the message names it.
+            ValueError: it is not a saved run, is damaged, or has other data, another model or another plugin; the
+                message names it.
         """
         saved = checkpoint.read(path)
         try:
-            experiment = from_config(saved["experiment"])
+            experiment = experiment or from_config(saved["experiment"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{path} holds no experiment of this version: {_reason(error)}") from None
         training = cls(experiment, **own)
@@ -193,16 +195,22 @@ class Training:
             raise ValueError("it is of version 0.2, which did not say which pictures it had: run it again")
         if saved["data"] != self._fingerprint():
             raise ValueError("it was made with other data")
+        made, then = self.history.metadata, saved["history"]["metadata"].get("own_code", {})
+        for what, place in made.get("own_code", {}).items():
+            if then.get(what, place)["code"] != place["code"]:
+                raise ValueError(f"{place['file']} had other code for the {what} then")
         if saved["loop"]:
             self._loop = Loop([self.lane])
             self._loop.load_state_dict(saved["loop"])
         self.model.load_state_dict(saved["model"])
         self.method.load_state_dict(saved["method"])
-        made = self.history.metadata
         self.history = History(**saved["history"])
-        self.history.metadata["captured"] = made["captured"]  # from here on
         if self._loop:
             self._loop.lanes[0].history = self.history
+        before = self.history.metadata | {"date": made["date"]}
+        self.history.metadata["captured"] = made["captured"]  # from here on
+        if not self.finished and (other := {name: made[name] for name in made if made[name] != before.get(name)}):
+            self.history.metadata["continued"] = other  # on another machine, by another version
         self._randomness = saved["randomness"]
 
     @property

@@ -16,7 +16,7 @@ from ipywidgets import (
     VBox,
 )
 
-from gdw.data.corruption import NOISES, transition_matrix
+from gdw.data.corruption import NOISES, in_class_order, transition_matrix
 from gdw.data.human_labels import PREFIX as HUMAN
 from gdw.experiments.experiment import Experiment
 from gdw_notebooks.panels import served
@@ -278,10 +278,13 @@ def scenario_of(experiment: Experiment) -> str:
 
 def _wrong_labels(noise: str | tuple, rate: float, classes: int | None) -> str:
     """What a rate comes to: for uniform noise the drawn label may be the true one."""
+    if isinstance(noise, str) and noise not in NOISES:
+        return ""  # of the images, or of people: it is counted once they are there
     if rate == 0 and isinstance(noise, str):
         return "No label is made wrong."
     classes = classes if isinstance(noise, str) else len(noise)
     if classes is None:
         return ""
-    wrong = 1 - transition_matrix(noise, rate, classes, torch.Generator()).diag().mean().item()
+    matrix = transition_matrix(in_class_order(noise, list(noise)), rate, classes, torch.Generator())
+    wrong = 1 - matrix.diag().mean().item()
     return f"With {classes} classes that makes about {100 * wrong:.0f} % of the labels wrong."

@@ -130,3 +130,10 @@ def test_a_summary_loses_no_run_and_compares_within_a_scenario():
     assert list(found.index) == ["mwnet, uniform 40", "mwnet, uniform 60", "gdw, uniform 40", "gdw, uniform 60"]
     assert found.loc["mwnet, uniform 60", "gdw minus this"].startswith("+11.0 [")
     assert list(by_method([history(1, epochs=3), history(2, epochs=4)])) == ["gdw (epochs 3)", "gdw (epochs 4)"]
+
+
+def test_noise_of_the_images_is_named_at_rate_0_too():
+    """Its rates lie around the one that is given: at 0 about 8 % of the labels are wrong."""
+    noisy, clean = (config(noise=noise) for noise in ("instance-dependent", "flip"))
+    assert names([noisy, clean]) == [("instance-dependent 0", "gdw"), ("clean", "gdw")]
+    assert gdw.make_task(gdw.load_dataset("digits"), noise="instance-dependent").wrong_label_rate > 0.05

@@ -14,6 +14,7 @@ from gdw.data.corruption import (
     transition_matrix,
     wrong_label_rate,
 )
+from gdw.data.splits import thinned
 
 RATES = st.floats(0, 1)
 MANY = 100_000
@@ -205,3 +206,35 @@ def test_counts_fall_from_the_largest_to_the_smallest(kind, largest, classes, sm
 def test_an_imbalance_that_cannot_be_is_refused(kind, imbalance, message):
     with pytest.raises(ValueError, match=message):
         class_counts(kind, 10, 4, imbalance)
+
+
+@pytest.mark.parametrize("sizes", [[1000, 100, 10, 1], [1000, 100, 10], [125, 25, 5, 1], [93, 1], [59, 3]])
+def test_data_that_have_a_tail_already_keep_every_image_of_it(sizes):
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    factor = sizes[-1] / sizes[0]
+    kept = thinned(torch.arange(len(labels)), labels, "exponential", factor, len(sizes), random())
+    assert torch.bincount(labels[kept]).tolist() == sizes
+
+
+@given(largest=st.integers(1, 500), smallest=st.integers(1, 500), kind=st.sampled_from(sorted(IMBALANCES)))
+def test_two_classes_of_any_sizes_are_their_own_tail(largest, smallest, kind):
+    sizes = sorted((largest, smallest), reverse=True)
+    labels = torch.arange(2).repeat_interleave(torch.tensor(sizes))
+    kept = thinned(torch.arange(len(labels)), labels, kind, sizes[1] / sizes[0], 2, random())
+    assert torch.bincount(labels[kept]).tolist() == sizes
+
+
+@pytest.mark.parametrize("imbalance", [5e-324, 1e-310, 1e-20])
+def test_an_imbalance_that_no_data_has_ends_in_its_sentence(imbalance):
+    labels = torch.arange(2).repeat_interleave(50)
+    with pytest.raises(ValueError, match="leaves class 1 without an image: the largest class has only 50"):
+        thinned(torch.arange(100), labels, "exponential", imbalance, 2, random())
+
+
+def test_labels_drawn_in_parts_are_those_drawn_at_once(monkeypatch):
+    """A row of the matrix for each of a million labels would not fit in memory."""
+    labels, matrix = torch.arange(4).repeat(25), transition_matrix("symmetric", 0.6, 4, random())
+    expected = corrupt_labels(labels, matrix, random(1))
+    monkeypatch.setattr("gdw.data.corruption.ROWS", 7)
+    assert torch.equal(corrupt_labels(labels, matrix, random(1)), expected)
+    assert torch.equal(corrupt_labels(labels[:0], matrix, random(1)), labels[:0])

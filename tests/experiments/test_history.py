@@ -53,3 +53,22 @@ def test_equality_sees_every_number_and_no_metadata():
 def test_what_is_no_list_of_numbers_is_refused(values):
     with pytest.raises(ValueError, match=r"^epochs\['test_accuracy'\] must be a list with numbers for each epoch"):
         History.from_record({"config": {}, "epochs": {"test_accuracy": values}})
+
+
+def test_what_a_method_keeps_in_some_epochs_only_is_nan_in_the_others(tmp_path):
+    """A snapshot may begin late, or end."""
+    history = History({"method": "mine", "seed": 0})
+    for row in ({"lr": 1.0}, {"lr": 0.5, "curve": [1.0, 2.0]}, {"lr": 0.1}):
+        history.append(row)
+    nothing = [np.nan, np.nan]
+    np.testing.assert_array_equal(history["curve"], [nothing, [1.0, 2.0], nothing])
+    history.save(tmp_path / "run.json")
+    assert History.load(tmp_path / "run.json") == history
+
+
+def test_the_worst_class_is_one_that_has_test_images():
+    history = recorded()
+    history["class_accuracy"][:, 0] = np.nan
+    assert history.worst_class == 40
+    history["class_accuracy"][:] = np.nan
+    assert np.isnan(history.worst_class)

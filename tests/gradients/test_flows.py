@@ -81,3 +81,25 @@ def test_weights_of_a_row_without_a_class_are_left_alone(max_prob):
     expected = zero_mean(weights, logits, labels, max_prob)
     expected[2], labels[2] = weights[2], IGNORED
     torch.testing.assert_close(zero_mean(weights, logits, labels, max_prob), expected, rtol=0, atol=0)
+
+
+@given(seed=st.integers(0, 1000), size=st.sampled_from([0.3, 1e-3, 1e-5, 1e-7]))
+def test_weighted_flows_of_soft_labels_sum_to_zero_in_float32_where_the_others_cancel(seed, size):
+    """The label's own flow is tiny, and the other two are not: one pulls as much as the other pushes."""
+    random = torch.Generator().manual_seed(seed)
+    logits = torch.tensor([0.5, 0.3, 0.2]).log() + 1e-2 * torch.randn(9, 3, generator=random)
+    soft = logits.softmax(-1) + torch.tensor([size, 0.1 - size, -0.1])
+    weights = torch.rand(9, 3, generator=random)
+    flows = class_gradients(logits.softmax(-1), soft)
+    total = (zero_mean(weights, logits, soft) * flows).sum(-1)
+    known = flows[:, 0] != 0  # a flow of 0 can balance nothing
+    torch.testing.assert_close(total[known], torch.zeros(int(known.sum())), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("max_prob", [None, 0.999])
+@pytest.mark.parametrize("gap", [1.0, 12.0, 30.0])
+def test_a_soft_label_that_is_one_hot_is_the_hard_one(gap, max_prob):
+    logits, labels, weights = batch(1, gap, torch.float32)
+    soft = torch.nn.functional.one_hot(labels, 5).float()
+    expected = zero_mean(weights, logits, labels, max_prob)
+    torch.testing.assert_close(zero_mean(weights, logits, soft, max_prob), expected)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from gdw import Step
+from gdw.methods import GDW
 from tests.ways import BY_WAY
 
 CLASSES = 4
@@ -196,3 +197,28 @@ def test_a_row_of_the_clean_batch_without_a_class_counts_in_its_mean_too(unread_
     meta_images, labels = batch(3, 1)
     labels[2] = -100
     torch.testing.assert_close(gradient(labels, 0.1), gradient(labels[:2], 0.1 * 2 / 3))
+
+
+@pytest.mark.parametrize("one_logit", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_soft_labels_of_any_precision_are_the_same_labels(dtype, one_logit):
+    """Numbers that float16 holds; a method's own network learns from them too."""
+    images, network = batch()[0], nn.Linear(5, 1) if one_logit else model()
+    soft = torch.arange(6) / 8 if one_logit else torch.tensor([0.5, 0.25, 0.125, 0.125]).repeat(6, 1)
+    clean = (batch(3)[0], soft[:3])
+    found = []
+    for labels, meta_labels in ((soft, clean[1]), (soft.to(dtype), clean[1].to(dtype))):
+        method = GDW(2 if one_logit else CLASSES, generator=torch.Generator().manual_seed(0))
+        step = Step(network, images, labels, meta_batch=(clean[0], meta_labels), lr=0.1)
+        found.append(method.logit_gradient(step))
+    assert torch.equal(*found)
+
+
+def test_soft_labels_keep_their_digits_under_autocast():
+    soft = torch.tensor([0.1, 0.2, 0.3, 0.4]).repeat(6, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        step = Step(model(), batch()[0], soft, meta_batch=(batch(3)[0], soft[:3]), lr=0.1)
+        step.meta_gradient(torch.ones(6, CLASSES))
+    assert step.logits.dtype == torch.bfloat16
+    assert torch.equal(step.targets, soft)
+    assert torch.equal(step.flows, step.probs - soft)

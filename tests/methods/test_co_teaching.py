@@ -7,10 +7,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 import gdw
+from gdw.data.task import Split
 from gdw.gradients.prepared import Prepared
 from gdw.methods import CoTeaching
+from gdw.pictures.pretrained import NEW_LAYER
 from gdw.training.stepping import take_step
-from tests.methods.helpers import CLASSES, begun, make_step, new, small_model
+from tests.methods.helpers import CLASSES, begun, labels_task, make_step, new, small_model
 
 
 def train_each_other(pair, step, kept=6):
@@ -163,3 +165,22 @@ def test_a_second_model_of_one_epoch_forgets_in_it():
     for epochs, shares in ((1, [0.6]), (2, [1.0, 0.9]), (6, [1.0, 0.9, 0.8, 0.7, 0.6, 0.6])):
         begun(method, epochs=epochs, model=small_model())
         assert [round(method.kept_share(epoch), 6) for epoch in range(epochs)] == shares
+
+
+@pytest.mark.parametrize("forget", [None, 0.5])
+def test_a_pretrained_peer_starts_from_the_pretrained_numbers(forget):
+    """Not from what a first model has learnt from wrong labels."""
+    model, method = small_model(), new(CoTeaching, forget=forget)
+    setattr(model[2], NEW_LAYER, True)
+    start = deepcopy(model.state_dict())
+    meta = Split(torch.zeros(4, 6), torch.arange(CLASSES))
+    task = labels_task([0, 1, 2, 3], meta=meta)
+    for phase in method.phases(task, 4):
+        with torch.no_grad():
+            model[0].weight.add_(1)  # what an earlier phase has learnt
+        phase.before(model)
+        if phase.restart:
+            model.load_state_dict(start)
+    take_step(make_step(model, lr=0.0, epoch=3), method, torch.optim.SGD(model.parameters(), lr=0.0))
+    assert torch.equal(method.peer[0].weight, model[0].weight)
+    assert not torch.equal(method.peer[2].weight, model[2].weight)

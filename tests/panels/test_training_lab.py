@@ -638,3 +638,16 @@ def test_a_long_run_is_thinned_to_what_a_screen_shows():
     assert len(curve["x"]) == len(curve["y"]) <= 200
     assert (curve["x"][0], curve["x"][-1]) == (1, epochs)
     assert curve["y"] == pytest.approx([100 * (x - 1) / (epochs - 1) for x in curve["x"]], abs=1e-3)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_of_noise_that_no_matrix_describes_nothing_is_said_beforehand(rate):
+    """At rate 0 some labels are wrong too."""
+    lab = TrainingLab(START.with_(noise="instance-dependent", rate=rate))
+    assert lab.controls.hint.value == ""
+    assert lab.controls.noise.value == "instance-dependent"
+
+
+def test_a_matrix_by_the_names_of_the_classes_is_read_too():
+    rows = {name: dict.fromkeys("0123456789", 0.04) | {name: 0.64} for name in "0123456789"}
+    assert "about 36 %" in TrainingLab(START.with_(noise=rows)).controls.hint.value

@@ -9,7 +9,10 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from gdw import Step
-from gdw.training.epoch_statistics import EpochStatistics
+from gdw.gradients.flows import class_gradients
+from gdw.gradients.step import Seen
+from gdw.methods import CrossEntropy
+from gdw.training.epoch_statistics import EpochStatistics, epoch_row
 
 CLASSES, COUNT = 3, 30
 
@@ -114,3 +117,27 @@ def test_rounding_tells_no_instance_from_another(dtype):
         statistics.add(step, step.flows / 7 * 0.7)  # all weigh 1, but for the last bit
     assert statistics.row()["auroc"] == 0.5
     assert len(statistics.instance_weights.unique()) > 1
+
+
+def test_what_a_method_keeps_takes_the_place_of_no_score():
+    class Overwriting(CrossEntropy):
+        def snapshot(self):
+            return {"auroc": torch.ones(()), "own": torch.ones(())}
+
+    clean, _, made = steps()
+    statistics = EpochStatistics(clean, CLASSES)
+    for step, gradient in made:
+        statistics.add(step, gradient)
+    with pytest.raises(ValueError, match="snapshot of Overwriting has the name 'auroc'"):
+        epoch_row(statistics, Overwriting(), {"test_accuracy": 1.0}, 0.1)
+
+
+def test_an_instance_without_a_flow_has_no_weight():
+    """The model is sure of its label beyond float32: cross-entropy still tells no instance from another."""
+    true, observed = torch.tensor([0, 1, 2, 0, 1, 2]), torch.tensor([0, 1, 2, 1, 2, 0])
+    logits = torch.eye(CLASSES)[true] * torch.tensor([120.0, 200.0, 1.0, 1.0, 1.0, 1.0])[:, None]
+    flows = class_gradients(logits.softmax(-1), observed)
+    statistics = EpochStatistics(true, CLASSES)
+    statistics.add(Seen(flows, torch.ones(6), observed, torch.arange(6), None), flows / 6)
+    assert statistics.row()["auroc"] == 0.5
+    assert statistics.instance_weights.isnan().tolist() == [True, True, False, False, False, False]

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -9,10 +10,13 @@ import torch
 from torch import nn
 
 import gdw
+from gdw.comparison.records import record
 from gdw.methods import METHODS
 from gdw.methods.base import Method
+from gdw.methods.plugins import PLUGIN_PREFIX, load_plugins
 from gdw.training import checkpoint
 from gdw.training.many import Checkpoints
+from tests.picture_files import cifar_folder
 from tests.trust.killing import same, tiny
 
 
@@ -311,3 +315,74 @@ def test_a_diverged_run_diverges_again(tmp_path):
     training.save(tmp_path / "run.safetensors")
     with pytest.raises(gdw.TrainingDiverged):
         list(gdw.Training.load(tmp_path / "run.safetensors").events())
+
+
+def test_a_run_goes_on_wherever_its_pictures_are_now(tmp_path):
+    folder = cifar_folder(tmp_path / "pets", train=3, test=1)
+
+    def there(folder):
+        return gdw.Experiment(
+            dataset=str(folder),
+            method="cross-entropy",
+            model="cnn",
+            epochs=3,
+            meta_per_class=1,
+            batch_size=4,
+            device="cpu",
+        )
+
+    first = Checkpoints(tmp_path / "kept", there(folder), every=0)
+    next(first.events(first.training()))
+    moved = folder.rename(tmp_path / "moved")
+    second = Checkpoints(tmp_path / "kept", there(moved))
+    training = second.training()
+    assert training.experiment.dataset == str(moved)
+    assert not training.finished
+    assert len(list(second.events(training))) == len(list(gdw.Training(there(moved)).events())) - 1
+
+
+PLUGIN = """
+import gdw
+
+
+@gdw.methods.register
+class Changing(gdw.methods.CrossEntropy):
+    name, title = "changing", "one that changes"
+
+    def logit_gradient(self, step):
+        return FACTOR * step.flows / len(step)
+"""
+
+
+def test_a_run_of_a_plugin_that_has_changed_does_not_go_on(tmp_path):
+    def begun_with(factor):
+        METHODS.pop("changing", None)
+        sys.modules.pop(f"{PLUGIN_PREFIX}changing", None)
+        (tmp_path / "changing.py").write_text(PLUGIN.replace("FACTOR", factor))
+        load_plugins([str(tmp_path / "changing.py")])
+        checkpoints = Checkpoints(tmp_path / "kept", tiny("changing"), every=0)
+        next(checkpoints.events(checkpoints.training()))
+
+    try:
+        begun_with("1.0")
+        begun_with("1.0")
+        with pytest.raises(ValueError, match=r"changing\.py had other code for the method changing then"):
+            begun_with("0.5")
+    finally:
+        METHODS.pop("changing", None)
+        sys.modules.pop(f"{PLUGIN_PREFIX}changing", None)
+
+
+def test_the_record_says_where_a_run_went_on_otherwise(tmp_path):
+    """A later version, another machine: each made a part of the numbers."""
+    path = tmp_path / "run.safetensors"
+    cut(tiny("gdw"), 7, path)
+    assert "continued" not in gdw.Training.load(path).history.metadata
+    content = checkpoint.read(path)
+    content["history"]["metadata"] |= {"torch": "1.0", "commit": "of long ago"}
+    checkpoint.write(path, content)
+    again = gdw.Training.load(path)
+    assert again.history.metadata["torch"] == "1.0"
+    assert again.history.metadata["continued"]["torch"] == torch.__version__
+    list(again.events())
+    assert record(again.history)["made"]["continued"]["torch"] == torch.__version__
