@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 HELP = "run students' notebooks and write a table of points"
@@ -123,9 +124,16 @@ class Course:
 
     def grade(self, people: Mapping) -> dict:
         """For each person what came of each file."""
-        with ThreadPoolExecutor(self._options.jobs) as pool:
+        pool = ThreadPoolExecutor(self._options.jobs)
+        try:
             running = {person: pool.submit(self._one, files) for person, files in people.items()}
             return {person: future.result() for person, future in running.items()}
+        except KeyboardInterrupt:
+            print("gdw: interrupted; the same command goes on from here", file=sys.stderr)
+            raise
+        finally:  # after Ctrl-C those who wait never start, and of a notebook that ran nothing is kept
+            self._sandbox.over.set()
+            pool.shutdown(cancel_futures=True)
 
     def _one(self, files: Mapping[Path, Path]) -> list:
         from gdw_notebooks.grading.student import Student
@@ -157,8 +165,8 @@ class Course:
                 traceback.print_exc()
             student.end()
             one = not_run(file, getattr(error, "strerror", None) or error)
-        count = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
-        print(f"{printable(file)}: {count}{again}" + (f" ({one.remark})" if one.remark else ""), flush=True)
+        right = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
+        print(f"{printable(file)}: {right}{again}" + (f" ({one.remark})" if one.remark else ""), flush=True)
         return one
 
     def _keep(self, key: str, one) -> None:
@@ -215,9 +223,8 @@ def write_all(table: Path, graded: Mapping, points: Mapping[str, float]) -> None
     folder.mkdir(exist_ok=True)
     used: set[str] = set()
     for person, files in graded.items():
-        name = own = report.file_name(person)
-        while own.lower() in used:
-            own = f"{name}-{len(used)}"
+        name = report.file_name(person)
+        own = next(one for n in count(1) if (one := f"{name}-{n}" if n > 1 else name).lower() not in used)
         used.add(own.lower())
         write(folder / f"{own}.html", report.feedback(person, files, points))
 

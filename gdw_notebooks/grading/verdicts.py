@@ -71,9 +71,8 @@ class Graded:
 
 
 def printable(text: object) -> str:
-    """One line that no terminal and no spreadsheet reads as a command."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(text))
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    """One line that no terminal reads as a command."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text))
 
 
 def grade(file: Path, content: bytes, student: Student) -> Graded:
@@ -154,7 +153,7 @@ class Marking:
             self._called[kind] = self._student.cell
         try:
             found = exercise.make().judge(*answer)
-            self._verdicts[exercise.column] = Verdict(WORDS[found.verdict], found.text)
+            self._verdicts[exercise.column] = Verdict(WORDS[found.verdict], found.text[:LONGEST_REMARK])
         except NotRun as problem:
             self._verdicts[exercise.column] = Verdict(NOT_RUN, str(problem))
             if isinstance(problem, Stopped):
