@@ -56,6 +56,7 @@ RIGHT = (
     "asserts",
     "fractions",
     "magics",
+    "copied",
 )
 WRONG = ("wrong", "empty", "cheat", "cut", "slow", "memory", "magic", "gpu")
 ENDLESS = "import time\nwhile True: pass"
@@ -110,6 +111,8 @@ def students():
     made["right/magics"].cells[0].source = f"%autosave 60\n%matplotlib widget\n{made['right/magics'].cells[0].source}"
     made["wrong/magic"].cells.insert(1, code("%no_magic_here 3\nmy_weights = 1"))
     made["wrong/gpu"].cells.insert(1, code("import torch\nmy_weights = torch.ones(3, device='cuda')"))
+    copied, given = made["right/copied"], needed(generate(SOURCE, solved=False))
+    copied.cells += [given.cells[cell(given, words)] for words in ("my_weights =", "def label_weight")]
     split, in_place = made["right/split"], made["right/in_place"]
     number = cell(split, "my_weights =")
     text = split.cells[number].source
@@ -176,6 +179,7 @@ def rows(file, key):
     ("right/spoilt", "right", "right", ""),
     ("right/streams", "right", "right", ""),
     ("right/asserts", "right", "right", "AssertionError"),
+    ("right/copied", "right", "right", ""),
     ("right/fractions", "right", "right", ""),
     ("right/magics", "right", "right", ""),
     ("wrong/magic", "not run", "not run", "UsageError"),
@@ -319,6 +323,7 @@ def test_a_file_that_was_not_graded_is_not_called_missing():
     (("anna/01.ipynb", "ben/notes.txt", "grades-done.jsonl", "grades-feedback/anna.html"), {"anna", "ben"}),
     (("anna/01.ipynb", "tables/grades-done.jsonl"), {"anna"}),
     (("01_anna.ipynb", "data/one.csv", "checkpoints/kept"), {"anna"}),
+    (("01_ANNA.IPYNB", "data/one.csv"), {"ANNA"}),
 ])  # fmt: skip
 def test_a_folder_of_something_else_is_no_student(tmp_path, files, students):
     for file in files:
@@ -333,6 +338,24 @@ def test_a_folder_of_something_else_is_no_student(tmp_path, files, students):
 def test_a_foreign_file_is_no_notebook_of_the_course_by_its_number(source, course):
     content = json.dumps({"cells": [{"cell_type": "code", "source": source}]}).encode()
     assert read_notebook("01_lab_report.ipynb", content).course == course
+
+
+def test_a_student_with_a_thousand_files_keeps_nobody_waiting(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Course, "_file", lambda self, path, file, student: asked.append(file) or not_run(file, "here"))
+    options = Namespace(jobs=1, csv=Path("none.csv"), seconds=1, memory=1, trust_students=True)
+    files = {Path(f"{n}.ipynb"): Path(f"a/{n}.ipynb") for n in range(1000)}
+    with Sandbox() as box:
+        (graded,) = Course(options, box).grade({Person("a"): files}).values()
+    assert (len(asked), len(graded)) == (50, 1000)
+    assert "only 50 files" in graded[-1].remark
+
+
+def test_a_line_that_was_cut_off_costs_no_other_one(tmp_path):
+    options = Namespace(jobs=1, csv=tmp_path / "grades.csv", seconds=1, memory=1, trust_students=True)
+    (tmp_path / "grades-done.jsonl").write_text('{"key": "a", "gra', "utf-8")
+    Course(options, None)._keep("b", Graded(Path("a/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right")}))
+    assert Course(options, None)._done["b"].verdicts == {CAT: Verdict("right")}
 
 
 def test_marks_are_given_where_they_cannot_be_kept(tmp_path, monkeypatch, capsys):
