@@ -268,6 +268,9 @@ def _shape(values: Tensor) -> str:
 
 def explain(error: BaseException) -> str:
     """An error as one line without memory addresses, the same on every run."""
-    lines = str(error).strip().splitlines()
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # a student's own error may fail to say what it is
+        lines = []
     message = re.sub(r" at 0x[0-9a-fA-F]+", "", lines[0]) if lines else ""
     return f"{type(error).__name__} ({message})" if message else type(error).__name__

@@ -13,12 +13,14 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 HELP = "run students' notebooks and write a table of points"
 TABLE = Path("grades") / "grades.csv"
 SECONDS, MEMORY_MB = 180, 3000
 DONE, FEEDBACK = "done.jsonl", "feedback"
+MOST_FILES = 50  # of a student: others wait meanwhile
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -123,18 +125,28 @@ class Course:
 
     def grade(self, people: Mapping) -> dict:
         """For each person what came of each file."""
-        with ThreadPoolExecutor(self._options.jobs) as pool:
+        pool = ThreadPoolExecutor(self._options.jobs)
+        try:
             running = {person: pool.submit(self._one, files) for person, files in people.items()}
             return {person: future.result() for person, future in running.items()}
+        except KeyboardInterrupt:
+            print("gdw: interrupted; the same command goes on from here", file=sys.stderr)
+            raise
+        finally:  # after Ctrl-C those who wait never start, and of a notebook that ran nothing is kept
+            self._sandbox.over.set()
+            pool.shutdown(cancel_futures=True)
 
     def _one(self, files: Mapping[Path, Path]) -> list:
         from gdw_notebooks.grading.student import Student
+        from gdw_notebooks.grading.verdicts import not_run
         from gdw_notebooks.grading.watch import Limits
 
         seat, limits = self._seats.get(), Limits(self._options.seconds, self._options.memory)
         try:
             with Student(self._sandbox, seat, limits) as student:
-                return [self._file(path, file, student) for path, file in files.items()]
+                graded = [self._file(path, file, student) for path, file in list(files.items())[:MOST_FILES]]
+            left = list(files.values())[MOST_FILES:]
+            return graded + [not_run(file, f"only {MOST_FILES} files of a student are graded") for file in left]
         finally:
             self._seats.put(seat)
 
@@ -157,15 +169,16 @@ class Course:
                 traceback.print_exc()
             student.end()
             one = not_run(file, getattr(error, "strerror", None) or error)
-        count = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
-        print(f"{printable(file)}: {count}{again}" + (f" ({one.remark})" if one.remark else ""), flush=True)
+        right = f"{one.right} of {len(one.verdicts)} right" if one.verdicts else "not graded"
+        print(f"{printable(file)}: {right}{again}" + (f" ({one.remark})" if one.remark else ""), flush=True)
         return one
 
     def _keep(self, key: str, one) -> None:
         """For the next run. Where that fails, the marks of this one are as good."""
         try:
             with self._done_file.open("a", encoding="utf-8") as done:
-                done.write(json.dumps({"key": key, "graded": one.as_json()}) + "\n")
+                line = json.dumps({"key": key, "graded": one.as_json()})
+                done.write(f"\n{line}\n")  # the line before may have been cut off
         except OSError as error:
             print(f"gdw: {self._done_file} cannot be written ({error.strerror or error}); the next run grades again",
                   file=sys.stderr)  # fmt: skip
@@ -215,9 +228,8 @@ def write_all(table: Path, graded: Mapping, points: Mapping[str, float]) -> None
     folder.mkdir(exist_ok=True)
     used: set[str] = set()
     for person, files in graded.items():
-        name = own = report.file_name(person)
-        while own.lower() in used:
-            own = f"{name}-{len(used)}"
+        name = report.file_name(person)
+        own = next(one for n in count(1) if (one := f"{name}-{n}" if n > 1 else name).lower() not in used)
         used.add(own.lower())
         write(folder / f"{own}.html", report.feedback(person, files, points))
 
@@ -235,7 +247,7 @@ def find(paths: Sequence[Path]) -> dict[Path, Path]:
         if not path.exists():
             raise ValueError(f"there is no file or folder {path}")
         here = {path: Path(path.name)} if path.is_file() else {file: file.relative_to(path) for file in _below(path)}
-        if not any(".ipynb" in file.name for file in here):
+        if not any(".ipynb" in file.name.lower() for file in here):
             raise ValueError(f"there is no notebook in {path}")
         found |= here
     return found
@@ -246,7 +258,7 @@ def _below(folder: Path) -> Iterator[Path]:
     from gdw_notebooks.grading.notebook import ARCHIVES
 
     students = _shown(folder)
-    flat = any(file.is_file() and ".ipynb" in file.name for file in students)  # then a folder is no student
+    flat = any(file.is_file() and ".ipynb" in file.name.lower() for file in students)  # then a folder is no student
     for student in students:
         found = False
         for file in _files(student):

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 LONGEST = 4_000_000  # characters of a message; the longest right answer has some hundreds
 MOST_NUMBERS = 100_000  # of an array that is handed in
+MOST_KEYS = 1000  # of a mapping: of many more, chosen so that they collide, a dictionary takes hours
 KIND = "kind"  # of what JSON does not know
 DTYPES = {str(dtype): dtype for dtype in (torch.float64, torch.float32, torch.int64, torch.bool)}
 
@@ -24,6 +26,8 @@ def pack(value: object) -> object:
         return {KIND: "empty"}
     if isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, Real):  # as the checks take them: fractions, NumPy's numbers
+        return int(value) if isinstance(value, Integral) else float(value)
     if isinstance(value, Tensor | np.ndarray) and math.prod(value.shape) > MOST_NUMBERS:
         return {KIND: "other", "type": f"{type(value).__name__} with more than {MOST_NUMBERS:,} numbers"}
     if isinstance(value, Tensor):
@@ -33,7 +37,7 @@ def pack(value: object) -> object:
         return pack(value.tolist())
     if isinstance(value, list | tuple | range):
         return [pack(part) for part in value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {KIND: "mapping", "items": [[pack(key), pack(part)] for key, part in value.items()]}
     if hasattr(value, "to_numpy"):
         return pack(value.to_numpy().tolist())
@@ -62,6 +66,8 @@ def _unpack(packed: object, function: Callable[[], object]) -> object:
         values = torch.tensor(packed["values"], dtype=DTYPES.get(packed["dtype"], torch.float64))
         return values.reshape([int(n) for n in packed["shape"]])
     if kind == "mapping":
+        if len(packed["items"]) > MOST_KEYS:
+            raise ValueError("too many keys")
         return {_unpack(key, function): _unpack(part, function) for key, part in packed["items"]}
     if kind == "function":
         return function()

@@ -9,9 +9,10 @@ from pathlib import Path
 from gdw_notebooks.checks.asked import ASKED, Asked, asked_in
 from gdw_notebooks.recorded import places
 
-LARGEST_FILE = 50_000_000  # bytes
+LARGEST_FILE = 50_000_000  # bytes, with outputs
+MOST_CODE = 4_000_000  # characters of all code cells; the course's longest notebook has some thousands
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
-HINT = re.compile(r"^\s*Hint \d+:", re.MULTILINE)
+HINT = re.compile(r"^ *Hint \d+:", re.MULTILINE)
 AFTER = re.compile(r"after (\d{1,4}) wrong tr")
 
 
@@ -74,10 +75,13 @@ def read_notebook(name: str, content: bytes) -> StudentNotebook:
         found = _decoded(content)
         cells = found["cells"] if "cells" in found else [cell for one in found["worksheets"] for cell in one["cells"]]
         cells = [cell for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+        codes = tuple(_text(cell.get("source", cell.get("input"))) for cell in cells)
+        shown = tuple(_shown(cell.get("outputs")) for cell in cells)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("not a notebook of Jupyter") from None
-    codes = tuple(_text(cell.get("source", cell.get("input"))) for cell in cells)
-    return StudentNotebook(_course_name(name, codes), codes, tuple(_shown(cell.get("outputs")) for cell in cells))
+    if sum(map(len, codes)) > MOST_CODE:
+        raise ValueError(f"its code cells have more than {MOST_CODE:,} characters")
+    return StudentNotebook(_course_name(name, codes), codes, shown)
 
 
 def _decoded(content: bytes) -> dict:

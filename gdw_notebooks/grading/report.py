@@ -14,8 +14,10 @@ from gdw_notebooks.grading.verdicts import NOT_RUN, Graded, Verdict, printable
 
 COLUMNS = tuple(asked.column for asked in ASKED)
 ORDER = ("not answered", "wrong", NOT_RUN, "right")  # verdicts, the best last
-MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)_?")  # a folder of Moodle's download
-CANVAS = re.compile(r"(?P<name>[a-z]+)(_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")  # a file of Canvas's download
+# Names in the platforms' downloads, up to where a student's own name of the file begins: that may hold anything.
+MOODLE = re.compile(r"(?P<name>[^_]+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)(_|$)")
+CANVAS = re.compile(r"(?P<name>[^\W\d_]\w*?)(_LATE)?_(?P<id>\d+)_\d+_")  # the second number is the file's
+FORMULA = re.compile(r"(^|[;\t|])(\s*)(?=[=+@＝＋－＠-])")  # a spreadsheet may begin a new cell at a ; too
 COPY = re.compile(r"( ?\(\d+\)|-\d+|[_ -]?copy\d*)$", re.IGNORECASE)
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -44,17 +46,25 @@ class Person:
     moodle: str = ""
     canvas: str = ""
 
+    @property
+    def called(self) -> str:
+        """The name in a line of text, with the platform's number: two may have the same name."""
+        number = self.moodle or self.canvas
+        return printable(self.name) + (f" ({number})" if number else "")
+
 
 def person_of(file: Path) -> Person:
-    """Whose file this is: the first folder below the one that is graded, or else a part of the file's name.
+    """Whose file this is: of a platform's download as it says; else of the first folder below the one that is graded;
+    else of whom the file is named after.
 
     Args:
         file: below the folder that is graded.
     """
+    if found := MOODLE.match(file.parts[0]):  # what is below it has the student's own names
+        return Person(found["name"], moodle=found["id"])
     if len(file.parts) > 1:
-        found = MOODLE.fullmatch(file.parts[0])
-        return Person(found["name"], moodle=found["id"]) if found else Person(file.parts[0])
-    if found := CANVAS.fullmatch(file.stem):
+        return Person(file.parts[0])
+    if (found := CANVAS.match(file.stem)) and found["name"] == found["name"].lower():
         return Person(found["name"], canvas=found["id"])
     names = "|".join(re.escape(asked.notebook) for asked in ASKED)
     left = re.sub(rf"^({names}|\d\d)(?=[_ -]|$)|[_ -]({names})$", "", COPY.sub("", file.stem)).strip("_- ")
@@ -87,7 +97,7 @@ def grades(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float
         cells, total = _points(graded, points)
         percent = _number(round(100 * total / most, 1)) if most else ""
         said = "; ".join(remarks(graded))
-        rows.append([printable(person.name), *cells, _number(total), _number(most), percent, said])
+        rows.append([person.called, *cells, _number(total), _number(most), percent, said])
     return _csv(rows)
 
 
@@ -103,25 +113,34 @@ def files(people: Mapping[Person, Sequence[Graded]]) -> str:
 
 
 def moodle(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float]) -> str:
-    """Moodle's grading worksheet: only students whose folder has Moodle's number can be found by it."""
-    rows = [["Identifier", "Full name", "Grade", "Maximum Grade", "Feedback comments"]]
+    """Moodle's grading worksheet: only students whose folder has Moodle's number can be found by it.
+
+    Without a column for the time of the last change Moodle refuses the file (mod/assign/feedback/offline). It is empty:
+    so a mark that somebody has given there stays, unless the box that allows changes is ticked.
+    """
+    rows = [["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)", "Feedback comments"]]
     for person, graded in people.items():
         best = best_of(graded)
         said = "; ".join(f"{column}: {best[column].word}" for column in points if column in best)
         identifier = f"Participant {person.moodle}" if person.moodle else ""
         total, most = _number(_points(graded, points)[1]), _number(sum(points.values()))
-        rows.append([identifier, printable(person.name), total, most, said])
+        rows.append([identifier, printable(person.name), total, most, "", said])
     return _csv(rows)
 
 
 def canvas(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float]) -> str:
-    """Canvas's gradebook: a column for each notebook, the most that it gives in the second line."""
-    notebooks = sorted({asked.notebook for asked in ASKED if asked.column in points})
+    """Canvas's gradebook: a column for each notebook that somebody has handed in, the most that it gives in line two.
+
+    Canvas makes an assignment of each column, and takes a 0 for a mark: who handed in none has an empty cell.
+    """
+    best = {person: best_of(graded) for person, graded in people.items()}
+    there = {column for verdicts in best.values() for column in verdicts}
+    notebooks = sorted({asked.notebook for asked in ASKED if asked.column in points and asked.column in there})
     asked = {name: {a.column: points[a.column] for a in asked_in(name) if a.column in points} for name in notebooks}
     rows = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *notebooks]]
     rows.append(["    Points Possible", "", "", "", "", *(_number(sum(of.values())) for of in asked.values())])
     for person, graded in people.items():
-        cells = [_number(_points(graded, of)[1]) for of in asked.values()]
+        cells = [_number(_points(graded, of)[1]) if of.keys() & best[person] else "" for of in asked.values()]
         rows.append([printable(person.name), person.canvas, "", "", "", *cells])
     return _csv(rows)
 
@@ -145,7 +164,7 @@ def feedback(person: Person, graded: Sequence[Graded], points: Mapping[str, floa
     if missing := sorted({a.notebook for a in ASKED if a.column in points and a.notebook not in handed_in}):
         or_not = "" if all(handed_in) else ", or not graded"
         parts.append(f"<h2>Not handed in{or_not}</h2><p>{', '.join(missing)}</p>")
-    return PAGE.format(title=escape(printable(person.name)), total=total, parts="".join(parts))
+    return PAGE.format(title=escape(person.called), total=total, parts="".join(parts))
 
 
 def read_points(text: str) -> dict[str, float]:
@@ -154,9 +173,10 @@ def read_points(text: str) -> dict[str, float]:
     Raises:
         ValueError: an exercise that there is not, or no number at or above 0.
     """
-    points = dict.fromkeys(COLUMNS, 1.0)
-    for row in csv.DictReader(io.StringIO(text)):
-        exercise, value = (row.get("exercise") or "").strip(), (row.get("points") or "").strip()
+    points, text = dict.fromkeys(COLUMNS, 1.0), text.removeprefix("\ufeff")
+    semicolons = text.startswith("exercise;")  # a spreadsheet in a country whose numbers have a comma
+    for row in csv.DictReader(io.StringIO(text), delimiter=";" if semicolons else ","):
+        exercise, value = (row.get("exercise") or "").strip(), (row.get("points") or "").strip().replace(",", ".")
         if exercise not in points:
             raise ValueError(f"there is no exercise {exercise!r} in the course; gdw-course release writes all names")
         if not re.fullmatch(r"\d+(\.\d+)?", value):
@@ -167,7 +187,7 @@ def read_points(text: str) -> dict[str, float]:
 
 def file_name(person: Person) -> str:
     """A name for the student's page that is a file name on every system."""
-    return re.sub(r"[^\w .-]", "_", printable(person.name)).strip(" .")[:80] or "student"
+    return re.sub(r"[^\w .()-]", "_", person.called).strip(" .")[:80] or "student"
 
 
 def _points(graded: Sequence[Graded], points: Mapping[str, float]) -> tuple[list[str], float]:
@@ -184,6 +204,8 @@ def _number(value: float) -> str:
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> str:
+    """Text that no spreadsheet reads as a formula, whoever wrote it."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    safe = [[FORMULA.sub(r"\1\2'", cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    csv.writer(text, lineterminator="\n").writerows(safe)
     return text.getvalue()

@@ -11,6 +11,7 @@ import site
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ DISK_MB, SHARED_MB = 500, 64  # in memory: of the home, of /dev/shm
 FIRST_USER = 61184  # no system gives these numbers to a person; the first number of what systemd leaves free
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
-OTHER_COPIES = ("", "lib/python*/site-packages/", "lib/python*/dist-packages/", "local/lib/python*/dist-packages/")
+COPIES = ("gdw_notebooks", *(f"{place}lib/python*/*-packages/gdw_notebooks" for place in ("", "local/", "envs/*/")))
 WORKER = "gdw_notebooks.grading.worker"
 PROBE = f"import sys, {WORKER} as worker; worker.become(int(sys.argv[1])); import gdw_notebooks.grading.system_calls"
 PROBE_SECONDS = 60
@@ -42,11 +43,13 @@ class Sandbox:
         hidden: files and folders that no notebook may see, wherever they are: the students' own.
         trusted: start them without any sandbox.
         folder: what every sandbox gets to read: the shells of the checks, and matplotlib's list of fonts.
+        over: set to end all students' processes: what they have sent is then no answer.
     """
 
     hidden: tuple[Path, ...] = ()
     trusted: bool = False
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="gdw-grade-")))
+    over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "Sandbox":
         for name in ("checks", "fonts"):
@@ -70,9 +73,10 @@ class Sandbox:
         """
         python = [sys.executable, "-P", "-m", WORKER, str(self._user(seat))]
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        options["start_new_session"] = True  # Ctrl-C in the terminal is the grader's: it must not end a cell
         if self.trusted:
             fonts = self.folder / "fonts"
-            options |= {"cwd": own, "env": _environment(own), "start_new_session": True}
+            options |= {"cwd": own, "env": _environment(own)}
             return subprocess.Popen([*python, str(fonts), "trusted"], **options)  # noqa: S603 - our own module, no shell
         return self._sandboxed([*python, "/fonts", "alone"], **options)
 
@@ -159,7 +163,7 @@ def _roots() -> list[Path]:
 
 def _secrets(roots: Sequence[Path], hidden: Sequence[Path]) -> Iterator[Path]:
     """What is bound with a root and must not be seen: solutions, other copies of the course, students' files."""
-    copies = [path for root in roots for pattern in OTHER_COPIES for path in root.glob(f"{pattern}gdw_notebooks")]
+    copies = [path for root in roots for pattern in COPIES for path in root.glob(pattern)]
     solved = [places.notebooks() / "solutions", places.notebooks() / "source", places.site()]
     for path in (*solved, *(path for path in copies if path != places.PACKAGE), *(path.resolve() for path in hidden)):
         if path.exists() and any(root == path or root in path.parents for root in roots):

@@ -18,7 +18,7 @@ from gdw_notebooks.grading.watch import Limits, Watch
 
 START_SECONDS = 300  # to import torch on a cold disk and a busy machine; not the student's time
 END_SECONDS = 20
-MOST_MESSAGES = 20_000  # of a notebook
+MOST_MESSAGES, LONG = 20_000, 1000  # of a notebook; one of more characters counts as several
 MOST_WAITING = 50  # messages that are read before the grader gets to them
 MOST_TOLD = 200  # characters of an error
 
@@ -60,6 +60,7 @@ class Student:
 
         Raises:
             Stopped: a limit was reached, or the process ended, or it sent what it should not.
+            KeyboardInterrupt: the grading is over.
         """
         self.cell, self._left = 0, MOST_MESSAGES
         if self._process is None:
@@ -93,7 +94,7 @@ class Student:
         self._own = Path(tempfile.mkdtemp(prefix="gdw-grade-"))
         self._lines = queue.Queue(MOST_WAITING)
         self._process = self._sandbox.start(self._seat, self._own)
-        self._watch = Watch(self._process.pid, self._limits)
+        self._watch = Watch(self._process.pid, self._limits, self._sandbox.over)
         self._watch.start()
         threading.Thread(target=self._read, args=(self._process.stdout, self._lines), daemon=True).start()
         self._send({"memory_mb": self._limits.memory_mb, "seconds": self._limits.cell_seconds})
@@ -152,17 +153,19 @@ class Student:
         return [_whole(number, 1, cells), str(error)[:MOST_TOLD], bool(limited)]
 
     def _next(self, seconds: float | None = None) -> dict:
-        self._left -= 1
-        if self._left < 0:
-            raise BadMessage("too many messages")
         try:
             text = self._lines.get(timeout=seconds)
         except queue.Empty:
             text = None
+        self._left -= 1 + len(text or b"") // LONG
+        if self._left < 0:
+            raise BadMessage("too many messages, or too long ones")
         if text is None:
             where = f"ended in code cell {self.cell}" if self.cell else "did not start"
             reason = self._watch.broken or f"Python {where}"
             self.end()
+            if self._sandbox.over.is_set():
+                raise KeyboardInterrupt
             raise Stopped(reason)
         return read(text)
 

@@ -71,9 +71,8 @@ class Graded:
 
 
 def printable(text: object) -> str:
-    """One line that no terminal and no spreadsheet reads as a command."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(text))
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    """One line that no terminal reads as a command."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text))
 
 
 def grade(file: Path, content: bytes, student: Student) -> Graded:
@@ -146,16 +145,21 @@ class Marking:
             self._graded.remarks.append(f"no answer to “{exercise.kind.title}” was found")
 
     def _judge(self, kind: str, answer: list, called: bool) -> None:
-        """The verdict on an answer; the last cell that calls its check counts, in the order of the notebook."""
-        if kind not in self._asked or self._called.get(kind, 0) > (self._student.cell if called else 0):
+        """The verdict on an answer; the last cell that answers counts, in the order of the notebook.
+
+        A placeholder is no answer: the exercise as it was given may stand below the cell in which it is solved.
+        """
+        cell = self._student.cell if called else 0
+        if kind not in self._asked or self._called.get(kind, 0) > cell:
             return
-        exercise = self._asked[kind]
-        if called:
-            self._called[kind] = self._student.cell
+        exercise, stopped = self._asked[kind], None
         try:
             found = exercise.make().judge(*answer)
-            self._verdicts[exercise.column] = Verdict(WORDS[found.verdict], found.text)
+            verdict = Verdict(WORDS[found.verdict], found.text[:LONGEST_REMARK])
         except NotRun as problem:
-            self._verdicts[exercise.column] = Verdict(NOT_RUN, str(problem))
-            if isinstance(problem, Stopped):
-                raise
+            verdict, stopped = Verdict(NOT_RUN, str(problem)), problem
+        if verdict.word != WORDS[NOT_ANSWERED] or exercise.column not in self._verdicts:
+            self._verdicts[exercise.column] = verdict
+            self._called |= {kind: cell} if called else {}
+        if isinstance(stopped, Stopped):
+            raise stopped

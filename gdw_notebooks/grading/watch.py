@@ -11,7 +11,6 @@ POLL_SECONDS = 0.2
 PROCESSES = 64  # and threads, at once
 MEGABYTE = 2**20
 WHOLE = "the notebook was ended"  # so begins what is said when all of it took too long
-WAITING = (psutil.STATUS_SLEEPING, psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE)
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,15 @@ class Watch(threading.Thread):
 
     Args:
         pid: the process that all others are children of.
+        over: set to end them.
 
     Attributes:
         broken: which limit was reached; empty: none.
     """
 
-    def __init__(self, pid: int, limits: Limits):
+    def __init__(self, pid: int, limits: Limits, over: threading.Event):
         super().__init__(daemon=True)
-        self.broken, self._limits, self._root = "", limits, psutil.Process(pid)
+        self.broken, self._limits, self._over, self._root = "", limits, over, psutil.Process(pid)
         self._base_mb, self._cell, self._notebook, self._paused, self._ended = 0.0, 0.0, 0.0, True, threading.Event()
 
     def notebook(self) -> None:
@@ -73,13 +73,13 @@ class Watch(threading.Thread):
         before, then = self._seconds(self._processes()), time.monotonic()
         while not self._ended.wait(POLL_SECONDS):
             processes, now = self._processes(), time.monotonic()
-            used = self._seconds(processes)
+            used = max(before, self._seconds(processes))  # less: one ended while it was asked, and is counted next time
             spent = max(used - before, now - then if _idle(processes) else 0.0)
             before, then = used, now
             if not self._paused:
                 self._cell, self._notebook = self._cell + spent, self._notebook + spent
                 self.broken = self._reached(processes)
-            if self.broken:
+            if self.broken or self._over.is_set():
                 kill_all(self._root)
                 return
 
@@ -121,9 +121,10 @@ def kill_all(root: psutil.Process) -> None:
 
 
 def _idle(processes: list[psutil.Process]) -> bool:
+    """Whether none of them wants a processor: one that waits for a disk, or for a vfork, does not."""
     for one in processes:
         with suppress(psutil.Error):
-            if one.status() not in WAITING:
+            if one.status() == psutil.STATUS_RUNNING:
                 return False
     return True
 

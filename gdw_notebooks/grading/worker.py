@@ -10,9 +10,11 @@ import ctypes
 import gc
 import importlib
 import io
+import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,7 @@ MEGABYTE = 2**20
 LARGEST_FILE_MB, OPEN_FILES = 200, 256
 PROCESSES = 64  # and threads, added to those that the user has already
 LONGEST_ERROR = 200  # characters
+LACKING = ("allocate memory", "start new thread", "CUDA", "NVIDIA", "mps", "MPS")  # in PyTorch's and Python's errors
 ALONE = "alone"  # in a sandbox: all processes that it sees are its own
 DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 PRELOADED = (
@@ -35,9 +38,14 @@ class OutOfTime(BaseException):
 
 
 def limited(error: BaseException) -> bool:
-    """Whether the sandbox may be why: its limits, or a file, a package or a keyboard that it lacks."""
-    told = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "start new thread" in str(error))
-    return told or isinstance(error, OutOfTime | MemoryError | OSError | ImportError | EOFError)
+    """Whether the sandbox may be why: its limits, or a file, a package, a keyboard or a device that it lacks."""
+    from IPython.core.error import UsageError  # a magic that is not known here
+
+    from gdw_notebooks.checks.exercise import explain
+
+    told = isinstance(error, RuntimeError | AssertionError) and any(words in explain(error) for words in LACKING)
+    kinds = OSError | ImportError | EOFError | subprocess.SubprocessError | UsageError
+    return told or isinstance(error, OutOfTime | MemoryError | kinds)
 
 
 class Pipes:
@@ -64,10 +72,8 @@ class Pipes:
 
     def receive(self) -> dict | None:
         """The grader's next message; None: it has closed the pipe."""
-        from gdw_notebooks.grading.messages import read
-
         text = self._in.readline()
-        return read(text) if text else None
+        return json.loads(text) if text else None
 
 
 class Timer:
@@ -296,7 +302,13 @@ def _shell():
     HistoryManager.enabled = False
     for name in ("enable_gui", "ask_exit", "showtraceback", "showsyntaxerror"):  # of a kernel, or shown to nobody
         setattr(InteractiveShell, name, lambda *anything, **more: None)
-    return InteractiveShell.instance()
+    InteractiveShell.enable_matplotlib = lambda *anything, **more: ("agg", "agg")  # whichever: nothing is drawn
+    shell = InteractiveShell.instance()
+    with contextlib.suppress(ImportError):
+        from ipykernel.zmqshell import KernelMagics
+
+        shell.register_magics(KernelMagics)  # %autosave and others, which every notebook's kernel knows
+    return shell
 
 
 def _repair(names: dict) -> None:

@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -117,6 +118,21 @@ def test_the_address_of_a_room_is_a_number_that_phones_can_open():
     address = ipaddress.ip_address(room_address.own_address())
     assert not address.is_loopback
     assert not address.is_unspecified
+
+
+def test_a_room_without_internet_has_an_address_too(monkeypatch):
+    class Alone(socket.socket):
+        def connect(self, address):
+            raise OSError("Network is unreachable")
+
+    def network(address):
+        return [argparse.Namespace(family=socket.AF_INET, address=address)]
+
+    there = {"lo": network("127.0.0.1"), "off": network("10.0.0.1"), "hotspot": network("10.42.0.1")}
+    monkeypatch.setattr(room_address.socket, "socket", Alone)
+    monkeypatch.setattr("psutil.net_if_addrs", lambda: there)
+    monkeypatch.setattr("psutil.net_if_stats", lambda: {name: argparse.Namespace(isup=name != "off") for name in there})
+    assert room_address.own_address() == "10.42.0.1"
 
 
 BLOCKS = {" ": (0, 0), "\u2580": (1, 0), "\u2584": (0, 1), "\u2588": (1, 1)}  # upper half, lower half: 1 is lit

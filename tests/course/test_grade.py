@@ -3,23 +3,30 @@
 import ast
 import csv
 import json
+import os
 import pkgutil
+import re
+import signal
+import subprocess
+import sys
+import time
 from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from gdw_notebooks import checks
 from gdw_notebooks.__main__ import main
 from gdw_notebooks.checks.asked import ASKED, NOT_GRADED, asked_in
 from gdw_notebooks.checks.exercise import Exercise, NotRun
-from gdw_notebooks.course.grade import Course, find, forget_folders
+from gdw_notebooks.course.grade import Course, find, forget_folders, write_all
 from gdw_notebooks.course.release import release
 from gdw_notebooks.grading import sandbox, verdicts
 from gdw_notebooks.grading.notebook import read_notebook
-from gdw_notebooks.grading.report import COLUMNS, Person, feedback, grades, person_of, read_points
+from gdw_notebooks.grading.report import COLUMNS, Person, canvas, feedback, grades, moodle, person_of, read_points
 from gdw_notebooks.grading.sandbox import Sandbox
 from gdw_notebooks.grading.verdicts import Graded, Verdict, not_run
 from tools.build_notebooks import NOTEBOOKS, generate, reveals, sources
@@ -47,8 +54,11 @@ RIGHT = (
     "spoilt",
     "streams",
     "asserts",
+    "fractions",
+    "magics",
+    "copied",
 )
-WRONG = ("wrong", "empty", "cheat", "cut", "slow", "memory")
+WRONG = ("wrong", "empty", "cheat", "cut", "slow", "memory", "magic", "gpu")
 ENDLESS = "import time\nwhile True: pass"
 
 
@@ -95,6 +105,14 @@ def students():
     made["right/spoilt"].cells.insert(1, code("import builtins; del builtins.len, builtins.print; exit()"))
     made["right/streams"].cells[1:1] = [code("%matplotlib inline\nimport sys"), code("sys.stdout = sys.stderr = None")]
     made["right/asserts"].cells.insert(1, code("assert lift_the_cat([1, 1, 1]).right"))
+    fractions = made["right/fractions"]
+    exact = "from fractions import Fraction\nmy_weights = [0, Fraction(1, 7), Fraction(1)]\nlift_the_cat(my_weights)"
+    fractions.cells[cell(fractions, "my_weights =")].source = exact
+    made["right/magics"].cells[0].source = f"%autosave 60\n%matplotlib widget\n{made['right/magics'].cells[0].source}"
+    made["wrong/magic"].cells.insert(1, code("%no_magic_here 3\nmy_weights = 1"))
+    made["wrong/gpu"].cells.insert(1, code("import torch\nmy_weights = torch.ones(3, device='cuda')"))
+    copied, given = made["right/copied"], needed(generate(SOURCE, solved=False))
+    copied.cells += [given.cells[cell(given, words)] for words in ("my_weights =", "def label_weight")]
     split, in_place = made["right/split"], made["right/in_place"]
     number = cell(split, "my_weights =")
     text = split.cells[number].source
@@ -161,6 +179,11 @@ def rows(file, key):
     ("right/spoilt", "right", "right", ""),
     ("right/streams", "right", "right", ""),
     ("right/asserts", "right", "right", "AssertionError"),
+    ("right/copied", "right", "right", ""),
+    ("right/fractions", "right", "right", ""),
+    ("right/magics", "right", "right", ""),
+    ("wrong/magic", "not run", "not run", "UsageError"),
+    ("wrong/gpu", "not run", "not run", "code cell 2 stops with"),
     ("right/format3", "right", "right", ""),
     ("right/windows", "right", "right", ""),
     ("right/nothing", "", "", "the file is empty"),
@@ -251,6 +274,45 @@ def test_of_two_files_the_best_answers_count():
     assert table == "a,1,not run,1,3,33.3,2 files of 01_gradient_flows: the best answers count"
 
 
+def test_no_mark_is_sent_for_a_notebook_that_was_not_handed_in():
+    one = Graded(Path("a/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right"), LABEL: Verdict("wrong")})
+    two = Graded(Path("b/2.ipynb"), "02_broken_data", {COLUMNS[3]: Verdict("wrong")})
+    lines = canvas({Person("a"): [one], Person("b"): [two]}, dict.fromkeys(COLUMNS, 1.0)).splitlines()
+    assert lines[0] == "Student,ID,SIS User ID,SIS Login ID,Section,01_gradient_flows,02_broken_data"
+    assert lines[2:] == ["a,,,,,1,", "b,,,,,,0"]
+
+
+def test_moodle_finds_all_columns_that_it_asks_for():
+    """Moodle refuses a worksheet without the first three (mod/assign/feedback/offline/importgradeslib.php)."""
+    one = Graded(Path("a/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right")})
+    (row,) = csv.DictReader(moodle({Person("Anna", moodle="12"): [one]}, {CAT: 2.0}).splitlines())
+    assert [row[name] for name in ("Identifier", "Grade", "Last modified (grade)")] == ["Participant 12", "2", ""]
+
+
+@pytest.mark.parametrize("said", ["=1+1", "\t=1+1", "; =1+1", "x;@SUM(1)", "＝1+1", "-1"])
+def test_no_table_has_a_formula(said):
+    one = Graded(Path(f"{said}/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right")}, [said])
+    for table in (grades({Person(said): [one]}, {CAT: 1.0}), canvas({Person(said): [one]}, {CAT: 1.0})):
+        for text in (field for line in csv.reader(table.splitlines()) for field in line):
+            assert not re.search(r"(^|;)\s*[=+@＝-]", text), text
+
+
+def test_every_student_has_a_page(tmp_path):
+    people = {Person("a"): [], Person("a-2"): [], Person("A"): [], Person("a", canvas="1"): [], Person("a/"): []}
+    write_all(tmp_path / "grades.csv", people, {CAT: 1.0})
+    assert len(list((tmp_path / "grades-feedback").iterdir())) == len(people)
+    assert "a (1)," in (tmp_path / "grades.csv").read_text("utf-8")
+
+
+def test_stored_outputs_take_no_time():
+    text = {"output_type": "stream", "text": "\n" * 300_000 + "  Hint 1: one\n"}
+    cell = {"cell_type": "code", "source": "lift_the_cat(1)", "outputs": [text]}
+    begun = time.perf_counter()
+    found = read_notebook("1.ipynb", json.dumps({"cells": [cell]}).encode())
+    assert found.tries(asked_in("01_gradient_flows")[0]) == 1
+    assert time.perf_counter() - begun < 5  # it took minutes
+
+
 def test_a_file_that_was_not_graded_is_not_called_missing():
     page = feedback(Person("a"), [not_run(Path("a/01_gradient_flows.ipynb"), "damaged")], {CAT: 1.0})
     assert "<h2>Not handed in, or not graded</h2>" in page
@@ -261,6 +323,7 @@ def test_a_file_that_was_not_graded_is_not_called_missing():
     (("anna/01.ipynb", "ben/notes.txt", "grades-done.jsonl", "grades-feedback/anna.html"), {"anna", "ben"}),
     (("anna/01.ipynb", "tables/grades-done.jsonl"), {"anna"}),
     (("01_anna.ipynb", "data/one.csv", "checkpoints/kept"), {"anna"}),
+    (("01_ANNA.IPYNB", "data/one.csv"), {"ANNA"}),
 ])  # fmt: skip
 def test_a_folder_of_something_else_is_no_student(tmp_path, files, students):
     for file in files:
@@ -277,6 +340,24 @@ def test_a_foreign_file_is_no_notebook_of_the_course_by_its_number(source, cours
     assert read_notebook("01_lab_report.ipynb", content).course == course
 
 
+def test_a_student_with_a_thousand_files_keeps_nobody_waiting(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Course, "_file", lambda self, path, file, student: asked.append(file) or not_run(file, "here"))
+    options = Namespace(jobs=1, csv=Path("none.csv"), seconds=1, memory=1, trust_students=True)
+    files = {Path(f"{n}.ipynb"): Path(f"a/{n}.ipynb") for n in range(1000)}
+    with Sandbox() as box:
+        (graded,) = Course(options, box).grade({Person("a"): files}).values()
+    assert (len(asked), len(graded)) == (50, 1000)
+    assert "only 50 files" in graded[-1].remark
+
+
+def test_a_line_that_was_cut_off_costs_no_other_one(tmp_path):
+    options = Namespace(jobs=1, csv=tmp_path / "grades.csv", seconds=1, memory=1, trust_students=True)
+    (tmp_path / "grades-done.jsonl").write_text('{"key": "a", "gra', "utf-8")
+    Course(options, None)._keep("b", Graded(Path("a/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right")}))
+    assert Course(options, None)._done["b"].verdicts == {CAT: Verdict("right")}
+
+
 def test_marks_are_given_where_they_cannot_be_kept(tmp_path, monkeypatch, capsys):
     (tmp_path / "grades-done.jsonl").mkdir()  # cannot be opened as a file
     one = Graded(Path("a/1.ipynb"), "01_gradient_flows", {CAT: Verdict("right")})
@@ -287,8 +368,42 @@ def test_marks_are_given_where_they_cannot_be_kept(tmp_path, monkeypatch, capsys
     assert "the next run grades again" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a terminal's Ctrl-C reaches all processes of a group")
+def test_an_interrupted_run_keeps_nothing_of_what_it_broke_off(tmp_path):
+    for name in ("anna", "ben"):
+        notebook = nbformat.v4.new_notebook(cells=[code("lift_the_cat(1)\nwhile True: pass")])
+        (tmp_path / "all" / name).mkdir(parents=True)
+        nbformat.write(notebook, tmp_path / "all" / name / "1.ipynb")
+    arguments = ["grade", str(tmp_path / "all"), "--csv", str(tmp_path / "grades.csv"), *OPTIONS]
+    command = [sys.executable, "-m", "gdw_notebooks", *arguments]
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
+    with subprocess.Popen(command, cwd=NOTEBOOKS.parent, **pipes) as grader:
+        below = psutil.Process(grader.pid)
+        until(lambda: busy(below))
+        os.killpg(grader.pid, signal.SIGINT)
+        said = grader.communicate(timeout=60)[1].decode()
+    assert grader.returncode == 130
+    assert "the same command goes on" in said
+    assert not (tmp_path / "grades-done.jsonl").exists()
+    assert not (tmp_path / "grades.csv").exists()
+
+
+def busy(process):
+    """Whether a notebook's own process runs: it is a fork of the worker."""
+    workers = [one for one in process.children(recursive=True) if one.cmdline()[2:4] == ["-m", sandbox.WORKER]]
+    return any(one.children() for one in workers)
+
+
+def until(true, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_points_are_checked():
     assert read_points(f'exercise,points\n"{CAT}",2.5\n"{LABEL}",0\n')[CAT] == 2.5
+    assert read_points(f"\ufeffexercise;points\n{CAT};2,5\n")[CAT] == 2.5  # as a spreadsheet may save it
     for wrong in ("no such exercise,1", f'"{CAT}",-1', f'"{CAT}",nan'):
         with pytest.raises(ValueError, match="exercise|points"):
             read_points(f"exercise,points\n{wrong}\n")
@@ -301,6 +416,12 @@ def test_points_are_checked():
     ("bellanna_LATE_77_99_01_gradient_flows.ipynb", Person("bellanna", canvas="77")),
     ("01_gradient_flows_anna.ipynb", Person("anna")),
     ("anna_01_gradient_flows.ipynb", Person("anna")),
+    ("Anna Bell_123_assignsubmission_file_01_gradient_flows.ipynb", Person("Anna Bell", moodle="123")),
+    ("Anna Bell_123_assignsubmission_file_Ben_124_assignsubmission_file_x.ipynb", Person("Anna Bell", moodle="123")),
+    ("anna/Ben_124_assignsubmission_file_/01.ipynb", Person("anna")),
+    ("müllerjürgen_77_991_01_gradient_flows.ipynb", Person("müllerjürgen", canvas="77")),
+    ("müllerjürgen_LATE_77_992_02.ipynb", Person("müllerjürgen", canvas="77")),
+    ("o2brien_77_99_ben_78_99_x.ipynb", Person("o2brien", canvas="77")),
     ("01_anna.ipynb", Person("anna")),
 ])  # fmt: skip
 def test_whose_file_it_is(file, person):

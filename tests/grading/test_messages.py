@@ -1,12 +1,14 @@
 """Values between the grader and a student's process: back as they were, and nothing else gets through."""
 
 import json
+from fractions import Fraction
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 import torch
 
-from gdw_notebooks.grading.messages import LONGEST, BadMessage, line, pack, read, unpack
+from gdw_notebooks.grading.messages import LONGEST, MOST_KEYS, BadMessage, line, pack, read, unpack
 
 
 @pytest.mark.parametrize("value", [1, -0.1 / 3, "cat", True, [1, [2.5]], {"wins": [0.2, 1.0]}, {1: "a"}])
@@ -27,6 +29,8 @@ def test_what_a_notebook_may_hand_in():
     assert unpack(pack((1, 2))) == [1, 2]
     assert unpack(pack(np.arange(3))) == [0, 1, 2]
     assert unpack(pack(np.float32(0.5))) == 0.5
+    assert unpack(pack([Fraction(1, 4), np.longdouble(2.5), np.int64(3)])) == [0.25, 2.5, 3]
+    assert unpack(pack(MappingProxyType({"wins": (1, 2)}))) == {"wins": [1, 2]}
     assert unpack(pack(print), lambda: "stand-in") == "stand-in"
     assert unpack(pack(object())) == "an object of type object"
 
@@ -42,6 +46,7 @@ def test_what_is_no_message_is_refused(text):
     {"kind": "mapping", "items": [[[1], 2]]}, {"kind": "mapping", "items": 3}, {"kind": "gizmo"},
     {"kind": "tensor", "dtype": "torch.float64", "values": ["a"], "shape": [1]},
     {"kind": "tensor", "dtype": [], "values": [], "shape": [0]},
+    {"kind": "mapping", "items": [[key * (2**61 - 1), 1] for key in range(MOST_KEYS + 1)]},  # all have one hash
 ])  # fmt: skip
 def test_what_pack_did_not_make_is_refused(packed):
     with pytest.raises(BadMessage):

@@ -43,6 +43,8 @@ ATTACKS = {
     "a link out of the folder": "import os, tempfile\nos.symlink('{there}', link := tempfile.mkdtemp() + '/link')\n"
     "answer = bool(os.listdir(link))",
     "a file of the grader's": "answer = len(open({tests!r}).read()) > 100",
+    "children whose time is lost": "import os, signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    "os.fork() or os._exit(0)\ntry: os.wait()\nexcept ChildProcessError: answer = True",
     "root": "import os\nanswer = 0 in os.getresuid() or 'CapEff:\\t0000000000000000' not in open('/proc/self/status').read()",  # noqa: E501
 }
 PLAIN = "import sys\nglobals().update(answer=False)\n{attack}\nsys.exit(0 if answer else 7)"
@@ -104,6 +106,23 @@ def test_an_answer_leaves_before_an_endless_cell(sandbox):
         with pytest.raises(Stopped, match="ended after 1 s"):
             answers_of(one, stubborn)
         assert answers_of(one, stubborn, "answer = 3", skip=[1]) == ([3], [])
+
+
+def test_a_second_that_waits_counts(sandbox):
+    """Each but the last waited for ever: a process that waits for its vfork looks like one that waits for a disk."""
+    vfork = "import ctypes\nlibc = ctypes.PyDLL(None)\nif libc.vfork() == 0:\n    while True: libc.sleep(99)"
+    with Student(sandbox, 8, Limits(1, 1500)) as one:
+        for stops in (vfork, "import time\nwhile True: time.sleep(99)"):
+            with pytest.raises(Stopped, match="ended after 1 s"):
+                answers_of(one, stops)
+
+
+def test_long_messages_count_as_many(student):
+    sends = "for n in range(9):\n    answer = [n] * 250_000\n    uniform_forty(answer)"
+    shells = "from gdw_notebooks.checks.broken_data import UniformForty\nuniform_forty = UniformForty()"
+    assert len(answers_of(student, shells, sends)[0]) == 9
+    with pytest.raises(Stopped, match="too long ones"):
+        answers_of(student, shells, f"while True:\n    {sends.replace(chr(10), chr(10) + '    ')}")
 
 
 def test_cells_of_the_course_that_nothing_uses_are_left_out(student):
