@@ -264,9 +264,13 @@ assert max(reached["gdw"], reached["gdw-tied"]) < came["only the 12 clean"] < re
 print(", ".join(f"{name} ≈ {value:.1f} %" for name, value in came.items()))
 
 # %% [markdown]
-# The next cell trains both, and shows **Labels**: the wrong ones beside what they say, with GDW's weight. Try
-# Co-teaching in place of cross-entropy: choose it and press **Train**. Type a number below the picture and *Look
+# The next cell trains both, and shows **Labels**: the wrong ones beside what they say, with GDW's weight.
+# <!-- here -->
+#
+# Try Co-teaching in place of cross-entropy: choose it and press **Train**. Type a number below the picture and *Look
 # closer*: the drawing in the microscope.
+# <!-- on the site
+# (The lab on recorded runs has no drawings.) -->
 
 # %%
 lab = TrainingLab(drawn("gdw"), beside="cross-entropy")

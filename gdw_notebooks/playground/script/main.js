@@ -129,7 +129,8 @@ part("share").hidden = location.protocol === "about:";
 part("share").onclick = async () => {
   remember();
   await navigator.clipboard?.writeText(location.href).catch(() => undefined);
-  say(`The link is in the address bar, and copied where the browser allows it: it gives the same pictures${state.run.steps > MOST_STEPS ? ` at step ${MOST_STEPS}, the last that a link opens` : ""}.`);
+  const end = state.run.steps > MOST_STEPS ? ` at step ${MOST_STEPS}, the last that a link opens` : "";
+  say(`The link is in the address bar, and copied where the browser allows it: it gives the same pictures${end}.`);
 };
 addEventListener("hashchange", () => {
   state.run = understood(location.hash, state.run, names, recordings.clouds);
