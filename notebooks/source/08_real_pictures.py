@@ -463,7 +463,7 @@ for name, (ours, theirs) in pairs.items():
 # ## The same, live, on a GPU
 #
 # With a GPU and CIFAR-10 you can train the published run here. (This panel itself has not been tried on a GPU;
-# [docs/gpu.md](../../docs/gpu.md) says what a step took on one.) Let `pictures` name torchvision's folder, or one with
+# [docs/gpu.md](../docs/gpu.md) says what a step took on one.) Let `pictures` name torchvision's folder, or one with
 # `train/<class>/...` and `test/<class>/...`. You then see how many milliseconds a step takes, and below it a lab.
 # (`python -m benchmarks.cifar --data FOLDER --json FILE --histories HISTORIES` runs the whole published comparison, and
 # continues after an interruption.)
