@@ -68,17 +68,18 @@ class FeatureStore:
 
     def refresh(self) -> None:
         """See the rows that another process has added."""
-        keys = _lines(self.folder / KEYS, ROW)
+        known = len(self._sums)
+        keys = _lines(self.folder / KEYS, ROW, known)
         file = next(iter(sorted(self.folder.glob(FEATURES.format("*")))), None)
-        if file is None or len(keys) <= len(self._sums):
+        if file is None or not len(keys):
             return
         width = int(file.stem.rpartition("-")[2])
-        rows = min(len(keys), file.stat().st_size // (FLOAT * width))
-        if not rows:
+        rows = min(known + len(keys), file.stat().st_size // (FLOAT * width))
+        if rows <= known:
             return
-        for row in range(len(self._sums), rows):
-            self._row_of[keys["key"][row].tobytes()] = row
-        self._sums = keys["sum"][:rows]
+        keys = keys[: rows - known]
+        self._row_of |= {key.tobytes(): row for row, key in enumerate(keys["key"], known)}
+        self._sums = np.concatenate([self._sums, keys["sum"]])
         self.matrix = np.memmap(file, np.float32, "r", shape=(rows, width))
         if not self.kept:  # no other machine can open a temporary file: it must not look like one
             self.matrix = self.matrix.view(np.ndarray)
@@ -124,10 +125,10 @@ class FeatureStore:
     def remember(self, files: list[tuple[bytes, bytes, int]]) -> None:
         """Append what ``seen`` gives; within ``lock``."""
         if files and self.kept:
-            size = len(_lines(self.folder / FILES, SEEN)) * SEEN.itemsize
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                _append(self.folder / FILES, np.array(files, SEEN), size)
+                file = self.folder / FILES
+                _append(file, np.array(files, SEEN), _count(file, SEEN) * SEEN.itemsize)
             except OSError as error:
                 self._leave(error)
 
@@ -177,10 +178,16 @@ def _append(file: Path, values: np.ndarray, start: int) -> None:
             raise
 
 
-def _lines(file: Path, kind: np.dtype) -> np.ndarray:
+def _count(file: Path, kind: np.dtype) -> int:
+    """Whole lines; what is behind them was left by a process that was killed."""
+    return file.stat().st_size // kind.itemsize if file.exists() else 0
+
+
+def _lines(file: Path, kind: np.dtype, start: int = 0) -> np.ndarray:
+    """Those from ``start`` on."""
     try:
-        return np.fromfile(file, kind, file.stat().st_size // kind.itemsize)
-    except OSError:  # not made yet, or not readable
+        return np.fromfile(file, kind, max(0, _count(file, kind) - start), offset=start * kind.itemsize)
+    except OSError:  # not readable
         return np.empty(0, kind)
 
 
