@@ -37,10 +37,10 @@ class ThirtyPercent(Exercise):
             row = int((sums - 1).abs().argmax())
             columns = " (The columns do: rows are the true classes.)" if _sums_to_one(matrix.T) else ""
             percent = " (Write 0.5, not 50.)" if _sums_to_one(matrix / 100) else ""
-            raise LookAgain(f"The row of {CLASSES[row]} sums to {sums[row]:.3g}, not to 1.{columns}{percent}")
+            raise LookAgain(f"The row of {CLASSES[row]} sums to {sums[row]:.7g}, not to 1.{columns}{percent}")
         if abs(matrix[CERTAIN, CERTAIN] - 1) > CLOSE:
             raise LookAgain(
-                f"{100 * (1 - matrix[CERTAIN, CERTAIN]):.0f} % of the birds are mislabelled, but "
+                f"{100 * (1 - matrix[CERTAIN, CERTAIN]):.3g} % of the birds are mislabelled, but "
                 "their labels are right."
             )
         self._count(1 - matrix.diagonal())
@@ -51,7 +51,7 @@ class ThirtyPercent(Exercise):
         if abs(share - WANTED) > CLOSE:
             by_class = abs(wrong.mean().item() - WANTED) < CLOSE
             why = " It is 30 % if every class has the same number of images; here they differ." if by_class else ""
-            raise LookAgain(f"{wrong @ counts:.4g} of the 1,000 labels are wrong, not 300.{why}")
+            raise LookAgain(f"{wrong @ counts:.7g} of the 1,000 labels are wrong, not 300.{why}")
 
 
 class UniformForty(Exercise):

@@ -20,6 +20,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from numbers import Real
 from pathlib import Path
 from typing import ClassVar
@@ -32,6 +33,7 @@ from torch import Tensor
 from gdw_notebooks.checks.feedback import LOOK_AGAIN, NOT_ANSWERED, RIGHT, Feedback
 from gdw_notebooks.recorded import places
 
+CLOSE = 1e-5  # what differs less is right: it was computed in float32, or a weight's lowest value is 0 and not 1e-6
 _tries: Counter[str] = Counter()  # wrong tries of each exercise in this kernel, by name
 
 
@@ -161,7 +163,7 @@ def table(answer: object) -> Float[Tensor, "..."]:
     for part in _parts(plain):
         if isinstance(part, str | bytes):
             raise LookAgain("Numbers are asked for here, and this has text: write them without quotes.")
-        if not isinstance(part, Real):
+        if not isinstance(part, Real | Decimal):
             raise LookAgain(f"Numbers are asked for here, and this has a value of type {type(part).__name__}.")
     try:
         values = torch.tensor(plain, dtype=torch.float64)
@@ -221,14 +223,12 @@ def compare(
     reference: Callable,
     cases: Sequence[tuple],
     describe: Callable[..., str],
-    tolerance: float = 1e-9,
 ) -> None:
-    """Give the student's function and a reference the same arguments, and compare what they return.
+    """Give the student's function and a reference the same arguments, and compare what they return, to five digits.
 
     Args:
         cases: tuples of arguments.
         describe: says in words what the arguments of the first failing case are.
-        tolerance: largest absolute difference.
 
     Raises:
         NotAnswered, LookAgain: as ``call``; or the two differ (the message gives the case and what came out, not
@@ -241,7 +241,7 @@ def compare(
             got = got.squeeze()
         if got.shape != expected.shape:
             raise LookAgain(f"{describe(*arguments)} it returns {_shape(got)}, and {_shape(expected)} is wanted.")
-        wrong = (got - expected).abs() > tolerance
+        wrong = (got - expected).abs() > CLOSE
         if wrong.any():
             raise LookAgain(f"{describe(*arguments)} it returns {_named(got, wrong)}")
 

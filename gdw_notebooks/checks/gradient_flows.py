@@ -9,6 +9,7 @@ from gdw_notebooks.checks.exercise import Exercise, LookAgain, compare, numbers
 CAT, DOG, BIRD = 0, 1, 2
 PROBS = (0.6, 0.3, 0.1)  # what the network believes of the picture in notebook 01: a cat, labelled dog
 RANDOM_CASES, SEED = 20, 1
+ROUNDING = 0.01  # of the largest push: weights read from the microscope have three digits
 
 
 class LiftTheCat(Exercise):
@@ -30,10 +31,10 @@ class LiftTheCat(Exercise):
         pushes = -weights * _flows(torch.tensor([PROBS]), torch.tensor([DOG]))[0]
         difference = (pushes[CAT] - pushes[BIRD]).item()
         if difference <= 0:
-            raise LookAgain(f"cat − bird is {difference:+.3f} with these weights, and should be above 0.")
-        if abs(pushes.sum().item()) > 1e-3:
+            raise LookAgain(f"cat − bird is {difference:+.3g} with these weights, and should be above 0.")
+        if abs(pushes.sum()) > ROUNDING * pushes.abs().max():
             raise LookAgain(
-                f"cat − bird is {difference:+.3f}: good. But the three pushes sum to {pushes.sum():+.3f}, not to 0."
+                f"cat − bird is {difference:+.3g}: good. But the three pushes sum to {pushes.sum():+.3g}, not to 0."
             )
 
 
@@ -47,7 +48,7 @@ class LabelWeight(Exercise):
         "The label's own flow is p[label] − 1. All other terms of the sum are known: bring them to one side.",
         "The sum over the other classes of w[c] * p[c], divided by something that depends on p[label] alone.",
     )
-    praise = "It agrees with gdw.gradients.flows.zero_mean on random weights, probabilities and labels, to nine digits."
+    praise = "It agrees with gdw.zero_mean on twenty random weights, probabilities and labels."
 
     def examine(self, function) -> None:
         random = torch.Generator().manual_seed(SEED)

@@ -68,4 +68,4 @@ class PrecisionThreshold(Exercise):
 
 
 def _share(precision: float) -> str:
-    return f"{100 * precision:.0f} %"
+    return f"{100 * precision:.3g} %"

@@ -260,7 +260,7 @@ class View {
     /** @type {(tag: "th" | "td", cells: string[]) => HTMLElement} */
     const line = (tag, cells) => make("tr", {}, ...cells.map((text) => make(tag, tag === "th" ? { scope: "col" } : {}, text)));
     this.table.lastElementChild?.replaceChildren(make("table", {},
-      make("thead", {}, line("th", ["class", "belief", "weight", "push"])),
+      make("thead", {}, line("th", ["class", "probability", "weight", "push"])),
       make("tbody", {}, ...instance.class_names.map((name, c) =>
         line("td", [name, instance.probs[c].toFixed(3), weights[c].toFixed(3), signed(pushes[c], 3)])))));
   }

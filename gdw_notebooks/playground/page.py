@@ -28,7 +28,7 @@ def looks(found: dict[str, dict]) -> dict[str, dict]:
     """Name, colour and line of each learner, as in the course's figures; the classes' names and colours."""
     names = [name for name, each in found.items() if "weight" in each.get("outputs", {})]
     learners = {name: {"title": style.method_title(name), **_line(style.method_look(name))} for name in names}
-    learners["by-hand"] |= {"title": "You"}
+    learners["by-hand"] |= {"title": "You", "dashes": RIGHT.dashes}  # another line than those of its mission's rivals
     return {
         "learners": learners,
         "classes": [{"name": name, "color": color} for name, color in style.NAMED.items()],

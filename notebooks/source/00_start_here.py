@@ -78,9 +78,13 @@ assert ours > theirs  # on this seed; the lab's sentence has eight seeds
 
 # %% [markdown]
 # **What you see.** 54 % is the expected share of wrong labels; this draw has a little less. On this seed GDW ends above
-# MWNet. One seed proves little. The sentence under the lab's picture has the result of eight seeds, for seven other
-# methods: which ones GDW is ahead of, which ones it is behind, and where eight seeds decide nothing. Here it is behind
-# none of them. Change the scenario, and this changes.
+# MWNet. One seed proves little.
+# <!-- here -->
+# The sentence under the lab's picture has the result of eight seeds, for seven other methods: which ones GDW is ahead
+# of, which ones it is behind, and where eight seeds decide nothing. Here it is behind none of them. Change the
+# scenario, and this changes.
+# <!-- on the site
+# Over eight seeds GDW is behind none of seven other methods here. In other scenarios this changes. -->
 #
 # ## Now change the data yourself
 # <!-- here -->

@@ -171,7 +171,7 @@ assert both_ways[2][1] == people[4, 7] > 2 * people[7, 4]  # deer → horse far 
 #
 # - [ ] it falls from the start :: The network first learns what most labels agree on. That makes wrong labels less
 #   likely.
-# - [x] it first rises, later it falls far below guessing :: First the network gets surer of the true class; then it
+# - [x] it first rises, later it falls below guessing :: First the network gets surer of the true class; then it
 #   learns the wrong labels by heart, and the test accuracy falls.
 # - [ ] it rises and stays above guessing :: That would be a network that never learns by heart. This one has 60 epochs.
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from gdw_notebooks.panels.scripts import bundle
-from gdw_notebooks.playground.page import HERE
+from gdw_notebooks.playground.page import HERE, recordings
 from gdw_notebooks.playground.page import page as playground
 from tests.browser.access import barriers, tab_to
 from tests.browser.conftest import offline_pages
@@ -94,9 +94,10 @@ def test_train_pause_and_step_are_one_run(window, options):
     press(page, "Pause")
     page.wait_for_timeout(300)
     before = steps(page)
+    assert page.url.endswith(f"&steps={before}")  # what is seen, also if a picture was still on its way
     press(page, "Step")
     expect(page.locator("#steps")).to_have_text(str(before + 1))
-    assert f"steps={before}" in page.url
+    assert page.url.endswith(f"&steps={before + 1}")
     straight = window(f"steps={before + 1}", **options)
     expect(straight.locator("#steps")).to_have_text(str(before + 1))
     assert straight.evaluate(PICTURES) == page.evaluate(PICTURES)
@@ -140,6 +141,30 @@ def test_points_are_drawn_mislabelled_made_clean_and_shared(window, options):
     look_at(page, 28)
     expect(page.locator("#point-words")).to_contain_text("Point 28")
     assert shared.evaluate(PICTURES) == page.evaluate(PICTURES)
+
+
+def test_a_drawn_point_moves_no_noise(window):
+    """The shuffle of the noise was as long as the scene: one more point gave a third of the others another label."""
+    page = window("steps=1")
+    labels = said_of(page, range(1, 16))
+    page.get_by_text("Draw blue").click()
+    click_at(page, 2.0, 2.0)
+    expect(page.locator("#counts")).to_contain_text("121 points")
+    assert said_of(page, range(1, 16)) == labels
+    page.locator("#noise-rate").fill("0")
+    assert said_of(page, range(1, 16)) != labels
+    press(page, "Remove")
+    expect(page.locator("#counts")).to_contain_text("120 points")
+    page.locator("#noise-rate").fill("0.6")
+    expect(page.locator("#hint")).to_contain_text("Noise changes none of these labels")
+
+
+def said_of(page, points):
+    found = []
+    for point in points:
+        look_at_now(page, point)
+        found.append(page.locator("#point-words").text_content())
+    return found
 
 
 def look_at(page, point):
@@ -231,6 +256,40 @@ def test_the_mission_of_the_control_is_won_and_stays_so(window):
     expect(page.locator("#won")).to_contain_text("Done! Reached at step 300.")
 
 
+JUDGED = """async ([source, clouds]) => {
+  const { MISSIONS } = await import(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
+  return [['ten', [0.854, 1, 0.946]], ['control', [0, 0.846, 0.796]], ['hand', [1, 1, 1], [0.1231, 0.1234, 1]]]
+    .flatMap(([name, accuracy, cleanLosses]) => {
+      const { scene, learners, checks } = MISSIONS[name];
+      return checks({ scene: scene(clouds), learners, steps: 300, accuracy, cleanLosses });
+    });
+}"""
+
+
+def test_a_mission_is_judged_by_the_numbers_it_shows(browser):
+    """85.4 % was shown as 85 %, and was not "85 % or below"; a loss of 0.123 was said to be below 0.123."""
+    page = browser.new_page()
+    page.goto("about:blank")
+    found = page.evaluate(
+        JUDGED, [bundle(HERE / "script" / "missions.js") + "\nexport { MISSIONS };", recordings()["clouds"]]
+    )
+    page.close()
+    said = {check["text"]: check["done"] for check in found}
+    assert said["Cross-entropy at 85 % or below (now 85 %)"]
+    assert said["GDW at 95 % or above (now 95 %)"]
+    assert said["Tied GDW 5 points ahead of GDW (now 85 % and 80 %)"]
+    assert not said["Your clean loss (0.123) below GDW's (0.123)"]
+
+
+def test_a_run_longer_than_an_address_opens_says_so(window):
+    page = window("data=tail&n=12&noise=none&rate=0&steps=5200&learners=cross-entropy cross-entropy cross-entropy")
+    expect(page.locator("#steps")).to_have_text("5000")
+    press(page, "Step")
+    expect(page.locator("#steps")).to_have_text("5001")
+    press(page, "Copy link")
+    expect(page.locator("#hint")).to_contain_text("at step 5000, the last that a link opens")
+
+
 def test_a_mission_is_about_its_own_learners(window):
     """Without cross-entropy on the page its accuracy was 0, which is below every goal."""
     page = window("mission=ten&learners=gdw l2rw mwnet&steps=300")
@@ -252,6 +311,7 @@ def test_the_mission_by_hand_hides_what_would_tell(window):
     for id in ("do", "data", "key"):
         expect(page.locator(f"#{id}")).to_be_hidden()
     assert "really" not in page.locator("body").inner_text()
+    expect(page.locator("#point-words")).to_have_text("Point at one, or move this slider")  # it was the first wrong one
     press(page, "Beat GDW")  # a second press leaves
     expect(page.locator("#mission")).to_be_hidden()
     expect(page.locator("#data")).to_be_visible()

@@ -133,6 +133,13 @@ def test_a_still_panel_of_a_chapter_has_words_and_leads_to_where_it_moves(window
     assert min(len(each.split()) for each in words) >= 8
 
 
+@pytest.mark.parametrize("chapter", ["02_broken_data", "06_when_does_it_help", "09_your_own_data"])
+def test_a_panel_that_moves_nowhere_on_the_site_says_so(window, chapter):
+    """The text says "move a slider" or "use the keys", and below it stood a picture."""
+    said = window(f"notebooks/{chapter}").get_by_text("Here it stands still. In the installed course you can move it.")
+    assert said.count() > 0
+
+
 def test_a_question_is_answered_by_keyboard_and_by_finger(window):
     page = window("notebooks/00_start_here", viewport=PHONE)
     answer, reply = page.get_by_text("cross-entropy on all 1,200", exact=True), page.get_by_text("Fifty right labels")

@@ -1,6 +1,8 @@
 """Every exercise with right answers in any equivalent form, wrong ones with a hint that fits, and untouched ones."""
 
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -79,15 +81,26 @@ def paired() -> Case:
 def lift_the_cat() -> Case:
     return Case(
         LiftTheCat,
-        [*forms([0.0, 0.1 / 0.7, 1.0]), [0, 0.143, 1], torch.tensor([0.1, 0.1 / 0.7 * 1.6, 1.0])],
         [
-            ((0, 0.5, 1), "sum to +0.250"),
-            ([0, 0, 0], "cat − bird is +0.000"),
-            ([1, 1, 1], "cat − bird is -0.500"),
+            *forms([0.0, 0.1 / 0.7, 1.0]),
+            [0, 0.143, 1],
+            torch.tensor([0.1, 0.1 / 0.7 * 1.6, 1.0]),
+            [0, 1.43, 10],
+            [0, 0.00143, 0.01],
+            [0, Fraction(1, 7), 1],
+            [0, Decimal("0.143"), 1],
+        ],
+        [
+            ((0, 0.5, 1), "sum to +0.25,"),
+            ([0, 0, 0], "cat − bird is +0 "),
+            ([1, 1, 1], "cat − bird is -0.5 "),
             ([0, -0.1 / 0.7, -1], "below 0"),
-            ([0, 1, 1], "sum to +0.600"),
+            ([0, 1, 1], "sum to +0.6,"),
             ([0, 0.1, 1], "sum to"),
-            ([1, 0.1 / 0.7, 0], "cat − bird is -0.600"),
+            ([1, 0.1 / 0.7, 0], "cat − bird is -0.6 "),
+            ([0, 0, 0.009], "sum to -0.0009,"),  # small is not 0
+            ([0, 0, 1e-4], "sum to -1e-05,"),
+            ([1 / 6, 2 / 7, 1], "cat − bird is -"),
             ("0, 0.14, 1", "this has text: write them without quotes"),
             ([0, "0.14", 1], "this has text: write them without quotes"),
             ([[0], [1 / 7, 1]], "rows of the same length"),
@@ -103,9 +116,22 @@ def label_weight() -> Case:
         total = sum(w * p for c, (w, p) in enumerate(zip(weights, probs, strict=True)) if c != label)
         return total / (1 - probs[label])
 
+    def in_float32(weights, probs, label):
+        total = torch.tensor(0.0)
+        for c in range(len(weights)):
+            total += weights[c] * probs[c] * (c != label)
+        return total / (1 - probs[label])
+
     return Case(
         LabelWeight,
-        [right, lambda *a: float(right(*a)), lambda *a: right(*a).numpy(), lambda *a: [right(*a)]],
+        [
+            right,
+            lambda *a: float(right(*a)),
+            lambda *a: right(*a).numpy(),
+            lambda *a: [right(*a)],
+            in_float32,
+            lambda weights, probs, label: right(weights.float(), probs.float(), label),
+        ],
         [
             (lambda weights, probs, label: 0.0, "returns 0"),
             (lambda *a: -right(*a), "is not right"),
@@ -186,7 +212,14 @@ def second_stage() -> Case:
 
     return Case(
         SecondStage,
-        [right, loops, lambda *a: right(*a).tolist(), lambda *a: right(*a).numpy(), lambda *a: right(*a, low=1e-6)],
+        [
+            right,
+            loops,
+            lambda w, g, p, *a: right(w.float(), g.float(), p.float(), *a),
+            lambda *a: right(*a).tolist(),
+            lambda *a: right(*a).numpy(),
+            lambda *a: right(*a, low=1e-6),
+        ],
         [
             (lambda weights, g, *_: weights - g, "step size 0."),
             (lambda weights, *_: 0 * weights, "is not right"),
@@ -213,7 +246,12 @@ def equal_ties() -> Case:
 
     return Case(
         EqualTies,
-        [right, lambda *a: right(*a).tolist(), lambda *a: right(*a).numpy()],
+        [
+            right,
+            lambda *a: right(*a).tolist(),
+            lambda *a: right(*a).numpy(),
+            lambda logits, labels, weights: right(logits.float(), labels, weights.float()),
+        ],
         [
             (lambda logits, *_: 0 * logits, "is not right"),
             (lambda *a: -right(*a), "is not right"),
@@ -312,7 +350,7 @@ def pass_order() -> Case:
 def predicted_cost() -> Case:
     return Case(
         lambda: PredictedCost(3.168),
-        [19 / 6, 3.17, np.float32(19 / 6), [19 / 6], torch.tensor(19 / 6), (3.17,)],
+        [19 / 6, 3.17, 3.2, np.float32(19 / 6), [19 / 6], torch.tensor(19 / 6), (3.17,)],
         [
             (0, "too little"),
             (-19 / 6, "too little"),
@@ -386,6 +424,9 @@ def thirty_percent() -> Case:
             ([[0.5, 0, 0], [0.3, 1, 0], [0.2, 0, 1]], "rows are the true classes"),
             ([[1.5, -0.5, 0], [0, 1, 0], BIRDS], "below 0"),
             ([[0, 0, 0]] * 3, "sums to 0"),
+            ([[0.3333] * 3, [0, 1, 0], BIRDS], "sums to 0.9999, not to 1"),  # no number is said not to be itself
+            ([[0.6, 0.4, 0], [0.3333, 0.6667, 0], BIRDS], "299.99 of the 1,000 labels are wrong, not 300"),
+            ([[0.4, 0.4, 0.2], [0, 1, 0], [0.001, 0, 0.999]], "0.1 % of the birds"),
             ([[1, 0, 0], [0, 1, 0], BIRDS], "0 of the 1,000"),
         ],
     )
@@ -419,9 +460,9 @@ def precision_threshold() -> Case:
         [0.5, [0.5], np.float32(0.45), torch.tensor(0.41), (0.5,), np.array([0.5])],
         [
             (0, "8 pictures are flagged, and only 50 %"),
-            (0.8, "only 67 %"),
+            (0.8, "only 66.7 %"),
             (0.9, "a lower threshold keeps it"),
-            (0.4, "only 67 %"),
+            (0.4, "only 66.7 %"),
             (-0.5, "only 50 %"),
             (1.0, "nothing is flagged"),
             (50, "Scores lie between 0 and 1"),

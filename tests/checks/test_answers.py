@@ -11,6 +11,7 @@ from gdw_notebooks.checks import start_here
 from gdw_notebooks.checks.exercise import Exercise
 from gdw_notebooks.checks.gradient_flows import LabelWeight, LiftTheCat
 from gdw_notebooks.checks.motion import HighestRatio
+from gdw_notebooks.checks.own_data import PrecisionThreshold
 from gdw_notebooks.checks.price import PassOrder
 from gdw_notebooks.checks.real_pictures import memorisation_start
 from gdw_notebooks.checks.start_here import PairedDifference
@@ -103,6 +104,11 @@ def test_the_highest_ratio_of_a_recorded_run():
     ratios = pull_push[:, 1] / pull_push[:, 0]
     which = int(np.argmax(ratios[0]))
     assert HighestRatio(history, 3)((which, *ratios[:, which])).right
+
+
+def test_a_precision_just_too_low_is_not_said_to_be_what_is_wanted():
+    exercise = PrecisionThreshold([0.9] * 10 + [0.5] * 69, [1] * 63 + [0] * 16)
+    assert "only 79.7 % are wrong" in exercise(0.5).text
 
 
 def test_memorisation_starts_where_both_means_fall():

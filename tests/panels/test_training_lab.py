@@ -12,13 +12,17 @@ import pytest
 import torch
 from PIL import Image
 
+import gdw
 from gdw.experiments.experiment import Experiment
+from gdw.experiments.history import History
 from gdw.methods import METHODS, CrossEntropy
 from gdw_notebooks.figures import style
 from gdw_notebooks.figures.regions import regions_of
 from gdw_notebooks.panels import lab_words
 from gdw_notebooks.panels.lab_controls import imbalance_label
+from gdw_notebooks.panels.lab_labels import labels_drawing
 from gdw_notebooks.panels.lab_methods import METHOD_GROUPS, OTHERS, method_groups
+from gdw_notebooks.panels.lab_shown import Shown
 from gdw_notebooks.panels.lab_views import VIEWS
 from gdw_notebooks.panels.session import Busy
 from gdw_notebooks.panels.training_lab import TrainingLab
@@ -254,6 +258,20 @@ def test_only_views_with_something_to_show_are_offered(lab):
     assert "Labels" in lab.view.options
     assert "Regions" not in lab.view.options
     assert lab.view.value == "Weights"
+
+
+def test_a_picture_without_a_weight_is_explained_in_the_title():
+    """Of 24 drawings three had no w, and nothing said why: the last, smaller batch of an epoch is left out."""
+    task = gdw.make_task(gdw.load_dataset("digits"), noise="uniform", rate=0.4, meta_per_class=5, seed=0)
+    history = History({"method": "gdw", "seed": 0})
+    history.append({"test_accuracy": 50.0})
+    weights = np.ones(len(task.train))
+    said = [
+        labels_drawing(Shown([history], task=task, weights=each))["title"]
+        for each in (weights, np.where(np.arange(len(weights)) % 2, weights, np.nan))
+    ]
+    assert said[0].endswith("24 of them here; w: the weight that GDW gives it")
+    assert said[1] == f"{said[0]} (none: it was in no batch of this epoch)"
 
 
 def test_settings_without_a_name_are_shown_from_the_start_others_at_a_press(lab):

@@ -66,3 +66,10 @@ def test_the_widget_is_a_picture_where_there_is_no_kernel():
     assert metadata["image/png"]["alt"] == WORDS
     assert data["image/png"].startswith("iVBOR")
     assert "Train" in widget.page
+
+
+@pytest.mark.parametrize("names", [("cross-entropy", "gdw-tied", "gdw"), ("by-hand", "gdw", "cross-entropy")])
+def test_the_learners_of_a_mission_differ_in_their_lines(names):
+    """The lines of "You" and of cross-entropy were both dotted: only their colour told them apart."""
+    dashes = [tuple(looks(STORED)["learners"][name]["dashes"]) for name in names]
+    assert len(set(dashes)) == len(names)

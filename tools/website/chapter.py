@@ -10,11 +10,13 @@ from nbformat import NotebookNode
 
 # Panels that stand still here and move on a page of their own: by the name at the beginning of their text.
 PANELS = {
-    "TrainingLab": ("the training lab", "live/lab"),
+    "TrainingLab": ("the training lab, on recorded runs", "live/lab"),
     "FlowMicroscope": ("the flow microscope", "live/microscope"),
     "BilevelStepper": ("the bilevel stepper", "live/stepper"),
     "FlowLedger": ("the flow ledger", "live/ledger"),
 }
+STILL = "Still"  # what never moves
+NOT_HERE = "Here it stands still. In the installed course you can move it.\n\n"
 ONLY_LIVE = ("RoomCheck", "LiveRun", "SpotTheWrongLabel")  # they are nothing without Python
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
 IMAGE = "image/png"
@@ -130,9 +132,11 @@ def _picture(file: Path, output: NotebookNode) -> str:
 
 
 def _live(output: NotebookNode) -> str:
-    """A link to the page where a panel moves, for above the still one: the text has just said what to do with it."""
+    """Where a panel moves, for above the still one: the text has just said what to do with it."""
     name, live = PANELS.get(_panel(output), ("", ""))
-    return f'Here it stands still. <a href="../{live}.html">Move it yourself: {name}</a>\n\n' if live else ""
+    if live:
+        return f'Here it stands still. <a href="../{live}.html">Move it yourself: {name}</a>\n\n'
+    return NOT_HERE if IMAGE in output.data and _panel(output) != STILL else ""
 
 
 def alt_text(output: NotebookNode) -> str:

@@ -14,7 +14,7 @@ from gdw_notebooks.recorded.histories import load
 TITLES = {
     "uniform 60": "Digits, 60 % uniform noise",
     "flip 40": "Digits, 40 % flip noise",
-    "long tail 0.02": "Digits, long tail (rarest class 1/50 of the largest)",
+    "long tail 0.02": "Digits, long tail (imbalance 0.02)",
     "CIFAR-10": "CIFAR-10 (JPEG copy), 60 % uniform noise, a small network",
 }
 MISLABELLED = 1  # place in gdw.experiments.history.GROUPS

@@ -9,7 +9,7 @@ import { drawn, FEWEST, FIRST, MOST, MOST_CLEAN, packed, PRESETS, unpacked } fro
  */
 
 export const NOISES = { none: "none", uniform: "uniform", flip: "flip" };
-export const MOST_STEPS = 5000; // that an opened address takes before it shows its first picture
+export const MOST_STEPS = 5000; // that an opened address takes before it shows its first picture; a longer run is opened there
 
 /**
  * @param {Address} address
@@ -59,6 +59,6 @@ export function understood(text, otherwise, known, clouds) {
   const hand = (fields.get("weights") ?? "").split(" ").filter(Boolean).map((each) => Math.min(1, Math.max(0, Number(each) / 100 || 0)));
   return {
     scene, learners: mission ? [...mission.learners] : asked.length === otherwise.learners.length ? asked : otherwise.learners, hand,
-    steps: Math.round(number("steps", 0, MOST_STEPS, 0)), mission: name,
+    steps: Math.round(Math.min(MOST_STEPS, number("steps", 0, Infinity, 0))), mission: name,
   };
 }

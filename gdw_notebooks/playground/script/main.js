@@ -1,6 +1,6 @@
 // @ts-check
 // The page: controls change the scene, the worker trains, pictures are drawn when they come.
-import { understood } from "./address.js";
+import { MOST_STEPS, understood } from "./address.js";
 import { refresh, remember, say, TOOLS } from "./controls.js";
 import { MISSIONS } from "./missions.js";
 import { make, onColors, part, SHAPES } from "./parts.js";
@@ -64,6 +64,14 @@ function learnerBox(place) {
   }
 }
 
+/** Other noise, for the points whose label no hand has set. @type {(change: Partial<import("./scene.js").Scene>) => void} */
+function noisy(change) {
+  Object.assign(state.run.scene, change);
+  restart();
+  if (state.run.scene.points.every(({ hand, clean }) => clean || hand >= 0))
+    say("Noise changes none of these labels: they are set by hand, or stayed when a point was removed. New draw begins anew.");
+}
+
 /** A group of radio buttons. @type {(id: string, name: string, options: [string, (Node | string)[]][], chose: (value: string) => void) => void} */
 function radios(id, name, options, chose) {
   part(id).append(...options.map(([value, content]) => make("label", { "data-tool": value },
@@ -75,8 +83,7 @@ radios("presets", "preset", Object.entries(PRESETS).map(([name, { title }]) => [
   redraw({ preset: name, imbalance: name === "tail" ? TAIL : 1, ...(name === "empty" ? { noise: "none" } : {}) });
 });
 radios("noises", "noise", [["none", ["none"]], ["uniform", ["uniform"]], ["flip", ["flip"]]], (name) => {
-  state.run.scene.noise = name;
-  restart();
+  noisy({ noise: name });
 });
 radios("tools", "tool", Object.entries(TOOLS).map(([name, { title }]) => {
   const label = Number(name[4]);
@@ -109,9 +116,8 @@ part("leave").onclick = () => {
 part("count").oninput = (/** @type {any} */ event) => redraw({ count: Number(event.target.value) });
 part("imbalance").oninput = (/** @type {any} */ event) => redraw({ imbalance: Number(event.target.value) });
 part("noise-rate").oninput = (/** @type {any} */ event) => {
-  state.run.scene.rate = Number(event.target.value);
-  if (state.run.scene.noise === "none" && state.run.scene.rate) state.run.scene.noise = "uniform";
-  restart();
+  const rate = Number(event.target.value), { noise } = state.run.scene;
+  noisy({ rate, noise: noise === "none" && rate ? "uniform" : noise });
 };
 part("hand").onchange = (/** @type {any} */ event) =>
   setHand([...part("hand").children].findIndex((label) => label.contains(event.target)), Number(event.target.value));
@@ -123,7 +129,8 @@ part("share").hidden = location.protocol === "about:";
 part("share").onclick = async () => {
   remember();
   await navigator.clipboard?.writeText(location.href).catch(() => undefined);
-  say("The link is in the address bar, and copied where the browser allows it: it gives the same pictures.");
+  const end = state.run.steps > MOST_STEPS ? ` at step ${MOST_STEPS}, the last that a link opens` : "";
+  say(`The link is in the address bar, and copied where the browser allows it: it gives the same pictures${end}.`);
 };
 addEventListener("hashchange", () => {
   state.run = understood(location.hash, state.run, names, recordings.clouds);
@@ -144,7 +151,7 @@ if (parent !== window) { // in a notebook or on a page of the course: as high as
     tell();
   });
 }
-state.chosen = state.data.places.find((at, place) => state.labels[at] !== state.data.truth[place]) ?? 0;
+if (!MISSIONS[state.run.mission]?.hidden) state.chosen = state.data.places.find((at, place) => state.labels[at] !== state.data.truth[place]) ?? 0;
 open();
 
 /** What the address says. */

@@ -11,7 +11,7 @@ import { FIRST, drawn, labelsOf } from "./scene.js";
  */
 
 const LONG = 300, TEN = 10; // steps before a goal counts; wrong labels
-const FAILS = 0.85, HOLDS = 0.95, AHEAD = 0.05; // accuracies, and a difference of two
+const FAILS = 85, HOLDS = 95, AHEAD = 5; // accuracies in percent, and a difference of two
 export const TWELVE = 12;
 
 /** @type {(over: Partial<Scene>, clouds: import("./scene.js").Clouds) => Scene} */
@@ -20,10 +20,8 @@ function starting(over, clouds) {
   return { ...scene, points: drawn(scene, clouds) };
 }
 
-/** @type {(state: State, name: string) => number} */
-const of = (state, name) => state.accuracy[state.learners.indexOf(name)] ?? 0;
-/** @type {(share: number) => string} */
-const shown = (share) => `${Math.round(100 * share)} %`;
+/** An accuracy in percent as it is shown: a goal is judged by what one reads. @type {(state: State, name: string) => number} */
+const of = (state, name) => Math.round(100 * (state.accuracy[state.learners.indexOf(name)] ?? 0));
 /** @type {(state: State) => Check} */
 const enough = ({ steps }) => ({ text: `Train for ${LONG} steps (now ${steps})`, done: steps >= LONG });
 
@@ -39,8 +37,8 @@ export const MISSIONS = {
       const plain = of(state, "cross-entropy"), gdw = of(state, "gdw");
       return [
         { text: `Exactly ${TEN} wrong labels (now ${wrong})`, done: wrong === TEN }, enough(state),
-        { text: `Cross-entropy at ${shown(FAILS)} or below (now ${shown(plain)})`, done: plain <= FAILS },
-        { text: `GDW at ${shown(HOLDS)} or above (now ${shown(gdw)})`, done: gdw >= HOLDS },
+        { text: `Cross-entropy at ${FAILS} % or below (now ${plain} %)`, done: plain <= FAILS },
+        { text: `GDW at ${HOLDS} % or above (now ${gdw} %)`, done: gdw >= HOLDS },
       ];
     },
   },
@@ -52,7 +50,7 @@ export const MISSIONS = {
     checks: (state) => {
       const tied = of(state, "gdw-tied"), gdw = of(state, "gdw");
       return [enough(state), {
-        text: `Tied GDW ${Math.round(100 * AHEAD)} points ahead of GDW (now ${shown(tied)} and ${shown(gdw)})`,
+        text: `Tied GDW ${AHEAD} points ahead of GDW (now ${tied} % and ${gdw} %)`,
         done: tied - gdw >= AHEAD,
       }];
     },
@@ -63,8 +61,8 @@ export const MISSIONS = {
     won: "You looked at the clean points and turned down what disagrees with them. GDW does this with gradients, for every flow.",
     scene: (clouds) => starting({ preset: "tail", count: TWELVE, noise: "flip", rate: 0.4, seed: 4 }, clouds),
     checks: (state) => {
-      const [mine, gdw] = ["by-hand", "gdw"].map((name) => state.cleanLosses[state.learners.indexOf(name)]);
-      return [enough(state), { text: `Your clean loss (${mine?.toFixed(3)}) below GDW's (${gdw?.toFixed(3)})`, done: mine < gdw }];
+      const [mine, gdw] = ["by-hand", "gdw"].map((name) => (state.cleanLosses[state.learners.indexOf(name)] ?? NaN).toFixed(3));
+      return [enough(state), { text: `Your clean loss (${mine}) below GDW's (${gdw})`, done: Number(mine) < Number(gdw) }];
     },
   },
 };

@@ -1,6 +1,6 @@
 // @ts-check
 // Pictures from the worker: asked for once a frame, drawn when they come.
-import { judge, mission } from "./controls.js";
+import { judge, mission, remember } from "./controls.js";
 import { drawCurves } from "./curves.js";
 import { drawFlows } from "./flows.js";
 import { MISSIONS } from "./missions.js";
@@ -40,7 +40,9 @@ worker.onmessage = (/** @type {MessageEvent<Picture>} */ { data: answer }) => {
     state.picture = answer;
     state.samples.push(...answer.samples);
     judge(answer.samples);
+    const stepped = answer.steps !== state.run.steps;
     state.run.steps = answer.steps;
+    if (stepped && !state.playing) remember(); // a press of Step, or what was still on its way when Pause was pressed
     fresh = answer;
   }
   if (state.playing || again || answer.task !== state.number) {

@@ -57,6 +57,14 @@ export const FIRST = {
   preset: "clouds", count: 120, noise: "flip", rate: 0.35, imbalance: 1, seed: 0, points: [], edited: false,
 };
 
+/** How many points a preset draws: of each class to train on, and clean ones of every class. @type {(scene: Scene) => { own: number[], clean: number, all: number }} */
+function sizes({ preset, count, imbalance }) {
+  const { classes } = PRESETS[preset], few = preset === "empty", clean = few ? 1 : CLEAN_EACH;
+  const own = Array.from({ length: classes }, (_, k) =>
+    few ? FEWEST / classes : Math.max(2, Math.round((count / classes) * imbalance ** (classes > 1 ? k / (classes - 1) : 0))));
+  return { own, clean, all: own.reduce((sum, each) => sum + each + clean, 0) };
+}
+
 /**
  * The points of a preset; the clean set is drawn apart from the others.
  * @param {Scene} scene
@@ -64,37 +72,36 @@ export const FIRST = {
  * @returns {Point[]}
  */
 export function drawn(scene, clouds) {
-  const { classes, draw } = PRESETS[scene.preset], each = scene.count / classes;
-  const share = (/** @type {number} */ k) => scene.imbalance ** (classes > 1 ? k / (classes - 1) : 0);
-  const few = scene.preset === "empty";
+  const { draw } = PRESETS[scene.preset], size = sizes(scene);
   /** @type {Point[]} */
   const points = [];
-  for (let truth = 0; truth < classes; truth++) {
+  size.own.forEach((own, truth) => {
     const random = stream(scene.seed, `points of class ${truth}`);
     const clean = stream(scene.seed, `clean points of class ${truth}`);
     const add = (/** @type {import("./random.js").Random} */ from, /** @type {boolean} */ isClean) => {
       const [x, y] = draw(from, truth, clouds);
       points.push({ x: rounded(x), y: rounded(y), truth, hand: -1, clean: isClean });
     };
-    const own = few ? FEWEST / classes : Math.max(2, Math.round(each * share(truth)));
     for (let k = 0; k < own; k++) add(random, false);
-    for (let k = 0; k < (few ? 1 : CLEAN_EACH); k++) add(clean, true);
-  }
+    for (let k = 0; k < size.clean; k++) add(clean, true);
+  });
   return points;
 }
 
 /**
- * The label of each point, as learners see it: noise first, then what was set by hand.
+ * The label of each point, as learners see it: noise first, then what was set by hand. Noise is in the points that the
+ * preset drew; one drawn by hand, which comes after them, moves none of it.
  * @param {Scene} scene
  * @returns {number[]}
  */
-export function labelsOf({ points, noise, rate, seed, preset }) {
+export function labelsOf(scene) {
+  const { points, noise, rate, seed, preset } = scene, { all } = sizes(scene);
   const random = stream(seed, "noise"), classes = PRESETS[preset].classes;
-  const ranks = shuffled(points.length, random), draws = points.map(() => random());
+  const ranks = shuffled(all, random), draws = points.map(() => random());
   return points.map(({ truth, hand, clean }, k) => {
     if (clean) return truth;
     if (hand >= 0) return hand;
-    if (noise === "none" || (ranks[k] + 0.5) / points.length >= rate) return truth;
+    if (noise === "none" || k >= all || (ranks[k] + 0.5) / all >= rate) return truth;
     return noise === "uniform" ? Math.floor(draws[k] * classes) : (truth + 1) % classes;
   });
 }
