@@ -13,12 +13,12 @@ from torch import Tensor
 
 from gdw import files
 from gdw.cache import digest
-from gdw.data.columns_of_numbers import of_frame, read_frame, row_names, words_of
 from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
 from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.picture_labels import class_numbers, doubtful_names
 from gdw.label_files.columns import LABEL_COLUMNS, chosen_column, usual_columns
 from gdw.label_files.label_table import is_table, read_table
+from gdw.label_files.numbers import of_frame, read_frame, row_names, words_of
 from gdw.label_files.path_match import Places
 from gdw.pictures.decoding import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.pictures.feature_store import Rows

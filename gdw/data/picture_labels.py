@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gdw.data.dataset import SHOWN, Dataset
 from gdw.errors import unknown
-from gdw.label_files.columns import LABEL_COLUMNS, NAME_ONE, chosen_column, usual_columns, votes_among
+from gdw.label_files.columns import LABEL_COLUMNS, MULTI_LABEL, NAME_ONE, chosen_column, usual_columns, votes_among
 from gdw.label_files.label_table import Table
 from gdw.label_files.path_match import Places, plain
 
@@ -26,10 +26,6 @@ BELOW = re.compile(r"-[0-9]+(\.0+)?")
 WHOLE = re.compile(r"(-?[0-9]+)\.0+")  # as pandas writes whole numbers of which one is missing
 THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 BETWEEN = "|;"  # several classes in one cell
-MULTI_LABEL = (
-    "several classes for one row ({found}): an audit needs exactly one class each, so audit one class at a time "
-    "(yes or no)"
-)
 PEOPLE = re.compile(  # a column that says who gave a label
     r"(annotator|worker|rater|user|labell?er|coder|reviewer|judge|expert|reader)s?[ _-]*(name|id|email|code)?"
     r"|(completed|annotated|labell?ed|rated|reviewed)[ _-]*by", re.I

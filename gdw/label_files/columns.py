@@ -36,6 +36,10 @@ CLEAN_KEY = "clean_label"
 NAME_ONE = "name one as human:PATH:KEY"  # advice for the option at hand
 FRACTION = re.compile(r"-?\d*[.,]\d+(e-?\d+)?|nan", re.I)
 MOST_SEVERAL = 0.05  # of the rows of a one-hot table; with more it is one of several labels a picture, or none
+MULTI_LABEL = (
+    "several classes for one row ({found}): an audit needs exactly one class each, so audit one class at a time "
+    "(yes or no)"
+)
 
 
 def usual_columns(names: Iterable[str], known: Sequence[str]) -> list[str]:

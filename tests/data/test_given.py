@@ -12,11 +12,11 @@ from PIL import Image
 import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit.audit import Plan
-from gdw.data.columns_of_numbers import words_of
 from gdw.data.given import as_dataset, labelled_rows, read_rows
 from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
 from gdw.label_files import label_table
+from gdw.label_files.numbers import words_of
 from gdw.pictures.on_disk import OnDisk
 
 COUNT, NAMES = 120, np.array(["ant", "bee", "cow"])

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from gdw.data.dataset import SHOWN
-from gdw.data.picture_labels import MULTI_LABEL
-from gdw.label_files.columns import LABEL_COLUMNS, PATH_COLUMNS, usual_columns
+from gdw.label_files.columns import LABEL_COLUMNS, MULTI_LABEL, PATH_COLUMNS, usual_columns
 from gdw.label_files.label_table import BYTE_ORDER, as_text, require_reader, separator_of
 
 COUNTERS = ("index", "id", "unnamed0", "row", "rowid", "column1")  # names of columns that number the rows
 LEAST_COUNTED = 4  # rows: fewer say nothing of a column
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|nan", re.I)
 DECIMAL_COMMA = r"[-+]?\d*(,\d+)?([eE][-+]?\d+)?"
+SHOWN = 20  # columns that a note names
 BEGINNING = 2**20  # bytes of a table that show its form
 
 
