@@ -16,6 +16,7 @@ from gdw.data.given import as_dataset, labelled_rows, read_rows
 from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
 from gdw.label_files import label_table
+from gdw.label_files.columns import chosen_column
 from gdw.label_files.numbers import words_of
 from gdw.pictures.on_disk import OnDisk
 
@@ -216,7 +217,7 @@ def test_excel_and_parquet_where_pandas_can_read_them(tmp_path, ending):
     table.to_excel(tmp_path / "t.xlsx", index=False) if ending == "xlsx" else table.to_parquet(tmp_path / "t.parquet")
     found = label_table.read_table(tmp_path / f"t.{ending}")
     assert found.paths == ["cat/1.png", "dog/2.png"]
-    assert label_table.chosen_column(found.columns, None, found.path) == "Category"
+    assert chosen_column(found.columns, None, found.path) == "Category"
     np.save(tmp_path / "x.npy", np.zeros((2, 3), np.float32))
     assert read_rows(tmp_path / "x.npy", tmp_path / f"t.{ending}")[0].labels.tolist() == [0, 1]
 
