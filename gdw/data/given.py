@@ -248,13 +248,17 @@ def _counted(names: Sequence[str], others: Sequence[str], rows: Bool[np.ndarray,
     Args:
         rows: which rows the others are of.
     """
-    mine, theirs = ([*map(_key, each)] for each in (names, others))
-    places = np.flatnonzero(rows)
-    return any(
-        mine == [str(place + start) for place in range(len(mine))]
-        and theirs == [str(place + 1 - start) for place in places]
-        for start in (0, 1)
-    )
+    mine, theirs, places = [*map(_key, names)], [*map(_key, others)], np.flatnonzero(rows)
+    for start in (0, 1):
+        counts = [str(place + start) for place in range(len(mine))], [str(place + 1 - start) for place in places]
+        if (set(mine), set(theirs)) == (set(counts[0]), set(counts[1])):
+            if (mine, theirs) != counts:
+                raise ValueError(
+                    "the rows are numbered from 0 in one file and from 1 in another, in another order: number both "
+                    "alike"
+                )
+            return True
+    return False
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,8 +126,11 @@ def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[
     Args:
         labels: one for each row. ``called``: the name of their column.
     """
+    import pandas as pd
+
     kept, words, counters, own = list[int](), list[str](), list[str](), list[str]()
-    known = [] if labels is None else words_of(labels)
+    words_given = [] if labels is None else words_of(labels)
+    known = pd.factorize(np.array([word or None for word in words_given], object))[0]
     for place, name in enumerate(frame.columns):
         cells = frame.iloc[:, place]
         if cells.dtype.kind not in "biuf":
@@ -145,19 +148,25 @@ def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[
     return kept, (*([frame.attrs[NOTE]] if NOTE in frame.attrs else []), *notes)
 
 
-def _gives_away(cells: Any, labels: list[str], same_name: bool) -> bool:
+def _gives_away(cells: Any, labels: np.ndarray, same_name: bool) -> bool:
     """Whether each value of a column stands for one label and each label for one value.
 
     In a column that is called as the labels are, values may stand for another label here and there, but not be more.
+
+    Args:
+        labels: their numbers, -1 for none.
     """
-    classes = len({label for label in labels if label})
+    import pandas as pd
+
+    classes, known = int(labels.max(initial=-1)) + 1, labels >= 0
     if cells.iloc[:SAMPLE].nunique() > classes + 1:
         return False
-    pairs = [(cell, label) for cell, label in zip(words_of(cells), labels, strict=True) if label]
-    values, both = {cell for cell, _ in pairs}, set(pairs)
-    if not 1 < len(values) <= classes or len(both) == len(pairs):
+    values = pd.factorize(cells.to_numpy()[known], use_na_sentinel=False)[0].astype(np.int64)
+    different = int(values.max(initial=-1)) + 1
+    pairs = len(np.unique(values * classes + labels[known]))
+    if not 1 < different <= classes or pairs == len(values):
         return False
-    return same_name or len(both) == len(values) == classes
+    return same_name or pairs == different == classes
 
 
 def _counts_rows(name: str, values: np.ndarray) -> bool:

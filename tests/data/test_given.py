@@ -609,6 +609,9 @@ def test_two_rows_of_one_picture_and_an_index_of_other_rows_are_refused(rows, tm
     labels = pd.DataFrame({"path": ["ab.jpg", "c.jpg", "d.jpg", "e.jpg"], "label": list("uvuv")})
     with pytest.raises(ValueError, match=r"several rows may have one name \(such as a/Ab.jpg\)"):
         embeddings(tmp_path, frame, labels, index=False)
+    labels = pd.DataFrame({"id": [4, 3, 2, 1], "label": list("uvuv")})
+    with pytest.raises(ValueError, match="numbered from 0 in one file and from 1 in another"):
+        embeddings(tmp_path, frame.drop(columns="path").assign(id=range(4)), labels, index=False)
     series = pd.Series(list("uvuvuv"), index=[5, 4, 3, 2, 1, 9])
     with pytest.raises(ValueError, match="index that is only partly that of data: give .reindex"):
         as_dataset(pd.DataFrame(rows[0][:6]), series)
