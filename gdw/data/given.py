@@ -16,10 +16,10 @@ from gdw.cache import digest
 from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
 from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.picture_labels import class_numbers, doubtful_names
-from gdw.label_files.columns import LABEL_COLUMNS, chosen_column, usual_columns
+from gdw.label_files.columns import LABEL_COLUMNS, PICTURE, chosen_column, usual_columns
 from gdw.label_files.label_table import is_table, read_table
-from gdw.label_files.numbers import of_frame, read_frame, row_names, words_of
-from gdw.label_files.path_match import Places
+from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_names, words_of
+from gdw.label_files.path_match import Places, plain
 from gdw.pictures.decoding import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.pictures.feature_store import Rows
 from gdw.pictures.on_disk import BATCH, Images, OnDisk
@@ -65,16 +65,15 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     if hasattr(data, "column_names") and hasattr(data, "features"):  # Hugging Face's
         return _of_columns(data, labels)
     if hasattr(data, "iloc"):
-        labels = data[labels] if isinstance(labels, str) and labels in data.columns else labels
+        labels = data[labels] if isinstance(labels, str | int) and labels in data.columns else labels
         require_order(data, labels, "the labels")
-        numbers, notes = of_frame(data, labels, getattr(labels, "name", None))
+        numbers, notes = of_frame(data, labels, None if hasattr(labels, "columns") else getattr(labels, "name", None))
         return _made(torch.tensor(numbers), labels, None, None, map(str, data.index), notes)
     if isinstance(data, Tensor | np.ndarray | list):
         return _made(_numbers(data), labels, None, None, None)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
-        pairs = not isinstance(first := data[0], Mapping)
-        picture, column = (0, 1) if pairs else (_picture_column(first), _label_column(first))
         theirs = getattr(data, "targets", None) if labels is None else labels
+        picture, column = _keys(_first(data), theirs is None)
         theirs = [data[place][column] for place in range(len(data))] if theirs is None else theirs
         return _made(OnDisk.all_of(Items(data, picture)), labels, theirs, _classes_of(data), None)
     raise ValueError(
@@ -92,7 +91,8 @@ def with_probs(
     are (or ``p(class)``) are taken by their names, in the order of the data set's.
     """
     if hasattr(values, "iloc"):
-        values = _by_class(values, data)
+        values, notes = _by_class(values, data)
+        data = replace(data, notes=(*data.notes, *notes))
     given: np.ndarray = np.asarray(values)
     given = np.asarray(given[rows] if given.shape[:1] == rows.shape else given)
     if given.shape[:1] != data.labels.shape or given.dtype.kind != "f" or given.ndim != 2 or np.isfinite(given).all():
@@ -108,25 +108,34 @@ def with_probs(
     return left, kept, given[places[""]]
 
 
-def _by_class(frame: Any, data: Dataset) -> np.ndarray:
-    called = {P_CLASS.sub(r"\1", str(name)): place for place, name in enumerate(frame.columns)}
-    sets = dict.fromkeys((data.all_class_names, data.class_names))
-    names = next((names for names in sets if set(names) <= called.keys()), ())
-    if not names and (some := called.keys() & set(data.class_names)):
-        lacking = [name for name in data.class_names if name not in some]
+def _by_class(frame: Any, data: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The columns of the classes, and notes of what was left out where these are not known by their names."""
+    every = {str(name): place for place, name in enumerate(frame.columns)}
+    written = {match[1]: place for name, place in every.items() if (match := P_CLASS.match(name))}
+    for called in (written, every):
+        for names in dict.fromkeys((data.all_class_names, data.class_names)):
+            if set(names) <= called.keys():
+                return np.asarray(frame.iloc[:, [called[name] for name in names]]), ()
+    counts = [name for name in every if name.isdecimal()]
+    lacking = [name for name in data.class_names if name not in written and name not in every]
+    if len(lacking) < len(data.class_names) and counts != [*map(str, range(len(data.all_class_names)))]:
         raise ValueError(f"pred_probs has no column of class {', '.join(lacking[:SHOWN])}")
-    return np.asarray(frame.iloc[:, [called[name] for name in names]]) if names else of_frame(frame)[0]
+    kept, notes = number_columns(frame)
+    probs = frame.iloc[:, kept]
+    return np.asarray(probs if all(isinstance(kind, np.dtype) for kind in probs.dtypes) else probs.astype(float)), notes
 
 
 def require_order(data: Any, given: Any, what: str) -> None:
-    """Refuse a pandas table or series with the index of another one in another order: its rows would be mixed up."""
+    """Refuse a pandas table or series whose index names rows of another one, but not these rows in this order."""
     if hasattr(data, "iloc") and hasattr(given, "iloc") and len(data) == len(given):
         mine, theirs = data.index, given.index
         unique = mine.is_unique and theirs.is_unique and mine.nlevels == theirs.nlevels
-        if not mine.equals(theirs) and unique and mine.isin(theirs).all():
+        if not mine.equals(theirs) and unique and (shared := mine.isin(theirs)).any():
+            wrong, way = "the index of data in another order", ".loc[data.index]"
+            if not shared.all():
+                wrong, way = "an index that is only partly that of data", ".reindex(data.index)"
             raise ValueError(
-                f"{what} have the index of data in another order: give .loc[data.index] of them, or .to_numpy() if "
-                "they are in the order of the rows"
+                f"{what} have {wrong}: give {way} of them, or .to_numpy() if they are in the order of the rows"
             )
 
 
@@ -143,22 +152,26 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
         ValueError: as for ``labelled_rows``; a file of another kind.
     """
     words, names, notes, called = _read_labels(files.user_path(labels), column)
-    matrix, theirs, said = _read_numbers(Path(file).expanduser(), words, called)
-    words, names, by_name = _by_name(words, names, theirs)
-    found, kept = _made(_numbers(matrix), words, None, None, names)
+    table = _read_numbers(Path(file).expanduser())
+    words, names, by_name = _by_name(words, names, row_names(table) if hasattr(table, "iloc") else None)
+    matrix, said = of_frame(table, words, called) if hasattr(table, "iloc") else (table, ())
+    found, kept = _made(_numbers(_checked(matrix, file)), words, None, None, names)
     return replace(found, name=Path(file).stem, notes=(*notes, *said, *by_name, *found.notes)), kept
 
 
-def read_probs(file: str | Path, dataset: Dataset) -> Any:
-    """Probabilities from a file; those of a table with its columns' names, matched by name where it names its rows."""
-    file = Path(file).expanduser()
-    if file.suffix.lower() not in NUMBERS[1:] or not file.is_file():
-        return read_numbers(file)
-    frame = read_frame(file)
-    names = row_names(frame)
-    if names is None or dataset.paths is None or names == dataset.paths or _counted(names, dataset.paths):
+def read_probs(file: str | Path, dataset: Dataset, rows: Bool[np.ndarray, "rows"] | None = None) -> Any:
+    """Probabilities from a file; those of a table with its columns' names, matched by name where it names its rows.
+
+    Args:
+        rows: which of the rows that were given are in the data set; by default all.
+    """
+    frame = _read_numbers(Path(file).expanduser())
+    if not hasattr(frame, "iloc"):
+        return _checked(frame, file)
+    names, rows = row_names(frame), np.ones(len(dataset.labels), bool) if rows is None else rows
+    if names is None or dataset.paths is None or (len(names) == len(rows) and _counted(names, dataset.paths, rows)):
         return frame
-    places, _ = Places(names).find(dataset.paths)
+    places, _ = _found(names, dataset.paths)
     lost = [path for path, place in zip(dataset.paths, places, strict=True) if place is None]
     if lost and len(lost) < len(places):
         raise ValueError(f"{file} has no row for {len(lost)} of {len(places)} rows (first: {lost[0]})")
@@ -167,54 +180,85 @@ def read_probs(file: str | Path, dataset: Dataset) -> Any:
 
 def read_numbers(file: str | Path) -> np.ndarray:
     """A matrix [rows, D] from a file; ``.npy`` stays on disk."""
-    return _read_numbers(Path(file).expanduser())[0]
+    table = _read_numbers(Path(file).expanduser())
+    return _checked(of_frame(table)[0] if hasattr(table, "iloc") else table, file)
 
 
-def _read_numbers(
-    file: Path, labels: Any = None, called: str | None = None
-) -> tuple[np.ndarray, tuple[str, ...] | None, tuple[str, ...]]:
-    """The matrix, the names of its rows where a column has them, and notes.
-
-    Args:
-        labels, called: see ``of_frame``.
-    """
-    names, notes = None, tuple[str, ...]()
+def _read_numbers(file: Path) -> Any:
+    """What a file of numbers holds: an array, mapped, or a pandas table."""
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
-    if file.suffix.lower() == ".npy":
-        try:
-            matrix = np.load(file, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
-            raise ValueError(f"{file} is not a file of numbers by numpy ({error})") from None
-    elif file.suffix.lower() in NUMBERS:
-        frame = read_frame(file)
-        names = row_names(frame)
-        matrix, notes = of_frame(frame, labels, called)
-    else:
+    if file.suffix.lower() not in NUMBERS:
         raise ValueError(f"{file} must end in {', '.join(NUMBERS)}")
+    if file.suffix.lower() != ".npy":
+        return read_frame(file)
+    try:
+        return np.load(file, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{file} is not a file of numbers by numpy ({error})") from None
+
+
+def _checked(matrix: np.ndarray, file: str | Path) -> np.ndarray:
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiu" or not matrix.size:
         raise ValueError(f"{file} must hold numbers [rows, D], got {matrix.dtype} of the shape {matrix.shape}")
-    return np.asanyarray(matrix), names, notes
+    return np.asanyarray(matrix)
 
 
 def _by_name(words: Any, names: Sequence[str] | None, rows: Sequence[str] | None) -> tuple[Any, Any, tuple[str, ...]]:
     """Labels and names in the order of the rows, where both files name them; and a note where that is another one."""
     if names is None or rows is None or tuple(names) == tuple(rows):
         return words, names, ()
-    if len(names) == len(rows) and _counted(names, rows):
+    if len(names) == len(rows) and _counted(names, rows, np.ones(len(rows), bool)):
         return words, names, ()
-    places, how = Places(names).find(rows)
+    places, how = _found(names, rows)
     if not any(place is not None for place in places):
-        return words, names, ()
+        return words, names, ("the labels are matched to the rows by their order: no name of one is one of the other",)
     given = [words[place] if place is not None else "" for place in places]
     lost = sum(place is None for place in places)
     note = "the labels are matched to the rows by their names" + (f"; {lost} rows have none" if lost else "")
     return given, tuple(rows), (note, *how)
 
 
-def _counted(names: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether these only number the rows, in two ways: from 0 and from 1, say."""
-    return set(names) != set(others) and all(name.isdecimal() for name in (*names, *others))
+def _found(names: Sequence[str], rows: Sequence[str]) -> tuple[list[int | None], tuple[str, ...]]:
+    """The place of each row's name among ``names``: of pictures as paths are matched, else of the same name."""
+    exact = {_key(name): place for place, name in enumerate(names)}
+    places: list[int | None] = [exact.get(_key(row)) for row in rows]
+    how: tuple[str, ...] = ()
+    pictures = [any(map(PICTURE.search, each)) for each in (names, rows)]
+    if any(pictures):
+        loose, how = Places(names).find(rows)
+        numbered = any(all(name.isdecimal() for name in each) for each in (names, rows))
+        if not numbered or None not in loose:  # 0, 1, ... may number what is called 1.jpg, 2.jpg, ...
+            places = loose
+    found = [place for place in places if place is not None]
+    if len(exact) < len(names) or len(set(found)) < len(found):
+        twice = next((row for row, place in zip(rows, places, strict=True) if places.count(place) > 1), names[0])
+        raise ValueError(f"several rows may have one name (such as {twice}): write different names")
+    return places, how
+
+
+def _key(name: str) -> str:
+    """A name as it is compared: numbers without the zeros that pandas takes away."""
+    return (name.lstrip("0") or "0") if name.isdecimal() else plain(name.strip())
+
+
+def _counted(names: Sequence[str], others: Sequence[str], rows: Bool[np.ndarray, "rows"]) -> bool:
+    """Whether these only number the rows, in order, one from 0 and one from 1: the same number is another row.
+
+    Args:
+        rows: which rows the others are of.
+    """
+    mine, theirs, places = [*map(_key, names)], [*map(_key, others)], np.flatnonzero(rows)
+    for start in (0, 1):
+        counts = [str(place + start) for place in range(len(mine))], [str(place + 1 - start) for place in places]
+        if (set(mine), set(theirs)) == (set(counts[0]), set(counts[1])):
+            if (mine, theirs) != counts:
+                raise ValueError(
+                    "the rows are numbered from 0 in one file and from 1 in another, in another order: number both "
+                    "alike"
+                )
+            return True
+    return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +315,7 @@ def _of_columns(data: Any, labels: Any) -> LabelledRows:
     column = next(iter([*classes, *usual_columns(data.column_names, LABEL_COLUMNS)]), None)
     if labels is None and column is None:
         raise ValueError(f"there is no column of classes among {', '.join(data.column_names)}: give labels")
-    others = {name: value for name, value in data[0].items() if name != column}
+    others = {name: value for name, value in _first(data).items() if name != column}
     notes = (
         (f"the labels are those of column {column}, not of {', '.join([*classes][1:])}",) if len(classes) > 1 else ()
     )
@@ -281,11 +325,25 @@ def _of_columns(data: Any, labels: Any) -> LabelledRows:
     )  # fmt: skip
 
 
-def _label_column(item: Mapping[str, Any]) -> str:
-    """The key of the label in an item of somebody's data set."""
-    if not (usual := usual_columns(item, LABEL_COLUMNS)):
+def _first(data: Any) -> Any:
+    if not len(data):
+        raise ValueError("data has no rows")
+    return data[0]
+
+
+def _keys(item: Any, labelled: bool) -> tuple[Any, Any]:
+    """The keys of the picture or the numbers and of the label in an item of somebody's data set.
+
+    Args:
+        labelled: whether it must have a label.
+    """
+    if not isinstance(item, Mapping):
+        return 0, 1
+    names = [name for name in item if isinstance(name, str) and name.lower() != "x"]
+    label = next(iter(usual_columns(names, LABEL_COLUMNS)), None)
+    if labelled and label is None:
         raise ValueError(f"there is no label among {', '.join(map(str, item))}: give labels")
-    return usual[0]
+    return _picture_column({name: value for name, value in item.items() if name != label}), label
 
 
 def _picture_column(item: Mapping[str, Any]) -> str:

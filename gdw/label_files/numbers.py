@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from gdw.label_files.columns import LABEL_COLUMNS, MULTI_LABEL, PATH_COLUMNS, usual_columns
+from gdw.label_files.columns import MULTI_LABEL, PATH_COLUMNS, usual_columns
 from gdw.label_files.label_table import BYTE_ORDER, as_text, require_reader, separator_of
 
 COUNTERS = ("index", "id", "unnamed0", "row", "rowid", "column1")  # names of columns that number the rows
 LEAST_COUNTED = 4  # rows: fewer say nothing of a column
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|nan", re.I)
 DECIMAL_COMMA = r"[-+]?\d*(,\d+)?([eE][-+]?\d+)?"
+THOUSANDS = r"[-+]?[1-9]\d{0,2}(,\d{3})+"
 SHOWN = 20  # columns that a note names
+NOTE = "note"  # of how a table was read, among its attributes
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 BEGINNING = 2**20  # bytes of a table that show its form
+FIRST = 20  # rows of numbers that show whether the one before them is one of them
+SAMPLE = 1000  # rows of a column that show whether it may hold the labels
 
 
 def row_names(frame: Any) -> tuple[str, ...] | None:
@@ -31,7 +36,7 @@ def row_names(frame: Any) -> tuple[str, ...] | None:
 
 
 def read_frame(file: Path) -> Any:
-    """A pandas table; a first row of numbers alone is one of its rows, and 1,5 is a number."""
+    """A pandas table; a first row of numbers as below it is one of its rows, and 1,5 is a number."""
     import pandas as pd
 
     if file.suffix.lower() == ".parquet":
@@ -39,46 +44,99 @@ def read_frame(file: Path) -> Any:
         frame = pd.read_parquet(file)
         return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
     with file.open("rb") as stream:
-        content = stream.read(BEGINNING)
+        content = b"".join(stream.readlines(BEGINNING))
+        if content.startswith(UTF_16):
+            content += stream.read(len(content) % 2)  # the other byte of the line end
     start = as_text(content)
-    lines = start.splitlines()[:-1] or start.splitlines()
+    lines = start.splitlines()
     skipped = next((place for place, line in enumerate(lines) if not line.startswith("#")), 0)
     separator = separator_of("\n".join(lines[skipped:]))
-    first = next(csv.reader(lines[skipped:], delimiter=separator), [])
-    if len(first) == 1 and len(first[0].split()) > 1:
-        separator, first = r"\s+", first[0].split()
-    nameless = all(map(NUMBER.fullmatch, first)) and first != [*map(str, range(len(first)))]
+    rows = list(csv.reader(lines[skipped : skipped + 1 + FIRST], delimiter=separator))
+    if rows and len(rows[0]) == 1 and len(rows[0][0].split()) > 1:
+        separator, rows = r"\s+", [line.split() for line in lines[skipped : skipped + 1 + FIRST]]
     encoding = next((name for mark, name in BYTE_ORDER.items() if content.startswith(mark)), "utf-8")
+    nameless = _nameless(rows)
     frame = pd.read_csv(
         file, sep=separator, header=None if nameless else 0, skiprows=skipped, encoding=encoding,
         encoding_errors="replace",
     )  # fmt: skip
+    if rows and _are_counts(rows[0]) and rows[0] != [*map(str, range(len(rows[0])))]:
+        said = "is one of the rows" if nameless else "names the columns"
+        frame.attrs[NOTE] = f"the first row ({', '.join(rows[0][:SHOWN])}) {said}"
+    return _with_decimal_commas(frame, file)
+
+
+def _nameless(rows: list[list[str]]) -> bool:
+    """Whether the first row is one of numbers as those below, not the columns' names or counts of them.
+
+    Counts are different whole numbers above rows without a whole number; or pandas' own, but 0 and 1 above rows of 0
+    and 1 are two classes.
+    """
+    first, cells = rows[0] if rows else [], [cell for row in rows[1:] for cell in row]
+    if not all(map(NUMBER.fullmatch, first)):
+        return False
+    if first == [*map(str, range(len(first)))] and not (len(first) == 2 and {*cells} <= {"0", "1"}):
+        return False
+    return not _are_counts(first) or any(cell.strip().lstrip("+-").isdecimal() for cell in cells)
+
+
+def _are_counts(cells: list[str]) -> bool:
+    return all(cell.isdecimal() for cell in cells) and len(set(cells)) == len(cells)
+
+
+def _with_decimal_commas(frame: Any, file: Path) -> Any:
+    """The table with the words that are numbers with a comma as numbers."""
+    import pandas as pd
+
+    written = dict[Any, Any]()
     for name in frame.columns:
         if frame[name].dtype.kind not in "biuf":
             cells = frame[name].dropna().astype(str).str.strip()
-            if len(cells) and cells.str.fullmatch(DECIMAL_COMMA).all():
-                frame[name] = pd.to_numeric(frame[name].astype(str).str.replace(",", "."), errors="coerce")
+            if len(cells) and (cells.str.fullmatch(DECIMAL_COMMA) | cells.str.fullmatch(THOUSANDS)).all():
+                written[name] = cells[cells.str.contains(",")]
+    if written and all(cells.str.fullmatch(THOUSANDS).all() for cells in written.values()):
+        name, cells = next(iter(written.items()))
+        raise ValueError(
+            f"{file} has numbers that may be thousands or fractions ({cells.iloc[0]} in column {name}): write them "
+            "without commas"
+        )
+    for name in written:
+        frame[name] = pd.to_numeric(frame[name].astype(str).str.strip().str.replace(",", "."), errors="coerce")
     return frame
 
 
-def of_frame(frame: Any, labels: Any = None, called: str | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The columns of numbers of a pandas table, and a note of those that are left out.
+def of_frame(frame: Any, labels: Any = None, called: Any = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The columns of numbers of a pandas table in float32, and the notes of ``number_columns``.
 
-    Words are, numbers of rows, and the labels themselves: they would give every label away. What float32 cannot hold
-    becomes infinite.
+    What float32 cannot hold becomes infinite.
+
+    Args:
+        labels, called: see ``number_columns``.
+    """
+    kept, notes = number_columns(frame, labels, called)
+    with np.errstate(over="ignore"):
+        return np.asarray(frame.iloc[:, kept].to_numpy(np.float32, na_value=np.nan)), notes
+
+
+def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[list[int], tuple[str, ...]]:
+    """The places of the columns of numbers, and notes of those that are left out.
+
+    Words are, numbers of rows, and the labels themselves, in numbers or in words: they would give every label away.
 
     Args:
         labels: one for each row. ``called``: the name of their column.
     """
+    import pandas as pd
+
     kept, words, counters, own = list[int](), list[str](), list[str](), list[str]()
-    usual = usual_columns(map(str, frame.columns), LABEL_COLUMNS)
+    words_given = [] if labels is None else words_of(labels)
+    known = pd.factorize(np.array([word or None for word in words_given], object))[0]
     for place, name in enumerate(frame.columns):
         cells = frame.iloc[:, place]
-        named = isinstance(name, str) and (name == called or name in usual)
-        if named and labels is not None and (name == called or words_of(cells) == words_of(labels)):
-            own.append(name)
-        elif cells.dtype.kind not in "biuf":
+        if cells.dtype.kind not in "biuf":
             words.append(str(name))
+        elif len(known) == len(cells) and _gives_away(cells, known, called is not None and str(name) == str(called)):
+            own.append(str(name))
         elif _counts_rows(str(name), cells.to_numpy()):
             counters.append(str(name))
         else:
@@ -87,8 +145,28 @@ def of_frame(frame: Any, labels: Any = None, called: str | None = None) -> tuple
         f"left out {len(names)} columns of {what}: {', '.join(names[:SHOWN])}"
         for what, names in (("words", words), ("numbers of the rows", counters), ("the labels", own)) if names
     )  # fmt: skip
-    with np.errstate(over="ignore"):
-        return np.asarray(frame.iloc[:, kept].to_numpy(np.float32, na_value=np.nan)), notes
+    return kept, (*([frame.attrs[NOTE]] if NOTE in frame.attrs else []), *notes)
+
+
+def _gives_away(cells: Any, labels: np.ndarray, same_name: bool) -> bool:
+    """Whether each value of a column stands for one label and each label for one value.
+
+    In a column that is called as the labels are, values may stand for another label here and there, but not be more.
+
+    Args:
+        labels: their numbers, -1 for none.
+    """
+    import pandas as pd
+
+    classes, known = int(labels.max(initial=-1)) + 1, labels >= 0
+    if cells.iloc[:SAMPLE].nunique() > classes + 1:
+        return False
+    values = pd.factorize(cells.to_numpy()[known], use_na_sentinel=False)[0].astype(np.int64)
+    different = int(values.max(initial=-1)) + 1
+    pairs = len(np.unique(values * classes + labels[known]))
+    if not 1 < different <= classes or pairs == len(values):
+        return False
+    return same_name or pairs == different == classes
 
 
 def _counts_rows(name: str, values: np.ndarray) -> bool:
@@ -96,7 +174,7 @@ def _counts_rows(name: str, values: np.ndarray) -> bool:
     if values.dtype.kind not in "iu" or len(values) < LEAST_COUNTED:
         return False
     return bool((np.diff(values) == 1).all()) or (
-        bool(usual_columns([name], COUNTERS)) and len(np.unique(values)) == len(values)
+        bool(usual_columns([name], (*COUNTERS, *PATH_COLUMNS))) and len(np.unique(values)) == len(values)
     )
 
 

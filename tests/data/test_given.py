@@ -12,7 +12,7 @@ from PIL import Image
 import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit.audit import Plan
-from gdw.data.given import as_dataset, labelled_rows, read_rows
+from gdw.data.given import as_dataset, labelled_rows, read_numbers, read_probs, read_rows, with_probs
 from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
 from gdw.label_files import label_table
@@ -560,3 +560,143 @@ def test_labels_as_pandas_has_them_and_whole_numbers(rows):
     whole = (points * 1000).astype(np.int64)
     for data in (whole, torch.from_numpy(whole)):
         assert as_dataset(data, numbers).images.tolist() == whole.tolist()
+
+
+def classes_of(found):
+    return [found.class_names[label] for label in found.labels]
+
+
+@pytest.mark.parametrize("order", ["same", "mixed"])
+def test_probabilities_are_those_of_the_same_id_also_where_a_label_is_blank(rows, tmp_path, order):
+    numbers, ids = rows[1], np.arange(1000, 1000 + COUNT)
+    labels = pd.DataFrame({"id": ids, "label": NAMES[numbers]})
+    labels.loc[4, "label"] = None
+    labels.to_csv(tmp_path / "l.csv", index=False)
+    probs = pd.DataFrame(np.eye(3)[numbers] * 0.7 + 0.1, columns=NAMES).assign(id=ids)
+    (probs if order == "same" else probs.sample(frac=1, random_state=0)).to_csv(tmp_path / "p.csv", index=False)
+    np.save(tmp_path / "x.npy", rows[0])
+    data, kept = read_rows(tmp_path / "x.npy", tmp_path / "l.csv")
+    found = with_probs(data, kept, read_probs(tmp_path / "p.csv", data, kept))[2]
+    assert [NAMES[place] for place in found.argmax(1)] == classes_of(data)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "names", "matched"),
+    [
+        (range(1000, 1012), [*range(1011, 1000, -1), 2000], True),  # one differs
+        (["p1.left", "p1.right", "Ab", "p2"], ["p1.left", "p2", "aB", "p3"], True),
+        (range(12), [f"{n}.jpg" for n in range(1, 13)], False),  # counted in two ways
+        (range(1, 13), [f"{n}.jpg" for n in range(12, 0, -1)], True),
+        (["007", "010", "003", "001"], ["010", "001", "003", "007"], True),
+        ([f"s_{n}" for n in range(4)], [f"s_{n}.jpg" for n in (3, 1, 0)] + ["s_9.jpg"], True),
+        (range(5, 17), range(100, 112), False),
+    ],
+)
+def test_only_the_same_name_is_the_same_row(rows, tmp_path, theirs, names, matched):
+    words = [f"{'uv'[place % 2]}" for place in range(len(names))]
+    frame = pd.DataFrame(rows[0][: len(theirs)]).assign(name=list(theirs))
+    found = embeddings(tmp_path, frame, pd.DataFrame({"name": list(names), "label": words}), index=False)
+    if not matched:
+        assert classes_of(found) == words
+        return
+    by_name = {str(name).removesuffix(".jpg"): word for name, word in zip(names, words, strict=True)}
+    kept = [str(name) for name in theirs if str(name) in by_name]
+    assert classes_of(found) == [by_name[name] for name in kept]
+    assert [name.lstrip("0") for name in found.paths] == [name.lstrip("0") for name in kept]
+
+
+def test_two_rows_of_one_picture_and_an_index_of_other_rows_are_refused(rows, tmp_path):
+    frame = pd.DataFrame(rows[0][:4]).assign(path=["a/Ab.jpg", "a/aB.jpg", "c.jpg", "d.jpg"])
+    labels = pd.DataFrame({"path": ["ab.jpg", "c.jpg", "d.jpg", "e.jpg"], "label": list("uvuv")})
+    with pytest.raises(ValueError, match=r"several rows may have one name \(such as a/Ab.jpg\)"):
+        embeddings(tmp_path, frame, labels, index=False)
+    labels = pd.DataFrame({"id": [4, 3, 2, 1], "label": list("uvuv")})
+    with pytest.raises(ValueError, match="numbered from 0 in one file and from 1 in another"):
+        embeddings(tmp_path, frame.drop(columns="path").assign(id=range(4)), labels, index=False)
+    series = pd.Series(list("uvuvuv"), index=[5, 4, 3, 2, 1, 9])
+    with pytest.raises(ValueError, match="index that is only partly that of data: give .reindex"):
+        as_dataset(pd.DataFrame(rows[0][:6]), series)
+
+
+def test_the_labels_are_no_feature_and_features_are_no_labels(rows, tmp_path):
+    points, numbers, _ = rows
+    frame, names = pd.DataFrame(points), NAMES[numbers]
+    coded = frame.assign(label=numbers)
+    for data, labels in (
+        (coded, names), (coded, coded["label"]), (frame.assign(code=2.0 * numbers), names),
+        (pd.DataFrame(np.c_[points, numbers]), 8), (pd.DataFrame(np.c_[points, numbers]), pd.Series(numbers, name=8)),
+        (frame.assign(label=np.where(np.arange(COUNT) == 7, 0, numbers)), pd.Series(names, name="label")),
+    ):  # fmt: skip
+        found = as_dataset(data, labels)
+        assert found.images.shape == points.shape
+        assert any("columns of the labels" in note for note in found.notes)
+    plane = frame[[0, 1]].set_axis(["x", "y"], axis=1)
+    assert as_dataset(plane, pd.Series(names, name="y")).images.shape == (COUNT, 2)
+    assert embeddings(tmp_path, plane, pd.DataFrame({"y": names}), index=False).images.shape == (COUNT, 2)
+    ids = np.random.default_rng(0).permutation(COUNT) + 5
+    table = pd.DataFrame({"image_id": ids, "label": names})
+    found = embeddings(tmp_path, coded.assign(image_id=ids), table.iloc[::-1], index=False)
+    assert (found.images.shape, classes_of(found)) == (points.shape, names.tolist())
+
+
+def test_items_have_their_label_apart_and_may_have_none(rows):
+    points, numbers = torch.from_numpy(rows[0]), rows[1].tolist()
+    pairs = list(zip(points, numbers, strict=True))
+    for items, labels in (
+        ([{"label": torch.tensor([y]), "x": x} for x, y in pairs], None),
+        ([{"x": x, "y": y} for x, y in pairs], None),
+        ([{"x": x} for x, _ in pairs], numbers),
+    ):
+        found = as_dataset(pairs_of(items), labels)
+        assert (found.images.read().tolist(), found.labels.tolist()) == (points.tolist(), numbers)
+    for empty in (pairs_of([]), hugging_face(["cat", "dog"], x=[], label=[])):
+        with pytest.raises(ValueError, match="data has no rows"):
+            as_dataset(empty)
+
+
+def test_columns_of_probabilities_that_are_counted_or_beside_others(rows):
+    points, numbers, _ = rows
+    probs = np.random.default_rng(0).dirichlet([1, 1, 1], COUNT)
+    data, kept = labelled_rows(points, numbers + 1)
+    left, _, found = with_probs(data, kept, pd.DataFrame(probs).assign(note="new"))
+    np.testing.assert_array_equal(found, probs)  # in float64
+    assert left.notes[-1] == "left out 1 columns of words: note"
+    named = pd.DataFrame(probs, columns=[f"p({name})" for name in "123"])
+    flags = pd.DataFrame(np.eye(3)[numbers], columns=list("123"))
+    for frames in ([named, flags], [flags, named]):
+        np.testing.assert_array_equal(with_probs(data, kept, pd.concat(frames, axis=1))[2], probs)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "said"),
+    [
+        ("1,2,3\n0.5,0.2,0.3\n0.1,0.2,0.7\n", (2, 3), "the first row (1, 2, 3) names the columns"),
+        ("0,1\n1,0\n0,1\n", (3, 2), None),
+        ("0,1,2\n5,7,9\n", (1, 3), None),  # pandas' own names
+        ("4,7\n5,2\n", (2, 2), "the first row (4, 7) is one of the rows"),
+        ("1,2\n1.5,3\n", (2, 2), "the first row (1, 2) is one of the rows"),
+    ],
+)
+def test_whole_numbers_are_names_of_columns_above_others_only(tmp_path, text, shape, said):
+    (tmp_path / "x.csv").write_text(text, "utf-8")
+    assert read_numbers(tmp_path / "x.csv").shape == shape
+    (tmp_path / "l.csv").write_text("\n".join(["label", *"uuv"[-shape[0] :], ""]), "utf-8")
+    if shape[0] > 1:
+        notes = read_rows(tmp_path / "x.csv", tmp_path / "l.csv")[0].notes
+        assert [note for note in notes if "the first row" in note] == ([said] if said else [])
+
+
+def test_a_comma_that_may_part_thousands_is_refused(tmp_path):
+    for text in ('a,b\n"1,234",5\n"2,500",6\n987,7\n', 'a,b\n"1,234,567",5\n"2,500",6\n'):
+        (tmp_path / "x.csv").write_text(text, "utf-8")
+        with pytest.raises(ValueError, match=r"thousands or fractions \(1,234.* in column a\)"):
+            read_numbers(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text("a;b\n1,234;0,5\n2,500;6,25\n", "utf-8")
+    assert read_numbers(tmp_path / "x.csv")[:, 0].tolist() == pytest.approx([1.234, 2.5])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_a_long_table_of_words_with_accents_is_read_at_any_place_of_them(tmp_path, encoding):
+    for pad in range(3):
+        (tmp_path / "x.csv").write_bytes(("p" * pad + ",a,b\n" + "ééé,1,2.5\n" * 100_000).encode(encoding))
+        assert read_numbers(tmp_path / "x.csv").shape == (100_000, 2)

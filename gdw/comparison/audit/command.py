@@ -126,7 +126,7 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
     dataset, rows = read_rows(file, options.labels, options.column)
     probs = None
     if options.pred_probs is not None:
-        dataset, _, given = with_probs(dataset, rows, read_probs(options.pred_probs, dataset))
+        dataset, _, given = with_probs(dataset, rows, read_probs(options.pred_probs, dataset, rows))
         probs = check_probs(given, len(dataset.labels), dataset.all_class_names, dataset.class_names)
         if options.embeddings is None:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
