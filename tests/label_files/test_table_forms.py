@@ -8,8 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from gdw import files
+from gdw.data.confirmed import confirmed_of
+from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder
 from gdw.data.given import read_rows
 from gdw.data.picture_labels import class_numbers, labelled
@@ -324,6 +327,14 @@ def test_another_folder_of_the_same_name_is_no_match_where_folders_count(pets, t
 )  # fmt: skip
 def test_a_path_means_the_picture_that_nothing_speaks_against(paths, root, rows, found):
     assert Places(paths, root=root).find(rows)[0] == found
+
+
+def test_confirmed_pictures_are_found_as_labelled_ones_are(tmp_path):
+    paths = ("cat/1.jpg", "dog/2.jpg")
+    data = Dataset("s2021", ("cat", "dog"), torch.zeros(2, 1), torch.tensor([0, 1]), paths=paths)
+    (tmp_path / "c.csv").write_text("path,label\nD:/x/s2021/cat/1.jpg,cat\nD:/x/s2020/dog/2.jpg,cat\n", "utf-8")
+    with pytest.warns(UserWarning, match="1 rows of c.csv name no picture here .first: D:/x/s2020/dog/2.jpg"):
+        assert confirmed_of(tmp_path / "c.csv", data) == {0: 0}
 
 
 def test_a_name_alone_of_several_pictures_is_said(pets, tmp_path):
