@@ -100,6 +100,8 @@ class Places:
         named = {
             one.before(used) for one in clear for used in range(1, min(one.used + (not one.folder), len(one.parts)))
         }
+        disputed = [path for path, one in zip(written, every, strict=True)
+                    if one and one.place != AMBIGUOUS and id(one) not in meant]  # fmt: skip
         against = {id(one) for one in clear if self._against(one, named)}
         meant = meant - against or meant
         found: list[int | None] = [one.place if one and id(one) in meant else None for one in every]
@@ -115,6 +117,9 @@ class Places:
         if several:
             said.append(f"{len(several)} paths may mean several pictures, so they mean none (first: {several[0]}): "
                         "write more of them")  # fmt: skip
+        if disputed:
+            said.append(f"{len(disputed)} paths with another folder end as a picture that other paths mean too, so "
+                        f"they mean none (first: {disputed[0]})")  # fmt: skip
         return found, tuple(said)
 
     def _exact(self, written: str) -> _Found | None:

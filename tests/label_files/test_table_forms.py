@@ -329,6 +329,13 @@ def test_a_path_means_the_picture_that_nothing_speaks_against(paths, root, rows,
     assert Places(paths, root=root).find(rows)[0] == found
 
 
+def test_paths_that_several_folders_claim_are_said():
+    found, said = Places(["cat/1.jpg", "cat/2.jpg"], root="pets").find(["x/20/cat/1.jpg", "x/21/cat/1.jpg"])
+    assert found == [None, None]
+    assert said == ("2 paths with another folder end as a picture that other paths mean too, so they mean none (first: "
+                    "x/20/cat/1.jpg)",)  # fmt: skip
+
+
 def test_confirmed_pictures_are_found_as_labelled_ones_are(tmp_path):
     paths = ("cat/1.jpg", "dog/2.jpg")
     data = Dataset("s2021", ("cat", "dog"), torch.zeros(2, 1), torch.tensor([0, 1]), paths=paths)
