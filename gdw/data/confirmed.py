@@ -104,7 +104,7 @@ def as_confirmed(given: Mapping[int, int]) -> Confirmed:
 
 
 def read_confirmed(
-    path: Path, paths: Sequence[str], class_names: Sequence[str], others: Sequence[str] = ()
+    path: Path, paths: Sequence[str], class_names: Sequence[str], others: Sequence[str] = (), root: str = ""
 ) -> Confirmed:
     """The confirmed label of each picture that a person looked at, and how it was chosen.
 
@@ -115,10 +115,12 @@ def read_confirmed(
         paths: of all pictures whose labels are in question.
         class_names: in the order of their numbers.
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
+        root: the name of the folder that paths begin in.
     """
     table = read_table(Path(path), least=0)
     ways_of = table.columns.pop(next(iter(usual_columns(table.columns, (CHOSEN_COLUMN,))), ""), None)
-    found = answered(table, paths, others, class_names=class_names, first=CONFIRMED_COLUMNS, blank=False)
+    found = answered(table, paths, others, class_names=class_names, first=CONFIRMED_COLUMNS, blank=False,
+                     root=root)  # fmt: skip
     labels, ways = dict[int, str](), dict[int, str]()
     for place, answers in found.of.items():
         (first, _, word), *_ = answers
@@ -160,14 +162,15 @@ def confirmed_of(
     paths, every = names_of(dataset), dataset.all_class_names
     if isinstance(given, (str, Path)):
         others = (*(dataset.test_paths or ()), *(dataset.validation_paths or ()))
-        return read_confirmed(files.user_path(given), paths, every, others).of_classes(every, dataset.class_names)
+        found = read_confirmed(files.user_path(given), paths, every, others, dataset.name)
+        return found.of_classes(every, dataset.class_names)
     if not isinstance(given, Mapping):
         raise ValueError(f"confirmed must be a table's path or a dictionary from pictures to classes, got {given!r}")
     places = {path: place for place, path in enumerate(paths)}
-    found = {_place(picture, places, dataset, rows): _number(label, every) for picture, label in given.items()
+    numbers = {_place(picture, places, dataset, rows): _number(label, every) for picture, label in given.items()
              if as_meant([str(label)], every) != [""]}  # fmt: skip
     chosen = {_place(picture, places, dataset, rows): way for picture, way in as_confirmed(given).chosen.items()}
-    return Confirmed(found, chosen).of_classes(every, dataset.class_names)
+    return Confirmed(numbers, chosen).of_classes(every, dataset.class_names)
 
 
 def _place(picture: object, places: Mapping[str, int], dataset: Dataset, rows: Bool[np.ndarray, "rows"]) -> int:

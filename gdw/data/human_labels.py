@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gdw import files
 from gdw.data.dataset import Dataset, check_labels, native
-from gdw.data.picture_labels import NO_CLASS, labels_by_path, numbered_names
+from gdw.data.picture_labels import NO_CLASS, class_number, labels_by_path, names_counted, numbered_names
 from gdw.label_files.columns import CLEAN_KEY, chosen_column
 from gdw.label_files.label_table import ENDINGS, is_table, read_table, require_file
 
@@ -72,29 +72,24 @@ def human_labels(noise: str, dataset: Dataset) -> Int[Tensor, "images"]:
     if labels.shape != dataset.labels.shape:
         count = len(dataset.labels)
         raise ValueError(f"{path}: one label for each of {count} training images, got shape {tuple(labels.shape)}")
-    labels, names = _numbered(labels, dataset, path)
-    _warn_of_numbers(dataset, path, names)
     clean_key = key.replace("noisy", "clean")  # CIFAR-100N has coarse classes too, each set with its clean labels
     clean_key = clean_key if clean_key != key and clean_key in found else CLEAN_KEY
-    if clean_key not in found:
+    clean = whole_numbers(found[clean_key], path) if clean_key in found else None
+    numbers = [*labels.tolist(), *([] if clean is None else clean.flatten().tolist())]
+    names = numbered_names(dataset, dataset.class_names, numbers)
+    labels = _numbered(labels, dataset, path, names)
+    _warn_of_numbers(dataset, path, names)
+    if clean is None:
         return labels
-    clean = whole_numbers(found[clean_key], path)
-    clean = clean if names == dataset.class_names else _numbered(clean, dataset, path, names)[0]
+    clean = clean if names == dataset.class_names else _numbered(clean, dataset, path, names)
     return labels[_rows_for(clean, dataset, path)]
 
 
-def _numbered(
-    labels: Tensor, dataset: Dataset, path: Path, names: tuple[str, ...] = ()
-) -> tuple[Int[Tensor, "images"], tuple[str, ...]]:
-    """The data set's own number for each label, -1 for a class that has no picture; and the names that were numbered.
-
-    These are the classes of the data set; where that cannot be, since a number is too large, those of all folders.
-    """
+def _numbered(labels: Tensor, dataset: Dataset, path: Path, names: Sequence[str]) -> Int[Tensor, "images"]:
+    """The data set's own number for each label, which counts these names; -1 for a class that has no picture."""
     own = dataset.class_names
-    names = names or numbered_names(dataset, own, labels.tolist())
     check_labels(labels, len(names), f"{path}: labels", _class_order(dataset))
-    number = torch.tensor([own.index(name) if name in own else NO_CLASS for name in names])
-    return number[labels], names
+    return torch.tensor([own.index(name) if name in own else NO_CLASS for name in names])[labels]
 
 
 def _from_table(path: Path, key: str | None, dataset: Dataset) -> Int[Tensor, "images"]:
@@ -105,9 +100,9 @@ def _from_table(path: Path, key: str | None, dataset: Dataset) -> Int[Tensor, "i
         clean = labels_by_path(table, CLEAN_KEY, dataset)
         if not torch.equal(clean[clean >= 0], dataset.labels.cpu()[clean >= 0]):
             raise ValueError(f"{path}: its {CLEAN_KEY} is not this data set's{_class_order(dataset)}")
-    numbers = [int(word) for word in table.columns[column] if word.isdecimal()]
-    if numbers and not set(table.columns[column]) & set(dataset.class_names):
-        _warn_of_numbers(dataset, path, numbered_names(dataset, dataset.all_class_names, numbers))
+    words = set(table.columns[column])
+    if any(map(class_number, words)) and not words & set(dataset.class_names):
+        _warn_of_numbers(dataset, path, names_counted(table, column, dataset))
     return labels
 
 

@@ -5,7 +5,6 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 import torch
@@ -14,7 +13,15 @@ from torch import Tensor
 
 from gdw.data.dataset import SHOWN, Dataset
 from gdw.errors import unknown
-from gdw.label_files.columns import LABEL_COLUMNS, MULTI_LABEL, NAME_ONE, chosen_column, usual_columns, votes_among
+from gdw.label_files.columns import (
+    CLEAN_KEY,
+    LABEL_COLUMNS,
+    MULTI_LABEL,
+    NAME_ONE,
+    chosen_column,
+    usual_columns,
+    votes_among,
+)
 from gdw.label_files.label_table import Table
 from gdw.label_files.path_match import Places, plain
 
@@ -24,7 +31,8 @@ NAMED = 3  # paths that an error shows
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
 BELOW = re.compile(r"-[0-9]+(\.0+)?")
 WHOLE = re.compile(r"(-?[0-9]+)\.0+")  # as pandas writes whole numbers of which one is missing
-THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
+THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
+WRITTEN = re.compile(r"([+-]?)([0-9]+)(?:[.,]([0-9]+))?")  # a number: no exponent, which names of files may look like
 BETWEEN = "|;"  # several classes in one cell
 PEOPLE = re.compile(  # a column that says who gave a label
     r"(annotator|worker|rater|user|labell?er|coder|reviewer|judge|expert|reader)s?[ _-]*(name|id|email|code)?"
@@ -135,7 +143,10 @@ def labelled(
     )
     notes = (*found.notes, *((f"{repeated} rows repeat a picture",) if repeated else ()))
     if ties:
-        notes += (f"for {ties} pictures as many said another label: theirs is the one that is more frequent elsewhere",)
+        notes += (
+            f"for {ties} pictures as many said another label: theirs is the one that is more frequent elsewhere, "
+            "or else the last in the alphabet",
+        )
     if undecided:
         notes += (f"passed over {undecided} times an annotator who gave a picture several labels that others labelled",)
     return Labelled(labels, names, votes, found.missing, shown, notes, passed_over)
@@ -144,7 +155,7 @@ def labelled(
 def _most_said(
     answers: Mapping[int, Sequence[tuple[str, str]]],
 ) -> tuple[dict[int, str], dict[int, dict[str, str]], list[int], int, int, int]:
-    """The label that most annotators gave, and then the one that is more frequent elsewhere.
+    """The label that most annotators gave; of several, the most frequent elsewhere, or else the last in the alphabet.
 
     Who gave a picture several labels does not count there.
 
@@ -224,8 +235,7 @@ def labels_by_path(table: Table, column: str, dataset: Dataset) -> Int[Tensor, "
             f"{table.path} names pictures by path, but {dataset.name} is not read from a folder of pictures"
         )
     others = (*(dataset.test_paths or ()), *(dataset.validation_paths or ()))
-    numbers = [int(word) for word in table.columns[column] if _is_number(word)]
-    known = numbered_names(dataset, dataset.all_class_names, numbers)
+    known = names_counted(table, column, dataset)
     found = labelled(table, dataset.paths, others, column, known, root=dataset.name)
     own = {label: dataset.class_names.index(name) for label, name in enumerate(known)
            if name in dataset.class_names}  # fmt: skip
@@ -246,6 +256,12 @@ def numbered_names(dataset: Dataset, names: tuple[str, ...], numbers: Sequence[i
     return names if max(numbers, default=0) < len(names) else dataset.folder_names
 
 
+def names_counted(table: Table, column: str, dataset: Dataset) -> tuple[str, ...]:
+    """What numbers of classes in a column count, by the largest one in it and in the clean labels beside it."""
+    words = (*table.columns[column], *table.columns.get(CLEAN_KEY, ()))
+    return numbered_names(dataset, dataset.all_class_names, [int(word) for word in map(class_number, words) if word])
+
+
 def no_picture_notes(missing: Sequence[str], table: Path) -> tuple[str, ...]:
     """How many rows name no picture, in words; nothing where there are none."""
     return (f"{len(missing)} rows of {table.name} name no picture here (first: {missing[0]})",) if missing else ()
@@ -261,15 +277,19 @@ def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str], how: S
 # ---- words and classes ----------------------------------------------------------------------------------------------
 
 
-def as_meant(words: Iterable[str], class_names: Sequence[str] = ()) -> list[str]:
+def as_meant(words: Iterable[str], class_names: Sequence[str] = (), places: bool = True) -> list[str]:
     """Words of labels: "none of these" in any case, "unsure" as no label, a number as its class, by name.
 
     Not where a class is called so; nor is a number anything else where the name of a class is a number. A name in
     another case, with other spaces or as another form of a number (spreadsheets make 1 of 01) is the one class that
     agrees with it.
+
+    Args:
+        places: the classes are all there are, in the order of their numbers.
     """
     words, known = list(map(plain, words)), dict.fromkeys(map(plain, class_names))
-    numbers = {} if any(map(_is_number, known)) else {loose(str(number)): name for number, name in enumerate(known)}
+    counted = places and not any(map(as_number, known))
+    numbers = {str(number): name for number, name in enumerate(known)} if counted else {}
     agree = Counter(map(loose, known))
     meant = numbers | {loose(name): name for name in known if agree[loose(name)] == 1} | {"": ""}
     meant |= {NONE: NONE, UNSURE: ""}
@@ -294,7 +314,7 @@ def class_numbers(
         words = [word.partition(".")[0] for word in words]
     found = set(words) - {"", NONE}
     below = {word for word in found.difference(map(plain, class_names or ())) if BELOW.fullmatch(word)}
-    if class_names is None and (len(found - below) < 2 or not all(map(_is_number, found - below))):
+    if class_names is None and (len(found - below) < 2 or not all(map(class_number, found - below))):
         below = set()
     found -= below
     if class_names is None:
@@ -304,12 +324,13 @@ def class_numbers(
         class_names = sorted(found, key=natural_key)
     number = dict.fromkeys(("", NONE, *below), NO_CLASS)
     number |= {plain(name): label for label, name in enumerate(class_names)}
-    if found and not found & number.keys() and all(map(_is_number, found)):
-        number |= {word: int(word) for word in found}
+    places = {word: int(place) for word in found if (place := class_number(word))}
+    if found and not found & number.keys() and len(places) == len(found):
+        number |= places
         if max(number.values()) >= len(class_names):
             raise ValueError(
                 f"{where}: labels must be names of classes or lie in 0 ... {len(class_names) - 1}, "
-                f"got {max(found, key=int)}"
+                f"got {max(places.values())}"
             )
     for word in words:
         if word not in number:
@@ -317,8 +338,19 @@ def class_numbers(
     return [number[word] for word in words], tuple(class_names)
 
 
-def _is_number(word: str) -> bool:
-    return word.isascii() and word.isdigit()
+def as_number(word: str) -> str | None:
+    """The one form of a number, whichever it is written in, with all its digits; None for any other word."""
+    found = None if THOUSANDS.fullmatch(word) else WRITTEN.fullmatch(word)
+    if found is None:
+        return None
+    sign, whole, part = found[1], found[2].lstrip("0") or "0", (found[3] or "").rstrip("0")
+    number = f"{whole}.{part}" if part else whole
+    return f"-{number}" if sign == "-" and number != "0" else number
+
+
+def class_number(word: str) -> str | None:
+    """The same for a whole number that is not below 0, as ``3``, or ``3.0`` as pandas writes it beside a blank."""
+    return number if (number := as_number(word)) and number.isdigit() else None
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -345,8 +377,4 @@ def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:
 def loose(name: str) -> str:
     """What names have in common that differ in spaces, case or the form of a number alone."""
     text = name.strip()
-    try:
-        number = Decimal("nan" if "_" in text else text if THOUSANDS.fullmatch(text) else text.replace(",", "."))
-    except ArithmeticError:
-        number = Decimal("nan")
-    return re.sub(r"[\s_-]+", " ", text).casefold() if number.is_nan() else str(number.normalize())
+    return as_number(text) or re.sub(r"[\s_-]+", " ", text).casefold()

@@ -34,6 +34,7 @@ VOTE = re.compile(
 )
 CLEAN_KEY = "clean_label"
 NAME_ONE = "name one as human:PATH:KEY"  # advice for the option at hand
+NUMERIC = re.compile(r"-?[\d.,]*")
 FRACTION = re.compile(r"-?\d*[.,]\d+(e-?\d+)?|nan", re.I)
 MOST_SEVERAL = 0.05  # of the rows of a one-hot table; with more it is one of several labels a picture, or none
 MULTI_LABEL = (
@@ -92,10 +93,10 @@ def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path)
 def with_one_hot(columns: dict[str, list[str]], path: Path, asked: bool = False) -> dict[str, list[str]]:
     """With a column ``label`` in front where the others say 0 or 1 for each class.
 
-    Beside another column that may hold labels (``animal``, ``male``, ``female``) only where a person ``asked`` for it.
+    Beside another column of words that may hold labels (``animal``, ``male``, ``female``), or where blanks are no 0
+    since many rows say 1 for no class or for several, only where a person ``asked`` for it.
     """
-    every = {name: [YES_NO.get(cell.lower()) for cell in cells] for name, cells in columns.items()
-             if any(cells) and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
+    every = _of_yes_and_no(columns)
     votes = votes_among(columns)
     hot = {name: cells for name, cells in every.items() if not (holds_no_label(name) or name in votes)}
     if (hot or votes) and not _mostly_one(_ones(hot)) and _mostly_one(_ones(every)):
@@ -103,7 +104,10 @@ def with_one_hot(columns: dict[str, list[str]], path: Path, asked: bool = False)
     if len(hot) < 2 or usual_columns(columns, LABEL_COLUMNS):
         return columns
     rows, others = _ones(hot), (name for name in columns if name not in every and not holds_no_label(spaced(name)))
-    if not asked and any(2 * len({*columns[name]}) <= len(rows) and _may_hold_labels(columns[name]) for name in others):
+    words = [columns[name] for name in others if not all(map(NUMERIC.fullmatch, columns[name]))]
+    rival = any(2 * len({*cells}) <= len(rows) and _may_hold_labels(cells) for cells in words)
+    unsure = any("" in columns[name] for name in hot) and not _mostly_one(rows)
+    if not asked and (rival or unsure):
         return columns
     several = sum(len(row) > 1 for row in rows)
     if several > MOST_SEVERAL * len(rows):
@@ -111,6 +115,12 @@ def with_one_hot(columns: dict[str, list[str]], path: Path, asked: bool = False)
             f"{path} gives several labels to {several} of {len(rows)} pictures: one label a picture is needed"
         )
     return {"label": [row[0] if len(row) == 1 else "" for row in rows], **columns}
+
+
+def _of_yes_and_no(columns: Mapping[str, list[str]]) -> dict[str, list[int]]:
+    """The columns of 0 and 1, or of other words for them, as numbers; a blank is 0."""
+    return {name: [YES_NO[cell.lower()] for cell in cells] for name, cells in columns.items()
+            if any(cells) and all(cell.lower() in YES_NO for cell in cells)}  # fmt: skip
 
 
 def _ones(hot: Mapping[str, Sequence[object]]) -> list[list[str]]:
@@ -151,5 +161,7 @@ def chosen_column(
     inner = [name for name in left if usual_columns([name.rpartition(".")[2]], LABEL_COLUMNS)]
     found = next((names for names in (inner, left, others) if len(names) == 1), [] if left else usual)
     if not found:
-        raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}")
+        flags = _of_yes_and_no({name: words for name in left if isinstance(words := cells.get(name), list)})
+        more = f" (label: that of {', '.join(flags)} which says 1)" if len(flags) > 1 and "label" not in columns else ""
+        raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}{more}")
     return found[0]

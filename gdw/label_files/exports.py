@@ -152,7 +152,8 @@ def _of_item(item: Mapping[str, Any]) -> Iterator[Row]:
     if not isinstance(item.get("data"), dict) or not isinstance(answers, list):
         yield from _of_entry(item)
         return
-    own = {name: word_of(value) for name, value in item["data"].items()}
+    own = {name: word_of(value) for name, value in item["data"].items()
+           if not usual_columns([name], LABEL_COLUMNS)}  # what was there before is no answer  # fmt: skip
     if not answers:
         yield own | {"annotator": ""}
     for answer in answers:

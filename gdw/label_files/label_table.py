@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from gdw import files
 from gdw.errors import MissingPackage
-from gdw.label_files.columns import PATH_COLUMNS, PICTURE, usual_columns, with_one_hot
+from gdw.label_files.columns import NUMERIC, PATH_COLUMNS, PICTURE, usual_columns, with_one_hot
 from gdw.label_files.columns import path_column as path_column_of
 from gdw.label_files.exports import columns_of, rows_of_json, rows_of_xml, word_of
 from gdw.label_files.path_match import LEGACY
@@ -34,7 +34,6 @@ GZIP, PARQUET, EXCEL = b"\x1f\x8b", b"PAR1", b"PK"  # how such files begin
 UNREADABLE = {b"\xd0\xcf\x11\xe0": "an Excel file of before 2007", b"oasis.opendocument": "an OpenDocument sheet"}
 EACH_PICTURE = (".json", ".xml")  # endings of files of one picture each
 EXPORT = b"<annotation"  # how the XML of an export begins
-NUMBER = re.compile(r"-?[\d.,]*")
 NAMED_WITHIN = 100  # bytes of a file that name its kind
 MOST_TITLES = 6  # rows before that of the names
 LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
@@ -253,8 +252,11 @@ def _of_rows(rows: list[list[str]], notes: list[str], in_order: bool) -> tuple[C
 
 
 def _titles(rows: list[list[str]]) -> int:
-    """How many rows before that of the names are comments, or titles, which fill their first field alone."""
-    comments = next((place for place, row in enumerate(rows) if not "".join(row[:1]).startswith("#")), len(rows))
+    """How many rows before that of the names are comments, or titles, which fill their first field alone.
+
+    Where every row begins with ``#``, none is a comment.
+    """
+    comments = next((place for place, row in enumerate(rows) if not "".join(row[:1]).startswith("#")), 0)
     for place, row in enumerate(rows[: max(MOST_TITLES, comments + 1)]):
         if sum(map(bool, row)) > 1 and usual_columns([cell.lstrip("# ") for cell in row], PATH_COLUMNS):
             return place
@@ -271,7 +273,7 @@ def _names(rows: list[list[str]], in_order: bool) -> list[str]:
     at = next((place for place, cell in enumerate(first) if PICTURE.search(cell)), None)
     if at is None:
         return first
-    words = [place for place in others if place != at and not all(map(NUMBER.fullmatch, (row[place] for row in rows if
+    words = [place for place in others if place != at and not all(map(NUMERIC.fullmatch, (row[place] for row in rows if
              row[place:])))]  # fmt: skip
     label = words[0] if len(words) == 1 else at + 1 if at + 1 < len(first) else at - 1
     return ["path" if place == at else "label" if place == label else "" for place in others]

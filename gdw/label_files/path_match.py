@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -30,22 +30,37 @@ def plain(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Found:
-    """What a path may mean: a place, how it was found, and how many of its parts agree, the name included."""
+    """What a path may mean: a place, how it was found, and how many of its parts agree, the name included.
+
+    ``own``: the picture's folder, or the name of the one that paths begin in, beside the path's first that differs.
+    ``whole``: all of the picture's path agrees.
+    """
 
     place: int
     way: str
     parts: Sequence[str]
     used: int
+    own: str = ""
+    whole: bool = False
 
     @property
     def folder(self) -> str:
-        """The first that does not agree; nothing where all do."""
-        return "" if self.used == len(self.parts) else self.parts[-self.used - 1]
+        """The path's first folder that is not the picture's; nothing where all are."""
+        following = self.parts[-self.used - 1] if self.used < len(self.parts) else self.own
+        return "" if following == self.own else following
 
     @property
-    def beyond(self) -> tuple[str, ...]:
-        """The folders before it."""
-        return tuple(self.parts[: -self.used - 1])
+    def of_train(self) -> bool:
+        return self.whole and self.folder in SPLITS["train"]
+
+    @property
+    def strength(self) -> tuple[int, int]:
+        """Decides between two paths for one picture."""
+        return self.used, self.of_train if self.folder else 2
+
+    def before(self, used: int) -> tuple[int, tuple[str, ...]]:
+        """The place of a folder in the path: how far it is from the name, and the folders before it."""
+        return used, tuple(self.parts[: -used - 1])
 
 
 class Places:
@@ -74,50 +89,53 @@ class Places:
     def find(self, written: Sequence[str]) -> tuple[list[int | None], tuple[str, ...]]:
         """The place that each written path means, None where there is none; and how those were found that differ.
 
-        A name alone, without its folder, is enough. But where the row's next folder speaks against it (it is here too,
-        or is another split, or other rows name the pictures' own folder in its place), it is enough only if no other
-        row of the table could be found otherwise.
+        A name alone, without its folder, is enough. With a folder that is not the picture's, a path means none if
+        another path means this picture better, or as well with a third folder. And if that folder speaks against the
+        picture (it is here too, is another split, or stands where other paths name the pictures' own), it is enough
+        only if no other path could be found otherwise.
         """
-        found = [self._exact(path) for path in written]
-        loose = [None if place is not None else self._loose(path) for place, path in zip(found, written, strict=True)]
-        own = {one.beyond for one in loose if one and one.folder and one.folder == self._next(one)}
-        against = [one is not None and self._against(one, own) for one in loose]
-        anything = not any(place is not None for place in found)
-        anything &= not any(one and one.place != AMBIGUOUS and not bad for one, bad in zip(loose, against, strict=True))
+        every = [self._exact(path) or self._loose(path) for path in written]
+        clear = [one for one in every if one and one.place != AMBIGUOUS]
+        meant = {id(one) for one in _undisputed(clear)}
+        named = {
+            one.before(used) for one in clear for used in range(1, min(one.used + (not one.folder), len(one.parts)))
+        }
+        disputed = [path for path, one in zip(written, every, strict=True)
+                    if one and one.place != AMBIGUOUS and id(one) not in meant]  # fmt: skip
+        against = {id(one) for one in clear if self._against(one, named)}
+        meant = meant - against or meant
+        found: list[int | None] = [one.place if one and id(one) in meant else None for one in every]
         how: Counter[str] = Counter()
         first: dict[str, str] = {}
-        several = [row for row, one in enumerate(loose) if one and one.place == AMBIGUOUS and not one.folder]
-        for row, one in enumerate(loose):
-            if one and one.place != AMBIGUOUS and (anything or not against[row]):
-                found[row] = one.place
+        for path, one in zip(written, every, strict=True):
+            if one and id(one) in meant and one.way:
                 how[one.way] += 1
-                first.setdefault(one.way, f"{written[row]} = {self.paths[one.place]}")
+                first.setdefault(one.way, f"{path} = {self.paths[one.place]}")
         said = [f"matched {count} paths by {way} (first: {first[way]})" for way, count in how.items()]
+        rows = zip(written, every, strict=True)
+        several = [path for path, one in rows if one and one.place == AMBIGUOUS and not one.folder]
         if several:
-            said.append(f"{len(several)} paths may mean several pictures, so they mean none (first: "
-                        f"{written[several[0]]}): write more of them")  # fmt: skip
+            said.append(f"{len(several)} paths may mean several pictures, so they mean none (first: {several[0]}): "
+                        "write more of them")  # fmt: skip
+        if disputed:
+            said.append(f"{len(disputed)} paths with another folder end as a picture that other paths mean too, so "
+                        f"they mean none (first: {disputed[0]})")  # fmt: skip
         return found, tuple(said)
 
-    def _exact(self, written: str) -> int | None:
+    def _exact(self, written: str) -> _Found | None:
         names = (plain(written), "/".join(_parts(written)))
-        return next((self.exact[name] for name in names if name in self.exact), None)
+        place = next((self.exact[name] for name in names if name in self.exact), None)
+        return None if place is None else _Found(place, "", self.parts[place], len(self.parts[place]), whole=True)
 
-    def _next(self, one: _Found) -> str:
-        """The folder of the found picture where the path's own folder is the first that does not agree."""
-        parts = self.parts[one.place]
-        return parts[-one.used - 1] if one.used < len(parts) else self.root
-
-    def _against(self, one: _Found, own: Container[tuple[str, ...]]) -> bool:
+    def _against(self, one: _Found, named: Container[tuple[int, tuple[str, ...]]]) -> bool:
         """Whether the path means another picture, by the first folder that does not agree.
 
         Args:
-            own: what comes before the pictures' own folder in other rows.
+            named: where other paths name folders of the pictures.
         """
-        if not one.folder or one.place == AMBIGUOUS or one.folder == self._next(one):
-            return False
-        whole = one.used == len(self.parts[one.place])
-        split = one.folder in SPLIT_NAMES and not (whole and one.folder in SPLITS["train"])
-        return split or (one.used, one.folder) in self.folders or (whole and one.beyond in own)
+        split = one.folder in SPLIT_NAMES and not one.of_train
+        here = (one.used, one.folder) in self.folders or one.before(one.used) in named
+        return bool(one.folder) and (split or here)
 
     def _loose(self, written: str) -> _Found | None:
         parts = _folded(written)
@@ -132,11 +150,36 @@ class Places:
         best: _Found | None = None
         for index, names, way in ways:
             ends = zip(range(len(names), 0, -1), _ends(names), strict=True)
-            one = next((_Found(index[end], way, names, used) for used, end in ends if end in index), None)
-            best = one if one and (best is None or one.used > best.used) else best
-            if best and best.place != AMBIGUOUS and best.used == len(self.parts[best.place]):
-                break  # the whole path
+            one = next((self._found(index[end], way, names, used) for used, end in ends if end in index), None)
+            if one is None or (index is self.numbers and one.folder):
+                continue  # a number alone is too little where a folder differs
+            best = one if best is None or one.used > best.used else best
+            if best.whole:
+                break
         return best
+
+    def _found(self, place: int, way: str, parts: Sequence[str], used: int) -> _Found:
+        if place == AMBIGUOUS:
+            return _Found(place, way, parts, used)
+        picture = self.parts[place]
+        whole = used == len(picture)
+        return _Found(place, way, parts, used, self.root if whole else picture[-used - 1], whole)
+
+
+def _undisputed(found: Sequence[_Found]) -> list[_Found]:
+    """Without paths with a folder that is not the picture's where another path means it better, or as well.
+
+    In the second case none of the paths with such a folder at the same place can be relied on.
+    """
+    rivals = defaultdict[int, dict[tuple[str, ...], tuple[int, int]]](dict)
+    for one in found:
+        beyond = tuple(one.parts[: -one.used]) if one.folder else ()
+        rivals[one.place][beyond] = max(one.strength, rivals[one.place].get(beyond, (0, 0)))
+    best = {place: max(of.values()) for place, of in rivals.items()}
+    equal = {place for place, of in rivals.items() if list(of.values()).count(best[place]) > 1}
+    strong = [one for one in found if not one.folder or one.strength == best[one.place]]
+    doubtful = {one.before(one.used) for one in strong if one.folder and one.place in equal}
+    return [one for one in strong if not one.folder or one.before(one.used) not in doubtful]
 
 
 def _parts(written: str) -> list[str]:

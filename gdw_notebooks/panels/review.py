@@ -67,7 +67,7 @@ class Review(InNotebook, anywidget.AnyWidget):
         self.dataset = dataset
         self._per_class = per_class if suspects is None else None
         self._table = by_class(dataset, seed) if suspects is None else by_suspicion(dataset, suspects)
-        self._file = ReviewFile(confirmed, dataset.paths, dataset.class_names)
+        self._file = ReviewFile(confirmed, dataset.paths, dataset.class_names, dataset.name)
         self._unsure: set[int] = set()
         self._shown: set[str] = set()
         self._lock = RLock()

@@ -27,15 +27,16 @@ class ReviewFile:
         path: a CSV file with the columns ``path,label`` and perhaps ``chosen``; it need not exist yet.
         paths: of the data set's pictures.
         class_names: of the data set.
+        root: the name of the folder that paths begin in.
 
     Raises:
         ValueError: the file is no such table, or names no picture here, or an unknown class.
         OSError: it cannot be read, or a new one cannot be written.
     """
 
-    def __init__(self, path: str | Path, paths: Sequence[str], class_names: Sequence[str]):
+    def __init__(self, path: str | Path, paths: Sequence[str], class_names: Sequence[str], root: str):
         self.path = Path(path).expanduser()
-        self.paths, self.class_names = list(paths), list(class_names)
+        self.paths, self.class_names, self.root = list(paths), list(class_names), root
         if self.path.suffix.lower() != ".csv":
             raise ValueError(f"the confirmed labels go into a file that ends in .csv, got {self.path.name}")
         files.check_writable(self.path)
@@ -86,8 +87,8 @@ class ReviewFile:
             table = read_table(self.path, least=0)
             if "label" not in table.columns:
                 raise ValueError(f"{self.path} needs the columns path and label, got path, {', '.join(table.columns)}")
-            self._known = read_confirmed(self.path, self.paths, self.class_names)
-            found, _ = Places(self.paths).find(table.paths)
+            self._known = read_confirmed(self.path, self.paths, self.class_names, root=self.root)
+            found, _ = Places(self.paths, root=self.root).find(table.paths)
             ways = table.columns.get(CHOSEN_COLUMN, [NOT_KNOWN] * len(found))
             rows = zip(table.paths, table.columns["label"], ways, strict=True)
             self._others = [row for row, place in zip(rows, found, strict=True) if place is None]

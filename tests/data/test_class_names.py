@@ -44,11 +44,29 @@ def test_a_usual_class_is_not(name):
         (("cat", "dog"), ["0.0", "1.0", "-1.0"], [0, 1, -1]),
         (("-1", "1"), ["1", "-1"], [1, 0]),
         (("10", "20", "30"), ["0", "1", "2"], [0, 1, 2]),
+        (("10", "20", "30"), ["0.0", "1.0", "2.0"], [0, 1, 2]),
+        (("001", "002", "003"), ["1", "2"], [0, 1]),
         (None, ["1.0", "0.0", "-1.0"], [1, 0, -1]),
+        (None, ["9e1234567", "9e12", "inf"], [1, 0, 2]),
+        (None, ["1" * 30 + "2", "1" * 31], [1, 0]),
     ],
 )
 def test_words_that_mean_a_class_in_another_spelling(names, words, numbers):
     assert class_numbers(words, names, "t")[0] == numbers
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("1.0", "2.0", "3.0"), ["0", "1", "2"]),  # names and places: neither fits all
+        (("0,5", "1,5"), ["0", "0.5"]),
+        (("001", "002", "003"), ["0", "1", "2"]),
+        (("1e2", "cat"), ["100"]),
+    ],
+)
+def test_no_number_is_a_place_where_a_class_is_called_by_a_number(names, words):
+    with pytest.raises(ValueError, match=f"unknown class in t '{words[0]}'|must be names of classes or lie in 0 ... 1"):
+        class_numbers(words, names, "t")
 
 
 def test_a_spelling_of_two_classes_is_none():
@@ -56,6 +74,7 @@ def test_a_spelling_of_two_classes_is_none():
         class_numbers(["CAT"], ("Cat", "cat"), "t")
     assert class_numbers(["1.0", "0.0"], None, "t")[1] == ("0", "1")
     assert doubtful_names(("1000001", "1000002", "12345678901234567", "12345678901234568")) == ()
+    assert doubtful_names(("1" * 31, "1" * 30 + "2", "9e1234567", "1e2", "100")) == ()
 
 
 def test_counts_come_in_one_line():

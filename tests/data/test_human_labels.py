@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 
 import gdw
+from gdw.data.dataset import Dataset
 from gdw.data.human_labels import human_labels
 from gdw.data.picture_labels import labels_by_path
 from gdw.label_files.label_table import read_table
@@ -147,6 +149,28 @@ def test_numbers_may_count_a_folder_without_a_picture(tmp_path, form, by_folder)
         rows = (f"{name},{label}\n" for name, label in zip(data.paths, given, strict=True))
         path.write_text("path,label\n" + "".join(rows), "utf-8")
     counted = "0 = a, 1 = b, 2 = c, 3 = d" if by_folder else "0 = a, 1 = c, 2 = d"
-    with pytest.warns(UserWarning, match="passed over 1 labelled b|numbered") as said:
+    with warnings.catch_warnings(record=True, action="always") as said:
         assert human_labels(f"human:{path}", data).tolist() == expected.tolist()
     assert f"they are taken (its classes are numbered {counted})" in str(said[-1].message)
+    passed = [f"{path}: passed over 1 labelled b, a class that was put aside"] if by_folder and form == "csv" else []
+    assert [str(one.message) for one in said[:-1]] == passed
+
+
+@pytest.mark.parametrize("form", ["npz", "csv", "csv of pandas, beside a blank"])
+def test_both_columns_count_the_same_folders(tmp_path, form):
+    paths = tuple(f"{name}/{count}.png" for name in "acd" for count in range(2))
+    truth = torch.tensor([0, 0, 1, 1, 2, 2])
+    data = Dataset("f", tuple("acd"), torch.zeros(6, 1), truth, paths=paths, folder_names=tuple("abcd"))
+    noisy, clean = np.array([0, 0, 2, 2, 2, 2]), np.array([0, 0, 2, 2, 3, 3])  # nobody said d
+    path, expected = tmp_path / f"l.{form[:3]}", [0, 0, 1, 1, 1, 1]
+    if form == "npz":
+        np.savez(path, noisy_label=noisy, clean_label=clean)
+    else:
+        words = [f"{number}.0" if "blank" in form else str(number) for number in noisy]
+        if "blank" in form:
+            words[0], expected = "", [-1, *expected[1:]]
+        rows = (f"{row[0]},{row[1]},{row[2]}\n" for row in zip(paths, words, clean, strict=True))
+        path.write_text("path,noisy_label,clean_label\n" + "".join(rows), "utf-8")
+    with warnings.catch_warnings(record=True, action="always") as said:
+        assert human_labels(f"human:{path}", data).tolist() == expected
+    assert "they are taken (its classes are numbered 0 = a, 1 = b, 2 = c, 3 = d)" in str(said[-1].message)

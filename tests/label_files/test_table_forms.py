@@ -8,8 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from gdw import files
+from gdw.data.confirmed import confirmed_of
+from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder
 from gdw.data.given import read_rows
 from gdw.data.picture_labels import class_numbers, labelled
@@ -313,12 +316,32 @@ def test_another_folder_of_the_same_name_is_no_match_where_folders_count(pets, t
         (["s1/cat/1.png", "s2/cat/1.png", "s2/cat/7.png"], "", ["s1/cat/1.png", "s1/cat/7.png"], [0, None]),
         (["train/cat/1.png"], "", ["test/cat/1.png", "train/cat/1.png"], [None, 0]),
         (["cat/a1.jpg", "dog/a1.png"], "", ["cat/a1.png"], [0]),
+        (["s1/cat/1.jpg", "s1/dog/2.jpg"], "", ["s1/cat/1.jpg", "s2/dog/2.jpg"], [0, None]),
+        (["s1/cat/1.jpg", "s1/dog/2.jpg"], "", ["x/s1/cat/1.jpg", "x/s2/dog/2.jpg"], [0, None]),
+        (["cat/1.jpg", "cat/2.jpg"], "pets", ["20/cat/1.jpg", "21/cat/1.jpg", "21/cat/2.jpg"], [None] * 3),
+        (["cat/1.jpg", "dog/1.jpg"], "", ["cat/1.jpg", "x/cat/1.jpg", "x/dog/1.jpg"], [0, None, 1]),
+        (["cat/001.jpg", "dog/002.jpg"], "pets", ["test/dog/1", "x/cat/1", "pets/dog/2"], [None, None, 1]),
         (["0000.jpg", "0010.jpg", "3/07.jpg", "10.png"], "", ["0", "10", "7", "0010"], [0, 3, 2, 1]),
         (["a/x y.jpg", "caf\u00e9/z.JPG"], "", ["http://h/a/x%20y.jpg?w=1", "C:\\q\\cafe\u0301\\Z.jpg"], [0, 1]),
     ],
 )  # fmt: skip
 def test_a_path_means_the_picture_that_nothing_speaks_against(paths, root, rows, found):
     assert Places(paths, root=root).find(rows)[0] == found
+
+
+def test_paths_that_several_folders_claim_are_said():
+    found, said = Places(["cat/1.jpg", "cat/2.jpg"], root="pets").find(["x/20/cat/1.jpg", "x/21/cat/1.jpg"])
+    assert found == [None, None]
+    assert said == ("2 paths with another folder end as a picture that other paths mean too, so they mean none (first: "
+                    "x/20/cat/1.jpg)",)  # fmt: skip
+
+
+def test_confirmed_pictures_are_found_as_labelled_ones_are(tmp_path):
+    paths = ("cat/1.jpg", "dog/2.jpg")
+    data = Dataset("s2021", ("cat", "dog"), torch.zeros(2, 1), torch.tensor([0, 1]), paths=paths)
+    (tmp_path / "c.csv").write_text("path,label\nD:/x/s2021/cat/1.jpg,cat\nD:/x/s2020/dog/2.jpg,cat\n", "utf-8")
+    with pytest.warns(UserWarning, match="1 rows of c.csv name no picture here .first: D:/x/s2020/dog/2.jpg"):
+        assert confirmed_of(tmp_path / "c.csv", data) == {0: 0}
 
 
 def test_a_name_alone_of_several_pictures_is_said(pets, tmp_path):
@@ -345,6 +368,49 @@ def test_flags_beside_a_column_of_words_are_asked_about(pets, tmp_path):
         list_folder(pets, table)
     assert listed(pets, table, column="animal") == RIGHT
     assert list_folder(pets, table, column="label").class_names == ("female", "male")
+
+
+@pytest.mark.parametrize("column", ["age", "site"])
+@pytest.mark.parametrize("values", [(40, 41, 40, 41), ("1,5", "2,5", "1,5", ""), (3, "", 3, "")])
+def test_numbers_beside_a_one_hot_table_are_no_labels(pets, tmp_path, column, values):
+    names, hot = ("a1", "b2", "c3", "d4"), ("1;0", "0;1", "1;0", "0;1")
+    rows = "".join(f"{name};{number};{one}\n" for name, number, one in zip(names, values, hot, strict=True))
+    assert listed(pets, written(tmp_path, f"image;{column};lynx;wolf\n{rows}")) == RIGHT
+
+
+def test_the_advice_beside_a_one_hot_table_names_it(pets, tmp_path):
+    table = written(tmp_path, "image,place,lynx,wolf\na1,x,1,0\nb2,x,0,1\nc3,y,1,0\nd4,y,0,1\n")
+    with pytest.raises(ValueError, match=r"place, lynx, wolf .label: that of lynx, wolf which says 1."):
+        list_folder(pets, table)
+    assert listed(pets, table, column="label") == RIGHT
+
+
+def test_a_blank_is_no_zero_where_many_rows_say_nothing(pets, tmp_path):
+    table = written(tmp_path, "image,seen,checked\na1,yes,\nb2,no,\nc3,,yes\nd4,,\n")
+    with pytest.raises(ValueError, match=r"several sets of labels, .*seen, checked"):
+        list_folder(pets, table)
+    assert listed(pets, table, column="label") == {"cat/a1.jpg": "seen", "dog/c3.jpg": "checked"}
+
+
+@pytest.mark.parametrize("field", ["label", "Labels", "noisy_label", "class"])
+@pytest.mark.parametrize("questions", [("q",), ("q", "species")])
+def test_a_field_of_a_task_is_no_answer(tmp_path, field, questions):
+    said = [{"from_name": name, "value": {"choices": ["wolf"]}} for name in questions]
+    answers = ([{"result": said}], [], [{"was_cancelled": True, "result": said}], [{"result": []}])
+    tasks = [{"data": {"image": path, field: "lynx"}, "annotations": one}
+             for path, one in zip(RIGHT, answers, strict=True)]  # fmt: skip
+    found = labelled(read_table(written(tmp_path, json.dumps(tasks))), list(RIGHT))
+    assert (found.labels, found.class_names) == ({0: 0}, ("wolf",))
+
+
+@pytest.mark.parametrize("begin", ["", "# made by ann\n"])
+def test_names_that_begin_like_a_comment(tmp_path, begin):
+    rows = [(f"#{number}.jpg", word) for number, (_, word) in enumerate(NAMES)]
+    text = "".join(f"{path},{word}\n" for path, word in rows)
+    table = read_table(written(tmp_path, (begin and begin + "path,label\n") + text))
+    assert (table.paths, table.columns["label"]) == ([path for path, _ in rows], [word for _, word in rows])
+    alone = read_table(written(tmp_path, "#cat\n#dog\n#cat\n#dog\n"), in_order=True)
+    assert alone.columns == {"label": ["#cat", "#dog", "#cat", "#dog"]}
 
 
 def test_annotators_with_gaps(pets, tmp_path):
@@ -473,7 +539,8 @@ def test_each_row_without_a_name_is_a_person_and_who_contradicts_himself_does_no
 def test_as_many_annotators_for_another_label_are_said(pets, tmp_path):
     rows = "a1,lynx,wolf\nb2,wolf,wolf\nc3,lynx,lynx\nd4,wolf,wolf\n"
     found = list_folder(pets, written(tmp_path, "image,annotator1,annotator2\n" + rows))
-    assert "for 1 pictures as many said another label: theirs is the one that is more frequent elsewhere" in found.notes
+    said = "for 1 pictures as many said another label: theirs is the one that is more frequent elsewhere, or else the last in the alphabet"
+    assert any(said in note for note in found.notes)
     assert found.class_names[found.labels[0]] == "wolf"
 
 

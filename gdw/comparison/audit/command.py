@@ -97,7 +97,7 @@ def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
     paths, names, known = listing.paths, listing.class_names, Confirmed()
     with warnings.catch_warnings(action="ignore"):  # its notes are printed with the others
         if options.confirmed is not None:
-            known = read_confirmed(options.confirmed, paths, names, listing.others)
+            known = read_confirmed(options.confirmed, paths, names, listing.others, listing.folder.resolve().name)
     words = known.by_path(paths, names)
     check_outputs(options.csv, options.html, {path: label for path, (label, _) in words.items()})
     plan.check(listing.labels, known, names)

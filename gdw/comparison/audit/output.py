@@ -12,7 +12,7 @@ from gdw.comparison.audit.count import NO_SAMPLE, WrongShare
 from gdw.comparison.audit.page import MARK, page
 from gdw.comparison.audit.table import COLUMNS, FOUND
 from gdw.data.confirmed import CONFIRMED_COLUMNS
-from gdw.data.picture_labels import WHOLE, as_meant, loose
+from gdw.data.picture_labels import as_meant, as_number, loose
 from gdw.errors import whole_number
 from gdw.label_files.columns import usual_columns
 from gdw.label_files.label_table import read_table
@@ -143,7 +143,7 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Ma
     lost = [
         (name, word)
         for name, word in _labels_in(csv)
-        if not new.get(name) or (loose(new[name]) != loose(word) and not WHOLE.fullmatch(f"{word}.0"))
+        if not new.get(name) or (loose(new[name]) != loose(word) and as_number(word) is None)
     ]  # a number has its name now
     if lost:
         name, word = min(lost)

@@ -9,7 +9,7 @@ from gdw import files
 from gdw.comparison.audit.output import SHOWN, check_outputs
 from gdw.comparison.audit.page import Shown, page
 from gdw.comparison.audit.table import COLUMNS
-from gdw.data.picture_labels import NONE, as_meant
+from gdw.data.picture_labels import NONE, as_meant, natural_key
 from gdw.errors import whole_number
 from gdw.label_files.columns import usual_columns
 from gdw.label_files.label_table import read_table
@@ -39,8 +39,8 @@ def review(options: argparse.Namespace) -> str:
     check_outputs(html=html)
     whole_number("--top", options.top, 1)
     folder = _folder(path, table.paths, options.folder)
-    classes = sorted({*columns["observed"], *columns["proposed"]} - {"", NONE})
-    columns["label"] = as_meant(columns.get("label", [""] * len(table.paths)), classes)
+    classes = sorted({*columns["observed"], *columns["proposed"]} - {"", NONE}, key=natural_key)
+    columns["label"] = as_meant(columns.get("label", [""] * len(table.paths)), classes, places=False)  # not all classes
     frame = pd.DataFrame({"path": table.paths, **columns})
     frame["score"] = pd.to_numeric(frame["score"].str.replace(",", "."), errors="coerce").fillna(0.0)
     shown = Shown([folder / name for name in table.paths])

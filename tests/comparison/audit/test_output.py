@@ -64,6 +64,10 @@ def test_labels_that_a_person_wrote_into_the_table_are_not_lost(tmp_path):
     found.table["label"] = "dog"
     with pytest.raises(ValueError, match="holds 1 labels that a person wrote .first: a.png = none of these, now dog."):
         found.save_csv(tmp_path / "a.csv")
+    for number in ("1", "1.0", "1,0"):  # a spreadsheet's, and the class that it means
+        (tmp_path / "a.csv").write_text(text.replace("none of these", f'"{number}"'), "utf-8")
+        found.save_csv(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text(text, "utf-8")
     found.table["label"] = "none of these"  # as after an audit with that file as --confirmed
     found.save_csv(tmp_path / "a.csv")
 

@@ -535,5 +535,9 @@ def test_a_table_is_reviewed_in_the_browser(folder, tmp_path, monkeypatch, capsy
     assert text.count("data:image/png") == 7
     assert f'"label":["none of these","{table["observed"][1]}","","{table["proposed"][3]}",' in text
     assert f"7 of {len(table)} pictures to look through" in capsys.readouterr().out
+    table["observed"], table["proposed"], table["Label"] = "grade 2", "grade 10", ["1", "GRADE 10", *table["Label"][2:]]
+    table.to_csv(tmp_path / "s.csv", index=False)
+    assert main(["review", str(tmp_path / "s.csv"), str(folder), "--top", "7"]) == 0
+    assert '"label":["1","grade 10",' in (tmp_path / "s.html").read_text("utf-8")  # the table need not have each class
     assert main(["review", str(tmp_path / "s.csv"), str(tmp_path / "nowhere")]) == 2
     assert "say where the pictures are, gdw review s.csv FOLDER" in capsys.readouterr().err
