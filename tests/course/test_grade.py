@@ -127,7 +127,7 @@ def students():
     copied.cells += [given.cells[cell(given, words)] for words in ("my_weights =", "def label_weight")]
     later, below = made["right/later"], made["right/below"]  # answered in the second pass; in variables alone
     answers = [later.cells.pop(cell(later, words)).source for words in ("my_weights =", "def label_weight")]
-    later.cells[-1:] = [code(f"needed_below\n{text}") for text in answers]
+    later.cells += [code(f"needed_below\n{text}") for text in answers]
     later.cells += [given.cells[cell(given, words)] for words in ("my_weights =", "def label_weight")]
     later.cells.append(code("needed_below = 1"))
     below.cells = [*given.cells, *(code(text.rsplit("\n", 1)[0]) for text in answers)]
@@ -207,7 +207,7 @@ def rows(file, key):
     ("right/format3", "right", "right", ""),
     ("right/windows", "right", "right", ""),
     ("right/nothing", "", "", "the file is empty"),
-    ("wrong/cheat", "not answered", "not answered", ""),
+    ("wrong/cheat", "wrong", "wrong", ""),  # what it leaves in the variables
     ("wrong/cut", "not run", "not answered", "FileNotFoundError"),
     ("wrong/slow", "not answered", "not run", ""),
     ("wrong/memory", "not answered", "not run", ""),
@@ -391,7 +391,7 @@ def test_marks_are_given_where_they_cannot_be_kept(tmp_path, monkeypatch, capsys
 @pytest.mark.skipif(os.name != "posix", reason="a terminal's Ctrl-C reaches all processes of a group")
 def test_an_interrupted_run_keeps_nothing_of_what_it_broke_off(tmp_path):
     for name in ("anna", "ben"):
-        notebook = nbformat.v4.new_notebook(cells=[code("lift_the_cat(1)\nwhile True: pass")])
+        notebook = nbformat.v4.new_notebook(cells=[code("while True: pass\nlift_the_cat(1)")])
         (tmp_path / "all" / name).mkdir(parents=True)
         nbformat.write(notebook, tmp_path / "all" / name / "1.ipynb")
     arguments = ["grade", str(tmp_path / "all"), "--csv", str(tmp_path / "grades.csv"), *OPTIONS]
