@@ -209,10 +209,10 @@ class Training:
         if self._loop:
             self._loop.lanes[0].history = self.history
         self.history.config |= {name: here.config[name] for name in places_of(self.experiment.data)}
-        self._continue_record(here.metadata)
+        self._note_continued(here.metadata)
         self._randomness = saved["randomness"]
 
-    def _continue_record(self, made: dict[str, Any]) -> None:
+    def _note_continued(self, made: dict[str, Any]) -> None:
         """Note in the metadata what is other than where the run came from; ``made`` is what it would say here."""
         metadata = self.history.metadata
         then = metadata.get("own_code", {})
