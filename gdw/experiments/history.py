@@ -73,14 +73,20 @@ class History:
         return self.epochs[name]
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """One more epoch: a value or array for each name. Epochs without a name have NaN there."""
-        before = len(self)
-        given = {name: np.asarray(value, dtype=np.float64)[None] for name, value in row.items()}
-        for name, value in given.items():
-            self.epochs.setdefault(name, np.full((before, *value.shape[1:]), np.nan))
-        for name, values in self.epochs.items():
-            none = np.full((1, *values.shape[1:]), np.nan)
-            self.epochs[name] = np.concatenate([values, given.get(name, none)])
+        """One more epoch: a value or array for each name. Epochs without a name have NaN there.
+
+        Raises:
+            ValueError: a value is no number or array of numbers, or has another shape than before; nothing is added.
+        """
+        before, longer = len(self), dict[str, np.ndarray]()
+        for name in [*self.epochs, *(name for name in row if name not in self.epochs)]:
+            try:
+                new = np.asarray(row[name] if name in row else np.full(self[name].shape[1:], np.nan), dtype=np.float64)
+                values = self[name] if name in self.epochs else np.full((before, *new.shape), np.nan)
+                longer[name] = np.concatenate([values, new[None]])
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name!r} of this epoch does not fit: {error}") from error
+        self.epochs.update(longer)
 
     @property
     def method(self) -> str:

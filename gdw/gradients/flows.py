@@ -72,6 +72,9 @@ def zero_mean(weights: Matrix, logits: Matrix, labels: Targets, max_prob: float 
         own, others = (flows * label).sum(dim=-1, keepdim=True), flows.masked_fill(label, 0)
         total = _without_cancelling(others, -own) if max_prob is None else -own
         others = others / total.where(total != 0, 1)  # 0: the flow of t is 0, whatever its weight
+        if max_prob is None:  # about the lowest: equal weights stay, also where a row of flows does not sum to 0
+            lowest = weights.masked_fill(label, float("inf")).amin(dim=-1, keepdim=True)
+            return (lowest + ((weights - lowest) * others).sum(dim=-1, keepdim=True)).where(label, weights)
     label_weight = (weights * others).sum(dim=-1, keepdim=True)
     return label_weight.where(label, weights)
 

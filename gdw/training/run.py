@@ -1,6 +1,7 @@
 """Training: one run that you control step by step. ``run(experiment)`` gives its History, the same bits each time."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from gdw.data.task import Task
 from gdw.experiments.experiment import OWN, Experiment, from_config
 from gdw.experiments.fields import PRECISIONS, resolve_device
 from gdw.experiments.history import History
-from gdw.experiments.identity import content_of
+from gdw.experiments.identity import content_of, places_of, without_places
 from gdw.experiments.loading import dataset_of, task_of
 from gdw.experiments.provenance import config_of_run, how_made
 from gdw.gradients.compiled import compile_in_place
@@ -31,6 +32,7 @@ from gdw.training.loop import BatchDone, EpochDone, Lane, Loop
 from gdw.training.saved_model import save_model
 from gdw.training.stepping import captures, usually_captures
 
+OF_A_RUN = ("date", "seconds", "seconds_waited", "seeds_at_once", "continued")  # metadata that no place decides
 PICTURES_TOO = "pictures and labels "  # how the digest of a saved run's data begins; version 0.2 had labels alone
 
 
@@ -175,14 +177,17 @@ class Training:
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is not a saved run, is damaged, or has other data, another model or another plugin; the
-                message names it.
+            ValueError: it is not a saved run, is damaged, or has another experiment, other data, another model or
+                another plugin; the message names it. A finished run of another plugin is only warned of.
         """
         saved = checkpoint.read(path)
         try:
-            experiment = experiment or from_config(saved["experiment"])
+            then = from_config(saved["experiment"])
+            experiment = experiment or then
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{path} holds no experiment of this version: {_reason(error)}") from None
+        if other := _differing(without_places(then.everything()), without_places(experiment.everything())):
+            raise ValueError(f"{path} holds another experiment, with other {', '.join(other)}")
         training = cls(experiment, **own)
         try:
             training._restore(saved)
@@ -195,23 +200,34 @@ class Training:
             raise ValueError("it is of version 0.2, which did not say which pictures it had: run it again")
         if saved["data"] != self._fingerprint():
             raise ValueError("it was made with other data")
-        made, then = self.history.metadata, saved["history"]["metadata"].get("own_code", {})
-        for what, place in made.get("own_code", {}).items():
-            if then.get(what, place)["code"] != place["code"]:
-                raise ValueError(f"{place['file']} had other code for the {what} then")
         if saved["loop"]:
             self._loop = Loop([self.lane])
             self._loop.load_state_dict(saved["loop"])
         self.model.load_state_dict(saved["model"])
         self.method.load_state_dict(saved["method"])
-        self.history = History(**saved["history"])
+        here, self.history = self.history, History(**saved["history"])
         if self._loop:
             self._loop.lanes[0].history = self.history
-        before = self.history.metadata | {"date": made["date"]}
-        self.history.metadata["captured"] = made["captured"]  # from here on
-        if not self.finished and (other := {name: made[name] for name in made if made[name] != before.get(name)}):
-            self.history.metadata["continued"] = other  # on another machine, by another version
+        self.history.config |= {name: here.config[name] for name in places_of(self.experiment.data)}
+        self._note_continued(here.metadata)
         self._randomness = saved["randomness"]
+
+    def _note_continued(self, made: dict[str, Any]) -> None:
+        """Note in the metadata what is other than where the run came from; ``made`` is what it would say here."""
+        metadata = self.history.metadata
+        then = metadata.get("own_code", {})
+        for what, place in made.get("own_code", {}).items():
+            if then.get(what, place)["code"] != place["code"]:
+                said = f"{place['file']} had other code for the {what} then"
+                if not self.finished:
+                    raise ValueError(said)
+                warnings.warn(said, stacklevel=4)
+        earlier = metadata.get("continued", [])
+        before = {name: value for one in (metadata, *earlier) for name, value in one.items() if name not in OF_A_RUN}
+        metadata["captured"] = made["captured"]  # from here on
+        other = _differing(before, {name: value for name, value in made.items() if name not in OF_A_RUN})
+        if other and not self.finished:  # on another machine, by another version
+            metadata["continued"] = [*earlier, {name: made.get(name) for name in other} | {"date": made["date"]}]
 
     @property
     def lane(self) -> Lane:
@@ -243,6 +259,11 @@ class Training:
         state, self._randomness = self._randomness, None
         if state is not None and not self.finished:
             set_random_state([part for part in state if part is not None], self.task.train.labels.device)
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The names under which two dictionaries differ; what is missing is None."""
+    return [name for name in one | other if one.get(name) != other.get(name)]
 
 
 def _reason(error: Exception) -> str:

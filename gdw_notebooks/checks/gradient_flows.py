@@ -9,7 +9,8 @@ from gdw_notebooks.checks.exercise import Exercise, LookAgain, compare, numbers
 CAT, DOG, BIRD = 0, 1, 2
 PROBS = (0.6, 0.3, 0.1)  # what the network believes of the picture in notebook 01: a cat, labelled dog
 RANDOM_CASES, SEED = 20, 1
-ROUNDING = 0.01  # of the largest push: weights read from the microscope have three digits
+ROUNDING = 0.01  # of the largest push: weights have three digits
+HALF_DIGIT = 5e-4  # the microscope shows three decimals of a weight
 
 
 class LiftTheCat(Exercise):
@@ -28,11 +29,12 @@ class LiftTheCat(Exercise):
         weights = numbers(weights, len(PROBS))
         if weights.min() < 0:
             raise LookAgain("A weight is below 0: this would reverse a flow instead of scaling it.")
-        pushes = -weights * _flows(torch.tensor([PROBS]), torch.tensor([DOG]))[0]
+        flows = _flows(torch.tensor([PROBS]), torch.tensor([DOG]))[0]
+        pushes, rounded = -weights * flows, HALF_DIGIT * flows.abs()[weights > HALF_DIGIT].sum()
         difference = (pushes[CAT] - pushes[BIRD]).item()
         if difference <= 0:
             raise LookAgain(f"cat − bird is {difference:+.3g} with these weights, and should be above 0.")
-        if abs(pushes.sum()) > ROUNDING * pushes.abs().max():
+        if abs(pushes.sum()) > max(ROUNDING * pushes.abs().max(), rounded):
             raise LookAgain(
                 f"cat − bird is {difference:+.3g}: good. But the three pushes sum to {pushes.sum():+.3g}, not to 0."
             )

@@ -96,8 +96,9 @@ def _grade(options: argparse.Namespace, found: Mapping[Path, Path]) -> int:
         TABLE.parent.mkdir(exist_ok=True)
     check_writable(options.csv)
     people: dict = {}
+    whose = report.people_of(set(found.values()))
     for path, file in found.items():
-        people.setdefault(report.person_of(file), {})[path] = file
+        people.setdefault(whose[file], {})[path] = file
     with Sandbox(tuple(options.notebooks), options.trust_students) as sandbox:
         if not options.trust_students and (why := sandbox.refusal()):
             raise ValueError(

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from numbers import Integral, Real
 
 import numpy as np
@@ -26,7 +27,7 @@ def pack(value: object) -> object:
         return {KIND: "empty"}
     if isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, Real):  # as the checks take them: fractions, NumPy's numbers
+    if isinstance(value, Real | Decimal):  # as the checks take them: fractions, NumPy's numbers
         return int(value) if isinstance(value, Integral) else float(value)
     if isinstance(value, Tensor | np.ndarray) and math.prod(value.shape) > MOST_NUMBERS:
         return {KIND: "other", "type": f"{type(value).__name__} with more than {MOST_NUMBERS:,} numbers"}

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -16,7 +16,7 @@ COLUMNS = tuple(asked.column for asked in ASKED)
 ORDER = ("not answered", "wrong", NOT_RUN, "right")  # verdicts, the best last
 # Names in the platforms' downloads, up to where a student's own name of the file begins: that may hold anything.
 MOODLE = re.compile(r"(?P<name>[^_]+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)(_|$)")
-CANVAS = re.compile(r"(?P<name>[^\W\d_]\w*?)(_LATE)?_(?P<id>\d+)_\d+_")  # the second number is the file's
+CANVAS = re.compile(r"(?P<name>[^\W\d_][^\W_]*)(_LATE)?_(?P<id>\d+)_(?P<file>\d+)_.+")
 FORMULA = re.compile(r"(^|[;\t|])(\s*)(?=[=+@＝＋－＠-])")  # a spreadsheet may begin a new cell at a ; too
 COPY = re.compile(r"( ?\(\d+\)|-\d+|[_ -]?copy\d*)$", re.IGNORECASE)
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
@@ -53,22 +53,42 @@ class Person:
         return printable(self.name) + (f" ({number})" if number else "")
 
 
-def person_of(file: Path) -> Person:
+def people_of(files: Collection[Path]) -> dict[Path, Person]:
+    """Whose each file is.
+
+    Canvas gives each person one number and each file another: names that do not fit this ("hw1_2024_11_anna") are
+    nobody's of Canvas.
+    """
+    flat = {file: found for file in files if (found := _canvas(file))}
+    people = {(found["id"], found["name"]) for found in flat.values()}
+    numbered = {(found["file"], COPY.sub("", file.stem)) for file, found in flat.items()}
+    several = len(files) == 1 or len({name for _, name in people}) > 1
+    canvas = several and all(len(dict(pairs)) == len(pairs) for pairs in (people, numbered))
+    return {file: person_of(file, canvas=canvas) for file in files}
+
+
+def person_of(file: Path, *, canvas: bool = True) -> Person:
     """Whose file this is: of a platform's download as it says; else of the first folder below the one that is graded;
     else of whom the file is named after.
 
     Args:
         file: below the folder that is graded.
+        canvas: whether it may be of Canvas's download.
     """
     if found := MOODLE.match(file.parts[0]):  # what is below it has the student's own names
         return Person(found["name"], moodle=found["id"])
     if len(file.parts) > 1:
         return Person(file.parts[0])
-    if (found := CANVAS.match(file.stem)) and found["name"] == found["name"].lower():
+    if canvas and (found := _canvas(file)):
         return Person(found["name"], canvas=found["id"])
     names = "|".join(re.escape(asked.notebook) for asked in ASKED)
     left = re.sub(rf"^({names}|\d\d)(?=[_ -]|$)|[_ -]({names})$", "", COPY.sub("", file.stem)).strip("_- ")
     return Person(left or file.stem)
+
+
+def _canvas(file: Path) -> re.Match[str] | None:
+    found = None if len(file.parts) > 1 or MOODLE.match(file.name) else CANVAS.fullmatch(file.stem)
+    return found if found and found["name"] == found["name"].lower() else None
 
 
 def best_of(graded: Sequence[Graded]) -> dict[str, Verdict]:
@@ -174,7 +194,7 @@ def read_points(text: str) -> dict[str, float]:
         ValueError: an exercise that there is not, or no number at or above 0.
     """
     points, text = dict.fromkeys(COLUMNS, 1.0), text.removeprefix("\ufeff")
-    semicolons = text.startswith("exercise;")  # a spreadsheet in a country whose numbers have a comma
+    semicolons = re.match(r'"?exercise"?;', text)  # a spreadsheet in a country whose numbers have a comma
     for row in csv.DictReader(io.StringIO(text), delimiter=";" if semicolons else ","):
         exercise, value = (row.get("exercise") or "").strip(), (row.get("points") or "").strip().replace(",", ".")
         if exercise not in points:

@@ -22,7 +22,7 @@ MOST_MESSAGES, LONG = 20_000, 1000  # of a notebook; one of more characters coun
 MOST_WAITING = 50  # messages that are read before the grader gets to them
 MOST_TOLD = 200  # characters of an error
 
-Judge = Callable[[str, list, bool], None]
+Judge = Callable[[str, list, bool], object]
 
 
 class Stopped(NotRun):
@@ -55,7 +55,8 @@ class Student:
         Args:
             skip: numbers of cells that are left out.
             judge: is given what is handed in, while the cell waits: the check's class, its answers, and whether the
-                check was called (otherwise they are the values of its variables).
+                check was called (otherwise they are the values of its variables). It returns False if they are
+                placeholders.
             ours: numbers of the course's own cells, which run only if an answer needs them.
 
         Raises:
@@ -124,9 +125,10 @@ class Student:
         except (KeyError, TypeError) as error:
             raise BadMessage("an answer cannot be read") from error
         self._watch.pause(True)
-        judge(kind, [unpack(part, lambda p=place: self._function(p)) for place, part in enumerate(parts)], called)
+        answer = [unpack(part, lambda p=place: self._function(p)) for place, part in enumerate(parts)]
+        found = judge(kind, answer, called)
         self._watch.pause(False)
-        self._send({"judged": True})
+        self._send({"judged": found is not False})
 
     def _function(self, place: int) -> Callable:
         """A stand-in for the student's function."""
@@ -157,6 +159,8 @@ class Student:
             text = self._lines.get(timeout=seconds)
         except queue.Empty:
             text = None
+        if self._sandbox.over.is_set():  # one whose cell was ended may still go on
+            raise KeyboardInterrupt
         self._left -= 1 + len(text or b"") // LONG
         if self._left < 0:
             raise BadMessage("too many messages, or too long ones")
@@ -164,8 +168,6 @@ class Student:
             where = f"ended in code cell {self.cell}" if self.cell else "did not start"
             reason = self._watch.broken or f"Python {where}"
             self.end()
-            if self._sandbox.over.is_set():
-                raise KeyboardInterrupt
             raise Stopped(reason)
         return read(text)
 

@@ -14,6 +14,7 @@ from gdw_notebooks.grading.watch import WHOLE
 NOT_RUN = "not run"
 WORDS = {RIGHT: "right", LOOK_AGAIN: "wrong", NOT_ANSWERED: "not answered"}  # of the table
 LONGEST_REMARK = 1000  # characters
+NEVER = (False, 0)
 MOST_LEFT_OUT = 3  # cells of a notebook that end the process; each costs another run of the others
 
 
@@ -107,7 +108,7 @@ class Marking:
         self._cells, self._ours, self._student = notebook.cells, notebook.ours, student
         self._graded, self._verdicts = graded, graded.verdicts
         self._asked = {exercise.kind.__name__: exercise for exercise in asked}
-        self._called: dict[str, int] = {}  # exercises whose check was called, and in which cell
+        self._called: dict[str, tuple[bool, int]] = {}  # whether a check was called on an answer, and in which cell
 
     def run(self) -> None:
         """Run the cells; one that ends the process is left out, and the others run again."""
@@ -137,29 +138,34 @@ class Marking:
         """An answer that is missing, or not right after a cell that was cut off, has no verdict."""
         exercise = self._asked[kind]
         found = self._verdicts.get(exercise.column)
-        before = [why for number, why in cut.items() if number < self._called.get(kind, len(self._cells) + 1)]
+        _, called = self._called.get(kind, (False, len(self._cells) + 1))
+        before = [why for number, why in cut.items() if number < called]
         if before and not (found and found.right):
             self._verdicts[exercise.column] = Verdict(NOT_RUN, before[0])
         elif found is None:
             self._verdicts[exercise.column] = Verdict(WORDS[NOT_ANSWERED])
             self._graded.remarks.append(f"no answer to “{exercise.kind.title}” was found")
 
-    def _judge(self, kind: str, answer: list, called: bool) -> None:
+    def _judge(self, kind: str, answer: list, called: bool) -> bool:
         """The verdict on an answer; the last cell that answers counts, in the order of the notebook.
 
         A placeholder is no answer: the exercise as it was given may stand below the cell in which it is solved.
+        Returns whether it is one.
         """
         cell = self._student.cell if called else 0
-        if kind not in self._asked or self._called.get(kind, 0) > cell:
-            return
+        if kind not in self._asked or self._called.get(kind, NEVER) > (True, cell):
+            return True
         exercise, stopped = self._asked[kind], None
         try:
             found = exercise.make().judge(*answer)
             verdict = Verdict(WORDS[found.verdict], found.text[:LONGEST_REMARK])
         except NotRun as problem:
             verdict, stopped = Verdict(NOT_RUN, str(problem)), problem
-        if verdict.word != WORDS[NOT_ANSWERED] or exercise.column not in self._verdicts:
+        if answered := verdict.word != WORDS[NOT_ANSWERED]:
             self._verdicts[exercise.column] = verdict
-            self._called |= {kind: cell} if called else {}
+        self._verdicts.setdefault(exercise.column, verdict)
+        if called:
+            self._called[kind] = max(self._called.get(kind, NEVER), (answered, cell))
         if isinstance(stopped, Stopped):
             raise stopped
+        return answered

@@ -35,8 +35,8 @@ class Limits:
 class Watch(threading.Thread):
     """Counts a student's seconds, and ends all its processes at a limit.
 
-    A second counts if the student's processes compute, or if none of them wants to: a busy machine takes nothing from
-    anybody.
+    A second counts if the student's processes compute, or if none of them wants a processor or a disk: a busy machine
+    takes nothing from anybody.
 
     Args:
         pid: the process that all others are children of.
@@ -74,7 +74,7 @@ class Watch(threading.Thread):
         while not self._ended.wait(POLL_SECONDS):
             processes, now = self._processes(), time.monotonic()
             used = max(before, self._seconds(processes))  # less: one ended while it was asked, and is counted next time
-            spent = max(used - before, now - then if _idle(processes) else 0.0)
+            spent = max(used - before, now - then if idle(processes) else 0.0)
             before, then = used, now
             if not self._paused:
                 self._cell, self._notebook = self._cell + spent, self._notebook + spent
@@ -120,13 +120,19 @@ def kill_all(root: psutil.Process) -> None:
                 one.kill()
 
 
-def _idle(processes: list[psutil.Process]) -> bool:
-    """Whether none of them wants a processor: one that waits for a disk, or for a vfork, does not."""
+def idle(processes: list[psutil.Process]) -> bool:
+    """Whether none of them wants a processor, and not all that have no child wait for a disk.
+
+    One that waits for a vfork looks like one that waits for a disk; but what it has started does not.
+    """
+    states: dict[int, str] = {}
+    parents: set[int] = set()
     for one in processes:
         with suppress(psutil.Error):
-            if one.status() == psutil.STATUS_RUNNING:
-                return False
-    return True
+            states[one.pid] = one.status()
+            parents.add(one.ppid())
+    last = {state for pid, state in states.items() if pid not in parents}
+    return psutil.STATUS_RUNNING not in states.values() and last != {psutil.STATUS_DISK_SLEEP}
 
 
 def _threads(process: psutil.Process) -> int:

@@ -12,6 +12,7 @@ import importlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ MEGABYTE = 2**20
 LARGEST_FILE_MB, OPEN_FILES = 200, 256
 PROCESSES = 64  # and threads, added to those that the user has already
 LONGEST_ERROR = 200  # characters
-LACKING = ("allocate memory", "start new thread", "CUDA", "NVIDIA", "mps", "MPS")  # in PyTorch's and Python's errors
+LACKING = re.compile(r"allocate memory|start new thread|\b(CUDA|NVIDIA|MPS|mps)\b")  # in PyTorch's and Python's errors
 ALONE = "alone"  # in a sandbox: all processes that it sees are its own
 DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 PRELOADED = (
@@ -43,7 +44,7 @@ def limited(error: BaseException) -> bool:
 
     from gdw_notebooks.checks.exercise import explain
 
-    told = isinstance(error, RuntimeError | AssertionError) and any(words in explain(error) for words in LACKING)
+    told = isinstance(error, RuntimeError | AssertionError) and LACKING.search(explain(error)) is not None
     kinds = OSError | ImportError | EOFError | subprocess.SubprocessError | UsageError
     return told or isinstance(error, OutOfTime | MemoryError | kinds)
 
@@ -116,9 +117,9 @@ class Notebook:
         from gdw_notebooks.grading.needed import not_needed
 
         def hand_in(exercise, *answer):
-            if type(exercise).__name__ in self._asked:
-                self._answered.add(type(exercise).__name__)
-                self._hand_in(type(exercise).__name__, answer, called=True)
+            kind = type(exercise).__name__
+            if kind in self._asked and self._hand_in(kind, answer, called=True):
+                self._answered.add(kind)
             return Feedback(exercise.title, "not answered yet", "It is handed in.")
 
         Exercise.__call__, self._pipes.owner = hand_in, os.getpid()
@@ -154,7 +155,7 @@ class Notebook:
             return error
 
     def _hand_in_variables(self) -> None:
-        """What is in an exercise's variables, as long as its check was not called."""
+        """What is in an exercise's variables, as long as its check was not called on an answer."""
         from gdw_notebooks.grading.messages import packed
 
         names = self._shell.user_ns
@@ -167,12 +168,14 @@ class Notebook:
                 self._seen[kind] = seen
                 self._hand_in(kind, answer, called=False)
 
-    def _hand_in(self, kind: str, answer: tuple, *, called: bool) -> None:
+    def _hand_in(self, kind: str, answer: tuple, *, called: bool) -> bool:
+        """Wait for the grader, and whether it has found more than placeholders."""
         from gdw_notebooks.grading.messages import packed
 
         self._pipes.send(answer_to=kind, called=called, parts=[packed(part) for part in answer])
         while "judged" not in (request := self._pipes.receive() or {"judged": False}):
             self._pipes.send(**self._called(answer[request["place"]], request["arguments"]))
+        return request["judged"]
 
     def _called(self, function, arguments: list) -> dict:
         """What a student's function returns for the grader's arguments, or how it stops."""

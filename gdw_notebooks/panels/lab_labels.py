@@ -36,7 +36,7 @@ def labels_drawing(shown: Shown) -> dict[str, Any]:
     chosen = wrong[np.linspace(0, len(wrong) - 1, min(len(wrong), MOST)).round().astype(int)]
     note = f"; w: the weight that {title} gives it" if title and len(chosen) else ""
     if note and weights is not None and not np.isfinite(weights[chosen]).all():
-        note += " (none: it was in no batch of this epoch)"
+        note += " (none: it was in no batch of this epoch, or without a flow)"
     first = f"; {len(chosen)} of them here" if len(chosen) < len(wrong) else ""
     return {
         "title": f"{len(wrong)} of {len(task.train)} labels are wrong ({100 * len(wrong) / len(task.train):.0f} %)"

@@ -130,3 +130,14 @@ def test_no_hint_is_the_bare_answer(exercise):
     text = " ".join(exercise.hints)
     assert "0.143" not in text
     assert "1 − p[label]" not in text
+
+
+@pytest.mark.parametrize("hundredths", range(1, 101))
+def test_weights_as_the_microscope_shows_them_lift_the_cat(hundredths):
+    bird = hundredths / 100
+    assert LiftTheCat()([0, round(bird / 7, 3), bird]).right
+
+
+@pytest.mark.parametrize("weights", [[0, 0, 0.009], [0, 0, 1e-4], [0, 0.002, 0.02], [0, 4e-4, 1e-3]])
+def test_small_weights_must_balance_too(weights):
+    assert "not to 0" in LiftTheCat()(weights).text

@@ -26,7 +26,17 @@ from gdw_notebooks.course.grade import Course, find, forget_folders, write_all
 from gdw_notebooks.course.release import release
 from gdw_notebooks.grading import sandbox, verdicts
 from gdw_notebooks.grading.notebook import read_notebook
-from gdw_notebooks.grading.report import COLUMNS, Person, canvas, feedback, grades, moodle, person_of, read_points
+from gdw_notebooks.grading.report import (
+    COLUMNS,
+    Person,
+    canvas,
+    feedback,
+    grades,
+    moodle,
+    people_of,
+    person_of,
+    read_points,
+)
 from gdw_notebooks.grading.sandbox import Sandbox
 from gdw_notebooks.grading.verdicts import Graded, Verdict, not_run
 from tools.build_notebooks import NOTEBOOKS, generate, reveals, sources
@@ -57,6 +67,8 @@ RIGHT = (
     "fractions",
     "magics",
     "copied",
+    "later",
+    "below",
 )
 WRONG = ("wrong", "empty", "cheat", "cut", "slow", "memory", "magic", "gpu")
 ENDLESS = "import time\nwhile True: pass"
@@ -113,6 +125,12 @@ def students():
     made["wrong/gpu"].cells.insert(1, code("import torch\nmy_weights = torch.ones(3, device='cuda')"))
     copied, given = made["right/copied"], needed(generate(SOURCE, solved=False))
     copied.cells += [given.cells[cell(given, words)] for words in ("my_weights =", "def label_weight")]
+    later, below = made["right/later"], made["right/below"]  # answered in the second pass; in variables alone
+    answers = [later.cells.pop(cell(later, words)).source for words in ("my_weights =", "def label_weight")]
+    later.cells += [code(f"needed_below\n{text}") for text in answers]
+    later.cells += [given.cells[cell(given, words)] for words in ("my_weights =", "def label_weight")]
+    later.cells.append(code("needed_below = 1"))
+    below.cells = [*given.cells, *(code(text.rsplit("\n", 1)[0]) for text in answers)]
     split, in_place = made["right/split"], made["right/in_place"]
     number = cell(split, "my_weights =")
     text = split.cells[number].source
@@ -180,6 +198,8 @@ def rows(file, key):
     ("right/streams", "right", "right", ""),
     ("right/asserts", "right", "right", "AssertionError"),
     ("right/copied", "right", "right", ""),
+    ("right/later", "right", "right", ""),
+    ("right/below", "right", "right", ""),
     ("right/fractions", "right", "right", ""),
     ("right/magics", "right", "right", ""),
     ("wrong/magic", "not run", "not run", "UsageError"),
@@ -187,7 +207,7 @@ def rows(file, key):
     ("right/format3", "right", "right", ""),
     ("right/windows", "right", "right", ""),
     ("right/nothing", "", "", "the file is empty"),
-    ("wrong/cheat", "not answered", "not answered", ""),
+    ("wrong/cheat", "wrong", "wrong", ""),  # what it leaves in the variables
     ("wrong/cut", "not run", "not answered", "FileNotFoundError"),
     ("wrong/slow", "not answered", "not run", ""),
     ("wrong/memory", "not answered", "not run", ""),
@@ -371,7 +391,7 @@ def test_marks_are_given_where_they_cannot_be_kept(tmp_path, monkeypatch, capsys
 @pytest.mark.skipif(os.name != "posix", reason="a terminal's Ctrl-C reaches all processes of a group")
 def test_an_interrupted_run_keeps_nothing_of_what_it_broke_off(tmp_path):
     for name in ("anna", "ben"):
-        notebook = nbformat.v4.new_notebook(cells=[code("lift_the_cat(1)\nwhile True: pass")])
+        notebook = nbformat.v4.new_notebook(cells=[code("while True: pass\nlift_the_cat(1)")])
         (tmp_path / "all" / name).mkdir(parents=True)
         nbformat.write(notebook, tmp_path / "all" / name / "1.ipynb")
     arguments = ["grade", str(tmp_path / "all"), "--csv", str(tmp_path / "grades.csv"), *OPTIONS]
@@ -404,6 +424,7 @@ def until(true, seconds=120):
 def test_points_are_checked():
     assert read_points(f'exercise,points\n"{CAT}",2.5\n"{LABEL}",0\n')[CAT] == 2.5
     assert read_points(f"\ufeffexercise;points\n{CAT};2,5\n")[CAT] == 2.5  # as a spreadsheet may save it
+    assert read_points(f'"exercise";"points"\n"{CAT}";"2,5"\n')[CAT] == 2.5
     for wrong in ("no such exercise,1", f'"{CAT}",-1', f'"{CAT}",nan'):
         with pytest.raises(ValueError, match="exercise|points"):
             read_points(f"exercise,points\n{wrong}\n")
@@ -426,6 +447,32 @@ def test_points_are_checked():
 ])  # fmt: skip
 def test_whose_file_it_is(file, person):
     assert person_of(Path(file)) == person
+
+
+@pytest.mark.parametrize(("files", "count"), [
+    (("gradient_flows_2024_11_anna", "gradient_flows_2024_11_ben"), 2),
+    (("hw1_2024_11_anna", "hw1_2024_11_ben"), 2),
+    (("hw_2024_11_anna", "hw_2024_12_ben"), 2),
+    (("hw1_2024_11_anna", "hw1_2024_12_ben", "hw2_2024_13_anna", "hw2_2024_14_ben"), 4),
+    (("anna_2024_11_one", "ben_2024_11_one"), 2),
+    (("hw1_2024_11_anna", "ben"), 2),
+])  # fmt: skip
+def test_names_that_only_look_like_canvas_are_kept_whole(files, count):
+    people = people_of([Path(f"{file}.ipynb") for file in files])
+    assert len(set(people.values())) == count
+    assert not any(person.canvas for person in people.values())
+
+
+@pytest.mark.parametrize(("file", "name"), [("gradient_flows_2024_11_anna", ""), ("müller2_7_9_x", "7")])
+def test_a_name_in_canvas_has_no_line(file, name):
+    assert person_of(Path(f"{file}.ipynb")).canvas == name
+
+
+def test_a_download_from_canvas_is_known_with_another_file_in_it():
+    names = ("bellanna_77_991_01", "bellanna_LATE_77_992_02", "bellanna_77_991_01 (1)", "ben_78_993_01", "eva's own")
+    people = people_of([Path(f"{name}.ipynb") for name in names])
+    assert {person.canvas for person in people.values()} == {"77", "78", ""}
+    assert people_of([Path("bellanna_77_991_01.ipynb")]).popitem()[1].canvas == "77"
 
 
 def test_nothing_is_imported_from_students_folders(tmp_path, monkeypatch):

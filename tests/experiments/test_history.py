@@ -72,3 +72,15 @@ def test_the_worst_class_is_one_that_has_test_images():
     assert history.worst_class == 40
     history["class_accuracy"][:] = np.nan
     assert np.isnan(history.worst_class)
+
+
+@pytest.mark.parametrize("row", [{"lr": 1.0, "curve": [1.0]}, {"curve": "a"}, {"curve": [1.0, 2.0], "lr": [1.0]},
+                                 {"new": 1.0, "curve": [[1.0], [1.0, 2.0]]}])  # fmt: skip
+def test_an_epoch_that_does_not_fit_is_named_and_adds_nothing(row):
+    history = History({"method": "mine", "seed": 0})
+    history.append({"lr": 1.0, "curve": [1.0, 2.0]})
+    before = dict(history.epochs)
+    with pytest.raises(ValueError, match=r"^'(curve|lr)' of this epoch does not fit"):
+        history.append(row)
+    assert history.epochs == before
+    assert len(history) == 1

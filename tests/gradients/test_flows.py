@@ -103,3 +103,22 @@ def test_a_soft_label_that_is_one_hot_is_the_hard_one(gap, max_prob):
     soft = torch.nn.functional.one_hot(labels, 5).float()
     expected = zero_mean(weights, logits, labels, max_prob)
     torch.testing.assert_close(zero_mean(weights, logits, soft, max_prob), expected)
+
+
+@pytest.mark.parametrize("rounded", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("label", [(0.52, 0.2, 0.28), (0.52, 0.2, 0.285), (0.501, 0.2, 0.3), (0.505, 0.3, 0.2)])
+def test_equal_weights_of_soft_labels_are_left_alone_to_the_last_bit(label, rounded):
+    """Also where the row sums to 1 only as far as labels are checked."""
+    logits = torch.tensor([[0.5, 0.3, 0.2]]).log()
+    soft = torch.tensor([label]).to(rounded).float()
+    for weight in (1.0, 0.3, 7.7):
+        tied = torch.full((1, 3), weight)
+        assert torch.equal(zero_mean(tied, logits, soft), tied)
+
+
+@given(seed=st.integers(0, 1000))
+def test_equal_weights_of_any_soft_labels_are_left_alone(seed):
+    random = torch.Generator().manual_seed(seed)
+    logits, mixed = 3 * torch.randn(2, 9, 10, generator=random)
+    soft, tied = mixed.softmax(-1).bfloat16().float(), torch.rand(9, 1, generator=random).expand(9, 10)
+    assert torch.equal(zero_mean(tied, logits, soft), tied)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from gdw_notebooks.checks import start_here
 from gdw_notebooks.grading.messages import LONGEST, MOST_KEYS, BadMessage, line, pack, read, unpack
+from tests.checks.answers import CASES, DIFFERENCES
 
 
 @pytest.mark.parametrize("value", [1, -0.1 / 3, "cat", True, [1, [2.5]], {"wins": [0.2, 1.0]}, {1: "a"}])
@@ -51,3 +53,20 @@ def test_what_is_no_message_is_refused(text):
 def test_what_pack_did_not_make_is_refused(packed):
     with pytest.raises(BadMessage):
         unpack(json.loads(json.dumps(packed)))
+
+
+@pytest.mark.parametrize("title", CASES)
+def test_a_right_answer_is_right_after_the_way_to_the_grader(title, monkeypatch):
+    monkeypatch.setattr(start_here, "paired_difference", DIFFERENCES.__getitem__)
+    case = CASES[title]()
+    for answer in case.right:
+        assert case.ask(there(answer)).right, answer
+
+
+def there(answer):
+    """As the grader gets it; of a function what it returns."""
+
+    def called(*arguments):
+        return unpack(pack(answer(*unpack(pack(arguments)))))
+
+    return unpack(json.loads(json.dumps(pack(answer))), lambda: called)

@@ -9,7 +9,8 @@ import pytest
 from gdw_notebooks.checks.asked import ASKED
 from gdw_notebooks.grading.sandbox import Sandbox
 from gdw_notebooks.grading.student import Stopped, Student
-from gdw_notebooks.grading.watch import Limits
+from gdw_notebooks.grading.watch import Limits, idle
+from gdw_notebooks.grading.worker import limited
 from gdw_notebooks.recorded import places
 
 (UNIFORM,) = [asked for asked in ASKED if asked.check == "uniform_forty"]
@@ -115,6 +116,41 @@ def test_a_second_that_waits_counts(sandbox):
         for stops in (vfork, "import time\nwhile True: time.sleep(99)"):
             with pytest.raises(Stopped, match="ended after 1 s"):
                 answers_of(one, stops)
+
+
+@pytest.mark.parametrize(("states", "waits"), [
+    ({1: (0, "sleeping"), 2: (1, "disk-sleep")}, False),  # waits for a disk
+    ({1: (0, "sleeping"), 2: (1, "disk-sleep"), 3: (2, "sleeping")}, True),  # waits for its vfork
+    ({1: (0, "sleeping"), 2: (1, "disk-sleep"), 3: (1, "sleeping")}, True),  # the same, with a brother's child
+    ({1: (0, "sleeping"), 2: (1, "sleeping")}, True),
+    ({1: (0, "sleeping"), 2: (1, "running"), 3: (1, "sleeping")}, False),
+    ({}, True),
+])  # fmt: skip
+def test_who_waits_for_a_disk_loses_no_second(states, waits):
+    class Process:
+        def __init__(self, pid):
+            self.pid, (self._parent, self._state) = pid, states[pid]
+
+        def status(self):
+            return self._state
+
+        def ppid(self):
+            return self._parent
+
+    assert idle([Process(pid) for pid in states]) is waits
+
+
+def test_what_comes_after_the_end_of_the_grading_is_no_answer():
+    with Sandbox() as box, Student(box, 9, Limits(20, 1500)) as one, pytest.raises(KeyboardInterrupt):
+        one.run(["answer = 1", "answer = 2"], [UNIFORM], (), lambda *answer: box.over.set())
+
+
+@pytest.mark.parametrize(("message", "lacks"), [
+    ("Torch not compiled with CUDA enabled", True), ("MPS backend out of memory", True),
+    ("the clumps overlap", False), ("timestamps differ", False), ("BARRACUDA", False),
+])  # fmt: skip
+def test_a_device_is_lacking_where_its_name_is_a_word(message, lacks):
+    assert limited(RuntimeError(message)) is lacks
 
 
 def test_long_messages_count_as_many(student):

@@ -271,7 +271,7 @@ def test_a_picture_without_a_weight_is_explained_in_the_title():
         for each in (weights, np.where(np.arange(len(weights)) % 2, weights, np.nan))
     ]
     assert said[0].endswith("24 of them here; w: the weight that GDW gives it")
-    assert said[1] == f"{said[0]} (none: it was in no batch of this epoch)"
+    assert said[1] == f"{said[0]} (none: it was in no batch of this epoch, or without a flow)"
 
 
 def test_settings_without_a_name_are_shown_from_the_start_others_at_a_press(lab):

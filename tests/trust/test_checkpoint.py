@@ -11,6 +11,7 @@ from torch import nn
 
 import gdw
 from gdw.comparison.records import record
+from gdw.experiments.provenance import experiment_of
 from gdw.methods import METHODS
 from gdw.methods.base import Method
 from gdw.methods.plugins import PLUGIN_PREFIX, load_plugins
@@ -338,7 +339,19 @@ def test_a_run_goes_on_wherever_its_pictures_are_now(tmp_path):
     training = second.training()
     assert training.experiment.dataset == str(moved)
     assert not training.finished
-    assert len(list(second.events(training))) == len(list(gdw.Training(there(moved)).events())) - 1
+    whole, count = unbroken(there(moved))
+    assert len(list(second.events(training))) == count - 1
+    assert training.history == whole.history
+    assert gdw.Training(experiment_of(training.history)).experiment.dataset == str(moved)
+
+
+@pytest.mark.parametrize("changed", [{"lr": 1.0}, {"epochs": 9}, {"method": "cross-entropy"}, {"rate": 0.1}])
+def test_another_experiment_is_refused(changed, tmp_path):
+    path = tmp_path / "run.safetensors"
+    cut(tiny("gdw"), 7, path)
+    with pytest.raises(ValueError, match=f"holds another experiment, with other .*{next(iter(changed))}"):
+        gdw.Training.load(path, tiny("gdw").with_(**changed))
+    assert gdw.Training.load(path, tiny("gdw")).experiment == tiny("gdw")
 
 
 PLUGIN = """
@@ -355,19 +368,26 @@ class Changing(gdw.methods.CrossEntropy):
 
 
 def test_a_run_of_a_plugin_that_has_changed_does_not_go_on(tmp_path):
-    def begun_with(factor):
+    def begun_with(factor, *, finished=False):
         METHODS.pop("changing", None)
         sys.modules.pop(f"{PLUGIN_PREFIX}changing", None)
         (tmp_path / "changing.py").write_text(PLUGIN.replace("FACTOR", factor))
         load_plugins([str(tmp_path / "changing.py")])
         checkpoints = Checkpoints(tmp_path / "kept", tiny("changing"), every=0)
-        next(checkpoints.events(checkpoints.training()))
+        stream = checkpoints.events(training := checkpoints.training())
+        next(stream, None)
+        if finished:
+            list(stream)
+        return training
 
     try:
         begun_with("1.0")
         begun_with("1.0")
         with pytest.raises(ValueError, match=r"changing\.py had other code for the method changing then"):
             begun_with("0.5")
+        begun_with("1.0", finished=True)
+        with pytest.warns(UserWarning, match=r"changing\.py had other code for the method changing then"):
+            assert begun_with("0.5").finished
     finally:
         METHODS.pop("changing", None)
         sys.modules.pop(f"{PLUGIN_PREFIX}changing", None)
@@ -383,6 +403,15 @@ def test_the_record_says_where_a_run_went_on_otherwise(tmp_path):
     checkpoint.write(path, content)
     again = gdw.Training.load(path)
     assert again.history.metadata["torch"] == "1.0"
-    assert again.history.metadata["continued"]["torch"] == torch.__version__
+    assert again.history.metadata["continued"][0]["torch"] == torch.__version__
+    again.save(path)
+    assert len(gdw.Training.load(path).history.metadata["continued"]) == 1  # here, as before
+    content = checkpoint.read(path)
+    content["history"]["metadata"]["continued"].append({"torch": "1.1", "gpu": "a large one"})
+    checkpoint.write(path, content)
+    again = gdw.Training.load(path)
+    continued = again.history.metadata["continued"]
+    assert [one["torch"] for one in continued] == [torch.__version__, "1.1", torch.__version__]
+    assert continued[-1]["gpu"] is None
     list(again.events())
-    assert record(again.history)["made"]["continued"]["torch"] == torch.__version__
+    assert record(again.history)["made"]["continued"][0]["torch"] == torch.__version__
