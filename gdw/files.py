@@ -18,6 +18,15 @@ LFS_POINTER = b"version https://git-lfs"
 PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 
+@contextmanager
+def any_name() -> Iterator[None]:
+    """Within: a pandas table holds names that are not UTF-8 too, which pyarrow refuses where it is installed."""
+    import pandas as pd
+
+    with pd.option_context("mode.string_storage", "python"):
+        yield
+
+
 def user_path(path: str | Path) -> Path:
     """The path, with ``~`` for the user's home; a ``~`` elsewhere, as in ``./~0``, is a name like any other."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path drops the "./" first, and then asks for a user ~0

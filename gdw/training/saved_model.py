@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from gdw import files
 from gdw.data.features import THUMBNAIL, features_of
 from gdw.data.folder import pictures_below
 from gdw.data.task import Task
@@ -65,6 +66,7 @@ class SavedModel:
             found = [logits_of(self.model, part).softmax(1).cpu() for part in parts]
         return torch.cat(found) if found else torch.empty(0, len(self.class_names))
 
+    @files.any_name()
     def predict(
         self, folder: str | Path, progress: Callable[[int, int], object] | None = None
     ) -> "tuple[DataFrame, tuple[str, ...]]":

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from gdw import files
 from gdw.comparison.audit.annotators import with_annotators
 from gdw.comparison.audit.by_method import unseen
 from gdw.comparison.audit.copies import Copies, find_copies
@@ -115,6 +116,7 @@ class Plan:
         check_ranking(self.ranking, self.method, bool(confirmed))
         check_counts(labels, confirmed, class_names, self.folds, self.ranking in BY_METHOD)
 
+    @files.any_name()
     def run(
         self, dataset: Dataset, confirmed: Confirmed, progress: Progress, given: LogProbs | None = None,
         votes: Mapping[str, Mapping[str, str]] | None = None,

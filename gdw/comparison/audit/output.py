@@ -62,6 +62,7 @@ class Audit:
         shown = None if self.pictures is None else replace(self.pictures, places=now)
         return replace(self, table=self.table.rename(index=places.__getitem__), pictures=shown)
 
+    @files.any_name()
     def with_others(
         self, observed: Mapping[str, str], confirmed: Mapping[str, tuple[str, str]], reason: str,
         places: Mapping[str, int] | None = None,

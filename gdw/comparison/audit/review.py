@@ -26,6 +26,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     return found
 
 
+@files.any_name()
 def review(options: argparse.Namespace) -> str:
     """Write the page beside the table and open it; what to print."""
     import pandas as pd

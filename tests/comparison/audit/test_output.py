@@ -6,8 +6,10 @@ import tempfile
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
+import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit.audit import Plan
 from gdw.comparison.audit.output import HEADER, Audit, check_outputs
@@ -154,8 +156,10 @@ def test_rows_of_numbers_have_no_page_and_that_is_said_before_the_work(tmp_path,
 
 
 def test_a_name_that_is_not_utf8_is_the_same_name_when_it_comes_back(tmp_path):
-    rows = [(os.fsdecode(b"cat/caf\xe9.png"), "cat", "dog", 0.5, 1, "odd", "dog", "")]
-    found = Audit(pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(), None, (), "own")
+    random, names = np.random.default_rng(0), [os.fsdecode(b"cat/caf\xe9%d.png" % place) for place in range(40)]
+    rows = torch.from_numpy(random.normal(size=(40, 4)).astype(np.float32))
+    found = gdw.audit(gdw.data.Dataset("own", ("cat", "dog"), rows, torch.arange(40) % 2, paths=names))
+    assert set(found.table["path"]) == set(names)
     found.save_csv(tmp_path / "a.csv")
     found.save_csv(tmp_path / "a.csv")
 
