@@ -24,8 +24,7 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 LEFT_BEHIND = ("build", "dist", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis")
 
 FIRST = "notebooks/00_start_here.ipynb"
-CORES = 2
-WAITERS = 3  # pages and kernels wait for each other half of the time
+TWO_AT_ONCE = "-n 2 --dist "
 NBVAL = "-m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg"
 
 # What each command does, for --help, and what it runs, with the environment's Python and in the repository's folder.
@@ -35,8 +34,8 @@ COMMANDS = {
     "test": (
         "unit tests, all notebooks, one of them as on another processor, and the pages in a real browser",
         [
-            "-m pytest -n {} --dist worksteal -m 'not browser'".format(CORES),
-            NBVAL + " -n {} --dist loadscope --no-loadscope-reorder tests/browser notebooks".format(WAITERS),
+            "-m pytest " + TWO_AT_ONCE + "worksteal -m 'not browser'",
+            NBVAL + " " + TWO_AT_ONCE + "loadscope --no-loadscope-reorder tests/browser notebooks",
         ],
     ),
     "lint": (

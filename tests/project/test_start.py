@@ -34,7 +34,7 @@ def test_test_runs_all_three_parts(called):
     assert start.main(["test"]) == 0
     assert called == [
         "python -m pytest -n 2 --dist worksteal -m not browser",
-        "python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 3 "
+        "python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 "
         "--dist loadscope --no-loadscope-reorder tests/browser notebooks",
     ]
 
