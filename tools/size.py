@@ -124,7 +124,7 @@ def one_step(*, whole: bool = False) -> Followed:
 
 
 def one_audit(of_a_class: int = FEW) -> Followed:
-    """An audit of a small folder of pictures: ten classes, so many pictures each."""
+    """An audit of a small folder of pictures: ten classes, with that number of pictures each."""
     from gdw.__main__ import main as command
     from tests.picture_files import cifar_folder
 

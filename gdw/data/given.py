@@ -152,7 +152,7 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
         ValueError: as for ``labelled_rows``; a file of another kind.
     """
     words, names, notes, called = _read_labels(files.user_path(labels), column)
-    table = _read_numbers(Path(file).expanduser())
+    table = _read_numbers(file)
     words, names, by_name = _by_name(words, names, row_names(table) if hasattr(table, "iloc") else None)
     matrix, said = of_frame(table, words, called) if hasattr(table, "iloc") else (table, ())
     found, kept = _made(_numbers(_checked(matrix, file)), words, None, None, names)
@@ -165,7 +165,7 @@ def read_probs(file: str | Path, dataset: Dataset, rows: Bool[np.ndarray, "rows"
     Args:
         rows: which of the rows that were given are in the data set; by default all.
     """
-    frame = _read_numbers(Path(file).expanduser())
+    frame = _read_numbers(file)
     if not hasattr(frame, "iloc"):
         return _checked(frame, file)
     names, rows = row_names(frame), np.ones(len(dataset.labels), bool) if rows is None else rows
@@ -180,12 +180,13 @@ def read_probs(file: str | Path, dataset: Dataset, rows: Bool[np.ndarray, "rows"
 
 def read_numbers(file: str | Path) -> np.ndarray:
     """A matrix [rows, D] from a file; ``.npy`` stays on disk."""
-    table = _read_numbers(Path(file).expanduser())
+    table = _read_numbers(file)
     return _checked(of_frame(table)[0] if hasattr(table, "iloc") else table, file)
 
 
-def _read_numbers(file: Path) -> Any:
+def _read_numbers(file: str | Path) -> Any:
     """What a file of numbers holds: an array, mapped, or a pandas table."""
+    file = files.user_path(file)
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
     if file.suffix.lower() not in NUMBERS:
@@ -255,7 +256,7 @@ def _counted(names: Sequence[str], others: Sequence[str], rows: Bool[np.ndarray,
             if (mine, theirs) != counts:
                 raise ValueError(
                     "the rows are numbered from 0 in one file and from 1 in another, in another order: number both "
-                    "alike"
+                    "in the same way"
                 )
             return True
     return False

@@ -149,9 +149,9 @@ def moodle(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float
 
 
 def canvas(people: Mapping[Person, Sequence[Graded]], points: Mapping[str, float]) -> str:
-    """Canvas's gradebook: a column for each notebook that somebody has handed in, the most that it gives in line two.
+    """Canvas's gradebook: a column for each notebook that somebody gave in, the most that it gives in line two.
 
-    Canvas makes an assignment of each column, and takes a 0 for a mark: who handed in none has an empty cell.
+    Canvas makes an assignment of each column, and takes a 0 for a mark: a student without it has an empty cell.
     """
     best = {person: best_of(graded) for person, graded in people.items()}
     there = {column for verdicts in best.values() for column in verdicts}
@@ -224,7 +224,7 @@ def _number(value: float) -> str:
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> str:
-    """Text that no spreadsheet reads as a formula, whoever wrote it."""
+    """Text that no spreadsheet reads as a formula, no matter who wrote it."""
     text = io.StringIO()
     safe = [[FORMULA.sub(r"\1\2'", cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     csv.writer(text, lineterminator="\n").writerows(safe)
