@@ -113,7 +113,7 @@ class Trial:
         train, meta = self.task.train, self.task.meta
         indices = (torch.arange(BATCH) + number * BATCH) % len(train)
         images, clean = held(train.images[indices]).double(), (held(meta.images).double(), meta.labels)
-        return Step(model, images, train.labels[indices], indices=indices, meta_batch=clean, lr=LR)
+        return Step(model, images, train.labels[indices], indices=indices, meta_batch=clean, lr=LR, epoch=0)
 
     def training(self, seed: int = 0, capture: bool = False) -> Training:
         experiment = Experiment(dataset="clouds", seed=seed, capture=capture, **SETTINGS)
