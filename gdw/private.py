@@ -134,7 +134,7 @@ def is_compiled(model: nn.Module) -> bool:
 
 def has_compiled_part(model: nn.Module) -> bool:
     """Whether ``compile()`` of one of its modules was called, or ``torch.compile`` has wrapped one."""
-    return any(is_compiled(module) or hasattr(module, "_orig_mod") for module in model.modules())
+    return any(is_compiled(module) or type(module).__name__ == "OptimizedModule" for module in model.modules())
 
 
 def writes_in_place(operation: Any) -> bool:
