@@ -9,6 +9,7 @@
 - A tensor's version, a model's hooks, whether an operation writes in place, whether a model was compiled in place:
   torch knows them, and does not say.
 - ``donated_buffer``: a compiled backward pass gives its memory away, and a step sends two gradients back through it.
+  torch's own error message asks to switch it off.
 - glibc's ``mallopt``: by default every large block that a step frees goes back to the system, and the next step pays
   for its pages again.
 """
@@ -33,9 +34,9 @@ from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatc
 from torch.utils._pytree import tree_leaves
 
 __all__ = [
-    "FORWARD_AD_LOCK", "Recording", "TorchDispatchMode", "dual_numbers", "has_hooks", "is_compiled", "is_recorded",
-    "keep_buffers_of_backward", "keep_freed_memory", "placed", "tree_leaves", "version_of",
-    "writes_in_place",
+    "FORWARD_AD_LOCK", "Recording", "TorchDispatchMode", "dual_numbers", "has_compiled_part", "has_hooks",
+    "is_compiled", "is_recorded", "keep_buffers_of_backward", "keep_freed_memory", "placed", "tree_leaves",
+    "version_of", "writes_in_place",
 ]  # fmt: skip
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
@@ -129,6 +130,11 @@ def has_hooks(model: nn.Module) -> bool:
 def is_compiled(model: nn.Module) -> bool:
     """Whether ``model.compile()`` was called."""
     return bool(model._compiled_call_impl is not None)
+
+
+def has_compiled_part(model: nn.Module) -> bool:
+    """Whether ``compile()`` of one of its modules was called, or ``torch.compile`` has wrapped one."""
+    return any(is_compiled(module) or type(module).__name__ == "OptimizedModule" for module in model.modules())
 
 
 def writes_in_place(operation: Any) -> bool:

@@ -55,8 +55,13 @@ def test_a_hook_of_any_kind_in_any_layer_is_seen(register):
 def test_a_model_that_was_compiled_in_place_says_so():
     model = nn.Linear(2, 2)
     assert not private.is_compiled(model)
+    assert not private.has_compiled_part(model)
     model.compile(backend="eager")
     assert private.is_compiled(model)
+    for part in (model, torch.compile(nn.Linear(2, 2), backend="eager")):
+        whole = nn.Sequential(part)
+        assert private.has_compiled_part(whole)
+        assert not private.is_compiled(whole)
 
 
 def test_an_operation_says_whether_it_writes_in_place():
@@ -64,8 +69,8 @@ def test_an_operation_says_whether_it_writes_in_place():
     assert not private.writes_in_place(torch.ops.aten.add.Tensor)
 
 
-def test_compiled_backward_passes_keep_their_memory(monkeypatch):
-    monkeypatch.setattr(config, "donated_buffer", True)
+@config.patch(donated_buffer=True)
+def test_compiled_backward_passes_keep_their_memory():
     private.keep_buffers_of_backward()
     assert config.donated_buffer is False
 

@@ -1,6 +1,7 @@
 """Methods, networks, data sets and noise of one's own: one way to register them, known wherever a name is known."""
 
 import json
+import math
 import sys
 from concurrent.futures import Executor, Future
 
@@ -18,6 +19,7 @@ from gdw.experiments.provenance import own_code
 from gdw.methods.plugins import REGISTRIES, load_plugins
 from gdw.networks.classifiers import build_model
 from gdw.registry import Registry
+from gdw.training.many import ManySeeds
 from tests.own_method import nothing_stays_registered
 
 OWN = """
@@ -228,6 +230,24 @@ def test_noise_that_gives_no_labels_is_refused(plugin, given, message):
 
     with pytest.raises(ValueError, match=message):
         make_task(load_dataset("digits"), noise="mine", train_per_class=5)
+
+
+def test_the_seed_says_what_a_network_draws_in_training(plugin, tmp_path):
+    @gdw.register_network
+    def dropping(input_shape, num_classes):
+        return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(math.prod(input_shape), num_classes))
+
+    experiment = gdw.Experiment(dataset="clouds", model="dropping", method="mwnet", **QUICK)
+    history = gdw.run(experiment)
+    torch.rand(7)
+    both = ManySeeds(experiment, [1, 0])
+    list(both.events())
+    assert both.histories[1] == history != both.histories[0]
+    gdw.Training(experiment).save(tmp_path / "run.safetensors")  # before its first step
+    gdw.Training.load(tmp_path / "run.safetensors").save(tmp_path / "run.safetensors")
+    again = gdw.Training.load(tmp_path / "run.safetensors")
+    list(again.events())
+    assert again.history == history
 
 
 def test_a_network_that_gives_no_logits_is_refused(plugin):

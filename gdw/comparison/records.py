@@ -12,7 +12,7 @@ import numpy as np
 
 from gdw import files
 from gdw.experiments.experiment import OWN, Experiment, from_config, read_config
-from gdw.experiments.history import SCORE_EPOCHS, History
+from gdw.experiments.history import History
 from gdw.experiments.identity import by_content, places_of
 from gdw.experiments.provenance import own_code, weights_of
 
@@ -32,7 +32,7 @@ def record(history: History) -> Record:
         "accuracy": history.accuracy,
         "worst_class": history.worst_class,
         "validation_accuracy": history.validation_accuracy,
-        "auroc": float(history["auroc"][-SCORE_EPOCHS:].mean()) if len(history) else float("nan"),
+        "auroc": history.score("auroc"),
         "wrong_label_rate": history.wrong_label_rate,
         "seconds": history.metadata.get("seconds"),
         **({"seeds_at_once": at_once} if at_once else {}),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from gdw.comparison.names import Config, names
-from gdw.experiments.history import SCORE_EPOCHS, History
+from gdw.experiments.history import History
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -85,21 +85,19 @@ def holm(differences: Mapping[Key, Difference]) -> dict[Key, Difference]:
     return {key: found._replace(p_value=corrected[key]) for key, found in differences.items()}
 
 
-def summary(histories: Sequence[History], against: str | None = None) -> "DataFrame":
+def summary(histories: Sequence[History]) -> "DataFrame":
     """One row per method, in the order of appearance: accuracies in percent, seconds, differences paired by seed.
 
-    Runs of several scenarios, or of one method with several settings, have rows of their own and are named by what
-    differs (:func:`gdw.comparison.names.names`); differences are of one scenario.
-
-    Args:
-        against: the method whose paired difference to each other one is given; by default the last.
+    Differences are those of the last method to each other one. Runs of several scenarios, or of one method with several
+    settings, have rows of their own and are named by what differs (:func:`gdw.comparison.names.names`); differences are
+    of one scenario.
     """
     import pandas as pd
 
     runs = by_method(histories)
     configs = [history.config for history in histories if history.error is None]
     named = dict(zip(labels_of(configs), names(configs), strict=True))
-    against = against or next((method for _, method in reversed(named.values())), None)
+    against = next((method for _, method in reversed(named.values())), None)
     rows = []
     for name, by_seed in runs.items():
         scenario, method = named[name]
@@ -125,7 +123,7 @@ def upside_down(histories: Sequence[History]) -> list[str]:
     """
     found = []
     for method, runs in by_method(histories).items():
-        scores = [float(h["auroc"][-SCORE_EPOCHS:].mean()) for h in runs.values() if "auroc" in h.epochs and len(h)]
+        scores = [h.score("auroc") for h in runs.values() if "auroc" in h.epochs]
         low = [score for score in scores if score < UPSIDE_DOWN]
         if low:
             found.append(

@@ -40,7 +40,6 @@ def run_all(
     experiments: Sequence[Experiment],
     executor: Executor | None = None,
     workers: int | None = None,
-    on_done: Callable[[History], None] | None = None,
     seeds_at_once: int = 1,
     keep: str | Path | None = None,
 ) -> Iterator[History]:
@@ -53,7 +52,6 @@ def run_all(
         executor: any ``concurrent.futures.Executor``; by default fresh local processes with one thread each.
         workers: how many of these processes; by default one per core; 0 runs in this process. Methods of your own are
             known in the others if they are in a module of their own.
-        on_done: called with each History before it is yielded.
         seeds_at_once: up to this number of seeds of an experiment in one vectorised training (many.py) where that is
             possible; their Histories come together. A run then equals a single run up to rounding, not bit for bit.
         keep: a folder for checkpoints of the runs under way (many.py): a run that it holds continues from there.
@@ -65,15 +63,11 @@ def run_all(
     here = (workers == 0 and executor is None) or isinstance(executor, ThreadPoolExecutor)
     given = (() if here else plugins_for(experiments), None if keep is None else str(keep))
     if executor:
-        histories = _on(executor, groups, given)
+        yield from _on(executor, groups, given)
     elif here:
-        histories = (History.from_record(r) for group in groups for r in _run_group(_configs(group), *given))
+        yield from (History.from_record(r) for group in groups for r in _run_group(_configs(group), *given))
     else:
-        histories = _on_processes(groups, workers, given)
-    for history in histories:
-        if on_done:
-            on_done(history)
-        yield history
+        yield from _on_processes(groups, workers, given)
 
 
 def grouped(experiments: Sequence[Experiment], seeds_at_once: int) -> list[Group]:
@@ -288,7 +282,9 @@ def resume(
     with opened(path) as write:
         found = finished(experiments, path)
         left = [experiment for experiment, record in zip(experiments, found, strict=True) if record is None]
-        for history in run_all(left, executor, workers, on_done, seeds_at_once, keep):
+        for history in run_all(left, executor, workers, seeds_at_once, keep):
+            if on_done:
+                on_done(history)
             yield write(history)
 
 

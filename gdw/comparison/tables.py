@@ -46,9 +46,9 @@ def means(runs: "DataFrame", value: str = "accuracy") -> "DataFrame":
     return _in_order(runs.pivot_table(index="method", columns="scenario", values=value, sort=False), runs)
 
 
-def deviations(runs: "DataFrame", value: str = "accuracy") -> "DataFrame":
-    """Standard deviation over seeds (n - 1), methods by scenarios; NaN for a single seed."""
-    spread = runs.groupby(["method", "scenario"], sort=False)[value].std(ddof=1)
+def deviations(runs: "DataFrame") -> "DataFrame":
+    """Standard deviation of the accuracy over seeds (n - 1), methods by scenarios; NaN for a single seed."""
+    spread = runs.groupby(["method", "scenario"], sort=False)["accuracy"].std(ddof=1)
     return _in_order(spread.unstack("scenario"), runs)
 
 
@@ -87,8 +87,8 @@ class Ranks(NamedTuple):
     critical_difference: float
 
 
-def ranks(runs: "DataFrame", value: str = "accuracy") -> Ranks:
-    """Rank the methods by their mean in each scenario; the scenario, not the seed, is the unit of the test.
+def ranks(runs: "DataFrame") -> Ranks:
+    """Rank the methods by their mean accuracy in each scenario; the scenario, not the seed, is the unit of the test.
 
     Two methods differ, at 5 % over all pairs, where their mean ranks lie further apart than
     ``q sqrt(k (k + 1) / (6 n))`` with k methods, n scenarios and q the studentised range's quantile over sqrt 2.
@@ -100,7 +100,7 @@ def ranks(runs: "DataFrame", value: str = "accuracy") -> Ranks:
     """
     from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
-    scores = means(runs, value).dropna(axis="columns")
+    scores = means(runs).dropna(axis="columns")
     methods, scenarios = scores.shape
     if methods < 3 or scenarios < 2:
         raise ValueError(f"ranks need 3 methods and 2 scenarios shared by all, got {methods} and {scenarios}")

@@ -225,11 +225,6 @@ class Engine:
         """What was left to the program, of these: as it usually is here."""
         return {name: value for name, value in usual.items() if getattr(self, name) is None}
 
-    @property
-    def captures_steps(self) -> bool:
-        """Whether steps are recorded where the method allows it: a compiled network is fast without."""
-        return bool(self.capture) and not self.compile
-
 
 PARTS = {"data": Data, "recipe": Recipe, "engine": Engine}
 PART_OF: dict[str, str] = {field.name: part for part, kind in PARTS.items() for field in attrs.fields(kind)}

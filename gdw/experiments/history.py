@@ -99,12 +99,12 @@ class History:
     @property
     def accuracy(self) -> float:
         """Test accuracy in percent, mean of the last five epochs; NaN before the first."""
-        return self._score("test_accuracy")
+        return self.score("test_accuracy")
 
     @property
     def validation_accuracy(self) -> float:
         """Validation accuracy in percent, mean of the last five epochs; NaN without a validation set."""
-        return self._score("validation_accuracy")
+        return self.score("validation_accuracy")
 
     @property
     def worst_class(self) -> float:
@@ -112,7 +112,8 @@ class History:
         means = self["class_accuracy"][-SCORE_EPOCHS:].mean(axis=0) if len(self) else np.array([])
         return min(means[~np.isnan(means)].tolist(), default=float("nan"))
 
-    def _score(self, name: str) -> float:
+    def score(self, name: str) -> float:
+        """Mean of the last five epochs of what has one number for each; NaN before the first."""
         return float(self[name][-SCORE_EPOCHS:].mean()) if len(self) else float("nan")
 
     def __eq__(self, other: object) -> bool:

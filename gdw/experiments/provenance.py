@@ -15,8 +15,7 @@ import torch
 from gdw.cache import digest, file_stamp
 from gdw.data.dataset import Dataset
 from gdw.data.task import Task
-from gdw.experiments.experiment import OWN, Experiment, from_config
-from gdw.experiments.history import History
+from gdw.experiments.experiment import OWN, Experiment
 from gdw.experiments.loading import origin_of
 from gdw.methods.base import Method
 from gdw.methods.plugins import REGISTRIES
@@ -50,11 +49,6 @@ def config_of_run(
         settings = {name: getattr(method, name, None) for name in type(method).settings()}  # kept under these names
         config["settings"] = {name: s for name, s in settings.items() if isinstance(s, (bool, int, float, str))}
     return config | ({OWN: own} if own else {})
-
-
-def experiment_of(history: History) -> Experiment:
-    """The experiment that a History records, with the engine that computed it."""
-    return from_config({**history.metadata.get("engine", {}), **history.config})
 
 
 def own_code(experiment: Experiment) -> dict[str, Place]:

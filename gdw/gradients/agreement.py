@@ -36,8 +36,9 @@ def passes_differ(what: str, model: nn.Module | None = None) -> PassesDiffer:
     name = "the model" if model is None else type(model).__name__
     return PassesDiffer(
         f"the second forward pass of {name} does not repeat its first ({what}). Likely causes: "
-        "random numbers from Python's random, numpy or a torch.Generator of its own; buffers that each pass moves; "
-        "a hook that changes gradients; a torch.autograd.Function whose jvp or backward is not its derivative. "
+        "random numbers from Python's random, numpy or a torch.Generator of its own; buffers that each pass moves; an "
+        "input that it writes to; a hook that changes gradients; a torch.autograd.Function whose jvp or backward is "
+        "not its derivative. "
         "Draw from torch's global random numbers, and let a forward pass change nothing that the next one reads"
     )
 

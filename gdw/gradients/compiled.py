@@ -14,20 +14,15 @@ from torch.func import jvp
 from gdw.gradients.meta import forward
 from gdw.gradients.outputs import Inputs
 from gdw.gradients.rates import Named
-from gdw.private import FORWARD_AD_LOCK, is_compiled, keep_buffers_of_backward
+from gdw.private import FORWARD_AD_LOCK, is_compiled
 
 COMPILERS = ("g++", "clang++", "c++")  # what torch looks for to compile for the CPU
 
 
 def compile_in_place(model: nn.Module, device: torch.device) -> None:
-    """Have it compiled at its first call; its parameters keep their names.
-
-    A step sends two gradients back through one graph, which a compiled backward pass allows only if it gives none of
-    its memory away: torch's ``donated_buffer`` is switched off for the process, as its own error message asks.
-    """
+    """Have it compiled at its first call; its parameters keep their names."""
     if device.type == "cpu" and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
         raise RuntimeError("compile=True needs a C++ compiler on the CPU (g++ or clang++): this machine has none")
-    keep_buffers_of_backward()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of parts of its own
         model.compile()

@@ -54,7 +54,7 @@ def by_double_backward(problem: Problem, weights: Matrix) -> Matrix:
             raise
         raise NoMetaGradient(
             f"{name} cannot be differentiated twice at {_operation(error)}, neither forward nor "
-            "backward; replace that operation (fused attention: torch.nn.attention.sdpa_kernel(SDPBackend.MATH))"
+            "backward; replace that operation (nn.EmbeddingBag: nn.Embedding and a mean over its rows)"
         ) from error
 
 
@@ -95,7 +95,9 @@ def instead_of_forward_mode(problem: Problem, weights: Matrix, error: Exception)
         raise error
     what = f"{type(problem.model).__name__} has no forward-mode derivative at {_operation(error)}"
     if not problem.keeps_graph:
-        raise NoMetaGradient(f"{what}: leave out save_memory, for a double backward") from error
+        raise NoMetaGradient(
+            f"{what}: replace that operation, or leave out save_memory, for a double backward where there is one"
+        ) from error
     _WITHOUT_FORWARD_RULE.setdefault(problem.model, set()).add(_settings(problem.model))
     warnings.warn(f"{what}; its meta gradient is taken by double backward from now on, exact but slower", stacklevel=2)
     return by_double_backward(problem, weights)

@@ -88,6 +88,12 @@ def random_state(device: torch.device) -> list[Tensor]:
     return states
 
 
+def seeded_random_state(random: torch.Generator, device: torch.device) -> list[Tensor]:
+    """What ``random_state`` would be if torch's generators had the seed of this one."""
+    devices = [torch.device("cpu"), *([device] if device.type == "cuda" else [])]
+    return [torch.Generator(each).manual_seed(random.initial_seed()).get_state() for each in devices]
+
+
 def set_random_state(states: Sequence[Tensor], device: torch.device) -> None:
     """Undo ``random_state``."""
     torch.set_rng_state(states[0])

@@ -14,7 +14,7 @@ from gdw.gradients.outputs import Inputs, logits_of, random_state, replayed
 from gdw.gradients.rates import VirtualStep, check_model, check_rate
 from gdw.gradients.reforward import Reforward
 from gdw.gradients.reuse import Tape
-from gdw.private import is_compiled, is_recorded
+from gdw.private import has_compiled_part, is_compiled, is_recorded, keep_buffers_of_backward
 
 
 class Prepared:
@@ -44,6 +44,8 @@ class Prepared:
         check_rate(lr, virtual)
         self.model, self.lr, self.virtual, self.labels = model, lr, virtual, labels
         self.is_compiled = is_compiled(model)
+        if has_compiled_part(model):
+            keep_buffers_of_backward()
         self.takes_tape: bool | None = None if lr is not None else False
         self.was_asked: bool | None = None
         self.is_checked = False

@@ -69,7 +69,8 @@ class Step:
         meta_batch: clean images and labels, of the same kinds, or a function that draws them when a method first asks.
         lr: learning rate of the virtual step: a number, the optimiser whose groups' rates it takes, or what all steps
             of a loop share (``Prepared``): then model, labels and ways are asked about once.
-        epoch: counted from 0; None for a step that is recorded once for all epochs.
+        epoch: counted from 0; needed by methods that change over the epochs. A step that is recorded once for all
+            epochs has none.
         is_meta: rows that come from the clean set ``[B]`` (training on both, or on it alone).
         virtual: the map of the virtual step. ``"sgd"``: ``theta' = theta - lr * gradient``, as in the paper, with a
             warning where ``lr`` is an optimiser of another kind. ``"optimizer"``: the step that the optimiser given as
@@ -85,8 +86,8 @@ class Step:
         TypeError: the model is not a module, is wrapped to split the batch or returns no logits; labels that are no
             class numbers; ``lr`` that is not a number and not an optimiser.
         ValueError: the model's output does not fit the labels, a label is outside ``0 ... C - 1`` (read on the CPU
-            alone), a soft one is no distribution, ``lr`` is negative or not finite; a method asks for the ``labels``
-            of a Step that was given soft ones.
+            alone), a soft one is no distribution, ``lr`` is negative or not finite; a method asks for the ``epoch`` of
+            a Step that was given none, or for the ``labels`` of one that was given soft ones.
     """
 
     has_seeds: ClassVar[bool] = False  #: whether everything has a leading axis for seeds
@@ -103,7 +104,7 @@ class Step:
         indices: Tensor | None = None,
         meta_batch: Batch | Callable[[], Batch] | None = None,
         lr: "float | Tensor | torch.optim.Optimizer | Prepared | None" = None,
-        epoch: int | None = 0,
+        epoch: int | None = None,
         is_meta: Tensor | None = None,
         virtual: str = "sgd",
         max_prob: float | None = None,
@@ -169,9 +170,12 @@ class Step:
 
     @property
     def epoch(self) -> int:
-        """Counted from 0; ``ValueError`` where the step is recorded once for all epochs."""
+        """Counted from 0; ``ValueError`` where it was not given."""
         if self._epoch is None:
-            raise ValueError("a recorded step has no epoch: a method that reads it has no identical steps")
+            raise ValueError(
+                "this method changes over the epochs: give the Step epoch=..., counted from 0 (a recorded step has no "
+                "epoch: a method that reads it has no identical steps)"
+            )
         return self._epoch
 
     @cached_property

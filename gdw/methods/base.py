@@ -69,23 +69,7 @@ class Method(nn.Module):
     3. Put ``@gdw.methods.register`` above the class. Experiment, the command line, sweeps and labs now know its name.
     4. Call ``gdw.methods.check(MyMethod)``. It runs small problems, and raises one sentence if something is wrong.
 
-    A complete example: cross-entropy in which sure wrong answers count less::
-
-        @gdw.methods.register
-        class Doubtful(gdw.methods.Method):
-            name, title, source = "doubtful", "doubtful loss", "my own"
-            supports_many_seeds = all_steps_identical = True
-
-            def __init__(self, *args, power: float = 0.5, **kwargs):
-                super().__init__(*args, **kwargs)
-                self.power = power
-
-            def logit_gradient(self, step):
-                weights = torch.exp(-self.power * step.losses)
-                return weights[..., None] * step.flows / len(step)
-
-        gdw.methods.check(Doubtful)
-        history = gdw.run(gdw.Experiment(method="doubtful", settings={"power": 0.3}, rate=0.4))
+    ``docs/first_method.md`` is a complete example.
 
     What a method learns (a weight network, one parameter for each instance, a second network) is a parameter, buffer
     or submodule of it; then ``.to(device)`` works. ``state_dict`` holds its other attributes too: numbers, texts,

@@ -44,7 +44,5 @@ class INSW(KeepsInstances):
         meta_gradient = step.meta_gradient((len(step) * weights).expand_as(step.flows)) * len(step)
         (phi_gradient,) = torch.autograd.grad(weights, phi, meta_gradient.sum(dim=-1, keepdim=True))
         scale = phi_gradient.abs().mean(dim=-1, keepdim=True).clamp_min(torch.finfo(phi.dtype).tiny)
-        with torch.no_grad():
-            moved = phi - self.weight_lr * phi_gradient / scale
-        self.write("phi", step, moved)
-        return moved.softmax(dim=-1)[..., None] * step.flows
+        self.move("phi", step, -self.weight_lr * phi_gradient / scale)
+        return self.of_batch("phi", step).softmax(dim=-1)[..., None] * step.flows

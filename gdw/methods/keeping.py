@@ -62,9 +62,15 @@ class KeepsInstances(KeepsTensors):
 
     @torch.no_grad()
     def write(self, name: str, step: Step, values: Tensor) -> None:
-        """Put the batch's rows back, in place."""
+        """Put the batch's rows back, in place; of an instance that is in it twice, one of them."""
         kept: Tensor = getattr(self, name)
         kept.scatter_(step.flows.ndim - 2, self._rows(kept, step), values.to(kept.dtype))
+
+    @torch.no_grad()
+    def move(self, name: str, step: Step, change: Tensor) -> None:
+        """Add to the batch's rows, in place: of an instance that is in it twice both changes, as a gradient's sum."""
+        kept: Tensor = getattr(self, name)
+        kept.scatter_add_(step.flows.ndim - 2, self._rows(kept, step), change.to(kept.dtype))
 
     def _rows(self, kept: Tensor, step: Step) -> Tensor:
         """The indices, repeated along the classes if there are any. Copies: a recorded step writes to its tensors."""

@@ -22,10 +22,14 @@ class WeighsInstances(LearnsWeightNet):
 
     def logit_gradient(self, step: Step) -> Matrix:
         if self.is_meta_step():
-            weights = self.instance_weights(step).expand_as(step.flows)
-            self.learn(weights, step.meta_gradient(weights))
+            weights = self.instance_weights(step)
+            self.learn(weights, self.gradient_of(weights.detach(), step))
         with torch.no_grad():
             return self.instance_weights(step) * step.flows / len(step)
+
+    def gradient_of(self, weights: Column, step: Step) -> Column:
+        """``d L_meta / d w_i``, the sum over its classes; the approximations say otherwise."""
+        return step.meta_gradient(weights.expand_as(step.flows)).sum(dim=-1, keepdim=True)
 
 
 @register
@@ -40,23 +44,8 @@ class MWNet(WeighsInstances):
     source = "Shu et al., Meta-Weight-Net: Learning an Explicit Mapping for Sample Weighting, NeurIPS 2019"
 
 
-class _ApproximateMWNet(LearnsWeightNet):
-    """``w_i = V(loss_i)``; V learns along an approximate ``g_i``, and the same batch uses its new weights."""
-
-    def logit_gradient(self, step: Step) -> Matrix:
-        weights = self.instance_weights(step)
-        if self.is_meta_step():
-            self.learn(weights, self.approximate_gradient(weights.detach(), step))
-        with torch.no_grad():
-            return self.instance_weights(step) * step.flows / len(step)
-
-    def approximate_gradient(self, weights: Column, step: Step) -> Column:
-        """About ``d L_meta / d w_i``."""
-        raise NotImplementedError
-
-
 @register
-class FiniteDifferenceMWNet(_ApproximateMWNet):
+class FiniteDifferenceMWNet(WeighsInstances):
     """MWNet whose meta gradient is a difference of training losses at two points; an approximation.
 
     ``g_i ~ -(loss_i(theta + e v) - loss_i(theta - e v)) / (2 e B)`` with ``v = lr * d L_meta / d theta'``: the exact
@@ -79,7 +68,7 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
         super().__init__(*args, **kwargs)
         self.distance = distance
 
-    def approximate_gradient(self, weights: Column, step: Step) -> Column:
+    def gradient_of(self, weights: Column, step: Step) -> Column:
         problem = step.problem
         direction = problem.uphill(*problem.virtual_step(problem.step_back(weights)))
         own = length(direction).clamp_min(torch.finfo(weights.dtype).tiny)
@@ -94,7 +83,7 @@ class FiniteDifferenceMWNet(_ApproximateMWNet):
 
 
 @register
-class FirstOrderMWNet(_ApproximateMWNet):
+class FirstOrderMWNet(WeighsInstances):
     """MWNet with the clean gradient taken at the current parameters, not after the virtual step; an approximation.
 
     ``g_i ~ d L_meta / d w_i at w = 0``: as in L2RW, but V learns from it. The error is of order lr: it vanishes with
@@ -106,5 +95,5 @@ class FirstOrderMWNet(_ApproximateMWNet):
     name, title = "mwnet-first-order", "MWNet, first order"
     source = "approximation of MWNet (Shu et al., NeurIPS 2019): no virtual step"
 
-    def approximate_gradient(self, weights: Column, step: Step) -> Column:
+    def gradient_of(self, weights: Column, step: Step) -> Column:
         return step.meta_gradient(torch.zeros_like(step.flows)).sum(dim=-1, keepdim=True)

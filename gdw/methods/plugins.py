@@ -24,8 +24,7 @@ def load_plugins(names: Iterable[str]) -> tuple[str, ...]:
 
     Args:
         names: modules (``"mypackage.methods"``) or files (``"mine.py"``) that use ``gdw.methods.register``,
-            ``gdw.register_network``, ``gdw.register_dataset`` or ``gdw.register_noise``. One that registers nothing, or
-            ends in an error, is a ``ValueError``.
+            ``gdw.register_network``, ``gdw.register_dataset`` or ``gdw.register_noise``.
 
     Raises:
         ValueError: no such module or file, an error inside it, or one that registers nothing.

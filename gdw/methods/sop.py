@@ -67,5 +67,5 @@ class SOP(NeedsClasses, KeepsInstances):
         predicted = one_hot(step.logits.detach().argmax(dim=-1), step.num_classes).to(observed.dtype)
         u_gradient = 2 * u * (slope * observed).sum(dim=-1, keepdim=True) * (u.square() <= 1)
         v_gradient = -4 * v * (predicted + noise - observed) * (1 - observed) * (v.square() <= 1)
-        self.write("u", step, (u - self.u_lr * u_gradient / len(step))[..., 0])
-        self.write("v", step, v - self.v_lr * v_gradient / len(step))
+        self.move("u", step, (-self.u_lr * u_gradient / len(step))[..., 0])
+        self.move("v", step, -self.v_lr * v_gradient / len(step))

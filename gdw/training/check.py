@@ -113,7 +113,7 @@ class Trial:
         train, meta = self.task.train, self.task.meta
         indices = (torch.arange(BATCH) + number * BATCH) % len(train)
         images, clean = held(train.images[indices]).double(), (held(meta.images).double(), meta.labels)
-        return Step(model, images, train.labels[indices], indices=indices, meta_batch=clean, lr=LR)
+        return Step(model, images, train.labels[indices], indices=indices, meta_batch=clean, lr=LR, epoch=0)
 
     def training(self, seed: int = 0, capture: bool = False) -> Training:
         experiment = Experiment(dataset="clouds", seed=seed, capture=capture, **SETTINGS)
@@ -197,7 +197,10 @@ def _check_randomness(trial: Trial) -> None:
     global_state = torch.get_rng_state()
     first = trial.run()
     if not torch.equal(global_state, torch.get_rng_state()):
-        raise trial.wrong("it draws from torch's global random numbers: draw with generator=self.generator")
+        raise trial.wrong(
+            "it draws from torch's global random numbers: draw with generator=self.generator, and make a network by "
+            "self.new_network(lambda: nn.Linear(1, 1))"
+        )
     if not _same(first, trial.run()):
         raise trial.wrong("two runs with one seed differ: all its randomness must come from self.generator")
 

@@ -46,9 +46,8 @@ class EpochStatistics:
         self.groups = torch.zeros(5, 6, dtype=torch.float64, device=device)
         self.classes = torch.zeros(4, num_classes, num_classes, dtype=torch.float64, device=device)
         self.ledger = torch.zeros(2, 2, num_classes, dtype=torch.float64, device=device)
-        self.group_losses = torch.zeros(
-            2, 2, dtype=torch.float64, device=device
-        )  # sum and count, clean and mislabelled
+        # sum and count, clean and mislabelled
+        self.group_losses = torch.zeros(2, 2, dtype=torch.float64, device=device)
         self.instances = 0
         self.instance_weights = torch.full((len(true_labels),), torch.nan, dtype=torch.float64, device=device)
         self.observed = torch.zeros_like(self.true_labels)

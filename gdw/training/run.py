@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gdw.cache import checksum
 from gdw.data.batches import fits_in_memory
@@ -22,7 +22,7 @@ from gdw.experiments.identity import content_of, places_of, without_places
 from gdw.experiments.loading import dataset_of, task_of
 from gdw.experiments.provenance import config_of_run, how_made
 from gdw.gradients.compiled import compile_in_place
-from gdw.gradients.outputs import random_state, set_random_state
+from gdw.gradients.outputs import random_state, seeded_random_state, set_random_state
 from gdw.methods.base import Method, method_class
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model, channels_last, is_ours
@@ -65,6 +65,7 @@ class Training:
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
         ours = model is None and is_ours(e.model)
+        may_draw = model is None and not ours  # random numbers in a pass (dropout): a network known by its name
         whole_steps = whole_steps or method is not None
         config = config_of_run(e, dataset, task, model, method)
         if task is None:
@@ -105,7 +106,8 @@ class Training:
             metadata=how_made(e, device) | {"captured": captures(self._decided.engine, self.method)},
         )  # fmt: skip
         self._loop: Loop | None = None
-        self._randomness: tuple[Tensor, Tensor | None] | None = None  # torch's own, of a saved run
+        #: torch's own, set when the run goes on: of a saved run, or the seed's for a network that may draw from it
+        self._randomness = seeded_random_state(generator(e.seed, "passes"), device) if may_draw else None
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train, one event at a time (loop.py), from where the run is: a finished run has no more events.
@@ -154,7 +156,8 @@ class Training:
         checkpoint.write(path, {
             "experiment": self.experiment.everything(), "history": vars(self.history), "data": self._fingerprint(),
             "model": dict(self.model.state_dict()), "method": dict(self.method.state_dict()),
-            "loop": self._loop.state_dict() if self._loop else None, "randomness": self._torch_randomness(),
+            "loop": self._loop.state_dict() if self._loop else None,
+            "randomness": self._randomness or random_state(self.task.train.labels.device),
         })  # fmt: skip
 
     def save_model(self, path: str | Path) -> None:
@@ -249,13 +252,8 @@ class Training:
         sums = "".join(part.digest() if isinstance(part, OnDisk) else checksum(part.detach().cpu()) for part in parts)
         return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
 
-    def _torch_randomness(self) -> tuple[Tensor, Tensor | None]:
-        """The process's own random state: gdw draws nothing from it, but a model with dropout does."""
-        cpu, *gpu = random_state(self.task.train.labels.device)
-        return cpu, gpu[0] if gpu else None
-
     def _restore_randomness(self) -> None:
-        """Once, when a loaded run continues."""
+        """The process's own random state, once: gdw draws nothing from it, but a model with dropout does."""
         state, self._randomness = self._randomness, None
         if state is not None and not self.finished:
             set_random_state([part for part in state if part is not None], self.task.train.labels.device)

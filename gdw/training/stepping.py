@@ -50,8 +50,9 @@ def take_step(step: Step, method: Method, optimizer: torch.optim.Optimizer) -> T
 
 
 def captures(engine: Engine, method: Method) -> bool:
-    """Whether the steps of a method are recorded: not where several processes share each batch."""
-    return engine.captures_steps and method.all_steps_identical and world_size() == 1
+    """Whether the steps of a method are recorded: not of a compiled network, nor where processes share each batch."""
+    asked = bool(engine.capture) and not engine.compile
+    return asked and method.all_steps_identical and world_size() == 1
 
 
 def usually_captures(device: torch.device, experiment: Experiment, model: nn.Module, steps: float) -> bool:

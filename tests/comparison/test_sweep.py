@@ -167,13 +167,12 @@ def test_methods_of_a_seed_share_data_start_and_batches(tmp_path):
     assert all(a.equal(b) for a, b in zip(*batches, strict=True))
 
 
-def test_on_done_sees_every_history():
-    seen = []
-    with ThreadPoolExecutor(1) as executor:
-        histories = list(
-            sweep.run_all([gdw.Experiment(method="cross-entropy", epochs=1)], executor, on_done=seen.append)
-        )
-    assert seen == histories
+def test_on_done_sees_every_history_before_its_line_is_written(tmp_path):
+    seen, path = [], tmp_path / "runs.jsonl"
+    experiments = [gdw.Experiment(method="cross-entropy", epochs=1, seed=seed) for seed in range(2)]
+    lines = list(sweep.resume(experiments, path, workers=0, on_done=lambda h: seen.append((h, len(read(path))))))
+    assert [history.accuracy for history, _ in seen] == [line["accuracy"] for line in lines]
+    assert [written for _, written in seen] == [0, 1]
 
 
 def test_a_spec_multiplies_lists_out_seeds_outermost():

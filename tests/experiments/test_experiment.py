@@ -19,7 +19,6 @@ from PIL import Image
 import gdw
 from gdw.experiments.experiment import NAMES, from_config
 from gdw.experiments.fields import PRESETS, resolve_device
-from gdw.experiments.provenance import experiment_of
 from gdw.methods import METHODS, Method
 from tests.fuzz import result_or_sentence
 from tests.picture_files import cifar_folder
@@ -408,7 +407,7 @@ def test_a_record_says_what_ran():
     history = gdw.run(quick, dataset=data)  # read beforehand: still the one that the experiment names
     assert history.config == quick.config()
     assert history.metadata["engine"] == attrs.asdict(quick.engine)
-    assert experiment_of(history).everything() == quick.everything()
+    assert from_config(history.metadata["engine"] | history.config).everything() == quick.everything()
     task = gdw.Training(quick).task
     assert gdw.run(quick, task=task).config["own"] == {"task": f"{len(task.train)} images of 10 classes"}
 

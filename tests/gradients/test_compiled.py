@@ -1,10 +1,13 @@
 """A compiled network ends with the same numbers as the network as written, for each kind of meta gradient."""
 
 import shutil
+from copy import deepcopy
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
+from torch._functorch import config
 
 import gdw
 from gdw.data.randomness import generator
@@ -30,6 +33,28 @@ def test_the_same_parameters_to_rounding(way):
     assert found.model.state_dict().keys() == written.model.state_dict().keys()
     for name, value in written.model.state_dict().items():
         torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=1e-9, msg=name)
+
+
+@config.patch(donated_buffer=True)
+def test_of_a_model_whose_blocks_are_compiled_too():
+    """Of a compiled block torch gives the memory of a backward pass away; a step takes two."""
+    method, given = gdw.methods.GDW(10), (torch.randn(6, 3, 8, 8), torch.arange(6))
+
+    def gradients(block):
+        torch.manual_seed(0)
+        first = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+        model = nn.Sequential(block(first), nn.Flatten(), nn.Linear(144, 10))
+        step = gdw.Step(model, *given, meta_batch=given, lr=0.1)
+        step.logits.backward(deepcopy(method).logit_gradient(step))
+        return [parameter.grad for parameter in model.parameters()]
+
+    def in_place(block):
+        block.compile(backend="aot_eager")
+        return block
+
+    wrapped = partial(torch.compile, backend="aot_eager")
+    for way in (in_place, wrapped):
+        torch.testing.assert_close(gradients(way), gradients(nn.Identity()), rtol=0, atol=1e-6)
 
 
 @a_compiler

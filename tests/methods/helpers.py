@@ -29,7 +29,8 @@ def batch(count=BATCH, seed=0, classes=CLASSES):
 
 def make_step(model=None, seed=0, kind=Step, **given):
     images, labels = batch(seed=seed)
-    given = {"indices": torch.arange(len(labels)), "meta_batch": batch(5, seed=seed + 100), "lr": 0.5} | given
+    usual = {"indices": torch.arange(len(labels)), "meta_batch": batch(5, seed=seed + 100), "lr": 0.5, "epoch": 0}
+    given = usual | given
     return kind(model or small_model(), images, labels, **given)
 
 
@@ -87,4 +88,4 @@ def sure_step(right=True):
         model[2].weight *= 1e4
     images = torch.ones(8, FEATURES) * torch.arange(-4, 4)[:, None]
     labels = model(images).argmax(-1)
-    return Step(model, images, labels if right else (labels + 1) % CLASSES, indices=torch.arange(8))
+    return Step(model, images, labels if right else (labels + 1) % CLASSES, indices=torch.arange(8), epoch=0)

@@ -22,7 +22,7 @@ def relative_error(approximate, step):
 def test_the_differences_error_falls_with_the_square_of_the_distance():
     step = make_step()
     errors = [
-        relative_error(FiniteDifferenceMWNet(CLASSES, distance=d).double().approximate_gradient(WEIGHTS, step), step)
+        relative_error(FiniteDifferenceMWNet(CLASSES, distance=d).double().gradient_of(WEIGHTS, step), step)
         for d in (1e-1, 1e-2, 1e-3)
     ]
     assert errors[1] == pytest.approx(errors[0] / 100, rel=0.2)
@@ -35,7 +35,7 @@ def test_at_the_default_distance_float32_keeps_a_hundredth():
     model = step.model.float()
     images, labels = step.meta_batch
     single = gdw.Step(model, step.images.float(), step.labels, meta_batch=(images.float(), labels), lr=0.5)
-    approximate = FiniteDifferenceMWNet(CLASSES).approximate_gradient(WEIGHTS.float(), single).double()
+    approximate = FiniteDifferenceMWNet(CLASSES).gradient_of(WEIGHTS.float(), single).double()
     truth = exact(make_step())
     assert float((approximate - truth).norm() / truth.norm()) < 1e-2
 
@@ -45,7 +45,7 @@ def test_the_first_orders_error_falls_with_the_learning_rate():
     errors = []
     for lr in (0.5, 0.05, 0.005):
         step = make_step(lr=lr)
-        errors.append(relative_error(method.approximate_gradient(WEIGHTS, step), step))
+        errors.append(relative_error(method.gradient_of(WEIGHTS, step), step))
     assert errors[1] == pytest.approx(errors[0] / 10, rel=0.5)
     assert errors[2] == pytest.approx(errors[1] / 10, rel=0.2)
     assert errors[0] > 1e-3  # it is an approximation

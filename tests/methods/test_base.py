@@ -1,11 +1,7 @@
 """What each class promises itself, and the recipe for your own method."""
 
-import inspect
-import textwrap
-
 import pytest
 
-import gdw
 from gdw.methods import GDW, METHODS, FineTune, Method, ReducedGDW, TiedGDW, register
 
 
@@ -65,18 +61,3 @@ def test_register_says_what_is_missing(method, error, message):
     with pytest.raises(error, match=message):
         register(method)
     assert before == METHODS
-
-
-def test_the_recipe_in_the_docstring_runs(monkeypatch):
-    monkeypatch.setattr("gdw.methods.base.METHODS", METHODS)
-    text = inspect.getdoc(Method)
-    example = text.split("wrong answers count less::\n", 1)[1].split("\nWhat a method learns", 1)[0]
-    code = textwrap.dedent(example).replace("rate=0.4", "rate=0.4, epochs=2, device='cpu'")
-    names = {"gdw": gdw, "torch": __import__("torch")}
-    try:
-        exec(code, names)
-        assert names["history"].config["method"] == "doubtful"
-        assert METHODS["doubtful"] is names["Doubtful"]
-        assert len(names["history"].epochs["test_accuracy"]) == 2
-    finally:
-        METHODS.pop("doubtful", None)

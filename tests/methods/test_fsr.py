@@ -91,7 +91,7 @@ def test_a_batch_that_only_raises_the_loss_of_the_dictionary_is_skipped():
     images = torch.ones(TRAIN, FEATURES, dtype=torch.float64)
     own, model = method(labels_task([0] * TRAIN, images=images)), small_model()
     torch.nn.init.zeros_(model[2].weight), torch.nn.init.zeros_(model[2].bias)  # all classes are equally probable
-    step = gdw.Step(model, images[:4], torch.ones(4, dtype=torch.long), indices=torch.arange(4), lr=0.1)
+    step = gdw.Step(model, images[:4], torch.ones(4, dtype=torch.long), indices=torch.arange(4), lr=0.1, epoch=0)
     assert own.logit_gradient(step).abs().max() < TINY
 
 

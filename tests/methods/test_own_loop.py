@@ -146,6 +146,15 @@ def test_methods_with_a_row_for_each_instance_ask_for_indices_and_for_how_many(n
         METHODS[name](CLASSES)
 
 
+@pytest.mark.parametrize("name", ["co-teaching", "ldam-drw", "loss-mixture", "fsr"])
+def test_methods_that_change_over_the_epochs_ask_which_one_it_is(name):
+    """In the first epoch of each they are cross-entropy, or nearly."""
+    images, labels = batch()
+    method = begun(new(name, **GIVEN.get(name, {})), labels_task(labels, images=images), model=small_model())
+    with pytest.raises(ValueError, match=r"give the Step epoch=\.\.\., counted from 0"):
+        method.logit_gradient(make_step(epoch=None))
+
+
 def test_methods_with_a_number_for_each_class_ask_how_many_there_are():
     for name in ("seesaw", "mlc", "elr", "sop"):
         with pytest.raises(ValueError, match=rf"^{name} needs .* classes there are: give num_classes=\.\.\.$"):

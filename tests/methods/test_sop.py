@@ -1,9 +1,11 @@
 """SOP against autograd of the paper's two losses: the logits, u and v."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
-from gdw.methods import SOP
+from gdw.methods import INSW, SOP
 from gdw.methods.sop import SMALLEST
 from tests.methods.helpers import BATCH, CLASSES, make_step
 
@@ -45,6 +47,25 @@ def test_gradient_and_both_updates_are_autograds(spread):
     torch.testing.assert_close(method.v.detach()[step.indices], (v - 2.0 * v_gradient).detach(), rtol=1e-9, atol=1e-20)
     others = torch.tensor([i for i in range(40) if i not in step.indices.tolist()])
     assert torch.equal(method.u.detach()[others], before[others])
+
+
+@pytest.mark.parametrize(("kind", "kept"), [(SOP, ("u", "v")), (INSW, ("phi",))])
+def test_an_instance_that_is_twice_in_a_batch_moves_by_both_gradients(kind, kept):
+    """As autograd does it, and as with an index of its own for each row."""
+    twice, apart = (kind(CLASSES, 40, torch.Generator().manual_seed(0)).double() for _ in range(2))
+    rows = torch.arange(BATCH)
+    indices = rows.clone()
+    indices[5] = 2
+    for name in kept:
+        getattr(apart, name).data[5] = getattr(apart, name).data[2]
+    before = deepcopy(apart)
+    for method, chosen in ((twice, indices), (apart, rows)):
+        method.logit_gradient(make_step(indices=chosen))
+    for name in kept:
+        start, each, found = (getattr(method, name).detach() for method in (before, apart, twice))
+        expected = start[2] + (each[2] - start[2]) + (each[5] - start[5])
+        torch.testing.assert_close(found[2], expected, rtol=1e-12, atol=1e-20)
+        assert (each[5] != start[5]).any()
 
 
 def test_u_grows_where_a_label_stays_wrong_and_then_the_row_has_little_gradient():

@@ -11,7 +11,7 @@ from torch import nn
 
 import gdw
 from gdw.comparison.records import record
-from gdw.experiments.provenance import experiment_of
+from gdw.experiments.experiment import from_config
 from gdw.methods import METHODS
 from gdw.methods.base import Method
 from gdw.methods.plugins import PLUGIN_PREFIX, load_plugins
@@ -342,7 +342,7 @@ def test_a_run_goes_on_wherever_its_pictures_are_now(tmp_path):
     whole, count = unbroken(there(moved))
     assert len(list(second.events(training))) == count - 1
     assert training.history == whole.history
-    assert gdw.Training(experiment_of(training.history)).experiment.dataset == str(moved)
+    assert gdw.Training(from_config(training.history.config)).experiment.dataset == str(moved)
 
 
 @pytest.mark.parametrize("changed", [{"lr": 1.0}, {"epochs": 9}, {"method": "cross-entropy"}, {"rate": 0.1}])
