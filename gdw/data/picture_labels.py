@@ -27,6 +27,8 @@ from gdw.label_files.path_match import Places, plain
 
 # What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
+STRANGE = -2  # of a word that is no class
+MOST_STRANGE = 0.5  # of the labels of a table; with more, its classes are others
 NAMED = 3  # paths that an error shows
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
 BELOW = re.compile(r"-[0-9]+(\.0+)?")
@@ -128,16 +130,17 @@ def labelled(
     found = answered(table, paths, others, column, class_names, advice=advice, root=root)
     answers = {place: [(who, word) for _, who, word in given] for place, given in found.of.items()}
     words, votes, differing, repeated, undecided, ties = _most_said(answers)
-    numbers, names = class_numbers(words.values(), class_names, str(table.path))
-    labels, shown = dict(zip(words, numbers, strict=True)), ", ".join(found.columns)
+    labels, strange, names = numbered(words, class_names, table.path)
+    shown = ", ".join(found.columns)
 
     def passed(reason: str, places: Sequence[int]) -> tuple[str, ...]:
-        return (f"passed over {len(places)} {reason} (first: {paths[places[0]]})",) if places else ()
+        return passed_over(reason, [paths[place] for place in places])
 
-    passed_over = (
+    said = (
         *passed(f"as not in {table.path.name}", [place for place in range(len(paths)) if place not in answers]),
         *passed(f"as without a label in column {shown}", [place for place, given in answers.items() if not given]),
         *passed("as labelled twice, differently", differing),
+        *strange_notes(strange, paths, names),
         *no_picture_notes(found.missing, table.path),
         *passed("that belong to no class", [place for place, label in labels.items() if label == NO_CLASS]),
     )
@@ -149,7 +152,7 @@ def labelled(
         )
     if undecided:
         notes += (f"passed over {undecided} times an annotator who gave a picture several labels that others labelled",)
-    return Labelled(labels, names, votes, found.missing, shown, notes, passed_over)
+    return Labelled(labels, names, votes, found.missing, shown, notes, said)
 
 
 def _most_said(
@@ -262,6 +265,28 @@ def names_counted(table: Table, column: str, dataset: Dataset) -> tuple[str, ...
     return numbered_names(dataset, dataset.all_class_names, [int(word) for word in map(class_number, words) if word])
 
 
+def numbered(
+    words: Mapping[int, str], class_names: Sequence[str] | None, table: Path
+) -> tuple[dict[int, int], dict[int, str], tuple[str, ...]]:
+    """The class number of each place, the words of the places whose word is no class, and the names of the classes."""
+    numbers, names = class_numbers(words.values(), class_names, str(table), MOST_STRANGE)
+    found = dict(zip(words, numbers, strict=True))
+    strange = {place: words[place] for place, number in found.items() if number == STRANGE}
+    return {place: number for place, number in found.items() if number != STRANGE}, strange, names
+
+
+def strange_notes(strange: Mapping[int, str], paths: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
+    """How many labels are no class, and the first one, in words; nothing where there are none."""
+    first = next(iter(strange), 0)
+    why = f": {unknown('class', strange[first], class_names)}" if strange else ""
+    return passed_over("labels that are no class", [f"{paths[place]}{why}" for place in strange])
+
+
+def passed_over(what: str, names: Sequence[str]) -> tuple[str, ...]:
+    """How many were, and the first one, in words; nothing where there are none."""
+    return (f"passed over {len(names)} {what} (first: {names[0]})",) if names else ()
+
+
 def no_picture_notes(missing: Sequence[str], table: Path) -> tuple[str, ...]:
     """How many rows name no picture, in words; nothing where there are none."""
     return (f"{len(missing)} rows of {table.name} name no picture here (first: {missing[0]})",) if missing else ()
@@ -298,9 +323,9 @@ def as_meant(words: Iterable[str], class_names: Sequence[str] = (), places: bool
 
 
 def class_numbers(
-    words: Iterable[str], class_names: Sequence[str] | None, where: str
+    words: Iterable[str], class_names: Sequence[str] | None, where: str, most_strange: float = 0
 ) -> tuple[list[int], tuple[str, ...]]:
-    """The class of each word, and the names of the classes. -1 for no label and for "none of these".
+    """The class of each word, and the names of the classes. -1 for no label and "none of these"; -2: no class.
 
     Numbers below 0 are no label, beside numbers of at least two classes or where the classes are known.
 
@@ -308,6 +333,7 @@ def class_numbers(
         class_names: words may be numbers 0 ... C - 1 too, where no word is one of them or none of them is a number.
             None: the classes are the words, in natural order.
         where: begins messages.
+        most_strange: share of the words that may be no class; with more, or if one is a number, it is refused.
     """
     words = as_meant(words, class_names or ())
     if class_names is None and all(map(WHOLE.fullmatch, set(words) - {"", NONE})):
@@ -332,10 +358,11 @@ def class_numbers(
                 f"{where}: labels must be names of classes or lie in 0 ... {len(class_names) - 1}, "
                 f"got {max(places.values())}"
             )
-    for word in words:
-        if word not in number:
-            raise unknown(f"class in {where}", word, class_names)
-    return [number[word] for word in words], tuple(class_names)
+    strange = [word for word in words if word not in number]
+    counted = list(filter(class_number, strange))  # numbers of a class may count others, or begin with 1
+    if counted or len(strange) > most_strange * len(words):
+        raise unknown(f"class in {where}", (counted or strange)[0], class_names)
+    return [number.get(word, STRANGE) for word in words], tuple(class_names)
 
 
 def as_number(word: str) -> str | None:

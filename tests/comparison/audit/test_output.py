@@ -106,6 +106,7 @@ def test_another_label_of_the_same_picture_is_told_before_the_work(pets, monkeyp
 @pytest.mark.parametrize("broken", [True, False])
 def test_nothing_that_a_person_wrote_is_lost_whatever_became_of_its_picture(pets, broken, capsys):
     rows = {"cat/00.png": ("emu", "random"), "emu/14.png": ("none of these", ""), "dog/01.png": ("cat", "suspect")}
+    rows |= {"dog/03.png": ("ctt", ""), "cat/04.png": ("cat ?", "suspect")}  # no class, and said so
     csv = pets.parent / "s.csv"
     assert audited(pets) == 0
     table = pd.read_csv(csv, dtype=str, keep_default_na=False)
@@ -113,7 +114,8 @@ def test_nothing_that_a_person_wrote_is_lost_whatever_became_of_its_picture(pets
         table.loc[table["path"] == path, ["label", "chosen"]] = both
     table.to_csv(csv, index=False)
     if broken:
-        (pets / "dog" / "01.png").write_bytes(b"junk")
+        for name in ("01", "03"):
+            (pets / "dog" / f"{name}.png").write_bytes(b"junk")
     assert audited(pets, "--confirmed", csv, "--html", pets.parent / "s.html") == 0
     found, table = said(csv)
     assert found == rows
@@ -122,7 +124,9 @@ def test_nothing_that_a_person_wrote_is_lost_whatever_became_of_its_picture(pets
     assert table.loc["dog/01.png", "reason"] == reason
     assert list(table["rank"]) == [str(rank) for rank in range(1, 16)]
     assert (pets.parent / "s.html").read_text("utf-8").count("data:image/") == 15
-    assert "gdw: " not in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert "gdw: " not in shown.err
+    assert "s.csv: passed over 2 labels that are no class" in shown.out
 
 
 def test_what_cannot_be_written_in_the_end_is_written_elsewhere(pets, monkeypatch, capsys):
