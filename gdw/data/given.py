@@ -16,7 +16,7 @@ from gdw.cache import digest
 from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
 from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.picture_labels import class_numbers, doubtful_names
-from gdw.label_files.columns import LABEL_COLUMNS, PICTURE, chosen_column, usual_columns
+from gdw.label_files.columns import LABEL_COLUMNS, PICTURE, chosen_column, usual_columns, without_rejected
 from gdw.label_files.label_table import is_table, read_table
 from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_names, words_of
 from gdw.label_files.path_match import Places, plain
@@ -427,4 +427,5 @@ def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] |
     table = read_table(file, label_column=column, in_order=True)
     names = tuple(table.paths)
     wanted = chosen_column(table.columns, column, file, NAME_ONE)
-    return table.columns[wanted], names if len(set(names)) == len(names) > 0 else None, table.notes, wanted
+    labels, rejected = without_rejected(table.columns, [wanted])
+    return labels[wanted], names if len(set(names)) == len(names) > 0 else None, (*table.notes, *rejected), wanted

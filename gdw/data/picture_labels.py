@@ -21,6 +21,7 @@ from gdw.label_files.columns import (
     chosen_column,
     usual_columns,
     votes_among,
+    without_rejected,
 )
 from gdw.label_files.label_table import Table
 from gdw.label_files.path_match import Places, plain
@@ -35,7 +36,7 @@ BELOW = re.compile(r"-[0-9]+(\.0+)?")
 WHOLE = re.compile(r"(-?[0-9]+)\.0+")  # as pandas writes whole numbers of which one is missing
 THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 WRITTEN = re.compile(r"([+-]?)([0-9]+)(?:[.,]([0-9]+))?")  # a number: no exponent, which names of files may look like
-BETWEEN = "|;"  # several classes in one cell
+BETWEEN = "|;,"  # several classes in one cell
 PEOPLE = re.compile(  # a column that says who gave a label
     r"(annotator|worker|rater|user|labell?er|coder|reviewer|judge|expert|reader)s?[ _-]*(name|id|email|code)?"
     r"|(completed|annotated|labell?ed|rated|reviewed)[ _-]*by", re.I
@@ -103,7 +104,8 @@ def answered(
     columns = _voters(table, column, advice, first)
     people = [name for name in table.columns if PEOPLE.fullmatch(name.strip()) and name not in columns]
     who = people[0] if people and len(columns) == 1 else None
-    meant = {name: as_meant(table.columns[name], class_names or ()) for name in columns}
+    given, rejected = without_rejected(table.columns, columns)
+    meant = {name: as_meant(words, class_names or ()) for name, words in given.items()}
     asked = [row for row in range(len(table.paths)) if blank or any(words[row] for words in meant.values())]
     rows_of, missing, how = match(table, paths, others, asked, root)
     of = {
@@ -111,7 +113,7 @@ def answered(
                 for number, row in enumerate(rows, 1) for name, words in meant.items() if words[row]]
         for place, rows in sorted(rows_of.items())
     }  # fmt: skip
-    return Answers(of, tuple(columns), missing, (*table.notes, *how))
+    return Answers(of, tuple(columns), missing, (*table.notes, *rejected, *how))
 
 
 def labelled(
@@ -344,7 +346,8 @@ def class_numbers(
         below = set()
     found -= below
     if class_names is None:
-        several = [word for word in found for mark in BETWEEN if mark in word and found.issuperset(word.split(mark))]
+        several = [word for word in found if as_number(word) is None for mark in BETWEEN if mark in word
+                   and found.issuperset(map(str.strip, word.split(mark)))]  # fmt: skip
         if several:
             raise ValueError(MULTI_LABEL.format(found=min(several)))
         class_names = sorted(found, key=natural_key)
@@ -387,12 +390,20 @@ def natural_key(name: str) -> tuple[str, str]:
 
 def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:
     """Sentences on names that agree but for spaces, case or the form of a number, and on names that are no classes."""
-    groups = defaultdict(list)
+    groups, known = defaultdict(list), {*names}
     for name in names:
         groups[loose(name)].append(name)
     said = [f"{' and '.join(map(repr, group))} are taken as {len(group)} classes: are they one?"
             for group in groups.values() if len(group) > 1]  # fmt: skip
     for what, found in (
+        (
+            "several classes",
+            [
+                name
+                for name in names
+                if len(parts := name.split()) > 1 and (all(map(str.isdecimal, parts)) or known.issuperset(parts))
+            ],
+        ),
         ("a missing label", [name for name in names if name.strip().lower() in MISSING]),
         ("a fold or a split of the data", [name for name in names if PART.fullmatch(name.strip().lower())]),
     ):
