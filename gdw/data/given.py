@@ -1,8 +1,8 @@
 """Data sets from what people have: arrays, tables, files of embeddings, and the data sets of torch and Hugging Face."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from gdw import files
 from gdw.cache import digest
 from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
 from gdw.data.human_labels import ARRAYS, label_sets
-from gdw.data.picture_labels import class_numbers, doubtful_names
+from gdw.data.picture_labels import class_numbers, doubtful_names, loose
 from gdw.label_files.columns import LABEL_COLUMNS, PICTURE, chosen_column, usual_columns, without_rejected
 from gdw.label_files.label_table import is_table, read_table
 from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_names, words_of
@@ -29,7 +29,7 @@ NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
 ROWS = 4096  # read at once
 NAME_ONE = "name one with --column"  # advice
 WHOLE_NUMBERS = ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
-P_CLASS = re.compile(r"^p\((.*)\)$")  # as gdw predict writes a class
+P_CLASS = ("p(", ")")  # around a class, as gdw predict writes it
 
 
 LabelledRows = tuple[Dataset, Bool[np.ndarray, "rows"]]
@@ -88,7 +88,7 @@ def with_probs(
     """The data set, which of the rows that were given are in it, and the probabilities given for each of these.
 
     Rows with a probability that is not finite are passed over. Columns of a pandas table that are called as the classes
-    are (or ``p(class)``) are taken by their names, in the order of the data set's.
+    are (or all with the same letters around it: ``p(class)``, ``prob_class``) are taken by their names.
     """
     if hasattr(values, "iloc"):
         values, notes = _by_class(values, data)
@@ -110,18 +110,27 @@ def with_probs(
 
 def _by_class(frame: Any, data: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
     """The columns of the classes, and notes of what was left out where these are not known by their names."""
-    every = {str(name): place for place, name in enumerate(frame.columns)}
-    written = {match[1]: place for name, place in every.items() if (match := P_CLASS.match(name))}
-    for called in (written, every):
-        for names in dict.fromkeys((data.all_class_names, data.class_names)):
-            if set(names) <= called.keys():
-                return np.asarray(frame.iloc[:, [called[name] for name in names]]), ()
-    counts = [name for name in every if name.isdecimal()]
-    lacking = [name for name in data.class_names if name not in written and name not in every]
+    columns = [*map(str, frame.columns)]
+    for form, names in product((str, loose), dict.fromkeys((data.all_class_names, data.class_names))):
+        every, words = {form(name): place for place, name in enumerate(columns)}, [*map(form, names)]
+        if len(every) < len(columns) or len({*words}) < len(words):
+            continue
+        around = {(before, after) for name in every for cut in (name.partition, name.rpartition)
+                  for before, word, after in [cut(words[0])] if word}  # fmt: skip
+        fit = {
+            each: places for each in around if None not in (places := [every.get(word.join(each)) for word in words])
+        }
+        if best := fit.get(P_CLASS) or fit.get(("", "")) or (next(iter(fit.values())) if len(fit) == 1 else None):
+            return np.asarray(frame.iloc[:, best]), ()
+    counts = [name for name in columns if name.isdecimal()]
+    lacking = [name for name in data.class_names if not {name, name.join(P_CLASS)} & {*columns}]
     if len(lacking) < len(data.class_names) and counts != [*map(str, range(len(data.all_class_names)))]:
         raise ValueError(f"pred_probs has no column of class {', '.join(lacking[:SHOWN])}")
     kept, notes = number_columns(frame)
     probs = frame.iloc[:, kept]
+    names = next((each for each in (data.all_class_names, data.class_names) if len(each) == len(kept)), ())
+    order = ", ".join(f"{columns[place]} = {name}" for place, name in list(zip(kept, names, strict=False))[:SHOWN])
+    notes = (*([f"the columns of pred_probs are taken in the order of the classes: {order}"] if order else []), *notes)
     return np.asarray(probs if all(isinstance(kind, np.dtype) for kind in probs.dtypes) else probs.astype(float)), notes
 
 
@@ -200,7 +209,7 @@ def _read_numbers(file: str | Path) -> Any:
 
 
 def _checked(matrix: np.ndarray, file: str | Path) -> np.ndarray:
-    if matrix.ndim != 2 or matrix.dtype.kind not in "fiu" or not matrix.size:
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiub" or not matrix.size:
         raise ValueError(f"{file} must hold numbers [rows, D], got {matrix.dtype} of the shape {matrix.shape}")
     return np.asanyarray(matrix)
 

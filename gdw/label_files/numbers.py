@@ -121,26 +121,33 @@ def of_frame(frame: Any, labels: Any = None, called: Any = None) -> tuple[np.nda
 def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[list[int], tuple[str, ...]]:
     """The places of the columns of numbers, and notes of those that are left out.
 
-    Words are, numbers of rows, and the labels themselves, in numbers or in words: they would give every label away.
+    Words are, numbers of rows, and the labels themselves, in one column or in one of 0 and 1 for each class (but for
+    one, perhaps): they would give every label away.
 
     Args:
         labels: one for each row. ``called``: the name of their column.
     """
     import pandas as pd
 
-    kept, words, counters, own = list[int](), list[str](), list[str](), list[str]()
+    kept, words, counters, away = list[int](), list[str](), list[str](), dict[int, list[int]]()
     words_given = [] if labels is None else words_of(labels)
     known = pd.factorize(np.array([word or None for word in words_given], object))[0]
     for place, name in enumerate(frame.columns):
         cells = frame.iloc[:, place]
         if cells.dtype.kind not in "biuf":
             words.append(str(name))
-        elif len(known) == len(cells) and _gives_away(cells, known, called is not None and str(name) == str(called)):
-            own.append(str(name))
+        elif len(known) == len(cells) and (
+            given := _given_away(cells, known, called is not None and str(name) == str(called))
+        ):
+            away[place] = given
         elif _counts_rows(str(name), cells.to_numpy()):
             counters.append(str(name))
         else:
             kept.append(place)
+    marked = {given[0] for given in away.values() if len(given) == 1}
+    leak = len(marked) >= known.max(initial=-1)  # of one class less than there are, the last one is known too
+    own = [str(frame.columns[place]) for place, given in away.items() if leak or len(given) > 1]
+    kept = sorted((*kept, *(place for place, given in away.items() if not (leak or len(given) > 1))))
     notes = tuple(
         f"left out {len(names)} columns of {what}: {', '.join(names[:SHOWN])}"
         for what, names in (("words", words), ("numbers of the rows", counters), ("the labels", own)) if names
@@ -148,10 +155,11 @@ def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[
     return kept, (*([frame.attrs[NOTE]] if NOTE in frame.attrs else []), *notes)
 
 
-def _gives_away(cells: Any, labels: np.ndarray, same_name: bool) -> bool:
-    """Whether each value of a column stands for one label and each label for one value.
+def _given_away(cells: Any, labels: np.ndarray, same_name: bool) -> list[int]:
+    """Which labels a column gives away: all, where each value stands for one label and each label for one value.
 
-    In a column that is called as the labels are, values may stand for another label here and there, but not be more.
+    In a column that is called as the labels are, values may stand for another label here and there, but not be more. Of
+    0 and 1, 1 may stand for one label and 0 for all others: this one label.
 
     Args:
         labels: their numbers, -1 for none.
@@ -160,13 +168,17 @@ def _gives_away(cells: Any, labels: np.ndarray, same_name: bool) -> bool:
 
     classes, known = int(labels.max(initial=-1)) + 1, labels >= 0
     if cells.iloc[:SAMPLE].nunique() > classes + 1:
-        return False
+        return []
     values = pd.factorize(cells.to_numpy()[known], use_na_sentinel=False)[0].astype(np.int64)
     different = int(values.max(initial=-1)) + 1
-    pairs = len(np.unique(values * classes + labels[known]))
-    if not 1 < different <= classes or pairs == len(values):
-        return False
-    return same_name or pairs == different == classes
+    pairs = np.unique(values * classes + labels[known])
+    if not 1 < different <= classes or len(pairs) == len(values):
+        return []
+    if same_name or len(pairs) == different == classes:
+        return [*range(classes)]
+    labels_of_one = np.unique(labels[known][cells.to_numpy()[known] == 1]).tolist()
+    hot = (different, len(pairs)) == (2, classes) and len(labels_of_one) == 1 and cells.isin((0, 1)).all()
+    return labels_of_one if hot else []
 
 
 def _counts_rows(name: str, values: np.ndarray) -> bool:
@@ -192,7 +204,7 @@ def words_of(labels: Any) -> list[str]:
         values = [value[0] for value in values]
     if len(values) and np.ndim(values[0]):
         if several := [list(row) for row in values if not _is_one_hot(row)]:
-            raise ValueError(MULTI_LABEL.format(found=several[0]))
+            raise ValueError(MULTI_LABEL.format(found=np.asarray(several[0]).tolist()))
         places = [int(np.asarray(row).argmax()) for row in values]
         values = places if names is None else [names[place] for place in places]
     values = [value.item() if isinstance(value, Tensor) else value for value in values]

@@ -471,6 +471,13 @@ def test_columns_of_probabilities_are_known_by_their_names(rows, tmp_path, calle
     frame = pd.DataFrame(probs, columns=[called.format(name) for name in NAMES]).iloc[:, ::-1]
     found = gdw.audit(points, observed=NAMES[numbers], pred_probs=frame, ranking="self-confidence").table
     pd.testing.assert_frame_equal(found, expected)
+    data, every = as_dataset(points, NAMES[numbers]), np.ones(COUNT, bool)
+    for form in ("prob_{}", "{} (share)", "P({})"):
+        same = frame.set_axis([form.format(name.upper()) for name in NAMES[::-1]], axis=1)
+        left, _, given = with_probs(data, every, same)
+        assert (left.notes, given.tolist()) == ((), probs.tolist())
+    left, _, given = with_probs(data, every, frame.set_axis(list("zyx"), axis=1))
+    assert left.notes == ("the columns of pred_probs are taken in the order of the classes: z = ant, y = bee, x = cow",)
     frame.insert(0, "path", [f"{n}.png" for n in range(COUNT)])
     frame.insert(1, "predicted", "ant")
     frame.sample(frac=1, random_state=1).to_csv(tmp_path / "p.csv")
@@ -626,10 +633,14 @@ def test_the_labels_are_no_feature_and_features_are_no_labels(rows, tmp_path):
         (coded, names), (coded, coded["label"]), (frame.assign(code=2.0 * numbers), names),
         (pd.DataFrame(np.c_[points, numbers]), 8), (pd.DataFrame(np.c_[points, numbers]), pd.Series(numbers, name=8)),
         (frame.assign(label=np.where(np.arange(COUNT) == 7, 0, numbers)), pd.Series(names, name="label")),
+        (frame.join(pd.get_dummies(names)), names),
+        (frame.join(pd.get_dummies(names, prefix="is", drop_first=True).astype(int)), names),
     ):  # fmt: skip
         found = as_dataset(data, labels)
         assert found.images.shape == points.shape
         assert any("columns of the labels" in note for note in found.notes)
+    one = frame.assign(has_wings=(numbers == 1).astype(int), likely=np.where(numbers == 2, 0.9, 0.1))
+    assert as_dataset(one, names).images.shape == (COUNT, points.shape[1] + 2)  # a feature may fit one class
     plane = frame[[0, 1]].set_axis(["x", "y"], axis=1)
     assert as_dataset(plane, pd.Series(names, name="y")).images.shape == (COUNT, 2)
     assert embeddings(tmp_path, plane, pd.DataFrame({"y": names}), index=False).images.shape == (COUNT, 2)
