@@ -69,9 +69,14 @@ def test_labels_that_a_person_wrote_into_the_table_are_not_lost(tmp_path):
     for number in ("1", "1.0", "1,0"):  # a spreadsheet's, and the class that it means
         (tmp_path / "a.csv").write_text(text.replace("none of these", f'"{number}"'), "utf-8")
         found.save_csv(tmp_path / "a.csv")
-    (tmp_path / "a.csv").write_text(text, "utf-8")
-    found.table["label"] = "none of these"  # as after an audit with that file as --confirmed
-    found.save_csv(tmp_path / "a.csv")
+    found.table[["path", "label"]] = "a/b.png", "none of these"  # as after an audit with that file as --confirmed
+    for name, separator in (("a/b.png", ","), ("a\\b.png", ";"), ("a\\b.png", "\t")):  # by a program, then by Excel
+        sheet = text.replace("a.png", name).replace(",", separator).replace("\n", "\r\n")
+        (tmp_path / "a.csv").write_text(sheet, "utf-8-sig")
+        found.save_csv(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text(text.replace(",chosen", ",chosen,why").replace("these,", "these,,blurred"), "utf-8")
+    with pytest.raises(ValueError, match="a.csv holds the column why that a person wrote, so it is not replaced"):
+        found.save_csv(tmp_path / "a.csv")
 
 
 @pytest.fixture
