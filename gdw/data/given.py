@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from gdw import files
 from gdw.cache import digest
 from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
 from gdw.data.human_labels import ARRAYS, label_sets
-from gdw.data.picture_labels import class_numbers, doubtful_names, loose
+from gdw.data.picture_labels import class_numbers, doubtful_names, loose, passed_over
 from gdw.label_files.columns import LABEL_COLUMNS, PICTURE, chosen_column, usual_columns, without_rejected
 from gdw.label_files.label_table import is_table, read_table
 from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_names, words_of
@@ -99,10 +99,8 @@ def with_probs(
         return data, rows, given
     finite = np.isfinite(given).all(1)
     called = data.paths or tuple(map(str, range(len(finite))))
-    note = (
-        f"passed over {(~finite).sum()} rows with a probability that is not finite (first: {called[finite.argmin()]})"
-    )
-    left, places = replace(data, paths=called, notes=(*data.notes, note)).chosen({"": np.flatnonzero(finite)})
+    notes = passed_over("rows with a probability that is not finite", [*compress(called, ~finite)])
+    left, places = replace(data, paths=called, notes=(*data.notes, *notes)).chosen({"": np.flatnonzero(finite)})
     kept = np.zeros_like(rows)
     kept[np.flatnonzero(rows)[places[""]]] = True
     return left, kept, given[places[""]]
@@ -177,20 +175,11 @@ def read_probs(file: str | Path, dataset: Dataset, rows: Bool[np.ndarray, "rows"
     frame = _read_numbers(file)
     if not hasattr(frame, "iloc"):
         return _checked(frame, file)
-    names, rows = row_names(frame), np.ones(len(dataset.labels), bool) if rows is None else rows
-    if names is None or dataset.paths is None or (len(names) == len(rows) and _counted(names, dataset.paths, rows)):
-        return frame
-    places, _ = _found(names, dataset.paths)
-    lost = [path for path, place in zip(dataset.paths, places, strict=True) if place is None]
+    places, _ = _found(row_names(frame), dataset.paths, rows)
+    lost = [path for path, place in zip(dataset.paths or (), places, strict=True) if place is None] if places else []
     if lost and len(lost) < len(places):
         raise ValueError(f"{file} has no row for {len(lost)} of {len(places)} rows (first: {lost[0]})")
-    return frame if lost else frame.iloc[places]
-
-
-def read_numbers(file: str | Path) -> np.ndarray:
-    """A matrix [rows, D] from a file; ``.npy`` stays on disk."""
-    table = _read_numbers(file)
-    return _checked(of_frame(table)[0] if hasattr(table, "iloc") else table, file)
+    return frame if lost or not places else frame.iloc[places]
 
 
 def _read_numbers(file: str | Path) -> Any:
@@ -216,11 +205,9 @@ def _checked(matrix: np.ndarray, file: str | Path) -> np.ndarray:
 
 def _by_name(words: Any, names: Sequence[str] | None, rows: Sequence[str] | None) -> tuple[Any, Any, tuple[str, ...]]:
     """Labels and names in the order of the rows, where both files name them; and a note where that is another one."""
-    if names is None or rows is None or tuple(names) == tuple(rows):
-        return words, names, ()
-    if len(names) == len(rows) and _counted(names, rows, np.ones(len(rows), bool)):
-        return words, names, ()
     places, how = _found(names, rows)
+    if not places or rows is None:
+        return words, names, ()
     if not any(place is not None for place in places):
         return words, names, ("the labels are matched to the rows by their order: no name of one is one of the other",)
     given = [words[place] if place is not None else "" for place in places]
@@ -229,17 +216,30 @@ def _by_name(words: Any, names: Sequence[str] | None, rows: Sequence[str] | None
     return given, tuple(rows), (note, *how)
 
 
-def _found(names: Sequence[str], rows: Sequence[str]) -> tuple[list[int | None], tuple[str, ...]]:
-    """The place of each row's name among ``names``: of pictures as paths are matched, else of the same name."""
+def _found(
+    names: Sequence[str] | None, rows: Sequence[str] | None, kept: Bool[np.ndarray, "rows"] | None = None
+) -> tuple[list[int | None], tuple[str, ...]]:
+    """The place of each row's name among ``names``: of pictures as paths are matched, else of the same name.
+
+    Nothing where one of them has no names, or both have the same order.
+
+    Args:
+        kept: which of the rows that a person has these are; by default all.
+    """
+    kept = np.ones(len(rows or ()), bool) if kept is None else kept
+    if names is None or rows is None or tuple(names) == tuple(rows):
+        return [], ()
+    if len(names) == len(kept) and _counted(names, rows, kept):
+        return [], ()
     exact = {_key(name): place for place, name in enumerate(names)}
     places: list[int | None] = [exact.get(_key(row)) for row in rows]
     how: tuple[str, ...] = ()
     pictures = [any(map(PICTURE.search, each)) for each in (names, rows)]
     if any(pictures):
-        loose, how = Places(names).find(rows)
+        by_path, how = Places(names).find(rows)
         numbered = any(all(name.isdecimal() for name in each) for each in (names, rows))
-        if not numbered or None not in loose:  # 0, 1, ... may number what is called 1.jpg, 2.jpg, ...
-            places = loose
+        if not numbered or None not in by_path:  # 0, 1, ... may number what is called 1.jpg, 2.jpg, ...
+            places = by_path
     found = [place for place in places if place is not None]
     if len(exact) < len(names) or len(set(found)) < len(found):
         twice = next((row for row, place in zip(rows, places, strict=True) if places.count(place) > 1), names[0])
@@ -393,8 +393,7 @@ def _made(
     if not kept.all():
         places, called = np.flatnonzero(kept), listed or tuple(map(str, range(len(kept))))
         for bad, what in ((~labelled, "without a label"), (labelled & ~finite, "with a number that is not finite")):
-            if bad.any():
-                notes += (f"passed over {bad.sum()} rows {what} (first: {called[bad.argmax()]})",)
+            notes += passed_over(f"rows {what}", [*compress(called, bad)])
         if not len(places):
             raise ValueError(f"no row is left: {'; '.join(notes)}")
         images, listed = images[torch.from_numpy(places)], tuple(called[place] for place in places)

@@ -135,8 +135,8 @@ def labelled(
     labels, strange, names = numbered(words, class_names, table.path)
     shown = ", ".join(found.columns)
 
-    def passed(reason: str, places: Sequence[int]) -> tuple[str, ...]:
-        return passed_over(reason, [paths[place] for place in places])
+    def passed(what: str, places: Iterable[int]) -> tuple[str, ...]:
+        return passed_over(what, [paths[place] for place in places])
 
     said = (
         *passed(f"as not in {table.path.name}", [place for place in range(len(paths)) if place not in answers]),

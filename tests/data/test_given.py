@@ -12,12 +12,12 @@ from PIL import Image
 import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit.audit import Plan
-from gdw.data.given import as_dataset, labelled_rows, read_numbers, read_probs, read_rows, with_probs
+from gdw.data.given import as_dataset, labelled_rows, read_probs, read_rows, with_probs
 from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
 from gdw.label_files import label_table
 from gdw.label_files.columns import chosen_column
-from gdw.label_files.numbers import words_of
+from gdw.label_files.numbers import of_frame, read_frame, words_of
 from gdw.pictures.on_disk import OnDisk
 
 COUNT, NAMES = 120, np.array(["ant", "bee", "cow"])
@@ -690,7 +690,7 @@ def test_columns_of_probabilities_that_are_counted_or_beside_others(rows):
 )
 def test_whole_numbers_are_names_of_columns_above_others_only(tmp_path, text, shape, said):
     (tmp_path / "x.csv").write_text(text, "utf-8")
-    assert read_numbers(tmp_path / "x.csv").shape == shape
+    assert of_frame(read_frame(tmp_path / "x.csv"))[0].shape == shape
     (tmp_path / "l.csv").write_text("\n".join(["label", *"uuv"[-shape[0] :], ""]), "utf-8")
     if shape[0] > 1:
         notes = read_rows(tmp_path / "x.csv", tmp_path / "l.csv")[0].notes
@@ -701,13 +701,13 @@ def test_a_comma_that_may_part_thousands_is_refused(tmp_path):
     for text in ('a,b\n"1,234",5\n"2,500",6\n987,7\n', 'a,b\n"1,234,567",5\n"2,500",6\n'):
         (tmp_path / "x.csv").write_text(text, "utf-8")
         with pytest.raises(ValueError, match=r"thousands or fractions \(1,234.* in column a\)"):
-            read_numbers(tmp_path / "x.csv")
+            of_frame(read_frame(tmp_path / "x.csv"))[0]
     (tmp_path / "x.csv").write_text("a;b\n1,234;0,5\n2,500;6,25\n", "utf-8")
-    assert read_numbers(tmp_path / "x.csv")[:, 0].tolist() == pytest.approx([1.234, 2.5])
+    assert of_frame(read_frame(tmp_path / "x.csv"))[0][:, 0].tolist() == pytest.approx([1.234, 2.5])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
 def test_a_long_table_of_words_with_accents_is_read_at_any_place_of_them(tmp_path, encoding):
     for pad in range(3):
         (tmp_path / "x.csv").write_bytes(("p" * pad + ",a,b\n" + "ééé,1,2.5\n" * 100_000).encode(encoding))
-        assert read_numbers(tmp_path / "x.csv").shape == (100_000, 2)
+        assert of_frame(read_frame(tmp_path / "x.csv"))[0].shape == (100_000, 2)

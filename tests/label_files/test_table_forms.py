@@ -471,6 +471,13 @@ def test_an_answer_that_was_rejected_does_not_count(pets, tmp_path, column):
     assert set(listed(pets, both).values()) == {"accept", "reject"}  # the classes
 
 
+def test_another_id_in_each_row_is_no_label(pets, tmp_path):
+    rows = [{"externalId": path[4:], "id": f"cl{path[4]}", "labels": [{"jsonResponse": {"JOB_0": {"categories":
+             [{"name": word}]}}}]} for path, word in RIGHT.items()]  # fmt: skip
+    with pytest.raises(ValueError, match="several sets of labels, name one with --column"):
+        list_folder(pets, written(tmp_path, json.dumps(rows)))
+
+
 def test_one_class_at_a_time_of_several_labels_a_picture(pets, tmp_path):
     table = written(tmp_path, "image,lynx,wolf\na1,1,1\nb2,0,0\nc3,1,0\nd4,1,1\n")
     assert list(listed(pets, table, column="lynx").values()) == ["1", "0", "1", "1"]
