@@ -18,7 +18,7 @@ from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.picture_labels import class_numbers, doubtful_names, loose, passed_over
 from gdw.label_files.columns import LABEL_COLUMNS, PICTURE, chosen_column, usual_columns, without_rejected
 from gdw.label_files.label_table import is_table, read_table
-from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_names, words_of
+from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_names, shared_names, words_of
 from gdw.label_files.path_match import Places, plain
 from gdw.pictures.decoding import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.pictures.feature_store import Rows
@@ -69,6 +69,10 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
         require_order(data, labels, "the labels")
         numbers, notes = of_frame(data, labels, None if hasattr(labels, "columns") else getattr(labels, "name", None))
         return _made(torch.tensor(numbers), labels, None, None, map(str, data.index), notes)
+    if hasattr(data, "toarray"):
+        raise ValueError("data is a sparse matrix: give its .toarray()")
+    if isinstance(data, np.ma.MaskedArray):
+        data = np.ma.filled(data.astype(np.float64), np.nan)
     if isinstance(data, Tensor | np.ndarray | list):
         return _made(_numbers(data), labels, None, None, None)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
@@ -158,9 +162,12 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
         FileNotFoundError: there is no such file.
         ValueError: as for ``labelled_rows``; a file of another kind.
     """
-    words, names, notes, called = _read_labels(files.user_path(labels), column)
+    words, names, notes, called, columns = _read_labels(files.user_path(labels), column)
     table = _read_numbers(file)
-    words, names, by_name = _by_name(words, names, row_names(table) if hasattr(table, "iloc") else None)
+    rows = row_names(table) if hasattr(table, "iloc") else None
+    if hasattr(table, "iloc") and (rows is None or names is None) and (both := shared_names(table, columns)):
+        table, rows, names = table.drop(columns=table.columns[both[0]]), both[1], tuple(both[2])
+    words, names, by_name = _by_name(words, names, rows)
     matrix, said = of_frame(table, words, called) if hasattr(table, "iloc") else (table, ())
     found, kept = _made(_numbers(_checked(matrix, file)), words, None, None, names)
     return replace(found, name=Path(file).stem, notes=(*notes, *said, *by_name, *found.notes)), kept
@@ -175,7 +182,11 @@ def read_probs(file: str | Path, dataset: Dataset, rows: Bool[np.ndarray, "rows"
     frame = _read_numbers(file)
     if not hasattr(frame, "iloc"):
         return _checked(frame, file)
-    places, _ = _found(row_names(frame), dataset.paths, rows)
+    names, paths = row_names(frame), dataset.paths
+    if names is None and paths is not None:
+        every = {key: paths for n, name in enumerate(frame.columns, 1) for key in (str(name), f"column {n}")}
+        names = both[1] if (both := shared_names(frame, every)) else None
+    places, _ = _found(names, paths, rows)
     lost = [path for path, place in zip(dataset.paths or (), places, strict=True) if place is None] if places else []
     if lost and len(lost) < len(places):
         raise ValueError(f"{file} has no row for {len(lost)} of {len(places)} rows (first: {lost[0]})")
@@ -427,13 +438,17 @@ def _finite(images: Images) -> Bool[np.ndarray, "rows"]:
     return torch.cat([part.to("cpu").unsqueeze(-1).flatten(1).isfinite().all(1) for part in parts]).numpy()
 
 
-def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...], str | None]:
-    """The labels, the names of the rows where a column has them, notes, and what the labels' column is called."""
+def _read_labels(
+    file: Path, column: str | None
+) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...], str | None, Mapping[str, list[str]]]:
+    """The labels, the names of the rows where a column has them, notes, the labels' column, and the other columns."""
     if not is_table(file) and file.suffix.lower() in ARRAYS:
         sets = label_sets(file)
-        return sets[chosen_column(sets, column, file, NAME_ONE)], None, (), None
+        return sets[chosen_column(sets, column, file, NAME_ONE)], None, (), None, {}
     table = read_table(file, label_column=column, in_order=True)
     names = tuple(table.paths)
     wanted = chosen_column(table.columns, column, file, NAME_ONE)
     labels, rejected = without_rejected(table.columns, [wanted])
-    return labels[wanted], names if len(set(names)) == len(names) > 0 else None, (*table.notes, *rejected), wanted
+    unique = names if len(set(names)) == len(names) > 0 else None
+    others = {name: cells for name, cells in table.columns.items() if name != wanted}
+    return labels[wanted], unique, (*table.notes, *rejected), wanted, others

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,23 @@ def row_names(frame: Any) -> tuple[str, ...] | None:
         names = () if cells is None or cells.dtype.kind in "bf" else tuple(map(str, cells))
         if names and len(set(names)) == len(names):
             return names
+    return None
+
+
+def shared_names(frame: Any, columns: Mapping[str, Sequence[str]]) -> tuple[int, tuple[str, ...], Sequence[str]] | None:
+    """Where two tables differ in the order of their rows: a column of one name in both, and what it calls the rows.
+
+    Each has another name, and most rows of the first are in the second.
+
+    Returns:
+        The place of the column in ``frame``; the names there, and in ``columns``.
+    """
+    for place, name in enumerate(map(str, frame.columns)):
+        theirs = columns.get(f"column {place + 1}" if name.startswith("Unnamed: ") else name, ())
+        mine = tuple(map(str, frame.iloc[:, place])) if theirs and frame.dtypes.iloc[place].kind not in "bf" else ()
+        unique = len({*mine}) == len(mine) and len({*theirs}) == len(theirs)
+        if unique and mine != tuple(theirs) and 2 * len({*mine} & {*theirs}) > min(len(mine), len(theirs)):
+            return place, mine, theirs
     return None
 
 
@@ -108,12 +125,14 @@ def _with_decimal_commas(frame: Any, file: Path) -> Any:
 def of_frame(frame: Any, labels: Any = None, called: Any = None) -> tuple[np.ndarray, tuple[str, ...]]:
     """The columns of numbers of a pandas table in float32, and the notes of ``number_columns``.
 
-    What float32 cannot hold becomes infinite.
+    What float32 cannot hold becomes infinite. ``ValueError`` where there are none.
 
     Args:
         labels, called: see ``number_columns``.
     """
     kept, notes = number_columns(frame, labels, called)
+    if not kept:
+        raise ValueError(f"there is no column of numbers among {', '.join(map(str, frame.columns[:SHOWN]))}")
     with np.errstate(over="ignore"):
         return np.asarray(frame.iloc[:, kept].to_numpy(np.float32, na_value=np.nan)), notes
 
@@ -199,7 +218,7 @@ def words_of(labels: Any) -> list[str]:
     values = labels.cpu().numpy() if isinstance(labels, Tensor) else labels
     values = labels.to_numpy() if hasattr(labels, "iloc") else values
     names = getattr(labels, "columns", None)  # of pandas.get_dummies
-    values = values if isinstance(values, np.ndarray) else list(values)
+    values = values if isinstance(values, np.ndarray) else [[*one] if isinstance(one, set) else one for one in values]
     if len(values) and all(np.shape(value) == (1,) for value in values):  # [rows, 1]
         values = [value[0] for value in values]
     if len(values) and np.ndim(values[0]):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 from PIL import Image
 
@@ -610,6 +611,33 @@ def test_only_the_same_name_is_the_same_row(rows, tmp_path, theirs, names, match
     kept = [str(name) for name in theirs if str(name) in by_name]
     assert classes_of(found) == [by_name[name] for name in kept]
     assert [name.lstrip("0") for name in found.paths] == [name.lstrip("0") for name in kept]
+
+
+@pytest.mark.parametrize("name", ["sample", "customer", ""])
+def test_a_column_of_one_name_in_both_files_names_the_rows(rows, tmp_path, name):
+    points, numbers, _ = rows
+    keys = [f"GSM{n}" if name != "customer" else n + 7 for n in range(COUNT)]
+    labels = pd.DataFrame({name: keys, "label": NAMES[numbers]})
+    frame = pd.DataFrame(points).assign(**{name: keys})[[name, *range(8)]].sample(frac=1, random_state=0)
+    found = embeddings(tmp_path, frame, labels, index=False)
+    assert classes_of(found) == NAMES[numbers][frame.index].tolist()
+    assert (found.images.shape, found.paths) == (points.shape, tuple(map(str, frame[name])))
+    probs = pd.DataFrame(np.eye(3)[numbers], columns=[*NAMES]).assign(**{name: keys}).sample(frac=1, random_state=1)
+    probs.to_csv(tmp_path / "p.csv", index=False)
+    given = with_probs(found, np.ones(COUNT, bool), read_probs(tmp_path / "p.csv", found))[2]
+    assert given.argmax(1).tolist() == found.labels.tolist()
+
+
+def test_data_without_numbers_are_refused(rows):
+    points, numbers, _ = rows
+    with pytest.raises(ValueError, match="there is no column of numbers among emb, label"):
+        as_dataset(pd.DataFrame({"emb": [*points], "label": numbers.astype(str)}), "label")
+    with pytest.raises(ValueError, match="data is a sparse matrix: give its .toarray"):
+        as_dataset(scipy.sparse.csr_matrix(points), numbers)
+    masked = np.ma.masked_array(points, mask=np.arange(COUNT)[:, None] == [3] * 8)
+    assert as_dataset(masked, numbers).notes == ("passed over 1 rows with a number that is not finite (first: 3)",)
+    with pytest.raises(ValueError, match="several classes for one row"):
+        as_dataset(points, [{"ant", "bee"}, *({name} for name in NAMES[numbers][1:])])
 
 
 def test_two_rows_of_one_picture_and_an_index_of_other_rows_are_refused(rows, tmp_path):

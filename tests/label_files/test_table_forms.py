@@ -472,7 +472,7 @@ def test_an_answer_that_was_rejected_does_not_count(pets, tmp_path, column):
 
 
 def test_another_id_in_each_row_is_no_label(pets, tmp_path):
-    rows = [{"externalId": path[4:], "id": f"cl{path[4]}", "labels": [{"jsonResponse": {"JOB_0": {"categories":
+    rows = [{"externalId": path[4:], "id": f"cl{path[4]}", "labels": [{"labelType": "DEFAULT", "jsonResponse": {"JOB_0": {"categories":
              [{"name": word}]}}}]} for path, word in RIGHT.items()]  # fmt: skip
     with pytest.raises(ValueError, match="several sets of labels, name one with --column"):
         list_folder(pets, written(tmp_path, json.dumps(rows)))
