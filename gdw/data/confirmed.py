@@ -21,7 +21,6 @@ from gdw.data.picture_labels import (
     no_picture_notes,
     numbered,
     passed_over,
-    strange_notes,
 )
 from gdw.errors import whole_number
 from gdw.label_files.columns import usual_columns
@@ -141,13 +140,13 @@ def read_confirmed(
         f"{paths[place]}, as {' and as '.join(sorted(said))}" for place, said in words.items() if len(said) > 1
     ]
     agreed = {place: min(said) for place, said in words.items() if len(said) == 1}
-    labels, strange, _ = numbered(agreed, class_names, table.path)
+    labels, strange, _, of_strange = numbered(agreed, class_names, table.path, paths)
     ways = {place: reduce(stronger, [ways_of[row].lower() if ways_of else NOT_KNOWN for row, _, _ in found.of[place]])
             for place in agreed}  # fmt: skip
     odd = (
         *no_picture_notes(found.missing, table.path),
         *passed_over("pictures as confirmed twice, differently", differing),
-        *strange_notes(strange, paths, class_names),
+        *of_strange,
     )
     if not usual_columns(found.columns, CONFIRMED_COLUMNS):
         odd += (f"confirmed labels are those of column {', '.join(found.columns)}",)

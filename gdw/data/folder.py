@@ -15,7 +15,7 @@ import torch
 
 from gdw.cache import content_of_files
 from gdw.data.dataset import PARTS, Dataset, class_counts_line
-from gdw.data.picture_labels import NO_CLASS, doubtful_names, labelled, natural_key, no_picture
+from gdw.data.picture_labels import NO_CLASS, doubtful_names, labelled, natural_key
 from gdw.label_files.label_table import read_table
 from gdw.label_files.path_match import SPLITS
 from gdw.pictures.decoding import COMMON_SIZE, NAMED, can_open, decode, sample, sizes_of
@@ -261,8 +261,6 @@ def _by_table(folder: Path, table: Path, column: str | None, path_column: str | 
     said = labelled(rows, paths, column=column, advice=advice, root=folder.resolve().name)
     names, labels = said.class_names, {place: label for place, label in said.labels.items() if label != NO_CLASS}
     if len(names) < 2:
-        if said.missing:
-            raise no_picture(table, said.missing, paths)
         more = "".join(f"; {note}" for note in said.passed_over)
         got = ", ".join(names) or "none"
         raise ValueError(f"{table}: column {said.column} needs at least 2 classes, got {got}{more}")

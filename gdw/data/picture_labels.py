@@ -57,7 +57,7 @@ class Labelled:
         labels: place to class number; of several annotators, of the label that most of them gave.
         class_names: of these numbers.
         votes: place to annotator to label; empty where there is one label a picture.
-        missing: paths of no picture. ``column``: of the labels.
+        column: of the labels.
         notes: how paths were matched, and what of the table was passed over.
         passed_over: how many pictures have no label that counts, and how many rows no picture, in words.
     """
@@ -65,7 +65,6 @@ class Labelled:
     labels: dict[int, int]
     class_names: tuple[str, ...]
     votes: dict[int, dict[str, str]]
-    missing: list[str]
     column: str
     notes: tuple[str, ...]
     passed_over: tuple[str, ...]
@@ -132,7 +131,7 @@ def labelled(
     found = answered(table, paths, others, column, class_names, advice=advice, root=root)
     answers = {place: [(who, word) for _, who, word in given] for place, given in found.of.items()}
     words, votes, differing, repeated, undecided, ties = _most_said(answers)
-    labels, strange, names = numbered(words, class_names, table.path)
+    labels, _, names, strange = numbered(words, class_names, table.path, paths)
     shown = ", ".join(found.columns)
 
     def passed(what: str, places: Iterable[int]) -> tuple[str, ...]:
@@ -142,7 +141,7 @@ def labelled(
         *passed(f"as not in {table.path.name}", [place for place in range(len(paths)) if place not in answers]),
         *passed(f"as without a label in column {shown}", [place for place, given in answers.items() if not given]),
         *passed("as labelled twice, differently", differing),
-        *strange_notes(strange, paths, names),
+        *strange,
         *no_picture_notes(found.missing, table.path),
         *passed("that belong to no class", [place for place, label in labels.items() if label == NO_CLASS]),
     )
@@ -154,7 +153,7 @@ def labelled(
         )
     if undecided:
         notes += (f"passed over {undecided} times an annotator who gave a picture several labels that others labelled",)
-    return Labelled(labels, names, votes, found.missing, shown, notes, said)
+    return Labelled(labels, names, votes, shown, notes, said)
 
 
 def _most_said(
@@ -268,20 +267,20 @@ def names_counted(table: Table, column: str, dataset: Dataset) -> tuple[str, ...
 
 
 def numbered(
-    words: Mapping[int, str], class_names: Sequence[str] | None, table: Path
-) -> tuple[dict[int, int], dict[int, str], tuple[str, ...]]:
-    """The class number of each place, the words of the places whose word is no class, and the names of the classes."""
+    words: Mapping[int, str], class_names: Sequence[str] | None, table: Path, paths: Sequence[str]
+) -> tuple[dict[int, int], dict[int, str], tuple[str, ...], tuple[str, ...]]:
+    """The class number of each place; the words that are no class, by place; the names of the classes; a note of them.
+
+    Raises:
+        ValueError: more than half of the words are no class, or a number is none.
+    """
     numbers, names = class_numbers(words.values(), class_names, str(table), MOST_STRANGE)
-    found = dict(zip(words, numbers, strict=True))
-    strange = {place: words[place] for place, number in found.items() if number == STRANGE}
-    return {place: number for place, number in found.items() if number != STRANGE}, strange, names
-
-
-def strange_notes(strange: Mapping[int, str], paths: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
-    """How many labels are no class, and the first one, in words; nothing where there are none."""
-    first = next(iter(strange), 0)
-    why = f": {unknown('class', strange[first], class_names)}" if strange else ""
-    return passed_over("labels that are no class", [f"{paths[place]}{why}" for place in strange])
+    strange = {place: word for (place, word), number in zip(words.items(), numbers, strict=True) if number == STRANGE}
+    said = [paths[place] for place in strange]
+    if said:
+        said[0] += f": {unknown('class', next(iter(strange.values())), names)}"
+    labels = {place: number for place, number in zip(words, numbers, strict=True) if number != STRANGE}
+    return labels, strange, names, passed_over("labels that are no class", said)
 
 
 def passed_over(what: str, names: Sequence[str]) -> tuple[str, ...]:

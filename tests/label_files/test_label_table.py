@@ -225,7 +225,7 @@ def test_a_flat_folder_with_a_table(tmp_path):
     ("rows", "message"),
     [
         ([("a.png", "x"), ("d.png", "x")], "column label needs at least 2 classes, got x"),
-        ([("a.png", "x"), ("z.png", "y")], "no picture here is called z.png"),
+        ([("a.png", "x"), ("z.png", "y")], r"1 rows of t.csv name no picture here .first: z.png"),
         ([("a.png", "x"), ("a.png", "y")], "column label needs at least 2 classes, got none"),
         ([("a.png", "x"), ("b.png", "")], "column label needs at least 2 classes, got x"),
     ],
