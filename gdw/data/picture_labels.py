@@ -220,6 +220,14 @@ def match(
     missing = [table.paths[row] for row, place in zip(rows, found, strict=True) if place is None]
     if missing and len(missing) == len(rows):
         raise no_picture(table.path, missing, paths, how)
+    if len(missing) == 1 and missing[0].isdecimal():
+        mine, theirs = ({one.lstrip("0") or "0" for one in names}
+                        for names in (table.paths, [Path(path).stem for path in paths]))  # fmt: skip
+        if mine ^ theirs == {"0", str(len(paths))}:
+            raise ValueError(
+                f"{table.path} numbers its rows from 0, but the pictures are numbered from 1 (or the other way): write "
+                "the names of the pictures"
+            )
     rows_of: dict[int, list[int]] = {}
     for row, place in zip(rows, found, strict=True):
         if place is not None and place < len(paths):

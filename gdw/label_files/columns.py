@@ -111,11 +111,11 @@ def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path,
     ]
     found = [name for name in usual if name in pictures] or pictures or usual
     if keys and not found:
-        labels = usual_columns(columns, LABEL_COLUMNS)
-        found = [
-            name for name, cells in columns.items() if len({*cells} - {""}) == len(cells) > 1 and name not in labels
-        ]
-        found.sort(key=lambda name: all(map(NUMERIC.fullmatch, columns[name])))  # numbers may only count the rows
+        labels, size = usual_columns(columns, LABEL_COLUMNS), len(next(iter(columns.values()), ()))
+        counters = [[*map(str, range(start, start + size))] for start in (0, 1)]  # of rows, not of pictures
+        found = [name for name, cells in columns.items()
+                 if len({*cells} - {""}) == size > 1 and cells not in counters and name not in labels]  # fmt: skip
+        found.sort(key=lambda name: all(map(NUMERIC.fullmatch, columns[name])))  # words first
     return next(iter(found), None)
 
 

@@ -471,6 +471,17 @@ def test_an_answer_that_was_rejected_does_not_count(pets, tmp_path, column):
     assert set(listed(pets, both).values()) == {"accept", "reject"}  # the classes
 
 
+@pytest.mark.parametrize("start", [0, 1])
+def test_numbers_of_rows_are_no_names_of_pictures(tmp_path, start):
+    for number in range(1 - start, 7 - start):
+        picture(tmp_path / "pets" / f"{number:02}.jpg", shade=number)
+    text = "".join(f"{number},{'lynx' if number % 2 else 'wolf'}\n" for number in range(start, start + 6))
+    for header, said in (("id,label", "numbers its rows from 0, but the pictures are numbered from 1"),
+                         ("nr,label", "needs a column 'path'"), (",label", "needs a column 'path'")):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            list_folder(tmp_path / "pets", written(tmp_path, f"{header}\n{text}"))
+
+
 def test_another_id_in_each_row_is_no_label(pets, tmp_path):
     rows = [{"externalId": path[4:], "id": f"cl{path[4]}", "labels": [{"labelType": "DEFAULT", "jsonResponse": {"JOB_0": {"categories":
              [{"name": word}]}}}]} for path, word in RIGHT.items()]  # fmt: skip
