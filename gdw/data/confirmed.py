@@ -12,7 +12,16 @@ from jaxtyping import Bool
 
 from gdw import files
 from gdw.data.dataset import Dataset
-from gdw.data.picture_labels import NO_CLASS, NONE, answered, as_meant, class_numbers, no_picture_notes
+from gdw.data.picture_labels import (
+    NO_CLASS,
+    NONE,
+    answered,
+    as_meant,
+    class_numbers,
+    no_picture_notes,
+    numbered,
+    passed_over,
+)
 from gdw.errors import whole_number
 from gdw.label_files.columns import usual_columns
 from gdw.label_files.label_table import read_table
@@ -40,7 +49,8 @@ class Confirmed(Mapping[int, int]):
         labels: place to class number; -1 if the picture belongs to no class.
         chosen: place to ``"random"``, ``"random in class"``, ``"suspect"``, or anything else; where a place is
             missing, it is not known.
-        elsewhere: place to the right class, where that is none of the data set's classes.
+        elsewhere: place to the right class, where that is none of the data set's classes; or what a person wrote where
+            that is no class, and the picture is not in ``labels``.
         notes: how the rows of their table were matched, and what of it was passed over.
     """
 
@@ -80,12 +90,13 @@ class Confirmed(Mapping[int, int]):
 
     def word(self, place: int, class_names: Sequence[str]) -> str:
         """The name of a picture's right class, or "none of these"."""
-        label = self.labels[place]
+        label = self.labels.get(place, NO_CLASS)
         return self.elsewhere.get(place, NONE) if label == NO_CLASS else class_names[label]
 
     def by_path(self, paths: Sequence[str], class_names: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Path to the name of the right class, and how the picture was chosen."""
-        return {paths[place]: (self.word(place, class_names), self.chosen.get(place, NOT_KNOWN)) for place in self}
+        """Path to the name of the right class, or what a person wrote in its place, and how the picture was chosen."""
+        return {paths[place]: (self.word(place, class_names), self.chosen.get(place, NOT_KNOWN))
+                for place in dict.fromkeys((*self, *self.elsewhere))}  # fmt: skip
 
     def with_class(self) -> "Confirmed":
         """Without the pictures that belong to no class."""
@@ -110,35 +121,39 @@ def read_confirmed(
 
     Args:
         path: CSV or TSV with the columns ``path,label``, and ``chosen`` where it is known; or an audit's own table with
-            its column ``label`` filled in. A picture without a label, or with ``unsure``, is not checked; ``none of
-            these``: it belongs to no class.
+            its column ``label`` filled in. A picture without a label, with ``unsure``, with a word that is no class or
+            with several labels is not checked; ``none of these``: it belongs to no class.
         paths: of all pictures whose labels are in question.
         class_names: in the order of their numbers.
         others: pictures whose labels are not: those of a test folder, say. A row of one of them is not needed.
         root: the name of the folder that paths begin in.
+
+    Raises:
+        ValueError: see :func:`gdw.label_files.label_table.read_table`; most labels are no classes.
     """
     table = read_table(Path(path), least=0)
     ways_of = table.columns.pop(next(iter(usual_columns(table.columns, (CHOSEN_COLUMN,))), ""), None)
     found = answered(table, paths, others, class_names=class_names, first=CONFIRMED_COLUMNS, blank=False,
                      root=root)  # fmt: skip
-    labels, ways = dict[int, str](), dict[int, str]()
-    for place, answers in found.of.items():
-        (first, _, word), *_ = answers
-        if other := next((answer for answer in answers if answer[2] != word), None):
-            raise ValueError(
-                f"{table.path}: {paths[place]} is confirmed twice, as {word} in row {first + 1} and as {other[2]} in "
-                f"row {other[0] + 1}"
-            )
-        labels[place] = word
-        ways[place] = reduce(stronger, [ways_of[row].lower() if ways_of else NOT_KNOWN for row, _, _ in answers])
-    numbers, _ = class_numbers(labels.values(), class_names, str(table.path))
-    odd = no_picture_notes(found.missing, table.path)
+    words = {place: {word for _, _, word in answers} for place, answers in found.of.items()}
+    differing = [
+        f"{paths[place]}, as {' and as '.join(sorted(said))}" for place, said in words.items() if len(said) > 1
+    ]
+    agreed = {place: min(said) for place, said in words.items() if len(said) == 1}
+    labels, strange, _, of_strange = numbered(agreed, class_names, table.path, paths)
+    ways = {place: reduce(stronger, [ways_of[row].lower() if ways_of else NOT_KNOWN for row, _, _ in found.of[place]])
+            for place in agreed}  # fmt: skip
+    odd = (
+        *no_picture_notes(found.missing, table.path),
+        *passed_over("pictures as confirmed twice, differently", differing),
+        *of_strange,
+    )
     if not usual_columns(found.columns, CONFIRMED_COLUMNS):
         odd += (f"confirmed labels are those of column {', '.join(found.columns)}",)
     if odd:
         warnings.warn(f"{table.path}: {'; '.join(odd)}", stacklevel=2)
     said = tuple(f"{table.path.name}: {note}" for note in (*found.notes, *odd))
-    return Confirmed(dict(zip(labels, numbers, strict=True)), ways, notes=said)
+    return Confirmed(labels, ways, strange, said)
 
 
 def names_of(dataset: Dataset) -> tuple[str, ...]:

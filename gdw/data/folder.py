@@ -15,7 +15,7 @@ import torch
 
 from gdw.cache import content_of_files
 from gdw.data.dataset import PARTS, Dataset, class_counts_line
-from gdw.data.picture_labels import NO_CLASS, doubtful_names, labelled, natural_key, no_picture
+from gdw.data.picture_labels import NO_CLASS, doubtful_names, labelled, natural_key
 from gdw.label_files.label_table import read_table
 from gdw.label_files.path_match import SPLITS
 from gdw.pictures.decoding import COMMON_SIZE, NAMED, can_open, decode, sample, sizes_of
@@ -26,6 +26,9 @@ ENDINGS = (
     ".avif", ".bmp", ".dcm", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif",
     ".tiff", ".webp",
 )  # fmt: skip
+# Folders of systems: of a Mac's zip, of network disks with thumbnails of all pictures, of what was deleted.
+OF_SYSTEMS = frozenset({"__macosx", "@eadir", "#recycle", "@recycle", "$recycle.bin", "system volume information",
+                        "lost+found"})  # fmt: skip
 HOUSEKEEPING = (".DS_Store", "Thumbs.db", "desktop.ini")  # put there by the system; not counted
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -258,9 +261,9 @@ def _by_table(folder: Path, table: Path, column: str | None, path_column: str | 
     said = labelled(rows, paths, column=column, advice=advice, root=folder.resolve().name)
     names, labels = said.class_names, {place: label for place, label in said.labels.items() if label != NO_CLASS}
     if len(names) < 2:
-        if said.missing:
-            raise no_picture(table, said.missing, paths)
-        raise ValueError(f"{table}: column {said.column} needs at least 2 classes, got {', '.join(names) or 'none'}")
+        more = "".join(f"; {note}" for note in said.passed_over)
+        got = ", ".join(names) or "none"
+        raise ValueError(f"{table}: column {said.column} needs at least 2 classes, got {got}{more}")
     votes = {paths[place]: votes for place, votes in said.votes.items()}
     notes = (*scan.notes(), *said.notes, *said.passed_over, *doubtful_names(names))
     pictures = [files[place] for place in labels], list(labels.values())
@@ -389,7 +392,7 @@ class _Scan:
 
 
 def _hidden(path: Path) -> bool:
-    return path.name.startswith(".") or path.name == "__MACOSX"
+    return path.name.startswith(".") or path.name.lower() in OF_SYSTEMS
 
 
 def channel_statistics(images: Images) -> Pixels:

@@ -1,8 +1,8 @@
 """Data sets from what people have: arrays, tables, files of embeddings, and the data sets of torch and Hugging Face."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from gdw import files
 from gdw.cache import digest
 from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
 from gdw.data.human_labels import ARRAYS, label_sets
-from gdw.data.picture_labels import class_numbers, doubtful_names
-from gdw.label_files.columns import LABEL_COLUMNS, PICTURE, chosen_column, usual_columns
+from gdw.data.picture_labels import class_numbers, doubtful_names, loose, passed_over
+from gdw.label_files.columns import LABEL_COLUMNS, PICTURE, chosen_column, usual_columns, without_rejected
 from gdw.label_files.label_table import is_table, read_table
-from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_names, words_of
+from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_names, shared_names, words_of
 from gdw.label_files.path_match import Places, plain
 from gdw.pictures.decoding import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.pictures.feature_store import Rows
@@ -29,7 +29,7 @@ NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
 ROWS = 4096  # read at once
 NAME_ONE = "name one with --column"  # advice
 WHOLE_NUMBERS = ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
-P_CLASS = re.compile(r"^p\((.*)\)$")  # as gdw predict writes a class
+P_CLASS = ("p(", ")")  # around a class, as gdw predict writes it
 
 
 LabelledRows = tuple[Dataset, Bool[np.ndarray, "rows"]]
@@ -69,6 +69,10 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
         require_order(data, labels, "the labels")
         numbers, notes = of_frame(data, labels, None if hasattr(labels, "columns") else getattr(labels, "name", None))
         return _made(torch.tensor(numbers), labels, None, None, map(str, data.index), notes)
+    if hasattr(data, "toarray"):
+        raise ValueError("data is a sparse matrix: give its .toarray()")
+    if isinstance(data, np.ma.MaskedArray):
+        data = np.ma.filled(data.astype(np.float64), np.nan)
     if isinstance(data, Tensor | np.ndarray | list):
         return _made(_numbers(data), labels, None, None, None)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
@@ -88,7 +92,7 @@ def with_probs(
     """The data set, which of the rows that were given are in it, and the probabilities given for each of these.
 
     Rows with a probability that is not finite are passed over. Columns of a pandas table that are called as the classes
-    are (or ``p(class)``) are taken by their names, in the order of the data set's.
+    are (or all with the same letters around it: ``p(class)``, ``prob_class``) are taken by their names.
     """
     if hasattr(values, "iloc"):
         values, notes = _by_class(values, data)
@@ -99,10 +103,8 @@ def with_probs(
         return data, rows, given
     finite = np.isfinite(given).all(1)
     called = data.paths or tuple(map(str, range(len(finite))))
-    note = (
-        f"passed over {(~finite).sum()} rows with a probability that is not finite (first: {called[finite.argmin()]})"
-    )
-    left, places = replace(data, paths=called, notes=(*data.notes, note)).chosen({"": np.flatnonzero(finite)})
+    notes = passed_over("rows with a probability that is not finite", [*compress(called, ~finite)])
+    left, places = replace(data, paths=called, notes=(*data.notes, *notes)).chosen({"": np.flatnonzero(finite)})
     kept = np.zeros_like(rows)
     kept[np.flatnonzero(rows)[places[""]]] = True
     return left, kept, given[places[""]]
@@ -110,18 +112,27 @@ def with_probs(
 
 def _by_class(frame: Any, data: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
     """The columns of the classes, and notes of what was left out where these are not known by their names."""
-    every = {str(name): place for place, name in enumerate(frame.columns)}
-    written = {match[1]: place for name, place in every.items() if (match := P_CLASS.match(name))}
-    for called in (written, every):
-        for names in dict.fromkeys((data.all_class_names, data.class_names)):
-            if set(names) <= called.keys():
-                return np.asarray(frame.iloc[:, [called[name] for name in names]]), ()
-    counts = [name for name in every if name.isdecimal()]
-    lacking = [name for name in data.class_names if name not in written and name not in every]
+    columns = [*map(str, frame.columns)]
+    for form, names in product((str, loose), dict.fromkeys((data.all_class_names, data.class_names))):
+        every, words = {form(name): place for place, name in enumerate(columns)}, [*map(form, names)]
+        if len(every) < len(columns) or len({*words}) < len(words):
+            continue
+        around = {(before, after) for name in every for cut in (name.partition, name.rpartition)
+                  for before, word, after in [cut(words[0])] if word}  # fmt: skip
+        fit = {
+            each: places for each in around if None not in (places := [every.get(word.join(each)) for word in words])
+        }
+        if best := fit.get(P_CLASS) or fit.get(("", "")) or (next(iter(fit.values())) if len(fit) == 1 else None):
+            return np.asarray(frame.iloc[:, best]), ()
+    counts = [name for name in columns if name.isdecimal()]
+    lacking = [name for name in data.class_names if not {name, name.join(P_CLASS)} & {*columns}]
     if len(lacking) < len(data.class_names) and counts != [*map(str, range(len(data.all_class_names)))]:
         raise ValueError(f"pred_probs has no column of class {', '.join(lacking[:SHOWN])}")
     kept, notes = number_columns(frame)
     probs = frame.iloc[:, kept]
+    names = next((each for each in (data.all_class_names, data.class_names) if len(each) == len(kept)), ())
+    order = ", ".join(f"{columns[place]} = {name}" for place, name in list(zip(kept, names, strict=False))[:SHOWN])
+    notes = (*([f"the columns of pred_probs are taken in the order of the classes: {order}"] if order else []), *notes)
     return np.asarray(probs if all(isinstance(kind, np.dtype) for kind in probs.dtypes) else probs.astype(float)), notes
 
 
@@ -151,9 +162,12 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
         FileNotFoundError: there is no such file.
         ValueError: as for ``labelled_rows``; a file of another kind.
     """
-    words, names, notes, called = _read_labels(files.user_path(labels), column)
+    words, names, notes, called, columns = _read_labels(files.user_path(labels), column)
     table = _read_numbers(file)
-    words, names, by_name = _by_name(words, names, row_names(table) if hasattr(table, "iloc") else None)
+    rows = row_names(table) if hasattr(table, "iloc") else None
+    if hasattr(table, "iloc") and (rows is None or names is None) and (both := shared_names(table, columns)):
+        table, rows, names = table.drop(columns=table.columns[both[0]]), both[1], tuple(both[2])
+    words, names, by_name = _by_name(words, names, rows)
     matrix, said = of_frame(table, words, called) if hasattr(table, "iloc") else (table, ())
     found, kept = _made(_numbers(_checked(matrix, file)), words, None, None, names)
     return replace(found, name=Path(file).stem, notes=(*notes, *said, *by_name, *found.notes)), kept
@@ -168,20 +182,15 @@ def read_probs(file: str | Path, dataset: Dataset, rows: Bool[np.ndarray, "rows"
     frame = _read_numbers(file)
     if not hasattr(frame, "iloc"):
         return _checked(frame, file)
-    names, rows = row_names(frame), np.ones(len(dataset.labels), bool) if rows is None else rows
-    if names is None or dataset.paths is None or (len(names) == len(rows) and _counted(names, dataset.paths, rows)):
-        return frame
-    places, _ = _found(names, dataset.paths)
-    lost = [path for path, place in zip(dataset.paths, places, strict=True) if place is None]
+    names, paths = row_names(frame), dataset.paths
+    if names is None and paths is not None:
+        every = {key: paths for n, name in enumerate(frame.columns, 1) for key in (str(name), f"column {n}")}
+        names = both[1] if (both := shared_names(frame, every)) else None
+    places, _ = _found(names, paths, rows)
+    lost = [path for path, place in zip(dataset.paths or (), places, strict=True) if place is None] if places else []
     if lost and len(lost) < len(places):
         raise ValueError(f"{file} has no row for {len(lost)} of {len(places)} rows (first: {lost[0]})")
-    return frame if lost else frame.iloc[places]
-
-
-def read_numbers(file: str | Path) -> np.ndarray:
-    """A matrix [rows, D] from a file; ``.npy`` stays on disk."""
-    table = _read_numbers(file)
-    return _checked(of_frame(table)[0] if hasattr(table, "iloc") else table, file)
+    return frame if lost or not places else frame.iloc[places]
 
 
 def _read_numbers(file: str | Path) -> Any:
@@ -200,18 +209,16 @@ def _read_numbers(file: str | Path) -> Any:
 
 
 def _checked(matrix: np.ndarray, file: str | Path) -> np.ndarray:
-    if matrix.ndim != 2 or matrix.dtype.kind not in "fiu" or not matrix.size:
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiub" or not matrix.size:
         raise ValueError(f"{file} must hold numbers [rows, D], got {matrix.dtype} of the shape {matrix.shape}")
     return np.asanyarray(matrix)
 
 
 def _by_name(words: Any, names: Sequence[str] | None, rows: Sequence[str] | None) -> tuple[Any, Any, tuple[str, ...]]:
     """Labels and names in the order of the rows, where both files name them; and a note where that is another one."""
-    if names is None or rows is None or tuple(names) == tuple(rows):
-        return words, names, ()
-    if len(names) == len(rows) and _counted(names, rows, np.ones(len(rows), bool)):
-        return words, names, ()
     places, how = _found(names, rows)
+    if not places or rows is None:
+        return words, names, ()
     if not any(place is not None for place in places):
         return words, names, ("the labels are matched to the rows by their order: no name of one is one of the other",)
     given = [words[place] if place is not None else "" for place in places]
@@ -220,17 +227,30 @@ def _by_name(words: Any, names: Sequence[str] | None, rows: Sequence[str] | None
     return given, tuple(rows), (note, *how)
 
 
-def _found(names: Sequence[str], rows: Sequence[str]) -> tuple[list[int | None], tuple[str, ...]]:
-    """The place of each row's name among ``names``: of pictures as paths are matched, else of the same name."""
+def _found(
+    names: Sequence[str] | None, rows: Sequence[str] | None, kept: Bool[np.ndarray, "rows"] | None = None
+) -> tuple[list[int | None], tuple[str, ...]]:
+    """The place of each row's name among ``names``: of pictures as paths are matched, else of the same name.
+
+    Nothing where one of them has no names, or both have the same order.
+
+    Args:
+        kept: which of the rows that a person has these are; by default all.
+    """
+    kept = np.ones(len(rows or ()), bool) if kept is None else kept
+    if names is None or rows is None or tuple(names) == tuple(rows):
+        return [], ()
+    if len(names) == len(kept) and _counted(names, rows, kept):
+        return [], ()
     exact = {_key(name): place for place, name in enumerate(names)}
     places: list[int | None] = [exact.get(_key(row)) for row in rows]
     how: tuple[str, ...] = ()
     pictures = [any(map(PICTURE.search, each)) for each in (names, rows)]
     if any(pictures):
-        loose, how = Places(names).find(rows)
+        by_path, how = Places(names).find(rows)
         numbered = any(all(name.isdecimal() for name in each) for each in (names, rows))
-        if not numbered or None not in loose:  # 0, 1, ... may number what is called 1.jpg, 2.jpg, ...
-            places = loose
+        if not numbered or None not in by_path:  # 0, 1, ... may number what is called 1.jpg, 2.jpg, ...
+            places = by_path
     found = [place for place in places if place is not None]
     if len(exact) < len(names) or len(set(found)) < len(found):
         twice = next((row for row, place in zip(rows, places, strict=True) if places.count(place) > 1), names[0])
@@ -384,8 +404,7 @@ def _made(
     if not kept.all():
         places, called = np.flatnonzero(kept), listed or tuple(map(str, range(len(kept))))
         for bad, what in ((~labelled, "without a label"), (labelled & ~finite, "with a number that is not finite")):
-            if bad.any():
-                notes += (f"passed over {bad.sum()} rows {what} (first: {called[bad.argmax()]})",)
+            notes += passed_over(f"rows {what}", [*compress(called, bad)])
         if not len(places):
             raise ValueError(f"no row is left: {'; '.join(notes)}")
         images, listed = images[torch.from_numpy(places)], tuple(called[place] for place in places)
@@ -419,12 +438,17 @@ def _finite(images: Images) -> Bool[np.ndarray, "rows"]:
     return torch.cat([part.to("cpu").unsqueeze(-1).flatten(1).isfinite().all(1) for part in parts]).numpy()
 
 
-def _read_labels(file: Path, column: str | None) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...], str | None]:
-    """The labels, the names of the rows where a column has them, notes, and what the labels' column is called."""
+def _read_labels(
+    file: Path, column: str | None
+) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...], str | None, Mapping[str, list[str]]]:
+    """The labels, the names of the rows where a column has them, notes, the labels' column, and the other columns."""
     if not is_table(file) and file.suffix.lower() in ARRAYS:
         sets = label_sets(file)
-        return sets[chosen_column(sets, column, file, NAME_ONE)], None, (), None
+        return sets[chosen_column(sets, column, file, NAME_ONE)], None, (), None, {}
     table = read_table(file, label_column=column, in_order=True)
     names = tuple(table.paths)
     wanted = chosen_column(table.columns, column, file, NAME_ONE)
-    return table.columns[wanted], names if len(set(names)) == len(names) > 0 else None, table.notes, wanted
+    labels, rejected = without_rejected(table.columns, [wanted])
+    unique = names if len(set(names)) == len(names) > 0 else None
+    others = {name: cells for name, cells in table.columns.items() if name != wanted}
+    return labels[wanted], unique, (*table.notes, *rejected), wanted, others

@@ -21,19 +21,22 @@ from gdw.label_files.columns import (
     chosen_column,
     usual_columns,
     votes_among,
+    without_rejected,
 )
 from gdw.label_files.label_table import Table
 from gdw.label_files.path_match import Places, plain
 
 # What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
+STRANGE = -2  # of a word that is no class
+MOST_STRANGE = 0.5  # of the labels of a table; with more, its classes are others
 NAMED = 3  # paths that an error shows
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
 BELOW = re.compile(r"-[0-9]+(\.0+)?")
 WHOLE = re.compile(r"(-?[0-9]+)\.0+")  # as pandas writes whole numbers of which one is missing
 THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 WRITTEN = re.compile(r"([+-]?)([0-9]+)(?:[.,]([0-9]+))?")  # a number: no exponent, which names of files may look like
-BETWEEN = "|;"  # several classes in one cell
+BETWEEN = "|;,"  # several classes in one cell
 PEOPLE = re.compile(  # a column that says who gave a label
     r"(annotator|worker|rater|user|labell?er|coder|reviewer|judge|expert|reader)s?[ _-]*(name|id|email|code)?"
     r"|(completed|annotated|labell?ed|rated|reviewed)[ _-]*by", re.I
@@ -54,7 +57,7 @@ class Labelled:
         labels: place to class number; of several annotators, of the label that most of them gave.
         class_names: of these numbers.
         votes: place to annotator to label; empty where there is one label a picture.
-        missing: paths of no picture. ``column``: of the labels.
+        column: of the labels.
         notes: how paths were matched, and what of the table was passed over.
         passed_over: how many pictures have no label that counts, and how many rows no picture, in words.
     """
@@ -62,7 +65,6 @@ class Labelled:
     labels: dict[int, int]
     class_names: tuple[str, ...]
     votes: dict[int, dict[str, str]]
-    missing: list[str]
     column: str
     notes: tuple[str, ...]
     passed_over: tuple[str, ...]
@@ -101,7 +103,8 @@ def answered(
     columns = _voters(table, column, advice, first)
     people = [name for name in table.columns if PEOPLE.fullmatch(name.strip()) and name not in columns]
     who = people[0] if people and len(columns) == 1 else None
-    meant = {name: as_meant(table.columns[name], class_names or ()) for name in columns}
+    given, rejected = without_rejected(table.columns, columns)
+    meant = {name: as_meant(words, class_names or ()) for name, words in given.items()}
     asked = [row for row in range(len(table.paths)) if blank or any(words[row] for words in meant.values())]
     rows_of, missing, how = match(table, paths, others, asked, root)
     of = {
@@ -109,7 +112,7 @@ def answered(
                 for number, row in enumerate(rows, 1) for name, words in meant.items() if words[row]]
         for place, rows in sorted(rows_of.items())
     }  # fmt: skip
-    return Answers(of, tuple(columns), missing, (*table.notes, *how))
+    return Answers(of, tuple(columns), missing, (*table.notes, *rejected, *how))
 
 
 def labelled(
@@ -128,16 +131,17 @@ def labelled(
     found = answered(table, paths, others, column, class_names, advice=advice, root=root)
     answers = {place: [(who, word) for _, who, word in given] for place, given in found.of.items()}
     words, votes, differing, repeated, undecided, ties = _most_said(answers)
-    numbers, names = class_numbers(words.values(), class_names, str(table.path))
-    labels, shown = dict(zip(words, numbers, strict=True)), ", ".join(found.columns)
+    labels, _, names, strange = numbered(words, class_names, table.path, paths)
+    shown = ", ".join(found.columns)
 
-    def passed(reason: str, places: Sequence[int]) -> tuple[str, ...]:
-        return (f"passed over {len(places)} {reason} (first: {paths[places[0]]})",) if places else ()
+    def passed(what: str, places: Iterable[int]) -> tuple[str, ...]:
+        return passed_over(what, [paths[place] for place in places])
 
-    passed_over = (
+    said = (
         *passed(f"as not in {table.path.name}", [place for place in range(len(paths)) if place not in answers]),
         *passed(f"as without a label in column {shown}", [place for place, given in answers.items() if not given]),
         *passed("as labelled twice, differently", differing),
+        *strange,
         *no_picture_notes(found.missing, table.path),
         *passed("that belong to no class", [place for place, label in labels.items() if label == NO_CLASS]),
     )
@@ -149,7 +153,7 @@ def labelled(
         )
     if undecided:
         notes += (f"passed over {undecided} times an annotator who gave a picture several labels that others labelled",)
-    return Labelled(labels, names, votes, found.missing, shown, notes, passed_over)
+    return Labelled(labels, names, votes, shown, notes, said)
 
 
 def _most_said(
@@ -216,6 +220,14 @@ def match(
     missing = [table.paths[row] for row, place in zip(rows, found, strict=True) if place is None]
     if missing and len(missing) == len(rows):
         raise no_picture(table.path, missing, paths, how)
+    if len(missing) == 1 and missing[0].isdecimal():
+        mine, theirs = ({one.lstrip("0") or "0" for one in names}
+                        for names in (table.paths, [Path(path).stem for path in paths]))  # fmt: skip
+        if mine ^ theirs == {"0", str(len(paths))}:
+            raise ValueError(
+                f"{table.path} numbers its rows from 0, but the pictures are numbered from 1 (or the other way): write "
+                "the names of the pictures"
+            )
     rows_of: dict[int, list[int]] = {}
     for row, place in zip(rows, found, strict=True):
         if place is not None and place < len(paths):
@@ -262,6 +274,28 @@ def names_counted(table: Table, column: str, dataset: Dataset) -> tuple[str, ...
     return numbered_names(dataset, dataset.all_class_names, [int(word) for word in map(class_number, words) if word])
 
 
+def numbered(
+    words: Mapping[int, str], class_names: Sequence[str] | None, table: Path, paths: Sequence[str]
+) -> tuple[dict[int, int], dict[int, str], tuple[str, ...], tuple[str, ...]]:
+    """The class number of each place; the words that are no class, by place; the names of the classes; a note of them.
+
+    Raises:
+        ValueError: more than half of the words are no class, or a number is none.
+    """
+    numbers, names = class_numbers(words.values(), class_names, str(table), MOST_STRANGE)
+    strange = {place: word for (place, word), number in zip(words.items(), numbers, strict=True) if number == STRANGE}
+    said = [paths[place] for place in strange]
+    if said:
+        said[0] += f": {unknown('class', next(iter(strange.values())), names)}"
+    labels = {place: number for place, number in zip(words, numbers, strict=True) if number != STRANGE}
+    return labels, strange, names, passed_over("labels that are no class", said)
+
+
+def passed_over(what: str, names: Sequence[str]) -> tuple[str, ...]:
+    """How many were, and the first one, in words; nothing where there are none."""
+    return (f"passed over {len(names)} {what} (first: {names[0]})",) if names else ()
+
+
 def no_picture_notes(missing: Sequence[str], table: Path) -> tuple[str, ...]:
     """How many rows name no picture, in words; nothing where there are none."""
     return (f"{len(missing)} rows of {table.name} name no picture here (first: {missing[0]})",) if missing else ()
@@ -298,9 +332,9 @@ def as_meant(words: Iterable[str], class_names: Sequence[str] = (), places: bool
 
 
 def class_numbers(
-    words: Iterable[str], class_names: Sequence[str] | None, where: str
+    words: Iterable[str], class_names: Sequence[str] | None, where: str, most_strange: float = 0
 ) -> tuple[list[int], tuple[str, ...]]:
-    """The class of each word, and the names of the classes. -1 for no label and for "none of these".
+    """The class of each word, and the names of the classes. -1 for no label and "none of these"; -2: no class.
 
     Numbers below 0 are no label, beside numbers of at least two classes or where the classes are known.
 
@@ -308,6 +342,7 @@ def class_numbers(
         class_names: words may be numbers 0 ... C - 1 too, where no word is one of them or none of them is a number.
             None: the classes are the words, in natural order.
         where: begins messages.
+        most_strange: share of the words that may be no class; with more, or if one is a number, it is refused.
     """
     words = as_meant(words, class_names or ())
     if class_names is None and all(map(WHOLE.fullmatch, set(words) - {"", NONE})):
@@ -318,7 +353,8 @@ def class_numbers(
         below = set()
     found -= below
     if class_names is None:
-        several = [word for word in found for mark in BETWEEN if mark in word and found.issuperset(word.split(mark))]
+        several = [word for word in found if as_number(word) is None for mark in BETWEEN if mark in word
+                   and found.issuperset(map(str.strip, word.split(mark)))]  # fmt: skip
         if several:
             raise ValueError(MULTI_LABEL.format(found=min(several)))
         class_names = sorted(found, key=natural_key)
@@ -332,10 +368,11 @@ def class_numbers(
                 f"{where}: labels must be names of classes or lie in 0 ... {len(class_names) - 1}, "
                 f"got {max(places.values())}"
             )
-    for word in words:
-        if word not in number:
-            raise unknown(f"class in {where}", word, class_names)
-    return [number[word] for word in words], tuple(class_names)
+    strange = [word for word in words if word not in number]
+    counted = list(filter(class_number, strange))  # numbers of a class may count others, or begin with 1
+    if counted or len(strange) > most_strange * len(words):
+        raise unknown(f"class in {where}", (counted or strange)[0], class_names)
+    return [number.get(word, STRANGE) for word in words], tuple(class_names)
 
 
 def as_number(word: str) -> str | None:
@@ -360,12 +397,20 @@ def natural_key(name: str) -> tuple[str, str]:
 
 def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:
     """Sentences on names that agree but for spaces, case or the form of a number, and on names that are no classes."""
-    groups = defaultdict(list)
+    groups, known = defaultdict(list), {*names}
     for name in names:
         groups[loose(name)].append(name)
     said = [f"{' and '.join(map(repr, group))} are taken as {len(group)} classes: are they one?"
             for group in groups.values() if len(group) > 1]  # fmt: skip
     for what, found in (
+        (
+            "several classes",
+            [
+                name
+                for name in names
+                if len(parts := name.split()) > 1 and (all(map(str.isdecimal, parts)) or known.issuperset(parts))
+            ],
+        ),
         ("a missing label", [name for name in names if name.strip().lower() in MISSING]),
         ("a fold or a split of the data", [name for name in names if PART.fullmatch(name.strip().lower())]),
     ):

@@ -29,6 +29,9 @@ NO_LABELS = frozenset({  # a word in the name of a column that holds something e
     "worker",
 })  # fmt: skip
 YES_NO = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1, "no": 0, "yes": 1, "": 0}
+# What a column says of answers that somebody checked: those do not count.
+REJECTED = frozenset({"reject", "rejected", "ignore", "ignored"})
+VERDICTS = REJECTED | {"accept", "accepted", "approve", "approved", "submitted"}
 VOTE = re.compile(
     r"(annotator|rater|worker|expert|reader|labell?er|coder|reviewer|judge|vote|label)s?[ _-]*\w{1,2}", re.I
 )
@@ -76,7 +79,26 @@ def _may_hold_labels(cells: object) -> bool:
     return bool(filled) and not (fractions and (len(set(filled)) == 1 or 2 * len(set(filled)) > len(filled)))
 
 
-def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path) -> str | None:
+def without_rejected(
+    columns: Mapping[str, list[str]], wanted: Sequence[str]
+) -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """The wanted columns, blank where another column says that the answer was rejected; and a note of these rows."""
+    said, found = tuple[str, ...](), {name: columns[name] for name in wanted}
+    for name, cells in columns.items():
+        words = [cell.lower() for cell in cells]
+        if name not in found and REJECTED.intersection(words) and VERDICTS.issuperset(filter(None, words)):
+            found = {own: ["" if word in REJECTED else cell for cell, word in zip(answers, words, strict=True)]
+                     for own, answers in found.items()}  # fmt: skip
+            said += (f"passed over {sum(word in REJECTED for word in words)} answers: rejected, says column {name}",)
+    return found, said
+
+
+def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path, *, keys: bool = True) -> str | None:
+    """The column of paths: the one named, or one of a usual name, or with names of pictures.
+
+    Args:
+        keys: else the first column that has another word in each row and is not one of labels.
+    """
     if named is not None:
         if named not in columns:
             raise unknown(f"column in {path.name}", named, columns)
@@ -87,7 +109,14 @@ def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path)
         for name, cells in columns.items()
         if 2 * sum(bool(PICTURE.search(cell.strip())) for cell in cells) > len(cells)
     ]
-    return next(iter([name for name in usual if name in pictures] or pictures or usual), None)
+    found = [name for name in usual if name in pictures] or pictures or usual
+    if keys and not found:
+        labels, size = usual_columns(columns, LABEL_COLUMNS), len(next(iter(columns.values()), ()))
+        counters = [[*map(str, range(start, start + size))] for start in (0, 1)]  # of rows, not of pictures
+        found = [name for name, cells in columns.items()
+                 if len({*cells} - {""}) == size > 1 and cells not in counters and name not in labels]  # fmt: skip
+        found.sort(key=lambda name: all(map(NUMERIC.fullmatch, columns[name])))  # words first
+    return next(iter(found), None)
 
 
 def with_one_hot(columns: dict[str, list[str]], path: Path, asked: bool = False) -> dict[str, list[str]]:
@@ -159,6 +188,7 @@ def chosen_column(
         return (filled or asked)[0]
     left = [name for name in others if not holds_no_label(spaced(name)) and _may_hold_labels(cells.get(name, ""))]
     inner = [name for name in left if usual_columns([name.rpartition(".")[2]], LABEL_COLUMNS)]
+    others = [name for name in others if not isinstance(words := cells.get(name), list) or len({*words}) < len(words)]
     found = next((names for names in (inner, left, others) if len(names) == 1), [] if left else usual)
     if not found:
         flags = _of_yes_and_no({name: words for name in left if isinstance(words := cells.get(name), list)})

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdw import files
 from gdw.errors import MissingPackage
-from gdw.label_files.columns import NUMERIC, PATH_COLUMNS, PICTURE, usual_columns, with_one_hot
+from gdw.label_files.columns import MULTI_LABEL, NUMERIC, PATH_COLUMNS, PICTURE, usual_columns, with_one_hot
 from gdw.label_files.columns import path_column as path_column_of
 from gdw.label_files.exports import columns_of, rows_of_json, rows_of_xml, word_of
 from gdw.label_files.path_match import LEGACY
@@ -36,6 +37,7 @@ EACH_PICTURE = (".json", ".xml")  # endings of files of one picture each
 EXPORT = b"<annotation"  # how the XML of an export begins
 NAMED_WITHIN = 100  # bytes of a file that name its kind
 MOST_TITLES = 6  # rows before that of the names
+AS_TEXT = re.compile(r'="(.*)"')  # how programs keep spreadsheets from reading a number
 LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
 
 
@@ -106,7 +108,7 @@ def read_table(
             f"{path} needs a row of column names and one row for each picture, got {rows + bool(columns)} rows"
         )
     others = {name: cells for name, cells in columns.items() if name != label_column}
-    place = path_column_of(others, path_column, path)
+    place = path_column_of(others, path_column, path, keys=not in_order)
     if len(columns) < 2 or place is None:
         if not (in_order and columns):
             shown = ", ".join(columns)
@@ -228,7 +230,7 @@ def _of_text(text: str, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
 
 def _of_rows(rows: list[list[str]], notes: list[str], in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     """Rows of another length lose nothing but themselves; a first row that names a picture is no row of names."""
-    rows = [[cell.strip() for cell in row] for row in rows]
+    rows = [[AS_TEXT.sub(r"\1", cell.strip()) for cell in row] for row in rows]
     filled = [number for number, row in enumerate(rows) if any(row) or (in_order and row == [""])]  # "" in quotes
     rows = rows[filled[0] : filled[-1] + 1] if filled and in_order else [rows[number] for number in filled]
     if not rows:
@@ -252,16 +254,19 @@ def _of_rows(rows: list[list[str]], notes: list[str], in_order: bool) -> tuple[C
 
 
 def _titles(rows: list[list[str]]) -> int:
-    """How many rows before that of the names are comments, or titles, which fill their first field alone.
+    """How many rows before that of the names are comments, or titles.
 
-    Where every row begins with ``#``, none is a comment.
+    A title fills its first field alone, or the row of names stands right above a picture's name. Where every row begins
+    with ``#``, none is a comment.
     """
     comments = next((place for place, row in enumerate(rows) if not "".join(row[:1]).startswith("#")), 0)
+    bare = True
     for place, row in enumerate(rows[: max(MOST_TITLES, comments + 1)]):
-        if sum(map(bool, row)) > 1 and usual_columns([cell.lstrip("# ") for cell in row], PATH_COLUMNS):
+        named = [bool(usual_columns([cell.lstrip("# ")], PATH_COLUMNS)) for cell in row]
+        below = [bool(PICTURE.search(cell)) for cell in rows[min(place + 1, len(rows) - 1)]]
+        if sum(map(bool, row)) > 1 and any(named if bare else map(and_, named, below)):
             return place
-        if place >= comments and any(row[1:]):
-            break
+        bare = bare and not (place >= comments and any(row[1:]))
     return min(comments, len(rows) - 1)
 
 
@@ -276,6 +281,10 @@ def _names(rows: list[list[str]], in_order: bool) -> list[str]:
     words = [place for place in others if place != at and not all(map(NUMERIC.fullmatch, (row[place] for row in rows if
              row[place:])))]  # fmt: skip
     label = words[0] if len(words) == 1 else at + 1 if at + 1 < len(first) else at - 1
+    known = {row[label] for row in rows if row[label:]}
+    for place in words:
+        if place != label and (both := {row[place] for row in rows if row[place:]} & known - {""}):
+            raise ValueError(MULTI_LABEL.format(found=f"{min(both)} in columns {label + 1} and {place + 1}"))
     return ["path" if place == at else "label" if place == label else "" for place in others]
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,23 @@ def row_names(frame: Any) -> tuple[str, ...] | None:
         names = () if cells is None or cells.dtype.kind in "bf" else tuple(map(str, cells))
         if names and len(set(names)) == len(names):
             return names
+    return None
+
+
+def shared_names(frame: Any, columns: Mapping[str, Sequence[str]]) -> tuple[int, tuple[str, ...], Sequence[str]] | None:
+    """Where two tables differ in the order of their rows: a column of one name in both, and what it calls the rows.
+
+    Each has another name, and most rows of the first are in the second.
+
+    Returns:
+        The place of the column in ``frame``; the names there, and in ``columns``.
+    """
+    for place, name in enumerate(map(str, frame.columns)):
+        theirs = columns.get(f"column {place + 1}" if name.startswith("Unnamed: ") else name, ())
+        mine = tuple(map(str, frame.iloc[:, place])) if theirs and frame.dtypes.iloc[place].kind not in "bf" else ()
+        unique = len({*mine}) == len(mine) and len({*theirs}) == len(theirs)
+        if unique and mine != tuple(theirs) and 2 * len({*mine} & {*theirs}) > min(len(mine), len(theirs)):
+            return place, mine, theirs
     return None
 
 
@@ -108,12 +125,14 @@ def _with_decimal_commas(frame: Any, file: Path) -> Any:
 def of_frame(frame: Any, labels: Any = None, called: Any = None) -> tuple[np.ndarray, tuple[str, ...]]:
     """The columns of numbers of a pandas table in float32, and the notes of ``number_columns``.
 
-    What float32 cannot hold becomes infinite.
+    What float32 cannot hold becomes infinite. ``ValueError`` where there are none.
 
     Args:
         labels, called: see ``number_columns``.
     """
     kept, notes = number_columns(frame, labels, called)
+    if not kept:
+        raise ValueError(f"there is no column of numbers among {', '.join(map(str, frame.columns[:SHOWN]))}")
     with np.errstate(over="ignore"):
         return np.asarray(frame.iloc[:, kept].to_numpy(np.float32, na_value=np.nan)), notes
 
@@ -121,26 +140,33 @@ def of_frame(frame: Any, labels: Any = None, called: Any = None) -> tuple[np.nda
 def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[list[int], tuple[str, ...]]:
     """The places of the columns of numbers, and notes of those that are left out.
 
-    Words are, numbers of rows, and the labels themselves, in numbers or in words: they would give every label away.
+    Words are, numbers of rows, and the labels themselves, in one column or in one of 0 and 1 for each class (but for
+    one, perhaps): they would give every label away.
 
     Args:
         labels: one for each row. ``called``: the name of their column.
     """
     import pandas as pd
 
-    kept, words, counters, own = list[int](), list[str](), list[str](), list[str]()
+    kept, words, counters, away = list[int](), list[str](), list[str](), dict[int, list[int]]()
     words_given = [] if labels is None else words_of(labels)
     known = pd.factorize(np.array([word or None for word in words_given], object))[0]
     for place, name in enumerate(frame.columns):
         cells = frame.iloc[:, place]
         if cells.dtype.kind not in "biuf":
             words.append(str(name))
-        elif len(known) == len(cells) and _gives_away(cells, known, called is not None and str(name) == str(called)):
-            own.append(str(name))
+        elif len(known) == len(cells) and (
+            given := _given_away(cells, known, called is not None and str(name) == str(called))
+        ):
+            away[place] = given
         elif _counts_rows(str(name), cells.to_numpy()):
             counters.append(str(name))
         else:
             kept.append(place)
+    marked = {given[0] for given in away.values() if len(given) == 1}
+    leak = len(marked) >= known.max(initial=-1)  # of one class less than there are, the last one is known too
+    own = [str(frame.columns[place]) for place, given in away.items() if leak or len(given) > 1]
+    kept = sorted((*kept, *(place for place, given in away.items() if not (leak or len(given) > 1))))
     notes = tuple(
         f"left out {len(names)} columns of {what}: {', '.join(names[:SHOWN])}"
         for what, names in (("words", words), ("numbers of the rows", counters), ("the labels", own)) if names
@@ -148,10 +174,11 @@ def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[
     return kept, (*([frame.attrs[NOTE]] if NOTE in frame.attrs else []), *notes)
 
 
-def _gives_away(cells: Any, labels: np.ndarray, same_name: bool) -> bool:
-    """Whether each value of a column stands for one label and each label for one value.
+def _given_away(cells: Any, labels: np.ndarray, same_name: bool) -> list[int]:
+    """Which labels a column gives away: all, where each value stands for one label and each label for one value.
 
-    In a column that is called as the labels are, values may stand for another label here and there, but not be more.
+    In a column that is called as the labels are, values may stand for another label here and there, but not be more. Of
+    0 and 1, 1 may stand for one label and 0 for all others: this one label.
 
     Args:
         labels: their numbers, -1 for none.
@@ -160,13 +187,17 @@ def _gives_away(cells: Any, labels: np.ndarray, same_name: bool) -> bool:
 
     classes, known = int(labels.max(initial=-1)) + 1, labels >= 0
     if cells.iloc[:SAMPLE].nunique() > classes + 1:
-        return False
+        return []
     values = pd.factorize(cells.to_numpy()[known], use_na_sentinel=False)[0].astype(np.int64)
     different = int(values.max(initial=-1)) + 1
-    pairs = len(np.unique(values * classes + labels[known]))
-    if not 1 < different <= classes or pairs == len(values):
-        return False
-    return same_name or pairs == different == classes
+    pairs = np.unique(values * classes + labels[known])
+    if not 1 < different <= classes or len(pairs) == len(values):
+        return []
+    if same_name or len(pairs) == different == classes:
+        return [*range(classes)]
+    labels_of_one = np.unique(labels[known][cells.to_numpy()[known] == 1]).tolist()
+    hot = (different, len(pairs)) == (2, classes) and len(labels_of_one) == 1 and cells.isin((0, 1)).all()
+    return labels_of_one if hot else []
 
 
 def _counts_rows(name: str, values: np.ndarray) -> bool:
@@ -187,12 +218,12 @@ def words_of(labels: Any) -> list[str]:
     values = labels.cpu().numpy() if isinstance(labels, Tensor) else labels
     values = labels.to_numpy() if hasattr(labels, "iloc") else values
     names = getattr(labels, "columns", None)  # of pandas.get_dummies
-    values = values if isinstance(values, np.ndarray) else list(values)
+    values = values if isinstance(values, np.ndarray) else [[*one] if isinstance(one, set) else one for one in values]
     if len(values) and all(np.shape(value) == (1,) for value in values):  # [rows, 1]
         values = [value[0] for value in values]
     if len(values) and np.ndim(values[0]):
         if several := [list(row) for row in values if not _is_one_hot(row)]:
-            raise ValueError(MULTI_LABEL.format(found=several[0]))
+            raise ValueError(MULTI_LABEL.format(found=np.asarray(several[0]).tolist()))
         places = [int(np.asarray(row).argmax()) for row in values]
         values = places if names is None else [names[place] for place in places]
     values = [value.item() if isinstance(value, Tensor) else value for value in values]

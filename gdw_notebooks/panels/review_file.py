@@ -21,7 +21,8 @@ class ReviewFile:
     """Confirmed labels of the pictures of one data set, in the order in which they were decided.
 
     The file is what counts: each change reads it, changes one row and writes it all at once. So a killed process loses
-    nothing, and two panels on one file do not undo each other. Rows of other pictures stay as they are.
+    nothing, and two panels on one file do not undo each other. Rows of other pictures, and labels that are no class,
+    stay as they are.
 
     Args:
         path: a CSV file with the columns ``path,label`` and perhaps ``chosen``; it need not exist yet.
@@ -82,7 +83,7 @@ class ReviewFile:
         text = files.read_text(self.path) if self.path.exists() else ""
         if text == self._text:
             return
-        self._known, self._others = Confirmed(), []
+        self._known, self._rows = Confirmed(), []
         if text.strip():
             table = read_table(self.path, least=0)
             if "label" not in table.columns:
@@ -91,16 +92,17 @@ class ReviewFile:
             found, _ = Places(self.paths, root=self.root).find(table.paths)
             ways = table.columns.get(CHOSEN_COLUMN, [NOT_KNOWN] * len(found))
             rows = zip(table.paths, table.columns["label"], ways, strict=True)
-            self._others = [row for row, place in zip(rows, found, strict=True) if place is None]
+            self._rows = list(zip(found, rows, strict=True))
         self._text = text
 
     def _write(self, labels: dict[int, int], chosen: Mapping[int, str]) -> None:
         chosen = {picture: chosen.get(picture, NOT_KNOWN) for picture in labels}  # of those alone that are decided
         named = {NO_CLASS: NONE, **dict(enumerate(self.class_names))}
         rows = [(self.paths[one], named[label], chosen[one]) for one, label in labels.items()]
-        text = as_csv(HEADER, [*self._others, *rows])
+        left = [(place, row) for place, row in self._rows if place not in labels and place not in self.labels]
+        text = as_csv(HEADER, [*(row for _, row in left), *rows])
         files.write(self.path, text)
-        self._known, self._text = Confirmed(labels, chosen), text
+        self._known, self._rows, self._text = Confirmed(labels, chosen), left, text
 
     @contextmanager
     def _held(self) -> Iterator[None]:

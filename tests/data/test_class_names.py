@@ -22,6 +22,12 @@ def test_a_missing_label_is_said(name):
     assert doubtful_names(("cat", name)) == (f"{name!r} looks like a missing label, and is taken as a class",)
 
 
+@pytest.mark.parametrize("name", ["rust scab", "3 14"])
+def test_several_classes_in_one_name_are_said(name):
+    assert doubtful_names(("rust", "scab", name)) == (f"{name!r} looks like several classes, and is taken as a class",)
+    assert doubtful_names(("rust", name.replace("3", "x"))) == ()
+
+
 @pytest.mark.parametrize("name", ["fold1", "Fold_2", "images_test", "train", "test set", "val", "split-3", "batch 2"])
 def test_a_fold_or_a_split_is_said(name):
     assert "looks like a fold or a split of the data" in doubtful_names(("cat", name))[0]

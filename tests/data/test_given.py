@@ -6,18 +6,19 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 from PIL import Image
 
 import gdw
 from gdw.__main__ import main
 from gdw.comparison.audit.audit import Plan
-from gdw.data.given import as_dataset, labelled_rows, read_numbers, read_probs, read_rows, with_probs
+from gdw.data.given import as_dataset, labelled_rows, read_probs, read_rows, with_probs
 from gdw.data.picture_labels import class_numbers
 from gdw.errors import MissingPackage
 from gdw.label_files import label_table
 from gdw.label_files.columns import chosen_column
-from gdw.label_files.numbers import words_of
+from gdw.label_files.numbers import of_frame, read_frame, words_of
 from gdw.pictures.on_disk import OnDisk
 
 COUNT, NAMES = 120, np.array(["ant", "bee", "cow"])
@@ -471,6 +472,13 @@ def test_columns_of_probabilities_are_known_by_their_names(rows, tmp_path, calle
     frame = pd.DataFrame(probs, columns=[called.format(name) for name in NAMES]).iloc[:, ::-1]
     found = gdw.audit(points, observed=NAMES[numbers], pred_probs=frame, ranking="self-confidence").table
     pd.testing.assert_frame_equal(found, expected)
+    data, every = as_dataset(points, NAMES[numbers]), np.ones(COUNT, bool)
+    for form in ("prob_{}", "{} (share)", "P({})"):
+        same = frame.set_axis([form.format(name.upper()) for name in NAMES[::-1]], axis=1)
+        left, _, given = with_probs(data, every, same)
+        assert (left.notes, given.tolist()) == ((), probs.tolist())
+    left, _, given = with_probs(data, every, frame.set_axis(list("zyx"), axis=1))
+    assert left.notes == ("the columns of pred_probs are taken in the order of the classes: z = ant, y = bee, x = cow",)
     frame.insert(0, "path", [f"{n}.png" for n in range(COUNT)])
     frame.insert(1, "predicted", "ant")
     frame.sample(frac=1, random_state=1).to_csv(tmp_path / "p.csv")
@@ -605,6 +613,33 @@ def test_only_the_same_name_is_the_same_row(rows, tmp_path, theirs, names, match
     assert [name.lstrip("0") for name in found.paths] == [name.lstrip("0") for name in kept]
 
 
+@pytest.mark.parametrize("name", ["sample", "customer", ""])
+def test_a_column_of_one_name_in_both_files_names_the_rows(rows, tmp_path, name):
+    points, numbers, _ = rows
+    keys = [f"GSM{n}" if name != "customer" else n + 7 for n in range(COUNT)]
+    labels = pd.DataFrame({name: keys, "label": NAMES[numbers]})
+    frame = pd.DataFrame(points).assign(**{name: keys})[[name, *range(8)]].sample(frac=1, random_state=0)
+    found = embeddings(tmp_path, frame, labels, index=False)
+    assert classes_of(found) == NAMES[numbers][frame.index].tolist()
+    assert (found.images.shape, found.paths) == (points.shape, tuple(map(str, frame[name])))
+    probs = pd.DataFrame(np.eye(3)[numbers], columns=[*NAMES]).assign(**{name: keys}).sample(frac=1, random_state=1)
+    probs.to_csv(tmp_path / "p.csv", index=False)
+    given = with_probs(found, np.ones(COUNT, bool), read_probs(tmp_path / "p.csv", found))[2]
+    assert given.argmax(1).tolist() == found.labels.tolist()
+
+
+def test_data_without_numbers_are_refused(rows):
+    points, numbers, _ = rows
+    with pytest.raises(ValueError, match="there is no column of numbers among emb, label"):
+        as_dataset(pd.DataFrame({"emb": [*points], "label": numbers.astype(str)}), "label")
+    with pytest.raises(ValueError, match="data is a sparse matrix: give its .toarray"):
+        as_dataset(scipy.sparse.csr_matrix(points), numbers)
+    masked = np.ma.masked_array(points, mask=np.arange(COUNT)[:, None] == [3] * 8)
+    assert as_dataset(masked, numbers).notes == ("passed over 1 rows with a number that is not finite (first: 3)",)
+    with pytest.raises(ValueError, match="several classes for one row"):
+        as_dataset(points, [{"ant", "bee"}, *({name} for name in NAMES[numbers][1:])])
+
+
 def test_two_rows_of_one_picture_and_an_index_of_other_rows_are_refused(rows, tmp_path):
     frame = pd.DataFrame(rows[0][:4]).assign(path=["a/Ab.jpg", "a/aB.jpg", "c.jpg", "d.jpg"])
     labels = pd.DataFrame({"path": ["ab.jpg", "c.jpg", "d.jpg", "e.jpg"], "label": list("uvuv")})
@@ -626,10 +661,14 @@ def test_the_labels_are_no_feature_and_features_are_no_labels(rows, tmp_path):
         (coded, names), (coded, coded["label"]), (frame.assign(code=2.0 * numbers), names),
         (pd.DataFrame(np.c_[points, numbers]), 8), (pd.DataFrame(np.c_[points, numbers]), pd.Series(numbers, name=8)),
         (frame.assign(label=np.where(np.arange(COUNT) == 7, 0, numbers)), pd.Series(names, name="label")),
+        (frame.join(pd.get_dummies(names)), names),
+        (frame.join(pd.get_dummies(names, prefix="is", drop_first=True).astype(int)), names),
     ):  # fmt: skip
         found = as_dataset(data, labels)
         assert found.images.shape == points.shape
         assert any("columns of the labels" in note for note in found.notes)
+    one = frame.assign(has_wings=(numbers == 1).astype(int), likely=np.where(numbers == 2, 0.9, 0.1))
+    assert as_dataset(one, names).images.shape == (COUNT, points.shape[1] + 2)  # a feature may fit one class
     plane = frame[[0, 1]].set_axis(["x", "y"], axis=1)
     assert as_dataset(plane, pd.Series(names, name="y")).images.shape == (COUNT, 2)
     assert embeddings(tmp_path, plane, pd.DataFrame({"y": names}), index=False).images.shape == (COUNT, 2)
@@ -679,7 +718,7 @@ def test_columns_of_probabilities_that_are_counted_or_beside_others(rows):
 )
 def test_whole_numbers_are_names_of_columns_above_others_only(tmp_path, text, shape, said):
     (tmp_path / "x.csv").write_text(text, "utf-8")
-    assert read_numbers(tmp_path / "x.csv").shape == shape
+    assert of_frame(read_frame(tmp_path / "x.csv"))[0].shape == shape
     (tmp_path / "l.csv").write_text("\n".join(["label", *"uuv"[-shape[0] :], ""]), "utf-8")
     if shape[0] > 1:
         notes = read_rows(tmp_path / "x.csv", tmp_path / "l.csv")[0].notes
@@ -690,13 +729,13 @@ def test_a_comma_that_may_part_thousands_is_refused(tmp_path):
     for text in ('a,b\n"1,234",5\n"2,500",6\n987,7\n', 'a,b\n"1,234,567",5\n"2,500",6\n'):
         (tmp_path / "x.csv").write_text(text, "utf-8")
         with pytest.raises(ValueError, match=r"thousands or fractions \(1,234.* in column a\)"):
-            read_numbers(tmp_path / "x.csv")
+            of_frame(read_frame(tmp_path / "x.csv"))[0]
     (tmp_path / "x.csv").write_text("a;b\n1,234;0,5\n2,500;6,25\n", "utf-8")
-    assert read_numbers(tmp_path / "x.csv")[:, 0].tolist() == pytest.approx([1.234, 2.5])
+    assert of_frame(read_frame(tmp_path / "x.csv"))[0][:, 0].tolist() == pytest.approx([1.234, 2.5])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
 def test_a_long_table_of_words_with_accents_is_read_at_any_place_of_them(tmp_path, encoding):
     for pad in range(3):
         (tmp_path / "x.csv").write_bytes(("p" * pad + ",a,b\n" + "ééé,1,2.5\n" * 100_000).encode(encoding))
-        assert read_numbers(tmp_path / "x.csv").shape == (100_000, 2)
+        assert of_frame(read_frame(tmp_path / "x.csv"))[0].shape == (100_000, 2)

@@ -41,11 +41,12 @@ def test_nothing_passed_over_means_nothing_to_say(pets):
 def test_hidden_names_are_passed_over_at_every_depth(pets):
     picture(pets / "cat" / ".ipynb_checkpoints" / "x.png")
     (pets / "cat" / "._000.png").write_bytes(b"of a Mac")
-    (pets / "__MACOSX" / "cat").mkdir(parents=True)
+    for system in ("__MACOSX", "@eaDir", "cat/@eaDir/000.png", "$RECYCLE.BIN", "System Volume Information"):
+        picture(pets / system / "SYNOPHOTO_THUMB_M.jpg")
     (pets / "dog" / "deep").mkdir()
     (pets / "dog" / "deep" / ".hidden.png").write_bytes(b"")
     assert found(pets) == PLAIN
-    assert list_folder(pets).notes == ("passed over 4 as hidden (first: cat/._000.png)",)
+    assert list_folder(pets).notes == ("passed over 8 as hidden (first: cat/._000.png)",)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("x.jfif", "JPEG"), ("x.jpe", "JPEG"), ("x", "PNG"), ("x.data", "GIF")])

@@ -113,7 +113,8 @@ def test_clean_labels_are_compared_where_there_are_any(tmp_path):
     ("rows", "message"),
     [
         ([("train/emu/0.png", "dog")], "no picture here is called train/emu/0.png; a picture here is train/cat"),
-        ([*GOOD[1:], (PATHS[0], "cta")], "unknown class in .*t.csv 'cta'; did you mean 'cat'"),
+        ([GOOD[0], *((path, "cta") for path in PATHS[1:])], "unknown class in .*t.csv 'cta'; did you mean 'cat'"),
+        ([*GOOD[1:], (PATHS[0], "2")], "unknown class in .*t.csv '2'"),  # are they numbered from 1?
         ([], "needs a row of column names and one row for each picture, got 1 rows"),
     ],
 )
@@ -136,6 +137,11 @@ EMPTY = r"passed over 1 as without a label in column label \(first: train/cat/0.
         ([*GOOD[1:], (PATHS[0], "")], [0], EMPTY),
         ([*GOOD[1:], (PATHS[0],)], [0], EMPTY),
         ([*GOOD, ("train/emu/0.png", "dog")], [], r"1 rows of t.csv name no picture here \(first: train/emu/0.png\)$"),
+        (
+            [*GOOD[1:], (PATHS[0], "cta")],
+            [0],
+            "passed over 1 labels that are no class .*unknown class 'cta'; did you mean",
+        ),
         ([(PATHS[0], "None of These"), *GOOD[1:]], [0], r"passed over 1 that belong to no class \(first: train/cat/0"),
     ],
 )
@@ -219,7 +225,7 @@ def test_a_flat_folder_with_a_table(tmp_path):
     ("rows", "message"),
     [
         ([("a.png", "x"), ("d.png", "x")], "column label needs at least 2 classes, got x"),
-        ([("a.png", "x"), ("z.png", "y")], "no picture here is called z.png"),
+        ([("a.png", "x"), ("z.png", "y")], r"1 rows of t.csv name no picture here .first: z.png"),
         ([("a.png", "x"), ("a.png", "y")], "column label needs at least 2 classes, got none"),
         ([("a.png", "x"), ("b.png", "")], "column label needs at least 2 classes, got x"),
     ],

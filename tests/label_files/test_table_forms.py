@@ -131,6 +131,11 @@ FORMS = {
     "FiftyOne, detections": DETECTIONS,
     "COCO with numbers as words, and bad entries": ODD_COCO,
     "VIA, several attributes": lines('{n}.jpg,9,"{{""class"":""{w}"",""note"":""""}}",0', "filename,file_size,file_attributes,region_count"),
+    "titles of several fields": "Inventory;;Museum X\nof;3.4.2024;\nfile;species;cm\n" + lines("{p};{w};1,5", ""),
+    "a key of its own name": lines("{n},{w},{d}", "id_code,diagnosis,fold"),
+    "a key behind pandas' index": "".join(
+        f"{row or ''},{line}\n" for row, line in enumerate(lines("{n},{w}", "ISIC,dx").splitlines())),
+    "words that no spreadsheet changes": lines('"=""{n}""",{w}'),
     "pandas' JSON": json.dumps({"path": dict(enumerate(RIGHT)), "label": dict(enumerate(RIGHT.values()))}),
     "pandas' JSON, split": json.dumps({"columns": ["path", "label"], "index": [0, 1, 2, 3], "data": [*map(list, RIGHT.items())]}),
     "JSON of lists": json.dumps({"path": [*RIGHT], "label": [*RIGHT.values()]}),
@@ -443,6 +448,45 @@ def test_several_labels_a_picture_are_refused_in_one_sentence(pets, tmp_path):
     table = written(tmp_path, "image,lynx,wolf\na1,1,1\nb2,0,1\nc3,1,1\nd4,0,1\n")
     with pytest.raises(ValueError, match="gives several labels to 2 of 4 pictures: one label a picture is needed"):
         list_folder(pets, table)
+
+
+def test_several_labels_without_names_of_columns_are_refused(pets, tmp_path):
+    table = written(
+        tmp_path, "TRAIN,gs://b/a1.jpg,lynx,\nTRAIN,gs://b/b2.jpg,wolf,lynx\nTEST,gs://b/c3.jpg,lynx,wolf\n"
+    )
+    with pytest.raises(ValueError, match=r"several classes for one row \(lynx in columns 3 and 4\)"):
+        list_folder(pets, table)
+
+
+@pytest.mark.parametrize("column", ["answer", "AssignmentStatus"])
+def test_an_answer_that_was_rejected_does_not_count(pets, tmp_path, column):
+    rows = "cat/a1.jpg,lynx,Approved\ncat/a1.jpg,wolf,Rejected\ncat/b2.jpg,lynx,\ncat/b2.jpg,lynx,\ndog/c3.jpg,wolf,accept\n"
+    table = written(tmp_path, f"path,label,{column}\n{rows}dog/d4.jpg,wolf,ignore\n")
+    assert listed(pets, table) == {"cat/a1.jpg": "lynx", "cat/b2.jpg": "lynx", "dog/c3.jpg": "wolf"}
+    assert f"passed over 2 answers: rejected, says column {column}" in list_folder(pets, table).notes
+    np.save(tmp_path / "x.npy", np.eye(6, dtype=np.float32))
+    data, kept = read_rows(tmp_path / "x.npy", table.rename(table.with_suffix(".csv")))
+    assert (len(data.labels), kept.tolist()) == (4, [True, False, True, True, True, False])
+    both = written(tmp_path, lines("{p},{w}").replace("lynx", "accept").replace("wolf", "reject"))
+    assert set(listed(pets, both).values()) == {"accept", "reject"}  # the classes
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_numbers_of_rows_are_no_names_of_pictures(tmp_path, start):
+    for number in range(1 - start, 7 - start):
+        picture(tmp_path / "pets" / f"{number:02}.jpg", shade=number)
+    text = "".join(f"{number},{'lynx' if number % 2 else 'wolf'}\n" for number in range(start, start + 6))
+    for header, said in (("id,label", "numbers its rows from 0, but the pictures are numbered from 1"),
+                         ("nr,label", "needs a column 'path'"), (",label", "needs a column 'path'")):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            list_folder(tmp_path / "pets", written(tmp_path, f"{header}\n{text}"))
+
+
+def test_another_id_in_each_row_is_no_label(pets, tmp_path):
+    rows = [{"externalId": path[4:], "id": f"cl{path[4]}", "labels": [{"labelType": "DEFAULT", "jsonResponse": {"JOB_0": {"categories":
+             [{"name": word}]}}}]} for path, word in RIGHT.items()]  # fmt: skip
+    with pytest.raises(ValueError, match="several sets of labels, name one with --column"):
+        list_folder(pets, written(tmp_path, json.dumps(rows)))
 
 
 def test_one_class_at_a_time_of_several_labels_a_picture(pets, tmp_path):

@@ -164,6 +164,18 @@ def test_rows_of_other_pictures_and_of_an_earlier_version_stay(dataset, file):
     assert drawn == [dataset.paths.index(list(review.confirmed)[-1])]
 
 
+def test_a_label_that_is_no_class_stays_until_its_picture_is_decided(dataset, file):
+    odd, other = f"{dataset.paths[70]},sevn,", f"{dataset.paths[71]},7,"
+    file.write_text(f"path,label,chosen\n{odd}\n{other}\n", "utf-8")
+    with pytest.warns(UserWarning, match="1 labels that are no class"):
+        review = Review(dataset, file)
+    assert review.confirmed == {dataset.paths[71]: "7"}
+    keep(review)
+    assert rows(file)[1:3] == [odd, other]
+    review.decide("7", dataset.paths[70])
+    assert not [row for row in rows(file) if "sevn" in row]
+
+
 def test_what_is_not_a_table_of_suspects(dataset, file):
     table = suspects_of(dataset)
     for wrong, says in (

@@ -158,7 +158,7 @@ class Plan:
         observed = [dataset.class_names[label] for label in dataset.labels.tolist()]
         place_of = {path: place for place, path in enumerate(every)}
         words = confirmed.by_path(every, dataset.class_names)
-        unread = {every[place]: observed[place] for place in confirmed if place in broken}
+        unread = {every[place]: observed[place] for place in broken if every[place] in words}
         found = found.with_others(unread, words, UNREAD, place_of)
         return found.with_others({every[place]: observed[place] for place in aside}, words, TOO_FEW, place_of)
 

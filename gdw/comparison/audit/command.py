@@ -108,7 +108,8 @@ def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
     read = set(dataset.paths or ())
     left = known.among([n for n, path in enumerate(paths) if path in read]).of_classes(names, dataset.class_names)
     found = yield from _run(plan, dataset, left, None, listing.votes, options.dask)
-    found = found.with_others({paths[n]: names[listing.labels[n]] for n in known}, words, UNREAD)
+    observed = {path: names[label] for path, label in zip(paths, listing.labels, strict=True) if path in words}
+    found = found.with_others(observed, words, UNREAD)
     table = found.table.reset_index(drop=True)
     pictures = Shown([listing.folder / path for path in table["path"]])
     return replace(found, table=table, pictures=pictures)
@@ -132,8 +133,8 @@ def _of_numbers(options: argparse.Namespace, plan: Plan) -> Found:
             plan = replace(plan, ranking="self-confidence")  # there is nothing to train a second round on
     with warnings.catch_warnings(action="ignore"):
         known = confirmed_of(options.confirmed, dataset)
-    names, classes = names_of(dataset), dataset.class_names
-    check_outputs(options.csv, checked={names[place]: known.word(place, classes) for place in known})
+    words = known.by_path(names_of(dataset), dataset.class_names)
+    check_outputs(options.csv, checked={name: label for name, (label, _) in words.items()})
     plan.check(dataset.labels.tolist(), known, dataset.class_names)
     return (yield from _run(plan, dataset, known, probs, {}, options.dask))
 

@@ -1,5 +1,6 @@
 """What an audit found, and the files that it is written to: nobody else's file is replaced."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from gdw.data.confirmed import CONFIRMED_COLUMNS
 from gdw.data.picture_labels import as_meant, as_number, loose
 from gdw.errors import whole_number
 from gdw.label_files.columns import usual_columns
-from gdw.label_files.label_table import read_table
+from gdw.label_files.label_table import as_text, read_table
 from gdw.label_files.path_match import plain
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Ma
     """Raise unless each file can be written and is new or an earlier audit's.
 
     Args:
-        checked: path to the right label that the new table will have. Labels that a person wrote into the earlier one
-            are not lost.
+        checked: path to the right label that the new table will have. Labels and columns that a person wrote into the
+            earlier one are not lost.
 
     Raises:
         OSError: no such folder, not writable, a full disk.
@@ -140,10 +141,18 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Ma
         files.check_writable(path)
     if csv is None or not csv.is_file():
         return
-    new = {plain(name): word for name, word in zip(checked or {}, as_meant((checked or {}).values()), strict=True)}
+    table = read_table(csv, least=0)
+    if more := [name for name, cells in table.columns.items()
+                if any(cells) and not usual_columns([name], (*COLUMNS, *CONFIRMED_COLUMNS))]:  # fmt: skip
+        raise ValueError(
+            f"{csv} holds the column {more[0]} that a person wrote, so it is not replaced: name another file"
+        )
+    new = {_key(name): word for name, word in zip(checked or {}, as_meant((checked or {}).values()), strict=True)}
+    columns = [as_meant(table.columns[name]) for name in usual_columns(table.columns, CONFIRMED_COLUMNS)]
+    written = {(_key(name), word) for words in columns for name, word in zip(table.paths, words, strict=True) if word}
     lost = [
         (name, word)
-        for name, word in _labels_in(csv)
+        for name, word in written
         if not new.get(name) or (loose(new[name]) != loose(word) and as_number(word) is None)
     ]  # a number has its name now
     if lost:
@@ -155,14 +164,13 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Ma
         )
 
 
-def _labels_in(path: Path) -> set[tuple[str, str]]:
-    """The paths of the pictures for which our own table has a label, and these."""
-    table = read_table(path, least=0)
-    words = [as_meant(table.columns[column]) for column in usual_columns(table.columns, CONFIRMED_COLUMNS)]
-    return {(plain(name), word) for column in words for name, word in zip(table.paths, column, strict=True) if word}
+def _key(path: str) -> str:
+    return plain(path).replace("\\", "/")
 
 
 def _is_ours(path: Path, kind: str) -> bool:
+    """By our mark; a spreadsheet may have written the table with other separators, quotes or a byte order mark."""
     with path.open("rb") as file:
-        start = file.read(READ).decode("utf-8", "replace")
-    return start.partition("\n")[0].startswith(HEADER) if kind == "CSV" else MARK in start
+        start = as_text(file.read(READ))
+    first = re.sub('[";\t]+', ",", start.partition("\n")[0]).replace(",,", ",").lstrip(",")
+    return first.startswith(HEADER) if kind == "CSV" else MARK in start

@@ -33,18 +33,19 @@ def review(options: argparse.Namespace) -> str:
 
     path = files.user_path(str(options.suspects))
     table = read_table(path)
+    paths = [name if "/" in name else name.replace("\\", "/") for name in table.paths]  # as Excel's users write them
     columns = {name: table.columns[found[0]] for name in COLUMNS if (found := usual_columns(table.columns, (name,)))}
     if lacking := [name for name in NEEDED if name not in columns]:
         raise ValueError(f"{path} is not an audit's table: it lacks the columns {', '.join(lacking)}")
     html = path.with_suffix(".html")
     check_outputs(html=html)
     whole_number("--top", options.top, 1)
-    folder = _folder(path, table.paths, options.folder)
+    folder = _folder(path, paths, options.folder)
     classes = sorted({*columns["observed"], *columns["proposed"]} - {"", NONE}, key=natural_key)
-    columns["label"] = as_meant(columns.get("label", [""] * len(table.paths)), classes, places=False)  # not all classes
-    frame = pd.DataFrame({"path": table.paths, **columns})
+    columns["label"] = as_meant(columns.get("label", [""] * len(paths)), classes, places=False)  # not all classes
+    frame = pd.DataFrame({"path": paths, **columns})
     frame["score"] = pd.to_numeric(frame["score"].str.replace(",", "."), errors="coerce").fillna(0.0)
-    shown = Shown([folder / name for name in table.paths])
+    shown = Shown([folder / name for name in paths])
     said = ["What you decide is kept in this browser. Save confirmed.csv for the next audit, and to train."]
     files.write(html, page(folder.name, frame, shown, said, pd.DataFrame(), options.top))
     webbrowser.open(html.resolve().as_uri())

@@ -66,7 +66,7 @@ def suspects(
     frame["observed"] = [class_names[labels[place]] for place in frame["picture"]]
     frame["score"] = np.round(1 - frame["trust"].clip(0, 1), DECIMALS)
     frame["rank"] = np.arange(1, len(frame) + 1)
-    frame["label"] = [said.get(place, "") for place in frame["picture"]]
+    frame["label"] = [said.get(place, confirmed.elsewhere.get(place, "")) for place in frame["picture"]]
     frame[CHOSEN_COLUMN] = [confirmed.chosen.get(place, "") for place in frame["picture"]]
     return frame.set_index("picture")[list(COLUMNS)]
 

@@ -83,8 +83,6 @@ def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
     [
         ("path,label\ncat/9.png,cat\n", "no picture here is called cat/9.png; a picture here is cat/0.png"),
         ("path,label\ncat/1.png,dgo\n", "unknown class in .*confirmed.csv 'dgo'; did you mean 'dog'"),
-        ("path,label\ncat/1.png,cat\ncat/1.png,dog\n", "confirmed twice, as cat in row 1 and as dog in row 2"),
-        ("path,label\ncat/1.png,0\ncat/1.png,dog\n", "confirmed twice, as cat in row 1 and as dog in row 2"),
         ("path,label\ncat/1.png,2\ncat/2.png,dog\n", "unknown class in .*confirmed.csv '2'"),
         ("file,colour,shape\ncat/1.png,a,b\n", "several sets of labels"),
         ("", "empty"),
@@ -93,6 +91,26 @@ def test_nothing_confirmed_yet_is_no_error(tmp_path, pets):
 def test_a_confirmed_file_that_disagrees_is_refused(tmp_path, pets, text, said):
     with pytest.raises(ValueError, match=said):
         read(confirm(tmp_path, text), list_folder(pets))
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("cat/1.png,dgo\n", "1 labels that are no class .first: cat/1.png: unknown class 'dgo'; did you mean 'dog'"),
+        (
+            "cat/1.png,dog\ncat/1.png,cat\n",
+            "1 pictures as confirmed twice, differently .first: cat/1.png, as cat and as",
+        ),
+    ],
+)
+def test_a_row_that_says_nothing_sure_stops_nothing_and_is_not_lost(tmp_path, pets, rows, said):
+    text = f"path,label\n{rows}dog/2.png,dog\n"
+    with pytest.warns(UserWarning, match=said):
+        found = read(confirm(tmp_path, text), list_folder(pets))
+    paths = list_folder(pets).paths
+    assert found == {paths.index("dog/2.png"): 1}
+    written = {path: label for path, (label, _) in found.by_path(paths, ("cat", "dog")).items()}
+    assert written == {"dog/2.png": "dog", **({"cat/1.png": "dgo"} if "dgo" in rows else {})}
 
 
 def test_rows_without_a_file_are_counted_and_said_once(tmp_path, pets):

@@ -69,9 +69,14 @@ def test_labels_that_a_person_wrote_into_the_table_are_not_lost(tmp_path):
     for number in ("1", "1.0", "1,0"):  # a spreadsheet's, and the class that it means
         (tmp_path / "a.csv").write_text(text.replace("none of these", f'"{number}"'), "utf-8")
         found.save_csv(tmp_path / "a.csv")
-    (tmp_path / "a.csv").write_text(text, "utf-8")
-    found.table["label"] = "none of these"  # as after an audit with that file as --confirmed
-    found.save_csv(tmp_path / "a.csv")
+    found.table[["path", "label"]] = "a/b.png", "none of these"  # as after an audit with that file as --confirmed
+    for name, separator in (("a/b.png", ","), ("a\\b.png", ";"), ("a\\b.png", "\t")):  # by a program, then by Excel
+        sheet = text.replace("a.png", name).replace(",", separator).replace("\n", "\r\n")
+        (tmp_path / "a.csv").write_text(sheet, "utf-8-sig")
+        found.save_csv(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text(text.replace(",chosen", ",chosen,why").replace("these,", "these,,blurred"), "utf-8")
+    with pytest.raises(ValueError, match="a.csv holds the column why that a person wrote, so it is not replaced"):
+        found.save_csv(tmp_path / "a.csv")
 
 
 @pytest.fixture
@@ -106,6 +111,7 @@ def test_another_label_of_the_same_picture_is_told_before_the_work(pets, monkeyp
 @pytest.mark.parametrize("broken", [True, False])
 def test_nothing_that_a_person_wrote_is_lost_whatever_became_of_its_picture(pets, broken, capsys):
     rows = {"cat/00.png": ("emu", "random"), "emu/14.png": ("none of these", ""), "dog/01.png": ("cat", "suspect")}
+    rows |= {"dog/03.png": ("ctt", ""), "cat/04.png": ("cat ?", "suspect")}  # no class, and said so
     csv = pets.parent / "s.csv"
     assert audited(pets) == 0
     table = pd.read_csv(csv, dtype=str, keep_default_na=False)
@@ -113,7 +119,8 @@ def test_nothing_that_a_person_wrote_is_lost_whatever_became_of_its_picture(pets
         table.loc[table["path"] == path, ["label", "chosen"]] = both
     table.to_csv(csv, index=False)
     if broken:
-        (pets / "dog" / "01.png").write_bytes(b"junk")
+        for name in ("01", "03"):
+            (pets / "dog" / f"{name}.png").write_bytes(b"junk")
     assert audited(pets, "--confirmed", csv, "--html", pets.parent / "s.html") == 0
     found, table = said(csv)
     assert found == rows
@@ -122,7 +129,9 @@ def test_nothing_that_a_person_wrote_is_lost_whatever_became_of_its_picture(pets
     assert table.loc["dog/01.png", "reason"] == reason
     assert list(table["rank"]) == [str(rank) for rank in range(1, 16)]
     assert (pets.parent / "s.html").read_text("utf-8").count("data:image/") == 15
-    assert "gdw: " not in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert "gdw: " not in shown.err
+    assert "s.csv: passed over 2 labels that are no class" in shown.out
 
 
 def test_what_cannot_be_written_in_the_end_is_written_elsewhere(pets, monkeypatch, capsys):
