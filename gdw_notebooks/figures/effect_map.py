@@ -10,6 +10,7 @@ from gdw.comparison.report import Difference
 from gdw_notebooks.figures import style
 
 LIMIT = 10.0  # points: differences beyond it have the colour of it
+COLORS = "PuOr_r"  # GDW's orange where GDW is above its rival
 DARK = 0.62  # of the limit, from where the number is written in white
 HATCH = "///"
 SHOWN_AS_0 = 0.05  # points: with one decimal these are 0
@@ -35,7 +36,7 @@ def effect_map(
     """
     figure, axes = style.new_figure(height=3.9, large=large)
     mean = np.array([[cells[rate, imbalance].mean for rate in rates] for imbalance in imbalances])
-    axes.imshow(mean, cmap="PuOr", vmin=-LIMIT, vmax=LIMIT, aspect="auto")
+    axes.imshow(mean, cmap=COLORS, vmin=-LIMIT, vmax=LIMIT, aspect="auto")
     axes.grid(False)
     for row, imbalance in enumerate(imbalances):
         for column, rate in enumerate(rates):

@@ -278,10 +278,10 @@ FlowMicroscope.from_training(training)
 # %% tags=["reveals"]
 mass = training.history["flow_mass"][:, 1]  # by epoch, mislabelled: observed label, true class, other classes
 shares = 100 * mass / mass.sum(-1, keepdims=True)
-pull, not_true, not_others = shares[-1]
-print(f"the push toward the wrong label is ≈ {pull:.0f} %")
+toward_label, not_true, not_others = shares[-1]
+print(f"the push toward the wrong label is ≈ {toward_label:.0f} %")
 print(f"“not one of the others” is ≈ {shares[0, 2]:.0f} % in the first epoch and ≈ {not_others:.0f} % in the last")
-assert abs(pull - 50) < 0.1
+assert abs(toward_label - 50) < 0.1
 assert shares[0, 2] > not_others
 assert 25 < not_others < 42  # about a third
 

@@ -335,7 +335,7 @@ assert fall["cross-entropy"] < 0.5 * gain
 # %%
 curves = [history for name in shown for history in runs[name]]
 title = "CIFAR-10 (JPEG copy): cross-entropy and MWNet rise and fall again; L2RW and both GDWs keep what they have"
-Still(learning_curves(curves, top=40, title=title), alt=title + ". Means of the seeds, ± 1 sd.")
+Still(learning_curves(curves, title=title), alt=title + ". Means of the seeds, ± 1 sd.")
 
 # %% [markdown]
 # ## By heart

@@ -308,13 +308,32 @@ def test_the_mission_by_hand_hides_what_would_tell(window):
     page = window("mission=hand")
     expect(page.locator("#hand input")).to_have_count(12)
     assert page.locator("#tools label:visible").all_text_contents() == ["Look", "Weight"]
-    for id in ("do", "data", "key"):
-        expect(page.locator(f"#{id}")).to_be_hidden()
+    for hidden in ("#do", "#data", "#key", "#accuracy-card", "#weights-card", ".score"):  # curves know the truth
+        expect(page.locator(hidden).first).to_be_hidden()
     assert "really" not in page.locator("body").inner_text()
     expect(page.locator("#point-words")).to_have_text("Point at one, or move this slider")  # it was the first wrong one
     press(page, "Beat GDW")  # a second press leaves
     expect(page.locator("#mission")).to_be_hidden()
-    expect(page.locator("#data")).to_be_visible()
+    for shown in ("#data", "#weights-card", ".score"):
+        expect(page.locator(shown).first).to_be_visible()
+
+
+CUT = """() => [...document.querySelectorAll('.learner')].flatMap((learner) => {
+  const menu = learner.querySelector('select'), whole = document.createElement('select');
+  learner.querySelector('.score').textContent = '100 %';
+  whole.append(menu.selectedOptions[0].cloneNode(true));
+  whole.style.cssText = 'position: absolute; max-width: none';
+  learner.append(whole);
+  const cut = whole.offsetWidth > menu.offsetWidth;
+  whole.remove();
+  return cut ? [menu.value] : [];
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1024, 1280, 1920])
+def test_names_of_learners_are_not_cut(window, width):
+    """At 1,024 pixels a projector showed "cross-entrop"."""
+    assert not window(viewport={"width": width, "height": 768}).evaluate(CUT)
 
 
 def chosen_tool(page):

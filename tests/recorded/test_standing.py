@@ -60,6 +60,9 @@ def test_the_map_writes_every_cell_and_hatches_what_is_undecided():
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts][::2] == ["+3.0", "-3.0", "+1.0"]
     assert [patch.get_x() for patch in axes.patches if patch.get_hatch()] == [1.5]
+    wins, loses, _ = axes.images[0].to_rgba(axes.images[0].get_array())[0]
+    assert wins[0] > wins[2] + 0.1  # GDW's orange is where GDW wins
+    assert loses[2] > loses[0] + 0.1
     assert "wins 1 and loses 1 of 3 cells" in finding(CELLS, "MWNet") == figure.get_suptitle().replace("\n", " ")
     assert [verdict(d) for d in CELLS.values()] == ["wins", "loses", "undecided"]
 
