@@ -32,11 +32,11 @@ def _seen(number: int, first: int, last: int | None = None) -> str:
     )
 
 
-def _plane(content: str, name: str, caption: str) -> str:
+def _plane(content: str, name: str, caption: str, seen: str = "") -> str:
     box = f"{-SIZE} {-SIZE} {2 * SIZE} {2 * SIZE}"
     axes = f'<path class="axes" d="M{-SIZE} 0H{SIZE}M0 {-SIZE}V{SIZE}"/>'
     drawing = f'<svg viewBox="{box}" aria-hidden="true">{axes}{content}</svg>'
-    return f'<figure aria-label="{escape(name, quote=True)}">{drawing}<figcaption>{caption}</figcaption></figure>'
+    return f'<figure aria-label="{escape(name, quote=True)}" {seen}>{drawing}<figcaption>{caption}</figcaption></figure>'
 
 
 def _arrow(tip: tuple[float, float], kind: str, label: str, seen: str, start: tuple[float, float] = (0, 0)) -> str:
@@ -95,7 +95,7 @@ def _picture(walk: Walk, i: int, number: int, last: int) -> str:
         label = CLASSES[c] if walk.mode == CLASS else "own"
         content += _arrow((a, -b), ARROWS[c], label, _seen(number, flows_from))
     words = f"<span {_seen(number, known)}>: {_verdict(walk, walk.meta_gradient[i])}</span>" if known <= last else ""
-    return _plane(content, INSTANCES[i], escape(INSTANCES[i]) + words)
+    return _plane(content, INSTANCES[i], escape(INSTANCES[i]) + words, _seen(number, flows_from))
 
 
 def _verdict(walk: Walk, g: Tensor) -> str:

@@ -21,6 +21,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('button, select, input[ty
   .filter(({ box }) => box.height < 43.5 || box.width < 43.5)
   .map(({ text, box }) => `${text}: ${box.width} x ${box.height}`)"""
 DRAWN = "() => document.querySelector('.score')?.textContent ? performance.now() : 0"
+OPENED = "() => document.getElementById('learners').ariaBusy === 'false'"  # at the step of its address
 PICTURES = "() => [...document.querySelectorAll('.learner canvas')].map((canvas) => canvas.toDataURL())"
 
 
@@ -40,7 +41,7 @@ def window(browser, file):
         def drawn(address="", **options):
             page = show(address, **options)
             page.set_default_timeout(WAIT_MS)
-            page.wait_for_function(DRAWN)
+            page.wait_for_function(OPENED)
             return page
 
         yield drawn
@@ -103,6 +104,18 @@ def test_train_pause_and_step_are_one_run(window, options):
     assert straight.evaluate(PICTURES) == page.evaluate(PICTURES)
     press(page, "Reset")
     expect(page.locator("#steps")).to_have_text("0")
+
+
+def test_an_address_opens_with_its_training_in_sight(window):
+    """A long run was three black squares and "0 steps" until its last step."""
+    page = window()
+    page.evaluate("location.hash = 'steps=1500'")
+    expect(page.locator("#rate")).to_have_text("· on the way to 1500")
+    page.wait_for_function("() => [...Array(1499).keys()].slice(1).includes(Number(steps.textContent))")
+    press(page, "Step")  # comes after all others
+    expect(page.locator("#steps")).to_have_text("1501")
+    expect(page.locator("#rate")).to_be_empty()
+    assert page.url.endswith("&steps=1501")
 
 
 def test_the_opening_scene_shows_what_its_words_say(window):

@@ -78,7 +78,7 @@ export function refresh() {
   part("hint").textContent = TOOLS[state.tool].hint;
   part("counts").textContent = `${state.data.labels.length} points to train on${hidden ? "" : `, ${wrong} of them with a wrong label`}; ${state.data.cleanLabels.length} in the clean set.`;
   part("story").textContent = hidden ? "Some labels are wrong. Three learners, the same batches; one of them is you."
-    : `${wrong} of ${state.data.labels.length} labels are wrong. Three networks learn from them, on the same batches.`;
+    : `${wrong} of ${state.data.labels.length} labels ${wrong === 1 ? "is" : "are"} wrong. Three networks learn from them, on the same batches.`;
   words();
 }
 
