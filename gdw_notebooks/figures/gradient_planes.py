@@ -36,7 +36,8 @@ def _plane(content: str, name: str, caption: str, seen: str = "") -> str:
     box = f"{-SIZE} {-SIZE} {2 * SIZE} {2 * SIZE}"
     axes = f'<path class="axes" d="M{-SIZE} 0H{SIZE}M0 {-SIZE}V{SIZE}"/>'
     drawing = f'<svg viewBox="{box}" aria-hidden="true">{axes}{content}</svg>'
-    return f'<figure aria-label="{escape(name, quote=True)}" {seen}>{drawing}<figcaption>{caption}</figcaption></figure>'
+    label = escape(name, quote=True)
+    return f'<figure aria-label="{label}" {seen}>{drawing}<figcaption>{caption}</figcaption></figure>'
 
 
 def _arrow(tip: tuple[float, float], kind: str, label: str, seen: str, start: tuple[float, float] = (0, 0)) -> str:

@@ -315,7 +315,10 @@ title += "set alone"
 Still(scores(small, title=title, chance=10), alt=title + ". A dot for each seed.")
 
 # %% [markdown]
-# Play it: press ▶ beside the epoch slider, or drag it. (The first seed.)
+# One run of each, the first seed.
+# <!-- here -->
+# Play it: press ▶ beside the epoch slider, or drag it.
+# <!-- on the site -->
 
 # %%
 played = TrainingLab(histories=[runs["gdw"][0], runs["cross-entropy"][0]])

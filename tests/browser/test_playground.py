@@ -331,6 +331,15 @@ def test_the_mission_by_hand_hides_what_would_tell(window):
         expect(page.locator(shown).first).to_be_visible()
 
 
+def test_scenes_are_sharp_after_a_phone_was_turned(window):
+    """They were painted for the old size, and once without their points."""
+    page = window("steps=20", **PHONE)
+    for width, height in ((844, 390), (390, 700)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("""() => [...document.querySelectorAll('.learner canvas')].every((canvas) =>
+          canvas.width === Math.round(canvas.clientWidth * Math.min(2, devicePixelRatio)))""")
+
+
 CUT = """() => [...document.querySelectorAll('.learner')].flatMap((learner) => {
   const menu = learner.querySelector('select'), whole = document.createElement('select');
   learner.querySelector('.score').textContent = '100 %';

@@ -33,7 +33,7 @@ function learnerBox(place) {
     onclick: clicked, onkeydown: keyed, onblur: () => { state.cursor = null; paint(); } });
   const score = make("span", { class: "score", title: "Accuracy on true labels" });
   const element = make("section", { class: "learner" }, make("div", { class: "top" }, menu, score), canvas);
-  const view = new View(canvas);
+  const view = new View(canvas, paint);
   let enlarged = false; // by the press that goes on
   return { element, menu, score, view, canvas };
 
@@ -143,8 +143,6 @@ addEventListener("hashchange", () => {
   play(false);
   open();
 });
-addEventListener("resize", paint);
-PHONE.addEventListener("change", paint);
 onColors(showAgain);
 if (parent !== window) { // in a notebook or on a page of the course: as high as its content, in the theme of the page around
   const page = document.documentElement.dataset, tell = () => parent.postMessage({ height: document.body.scrollHeight + 8 }, "*");
