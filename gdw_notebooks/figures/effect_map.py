@@ -69,7 +69,9 @@ def interval(difference: Difference) -> str:
 
 
 def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> None:
-    corner, ink = (column - 0.5, row - 0.5), "white" if abs(difference.mean) > DARK * LIMIT else style.INK
+    corner, ink = (column - 0.5, row - 0.5), style.INK
+    if abs(difference.mean) > DARK * LIMIT and not difference.undecided:  # those stand on white
+        ink = "white"
     if difference.undecided:
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch=HATCH, edgecolor="#8c8c8c", linewidth=0))
     if framed:

@@ -100,14 +100,10 @@ def _picture(walk: Walk, i: int, number: int, last: int) -> str:
 
 
 def _verdict(walk: Walk, g: Tensor) -> str:
-    """Which weights rise and which fall."""
+    """Which way g sends a weight; of three flows only its sign, since the constraint then moves the label's weight."""
     if walk.mode != CLASS:
         return "less than 90°, g &lt; 0, weight up" if g[0] < 0 else "more than 90°, g &gt; 0, weight down"
-    names: dict[bool, list[str]] = {True: [], False: []}
+    signs: dict[str, list[str]] = {"g &lt; 0": [], "g &gt; 0": []}
     for name, value in zip(CLASSES, g.tolist(), strict=True):
-        names[value < 0].append(name)
-    said = {
-        f"g &lt; 0, up: {', '.join(names[True])}": names[True],
-        f"g &gt; 0, down: {', '.join(names[False])}": names[False],
-    }
-    return "; ".join(text for text, classes in said.items() if classes)
+        signs["g &lt; 0" if value < 0 else "g &gt; 0"].append(name)
+    return "; ".join(f"{sign} for {', '.join(classes)}" for sign, classes in signs.items() if classes)

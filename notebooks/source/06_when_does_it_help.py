@@ -113,7 +113,8 @@ assert alone == ["uniform 20", "uniform 40", "uniform 40 + long tail 0.1"]
 #
 # ## The map
 #
-# Noise and imbalance together: fifteen cells, ten seeds each. Choose a rival. A hatched cell is undecided, whatever its
+# Noise and imbalance together: fifteen cells, ten seeds each. Choose a rival. A cell says how many points of test
+# accuracy GDW is above it (orange) or below it (purple), with the interval. A hatched cell is undecided, whatever its
 # colour: the p-values are corrected for the fifteen cells (Holm), so an interval, which is that of one comparison, may
 # exclude 0 in a hatched cell.
 #

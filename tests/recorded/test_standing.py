@@ -67,6 +67,14 @@ def test_the_map_writes_every_cell_and_hatches_what_is_undecided():
     assert [verdict(d) for d in CELLS.values()] == ["wins", "loses", "undecided"]
 
 
+def test_every_cell_of_the_map_can_be_read():
+    """An undecided cell of +7 was written in white on white."""
+    cells = {(rate, 1.0): Difference(mean, mean - 9, mean + 9, p_value, 10)
+             for rate, mean, p_value in ((0.0, 7, 0.2), (0.5, 7, 0.01), (1.0, -7, 0.2))}  # fmt: skip
+    for text in effect_map(cells, (0.0, 0.5, 1.0), (1.0,), rival="MWNet").axes[0].texts:
+        assert (text.get_color() == "white") == (text.get_bbox_patch() is None)
+
+
 def test_counted_differences_are_corrected_for_all_that_are_counted(runs):
     """On digits three differences from tied GDW have intervals without 0, and none is decided among ten."""
     found = standing.differences(runs, standing.SCENARIOS, "gdw-tied")
