@@ -43,7 +43,7 @@ def effect_map(
             _cell(axes, column, row, cells[rate, imbalance], framed=(rate, imbalance) == chosen)
     axes.set_xticks(range(len(rates)), [f"{100 * rate:g} %" for rate in rates])
     axes.set_yticks(range(len(imbalances)), [f"{imbalance:g} ({1 / imbalance:g} : 1)" for imbalance in imbalances])
-    axes.set_xlabel("uniform noise (mixing rate)")
+    axes.set_xlabel("uniform noise (mixing rate)\nin a cell: GDW minus its rival, points of test accuracy")
     axes.set_ylabel("imbalance (long tail)")
     style.finding(figure, title or finding(cells, rival))
     return figure
