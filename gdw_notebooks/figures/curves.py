@@ -17,6 +17,7 @@ AXES = {  # name in the History: axis label with unit
     "test_loss": "test loss (nats)",
     "auroc": "AUROC, clean above mislabelled",
 }
+HALF = 50.0  # percent: an axis to 100 would leave its upper half empty
 LABEL_GAP = 0.055  # of the axis between two names at the lines' ends
 ROOM = 1.02  # of the axis, where the names begin
 SETTINGS = {  # of an experiment, with the word for a label
@@ -31,7 +32,6 @@ def learning_curves(
     *,
     name: str = "test_accuracy",
     epochs: int | None = None,
-    top: float = 100.0,
     title: str | None = None,
     large: bool = False,
 ) -> Figure:
@@ -41,7 +41,6 @@ def learning_curves(
         histories: runs; those of one method are shown as their mean with a band of one standard deviation.
         name: of the quantity in the History.
         epochs: length of the axis; by default as far as the longest run has come.
-        top: of the axis of an accuracy, in percent.
         title: the finding; by default each method's last accuracy.
     """
     figure, axes = style.new_figure(large=large)
@@ -51,13 +50,19 @@ def learning_curves(
     longest = max([epochs or 1, *map(len, histories)])
     axes.set_xlim(0.5, longest + 0.5)
     if "accuracy" in name:
-        low = min([top, *(run[name].min() for run in histories if len(run))])
-        axes.set_ylim(max(0, np.floor(low / 10) * 10 - 2) if groups else 0, top)
+        low, high = accuracy_axis([value for run in histories if len(run) for value in run[name]])
+        axes.set_ylim(max(0, low - 2), high)
     axes.set_xlabel("epoch")
     axes.set_ylabel(AXES.get(name, name.replace("_", " ")))
     _names_at_ends(axes, {method: mean_and_sd(runs, name)[0][-1] for method, runs in groups.items()})
     style.finding(figure, title or finding(groups, name))
     return figure
+
+
+def accuracy_axis(values: Sequence[float]) -> tuple[float, float]:
+    """Both ends of an axis in percent: it begins at a full ten; curves that stay below 50 % end at 50."""
+    low = max(0.0, float(np.floor(min(values, default=0) / 10) * 10))
+    return low, HALF if values and max(values) < HALF else 100.0
 
 
 def _epochs(values: np.ndarray) -> np.ndarray:

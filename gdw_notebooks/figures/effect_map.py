@@ -10,6 +10,7 @@ from gdw.comparison.report import Difference
 from gdw_notebooks.figures import style
 
 LIMIT = 10.0  # points: differences beyond it have the colour of it
+COLORS = "PuOr_r"  # GDW's orange where GDW is above its rival
 DARK = 0.62  # of the limit, from where the number is written in white
 HATCH = "///"
 SHOWN_AS_0 = 0.05  # points: with one decimal these are 0
@@ -35,14 +36,14 @@ def effect_map(
     """
     figure, axes = style.new_figure(height=3.9, large=large)
     mean = np.array([[cells[rate, imbalance].mean for rate in rates] for imbalance in imbalances])
-    axes.imshow(mean, cmap="PuOr", vmin=-LIMIT, vmax=LIMIT, aspect="auto")
+    axes.imshow(mean, cmap=COLORS, vmin=-LIMIT, vmax=LIMIT, aspect="auto")
     axes.grid(False)
     for row, imbalance in enumerate(imbalances):
         for column, rate in enumerate(rates):
             _cell(axes, column, row, cells[rate, imbalance], framed=(rate, imbalance) == chosen)
     axes.set_xticks(range(len(rates)), [f"{100 * rate:g} %" for rate in rates])
     axes.set_yticks(range(len(imbalances)), [f"{imbalance:g} ({1 / imbalance:g} : 1)" for imbalance in imbalances])
-    axes.set_xlabel("uniform noise (mixing rate)")
+    axes.set_xlabel("uniform noise (mixing rate)\nin a cell: GDW minus its rival, points of test accuracy")
     axes.set_ylabel("imbalance (long tail)")
     style.finding(figure, title or finding(cells, rival))
     return figure
@@ -68,7 +69,9 @@ def interval(difference: Difference) -> str:
 
 
 def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> None:
-    corner, ink = (column - 0.5, row - 0.5), "white" if abs(difference.mean) > DARK * LIMIT else style.INK
+    corner, ink = (column - 0.5, row - 0.5), style.INK
+    if abs(difference.mean) > DARK * LIMIT and not difference.undecided:  # those stand on white
+        ink = "white"
     if difference.undecided:
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch=HATCH, edgecolor="#8c8c8c", linewidth=0))
     if framed:

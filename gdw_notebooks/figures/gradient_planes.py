@@ -32,11 +32,12 @@ def _seen(number: int, first: int, last: int | None = None) -> str:
     )
 
 
-def _plane(content: str, name: str, caption: str) -> str:
+def _plane(content: str, name: str, caption: str, seen: str = "") -> str:
     box = f"{-SIZE} {-SIZE} {2 * SIZE} {2 * SIZE}"
     axes = f'<path class="axes" d="M{-SIZE} 0H{SIZE}M0 {-SIZE}V{SIZE}"/>'
     drawing = f'<svg viewBox="{box}" aria-hidden="true">{axes}{content}</svg>'
-    return f'<figure aria-label="{escape(name, quote=True)}">{drawing}<figcaption>{caption}</figcaption></figure>'
+    label = escape(name, quote=True)
+    return f'<figure aria-label="{label}" {seen}>{drawing}<figcaption>{caption}</figcaption></figure>'
 
 
 def _arrow(tip: tuple[float, float], kind: str, label: str, seen: str, start: tuple[float, float] = (0, 0)) -> str:
@@ -95,18 +96,14 @@ def _picture(walk: Walk, i: int, number: int, last: int) -> str:
         label = CLASSES[c] if walk.mode == CLASS else "own"
         content += _arrow((a, -b), ARROWS[c], label, _seen(number, flows_from))
     words = f"<span {_seen(number, known)}>: {_verdict(walk, walk.meta_gradient[i])}</span>" if known <= last else ""
-    return _plane(content, INSTANCES[i], escape(INSTANCES[i]) + words)
+    return _plane(content, INSTANCES[i], escape(INSTANCES[i]) + words, _seen(number, flows_from))
 
 
 def _verdict(walk: Walk, g: Tensor) -> str:
-    """Which weights rise and which fall."""
+    """Which way g sends a weight; of three flows only its sign, since the constraint then moves the label's weight."""
     if walk.mode != CLASS:
         return "less than 90°, g &lt; 0, weight up" if g[0] < 0 else "more than 90°, g &gt; 0, weight down"
-    names: dict[bool, list[str]] = {True: [], False: []}
+    signs: dict[str, list[str]] = {"g &lt; 0": [], "g &gt; 0": []}
     for name, value in zip(CLASSES, g.tolist(), strict=True):
-        names[value < 0].append(name)
-    said = {
-        f"g &lt; 0, up: {', '.join(names[True])}": names[True],
-        f"g &gt; 0, down: {', '.join(names[False])}": names[False],
-    }
-    return "; ".join(text for text, classes in said.items() if classes)
+        signs["g &lt; 0" if value < 0 else "g &gt; 0"].append(name)
+    return "; ".join(f"{sign} for {', '.join(classes)}" for sign, classes in signs.items() if classes)

@@ -19,10 +19,10 @@ def number_notes(instance: Instance) -> list[str]:
     """Which classes each of the three numbers compares."""
     true, observed, rival = (instance.class_names[c] for c in (instance.true_label, instance.label, instance.rival))
     if not instance.mislabelled:
-        return ["0: pull and pushes cancel", "the same class here", f"{true} − {rival}"]
+        return ["0: the pushes cancel", "the same class here", f"{true} − {rival}"]
     if instance.rival == instance.label:
-        return ["0: pull and pushes cancel", f"{true} − {observed}", "there is no third class"]
-    return ["0: pull and pushes cancel", f"{true} − {observed}", f"{true} − {rival}"]
+        return ["0: the pushes cancel", f"{true} − {observed}", "there is no third class"]
+    return ["0: the pushes cancel", f"{true} − {observed}", f"{true} − {rival}"]
 
 
 def findings(instance: Instance) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Rankings of suspects: how many of the wrong labels are found after so many pictures."""
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -9,13 +10,12 @@ from matplotlib.figure import Figure
 from gdw_notebooks.figures import style
 
 BAND = 0.2  # opacity of the range over the seeds
-LOOKS = (
-    style.Look("#000000", "-", "o"),
-    style.Look("#0072B2", style.DASHED, "s"),
-    style.Look("#CC79A7", style.DASHDOT, "^"),
-    style.Look("#D55E00", style.DOTTED, "D"),
-    style.Look("#009E73", style.LONG, "v"),
-)
+LOOKS = {  # rankings that come from training by a method look like the method
+    "plain loss": style.method_look("cross-entropy"),
+    "GDW's weights": style.method_look("gdw"),
+    "MWNet's weights, early": style.method_look("mwnet"),
+}
+OTHER_LOOKS = (style.Look("#AA3377", style.LONG, "s"), style.Look("#999933", style.DASHED, "v"))
 
 
 def found_curves(
@@ -38,7 +38,9 @@ def found_curves(
     best = np.minimum(looked / wrong.sum(), 1)
     wide = {"color": style.FAINT, "linewidth": 5, "solid_capstyle": "butt"}
     axes.plot(looked, 100 * best, label="no ranking can be better", **wide)
-    for (name, scores), look in zip(rankings.items(), LOOKS, strict=False):
+    others = cycle(OTHER_LOOKS)
+    for name, scores in rankings.items():
+        look = LOOKS.get(name) or next(others)
         found = np.array([100 * recall_at(row, wrong) for row in np.atleast_2d(scores)])
         axes.plot(looked, found.mean(0), **look.line(), label=name, markevery=max(1, len(wrong) // 8), markersize=4.5)
         if len(found) > 1:

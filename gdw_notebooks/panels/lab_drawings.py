@@ -32,9 +32,9 @@ def accuracy_drawing(shown: Shown) -> Drawing:
         look, (mean, sd) = style.method_look(method), mean_and_sd(runs, "test_accuracy")
         lines.append(_line(style.method_title(method), look, mean, sd if len(runs) > 1 else None))
         legend.append(_entry(style.method_title(method), look, _score(read.get(method, []))))
-    values = [value for line in lines for value in line["y"] if value is not None]
-    low = max(0.0, np.floor(min(values, default=0) / 10) * 10)
-    plot = {"x": _epochs(shown), "y": _axis(low, 100.0, "{:g} %"), "lines": lines, "marked": shown.marked}
+    seen = [value for line in lines for key in ("y", "low", "high") for value in line.get(key, ()) if value is not None]
+    axis = _axis(*curves.accuracy_axis(seen), "{:g} %")
+    plot = {"x": _epochs(shown), "y": axis, "lines": lines, "marked": shown.marked}
     return _drawing(curves.finding(read, "test_accuracy"), [plot], legend)
 
 

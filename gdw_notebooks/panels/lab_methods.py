@@ -4,7 +4,7 @@ from gdw.methods import METHODS
 
 METHOD_GROUPS: dict[str, dict[str, str]] = {
     "A weight for each class, learnt on clean images": {
-        "gdw": "weights the push of every class by itself, in two stages",
+        "gdw": "weights each flow of a label by itself, in two stages",
         "gdw-class-net": "the weight network too sees every class; then GDW's second stage",
         "gdw-reduced": "GDW with the derivative along the weights that are free",
         "gdw-tied": "the control: GDW with one weight for a whole instance",

@@ -5,28 +5,26 @@
 # Two of them are wrong, one is true. Usual methods turn down the whole picture; **GDW**, the method of this course,
 # gives each of the three a weight of its own, learnt from a few pictures with labels that you trust.
 #
-# **Why is this worth two hours?** You should know the end at once: on most of our data GDW is *not* better than its own
-# control, the same method with one weight per picture. You learn three things that stay: to see what a single label
-# does to a network; to learn weights by asking "would this step help?"; and to find out whether a beautiful idea
-# works, which is most of research. On some data a variant with finer weights does win; you will see where.
+# **Why is this worth two hours?** On most of our data GDW is *not* better than its own control, the same method with
+# one weight per picture. So what you learn is what stays: to see what a single label does to a network; to learn
+# weights by asking "would this step help?"; and to find out whether a beautiful idea works, which is most of research.
+# On some data a variant of GDW does win; you will see where.
 #
-# **You will** train networks on wrong labels, by hand and live · see where GDW wins and where it loses · compare two
-# methods fairly, in pairs.
-#
+# **You will** train networks on wrong labels · see where GDW wins and where it loses · compare methods in pairs.
 # **Time** about 20 minutes (an estimate). **Core path**, 1 of 5: 00, 01, 03, 04 and half of 06, about two hours in all;
 # the other notebooks are further reading. **You need** to have trained a network once. New words are in the
 # [glossary](../docs/glossary.md).
 #
 # ## Play first
 #
+# <!-- here -->
+# *Run the next cell: click it and press **Shift+Enter**. Run all cells in this way, from top to bottom.*
+# <!-- on the site -->
+#
 # Three curved clouds of points, one class each. A third of the labels name the next class. The stars are 15 points
 # with labels that you trust. Press **Train**. Which of the three networks learns the wrong labels by heart? Choose
 # **Look** and point at a point with a ring: its label sends one *flow* to each class, and each learner decides how much
 # of it counts. Then make it harder: draw, change labels, try a mission.
-# <!-- here -->
-#
-# *(Run the next cell: click it and press **Shift+Enter**. Run all cells in this way, from top to bottom.)*
-# <!-- on the site -->
 
 # %%
 from gdw_notebooks.playground.widget import Playground

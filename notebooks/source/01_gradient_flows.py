@@ -110,9 +110,15 @@ print(f"by hand = gdw.class_gradients = autograd; the flows sum to {flows.sum().
 # - [ ] at some w below 1 :: A smaller w makes −0.6 less negative, but −0.1 too, in proportion.
 # - [ ] always, cat has the higher probability :: That is why the push *down* on cat is the strongest.
 #
-# Drag the slider of the microscope and watch the third number below the bars. It shows the push on each logit; below
-# are three numbers: the sum of the pushes, true − observed (cat − dog), and true − strongest other (cat − bird). The
-# keyboard works too: Tab to the slider, then the arrow keys.
+# <!-- here -->
+# Drag the slider of the microscope and watch the third number below the bars. The keyboard works too: Tab to the
+# slider, then the arrow keys.
+# <!-- on the site
+# In <a href="../live/microscope.html">the flow microscope</a>, choose *one weight for the instance*. Drag its slider
+# and watch the third number below the bars. -->
+#
+# The bars show the push on each logit; below are three numbers: the sum of the pushes, true − observed (cat − dog), and
+# true − strongest other (cat − bird).
 
 # %% tags=["reveals"]
 FlowMicroscope([cat_dog_bird(cat_picture())])
@@ -147,7 +153,11 @@ for weight in (1.0, 0.3, 0.0):
 # - [x] +0.1 :: 0 − 0.1 + 0.1 = 0. The wrong *“dog!”* is much smaller, but it is not gone.
 # - [ ] 0 :: Then the sum would be −0.1: where something is pushed down, something has to be pushed up.
 #
+# <!-- here -->
 # Now drag the end of the **cat's** bar to 0. Leave the bird's bar alone.
+# <!-- on the site
+# Now choose *one for each class* in <a href="../live/microscope.html">the flow microscope</a>, and drag the end of the
+# **cat's** bar to 0. Leave the bird's bar alone. -->
 
 # %% tags=["reveals"]
 FlowMicroscope([cat_dog_bird(cat_picture())], mode="classes")
@@ -278,10 +288,10 @@ FlowMicroscope.from_training(training)
 # %% tags=["reveals"]
 mass = training.history["flow_mass"][:, 1]  # by epoch, mislabelled: observed label, true class, other classes
 shares = 100 * mass / mass.sum(-1, keepdims=True)
-pull, not_true, not_others = shares[-1]
-print(f"the push toward the wrong label is ≈ {pull:.0f} %")
+toward_label, not_true, not_others = shares[-1]
+print(f"the push toward the wrong label is ≈ {toward_label:.0f} %")
 print(f"“not one of the others” is ≈ {shares[0, 2]:.0f} % in the first epoch and ≈ {not_others:.0f} % in the last")
-assert abs(pull - 50) < 0.1
+assert abs(toward_label - 50) < 0.1
 assert shares[0, 2] > not_others
 assert 25 < not_others < 42  # about a third
 

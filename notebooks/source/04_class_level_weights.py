@@ -64,7 +64,7 @@ class_stepper
 #   rises a little.
 # - **12** *The constraint again*: the weighted flows of an image must sum to 0, so the label's weight follows from the
 #   others. B's "dog!" falls because "not cat" is gone, and not because of its own $g$: where less is pushed down, less
-#   has to be pulled up.
+#   has to be pushed up.
 
 # %%
 before = BilevelStepper("class", station=4).shown.tables["w"][1][0]  # stage one's weight, the same for all three

@@ -194,7 +194,7 @@ Still(ratio_bars(memory, title=title, xlabel="peak memory (plain steps)"), alt=t
 # it measures something else (`python -m benchmarks.memory`): what the whole process holds, where this notebook counts
 # the bytes of all tensors. The two agree only because the benchmark makes the C library give freed blocks back at once
 # (`MALLOC_MMAP_THRESHOLD_=65536`). With glibc's default the process keeps them, and less of the saving is left: the
-# benchmark's own machine grew by 1.24 plain steps with `save_memory`, another one by 1.86. Second, its batches have 100
+# benchmark's process grew by 1.24 plain steps with `save_memory` (`benchmarks/README.md`). Second, its batches have 100
 # pictures, ours have four. The memory for the network's parameters and their gradients does not grow with the batch, so
 # it counts more in a small batch:
 

@@ -315,7 +315,10 @@ title += "set alone"
 Still(scores(small, title=title, chance=10), alt=title + ". A dot for each seed.")
 
 # %% [markdown]
-# Play it: press ▶ beside the epoch slider, or drag it. (The first seed.)
+# One run of each, the first seed.
+# <!-- here -->
+# Play it: press ▶ beside the epoch slider, or drag it.
+# <!-- on the site -->
 
 # %%
 played = TrainingLab(histories=[runs["gdw"][0], runs["cross-entropy"][0]])
@@ -335,7 +338,7 @@ assert fall["cross-entropy"] < 0.5 * gain
 # %%
 curves = [history for name in shown for history in runs[name]]
 title = "CIFAR-10 (JPEG copy): cross-entropy and MWNet rise and fall again; L2RW and both GDWs keep what they have"
-Still(learning_curves(curves, top=40, title=title), alt=title + ". Means of the seeds, ± 1 sd.")
+Still(learning_curves(curves, title=title), alt=title + ". Means of the seeds, ± 1 sd.")
 
 # %% [markdown]
 # ## By heart

@@ -21,6 +21,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('button, select, input[ty
   .filter(({ box }) => box.height < 43.5 || box.width < 43.5)
   .map(({ text, box }) => `${text}: ${box.width} x ${box.height}`)"""
 DRAWN = "() => document.querySelector('.score')?.textContent ? performance.now() : 0"
+OPENED = "() => document.getElementById('learners').ariaBusy === 'false'"  # at the step of its address
 PICTURES = "() => [...document.querySelectorAll('.learner canvas')].map((canvas) => canvas.toDataURL())"
 
 
@@ -40,7 +41,7 @@ def window(browser, file):
         def drawn(address="", **options):
             page = show(address, **options)
             page.set_default_timeout(WAIT_MS)
-            page.wait_for_function(DRAWN)
+            page.wait_for_function(OPENED)
             return page
 
         yield drawn
@@ -103,6 +104,18 @@ def test_train_pause_and_step_are_one_run(window, options):
     assert straight.evaluate(PICTURES) == page.evaluate(PICTURES)
     press(page, "Reset")
     expect(page.locator("#steps")).to_have_text("0")
+
+
+def test_an_address_opens_with_its_training_in_sight(window):
+    """A long run was three black squares and "0 steps" until its last step."""
+    page = window()
+    page.evaluate("location.hash = 'steps=1500'")
+    expect(page.locator("#rate")).to_have_text("· on the way to 1500")
+    page.wait_for_function("() => [...Array(1499).keys()].slice(1).includes(Number(steps.textContent))")
+    press(page, "Step")  # comes after all others
+    expect(page.locator("#steps")).to_have_text("1501")
+    expect(page.locator("#rate")).to_be_empty()
+    assert page.url.endswith("&steps=1501")
 
 
 def test_the_opening_scene_shows_what_its_words_say(window):
@@ -308,13 +321,41 @@ def test_the_mission_by_hand_hides_what_would_tell(window):
     page = window("mission=hand")
     expect(page.locator("#hand input")).to_have_count(12)
     assert page.locator("#tools label:visible").all_text_contents() == ["Look", "Weight"]
-    for id in ("do", "data", "key"):
-        expect(page.locator(f"#{id}")).to_be_hidden()
+    for hidden in ("#do", "#data", "#key", "#accuracy-card", "#weights-card", ".score"):  # curves know the truth
+        expect(page.locator(hidden).first).to_be_hidden()
     assert "really" not in page.locator("body").inner_text()
     expect(page.locator("#point-words")).to_have_text("Point at one, or move this slider")  # it was the first wrong one
     press(page, "Beat GDW")  # a second press leaves
     expect(page.locator("#mission")).to_be_hidden()
-    expect(page.locator("#data")).to_be_visible()
+    for shown in ("#data", "#weights-card", ".score"):
+        expect(page.locator(shown).first).to_be_visible()
+
+
+def test_scenes_are_sharp_after_a_phone_was_turned(window):
+    """They were painted for the old size, and once without their points."""
+    page = window("steps=20", **PHONE)
+    for width, height in ((844, 390), (390, 700)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("""() => [...document.querySelectorAll('.learner canvas')].every((canvas) =>
+          canvas.width === Math.round(canvas.clientWidth * Math.min(2, devicePixelRatio)))""")
+
+
+CUT = """() => [...document.querySelectorAll('.learner')].flatMap((learner) => {
+  const menu = learner.querySelector('select'), whole = document.createElement('select');
+  learner.querySelector('.score').textContent = '100 %';
+  whole.append(menu.selectedOptions[0].cloneNode(true));
+  whole.style.cssText = 'position: absolute; max-width: none';
+  learner.append(whole);
+  const cut = whole.offsetWidth > menu.offsetWidth;
+  whole.remove();
+  return cut ? [menu.value] : [];
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1024, 1280, 1920])
+def test_names_of_learners_are_not_cut(window, width):
+    """At 1,024 pixels a projector showed "cross-entrop"."""
+    assert not window(viewport={"width": width, "height": 768}).evaluate(CUT)
 
 
 def chosen_tool(page):

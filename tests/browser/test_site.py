@@ -209,6 +209,21 @@ def test_the_playground_within_a_page_needs_no_scrolling_of_its_own(window):
     expect(frame.get_by_role("link", name="Take the course")).to_be_hidden()  # it is here
 
 
+@pytest.mark.parametrize("name", ["course", "live/lab", "notebooks/00_start_here"])
+def test_every_page_leads_to_the_playground(window, name):
+    page = window(name)
+    page.locator(".sidebar-tree").get_by_role("link", name="The playground").click()
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
+
+
+def test_the_stepper_shows_no_plane_without_an_arrow(window):
+    """It opened with three empty frames."""
+    page = window("live/stepper")
+    expect(page.locator("figure:visible")).to_have_count(1)
+    page.get_by_role("button", name="Forward").click(click_count=2)
+    expect(page.locator("figure:visible")).to_have_count(4)
+
+
 def test_a_page_asks_only_for_what_it_can_do(site, window):
     page = window("notebooks/00_start_here")
     text = page.locator("article").inner_text()
@@ -216,6 +231,9 @@ def test_a_page_asks_only_for_what_it_can_do(site, window):
     assert page.frame_locator("iframe.playground").get_by_role("button", name="Train").count()
     page.locator("article").get_by_role("link", name="The lab on records").click()
     expect(page.get_by_label("Scenario", exact=True)).to_be_visible()
+    for name, asked in {"01_gradient_flows": "Tab to the slider", "08_real_pictures": "press ▶"}.items():
+        page.goto((site / f"notebooks/{name}.html").as_uri())
+        assert asked not in page.locator("article").inner_text()  # its panel stands still here
     for name in names(site):
         if name.startswith("notebooks/"):
             page.goto((site / f"{name}.html").as_uri())

@@ -65,6 +65,8 @@ def test_large_type_keeps_the_pixels():
     assert large.dpi == pytest.approx(style.LARGE * small.dpi)
 
 
-def test_an_axis_of_low_accuracies_may_end_where_they_do():
-    (axes,) = learning_curves([history("gdw", epochs=2)], top=60).axes
-    assert axes.get_ylim() == (38, 60)
+@pytest.mark.parametrize(("first", "ends"), [(21, (18, 50)), (40, (38, 100)), (5, (0, 50))])
+def test_curves_fill_their_axis(first, ends):
+    """Curves of 30 % had an axis to 100 %."""
+    (axes,) = learning_curves([history("gdw", epochs=2, offset=first - 40)]).axes
+    assert axes.get_ylim() == ends

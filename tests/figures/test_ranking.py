@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gdw_notebooks.figures import style
 from gdw_notebooks.figures.picture_sheet import picture_sheet
 from gdw_notebooks.figures.ranking import found_curves, recall_at
 from gdw_notebooks.figures.transition import transition_figure
@@ -20,6 +21,19 @@ def test_curves_show_mean_and_range_over_seeds():
     np.testing.assert_allclose(by_name["good"], [50, 75, 75, 100])
     np.testing.assert_allclose(by_name["no ranking can be better"], [50, 100, 100, 100])
     np.testing.assert_allclose(by_name["at random"], [25, 50, 75, 100])
+
+
+def test_a_ranking_by_a_methods_training_looks_like_the_method():
+    """GDW's orange was MWNet's, and tied GDW's blue was cleanlab's."""
+    names = {"audit": "", "cleanlab": "", "plain loss": "cross-entropy", "GDW's weights": "gdw",
+             "MWNet's weights, early": "mwnet"}  # fmt: skip
+    rankings = {name: np.array([[2, 1]]) for name in names}
+    axes = found_curves(rankings, np.array([True, False]), title="A finding").axes[0]
+    seen = {line.get_label(): line.get_color() for line in axes.lines}
+    methods = {look.color for look in (style.METHODS[name] for name in ("gdw", "gdw-tied", "mwnet", "cross-entropy"))}
+    assert len({seen[name] for name in names}) == len(names)
+    for name, method in names.items():
+        assert seen[name] == style.METHODS[method].color if method else seen[name] not in methods
 
 
 def test_a_matrix_shows_percent_and_leaves_zeros_empty():

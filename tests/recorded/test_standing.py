@@ -59,9 +59,21 @@ def test_the_map_writes_every_cell_and_hatches_what_is_undecided():
     figure = effect_map(CELLS, (0.0, 0.5, 1.0), (1.0,), rival="MWNet", chosen=(0.5, 1.0))
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts][::2] == ["+3.0", "-3.0", "+1.0"]
+    assert "GDW minus its rival, points" in axes.get_xlabel()
     assert [patch.get_x() for patch in axes.patches if patch.get_hatch()] == [1.5]
+    wins, loses, _ = axes.images[0].to_rgba(axes.images[0].get_array())[0]
+    assert wins[0] > wins[2] + 0.1  # GDW's orange is where GDW wins
+    assert loses[2] > loses[0] + 0.1
     assert "wins 1 and loses 1 of 3 cells" in finding(CELLS, "MWNet") == figure.get_suptitle().replace("\n", " ")
     assert [verdict(d) for d in CELLS.values()] == ["wins", "loses", "undecided"]
+
+
+def test_every_cell_of_the_map_can_be_read():
+    """An undecided cell of +7 was written in white on white."""
+    cells = {(rate, 1.0): Difference(mean, mean - 9, mean + 9, p_value, 10)
+             for rate, mean, p_value in ((0.0, 7, 0.2), (0.5, 7, 0.01), (1.0, -7, 0.2))}  # fmt: skip
+    for text in effect_map(cells, (0.0, 0.5, 1.0), (1.0,), rival="MWNet").axes[0].texts:
+        assert (text.get_color() == "white") == (text.get_bbox_patch() is None)
 
 
 def test_counted_differences_are_corrected_for_all_that_are_counted(runs):

@@ -26,11 +26,12 @@ export function restart(steps = 0) {
   state.won = -1;
   forget();
   state.number++;
-  state.run.steps = steps;
+  state.run.steps = 0;
+  state.until = steps;
   if (!offers(state.tool)) state.tool = "label";
   worker.postMessage({ kind: "task", number: state.number, steps, task: { data: state.data, seed: state.run.scene.seed, learners: state.run.learners } });
   refresh();
-  remember();
+  if (!steps) remember();
   ask();
 }
 

@@ -52,8 +52,9 @@ export function offers(tool) {
 export function refresh() {
   const { scene } = state.run, wrong = state.data.labels.filter((label, k) => label !== state.data.truth[k]).length, hidden = Boolean(MISSIONS[state.run.mission]?.hidden);
   part("learners").dataset.tool = state.tool;
-  for (const id of ["do", "data", "key"]) part(id).hidden = hidden; // they would tell which labels are wrong
-  boxes.forEach(({ element, menu, canvas }, k) => {
+  for (const id of ["do", "data", "key", "accuracy-card", "weights-card"]) part(id).hidden = hidden; // they would tell which labels are wrong
+  boxes.forEach(({ element, menu, canvas, score }, k) => {
+    score.hidden = hidden;
     menu.disabled = state.run.mission !== ""; // its goal is about these
     const list = state.run.learners[k] === "by-hand" ? names : OFFERED;
     menu.replaceChildren(...list.map((name) => make("option", { value: name, selected: name === state.run.learners[k] }, looks.learners[name].title)));
@@ -77,7 +78,7 @@ export function refresh() {
   part("hint").textContent = TOOLS[state.tool].hint;
   part("counts").textContent = `${state.data.labels.length} points to train on${hidden ? "" : `, ${wrong} of them with a wrong label`}; ${state.data.cleanLabels.length} in the clean set.`;
   part("story").textContent = hidden ? "Some labels are wrong. Three learners, the same batches; one of them is you."
-    : `${wrong} of ${state.data.labels.length} labels are wrong. Three networks learn from them, on the same batches.`;
+    : `${wrong} of ${state.data.labels.length} labels ${wrong === 1 ? "is" : "are"} wrong. Three networks learn from them, on the same batches.`;
   words();
 }
 

@@ -3,8 +3,8 @@
 import { MOST_STEPS, understood } from "./address.js";
 import { refresh, remember, say, TOOLS } from "./controls.js";
 import { MISSIONS } from "./missions.js";
-import { make, onColors, part, SHAPES } from "./parts.js";
-import { ask, paint, showAgain } from "./pictures.js";
+import { make, onColors, part, SHAPES, styled } from "./parts.js";
+import { ask, opens, paint, showAgain } from "./pictures.js";
 import { activate, begin, choose, play, redraw, restart, setHand } from "./actions.js";
 import { PRESETS, rounded, TAIL } from "./scene.js";
 import { boxes, looks, names, recordings, state, worker } from "./state.js";
@@ -18,6 +18,10 @@ const drags = () => /^(draw|remove|look)/.test(state.tool);
 
 boxes.push(...state.run.learners.map((_, place) => learnerBox(place)));
 part("learners").append(...boxes.map((box) => box.element));
+for (const { canvas, view } of boxes) { // a canvas begins black
+  view.pen.fillStyle = styled("--paper");
+  view.pen.fillRect(0, 0, canvas.width, canvas.height);
+}
 
 /** The part of the page that one learner has. @type {(place: number) => import("./state.js").Box} */
 function learnerBox(place) {
@@ -29,7 +33,7 @@ function learnerBox(place) {
     onclick: clicked, onkeydown: keyed, onblur: () => { state.cursor = null; paint(); } });
   const score = make("span", { class: "score", title: "Accuracy on true labels" });
   const element = make("section", { class: "learner" }, make("div", { class: "top" }, menu, score), canvas);
-  const view = new View(canvas);
+  const view = new View(canvas, paint);
   let enlarged = false; // by the press that goes on
   return { element, menu, score, view, canvas };
 
@@ -98,6 +102,7 @@ part("mission-list").append(...Object.entries(MISSIONS).map(([name, mission]) =>
 part("train").onclick = () => play(!state.playing);
 part("step").onclick = () => {
   play(false);
+  if (opens()) state.until++;
   worker.postMessage({ kind: "step" });
   ask();
 };
@@ -138,8 +143,6 @@ addEventListener("hashchange", () => {
   play(false);
   open();
 });
-addEventListener("resize", paint);
-PHONE.addEventListener("change", paint);
 onColors(showAgain);
 if (parent !== window) { // in a notebook or on a page of the course: as high as its content, in the theme of the page around
   const page = document.documentElement.dataset, tell = () => parent.postMessage({ height: document.body.scrollHeight + 8 }, "*");

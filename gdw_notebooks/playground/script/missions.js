@@ -58,7 +58,7 @@ export const MISSIONS = {
   hand: {
     title: "Beat GDW", tool: "weight", learners: ["by-hand", "gdw", "cross-entropy"], hidden: true,
     goal: "Twelve points; some labels are wrong, and nobody says which. Stars are the clean set. Set the weights yourself: tap a point, or move its slider. The loss on the clean set judges you and GDW.",
-    won: "You looked at the clean points and turned down what disagrees with them. GDW does this with gradients, for every flow.",
+    won: "You looked at the clean points and turned down what disagrees with them. GDW does this with gradients, for every flow. Leave the mission to see which labels were wrong.",
     scene: (clouds) => starting({ preset: "tail", count: TWELVE, noise: "flip", rate: 0.4, seed: 4 }, clouds),
     checks: (state) => {
       const [mine, gdw] = ["by-hand", "gdw"].map((name) => (state.cleanLosses[state.learners.indexOf(name)] ?? NaN).toFixed(3));

@@ -10,12 +10,16 @@ import { boxes, looks, state, still, worker } from "./state.js";
 /** @typedef {import("./worker.js").Picture} Picture */
 
 const TEXT_EVERY = 120; // ms between two states of curves and tables while the run goes on
+const OPENING_EVERY = 200; // ms between two pictures of a run that only goes to the step of its address
 let asked = false, again = false, moving = false, writtenAt = 0;
 /** @type {Picture | null} */
 let fresh = null; // the last one, if it is not drawn yet
 
 /** The last picture once more, in the page's colours now. */
 export function showAgain() { if (state.picture) show(state.picture); }
+
+/** Whether the run is still on its way to the step that its address says. */
+export const opens = () => state.run.steps < state.until;
 
 /** What comes from now on belongs to another run. */
 export function forget() { state.picture = fresh = null; }
@@ -42,16 +46,17 @@ worker.onmessage = (/** @type {MessageEvent<Picture>} */ { data: answer }) => {
     judge(answer.samples);
     const stepped = answer.steps !== state.run.steps;
     state.run.steps = answer.steps;
-    if (stepped && !state.playing) remember(); // a press of Step, or what was still on its way when Pause was pressed
+    if (stepped && !state.playing && !opens()) remember(); // a press of Step, or what was still on its way when Pause was pressed
     fresh = answer;
   }
   if (state.playing || again || answer.task !== state.number) {
     again = false;
     ask();
-  } else if (fresh) {
-    show(fresh);
-    fresh = null;
+    return;
   }
+  if (fresh) show(fresh);
+  fresh = null;
+  if (opens()) setTimeout(ask, OPENING_EVERY);
 };
 
 /** @type {(answer: Picture) => void} */
@@ -61,7 +66,8 @@ function show(answer) {
   const last = state.samples[state.samples.length - 1];
   boxes.forEach(({ score }, k) => put(score, percent(last.accuracy[k])));
   put(part("steps"), String(answer.steps));
-  put(part("rate"), state.playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "");
+  put(part("rate"), opens() ? `· on the way to ${state.until}` : state.playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "");
+  part("learners").ariaBusy = String(opens());
   const now = performance.now();
   if (!state.playing || now - writtenAt > TEXT_EVERY) { // numbers that change faster cannot be read
     writtenAt = now;

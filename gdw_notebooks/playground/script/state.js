@@ -29,6 +29,7 @@ const addressed = understood(location.hash, { scene: FIRST, learners: OTHERWISE,
 export const state = {
   run: addressed, labels: labelsOf(addressed.scene), data: dataOf(addressed.scene, addressed.hand),
   number: 0, // of the task that the worker has
+  until: 0, // step of the address that is opened
   playing: false,
   active: 2, // place of the learner whose flows are shown
   tool: "label",

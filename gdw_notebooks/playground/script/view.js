@@ -33,8 +33,11 @@ export class View {
   /** @type {Float32Array | undefined} weights as they are drawn: they follow the true ones within a few pictures */
   drawn;
 
-  /** @param {HTMLCanvasElement} canvas */
-  constructor(canvas) {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {() => void} resized called when its size on the page is another: it has to be painted anew
+   */
+  constructor(canvas, resized) {
     this.canvas = canvas;
     this.pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
     /** @type {Map<string, OffscreenCanvas>} points as they were drawn before: to draw one anew is slow */
@@ -43,7 +46,10 @@ export class View {
     this.brush = /** @type {OffscreenCanvasRenderingContext2D} */ (this.fine.getContext("2d"));
     this.image = this.brush.createImageData(FINE, FINE);
     this.size = 0; // in pixels of the screen; to ask the page for it at every picture would cost a layout
-    new ResizeObserver(() => this.#measure()).observe(canvas);
+    new ResizeObserver(() => {
+      this.#measure();
+      resized();
+    }).observe(canvas);
   }
 
   #measure() { this.size = Math.round(this.canvas.clientWidth * Math.min(2, devicePixelRatio || 1)); }

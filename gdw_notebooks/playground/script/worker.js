@@ -21,23 +21,25 @@ let recordings;
 let grid;
 /** @type {Run | undefined} */
 let run;
-let task = 0, pace = 0, begun = 0, done = 0, measured = { at: 0, steps: 0, rate: 0 };
+let task = 0, until = 0, pace = 0, begun = 0, done = 0, measured = { at: 0, steps: 0, rate: 0 };
 const known = new Map(), next = new MessageChannel();
 next.port1.onmessage = turn;
 let waiting = false;
 
-/** Whether a step is due. */
-const isBehind = () => done < ((performance.now() - begun) / 1000) * pace;
+/** Whether the run has not come as far as its address says. @param {Run} now */
+const opens = (now) => now.steps < until;
+/** Whether a step is due. @param {Run} now */
+const isBehind = (now) => opens(now) || done < ((performance.now() - begun) / 1000) * pace;
 
 /** Steps that are due at this pace (a second), at most for a slice of time. */
 function turn() {
   waiting = false;
-  if (!run || !pace) return;
-  const now = performance.now(), until = now + SLICE;
-  if (now - begun - (done / pace) * 1000 > LATE) [begun, done] = [now, 0];
-  while (performance.now() < until && isBehind()) {
+  if (!run || !(pace || opens(run))) return;
+  const now = performance.now(), end = now + SLICE;
+  if (pace && now - begun - (done / pace) * 1000 > LATE) [begun, done] = [now, 0];
+  while (performance.now() < end && isBehind(run)) {
+    if (!opens(run)) done++;
     run.step();
-    done++;
   }
   if (now - measured.at > 500)
     measured = { at: now, steps: run.steps, rate: Math.max(0, run.steps - measured.steps) / ((now - measured.at) / 1000) };
@@ -45,9 +47,9 @@ function turn() {
 }
 
 function again() {
-  if (waiting) return;
+  if (waiting || !run) return;
   waiting = true;
-  if (isBehind()) next.port2.postMessage(0);
+  if (isBehind(run)) next.port2.postMessage(0);
   else setTimeout(turn, 4);
 }
 
@@ -68,15 +70,18 @@ onmessage = (/** @type {MessageEvent<Message>} */ { data: message }) => {
   if (message.kind === "recordings") ({ recordings, grid } = message);
   else if (message.kind === "task") {
     run = new Run(recordings, message.task, known);
-    task = message.number;
-    while (run.steps < message.steps) run.step();
-    measured = { at: performance.now(), steps: run.steps, rate: 0 };
+    [task, until] = [message.number, message.steps];
+    measured = { at: performance.now(), steps: 0, rate: 0 };
+    again();
   } else if (message.kind === "pace") {
     pace = message.pace;
     [begun, done] = [performance.now(), 0];
     measured = { at: performance.now(), steps: run?.steps ?? 0, rate: 0 };
     again();
-  } else if (message.kind === "step") run?.step();
+  } else if (message.kind === "step" && run) {
+    if (opens(run)) until++;
+    else run.step();
+  }
   else if (message.kind === "hand" && run) run.data.hand = message.hand;
   else if (message.kind === "picture") picture(message);
 };
