@@ -266,6 +266,9 @@ def test_runs_at_once_and_your_own_draws_leave_a_run_alone(plugin):
     for _ in zip(*(run.events() for run in runs), strict=True):
         torch.rand(3)
     assert [run.history for run in runs] == alone
+    one = gdw.Training(first)
+    list(gdw.train(one.model, one.task, one.method, first, one.history))
+    assert one.history == alone[0]
     with ThreadPoolExecutor(2) as pool:
         for _ in range(3):
             assert list(pool.map(gdw.run, experiments)) == alone

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.experiments.experiment import Experiment
 from gdw.experiments.history import History
-from gdw.gradients.outputs import own_random_state
+from gdw.gradients.outputs import own_random_state, seeded_random_state
 from gdw.gradients.prepared import Prepared
 from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Seen, Step
@@ -88,7 +89,8 @@ def train(
         TrainingDiverged: the loss, or what was learnt, is not finite; the history keeps the epochs before.
         torch.OutOfMemoryError: the message names a smaller batch size.
     """
-    yield from Loop([Lane(model, task, method, experiment, history)]).events()
+    passes = seeded_random_state(generator(experiment.seed, "passes"), task.train.labels.device)
+    yield from Loop([Lane(model, task, method, experiment, history, passes)]).events()
 
 
 class Loop:
