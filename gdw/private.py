@@ -34,13 +34,14 @@ from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatc
 from torch.utils._pytree import tree_leaves
 
 __all__ = [
-    "FORWARD_AD_LOCK", "Recording", "TorchDispatchMode", "dual_numbers", "has_compiled_part", "has_hooks",
-    "is_compiled", "is_recorded", "keep_buffers_of_backward", "keep_freed_memory", "placed", "tree_leaves",
-    "version_of", "writes_in_place",
+    "FORWARD_AD_LOCK", "RANDOM_LOCK", "Recording", "TorchDispatchMode", "dual_numbers", "has_compiled_part",
+    "has_hooks", "is_compiled", "is_recorded", "keep_buffers_of_backward", "keep_freed_memory", "placed",
+    "tree_leaves", "version_of", "writes_in_place",
 ]  # fmt: skip
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
 FORWARD_AD_LOCK = threading.Lock()  # two runs side by side take turns
+RANDOM_LOCK = threading.RLock()  # so do those that draw from torch's own generators: they belong to the process
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 MOST_KEPT = 2**31 - 1  # bytes of freed memory at the heap's end: mallopt's largest number
 LARGEST_BLOCKS = (2**30, 2**25)  # bytes: blocks up to this size are kept; glibc before 2.35 takes no more than 32 MiB

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 import torch
@@ -248,6 +248,30 @@ def test_the_seed_says_what_a_network_draws_in_training(plugin, tmp_path):
     again = gdw.Training.load(tmp_path / "run.safetensors")
     list(again.events())
     assert again.history == history
+
+
+def test_runs_at_once_and_your_own_draws_leave_a_run_alone(plugin):
+    @gdw.register_network
+    def drops(input_shape, num_classes):
+        return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes), nn.Dropout(0.5))
+
+    first = gdw.Experiment(dataset="clouds", model="drops", method="mwnet", **QUICK)
+    experiments = [first, first.with_(seed=1)]
+    alone = [gdw.run(one) for one in experiments]
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert [gdw.run(one) for one in experiments] == alone
+    assert torch.equal(torch.get_rng_state(), before)
+    runs = [gdw.Training(one) for one in experiments]
+    for _ in zip(*(run.events() for run in runs), strict=True):
+        torch.rand(3)
+    assert [run.history for run in runs] == alone
+    one = gdw.Training(first)
+    list(gdw.train(one.model, one.task, one.method, first, one.history))
+    assert one.history == alone[0]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            assert list(pool.map(gdw.run, experiments)) == alone
 
 
 def test_a_network_that_gives_no_logits_is_refused(plugin):

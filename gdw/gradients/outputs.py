@@ -9,6 +9,8 @@ from typing import Any, TypeAlias, TypeGuard
 import torch
 from torch import Tensor, nn
 
+from gdw.private import RANDOM_LOCK
+
 Inputs: TypeAlias = Any  # a batch, as the model takes it
 _LOOKED_AT: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()  # for losses of their own
 
@@ -107,6 +109,19 @@ def replayed(before: Sequence[Tensor], device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         set_random_state(before, device)
         yield
+
+
+@contextmanager
+def own_random_state(states: list[Tensor], device: torch.device) -> Iterator[None]:
+    """Within: torch's generators go on from ``states``, which follows them. Then they are as they were.
+
+    One thread of the process at a time.
+    """
+    with RANDOM_LOCK, replayed(states, device):
+        try:
+            yield
+        finally:
+            states[:] = random_state(device)
 
 
 def _described(output: object) -> str:

@@ -1,5 +1,6 @@
 """Before a method is asked: what a step accepts, what the steps of a loop share, and the model's first pass."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
@@ -15,6 +16,8 @@ from gdw.gradients.rates import VirtualStep, check_model, check_rate
 from gdw.gradients.reforward import Reforward
 from gdw.gradients.reuse import Tape
 from gdw.private import has_compiled_part, is_compiled, is_recorded, keep_buffers_of_backward
+
+_ASKED: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()  # for compiled parts
 
 
 class Prepared:
@@ -44,8 +47,9 @@ class Prepared:
         check_rate(lr, virtual)
         self.model, self.lr, self.virtual, self.labels = model, lr, virtual, labels
         self.is_compiled = is_compiled(model)
-        if has_compiled_part(model):
+        if self.is_compiled or (model not in _ASKED and has_compiled_part(model)):
             keep_buffers_of_backward()
+        _ASKED.add(model)
         self.takes_tape: bool | None = None if lr is not None else False
         self.was_asked: bool | None = None
         self.is_checked = False

@@ -69,7 +69,7 @@ class Method(nn.Module):
     3. Put ``@gdw.methods.register`` above the class. Experiment, the command line, sweeps and labs now know its name.
     4. Call ``gdw.methods.check(MyMethod)``. It runs small problems, and raises one sentence if something is wrong.
 
-    ``docs/first_method.md`` is a complete example.
+    ``return torch.exp(-step.losses)[:, None] * step.flows / len(step)`` is a method: a large loss counts less.
 
     What a method learns (a weight network, one parameter for each instance, a second network) is a parameter, buffer
     or submodule of it; then ``.to(device)`` works. ``state_dict`` holds its other attributes too: numbers, texts,

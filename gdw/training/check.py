@@ -194,9 +194,9 @@ def _check_gradient(trial: Trial, gradient: object, step: Step) -> None:
 
 
 def _check_randomness(trial: Trial) -> None:
-    global_state = torch.get_rng_state()
+    before = [torch.get_rng_state(), *(trial.training().lane.random_state or ())]  # the process's, the run's
     first = trial.run()
-    if not torch.equal(global_state, torch.get_rng_state()):
+    if not all(map(torch.equal, before, [torch.get_rng_state(), *(first.lane.random_state or ())])):
         raise trial.wrong(
             "it draws from torch's global random numbers: draw with generator=self.generator, and make a network by "
             "self.new_network(lambda: nn.Linear(1, 1))"

@@ -6,16 +6,18 @@ event, to stop is to close the generator. Between two events no step is half don
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gdw.data.randomness import generator
 from gdw.data.task import Task
 from gdw.experiments.experiment import Experiment
 from gdw.experiments.history import History
+from gdw.gradients.outputs import own_random_state, seeded_random_state
 from gdw.gradients.prepared import Prepared
 from gdw.gradients.stacked_step import StackedStep
 from gdw.gradients.step import Seen, Step
@@ -60,13 +62,18 @@ class EpochDone:
 
 @dataclass
 class Lane:
-    """One seed of a run: what is trained on what, and where its numbers go. All of it is on one device."""
+    """One seed of a run: what is trained on what, and where its numbers go. All of it is on one device.
+
+    ``random_state`` is where the run is in torch's own generators, if a network or method of your own may draw from
+    them (dropout); what the package draws comes from generators of its own.
+    """
 
     model: nn.Module
     task: Task
     method: Method
     experiment: Experiment
     history: History
+    random_state: list[Tensor] | None = None
 
 
 def train(
@@ -82,7 +89,8 @@ def train(
         TrainingDiverged: the loss, or what was learnt, is not finite; the history keeps the epochs before.
         torch.OutOfMemoryError: the message names a smaller batch size.
     """
-    yield from Loop([Lane(model, task, method, experiment, history)]).events()
+    passes = seeded_random_state(generator(experiment.seed, "passes"), task.train.labels.device)
+    yield from Loop([Lane(model, task, method, experiment, history, passes)]).events()
 
 
 class Loop:
@@ -180,7 +188,12 @@ class Loop:
 
     @contextmanager
     def _under_engine(self) -> Iterator[None]:
-        """Within: the engine's number of threads, and cuDNN's trials. Too little memory ends in one sentence."""
+        """Within: the engine's number of threads, cuDNN's trials, and the run's own place in torch's random numbers.
+
+        Too little memory ends in one sentence.
+        """
+        one = self.lanes[0]
+        own = one.random_state and own_random_state(one.random_state, one.task.train.labels.device)
         threads, cudnn = self.experiment.engine.threads, torch.backends.cudnn
         before, benchmark = torch.get_num_threads(), cudnn.benchmark
         differs = threads not in (0, before)
@@ -188,7 +201,8 @@ class Loop:
             torch.set_num_threads(threads)
         cudnn.benchmark = benchmark or self.tries_kernels
         try:
-            yield
+            with own or nullcontext():
+                yield
         except torch.OutOfMemoryError as error:
             raise self._too_large() from error
         finally:

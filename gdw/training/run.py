@@ -22,8 +22,8 @@ from gdw.experiments.identity import content_of, places_of, without_places
 from gdw.experiments.loading import dataset_of, task_of
 from gdw.experiments.provenance import config_of_run, how_made
 from gdw.gradients.compiled import compile_in_place
-from gdw.gradients.outputs import random_state, seeded_random_state, set_random_state
-from gdw.methods.base import Method, method_class
+from gdw.gradients.outputs import seeded_random_state
+from gdw.methods.base import METHODS, Method, method_class
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model, channels_last, is_ours
 from gdw.pictures.on_disk import OnDisk
@@ -65,7 +65,7 @@ class Training:
         self.experiment = e = experiment
         device, dtype = resolve_device(e.device), PRECISIONS[e.precision]
         ours = model is None and is_ours(e.model)
-        may_draw = model is None and not ours  # random numbers in a pass (dropout): a network known by its name
+        draws_nothing = ours and method is None and not METHODS.place(e.method).is_own  # from torch's own generators
         whole_steps = whole_steps or method is not None
         config = config_of_run(e, dataset, task, model, method)
         if task is None:
@@ -106,8 +106,7 @@ class Training:
             metadata=how_made(e, device) | {"captured": captures(self._decided.engine, self.method)},
         )  # fmt: skip
         self._loop: Loop | None = None
-        #: torch's own, set when the run goes on: of a saved run, or the seed's for a network that may draw from it
-        self._randomness = seeded_random_state(generator(e.seed, "passes"), device) if may_draw else None
+        self._random_state = None if draws_nothing else seeded_random_state(generator(e.seed, "passes"), device)
 
     def events(self) -> Iterator[BatchDone | EpochDone]:
         """Train, one event at a time (loop.py), from where the run is: a finished run has no more events.
@@ -123,7 +122,6 @@ class Training:
             self._check_finished_elsewhere()
             return iter(())
         self._loop = self._loop or Loop([self.lane])
-        self._restore_randomness()
         return self._loop.events()
 
     @property
@@ -157,7 +155,7 @@ class Training:
             "experiment": self.experiment.everything(), "history": vars(self.history), "data": self._fingerprint(),
             "model": dict(self.model.state_dict()), "method": dict(self.method.state_dict()),
             "loop": self._loop.state_dict() if self._loop else None,
-            "randomness": self._randomness or random_state(self.task.train.labels.device),
+            "randomness": self._random_state,
         })  # fmt: skip
 
     def save_model(self, path: str | Path) -> None:
@@ -213,7 +211,8 @@ class Training:
             self._loop.lanes[0].history = self.history
         self.history.config |= {name: here.config[name] for name in places_of(self.experiment.data)}
         self._note_continued(here.metadata)
-        self._randomness = saved["randomness"]
+        if self._random_state and saved["randomness"]:
+            self._random_state[:] = saved["randomness"]
 
     def _note_continued(self, made: dict[str, Any]) -> None:
         """Note in the metadata what is other than where the run came from; ``made`` is what it would say here."""
@@ -235,7 +234,7 @@ class Training:
     @property
     def lane(self) -> Lane:
         """What a Loop trains."""
-        return Lane(self.model, self.task, self.method, self._decided, self.history)
+        return Lane(self.model, self.task, self.method, self._decided, self.history, self._random_state)
 
     def _check_finished_elsewhere(self) -> None:
         if not self.finished and not self.history.error:
@@ -251,12 +250,6 @@ class Training:
         parts = [task.best_known_labels, *(part for split in splits for part in (split.images, split.labels))]
         sums = "".join(part.digest() if isinstance(part, OnDisk) else checksum(part.detach().cpu()) for part in parts)
         return PICTURES_TOO + hashlib.sha256(sums.encode()).hexdigest()
-
-    def _restore_randomness(self) -> None:
-        """The process's own random state, once: gdw draws nothing from it, but a model with dropout does."""
-        state, self._randomness = self._randomness, None
-        if state is not None and not self.finished:
-            set_random_state([part for part in state if part is not None], self.task.train.labels.device)
 
 
 def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

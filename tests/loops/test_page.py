@@ -117,8 +117,9 @@ def test_two_processes_end_where_one_does(plain, tmp_path):
 
 @pytest.mark.parametrize(
     "title",
-    ["Gradient accumulation", "Clipping, schedulers, moving averages", "AdamW and several parameter groups", "SAM"],
-)
+    ["Gradient accumulation", "Clipping, schedulers, moving averages", "AdamW and several parameter groups",
+     "Two optimisers", "SAM"],
+)  # fmt: skip
 def test_the_other_loops_are_the_textbooks(title, monkeypatch):
     found = numbers(run(title))
     monkeypatch.setattr(gdw, "Step", Twice)
@@ -129,6 +130,19 @@ def test_the_moving_average_follows_the_model():
     names = run("Clipping, schedulers, moving averages")
     assert names["average"].n_averaged == len(names["loader"])
     assert names["optimizer"].param_groups[0]["lr"] < 1e-3
+
+
+def test_a_third_optimiser_reads_the_rates_of_two_and_leaves_their_steps_alone():
+    names = run("Two optimisers")
+    found, rates = numbers(names), [group["lr"] for group in names["rates"].param_groups]
+    assert rates == [names["muon"].param_groups[0]["lr"], names["adamw"].param_groups[0]["lr"]]
+    assert max(rates) < 1e-3  # where the cosines end
+
+    def without(code):  # the rates of each step in groups of their own
+        own = "lr=torch.optim.SGD([{**group} for one in (muon, adamw) for group in one.param_groups])"
+        return re.sub("rates = .*", "", code).replace("lr=rates", own)
+
+    torch.testing.assert_close(found, numbers(run("Two optimisers", change=without)), rtol=0, atol=0)
 
 
 def distance(kind):
