@@ -126,20 +126,15 @@ def _by_class(frame: Any, data: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
             continue
         around = {(before, after) for name in every for cut in (name.partition, name.rpartition) for one in words[:2]
                   for before, word, after in [cut(one)] if word}  # fmt: skip
-        around |= {("", ""), P_CLASS}
-        found = {each: [every.get(word.join(each)) for word in words] for each in around}
+        found = {each: [every.get(word.join(each)) for word in words] for each in {("", ""), P_CLASS} | around}
         fit = {each: places for each, places in found.items() if None not in places}
         if best := fit.get(P_CLASS) or fit.get(("", "")) or (next(iter(fit.values())) if len(fit) == 1 else None):
             return np.asarray(frame.iloc[:, best]), ()
-        for each, places in found.items():
-            before, after = each
+        for (before, after), places in found.items():
             shared = [name for name in every if name.startswith(before) and name.endswith(after)]
-            counts = [str(number).join(each) for number in range(len(words))]
-            if (
-                any(place is not None for place in places)
-                and len(shared) > 1
-                and [name for name in shared if name in counts] != counts
-            ):
+            counts = [f"{before}{number}{after}" for number in range(len(words))]
+            some = places.count(None) < len(places) and len(shared) > 1
+            if some and [name for name in shared if name in counts] != counts:
                 lacking = [name for name, place in zip(names, places, strict=True) if place is None]
     if lacking:
         raise ValueError(f"pred_probs has no column of class {', '.join(lacking[:SHOWN])}")

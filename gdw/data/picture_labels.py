@@ -30,7 +30,7 @@ from gdw.label_files.path_match import Places, plain
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
 STRANGE = -2  # of a word that is no class
 MOST_STRANGE = 0.1  # of the labels of a table; with more, its classes are others
-FEW_STRANGE = 3  # labels: as many may always be typos, unless all are
+FEW_STRANGE = 3  # labels: as many may be typos in any table, but not most
 NAMED = 3  # paths that an error shows
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
 BELOW = re.compile(r"-[0-9]+(\.0+)?")
@@ -282,7 +282,7 @@ def numbered(
     """The class number of each place; the words that are no class, by place; the names of the classes; a note of them.
 
     Raises:
-        ValueError: all words are no class, or more than three and a tenth of them; or a number is none.
+        ValueError: most words are no class, or more than three and a tenth of them; or a number is none.
     """
     numbers, names = class_numbers(words.values(), class_names, str(table), MOST_STRANGE)
     strange = {place: word for (place, word), number in zip(words.items(), numbers, strict=True) if number == STRANGE}
@@ -344,8 +344,8 @@ def class_numbers(
         class_names: words may be numbers 0 ... C - 1 too, where no word is one of them or none of them is a number.
             None: the classes are the words, in natural order.
         where: begins messages.
-        most_strange: share of the words that may be no class (a few always may, but not all); with more, or if one is a
-            number, it is refused.
+        most_strange: share of words that may be no class (or a few, but not most); with more, or if one is a number,
+            it is refused.
     """
     words = as_meant(words, class_names or ())
     if class_names is None and all(map(WHOLE.fullmatch, set(words) - {"", NONE})):
@@ -373,7 +373,7 @@ def class_numbers(
             )
     strange = [word for word in words if word not in number]
     counted = list(filter(class_number, strange))  # numbers of a class may count others, or begin with 1
-    allowed = most_strange and min(max(FEW_STRANGE, most_strange * len(words)), max(len(words) - 1, 0))
+    allowed = most_strange and min(max(FEW_STRANGE, most_strange * len(words)), len(words) // 2)
     if counted or len(strange) > allowed:
         raise unknown(f"class in {where}", (counted or strange)[0], class_names)
     return [number.get(word, STRANGE) for word in words], tuple(class_names)
@@ -406,16 +406,10 @@ def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:
         groups[loose(name)].append(name)
     said = [f"{' and '.join(map(repr, group))} are taken as {len(group)} classes: are they one?"
             for group in groups.values() if len(group) > 1]  # fmt: skip
+    several = [name for name in names if len(parts := re.split(r"[\s,]+", name)) > 1
+               and (known.issuperset(parts) or ("," not in name and all(map(str.isdecimal, parts))))]  # fmt: skip
     for what, found in (
-        (
-            "several classes",
-            [
-                name
-                for name in names
-                if len(parts := re.split(r"[\s,]+", name)) > 1
-                and (known.issuperset(parts) or ("," not in name and all(map(str.isdecimal, parts))))
-            ],
-        ),
+        ("several classes", several),
         ("a missing label", [name for name in names if name.strip().lower() in MISSING]),
         ("a fold or a split of the data", [name for name in names if PART.fullmatch(name.strip().lower())]),
     ):
