@@ -140,14 +140,16 @@ def read_confirmed(
         f"{paths[place]}, as {' and as '.join(sorted(said))}" for place, said in words.items() if len(said) > 1
     ]
     agreed = {place: min(said) for place, said in words.items() if len(said) == 1}
-    labels, strange, _, of_strange = numbered(agreed, class_names, table.path, paths)
+    labels, strange, _, note = numbered(agreed, class_names, table.path, paths)
     ways = {place: reduce(stronger, [ways_of[row].lower() if ways_of else NOT_KNOWN for row, _, _ in found.of[place]])
             for place in agreed}  # fmt: skip
     odd = (
         *no_picture_notes(found.missing, table.path),
         *passed_over("pictures as confirmed twice, differently", differing),
-        *of_strange,
+        *note,
     )
+    if any(ways[place] in (RANDOM, IN_CLASS) for place in strange):
+        odd += (f"no range of wrong labels while a random sample has such words: write the right class, or '{NONE}'",)
     if not usual_columns(found.columns, CONFIRMED_COLUMNS):
         odd += (f"confirmed labels are those of column {', '.join(found.columns)}",)
     if odd:

@@ -16,10 +16,17 @@ from gdw.cache import digest
 from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
 from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.picture_labels import class_numbers, doubtful_names, loose, passed_over
-from gdw.label_files.columns import LABEL_COLUMNS, PICTURE, chosen_column, usual_columns, without_rejected
+from gdw.label_files.columns import (
+    LABEL_COLUMNS,
+    PICTURE,
+    chosen_column,
+    numbered_in_order,
+    usual_columns,
+    without_rejected,
+)
 from gdw.label_files.label_table import is_table, read_table
-from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_names, shared_names, words_of
-from gdw.label_files.path_match import Places, plain
+from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_key, row_names, shared_names, words_of
+from gdw.label_files.path_match import Places
 from gdw.pictures.decoding import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.pictures.feature_store import Rows
 from gdw.pictures.on_disk import BATCH, Images, OnDisk
@@ -72,7 +79,7 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     if hasattr(data, "toarray"):
         raise ValueError("data is a sparse matrix: give its .toarray()")
     if isinstance(data, np.ma.MaskedArray):
-        data = np.ma.filled(data.astype(np.float64), np.nan)
+        data = np.ma.filled(data.astype(np.float64), np.nan) if data.mask.any() else data.data
     if isinstance(data, Tensor | np.ndarray | list):
         return _made(_numbers(data), labels, None, None, None)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
@@ -112,21 +119,24 @@ def with_probs(
 
 def _by_class(frame: Any, data: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
     """The columns of the classes, and notes of what was left out where these are not known by their names."""
-    columns = [*map(str, frame.columns)]
+    columns, lacking = [*map(str, frame.columns)], list[str]()
     for form, names in product((str, loose), dict.fromkeys((data.all_class_names, data.class_names))):
         every, words = {form(name): place for place, name in enumerate(columns)}, [*map(form, names)]
         if len(every) < len(columns) or len({*words}) < len(words):
             continue
-        around = {(before, after) for name in every for cut in (name.partition, name.rpartition)
-                  for before, word, after in [cut(words[0])] if word}  # fmt: skip
-        fit = {
-            each: places for each in around if None not in (places := [every.get(word.join(each)) for word in words])
-        }
+        around = {(before, after) for name in every for cut in (name.partition, name.rpartition) for one in words[:2]
+                  for before, word, after in [cut(one)] if word}  # fmt: skip
+        found = {each: [every.get(word.join(each)) for word in words] for each in {("", ""), P_CLASS} | around}
+        fit = {each: places for each, places in found.items() if None not in places}
         if best := fit.get(P_CLASS) or fit.get(("", "")) or (next(iter(fit.values())) if len(fit) == 1 else None):
             return np.asarray(frame.iloc[:, best]), ()
-    counts = [name for name in columns if name.isdecimal()]
-    lacking = [name for name in data.class_names if not {name, name.join(P_CLASS)} & {*columns}]
-    if len(lacking) < len(data.class_names) and counts != [*map(str, range(len(data.all_class_names)))]:
+        for (before, after), places in found.items():
+            shared = [name for name in every if name.startswith(before) and name.endswith(after)]
+            counts = [f"{before}{number}{after}" for number in range(len(words))]
+            some = places.count(None) < len(places) and len(shared) > 1
+            if some and [name for name in shared if name in counts] != counts:
+                lacking = [name for name, place in zip(names, places, strict=True) if place is None]
+    if lacking:
         raise ValueError(f"pred_probs has no column of class {', '.join(lacking[:SHOWN])}")
     kept, notes = number_columns(frame)
     probs = frame.iloc[:, kept]
@@ -166,7 +176,11 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
     table = _read_numbers(file)
     rows = row_names(table) if hasattr(table, "iloc") else None
     if hasattr(table, "iloc") and (rows is None or names is None) and (both := shared_names(table, columns)):
-        table, rows, names = table.drop(columns=table.columns[both[0]]), both[1], tuple(both[2])
+        place, rows, names = both[0], both[1], tuple(both[2])
+        notes += (f"the rows are named by column {table.columns[place]}, which is no feature",)
+        table = table.drop(columns=table.columns[place])
+    if names is None and rows is not None and not numbered_in_order(rows):
+        names = rows
     words, names, by_name = _by_name(words, names, rows)
     matrix, said = of_frame(table, words, called) if hasattr(table, "iloc") else (table, ())
     found, kept = _made(_numbers(_checked(matrix, file)), words, None, None, names)
@@ -242,8 +256,8 @@ def _found(
         return [], ()
     if len(names) == len(kept) and _counted(names, rows, kept):
         return [], ()
-    exact = {_key(name): place for place, name in enumerate(names)}
-    places: list[int | None] = [exact.get(_key(row)) for row in rows]
+    exact = {row_key(name): place for place, name in enumerate(names)}
+    places: list[int | None] = [exact.get(row_key(row)) for row in rows]
     how: tuple[str, ...] = ()
     pictures = [any(map(PICTURE.search, each)) for each in (names, rows)]
     if any(pictures):
@@ -258,18 +272,13 @@ def _found(
     return places, how
 
 
-def _key(name: str) -> str:
-    """A name as it is compared: numbers without the zeros that pandas takes away."""
-    return (name.lstrip("0") or "0") if name.isdecimal() else plain(name.strip())
-
-
 def _counted(names: Sequence[str], others: Sequence[str], rows: Bool[np.ndarray, "rows"]) -> bool:
     """Whether these only number the rows, in order, one from 0 and one from 1: the same number is another row.
 
     Args:
         rows: which rows the others are of.
     """
-    mine, theirs, places = [*map(_key, names)], [*map(_key, others)], np.flatnonzero(rows)
+    mine, theirs, places = [*map(row_key, names)], [*map(row_key, others)], np.flatnonzero(rows)
     for start in (0, 1):
         counts = [str(place + start) for place in range(len(mine))], [str(place + 1 - start) for place in places]
         if (set(mine), set(theirs)) == (set(counts[0]), set(counts[1])):

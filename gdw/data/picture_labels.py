@@ -29,7 +29,8 @@ from gdw.label_files.path_match import Places, plain
 # What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
 STRANGE = -2  # of a word that is no class
-MOST_STRANGE = 0.5  # of the labels of a table; with more, its classes are others
+MOST_STRANGE = 0.1  # of the labels of a table; with more, its classes are others
+FEW_STRANGE = 3  # labels: as many may be typos in any table, but not most
 NAMED = 3  # paths that an error shows
 DIGITS = 20  # places a number in a name is compared by: longer than any counter
 BELOW = re.compile(r"-[0-9]+(\.0+)?")
@@ -103,7 +104,7 @@ def answered(
     columns = _voters(table, column, advice, first)
     people = [name for name in table.columns if PEOPLE.fullmatch(name.strip()) and name not in columns]
     who = people[0] if people and len(columns) == 1 else None
-    given, rejected = without_rejected(table.columns, columns)
+    given, rejected = without_rejected(table.columns, columns, class_names or ())
     meant = {name: as_meant(words, class_names or ()) for name, words in given.items()}
     asked = [row for row in range(len(table.paths)) if blank or any(words[row] for words in meant.values())]
     rows_of, missing, how = match(table, paths, others, asked, root)
@@ -131,7 +132,7 @@ def labelled(
     found = answered(table, paths, others, column, class_names, advice=advice, root=root)
     answers = {place: [(who, word) for _, who, word in given] for place, given in found.of.items()}
     words, votes, differing, repeated, undecided, ties = _most_said(answers)
-    labels, _, names, strange = numbered(words, class_names, table.path, paths)
+    labels, _, names, note = numbered(words, class_names, table.path, paths)
     shown = ", ".join(found.columns)
 
     def passed(what: str, places: Iterable[int]) -> tuple[str, ...]:
@@ -141,7 +142,7 @@ def labelled(
         *passed(f"as not in {table.path.name}", [place for place in range(len(paths)) if place not in answers]),
         *passed(f"as without a label in column {shown}", [place for place, given in answers.items() if not given]),
         *passed("as labelled twice, differently", differing),
-        *strange,
+        *note,
         *no_picture_notes(found.missing, table.path),
         *passed("that belong to no class", [place for place, label in labels.items() if label == NO_CLASS]),
     )
@@ -220,13 +221,14 @@ def match(
     missing = [table.paths[row] for row, place in zip(rows, found, strict=True) if place is None]
     if missing and len(missing) == len(rows):
         raise no_picture(table.path, missing, paths, how)
-    if len(missing) == 1 and missing[0].isdecimal():
-        mine, theirs = ({one.lstrip("0") or "0" for one in names}
-                        for names in (table.paths, [Path(path).stem for path in paths]))  # fmt: skip
-        if mine ^ theirs == {"0", str(len(paths))}:
+    if all(Path(path).stem.isdecimal() for path in paths):
+        counts = [{*map(str, range(start, start + len(paths)))} for start in (0, 1)]
+        named = [{Path(name).stem.lstrip("0") or "0" for name in names} for names in (table.paths, paths)]
+        if named in (counts, counts[::-1]):
+            own = counts.index(named[0])
             raise ValueError(
-                f"{table.path} numbers its rows from 0, but the pictures are numbered from 1 (or the other way): write "
-                "the names of the pictures"
+                f"{table.path} numbers its rows from {own}, but the pictures are numbered from {1 - own}: write the "
+                "names of the pictures"
             )
     rows_of: dict[int, list[int]] = {}
     for row, place in zip(rows, found, strict=True):
@@ -280,7 +282,7 @@ def numbered(
     """The class number of each place; the words that are no class, by place; the names of the classes; a note of them.
 
     Raises:
-        ValueError: more than half of the words are no class, or a number is none.
+        ValueError: most words are no class, or more than three and a tenth of them; or a number is none.
     """
     numbers, names = class_numbers(words.values(), class_names, str(table), MOST_STRANGE)
     strange = {place: word for (place, word), number in zip(words.items(), numbers, strict=True) if number == STRANGE}
@@ -342,7 +344,8 @@ def class_numbers(
         class_names: words may be numbers 0 ... C - 1 too, where no word is one of them or none of them is a number.
             None: the classes are the words, in natural order.
         where: begins messages.
-        most_strange: share of the words that may be no class; with more, or if one is a number, it is refused.
+        most_strange: share of words that may be no class (or a few, but not most); with more, or if one is a number,
+            it is refused.
     """
     words = as_meant(words, class_names or ())
     if class_names is None and all(map(WHOLE.fullmatch, set(words) - {"", NONE})):
@@ -370,7 +373,8 @@ def class_numbers(
             )
     strange = [word for word in words if word not in number]
     counted = list(filter(class_number, strange))  # numbers of a class may count others, or begin with 1
-    if counted or len(strange) > most_strange * len(words):
+    allowed = most_strange and min(max(FEW_STRANGE, most_strange * len(words)), len(words) // 2)
+    if counted or len(strange) > allowed:
         raise unknown(f"class in {where}", (counted or strange)[0], class_names)
     return [number.get(word, STRANGE) for word in words], tuple(class_names)
 
@@ -402,15 +406,10 @@ def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:
         groups[loose(name)].append(name)
     said = [f"{' and '.join(map(repr, group))} are taken as {len(group)} classes: are they one?"
             for group in groups.values() if len(group) > 1]  # fmt: skip
+    several = [name for name in names if len(parts := re.split(r"[\s,]+", name)) > 1
+               and (known.issuperset(parts) or ("," not in name and all(map(str.isdecimal, parts))))]  # fmt: skip
     for what, found in (
-        (
-            "several classes",
-            [
-                name
-                for name in names
-                if len(parts := name.split()) > 1 and (all(map(str.isdecimal, parts)) or known.issuperset(parts))
-            ],
-        ),
+        ("several classes", several),
         ("a missing label", [name for name in names if name.strip().lower() in MISSING]),
         ("a fold or a split of the data", [name for name in names if PART.fullmatch(name.strip().lower())]),
     ):

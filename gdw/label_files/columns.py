@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from gdw.errors import unknown
@@ -48,7 +49,7 @@ MULTI_LABEL = (
 
 def usual_columns(names: Iterable[str], known: Sequence[str]) -> list[str]:
     """The columns that are called as one of the known names is, in the order of these; y beside x is a place."""
-    keys = [(_key(name), name) for name in names]
+    keys = [(column_key(name), name) for name in names]
     places = {"y"} if any(key == "x" for key, _ in keys) else set[str]()
     return [name for usual in known for key, name in keys if key == usual and key not in places]
 
@@ -60,7 +61,7 @@ def votes_among(names: Iterable[str]) -> list[str]:
 
 def holds_no_label(name: str) -> bool:
     """Whether a column of this name holds something else: a word of its name says so."""
-    return not NO_LABELS.isdisjoint([*re.split(r"[\W_]+", name.lower()), _key(name)])
+    return not NO_LABELS.isdisjoint([*re.split(r"[\W_]+", name.lower()), column_key(name)])
 
 
 def spaced(name: str) -> str:
@@ -68,8 +69,14 @@ def spaced(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
 
 
-def _key(name: str) -> str:
+def column_key(name: str) -> str:
+    """The name of a column as it is compared."""
     return re.sub(r"[\W_]", "", name.lower())
+
+
+def numbered_in_order(cells: Sequence[str]) -> bool:
+    """Whether a column only numbers the rows in order, from 0 or from 1."""
+    return any([*cells] == [*map(str, range(start, start + len(cells)))] for start in (0, 1))
 
 
 def _may_hold_labels(cells: object) -> bool:
@@ -80,16 +87,22 @@ def _may_hold_labels(cells: object) -> bool:
 
 
 def without_rejected(
-    columns: Mapping[str, list[str]], wanted: Sequence[str]
+    columns: Mapping[str, list[str]], wanted: Sequence[str], class_names: Iterable[str] = ()
 ) -> tuple[dict[str, list[str]], tuple[str, ...]]:
-    """The wanted columns, blank where another column says that the answer was rejected; and a note of these rows."""
+    """The wanted columns, blank where another column says that the answer was rejected; and a note of these rows.
+
+    Nothing is blank where ``rejected`` or the like is a class itself: a class name, or a word in a wanted column.
+    """
     said, found = tuple[str, ...](), {name: columns[name] for name in wanted}
+    if not REJECTED.isdisjoint(word.lower() for word in (*class_names, *chain(*found.values()))):
+        return found, said
     for name, cells in columns.items():
         words = [cell.lower() for cell in cells]
         if name not in found and REJECTED.intersection(words) and VERDICTS.issuperset(filter(None, words)):
+            lost = [word for *own, word in zip(*found.values(), words, strict=True) if word in REJECTED and any(own)]
             found = {own: ["" if word in REJECTED else cell for cell, word in zip(answers, words, strict=True)]
                      for own, answers in found.items()}  # fmt: skip
-            said += (f"passed over {sum(word in REJECTED for word in words)} answers: rejected, says column {name}",)
+            said += (f"passed over {len(lost)} answers: {' or '.join(sorted({*lost}))}, says column {name}",)
     return found, said
 
 
@@ -111,11 +124,10 @@ def path_column(columns: Mapping[str, list[str]], named: str | None, path: Path,
     ]
     found = [name for name in usual if name in pictures] or pictures or usual
     if keys and not found:
-        labels, size = usual_columns(columns, LABEL_COLUMNS), len(next(iter(columns.values()), ()))
-        counters = [[*map(str, range(start, start + size))] for start in (0, 1)]  # of rows, not of pictures
-        found = [name for name, cells in columns.items()
-                 if len({*cells} - {""}) == size > 1 and cells not in counters and name not in labels]  # fmt: skip
-        found.sort(key=lambda name: all(map(NUMERIC.fullmatch, columns[name])))  # words first
+        labels = usual_columns(columns, LABEL_COLUMNS)
+        found = [name for name, cells in columns.items() if len({*cells} - {""}) == len(cells) > 1
+                 and not numbered_in_order(cells) and name not in labels]  # fmt: skip
+        found.sort(key=lambda name: (holds_no_label(name), all(map(NUMERIC.fullmatch, columns[name]))))  # words first
     return next(iter(found), None)
 
 

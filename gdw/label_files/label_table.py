@@ -37,7 +37,7 @@ EACH_PICTURE = (".json", ".xml")  # endings of files of one picture each
 EXPORT = b"<annotation"  # how the XML of an export begins
 NAMED_WITHIN = 100  # bytes of a file that name its kind
 MOST_TITLES = 6  # rows before that of the names
-AS_TEXT = re.compile(r'="(.*)"')  # how programs keep spreadsheets from reading a number
+AS_TEXT = re.compile(r'^="(.*)"$')  # how programs keep spreadsheets from reading a number
 LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
 
 
@@ -281,9 +281,10 @@ def _names(rows: list[list[str]], in_order: bool) -> list[str]:
     words = [place for place in others if place != at and not all(map(NUMERIC.fullmatch, (row[place] for row in rows if
              row[place:])))]  # fmt: skip
     label = words[0] if len(words) == 1 else at + 1 if at + 1 < len(first) else at - 1
-    known = {row[label] for row in rows if row[label:]}
+    known = {row[label] for row in rows if row[label:]} - {""}
     for place in words:
-        if place != label and (both := {row[place] for row in rows if row[place:]} & known - {""}):
+        others_of = {row[place] for row in rows if row[max(place, label) :] and row[place] != row[label]}
+        if place != label and (both := others_of & known):
             raise ValueError(MULTI_LABEL.format(found=f"{min(both)} in columns {label + 1} and {place + 1}"))
     return ["path" if place == at else "label" if place == label else "" for place in others]
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from gdw.label_files.columns import MULTI_LABEL, PATH_COLUMNS, usual_columns
+from gdw.label_files.columns import MULTI_LABEL, PATH_COLUMNS, column_key, numbered_in_order, usual_columns
 from gdw.label_files.label_table import BYTE_ORDER, as_text, require_reader, separator_of
+from gdw.label_files.path_match import plain
 
 COUNTERS = ("index", "id", "unnamed0", "row", "rowid", "column1")  # names of columns that number the rows
 LEAST_COUNTED = 4  # rows: fewer say nothing of a column
@@ -28,26 +29,39 @@ SAMPLE = 1000  # rows of a column that show whether it may hold the labels
 def row_names(frame: Any) -> tuple[str, ...] | None:
     """What the rows are called, where a column of words or whole numbers says so: each another name."""
     for name in usual_columns(map(str, frame.columns), PATH_COLUMNS):
-        cells = frame.get(name)
-        names = () if cells is None or cells.dtype.kind in "bf" else tuple(map(str, cells))
-        if names and len(set(names)) == len(names):
+        if name in frame and (names := _names(frame[name])):
             return names
     return None
 
 
-def shared_names(frame: Any, columns: Mapping[str, Sequence[str]]) -> tuple[int, tuple[str, ...], Sequence[str]] | None:
-    """Where two tables differ in the order of their rows: a column of one name in both, and what it calls the rows.
+def _names(cells: Any) -> tuple[str, ...]:
+    """A column of words or whole numbers, each another one, as names of the rows; else nothing."""
+    fractions = cells.dtype.kind == "b" or (cells.dtype.kind == "f" and (cells % 1 != 0).any())
+    names = () if fractions else tuple(map(_word, cells))
+    return names if len({*names}) == len(names) else ()
 
-    Each has another name, and most rows of the first are in the second.
+
+def row_key(name: str) -> str:
+    """The name of a row as it is compared: a number without the zeros that pandas takes away or adds."""
+    number = re.fullmatch(r"0*(\d+)(\.0+)?", name.strip())
+    return number[1] if number else plain(name.strip())
+
+
+def shared_names(frame: Any, columns: Mapping[str, Sequence[str]]) -> tuple[int, tuple[str, ...], Sequence[str]] | None:
+    """A column of one name in two tables that gives each row another name, and most of the rows the same ones.
+
+    Not an index that counts the rows of one table in order: in the other it may be that of an earlier table.
 
     Returns:
         The place of the column in ``frame``; the names there, and in ``columns``.
     """
+    others = {column_key(name): cells for name, cells in columns.items()}
     for place, name in enumerate(map(str, frame.columns)):
-        theirs = columns.get(f"column {place + 1}" if name.startswith("Unnamed: ") else name, ())
-        mine = tuple(map(str, frame.iloc[:, place])) if theirs and frame.dtypes.iloc[place].kind not in "bf" else ()
-        unique = len({*mine}) == len(mine) and len({*theirs}) == len(theirs)
-        if unique and mine != tuple(theirs) and 2 * len({*mine} & {*theirs}) > min(len(mine), len(theirs)):
+        key = f"column{place + 1}" if name.startswith("Unnamed: ") else column_key(name)
+        mine, theirs = _names(frame.iloc[:, place]), others.get(key, ())
+        same = {*map(row_key, mine)} & {*map(row_key, theirs)}
+        counted = key in COUNTERS and (numbered_in_order(mine) or numbered_in_order(theirs))
+        if not counted and len({*theirs}) == len(theirs) and 2 * len(same) > min(len(mine), len(theirs)):
             return place, mine, theirs
     return None
 
@@ -216,9 +230,13 @@ def words_of(labels: Any) -> list[str]:
     if isinstance(labels, Mapping):
         raise ValueError("labels must be one for each row, in their order, got a dictionary")
     values = labels.cpu().numpy() if isinstance(labels, Tensor) else labels
+    values = values.tolist() if isinstance(values, np.ma.MaskedArray) else values  # None where it is masked
     values = labels.to_numpy() if hasattr(labels, "iloc") else values
     names = getattr(labels, "columns", None)  # of pandas.get_dummies
-    values = values if isinstance(values, np.ndarray) else [[*one] if isinstance(one, set) else one for one in values]
+    if not isinstance(values, np.ndarray) or values.dtype.kind == "O":
+        if several := [[*one] for one in values if isinstance(one, set) and len(one) > 1]:
+            raise ValueError(MULTI_LABEL.format(found=several[0]))
+        values = [next(iter(one), None) if isinstance(one, set) else one for one in values]
     if len(values) and all(np.shape(value) == (1,) for value in values):  # [rows, 1]
         values = [value[0] for value in values]
     if len(values) and np.ndim(values[0]):

@@ -22,6 +22,12 @@ def test_a_missing_label_is_said(name):
     assert doubtful_names(("cat", name)) == (f"{name!r} looks like a missing label, and is taken as a class",)
 
 
+def test_names_of_several_classes_are_said():
+    for names in (("14", "3", "3,14"), ("leaf", "rust", "leaf, rust"), ("1", "1 2")):
+        assert doubtful_names(names) == (f"{names[-1]!r} looks like several classes, and is taken as a class",)
+    assert doubtful_names(("0,5", "1,5")) == ()
+
+
 @pytest.mark.parametrize("name", ["rust scab", "3 14"])
 def test_several_classes_in_one_name_are_said(name):
     assert doubtful_names(("rust", "scab", name)) == (f"{name!r} looks like several classes, and is taken as a class",)

@@ -628,6 +628,40 @@ def test_a_column_of_one_name_in_both_files_names_the_rows(rows, tmp_path, name)
     assert given.argmax(1).tolist() == found.labels.tolist()
 
 
+def test_an_index_in_another_order_beside_one_that_counts_is_no_name(rows, tmp_path):
+    points, numbers, _ = rows
+    mixed = pd.DataFrame(points).sample(frac=1, random_state=0)
+    found = embeddings(tmp_path, mixed, pd.DataFrame({"label": NAMES[numbers[mixed.index]]}))
+    assert classes_of(found) == NAMES[numbers[mixed.index]].tolist()
+    assert found.images.shape == points.shape
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "other"),
+    [("sample", "GSM{}", "GSM{}"), ("sample", "{}", "{}"), ("Sample", "{}", "{:05}"), ("sample", "{}.0", "{:05}")],
+)
+def test_names_of_rows_in_one_order_count_for_probabilities_in_another(rows, tmp_path, name, form, other):
+    points, numbers, _ = rows
+    ids = np.random.default_rng(0).permutation(COUNT) + 7
+    frame = pd.DataFrame(points).assign(**{name: [*map(form.format, ids)]})
+    labels = pd.DataFrame({"sample": [*map(other.format, ids)], "label": NAMES[numbers]})
+    probs = labels.assign(**dict(zip(NAMES, np.eye(3)[numbers].T, strict=True))).drop(columns="label")
+    probs.sample(frac=1, random_state=1).to_csv(tmp_path / "p.csv", index=False)
+    for order in (labels, labels.sample(frac=1, random_state=2)):
+        found = embeddings(tmp_path, frame, order, index=False)
+        assert (found.images.shape, classes_of(found)) == (points.shape, NAMES[numbers].tolist())
+        assert f"the rows are named by column {name}, which is no feature" in found.notes
+        given = with_probs(found, np.ones(COUNT, bool), read_probs(tmp_path / "p.csv", found))[2]
+        assert given.argmax(1).tolist() == numbers.tolist()
+
+
+def test_names_of_the_rows_alone_are_those_of_the_data(rows, tmp_path):
+    points, numbers, _ = rows
+    ids = np.random.default_rng(0).permutation(COUNT) + 7
+    found = embeddings(tmp_path, pd.DataFrame(points).assign(id=ids), pd.DataFrame({"label": numbers}), index=False)
+    assert found.paths == tuple(map(str, ids))
+
+
 def test_data_without_numbers_are_refused(rows):
     points, numbers, _ = rows
     with pytest.raises(ValueError, match="there is no column of numbers among emb, label"):
@@ -636,8 +670,12 @@ def test_data_without_numbers_are_refused(rows):
         as_dataset(scipy.sparse.csr_matrix(points), numbers)
     masked = np.ma.masked_array(points, mask=np.arange(COUNT)[:, None] == [3] * 8)
     assert as_dataset(masked, numbers).notes == ("passed over 1 rows with a number that is not finite (first: 3)",)
+    assert as_dataset(np.ma.array(np.zeros((COUNT, 8, 8), np.uint8)), numbers).images.dtype == torch.uint8
+    given = np.ma.masked_array(numbers, mask=np.arange(COUNT) < 5)
+    assert as_dataset(points, given).notes == ("passed over 5 rows without a label (first: 0)",)
     with pytest.raises(ValueError, match="several classes for one row"):
-        as_dataset(points, [{"ant", "bee"}, *({name} for name in NAMES[numbers][1:])])
+        as_dataset(points, [{0, 1}, *({number} for number in numbers[1:])])
+    assert as_dataset(points, pd.Series([{name} for name in NAMES[numbers]])).class_names == tuple(NAMES)
 
 
 def test_two_rows_of_one_picture_and_an_index_of_other_rows_are_refused(rows, tmp_path):
@@ -700,6 +738,18 @@ def test_columns_of_probabilities_that_are_counted_or_beside_others(rows):
     left, _, found = with_probs(data, kept, pd.DataFrame(probs).assign(note="new"))
     np.testing.assert_array_equal(found, probs)  # in float64
     assert left.notes[-1] == "left out 1 columns of words: note"
+    for columns, lacking in (
+        ("prob_2 prob_1 prob_0", "3"),
+        ("2 1 0", "3"),
+        ("x 3 y", "1, 2"),
+        ("prob_3 prob_2 prob_l", "1"),
+    ):
+        with pytest.raises(ValueError, match=f"pred_probs has no column of class {lacking}"):
+            with_probs(data, kept, pd.DataFrame(probs, columns=columns.split()))
+    for columns in ("prob_0 prob_1 prob_2", "left middle right"):
+        left, _, found = with_probs(data, kept, pd.DataFrame(probs, columns=columns.split()))
+        np.testing.assert_array_equal(found, probs)
+        assert "taken in the order of the classes" in left.notes[-1]
     named = pd.DataFrame(probs, columns=[f"p({name})" for name in "123"])
     flags = pd.DataFrame(np.eye(3)[numbers], columns=list("123"))
     for frames in ([named, flags], [flags, named]):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gdw import files
-from gdw.data.confirmed import confirmed_of
+from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
 from gdw.data.folder import list_folder
 from gdw.data.given import read_rows
@@ -458,17 +458,33 @@ def test_several_labels_without_names_of_columns_are_refused(pets, tmp_path):
         list_folder(pets, table)
 
 
+def test_a_label_twice_in_a_row_is_one_label(pets, tmp_path):
+    assert listed(pets, written(tmp_path, lines("{p},{w},{w}", ""))) == RIGHT
+
+
+def test_dates_are_names_of_pictures_only_where_nothing_else_is(pets, tmp_path):
+    table = written(tmp_path, lines("2020-01-0{n},{p},{w}", "created,sample,label").replace(".jpg", ""))
+    assert listed(pets, table) == RIGHT
+
+
+def test_a_sheet_marks_whole_cells_as_text(tmp_path):
+    table = read_table(written(tmp_path, 'path,label\n"=""1.png""",a\n2.png,"x=""q"" y"\n'))
+    assert (table.paths, table.columns["label"]) == (["1.png", "2.png"], ["a", 'x="q" y'])
+
+
 @pytest.mark.parametrize("column", ["answer", "AssignmentStatus"])
 def test_an_answer_that_was_rejected_does_not_count(pets, tmp_path, column):
     rows = "cat/a1.jpg,lynx,Approved\ncat/a1.jpg,wolf,Rejected\ncat/b2.jpg,lynx,\ncat/b2.jpg,lynx,\ndog/c3.jpg,wolf,accept\n"
     table = written(tmp_path, f"path,label,{column}\n{rows}dog/d4.jpg,wolf,ignore\n")
     assert listed(pets, table) == {"cat/a1.jpg": "lynx", "cat/b2.jpg": "lynx", "dog/c3.jpg": "wolf"}
-    assert f"passed over 2 answers: rejected, says column {column}" in list_folder(pets, table).notes
+    assert f"passed over 2 answers: ignore or rejected, says column {column}" in list_folder(pets, table).notes
     np.save(tmp_path / "x.npy", np.eye(6, dtype=np.float32))
     data, kept = read_rows(tmp_path / "x.npy", table.rename(table.with_suffix(".csv")))
     assert (len(data.labels), kept.tolist()) == (4, [True, False, True, True, True, False])
     both = written(tmp_path, lines("{p},{w}").replace("lynx", "accept").replace("wolf", "reject"))
     assert set(listed(pets, both).values()) == {"accept", "reject"}  # the classes
+    judged = written(tmp_path, "path,label,predicted\ncat/a1.jpg,accept,reject\ncat/b2.jpg,reject,accept\n")
+    assert listed(pets, judged) == {"cat/a1.jpg": "accept", "cat/b2.jpg": "reject"}
 
 
 @pytest.mark.parametrize("start", [0, 1])
@@ -476,10 +492,20 @@ def test_numbers_of_rows_are_no_names_of_pictures(tmp_path, start):
     for number in range(1 - start, 7 - start):
         picture(tmp_path / "pets" / f"{number:02}.jpg", shade=number)
     text = "".join(f"{number},{'lynx' if number % 2 else 'wolf'}\n" for number in range(start, start + 6))
-    for header, said in (("id,label", "numbers its rows from 0, but the pictures are numbered from 1"),
-                         ("nr,label", "needs a column 'path'"), (",label", "needs a column 'path'")):  # fmt: skip
-        with pytest.raises(ValueError, match=said):
+    said = f"numbers its rows from {start}, but the pictures are numbered from {1 - start}"
+    for header, refusal in (("id,label", said), ("nr,label", "needs a column 'path'"), (",label", "needs a column 'path'")):  # fmt: skip
+        with pytest.raises(ValueError, match=refusal):
             list_folder(tmp_path / "pets", written(tmp_path, f"{header}\n{text}"))
+    rows = [f"{number}{{}},{number % 2}{{}}\n" for number in range(start, start + 6)]
+    paths = [f"{number:02}.jpg" for number in range(1 - start, 7 - start)]
+    for header, forms in (("id,annotator,label", [(",X", ""), (",Y", "")]), ("id,label", [(".jpg", "")])):
+        table = written(tmp_path, f"{header}\n" + "".join(row.format(*form) for row in rows for form in forms))
+        with pytest.raises(ValueError, match=said):
+            list_folder(tmp_path / "pets", table)
+    lost = f"{6 * start},0\n"  # the row that is no picture has no label
+    table = written(tmp_path, "id,label\n" + "".join(row.format("", "") for row in rows).replace(lost, lost[:2] + "\n"))
+    with pytest.raises(ValueError, match=said):
+        read_confirmed(table, paths, ("0", "1"))
 
 
 def test_another_id_in_each_row_is_no_label(pets, tmp_path):

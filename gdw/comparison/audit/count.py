@@ -47,7 +47,7 @@ class WrongShare:
 
 
 def wrong_share(labels: Labels, known: Confirmed) -> WrongShare | None:
-    """How many labels are wrong, as a range; None without a random sample.
+    """How many labels are wrong, as a range; None without a random sample, or where a word in it is no class.
 
     Of ``n`` pictures drawn from all, ``x`` had a wrong label: the interval of Clopper and Pearson, which is exact
     for pictures drawn with replacement and a little too wide for a sample of a finite folder. Pictures drawn class by
@@ -61,13 +61,12 @@ def wrong_share(labels: Labels, known: Confirmed) -> WrongShare | None:
 
     Source: Clopper and Pearson, Biometrika 1934; Kish, Survey Sampling, 1965 (effective number).
     """
-    if not known:
-        return None
     sizes, samples = np.bincount(labels), []
+    undecided = {known.chosen.get(place) for place in known.elsewhere.keys() - known.keys()}
     for way in (RANDOM, IN_CLASS):
         places = np.array(known.drawn(way), np.int64)
         drawn = np.bincount(labels[places], minlength=len(sizes))
-        if not len(places) or (way == IN_CLASS and (drawn < (sizes > 0)).any()):
+        if not len(places) or way in undecided or (way == IN_CLASS and (drawn < (sizes > 0)).any()):
             continue
         weights = np.ones(len(places)) if way == RANDOM else (sizes / np.maximum(drawn, 1))[labels[places]]
         wrong = np.array([known[place] != labels[place] for place in places])

@@ -142,7 +142,9 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Ma
     if csv is None or not csv.is_file():
         return
     table = read_table(csv, least=0)
-    if more := [name for name, cells in table.columns.items()
+    if unread := [note for note in table.notes if note.startswith("passed over")]:
+        raise ValueError(f"{csv} is not replaced ({unread[0]}): correct what was written into it, or name another file")
+    if more := [name.removeprefix("column ") for name, cells in table.columns.items()
                 if any(cells) and not usual_columns([name], (*COLUMNS, *CONFIRMED_COLUMNS))]:  # fmt: skip
         raise ValueError(
             f"{csv} holds the column {more[0]} that a person wrote, so it is not replaced: name another file"
@@ -160,7 +162,7 @@ def check_outputs(csv: Path | None = None, html: Path | None = None, checked: Ma
         now = f" = {word}, now {new[name]}" if new.get(name) else ""
         raise ValueError(
             f"{csv} holds {len(lost)} labels that a person wrote (first: {name}{now}), so it is not replaced: read "
-            "them with --confirmed, or name another file"
+            "them with --confirmed (one label for a picture), or name another file"
         )
 
 

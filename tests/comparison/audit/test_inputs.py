@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from gdw.comparison.audit.audit import check_counts
+from gdw.comparison.audit.count import wrong_share
 from gdw.comparison.audit.output import HEADER
 from gdw.data.confirmed import confirmed_of, read_confirmed
 from gdw.data.dataset import Dataset
@@ -58,6 +59,38 @@ def test_a_table_says_how_its_pictures_were_chosen(tmp_path, pets):
     assert found.drawn() == [1, 2, 7]
     assert read(confirm(tmp_path, "path,label\ncat/1.png,dog\n"), list_folder(pets)).drawn() == []
     assert read(confirm(tmp_path, "path,label,chosen\n"), list_folder(pets)) == {}
+
+
+def test_a_word_that_is_no_class_in_a_random_sample_leaves_no_range(tmp_path, pets):
+    listing = list_folder(pets)
+    rows = [f"{path},{path[:3]},{{}}\n" for path in listing.paths[1:]] + ["cat/0.png,fox,random\n"]
+    for way, said in (("random", "no range of wrong labels while"), ("suspect", "no class")):
+        with pytest.warns(UserWarning, match=said):
+            found = read(confirm(tmp_path, "path,label,chosen\n" + "".join(rows).format(*["random"] * 11)
+                                 .replace("fox,random", f"fox,{way}")), listing)  # fmt: skip
+        assert (wrong_share(np.array(listing.labels), found) is None) == (way == "random")
+
+
+def test_a_class_may_be_called_rejected(tmp_path, pets):
+    rows = "".join(f"cat/{place}.png,{('accepted', 'rejected')[place % 2]},accepted\n" for place in range(6))
+    file = confirm(tmp_path, f"path,observed,label\n{rows}")
+    found = read_confirmed(file, list_folder(pets).paths, ("accepted", "rejected"))
+    assert (found, found.notes) == (dict.fromkeys(range(6), 0), ())
+
+
+def test_many_words_that_are_no_classes_are_those_of_another_data_set(tmp_path, pets):
+    listing = list_folder(pets)
+    rows = [f"{path},{path[:3]}\n" for path in listing.paths]
+    for count in (3, 4):
+        file = confirm(
+            tmp_path, "path,label\n" + "".join([*rows[count:], *(row[:-4] + "fox\n" for row in rows[:count])])
+        )
+        with (
+            pytest.warns(UserWarning, match="3 labels that are no class")
+            if count == 3
+            else pytest.raises(ValueError, match="unknown class in .* 'fox'")
+        ):
+            read(file, listing)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])

@@ -77,6 +77,12 @@ def test_labels_that_a_person_wrote_into_the_table_are_not_lost(tmp_path):
     (tmp_path / "a.csv").write_text(text.replace(",chosen", ",chosen,why").replace("these,", "these,,blurred"), "utf-8")
     with pytest.raises(ValueError, match="a.csv holds the column why that a person wrote, so it is not replaced"):
         found.save_csv(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text(text.replace(",chosen", ",chosen,").replace("these,", "these,,blurred"), "utf-8")
+    with pytest.raises(ValueError, match="a.csv holds the column 9 that a person wrote, so it is not replaced"):
+        found.save_csv(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text(text.replace("these,", "these,,blurred"), "utf-8")
+    with pytest.raises(ValueError, match="a.csv is not replaced .passed over 1 rows"):
+        found.save_csv(tmp_path / "a.csv")
 
 
 @pytest.fixture
