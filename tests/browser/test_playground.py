@@ -110,7 +110,7 @@ def test_an_address_opens_with_its_training_in_sight(window):
     """A long run was three black squares and "0 steps" until its last step."""
     page = window()
     page.evaluate("location.hash = 'steps=1500'")
-    expect(page.locator("#rate")).to_have_text("· on the way to 1500")
+    expect(page.locator("#rate")).to_have_text("of 1500")
     page.wait_for_function("() => [...Array(1499).keys()].slice(1).includes(Number(steps.textContent))")
     press(page, "Step")  # comes after all others
     expect(page.locator("#steps")).to_have_text("1501")

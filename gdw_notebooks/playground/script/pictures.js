@@ -66,7 +66,7 @@ function show(answer) {
   const last = state.samples[state.samples.length - 1];
   boxes.forEach(({ score }, k) => put(score, percent(last.accuracy[k])));
   put(part("steps"), String(answer.steps));
-  put(part("rate"), opens() ? `· on the way to ${state.until}` : state.playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "");
+  put(part("rate"), opens() ? `of ${state.until}` : state.playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "");
   const way = part("rate").dataset;
   if (way.opening !== String(opens())) { // said at its start and at its end
     if (opens() || way.opening) put(part("status"), opens() ? `On the way to step ${state.until}` : `At step ${answer.steps}`);
