@@ -18,7 +18,7 @@ _SHARED = {
     "flows": (
         "The flows: what each picture wants to send back",
         r"\class{of-d}{d_{ic}} = \class{of-p}{p_{ic}} - [c = y_i]",
-        "Each row sums to 0: the label's logit is pulled up (negative), the others are pushed down.",
+        "Each row sums to 0: the label's logit is pushed up (negative), the others down.",
     ),
     "virtual step": (
         "A virtual step: a try that will be thrown away",

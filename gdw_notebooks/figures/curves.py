@@ -17,7 +17,6 @@ AXES = {  # name in the History: axis label with unit
     "test_loss": "test loss (nats)",
     "auroc": "AUROC, clean above mislabelled",
 }
-HALF = 50.0  # percent: an axis to 100 would leave its upper half empty
 LABEL_GAP = 0.055  # of the axis between two names at the lines' ends
 ROOM = 1.02  # of the axis, where the names begin
 SETTINGS = {  # of an experiment, with the word for a label
@@ -50,7 +49,9 @@ def learning_curves(
     longest = max([epochs or 1, *map(len, histories)])
     axes.set_xlim(0.5, longest + 0.5)
     if "accuracy" in name:
-        low, high = accuracy_axis([value for run in histories if len(run) for value in run[name]])
+        means = [mean_and_sd(runs, name) for runs in groups.values()]
+        drawn = [value for mean, sd in means for value in (*(mean - sd), *(mean + sd))]
+        low, high = accuracy_axis(drawn, over=all(len(run) >= (epochs or 0) for run in histories))
         axes.set_ylim(max(0, low - 2), high)
     axes.set_xlabel("epoch")
     axes.set_ylabel(AXES.get(name, name.replace("_", " ")))
@@ -59,10 +60,11 @@ def learning_curves(
     return figure
 
 
-def accuracy_axis(values: Sequence[float]) -> tuple[float, float]:
-    """Both ends of an axis in percent: it begins at a full ten; curves that stay below 50 % end at 50."""
-    low = max(0.0, float(np.floor(min(values, default=0) / 10) * 10))
-    return low, HALF if values and max(values) < HALF else 100.0
+def accuracy_axis(values: Sequence[float], *, over: bool) -> tuple[float, float]:
+    """Both ends of an axis in percent, at full tens; while runs go on it ends at 100, so that it does not jump."""
+    known = [value for value in values if not np.isnan(value)]
+    low = max(0.0, 10.0 * np.floor(min(known, default=0) / 10))
+    return low, min(100.0, max(low + 10, 10 * np.ceil(max(known) / 10))) if known and over else 100.0
 
 
 def _epochs(values: np.ndarray) -> np.ndarray:

@@ -48,11 +48,11 @@ def flow_matrix(
     image = axes.imshow(matrix, cmap=style.SIGNED, vmin=-extreme, vmax=extreme, aspect="auto")
     if len(matrix) > 1:
         bar = figure.colorbar(image, ax=axes, pad=0.02)
-        bar.set_label(f"{quantity}\nbelow 0: pulled up", fontsize=style.SMALL)
+        bar.set_label(f"{quantity}\nbelow 0: pushed up", fontsize=style.SMALL)
         bar.ax.tick_params(labelsize=style.SMALL)
     else:
         axes.set_title(
-            f"{quantity}: a logit below 0 is pulled up, above 0 pushed down", fontsize=style.SMALL, loc="left"
+            f"{quantity}: a logit below 0 is pushed up, above 0 pushed down", fontsize=style.SMALL, loc="left"
         )
     _marks(axes, observed, true, len(matrix))
     if len(matrix) <= MOST_NUMBERS and len(class_names) <= MANY_CLASSES:
@@ -94,8 +94,8 @@ def _names(axes: Axes, class_names: Sequence[str], rows: int) -> None:
 def _finding(observed: np.ndarray, true: np.ndarray, names: Sequence[str]) -> str:
     wrong = int((observed != true).sum())
     if len(observed) > 1:
-        return f"{wrong} of {len(observed)} labels are wrong, and every row pulls toward its own label all the same"
+        return f"{wrong} of {len(observed)} labels are wrong, and every row pushes its own label up all the same"
     if wrong:
         label, truth = names[observed[0]], names[true[0]]
-        return f"The label says {label}, the truth is {truth}: the pull goes to {label}"
-    return f"The label {names[true[0]]} is right: its logit is pulled up, all others are pushed down"
+        return f"The label says {label}, the truth is {truth}: {label} is pushed up"
+    return f"The label {names[true[0]]} is right: its logit is pushed up, all others down"

@@ -93,8 +93,8 @@ def _picture(walk: Walk, i: int, number: int, last: int) -> str:
     content += _arrow((x, -y), "clean", "clean", _seen(number, clean_from))
     longest = walk.arrows.norm(dim=-1).max()
     for c, (a, b) in enumerate((walk.arrows[i] / longest * REACH).tolist()):
-        label = CLASSES[c] if walk.mode == CLASS else "own"
-        content += _arrow((a, -b), ARROWS[c], label, _seen(number, flows_from))
+        kind, label = (ARROWS[c], CLASSES[c]) if walk.mode == CLASS else ("own", "own")
+        content += _arrow((a, -b), kind, label, _seen(number, flows_from))
     words = f"<span {_seen(number, known)}>: {_verdict(walk, walk.meta_gradient[i])}</span>" if known <= last else ""
     return _plane(content, INSTANCES[i], escape(INSTANCES[i]) + words, _seen(number, flows_from))
 

@@ -15,7 +15,7 @@ LOOKS = {  # rankings that come from training by a method look like the method
     "GDW's weights": style.method_look("gdw"),
     "MWNet's weights, early": style.method_look("mwnet"),
 }
-OTHER_LOOKS = (style.Look("#AA3377", style.LONG, "s"), style.Look("#999933", style.DASHED, "v"))
+OTHER_LOOKS = (style.Look("#7B3FF2", style.LONG, "s"), style.Look("#8A5A2B", style.DASHED, "v"))  # no method's
 
 
 def found_curves(
@@ -45,7 +45,7 @@ def found_curves(
         axes.plot(looked, found.mean(0), **look.line(), label=name, markevery=max(1, len(wrong) // 8), markersize=4.5)
         if len(found) > 1:
             axes.fill_between(looked, found.min(0), found.max(0), color=look.color, alpha=BAND, linewidth=0)
-    thin = {"color": style.INK, "linewidth": 1, "linestyle": style.DOTTED}
+    thin = {"color": "#8c8c8c", "linewidth": 1}
     axes.plot(looked, 100 * looked / len(wrong), label="at random", **thin)
     axes.set(xlabel="pictures looked at, the most suspicious first", ylabel="wrong labels found (%)", ylim=(0, 102))
     axes.set_xlim(0, len(wrong))

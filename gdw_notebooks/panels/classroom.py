@@ -34,7 +34,7 @@ TABS = {
 WORDS = {
     "Training lab": ("method", "weight network", "label noise", "imbalance", "MWNet", "GDW", "seed"),
     "Broken data": ("label noise", "transition matrix", "observed label", "imbalance"),
-    "Flow microscope": ("flow", "pull and push", "logit", "observed label", "zero-mean constraint"),
+    "Flow microscope": ("flow", "logit", "observed label", "zero-mean constraint"),
     "Instance stepper": ("instance weight", "virtual step", "meta gradient", "clean set"),
     "Class stepper": ("weight network", "virtual step", "meta gradient", "clean set", "stage two"),
     "Flow ledger": ("flow", "pull and push", "mass", "long tail", "tied GDW"),

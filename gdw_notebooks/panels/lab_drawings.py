@@ -33,7 +33,8 @@ def accuracy_drawing(shown: Shown) -> Drawing:
         lines.append(_line(style.method_title(method), look, mean, sd if len(runs) > 1 else None))
         legend.append(_entry(style.method_title(method), look, _score(read.get(method, []))))
     seen = [value for line in lines for key in ("y", "low", "high") for value in line.get(key, ()) if value is not None]
-    axis = _axis(*curves.accuracy_axis(seen), "{:g} %")
+    over = all(len(run) >= shown.epochs for run in shown.histories)
+    axis = _axis(*curves.accuracy_axis(seen, over=over), "{:g} %")
     plot = {"x": _epochs(shown), "y": axis, "lines": lines, "marked": shown.marked}
     return _drawing(curves.finding(read, "test_accuracy"), [plot], legend)
 

@@ -29,6 +29,8 @@ def looks(found: dict[str, dict]) -> dict[str, dict]:
     names = [name for name, each in found.items() if "weight" in each.get("outputs", {})]
     learners = {name: {"title": style.method_title(name), **_line(style.method_look(name))} for name in names}
     learners["by-hand"] |= {"title": "You", "dashes": RIGHT.dashes}  # another line than those of its mission's rivals
+    for name, short in (("gdw-reduced", "GDW, reduced"), ("gdw-class-net", "GDW, class V")):  # fit a phone
+        learners[name]["title"] = short
     return {
         "learners": learners,
         "classes": [{"name": name, "color": color} for name, color in style.NAMED.items()],

@@ -240,8 +240,10 @@ assert over_dog == 0 < over_bird
 # *A common mistake: “cat is lifted” does not mean that the network is told “cat”. The cat's logit is not pushed at all,
 # and the bird's logit is pushed down.*
 #
-# What happens without the constraint? In the next microscope it is off: all three bars can be dragged, and the sum of
-# the pushes can leave 0.
+# What happens without the constraint? In the next microscope it is off: the sum of the pushes can leave 0.
+# <!-- here -->
+# All three bars can be dragged.
+# <!-- on the site -->
 
 # %%
 microscope = FlowMicroscope([cat_dog_bird(cat_picture())], mode="free", weights=[0.0, 1.0, 1.0])
@@ -258,8 +260,13 @@ microscope
 #
 # Now handwritten digits. Six images in ten get a new label, drawn from all ten classes (one draw in ten gives the true
 # one, so not all of these are wrong). We train a small network for eight epochs without any weights, and stop before it
-# has learnt the wrong labels by heart. Then look at its training images with **Previous** and **Next**: first
-# mislabelled ones, then clean ones. Drag the true class's bar to 0: the label still excludes the other eight digits.
+# has learnt the wrong labels by heart.
+# <!-- here -->
+# Then look at its training images with **Previous** and **Next**: first mislabelled ones, then clean ones. Drag the
+# true class's bar to 0: the label still excludes the other eight digits.
+# <!-- on the site
+# <a href="../live/microscope.html">The flow microscope</a> has such images: drag the true class's bar to 0, and the
+# label still excludes the other eight digits. -->
 
 # %%
 experiment = gdw.Experiment(dataset="digits", noise="uniform", rate=0.6, method="cross-entropy", epochs=8)

@@ -42,9 +42,12 @@ broken = BrokenData([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], names, 
 broken
 
 # %% [markdown]
-# *Move a slider: the other two of its row change in proportion, so that the row still sums to 1. The right picture
-# counts by **observed** label, since this is all that you can see in a data set. The black line is the number of images
-# of the true class.*
+# <!-- here -->
+# *Move a slider: the other two of its row change in proportion, so that the row still sums to 1.*
+# <!-- on the site -->
+#
+# *The right picture counts by **observed** label, since this is all that you can see in a data set. The black line is
+# the number of images of the true class.*
 #
 # **What you see.** Half of the cats are called dogs. Every image with the label *cat* shows a cat. Of those with the
 # label *dog*, a third show something else. So a wrong row damages another *column*.

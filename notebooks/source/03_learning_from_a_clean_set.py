@@ -63,9 +63,13 @@ instance_stepper = BilevelStepper("instance", station=8)
 instance_stepper
 
 # %% [markdown]
-# *Press Back and Forward, or use the arrow keys. Cells with a thick outline and hatching are new at this station; all
-# other stations are folded below. Point at a term of the formula, or tap it: its numbers light up. The planes have the
-# two parameters as axes. They show where θ is, and each image's own gradient beside the clean gradient. In the
+# <!-- here -->
+# *Press Back and Forward, or use the arrow keys. Point at a term of the formula, or tap it: its numbers light up.*
+# <!-- on the site
+# <em>In <a href="../live/stepper.html">the bilevel stepper</a> press Back and Forward.</em> -->
+#
+# *Cells with a thick outline and hatching are new at this station; all other stations are folded below. The planes have
+# the two parameters as axes. They show where θ is, and each image's own gradient beside the clean gradient. In the
 # formulas, $y_i$ is the observed label of image $i$.*
 #
 # **What you see.** At station 8 each $g_i$ is beside a finite difference: the clean loss with this one weight a little

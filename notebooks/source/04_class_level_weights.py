@@ -49,9 +49,15 @@ class_stepper = BilevelStepper("class", station=12)
 class_stepper
 
 # %% [markdown]
+# <!-- here -->
 # *Use Back, Forward, or the arrow keys; a menu switches the constraint. Point at a term of the formula, or tap it: its
-# numbers light up. Each small plane shows one image's three flows beside the clean gradient. In the formulas $y_i$ is
-# the observed label of image $i$, and $[c = y_i]$ is 1 if $c$ is this label, else 0.*
+# numbers light up.*
+# <!-- on the site
+# <em>In <a href="../live/stepper.html">the bilevel stepper</a> use Back and Forward; choose one weight for each class
+# there.</em> -->
+#
+# *Each small plane shows one image's three flows beside the clean gradient. In the formulas $y_i$ is the observed label
+# of image $i$, and $[c = y_i]$ is 1 if $c$ is this label, else 0.*
 #
 # **What you see, station by station.**
 # - **4, 5** *Stage one*: $V$ turns each loss into one weight, copied to all flows. The constraint changes nothing:

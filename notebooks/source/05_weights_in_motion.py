@@ -205,8 +205,12 @@ ledger = FlowLedger([tail["gdw"][0], tail["gdw-tied"][0]], epoch=4)
 ledger
 
 # %% [markdown]
-# *The slider (arrow keys) goes through the epochs, and the play button runs them. Unfold the other tables. Open
-# marks: before weighting. Filled marks: after weighting, what was sent back. One seed.*
+# <!-- here -->
+# *The slider (arrow keys) goes through the epochs, and the play button runs them.*
+# <!-- on the site
+# <em>In <a href="../live/ledger.html">the flow ledger</a> a slider goes through the epochs.</em> -->
+#
+# *Unfold the other tables. Open marks: before weighting. Filled marks: after weighting, what was sent back. One seed.*
 
 # %%
 by_flow, matrix = {}, {}

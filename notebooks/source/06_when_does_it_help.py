@@ -113,15 +113,15 @@ assert alone == ["uniform 20", "uniform 40", "uniform 40 + long tail 0.1"]
 #
 # ## The map
 #
-# Noise and imbalance together: fifteen cells, ten seeds each. Choose a rival. A cell says how many points of test
-# accuracy GDW is above it (orange) or below it (purple), with the interval. A hatched cell is undecided, whatever its
-# colour: the p-values are corrected for the fifteen cells (Holm), so an interval, which is that of one comparison, may
-# exclude 0 in a hatched cell.
+# Noise and imbalance together: fifteen cells, ten seeds each. A cell says how many points of test accuracy GDW is above
+# its rival (orange) or below it (purple), with the interval. A hatched cell is undecided, whatever its colour: the
+# p-values are corrected for the fifteen cells (Holm), so an interval, which is that of one comparison, may exclude 0 in
+# a hatched cell.
 #
 # *Look* where GDW loses most against **tied GDW**: with many wrong labels, with rare classes, or where both meet?
 # <!-- here -->
 #
-# *Compute this cell* trains both methods again, with as many seeds as you like.
+# Choose another rival. *Compute this cell* trains both methods again, with as many seeds as you like.
 # <!-- on the site -->
 
 # %%

@@ -290,12 +290,13 @@ if truth:
 #
 # ## Are GDW's weights a good ranking?
 #
-# GDW gives small weights to bad labels. Are its weights good enough to *find* them? Four rankings of the pictures that
+# GDW gives small weights to bad labels. Are its weights good enough to *find* them? Five rankings of the pictures that
 # were not confirmed before the audit:
 # - the **audit** of above;
 # - **cleanlab**: the out-of-fold probability of the label, without the confirmed pictures;
 # - the **plain loss**: train on everything with cross-entropy, and take each picture's mean loss over the epochs;
-# - **GDW's weights**, and those of MWNet after few epochs: each picture's mean weight over the epochs.
+# - **GDW's weights**: each picture's mean weight over the epochs;
+# - **MWNet's weights**, after few epochs.
 #
 # The measure is [average precision](../docs/glossary.md#average-precision): 1 is perfect, and a random order has about
 # 0.2. Three seeds each.
@@ -336,7 +337,7 @@ assert max(precision["MWNet's weights, early"]) < wrong_of_places.mean()  # a ra
 # %% tags=["reveals"]
 gdw_mean = mean["GDW's weights"]
 title = "The audit, cleanlab and the plain loss find almost all early (average precision ≈ "
-title += f"{mean['plain loss']:.2f} and more); GDW's weights do not (≈ {gdw_mean:.2f})"
+title += f"{mean['plain loss']:.2f} and more); GDW's weights do not (≈ {gdw_mean:.2f}), and MWNet's are below random"
 curves = {name: np.array(rows) for name, rows in rankings.items()}
 alt = title + ". Share of wrong labels found, by pictures seen."
 Still(found_curves(curves, wrong_of_places, title=title), alt=alt)

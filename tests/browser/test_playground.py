@@ -21,7 +21,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('button, select, input[ty
   .filter(({ box }) => box.height < 43.5 || box.width < 43.5)
   .map(({ text, box }) => `${text}: ${box.width} x ${box.height}`)"""
 DRAWN = "() => document.querySelector('.score')?.textContent ? performance.now() : 0"
-OPENED = "() => document.getElementById('learners').ariaBusy === 'false'"  # at the step of its address
+OPENED = "() => document.getElementById('rate').dataset.opening === 'false'"  # at the step of its address
 PICTURES = "() => [...document.querySelectorAll('.learner canvas')].map((canvas) => canvas.toDataURL())"
 
 
@@ -110,12 +110,32 @@ def test_an_address_opens_with_its_training_in_sight(window):
     """A long run was three black squares and "0 steps" until its last step."""
     page = window()
     page.evaluate("location.hash = 'steps=1500'")
-    expect(page.locator("#rate")).to_have_text("· on the way to 1500")
+    expect(page.locator("#rate")).to_have_text("of 1500")
     page.wait_for_function("() => [...Array(1499).keys()].slice(1).includes(Number(steps.textContent))")
     press(page, "Step")  # comes after all others
     expect(page.locator("#steps")).to_have_text("1501")
     expect(page.locator("#rate")).to_be_empty()
     assert page.url.endswith("&steps=1501")
+
+
+def test_pause_ends_the_way_of_an_address(window):
+    """It went on to step 4000, and its link led to the step of the moment."""
+    page = window(**PHONE)
+    page.evaluate("location.hash = 'steps=4000'")
+    expect(page.locator("#rate")).to_be_visible()
+    expect(page.locator("#status")).to_have_text("On the way to step 4000")
+    page.wait_for_function("() => Number(steps.textContent) > 20")
+    page.evaluate("document.getElementById('share').click()")
+    assert page.url.endswith("&steps=4000")
+    press(page, "Train")
+    press(page, "Pause")
+    expect(page.locator("#rate")).to_be_hidden()
+    page.wait_for_timeout(300)
+    reached = steps(page)
+    assert reached < 4000
+    assert page.url.endswith(f"&steps={reached}")
+    page.wait_for_timeout(500)
+    assert steps(page) == reached
 
 
 def test_the_opening_scene_shows_what_its_words_say(window):
@@ -325,8 +345,17 @@ def test_the_mission_by_hand_hides_what_would_tell(window):
         expect(page.locator(hidden).first).to_be_hidden()
     assert "really" not in page.locator("body").inner_text()
     expect(page.locator("#point-words")).to_have_text("Point at one, or move this slider")  # it was the first wrong one
+    expect(page.locator(".learner.active select")).to_have_value("by-hand")  # large on a phone: the one to tap
+    page.evaluate("location.hash = 'mission=hand&seed=9'")
+    page.wait_for_url("**n=12**seed=9**")  # as it is written once it is understood
+    expect(page.locator("#hand input")).to_have_count(12)
+    sliders = page.locator("#hand label > span > span").all_text_contents()
+    straight = window("mission=hand&seed=9")
+    expect(straight.locator("#hand input")).to_have_count(12)
+    assert straight.locator("#hand label > span > span").all_text_contents() == sliders  # not those of the draw before
     press(page, "Beat GDW")  # a second press leaves
     expect(page.locator("#mission")).to_be_hidden()
+    assert "seed=10" in page.url  # other points: nobody can look up which labels are wrong, and come back
     for shown in ("#data", "#weights-card", ".score"):
         expect(page.locator(shown).first).to_be_visible()
 
@@ -338,24 +367,29 @@ def test_scenes_are_sharp_after_a_phone_was_turned(window):
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_function("""() => [...document.querySelectorAll('.learner canvas')].every((canvas) =>
           canvas.width === Math.round(canvas.clientWidth * Math.min(2, devicePixelRatio)))""")
+        turned = PHONE | {"viewport": {"width": width, "height": height}}
+        assert page.evaluate(PICTURES) == window("steps=20", **turned).evaluate(PICTURES)
 
 
 CUT = """() => [...document.querySelectorAll('.learner')].flatMap((learner) => {
   const menu = learner.querySelector('select'), whole = document.createElement('select');
   learner.querySelector('.score').textContent = '100 %';
-  whole.append(menu.selectedOptions[0].cloneNode(true));
   whole.style.cssText = 'position: absolute; max-width: none';
-  learner.append(whole);
-  const cut = whole.offsetWidth > menu.offsetWidth;
+  menu.before(whole);
+  const cut = [...menu.options].filter((option) => {
+    whole.replaceChildren(option.cloneNode(true));
+    return whole.offsetWidth > menu.offsetWidth;
+  });
   whole.remove();
-  return cut ? [menu.value] : [];
+  return cut.map((option) => option.text);
 })"""
 
 
 @pytest.mark.parametrize("width", [390, 768, 1024, 1280, 1920])
 def test_names_of_learners_are_not_cut(window, width):
     """At 1,024 pixels a projector showed "cross-entrop"."""
-    assert not window(viewport={"width": width, "height": 768}).evaluate(CUT)
+    page = window("learners=by-hand gdw gdw", viewport={"width": width, "height": 768})
+    assert page.evaluate(CUT) == []
 
 
 def chosen_tool(page):

@@ -224,6 +224,12 @@ def test_the_stepper_shows_no_plane_without_an_arrow(window):
     expect(page.locator("figure:visible")).to_have_count(4)
 
 
+ORDERS = r"""() => document.querySelector('article').querySelector('input, button, select, iframe') ? [] :
+  [...document.querySelectorAll('article p')].filter((text) => !text.querySelector('a[href*="live/"]'))
+    .map((text) => text.textContent)
+    .filter((text) => /\b(Press|Drag|drag|dragged|Move|Choose|Use Back|[Tt]he slider)\b/.test(text))"""
+
+
 def test_a_page_asks_only_for_what_it_can_do(site, window):
     page = window("notebooks/00_start_here")
     text = page.locator("article").inner_text()
@@ -237,6 +243,7 @@ def test_a_page_asks_only_for_what_it_can_do(site, window):
     for name in names(site):
         if name.startswith("notebooks/"):
             page.goto((site / f"{name}.html").as_uri())
+            assert page.evaluate(ORDERS) == [], name
             folds = page.locator("details.answer > summary").all_text_contents()
             guesses = [fold for fold in folds if fold.startswith("After your guess")]
             assert len(set(guesses)) == len(guesses)

@@ -65,8 +65,15 @@ def test_large_type_keeps_the_pixels():
     assert large.dpi == pytest.approx(style.LARGE * small.dpi)
 
 
-@pytest.mark.parametrize(("first", "ends"), [(21, (18, 50)), (40, (38, 100)), (5, (0, 50))])
+@pytest.mark.parametrize(("first", "ends"), [(21, (18, 40)), (81, (78, 100)), (5, (0, 20))])
 def test_curves_fill_their_axis(first, ends):
     """Curves of 30 % had an axis to 100 %."""
     (axes,) = learning_curves([history("gdw", epochs=2, offset=first - 40)]).axes
     assert axes.get_ylim() == ends
+
+
+def test_an_axis_has_room_for_the_band_and_for_a_run_that_goes_on():
+    """It ended at 50 % until a value reached it, and then jumped."""
+    runs = [history(seed=seed, epochs=2, offset=offset - 20) for seed, offset in enumerate((-1.0, 0.0, 1.0))]
+    assert learning_curves(runs).axes[0].get_ylim() == (8, 40)  # the mean ends at 30, its band at 31
+    assert learning_curves(runs, epochs=3).axes[0].get_ylim() == (8, 100)

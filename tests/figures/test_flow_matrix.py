@@ -30,7 +30,7 @@ def test_a_ring_marks_the_truth_and_a_cross_the_label():
 def test_one_instance_writes_its_numbers():
     figure = flow_matrix(FLOWS[0], LABELS[0], CLEAN[0], NAMES)
     assert [text.get_text() for text in figure.axes[0].texts] == ["+.60", "−.70", "+.10"]
-    assert figure.get_suptitle() == "The label says dog, the truth is cat: the pull goes to dog"
+    assert figure.get_suptitle() == "The label says dog, the truth is cat: dog is pushed up"
 
 
 def test_a_large_batch_has_marks_but_no_numbers():

@@ -30,10 +30,13 @@ def test_a_ranking_by_a_methods_training_looks_like_the_method():
     rankings = {name: np.array([[2, 1]]) for name in names}
     axes = found_curves(rankings, np.array([True, False]), title="A finding").axes[0]
     seen = {line.get_label(): line.get_color() for line in axes.lines}
-    methods = {look.color for look in (style.METHODS[name] for name in ("gdw", "gdw-tied", "mwnet", "cross-entropy"))}
+    methods = {look.color for look in style.METHODS.values()} | set(style.CLASSES)
     assert len({seen[name] for name in names}) == len(names)
     for name, method in names.items():
         assert seen[name] == style.METHODS[method].color if method else seen[name] not in methods
+    dotted = [line.get_label() for line in axes.lines if line.get_linestyle() == ":" or line._dash_pattern[1]]
+    assert len({seen[name] for name in dotted}) == len(dotted)
+    assert "at random" not in dotted
 
 
 def test_a_matrix_shows_percent_and_leaves_zeros_empty():

@@ -67,6 +67,15 @@ def test_one_stage_is_open_and_every_term_has_its_cells(mode, number):
 
 
 @pytest.mark.parametrize("mode", WALKS)
+def test_the_words_of_flows_and_colours_of_classes_mean_one_thing(mode):
+    """One weight for the instance had the true class's blue in every plane; the label's logit was "pulled"."""
+    page = stepper(WALKS[mode], 0)
+    assert ('class="arrow cat"' in page) == (mode == "class")
+    assert ('class="arrow own"' in page) == (mode != "class")
+    assert "pull" not in page
+
+
+@pytest.mark.parametrize("mode", WALKS)
 def test_each_g_stands_beside_its_difference(mode):
     made = WALKS[mode]
     number = next(n for n, stage in enumerate(made.stages) if "g" in stage.changed)

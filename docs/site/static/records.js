@@ -113,8 +113,8 @@ function said() {
 
 // ---- what is drawn ------------------------------------------------------------------------------------------------
 
-/** @type {(high: number, unit: string) => Axis} */
-const upTo = (high, unit) => ({ low: 0, high, ticks: [0, 0.5, 1].map((share) => [share * high, `${share * high}${unit}`]) });
+/** @type {(high: number, unit: string, low?: number) => Axis} */
+const upTo = (high, unit, low = 0) => ({ low, high, ticks: [low, (low + high) / 2, high].map((each) => [each, `${each}${unit}`]) });
 /** @type {() => Axis} */
 const overEpochs = () => ({ low: 1, high: epochs(), label: "epoch", ticks: [...new Set([1, Math.round(epochs() / 2), epochs()])].map((each) => [each, String(each)]) });
 const passed = () => Array.from({ length: epoch }, (_, k) => k + 1);
@@ -133,9 +133,11 @@ function curves() {
     const values = runs(chosen()[k], "accuracy");
     return { ...look, x: passed(), y: overSeeds(values, mean), low: overSeeds(values, (each) => Math.min(...known(each))), high: overSeeds(values, (each) => Math.max(...known(each))) };
   });
+  const all = known(chosen().flatMap((method) => runs(method, "accuracy").flat())).map((value) => Number(value) / 10);
+  const y = upTo(10 * Math.ceil(Math.max(...all)), " %", 10 * Math.floor(Math.min(...all))); // as accuracy_axis in curves.py
   return {
     caption: "Test accuracy. Line: mean of the seeds; band: lowest to highest seed.",
-    drawing: { words: `Curves of test accuracy up to epoch ${epoch}.`, title: said(), plots: [{ x: overEpochs(), y: upTo(100, " %"), lines }], legend: looks() },
+    drawing: { words: `Curves of test accuracy up to epoch ${epoch}.`, title: said(), plots: [{ x: overEpochs(), y, lines }], legend: looks() },
     head: ["method", "seed", `test accuracy in %, epoch ${epoch}`],
     rows: chosen().flatMap((method) => runs(method, "accuracy").map((seed, s) => [title(method), s, text(seed[epoch - 1], 1)])),
   };

@@ -3,7 +3,7 @@
 import { offers, refresh, remember, words } from "./controls.js";
 import { MISSIONS } from "./missions.js";
 import { part } from "./parts.js";
-import { ask, curves, forget, paint } from "./pictures.js";
+import { ask, curves, forget, repaint } from "./pictures.js";
 import { dataOf, drawn, labelsOf } from "./scene.js";
 import { OTHERWISE, recordings, state, still, worker } from "./state.js";
 
@@ -46,6 +46,10 @@ export function redraw(change) {
 
 /** @type {(now: boolean) => void} */
 export function play(now) {
+  if (state.playing && !now) { // Pause also ends the way to the step of an address
+    state.until = 0;
+    worker.postMessage({ kind: "stay" });
+  }
   state.playing = now;
   part("train").textContent = now ? "Pause" : "Train";
   part("train").setAttribute("aria-pressed", String(now));
@@ -60,7 +64,7 @@ export function activate(place) {
   state.active = place;
   refresh();
   curves();
-  requestAnimationFrame(paint);
+  repaint();
 }
 
 /** @type {(at: number) => void} */
@@ -71,9 +75,14 @@ export function choose(at) {
   ask();
 }
 
+/** A scene by hand is the one to tap, so it is the large one. @type {() => void} */
+export function activateFirst() {
+  state.active = ["by-hand", "gdw"].map((name) => state.run.learners.indexOf(name)).find((place) => place >= 0) ?? 0;
+}
+
 /** @type {(name: string) => void} */
 export function begin(name) {
-  const next = MISSIONS[name];
+  const next = MISSIONS[name], open = MISSIONS[state.run.mission]?.hidden && state.won < 0;
   state.run.mission = name;
   part("hand").replaceChildren();
   state.chosen = -1;
@@ -86,7 +95,8 @@ export function begin(name) {
     state.tool = "label";
   }
   play(false);
-  state.active = state.run.learners.indexOf("gdw");
-  restart();
+  activateFirst();
+  if (open && !next) redraw({ seed: state.run.scene.seed + 1 }); // the mission's own points keep their secret
+  else restart();
   part(name ? "mission" : "mission-list").scrollIntoView({ block: "nearest", behavior: still.matches ? "auto" : "smooth" });
 }

@@ -120,9 +120,10 @@ export function sliders(wanted) {
   });
 }
 
-/** The address says what is seen; where a page has no address of its own, nothing is kept. */
+/** The address says what is seen, or the step that is on its way; where a page has no address of its own, nothing is kept. */
 export function remember() {
-  if (location.protocol !== "about:") history.replaceState(null, "", `#${written(state.run)}`);
+  const run = { ...state.run, steps: Math.max(state.run.steps, state.until) };
+  if (location.protocol !== "about:") history.replaceState(null, "", `#${written(run)}`);
 }
 
 /** @type {(text: string) => void} */

@@ -4,8 +4,8 @@ import { MOST_STEPS, understood } from "./address.js";
 import { refresh, remember, say, TOOLS } from "./controls.js";
 import { MISSIONS } from "./missions.js";
 import { make, onColors, part, SHAPES, styled } from "./parts.js";
-import { ask, opens, paint, showAgain } from "./pictures.js";
-import { activate, begin, choose, play, redraw, restart, setHand } from "./actions.js";
+import { ask, opens, paint, repaint, showAgain } from "./pictures.js";
+import { activate, activateFirst, begin, choose, play, redraw, restart, setHand } from "./actions.js";
 import { PRESETS, rounded, TAIL } from "./scene.js";
 import { boxes, looks, names, recordings, state, worker } from "./state.js";
 import { act, clean, mislabel, nearest, remove } from "./tools.js";
@@ -33,7 +33,7 @@ function learnerBox(place) {
     onclick: clicked, onkeydown: keyed, onblur: () => { state.cursor = null; paint(); } });
   const score = make("span", { class: "score", title: "Accuracy on true labels" });
   const element = make("section", { class: "learner" }, make("div", { class: "top" }, menu, score), canvas);
-  const view = new View(canvas, paint);
+  const view = new View(canvas, repaint);
   let enlarged = false; // by the press that goes on
   return { element, menu, score, view, canvas };
 
@@ -160,6 +160,7 @@ open();
 /** What the address says. */
 function open() {
   state.tool = MISSIONS[state.run.mission]?.tool ?? state.tool;
-  state.active = Math.max(0, state.run.learners.indexOf("gdw"));
+  part("hand").replaceChildren(); // the names of another draw
+  activateFirst();
   restart(state.run.steps);
 }

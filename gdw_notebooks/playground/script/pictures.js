@@ -66,8 +66,12 @@ function show(answer) {
   const last = state.samples[state.samples.length - 1];
   boxes.forEach(({ score }, k) => put(score, percent(last.accuracy[k])));
   put(part("steps"), String(answer.steps));
-  put(part("rate"), opens() ? `· on the way to ${state.until}` : state.playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "");
-  part("learners").ariaBusy = String(opens());
+  put(part("rate"), opens() ? `of ${state.until}` : state.playing && answer.rate ? `· ${Math.round(answer.rate)} a second` : "");
+  const way = part("rate").dataset;
+  if (way.opening !== String(opens())) { // said at its start and at its end
+    if (opens() || way.opening) put(part("status"), opens() ? `On the way to step ${state.until}` : `At step ${answer.steps}`);
+    way.opening = String(opens());
+  }
   const now = performance.now();
   if (!state.playing || now - writtenAt > TEXT_EVERY) { // numbers that change faster cannot be read
     writtenAt = now;
@@ -100,11 +104,15 @@ export function paint() {
     state.data.places.forEach((at, place) => { weights[at] = current.weights[k][place] ?? 1; });
     unfinished = view.paint(shown, weights, current.readings[k], still.matches) || unfinished;
   });
-  if (unfinished && !moving && !state.playing) {
-    moving = true;
-    requestAnimationFrame(() => {
-      moving = false;
-      paint();
-    });
-  }
+  if (unfinished && !state.playing) repaint();
+}
+
+/** All scenes, once in the next frame, however often it is asked for. */
+export function repaint() {
+  if (moving) return;
+  moving = true;
+  requestAnimationFrame(() => {
+    moving = false;
+    paint();
+  });
 }

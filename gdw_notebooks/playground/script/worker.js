@@ -6,7 +6,7 @@ import { Run } from "./run.js";
  * @typedef {import("./learner.js").Recordings} Recordings
  * @typedef {import("./run.js").Task} Task
  * @typedef {{ kind: "recordings", recordings: Recordings, grid: Float32Array } | { kind: "task", task: Task, number: number, steps: number }
- *           | { kind: "pace", pace: number } | { kind: "step" } | { kind: "hand", hand: number[] }
+ *           | { kind: "pace", pace: number } | { kind: "step" | "stay" } | { kind: "hand", hand: number[] }
  *           | { kind: "picture", point: number, samples: number }} Message
  * @typedef {{ task: number, steps: number, logits: Float64Array[], weights: Float32Array[],
  *             readings: import("./run.js").Reading[], samples: import("./run.js").Sample[], rate: number }} Picture
@@ -81,7 +81,7 @@ onmessage = (/** @type {MessageEvent<Message>} */ { data: message }) => {
   } else if (message.kind === "step" && run) {
     if (opens(run)) until++;
     else run.step();
-  }
+  } else if (message.kind === "stay") until = 0;
   else if (message.kind === "hand" && run) run.data.hand = message.hand;
   else if (message.kind === "picture") picture(message);
 };
