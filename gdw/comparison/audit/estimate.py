@@ -15,7 +15,7 @@ from gdw.pictures.feature_store import BLOCK, ROW, SEEN, Rows
 from gdw.pictures.on_disk import OnDisk
 
 BASE = 1.0e9  # bytes: the program, a network and a batch of pictures
-OF_ROW, OF_CLASS = 1000, 48  # bytes in memory for each row: its words, and its probabilities for each class
+OF_ROW, OF_CLASS = 1700, 48  # bytes in memory for each row: its words, and its probabilities for each class
 FLOAT, DOUBLE = 4, 8  # bytes
 PASSES = 40  # over all rows in each round of classifiers
 TIMED = 4_000_000  # numbers in the rows of a pass that is timed, at most

@@ -431,14 +431,14 @@ def test_a_run_goes_on_without_classes_that_broken_pictures_make_small(broken, t
 @pytest.mark.parametrize(
     ("rows", "plan", "given", "expected"),
     [
-        ("pictures", {}, False, "33 min for features (20 ms a picture), 80 s for the folds, 3 s for the table, 1.1 GB "
+        ("pictures", {}, False, "33 min for features (20 ms a picture), 80 s for the folds, 3 s for the table, 1.2 GB "
          "of memory, 86 MB on disk"),
-        ("held", {}, False, "80 s for the folds, 3 s for the table, 1.1 GB of memory, nothing on disk"),
-        ("mapped", {"ranking": "self-confidence"}, False, "40 s for the folds, 3 s for the table, 1.1 GB of memory, "
+        ("held", {}, False, "80 s for the folds, 3 s for the table, 1.2 GB of memory, nothing on disk"),
+        ("mapped", {"ranking": "self-confidence"}, False, "40 s for the folds, 3 s for the table, 1.2 GB of memory, "
          "nothing on disk"),
-        ("mapped", {}, True, "40 s for the folds, 3 s for the table, 1.1 GB of memory, nothing on disk"),
-        ("mapped", {"ranking": "self-confidence"}, True, "3 s for the table, 1.1 GB of memory, nothing on disk"),
-        ("mapped", {"ranking": "with-method"}, False, "80 s for the folds, 3 s for the table, 1.1 GB of memory, "
+        ("mapped", {}, True, "40 s for the folds, 3 s for the table, 1.2 GB of memory, nothing on disk"),
+        ("mapped", {"ranking": "self-confidence"}, True, "3 s for the table, 1.2 GB of memory, nothing on disk"),
+        ("mapped", {"ranking": "with-method"}, False, "80 s for the folds, 3 s for the table, 1.2 GB of memory, "
          "nothing on disk; the training of gdw comes on top"),
     ],
 )  # fmt: skip
