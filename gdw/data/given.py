@@ -202,8 +202,11 @@ def read_probs(file: str | Path, dataset: Dataset, rows: Bool[np.ndarray, "rows"
         names = both[1] if (both := shared_names(frame, every)) else None
     places, _ = _found(names, paths, rows)
     lost = [path for path, place in zip(dataset.paths or (), places, strict=True) if place is None] if places else []
-    if lost and len(lost) < len(places):
-        raise ValueError(f"{file} has no row for {len(lost)} of {len(places)} rows (first: {lost[0]})")
+    if lost and (len(lost) < len(places) or not numbered_in_order(names or ())):
+        raise ValueError(
+            f"{file} has no row for {len(lost)} of {len(places)} rows (first: {lost[0]}); it calls its own first one "
+            f"{(names or ('',))[0]}. If both have one order, leave out the column of names"
+        )
     return frame if lost or not places else frame.iloc[places]
 
 

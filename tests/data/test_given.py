@@ -586,6 +586,9 @@ def test_probabilities_are_those_of_the_same_id_also_where_a_label_is_blank(rows
     data, kept = read_rows(tmp_path / "x.npy", tmp_path / "l.csv")
     found = with_probs(data, kept, read_probs(tmp_path / "p.csv", data, kept))[2]
     assert [NAMES[place] for place in found.argmax(1)] == classes_of(data)
+    probs.assign(id=[f"s{n}" for n in ids]).to_csv(tmp_path / "p.csv", index=False)
+    with pytest.raises(ValueError, match="it calls its own first one s1000. If both have one order, leave out"):
+        read_probs(tmp_path / "p.csv", data, kept)
 
 
 @pytest.mark.parametrize(
