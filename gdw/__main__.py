@@ -4,6 +4,7 @@ import argparse
 import math
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from io import TextIOWrapper
@@ -57,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     if arguments is None:  # this process is the program
         keep_freed_memory()
+        warnings.showwarning = _show_warning
+        warnings.filterwarnings("once", category=UserWarning, append=True)
     options = parser().parse_args(arguments)
     try:
         options.plugin = load_plugins(options.plugin)
@@ -69,6 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
         sentence = stop.args[0] if stop.args else "stopped before any run began: nothing was written"
         print(f"gdw: {sentence}", file=sys.stderr)
         return STOPPED
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """A sentence above the progress bar, without the place in the code."""
+    tqdm.write(f"{'note' if category is UserWarning else category.__name__}: {message}", file=sys.stderr)
 
 
 def run_command(options: argparse.Namespace) -> int:

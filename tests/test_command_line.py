@@ -1,5 +1,8 @@
 """The command line: what it prints and writes, and one sentence for bad input."""
 
+import sys
+import warnings
+
 import pytest
 
 import gdw
@@ -45,6 +48,17 @@ def test_bad_input_is_one_sentence_and_status_two(arguments, message, capsys):
     assert message in captured.err
     assert captured.err.splitlines()[-1].startswith("gdw: ")
     assert not captured.out
+
+
+def test_a_warning_of_the_program_is_a_sentence_said_once(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["gdw", "methods"])
+    monkeypatch.setattr("gdw.__main__.keep_freed_memory", lambda: None)
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        assert main() == 0
+        for _ in range(2):
+            warnings.warn("two rows name no picture", stacklevel=1)
+    assert capsys.readouterr().err == "note: two rows name no picture\n"
 
 
 def test_how_a_step_is_taken_stands_in_the_record(tmp_path):
