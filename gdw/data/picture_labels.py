@@ -19,6 +19,7 @@ from gdw.label_files.columns import (
     MULTI_LABEL,
     NAME_ONE,
     chosen_column,
+    other_export,
     usual_columns,
     votes_among,
     without_rejected,
@@ -307,7 +308,8 @@ def no_picture(table: Path, missing: Sequence[str], paths: Sequence[str], how: S
     """For rows that name no picture, with an example of how pictures are called here, and how they were matched."""
     more = f" and {len(missing) - NAMED} more paths" if len(missing) > NAMED else ""
     near = "".join(f"; {note}" for note in ([f"a picture here is {paths[0]}"] if paths else []) + [*how])
-    return ValueError(f"{table}: no picture here is called {', '.join(missing[:NAMED])}{more}{near}")
+    named = ", ".join(missing[:NAMED])
+    return ValueError(f"{table}: no picture here is called {named}{more}{near}{other_export(table)}")
 
 
 # ---- words and classes ----------------------------------------------------------------------------------------------

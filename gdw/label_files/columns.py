@@ -38,6 +38,7 @@ VOTE = re.compile(
 )
 CLEAN_KEY = "clean_label"
 NAME_ONE = "name one as human:PATH:KEY"  # advice for the option at hand
+NESTED = (".json", ".jsonl", ".ndjson", ".xml")  # endings of exports
 NUMERIC = re.compile(r"-?[\d.,]*")
 FRACTION = re.compile(r"-?\d*[.,]\d+(e-?\d+)?|nan", re.I)
 MOST_SEVERAL = 0.05  # of the rows of a one-hot table; with more it is one of several labels a picture, or none
@@ -205,5 +206,11 @@ def chosen_column(
     if not found:
         flags = _of_yes_and_no({name: words for name in left if isinstance(words := cells.get(name), list)})
         more = f" (label: that of {', '.join(flags)} which says 1)" if len(flags) > 1 and "label" not in columns else ""
-        raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}{more}")
+        raise ValueError(f"{path} has several sets of labels, {advice}: {', '.join(columns)}{more}{other_export(path)}")
     return found[0]
+
+
+def other_export(path: Path) -> str:
+    """Advice for a file that may be an export in a form that is not read."""
+    known = "have it written as CSV or COCO (docs/audit.md lists what is read)"
+    return f". If it is another program's export, {known}" if path.suffix.lower() in NESTED else ""

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING
 
 from gdw import files
 from gdw.errors import MissingPackage
-from gdw.label_files.columns import MULTI_LABEL, NUMERIC, PATH_COLUMNS, PICTURE, usual_columns, with_one_hot
+from gdw.label_files.columns import (
+    MULTI_LABEL,
+    NUMERIC,
+    PATH_COLUMNS,
+    PICTURE,
+    other_export,
+    usual_columns,
+    with_one_hot,
+)
 from gdw.label_files.columns import path_column as path_column_of
 from gdw.label_files.exports import columns_of, rows_of_json, rows_of_xml, word_of
 from gdw.label_files.path_match import LEGACY
@@ -111,7 +119,7 @@ def read_table(
     place = path_column_of(others, path_column, path, keys=not in_order)
     if len(columns) < 2 or place is None:
         if not (in_order and columns):
-            shown = ", ".join(columns)
+            shown = f"{', '.join(columns)}{other_export(path)}"
             raise ValueError(f"{path} needs a column 'path' and a column of labels, got the columns {shown}")
         place = None
     paths = [] if place is None else columns.pop(place)

@@ -375,6 +375,23 @@ def test_flags_beside_a_column_of_words_are_asked_about(pets, tmp_path):
     assert list_folder(pets, table, column="label").class_names == ("female", "male")
 
 
+# From memory of Datumaro's, Labelbox's and Darwin's documentation.
+DATUMARO = """{"categories": {"label": {"labels": [{"name": "lynx"}, {"name": "wolf"}]}}, "items": [{"id": "cat/a1",
+"annotations": [{"id": 0, "type": "label", "label_id": 0}], "image": {"path": "cat/a1.jpg", "size": [8, 8]}}]}"""
+LABELBOX = """{"data_row": {"id": "c1", "external_id": "a1.jpg", "row_data": "https://host/cat/a1.jpg"}, "projects": {"p1":
+{"labels": [{"annotations": {"classifications": [{"name": "kind", "radio_answer": {"name": "lynx"}}]}}]}}}"""
+DARWIN = """{"version": "2.0", "item": {"name": "a1.jpg", "path": "/cat", "slots": [{"slot_name": "0", "width": 8}]},
+"annotations": [{"id": "x", "name": "lynx", "tag": {}}]}"""
+
+
+@pytest.mark.parametrize("text", [DATUMARO, LABELBOX, DARWIN])
+def test_an_export_in_another_form_is_refused_with_advice(pets, tmp_path, text):
+    table = tmp_path / "labels.json"
+    table.write_text(text)
+    with pytest.raises(ValueError, match="have it written as CSV or COCO"):
+        list_folder(pets, table)
+
+
 @pytest.mark.parametrize("column", ["age", "site"])
 @pytest.mark.parametrize("values", [(40, 41, 40, 41), ("1,5", "2,5", "1,5", ""), (3, "", 3, "")])
 def test_numbers_beside_a_one_hot_table_are_no_labels(pets, tmp_path, column, values):
