@@ -54,7 +54,8 @@ def by_double_backward(problem: Problem, weights: Matrix) -> Matrix:
             raise
         raise NoMetaGradient(
             f"{name} cannot be differentiated twice at {_operation(error)}, neither forward nor "
-            "backward; replace that operation (nn.EmbeddingBag: nn.Embedding and a mean over its rows)"
+            "backward; replace that operation (fused attention: torch.nn.attention.sdpa_kernel(SDPBackend.MATH); "
+            "nn.EmbeddingBag: nn.Embedding and a mean over its rows)"
         ) from error
 
 
