@@ -51,7 +51,7 @@ def test_a_hundred_keys_at_full_speed_are_in_the_file_and_a_reopened_notebook_sh
         page.keyboard.press(" ")
     expect(status).to_contain_text(f"{PRESSED} of 140 checked")
     rows = until(page, file, PRESSED)
-    assert rows[:2] == [f"{shown[0]},none of these,random in class", f"{shown[1]},7,random in class"]
+    assert {f"{shown[0]},none of these,random in class", f"{shown[1]},7,random in class"} <= {*rows}
     assert not barriers(page, within=OUTPUTS)
 
     page.reload()  # the other pictures of classes that have enough are not asked for again
