@@ -25,6 +25,7 @@ from gdw.label_files.columns import (
     without_rejected,
 )
 from gdw.label_files.label_table import Table
+from gdw.label_files.numbers import row_key
 from gdw.label_files.path_match import Places, plain
 
 # What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
@@ -224,7 +225,7 @@ def match(
         raise no_picture(table.path, missing, paths, how)
     if all(Path(path).stem.isdecimal() for path in paths):
         counts = [{*map(str, range(start, start + len(paths)))} for start in (0, 1)]
-        named = [{Path(name).stem.lstrip("0") or "0" for name in names} for names in (table.paths, paths)]
+        named = [{row_key(Path(name).stem) for name in names} for names in (table.paths, paths)]
         if named in (counts, counts[::-1]):
             own = counts.index(named[0])
             raise ValueError(

@@ -58,7 +58,8 @@ def shared_names(frame: Any, columns: Mapping[str, Sequence[str]]) -> tuple[int,
     others = {column_key(name): cells for name, cells in columns.items()}
     for place, name in enumerate(map(str, frame.columns)):
         key = f"column{place + 1}" if name.startswith("Unnamed: ") else column_key(name)
-        mine, theirs = _names(frame.iloc[:, place]), others.get(key, ())
+        theirs = others.get(key, ())
+        mine = _names(frame.iloc[:, place]) if theirs else ()
         same = {*map(row_key, mine)} & {*map(row_key, theirs)}
         counted = key in COUNTERS and (numbered_in_order(mine) or numbered_in_order(theirs))
         if not counted and len({*theirs}) == len(theirs) and 2 * len(same) > min(len(mine), len(theirs)):
