@@ -353,6 +353,7 @@ def test_the_mission_by_hand_hides_what_would_tell(window):
     straight = window("mission=hand&seed=9")
     expect(straight.locator("#hand input")).to_have_count(12)
     assert straight.locator("#hand label > span > span").all_text_contents() == sliders  # not those of the draw before
+    assert [text.split()[0] for text in sliders] == [str(number) for number in range(1, 13)]  # as in the picture
     press(page, "Beat GDW")  # a second press leaves
     expect(page.locator("#mission")).to_be_hidden()
     assert "seed=10" in page.url  # other points: nobody can look up which labels are wrong, and come back

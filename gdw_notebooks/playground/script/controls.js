@@ -111,7 +111,7 @@ export function sliders(wanted) {
   if (!wanted) return place.replaceChildren();
   if (place.children.length !== state.data.labels.length)
     place.replaceChildren(...state.data.labels.map((label, k) => make("label", { class: "slide" }, make("span", {},
-      make("span", {}, `${state.data.places[k] + 1} `, classWord(looks, label)), make("output", {})),
+      make("span", {}, `${k + 1} `, classWord(looks, label)), make("output", {})),
       make("input", { type: "range", min: 0, max: 1, step: 0.05 }))));
   [...place.children].forEach((label, k) => {
     const input = /** @type {HTMLInputElement} */ (label.querySelector("input")), weight = state.run.hand[k] ?? 1;
