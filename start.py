@@ -24,8 +24,7 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 LEFT_BEHIND = ("build", "dist", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis")
 
 FIRST = "notebooks/00_start_here.ipynb"
-TWO_AT_ONCE = "-n 2 --dist "
-NBVAL = "-m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg"
+AT_ONCE = "-n 3 --dist loadscope --no-loadscope-reorder"  # one more than small machines have cores: many tests wait
 
 # What each command does, for --help, and what it runs, with the environment's Python and in the repository's folder.
 COMMANDS = {
@@ -33,10 +32,7 @@ COMMANDS = {
     "demo": ("the classroom page, without code; takes --port and the like", ["-m gdw_notebooks demo"]),
     "test": (
         "unit tests, all notebooks, one of them as on another processor, and the pages in a real browser",
-        [
-            "-m pytest " + TWO_AT_ONCE + "worksteal -m 'not browser'",
-            NBVAL + " " + TWO_AT_ONCE + "loadscope --no-loadscope-reorder tests/browser notebooks",
-        ],
+        ["-m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg " + AT_ONCE + " tests notebooks"],
     ),
     "lint": (
         "the code's style and types, which way imports run, and the panels' JavaScript where TypeScript is installed",

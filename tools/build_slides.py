@@ -37,7 +37,7 @@ from tools.website.live import plain_script
 ROOT = Path(__file__).parents[1]
 SOURCE, TARGET = ROOT / "docs" / "teaching" / "slides.md", ROOT / "build" / "slides"
 MOST_PAGES = 16
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+CHROMIUMS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome", "chrome", "msedge")
 HOST, STEPS_SCRIPT = ROOT / "docs" / "site" / "static" / "host.js", HERE / "steps.js"
 KEYS, STYLE = (Path(__file__).with_name(f"slides.{kind}") for kind in ("js", "css"))
 HINT = "<p class='keys'>Press P to present: your notes open in a second window. Press N to show the notes here.</p>"

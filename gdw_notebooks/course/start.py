@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,14 +40,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Copy, say what was kept, open; returns JupyterLab's exit status."""
+    """Copy, say what was kept, and become JupyterLab (on Windows: wait for it); returns the exit status."""
     if not options.copy_only:
         require_package("jupyterlab", "course", "gdw-course start")
     copied = copy_course(options.folder)
     print(sentence(copied, options.folder))
     if options.copy_only:
         return 0
-    return subprocess.call(jupyterlab(options.folder, options.no_browser, options.port))  # noqa: S603 - the user's own command line, no shell
+    command = jupyterlab(options.folder, options.no_browser, options.port)
+    if os.name != "nt":  # whoever ends this process ends JupyterLab
+        sys.stdout.flush()
+        os.execv(command[0], command)  # noqa: S606 - the user's own command line, no shell
+    return subprocess.call(command)  # noqa: S603 - as above
 
 
 def jupyterlab(folder: Path, no_browser: bool = False, port: int | None = None) -> list[str]:
@@ -59,8 +64,6 @@ def jupyterlab(folder: Path, no_browser: bool = False, port: int | None = None) 
 
 def as_root() -> list[str]:
     """In a container one is root, and Jupyter wants to be told that this is meant."""
-    import os
-
     return ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 

@@ -52,5 +52,5 @@ def test_a_misspelt_noise_names_the_nearest():
 
 
 def test_a_class_without_an_image_has_the_identitys_row():
-    matrix = counted_matrix(torch.tensor([0, 0]), torch.tensor([0, 2]), 3)
-    assert matrix.tolist() == [[0.5, 0.0, 0.5], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    matrix = counted_matrix(torch.tensor([0, 0, 2]), torch.tensor([0, 2, 0]), 3)
+    assert matrix.tolist() == [[0.5, 0.0, 0.5], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]

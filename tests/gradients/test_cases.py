@@ -1,7 +1,6 @@
 """Every exact way to take the meta gradient, on every case: the textbook's number, or a sentence of ours."""
 
 import copy
-import shutil
 import warnings
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,9 +9,7 @@ import pytest
 import torch
 
 from gdw import Step
-from gdw.gradients import compiled
 from gdw.gradients.agreement import PassesDiffer
-from gdw.gradients.compiled import compile_in_place
 from gdw.gradients.meta import NoMetaGradient
 from gdw.gradients.recording import Capture
 from gdw.gradients.stacked_step import StackedStep
@@ -130,16 +127,3 @@ def test_two_seeds_at_once(name):
         found = gradient()
     for own, change in zip(found, (lambda case: case, perturbed), strict=True):
         torch.testing.assert_close(own, oracle(name, change), rtol=1e-9, atol=1e-15)
-
-
-@pytest.mark.skipif(not any(map(shutil.which, compiled.COMPILERS)), reason="no C++ compiler")
-def test_compiled():
-    """One case: compiling takes its time, and test_compiled.py has the course's models."""
-    name = "a list with one layer twice"
-    case, weights = CASES[name], some_weights()
-    model = case.model()
-    compile_in_place(model, torch.device("cpu"))
-    meta_batch = case.batch(META, seed=4)
-    step = Step(model, *case.batch(), meta_batch=meta_batch, lr=LR)
-    torch.testing.assert_close(step.meta_gradient(weights), oracle(name), rtol=1e-9, atol=1e-15)
-    assert step.way == "forward mode, compiled"

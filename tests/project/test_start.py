@@ -30,12 +30,11 @@ def called(monkeypatch, tmp_path):
     return lines
 
 
-def test_test_runs_all_three_parts(called):
+def test_test_runs_every_test_and_every_notebook(called):
     assert start.main(["test"]) == 0
     assert called == [
-        "python -m pytest -n 2 --dist worksteal -m not browser",
-        "python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 "
-        "--dist loadscope --no-loadscope-reorder tests/browser notebooks",
+        "python -m pytest --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 3 --dist loadscope "
+        "--no-loadscope-reorder tests notebooks",
     ]
 
 
