@@ -237,7 +237,7 @@ def test_the_seed_says_what_a_network_draws_in_training(plugin, tmp_path):
     def dropping(input_shape, num_classes):
         return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(math.prod(input_shape), num_classes))
 
-    experiment = gdw.Experiment(dataset="clouds", model="dropping", method="mwnet", **QUICK)
+    experiment = gdw.Experiment(dataset="clouds", model="dropping", method="mwnet", **QUICK | {"batch_size": 100})
     history = gdw.run(experiment)
     torch.rand(7)
     both = ManySeeds(experiment, [1, 0])
@@ -255,7 +255,7 @@ def test_runs_at_once_and_your_own_draws_leave_a_run_alone(plugin):
     def drops(input_shape, num_classes):
         return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes), nn.Dropout(0.5))
 
-    first = gdw.Experiment(dataset="clouds", model="drops", method="mwnet", **QUICK)
+    first = gdw.Experiment(dataset="clouds", model="drops", method="mwnet", **QUICK | {"batch_size": 100})
     experiments = [first, first.with_(seed=1)]
     alone = [gdw.run(one) for one in experiments]
     torch.manual_seed(0)

@@ -1,6 +1,5 @@
 """Decision regions of a point set in the plane: what the network believes where, and how much each point counts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,28 +52,22 @@ def regions_of(model: nn.Module, task: Task, resolution: int = RESOLUTION) -> Re
     return Regions(left, right, bottom, top, probs.reshape(resolution, resolution, -1).cpu().double().numpy())
 
 
-def shares(weight: Float[np.ndarray, "points"] | None, count: int) -> Float[np.ndarray, "points"]:
-    """Weights as shares of the largest; a third for all points without weights, 0 for one not seen yet."""
-    if weight is None:
-        return np.full(count, 1 / 3)
+def shares(weight: Float[np.ndarray, "points"]) -> Float[np.ndarray, "points"]:
+    """Weights as shares of the largest; 0 for a point not seen yet."""
     known = np.nan_to_num(weight, nan=0.0).clip(0)
     return known / max(known.max(), 1e-12)
 
 
 def finding(
-    labels: Int[Tensor, "points"],
-    true_labels: Int[Tensor, "points"] | None,
-    weights: Sequence[Float[np.ndarray, "points"] | None],
-    names: Sequence[str],
-) -> str:
+    labels: Int[Tensor, "points"], true_labels: Int[Tensor, "points"] | None, weight: Float[np.ndarray, "points"],
+    name: str,
+) -> str:  # fmt: skip
     """How many labels are wrong, and what they weigh."""
     if true_labels is None:
         return "Nobody knows which of these labels are wrong"
     wrong = labels != true_labels
     share = f"{100 * wrong.double().mean():.0f} % of the labels are wrong"
-    told = [(name, weight) for name, weight in zip(names, weights, strict=True) if weight is not None]
-    if not told or not wrong.any():
+    if not wrong.any():
         return f"{share}: the regions follow what the network has learnt"
-    name, weight = told[0]
     mean = [np.nanmean(weight[wrong.cpu().numpy() == kind]) for kind in (True, False)]
     return f"{share}: with {name} they weigh {mean[0]:.2f} on average, clean points {mean[1]:.2f}"

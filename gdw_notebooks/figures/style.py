@@ -38,6 +38,10 @@ class Look:
         """Of a line, for a drawing in the browser: lengths of strokes and gaps; empty for a solid line."""
         return list(self.linestyle[1]) if isinstance(self.linestyle, tuple) else []
 
+    def drawn(self) -> dict:
+        """A line's colour and dashes, for a drawing in the browser."""
+        return {"color": self.color, "dashes": self.dashes}
+
     def line(self) -> dict:
         """Keyword arguments of ``Axes.plot``."""
         return {"color": self.color, "linestyle": self.linestyle, "marker": self.marker}
@@ -119,7 +123,6 @@ def new_figure(
     width: float = WIDTH,
     height: float = HEIGHT,
     large: bool = False,
-    formulas: bool = False,
     **subplots,
 ) -> tuple[Figure, Axes]:
     """A figure on Agg, in no global list, with its axes.
@@ -128,16 +131,15 @@ def new_figure(
         rows, columns: of axes; with more than one of either, the axes come as an array.
         width, height: inches, at 144 pixels each.
         large: for a projector: as many pixels, all type and lines 1.45 times as large.
-        formulas: whether text between two "$" is a formula; by default every text is shown as it is written, since
-            names of classes and methods come from outside.
         subplots: as for ``Figure.subplots``.
 
     Returns:
         The figure and its axes; its layout keeps labels and titles from overlapping.
     """
     zoom = LARGE if large else 1
-    kind = Figure if formulas else PlainFigure
-    figure = kind((width / zoom, height / zoom), dpi=PIXELS_PER_INCH * zoom, layout="constrained", facecolor="white")
+    figure = PlainFigure(
+        (width / zoom, height / zoom), dpi=PIXELS_PER_INCH * zoom, layout="constrained", facecolor="white"
+    )
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, **subplots)
     for each in figure.axes:

@@ -108,13 +108,6 @@ class Panel(InNotebook, HBox):
         figure = self.draw()
         self.picture.show(figure, self.describe() or style.words(figure))
 
-    def stack(self) -> None:
-        """Controls in a row above the picture, which takes the height that it needs."""
-        self.add_class("gdw-stacked")
-        self.layout.flex_flow, self.right.layout.flex = "column", "0 0 auto"
-        self.left.layout.flex_flow, self.left.layout.align_items = "row wrap", "center"
-        self.left.layout.max_width = None
-
     def on_reset(self) -> None:
         """Set every control back to its first value, then draw once."""
         with self.one_redraw():

@@ -74,17 +74,6 @@ class BrokenData(Panel):
         """Expected share of wrong labels, in [0, 1]."""
         return wrong_share(self.matrix, self.counts)
 
-    def set_matrix(self, matrix: Sequence[Sequence[float]]) -> None:
-        """Put another matrix on the sliders.
-
-        Raises:
-            ValueError: it is not row-stochastic, or of another number of classes.
-        """
-        rows = checked_matrix(matrix, len(self.class_names)).tolist()
-        with self.one_redraw():
-            for row, values in zip(self.cells, rows, strict=True):
-                self._set(row, values)
-
     def draw(self) -> Figure:
         return broken_data_figure(self.matrix, self.counts, self.class_names, large=self.large.value)
 
@@ -117,12 +106,12 @@ class BrokenData(Panel):
             self._set(row, values)
 
     def _set(self, row: list[FloatSlider], values: Sequence[float]) -> None:
-        before, self._balancing = self._balancing, True
+        self._balancing = True
         try:
             for cell, value in zip(row, values, strict=True):
                 cell.value = float(value)
         finally:
-            self._balancing = before
+            self._balancing = False
 
     def __repr__(self) -> str:
         return f"BrokenData({', '.join(self.class_names)}; {100 * self.wrong_share:.1f} % wrong labels)"

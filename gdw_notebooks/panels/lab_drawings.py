@@ -142,7 +142,7 @@ def regions_drawing(shown: Shown) -> Drawing:
     }  # fmt: skip
     names, plots = [f"{style.method_title(history.method)}, seed {history.seed}" for _, history in pairs], []
     for (plane, _), name in zip(pairs, names, strict=True):
-        grid, share = plane.regions, regions.shares(plane.weights, len(labels))
+        grid, share = plane.regions, regions.shares(plane.weights)
         plots.append({
             "title": name,
             "x": _axis(grid.left, grid.right, "{:.3g}") | {"label": "first coordinate"},
@@ -153,7 +153,7 @@ def regions_drawing(shown: Shown) -> Drawing:
         })  # fmt: skip
     legend = [{"name": name, "color": color} for name, color in zip(task.class_names, colors, strict=True)]
     legend.append({"name": "wrong label: fill = observed, ring = true", "color": style.INK, "hollow": True})
-    told = regions.finding(task.train.labels, task.true_labels, [plane.weights for plane, _ in pairs], names)
+    told = regions.finding(task.train.labels, task.true_labels, pairs[0][0].weights, names[0])
     return _drawing(told, plots, legend, columns=2)
 
 
@@ -167,7 +167,7 @@ def _line(
     """A line with as many places as a screen shows; the last one is among them."""
     every = -(-len(mean) // MOST_PLACES) or 1
     kept = sorted({*range(0, len(mean), every), len(mean) - 1})
-    line = {"name": name, "color": look.color, "dashes": look.dashes, "y": _numbers(mean[kept])}
+    line = {"name": name, **look.drawn(), "y": _numbers(mean[kept])}
     line["x"] = [index + 1 for index in kept] if x is None else [x[index] for index in kept]
     if sd is not None:
         line |= {"low": _numbers((mean - sd)[kept]), "high": _numbers((mean + sd)[kept])}
@@ -175,7 +175,7 @@ def _line(
 
 
 def _entry(name: str, look: style.Look, value: str = "") -> dict:
-    return {"name": name, "color": look.color, "dashes": look.dashes, "last": value}
+    return {"name": name, **look.drawn(), "last": value}
 
 
 def _epochs(shown: Shown) -> dict:

@@ -27,14 +27,14 @@ def recordings() -> dict[str, dict]:
 def looks(found: dict[str, dict]) -> dict[str, dict]:
     """Name, colour and line of each learner, as in the course's figures; the classes' names and colours."""
     names = [name for name, each in found.items() if "weight" in each.get("outputs", {})]
-    learners = {name: {"title": style.method_title(name), **_line(style.method_look(name))} for name in names}
+    learners = {name: {"title": style.method_title(name), **style.method_look(name).drawn()} for name in names}
     learners["by-hand"] |= {"title": "You", "dashes": RIGHT.dashes}  # another line than those of its mission's rivals
     for name, short in (("gdw-reduced", "GDW, reduced"), ("gdw-class-net", "GDW, class V")):  # fit a phone
         learners[name]["title"] = short
     return {
         "learners": learners,
         "classes": [{"name": name, "color": color} for name, color in style.NAMED.items()],
-        "groups": [_line(look) for look in (RIGHT, style.OBSERVED, style.TRUE, style.OTHER)],
+        "groups": [look.drawn() for look in (RIGHT, style.OBSERVED, style.TRUE, style.OTHER)],
     }
 
 
@@ -52,10 +52,6 @@ def page(course: str | None = None) -> str:
         "WORKER": f'"use strict";\n{bundle("worker")}', "SCRIPT": f"(() => {{\n{bundle('main')}\n}})();",
     }  # fmt: skip
     return re.sub(r"@(\w+)@", lambda place: fill[place[1]], (HERE / "playground.html").read_text("utf-8"))
-
-
-def _line(look: style.Look) -> dict:
-    return {"color": look.color, "dashes": look.dashes}
 
 
 def _data(value: object) -> str:

@@ -61,6 +61,7 @@ def browser() -> Iterator[Browser]:
         pytest.fail(message, pytrace=False) if os.environ.get("CI") == "true" else pytest.skip(message)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        expect.set_options(timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -122,7 +123,6 @@ def watched_page(browser: Browser, server: Server, allowed: tuple[str, ...] = ()
             errors.append(f"{message.text} ({message.location.get('url')})")
 
     context.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
     page = context.new_page()
     page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))

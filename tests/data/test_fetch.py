@@ -74,7 +74,7 @@ def test_no_picture_is_copied_before_it_is_asked_for():
 
 def test_a_folder_that_does_not_fit_in_memory_trains_to_the_same_numbers(tmp_path, monkeypatch):
     """Decoded by workers, augmented, in the same order; with a pooled source (fine-tune) and a virtual step (GDW)."""
-    data, given = cifar_folder(tmp_path / "set", train=12, test=2), {"epochs": 2, "batch_size": 20, "device": "cpu"}
+    data, given = cifar_folder(tmp_path / "set", train=8, test=2), {"epochs": 2, "batch_size": 20, "device": "cpu"}
     found = {}
     for name in ("held", "read"):
         if name == "read":

@@ -177,7 +177,7 @@ def test_the_layout_in_memory_moves_nothing_but_rounding(tmp_path):
     folder = cifar_folder(tmp_path, train=12, test=2)
     for channels_last in (False, None):
         experiment = gdw.Experiment(
-            dataset=str(folder), model="cnn", epochs=2, batch_size=20, meta_per_class=2, rate=0.6, precision="float64",
+            dataset=str(folder), model="cnn", epochs=1, batch_size=20, meta_per_class=2, rate=0.6, precision="float64",
             device="cpu", channels_last=channels_last,
         )  # fmt: skip
         training = trained(experiment)

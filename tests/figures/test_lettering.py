@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from gdw_notebooks.figures import lettering, style
 from gdw_notebooks.figures.scores import scores
@@ -45,7 +47,10 @@ def test_any_name_can_be_a_title_a_tick_a_label_and_a_legend(name):
 
 def test_a_dollar_sign_looks_like_a_dollar_sign():
     def pixels(text, formulas):
-        figure, axes = style.new_figure(formulas=formulas)
+        figure, axes = style.new_figure()
+        if formulas:
+            figure = Figure(figure.get_size_inches(), dpi=figure.dpi, layout="constrained")
+            axes = FigureCanvasAgg(figure).figure.subplots()
         axes.set_axis_off()
         axes.set_title(text)
         figure.canvas.draw()

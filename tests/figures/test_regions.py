@@ -45,11 +45,11 @@ def test_pictures_have_no_regions():
 
 
 def test_a_weight_is_a_share_of_the_largest_and_nothing_where_it_was_not_seen():
-    np.testing.assert_allclose(shares(np.array([1.0, 0.5, np.nan, 0.25]), 4), [1, 0.5, 0, 0.25])
+    np.testing.assert_allclose(shares(np.array([1.0, 0.5, np.nan, 0.25])), [1, 0.5, 0, 0.25])
 
 
 def test_the_finding_says_what_wrong_labels_weigh():
     weights = np.array([1.0, 0.5, np.nan, 0.25])
-    told = finding(LABELS, CLEAN, [weights], ["GDW"])
+    told = finding(LABELS, CLEAN, weights, "GDW")
     assert told == "25 % of the labels are wrong: with GDW they weigh 0.25 on average, clean points 0.75"
-    assert finding(LABELS, None, [None], ["GDW"]) == "Nobody knows which of these labels are wrong"
+    assert finding(LABELS, None, weights, "GDW") == "Nobody knows which of these labels are wrong"

@@ -91,7 +91,6 @@ def test_a_tangent_keeps_its_digits_where_the_passes_are_in_bfloat16():
 
 
 @a_compiler
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")  # of the compiler itself
 def test_what_cannot_be_differentiated_twice_says_so(traced):
     """Distances have no forward-mode rule, and a compiled network no double backward."""
 

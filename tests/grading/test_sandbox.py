@@ -98,24 +98,28 @@ def test_an_attack_succeeds_in_a_plain_process_and_fails_in_the_sandbox(student,
     assert not (places.PACKAGE / "grading" / "edited").exists()
 
 
-def test_an_answer_leaves_before_an_endless_cell(sandbox):
+@pytest.fixture(scope="module")
+def hasty(sandbox):
     with Student(sandbox, 8, Limits(1, 1500)) as one:
-        found, stopped = answers_of(one, "answer = 1", "while True: pass", "answer = 2")
-        assert found == [1, 2]
-        assert [(number, out_of_time) for number, _, out_of_time in stopped] == [(2, True)]
-        stubborn = "import signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass"
-        with pytest.raises(Stopped, match="ended after 1 s"):
-            answers_of(one, stubborn)
-        assert answers_of(one, stubborn, "answer = 3", skip=[1]) == ([3], [])
+        yield one
 
 
-def test_a_second_that_waits_counts(sandbox):
+def test_an_answer_leaves_before_an_endless_cell(hasty):
+    found, stopped = answers_of(hasty, "answer = 1", "while True: pass", "answer = 2")
+    assert found == [1, 2]
+    assert [(number, out_of_time) for number, _, out_of_time in stopped] == [(2, True)]
+    stubborn = "import signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass"
+    with pytest.raises(Stopped, match="ended after 1 s"):
+        answers_of(hasty, stubborn)
+    assert answers_of(hasty, stubborn, "answer = 3", skip=[1]) == ([3], [])
+
+
+def test_a_second_that_waits_counts(hasty):
     """Each but the last waited for ever: a process that waits for its vfork looks like one that waits for a disk."""
     vfork = "import ctypes\nlibc = ctypes.PyDLL(None)\nif libc.vfork() == 0:\n    while True: libc.sleep(99)"
-    with Student(sandbox, 8, Limits(1, 1500)) as one:
-        for stops in (vfork, "import time\nwhile True: time.sleep(99)"):
-            with pytest.raises(Stopped, match="ended after 1 s"):
-                answers_of(one, stops)
+    for stops in (vfork, "import time\nwhile True: time.sleep(99)"):
+        with pytest.raises(Stopped, match="ended after 1 s"):
+            answers_of(hasty, stops)
 
 
 @pytest.mark.parametrize(("states", "waits"), [
@@ -151,14 +155,6 @@ def test_what_comes_after_the_end_of_the_grading_is_no_answer():
 ])  # fmt: skip
 def test_a_device_is_lacking_where_its_name_is_a_word(message, lacks):
     assert limited(RuntimeError(message)) is lacks
-
-
-def test_long_messages_count_as_many(student):
-    sends = "for n in range(9):\n    answer = [n] * 250_000\n    uniform_forty(answer)"
-    shells = "from gdw_notebooks.checks.broken_data import UniformForty\nuniform_forty = UniformForty()"
-    assert len(answers_of(student, shells, sends)[0]) == 9
-    with pytest.raises(Stopped, match="too long ones"):
-        answers_of(student, shells, f"while True:\n    {sends.replace(chr(10), chr(10) + '    ')}")
 
 
 def test_cells_of_the_course_that_nothing_uses_are_left_out(student):
@@ -204,3 +200,11 @@ for pipe in os.listdir('/proc/self/fd'):
     with pytest.raises(Stopped, match="a message"):
         answers_of(student, forged)
     assert answers_of(student, "answer = 4") == ([4], [])
+
+
+def test_long_messages_count_as_many(student):
+    sends = "for n in range(9):\n    answer = [n] * 250_000\n    uniform_forty(answer)"
+    shells = "from gdw_notebooks.checks.broken_data import UniformForty\nuniform_forty = UniformForty()"
+    assert len(answers_of(student, shells, sends)[0]) == 9
+    with pytest.raises(Stopped, match="too long ones"):
+        answers_of(student, shells, f"while True:\n    {sends.replace(chr(10), chr(10) + '    ')}")

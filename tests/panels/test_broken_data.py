@@ -49,8 +49,8 @@ def test_the_others_of_a_row_change_in_proportion(panel):
     np.testing.assert_allclose(panel.matrix[2], [0.4, 0.3, 0.3])
 
 
-def test_the_share_of_wrong_labels_counts_images(panel):
-    panel.set_matrix([[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]])
+def test_the_share_of_wrong_labels_counts_images():
+    panel = BrokenData([[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]], NAMES)
     panel.sizes[0].value, panel.sizes[1].value, panel.sizes[2].value = 900, 90, 90
     assert panel.wrong_share == pytest.approx(450 / 1080)
     assert "41.7 % of the 1080 labels are wrong" in panel.picture.alt

@@ -26,6 +26,7 @@ from tests.runs import trained
 from tests.ways import BY_WAY
 
 SMALL = {"rate": 0.4, "epochs": 2, "batch_size": 50, "train_per_class": 30, "test_per_class": 10, "device": "cpu"}
+CNN = SMALL | {"model": "cnn", "precision": "float64", "epochs": 1}
 CAPTURABLE = [name for name, method in METHODS.items() if method.all_steps_identical]
 
 
@@ -77,7 +78,7 @@ def test_every_method_that_says_so_can_be_captured(method, capture):
 def test_every_exact_way(way, capture, monkeypatch):
     monkeypatch.setattr("gdw.training.sources.Step", BY_WAY[way])
     same(gdw.Experiment(**SMALL))
-    same(gdw.Experiment(model="cnn", precision="float64", **SMALL), atol=1e-9)
+    same(gdw.Experiment(**CNN), atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_every_option(how, capture):
 
 @pytest.mark.parametrize("how", [{"save_memory": True}, {"channels_last": False}], ids=str)
 def test_every_option_of_a_convolutional_network(how, capture):
-    same(gdw.Experiment(model="cnn", precision="float64", **how, **SMALL), atol=1e-9)
+    same(gdw.Experiment(**CNN, **how), atol=1e-9)
 
 
 def test_pictures_augmented_and_fetched_from_the_host(capture):

@@ -8,7 +8,6 @@ from tools.website.chapter import linked, page
 from tools.website.live import write_live_data
 
 ROOT = Path(__file__).parents[2]
-SITE = ROOT / "docs" / "site"
 SLIDES = "slides"  # of docs/teaching: pages of another form, made by tools/build_slides.py
 COURSE = "course"  # the page with the chapters; index.html is the playground
 CORE, FURTHER = "@CORE@", "@FURTHER@"  # in it, where the chapters are named

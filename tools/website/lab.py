@@ -32,7 +32,7 @@ def lab_data() -> dict:
     return {
         "scenarios": {name: scenario(TITLES[name], found) for name, found in runs.items()},
         "methods": {name: _look(name) for name in methods},
-        "flows": {flow: _line(style.FLOW_LOOKS[flow]) for flow in FLOWS},
+        "flows": {flow: style.FLOW_LOOKS[flow].drawn() for flow in FLOWS},
         "score_epochs": SCORE_EPOCHS,
     }
 
@@ -84,8 +84,4 @@ def _numbers(values: object, decimals: int) -> list:
 
 
 def _look(method: str) -> dict:
-    return {"title": style.method_title(method), **_line(style.method_look(method))}
-
-
-def _line(look: style.Look) -> dict:
-    return {"color": look.color, "dashes": look.dashes}
+    return {"title": style.method_title(method), **style.method_look(method).drawn()}

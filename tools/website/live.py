@@ -12,7 +12,7 @@ import gdw
 import gdw_notebooks.panels
 from gdw_notebooks.examples.bilevel import walk
 from gdw_notebooks.examples.digit_folder import write_digits
-from gdw_notebooks.examples.instances import cat_dog_bird, instances_of
+from gdw_notebooks.examples.instances import cat_dog_bird
 from gdw_notebooks.examples.small_problem import CLASS, Problem
 from gdw_notebooks.figures.pictogram import cat_picture
 from gdw_notebooks.panels.ledger import FlowLedger
@@ -21,13 +21,12 @@ from gdw_notebooks.panels.scripts import bundle
 from gdw_notebooks.panels.spot import SpotTheWrongLabel
 from gdw_notebooks.panels.stepper import variant
 from gdw_notebooks.panels.steps import Steps, state
+from gdw_notebooks.recorded import microscope
 from gdw_notebooks.recorded.histories import load
 from tools.website.lab import lab_data
 
 PANELS = Path(gdw_notebooks.panels.__file__).parent
 SCRIPTS = Path(__file__).parents[2] / "docs" / "site" / "static"
-MICROSCOPE_EPOCHS = 5  # by then the network has a belief, and wrong labels are not yet learnt by heart
-INSTANCES = 6  # mislabelled ones, and as many clean ones
 STATE = ("instances", "index", "mode", "weights", "weight", "show", "large")  # what microscope.js asks its model for
 EVERY_EPOCH, THEN_EVERY = 10, 10  # the ledger's epochs: weights change most at the beginning
 OWN = ("records", "site")  # the site's scripts that import others
@@ -77,12 +76,8 @@ def _alone(source: str) -> str:
 
 
 def microscope_state() -> dict:
-    """The cat that is labelled dog, then mislabelled and clean digits of a short run."""
-    training = gdw.Training(gdw.Experiment(noise="uniform", rate=0.6, epochs=MICROSCOPE_EPOCHS, device="cpu"))
-    for _ in training.events():
-        pass
-    instances = [cat_dog_bird(cat_picture()), *instances_of(training, INSTANCES)]
-    return FlowMicroscope(instances, mode="classes").get_state(STATE)
+    """The cat that is labelled dog, then recorded mislabelled and clean digits of a short run."""
+    return FlowMicroscope([cat_dog_bird(cat_picture()), *microscope.load()], mode="classes").get_state(STATE)
 
 
 def stepper_state() -> dict:

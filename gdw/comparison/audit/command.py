@@ -109,7 +109,7 @@ def _of_folder(options: argparse.Namespace, plan: Plan) -> Found:
     left = known.among([n for n, path in enumerate(paths) if path in read]).of_classes(names, dataset.class_names)
     found = yield from _run(plan, dataset, left, None, listing.votes, options.dask)
     observed = {path: names[label] for path, label in zip(paths, listing.labels, strict=True) if path in words}
-    found = found.with_others(observed, words, UNREAD)
+    found = found.with_others(observed, words, UNREAD, {})
     table = found.table.reset_index(drop=True)
     pictures = Shown([listing.folder / path for path in table["path"]])
     return replace(found, table=table, pictures=pictures)

@@ -66,7 +66,7 @@ class Audit:
     @files.any_name()
     def with_others(
         self, observed: Mapping[str, str], confirmed: Mapping[str, tuple[str, str]], reason: str,
-        places: Mapping[str, int] | None = None,
+        places: Mapping[str, int],
     ) -> "Audit":  # fmt: skip
         """With those of these pictures that were not judged, before all others: a person looks at them.
 
@@ -74,21 +74,20 @@ class Audit:
             observed: path to class.
             confirmed: path to the right class and how the picture was chosen, of those that a person has checked.
             reason: why they were not judged.
-            places: path to place in the data set; by default, they come after all others.
+            places: path to place in the data set, where it has one.
         """
         import pandas as pd
 
-        judged, start = set(self.table["path"]), int(self.table.index.max()) + 1
+        judged = set(self.table["path"])
         rows = [(path, label, "", 1.0, 0, reason, *confirmed.get(path, ("", "")))
                 for path, label in observed.items() if path not in judged]  # fmt: skip
         if not rows:
             return self
-        index = range(start, start + len(rows)) if places is None else [places[row[0]] for row in rows]
         sure, notes = sum(path in confirmed for path, *_ in rows), self.notes
         if sure:
             notes = tuple(NONE_JUDGED if note == NOTHING_CONFIRMED else note for note in notes)
             notes += (f"{sure} more confirmed pictures come before those that are judged: {reason}",)
-        others = pd.DataFrame(rows, index=index, columns=list(COLUMNS))
+        others = pd.DataFrame(rows, index=[places.get(path, -1) for path, *_ in rows], columns=list(COLUMNS))
         table = pd.concat([others, self.table])
         return replace(self, table=table.assign(rank=range(1, len(table) + 1)), notes=notes)
 

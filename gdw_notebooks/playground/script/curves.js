@@ -1,7 +1,7 @@
 // @ts-check
 // Curves: accuracy of each learner, and the weights of groups of flows of one learner.
 import { chart, swatch } from "./chart.js";
-import { percent } from "./parts.js";
+import { make, percent } from "./parts.js";
 import { GROUPS } from "./run.js";
 
 /**
@@ -37,9 +37,8 @@ const latest = (values) => values.filter((value) => value !== null).pop();
 /** @type {(list: Element, lines: Line[], text: (value: number) => string, ink: string) => void} */
 function legend(list, lines, text, ink) {
   list.replaceChildren(...lines.map(({ title, color, dashes, values }) => {
-    const last = latest(values), item = document.createElement("li");
-    item.append(swatch({ color, dashes }, ink), ` ${title} `, Object.assign(document.createElement("b"), { textContent: last == null ? "–" : text(last) }));
-    return item;
+    const last = latest(values);
+    return make("li", {}, swatch({ color, dashes }, ink), ` ${title} `, make("b", {}, last == null ? "–" : text(last)));
   }));
 }
 

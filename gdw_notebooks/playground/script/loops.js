@@ -92,16 +92,15 @@ export function product(out, a, b, bias) {
   const [rows, columns] = out.shape, added = bias && expanded(bias, out.shape);
   const block = (/** @type {number} */ high, /** @type {number} */ wide) => {
     const is = Array.from({ length: high }, (_, k) => k), js = Array.from({ length: wide }, (_, k) => k);
-    const at = (/** @type {Tensor} */ t, /** @type {string[]} */ names) => place(t, names);
     const cells = is.flatMap((i) => js.map((j) => ({ i, j, sum: `s${i}${j}`, where: [`(i + ${i})`, `(j + ${j})`] })));
     return [
-      ...cells.map(({ sum, where }) => `let ${sum} = ${added ? `m3[${at(added, where)}]` : 0};`),
+      ...cells.map(({ sum, where }) => `let ${sum} = ${added ? `m3[${place(added, where)}]` : 0};`),
       `for (let k = 0; k < ${a.shape[1]}; k++) {`,
-      ...is.map((i) => `const a${i} = m1[${at(a, [`(i + ${i})`, "k"])}];`),
-      ...js.map((j) => `const b${j} = m2[${at(b, ["k", `(j + ${j})`])}];`),
+      ...is.map((i) => `const a${i} = m1[${place(a, [`(i + ${i})`, "k"])}];`),
+      ...js.map((j) => `const b${j} = m2[${place(b, ["k", `(j + ${j})`])}];`),
       ...cells.map(({ i, j, sum }) => `${sum} += a${i} * b${j};`),
       "}",
-      ...cells.map(({ sum, where }) => `m0[${at(out, where)}] = ${sum};`),
+      ...cells.map(({ sum, where }) => `m0[${place(out, where)}] = ${sum};`),
     ].join("\n");
   };
   const across = (/** @type {number} */ high) => {

@@ -86,7 +86,7 @@ const softmax = (logarithm) => ([a], shape) => {
   });
 };
 
-const NONE = 0, MEAN = 1; // torch's numbers for how losses are put together; 2 is their sum
+const NONE = 0, SUM = 2; // torch's numbers for how losses are put together
 
 /** @type {Record<string, Operation>} */
 export const OPERATIONS = {
@@ -123,38 +123,20 @@ export const OPERATIONS = {
       }
     });
   },
-  "nll_loss_forward.default": ([logs, labels, weight, reduction]) => {
-    if (weight !== null) throw new Error("classes with weights of their own are not repeated here");
-    const { data, rows, columns } = matrix(logs);
-    const losses = tensor(reduction === NONE ? [rows] : []), count = tensor([]), to = losses.data;
-    return { value: [losses, count], run: () => {
-      let total = 0;
-      for (let row = 0; row < rows; row++) {
-        const loss = -data[row * columns + labels.data[row]];
-        if (reduction === NONE) to[row] = loss;
-        total += loss;
-      }
-      if (reduction !== NONE) to[0] = reduction === MEAN ? total / rows : total;
-      count.data[0] = reduction === NONE ? 0 : rows;
+  "nll_loss_forward.default": ([logs, labels, weight, together]) => {
+    if (weight !== null || (together !== NONE && together !== SUM)) throw new Error("each loss, or their plain sum, was expected");
+    const { data, rows, columns } = matrix(logs), losses = tensor(together === NONE ? [rows] : []), to = losses.data;
+    return { value: [losses, tensor([])], run: () => { // the second is for a mean
+      to.fill(0);
+      for (let row = 0; row < rows; row++) to[together === NONE ? row : 0] -= data[row * columns + labels.data[row]];
     } };
   },
-  "nll_loss_backward.default": ([gradient, logs, labels, weight, reduction, , count], shape) => {
+  "nll_loss_backward.default": ([gradient, , labels, , together], shape) => {
+    if (together !== SUM) throw new Error("the plain sum of losses was expected");
     const out = tensor(shape), [rows, columns] = shape, to = out.data;
     return made(out, () => {
       to.fill(0);
-      for (let row = 0; row < rows; row++) {
-        const given = gradient.data[reduction === NONE ? row : 0];
-        to[row * columns + labels.data[row]] = reduction === MEAN ? -given / count.data[0] : -given;
-      }
-    });
-  },
-
-  "scatter.value": ([a, axis, places, value], shape) => {
-    const out = tensor(shape), { data, rows, columns } = matrix(a), at = matrix(places).data, to = out.data;
-    if (axis !== -1 || places.shape[1] !== 1) throw new Error("one place in each row was expected");
-    return made(out, () => {
-      to.set(data);
-      for (let row = 0; row < rows; row++) to[row * columns + at[row]] = value;
+      for (let row = 0; row < rows; row++) to[row * columns + labels.data[row]] = -gradient.data[0];
     });
   },
   "stack.default": ([parts, axis], shape) => {

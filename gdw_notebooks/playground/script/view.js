@@ -184,9 +184,9 @@ export class View {
     pen.stroke();
     reading?.flows.forEach((flow, c) => {
       const angle = -Math.PI / 2 + (2 * Math.PI * c) / CLASSES, push = -flow * reading.weights[c];
-      for (const [length, alpha, wide] of [[-flow, 0.3, 0.013], [push, 1, 0.013]]) {
+      for (const [length, alpha] of [[-flow, 0.3], [push, 1]]) {
         pen.globalAlpha = alpha;
-        arrow(pen, u, v, angle, length * ARROW * size, size * 0.038, wide * size, shown.colors[c], shown.ink);
+        arrow(pen, u, v, angle, length * ARROW * size, size * 0.038, size * 0.013, shown.colors[c], shown.ink);
       }
       pen.globalAlpha = 1;
     });
