@@ -68,7 +68,8 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
         return data if labels is None else replace(data, labels=labels), np.ones(len(data.labels), bool)
     if hasattr(data, "samples") and hasattr(data, "classes"):  # torchvision's ImageFolder
         paths = [Path(path) for path, _ in data.samples]
-        return _made(_of_files(paths), labels, [label for _, label in data.samples], data.classes, map(str, paths))
+        images = OnDisk.all_of(PictureFiles(paths, one_size(paths) or (COMMON_SIZE, COMMON_SIZE)))
+        return _made(images, labels, [label for _, label in data.samples], data.classes, map(str, paths))
     if hasattr(data, "column_names") and hasattr(data, "features"):  # Hugging Face's
         return _of_columns(data, labels)
     if hasattr(data, "iloc"):
@@ -336,10 +337,6 @@ class Items:
             return torch.from_numpy(np.array(ImageOps.fit(colour, size))).permute(2, 0, 1)
         values = torch.as_tensor(found)
         return values if values.dtype == torch.uint8 else values.float()
-
-
-def _of_files(paths: Sequence[Path]) -> OnDisk:
-    return OnDisk.all_of(PictureFiles(paths, one_size(list(paths)) or (COMMON_SIZE, COMMON_SIZE)))
 
 
 def _of_columns(data: Any, labels: Any) -> LabelledRows:

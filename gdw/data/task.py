@@ -163,22 +163,19 @@ def make_task(
         ValueError: as those functions do; noise or an imbalance where pictures are confirmed; and where a class is too
             small for its meta and validation images and one more to train on.
     """
+    counts = {"meta": meta_per_class, "validation": validation_per_class}
     if confirmed is not None:
         check_as_labelled(noise, rate, imbalance)
+        known = as_confirmed(confirmed)
         if isinstance(noise, str) and noise != "uniform":
             human = human_labels.human_labels(noise, dataset)
             none = dict.fromkeys(torch.nonzero(human == NO_CLASS).flatten().tolist(), NO_CLASS)
-            known = as_confirmed(confirmed)
-            confirmed = Confirmed({**none, **known.labels}, known.chosen)
+            known = Confirmed({**none, **known.labels}, known.chosen)
             dataset = replace(dataset, labels=torch.where(human == NO_CLASS, dataset.labels, human))
-        return _as_labelled(
-            dataset, confirmed, {"meta": meta_per_class, "validation": validation_per_class}, train_per_class,
-            test_per_class, seed,
-        )  # fmt: skip
+        return _as_labelled(dataset, known, counts, train_per_class, test_per_class, seed)
     classes = len(dataset.class_names)
     observe, left_out = _noise(dataset, corruption.in_class_order(noise, dataset.class_names), rate, seed)
     corruption.class_shares(imbalance_kind, classes, imbalance)  # refuses a wrong setting before any work
-    counts = {"meta": meta_per_class, "validation": validation_per_class}
     indices = split_indices(dataset, counts, generator(seed, "split"), train_per_class, test_per_class, left_out)
     if imbalance < 1:
         random = generator(seed, "imbalance")
@@ -194,7 +191,7 @@ def check_as_labelled(noise: Any, rate: float, imbalance: float) -> None:
 
 
 def _as_labelled(
-    dataset: Dataset, confirmed: Mapping[int, int], counts: dict[str, int], train_per_class: int | None,
+    dataset: Dataset, confirmed: Confirmed, counts: dict[str, int], train_per_class: int | None,
     test_per_class: int | None, seed: int,
 ) -> Task:  # fmt: skip
     """Observed labels and confirmed pictures, as they come."""
@@ -204,11 +201,11 @@ def _as_labelled(
         whole_number("the place of a confirmed image", place, 0, len(dataset.labels) - 1)
         if label != NO_CLASS:
             whole_number("the class of a confirmed image", label, 0, len(dataset.class_names) - 1)
-    known, sure = dataset.labels.clone(), as_confirmed(confirmed).with_class()
+    known, sure = dataset.labels.clone(), confirmed.with_class()
     known[list(sure)] = torch.tensor(list(sure.values()), dtype=torch.int64)
     dataset = replace(dataset, labels=known)
     indices = split_around_confirmed(
-        dataset, as_confirmed(confirmed), counts, generator(seed, "split"), train_per_class, test_per_class
+        dataset, confirmed, counts, generator(seed, "split"), train_per_class, test_per_class
     )
     return _task(dataset, indices, None, torch.full((len(dataset.class_names),) * 2, torch.nan, dtype=torch.float64))
 

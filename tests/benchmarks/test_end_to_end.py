@@ -1,12 +1,14 @@
 """Fine-tuned networks compared: no choice sees a clean label beyond the run's own, and it goes on after a stop."""
 
 from itertools import combinations, islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import gdw
 from benchmarks import end_to_end
+from gdw.comparison.records import read
 from gdw.experiments.history import History
 from gdw.experiments.loading import task_of
 
@@ -96,3 +98,10 @@ def test_a_table_needs_three_seeds_of_all_methods():
     assert len(rows) == 8
     accuracies = "60.0 | 61.0 | 62.0 | 63.0 | 64.0 ± 0.0"
     assert rows[4] == f"| MWNet | 1, 2, 3 | {accuracies} | 2.00 → 1.00 | +2.0 [-3.0, +7.0] |"
+
+
+def test_the_table_in_the_docs_is_that_of_the_committed_runs():
+    told = end_to_end.report(SPEC, end_to_end.load())
+    assert told in (Path(end_to_end.__file__).parents[1] / "docs" / "measured.md").read_text("utf-8")
+    finished = {record["code"] for record in read(end_to_end.RECORDS)}
+    assert len(finished) == len(SPEC["own"]) * len(SPEC["seeds"]) * 5

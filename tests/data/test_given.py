@@ -194,6 +194,7 @@ def test_rows_in_the_order_of_another_file_keep_their_places(tmp_path, text, lab
     np.save(tmp_path / "x.npy", np.zeros((len(labels), 2), np.float32))
     found = read_rows(tmp_path / "x.npy", tmp_path / "l.csv")[0]
     assert [found.class_names[label] for label in found.labels] == [label for label in labels if label]
+    assert isinstance(found.images, OnDisk)  # a matrix that may be larger than memory
     (tmp_path / "l.csv").write_text(text + "4,cat,extra\t2\t1\n", "utf-8")
     with pytest.raises(ValueError, match=r"l.csv is not a table .*row \d has more fields than the \d columns"):
         read_rows(tmp_path / "x.npy", tmp_path / "l.csv")

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from gdw import Step
+from gdw.gradients.targets import IGNORED, rows_in
 from gdw.methods import GDW
 from tests.ways import BY_WAY
 
@@ -222,3 +223,9 @@ def test_soft_labels_keep_their_digits_under_autocast():
     assert step.logits.dtype == torch.bfloat16
     assert torch.equal(step.targets, soft)
     assert torch.equal(step.flows, step.probs - soft)
+
+
+def test_rows_of_labels_are_counted_without_those_that_have_none():
+    pixels = torch.tensor([[0, IGNORED], [1, 2]])
+    for labels, rows in ((torch.tensor([0, 1]), 2), (pixels, 3), (torch.rand(2, 3), 2)):
+        assert rows_in(labels) == rows

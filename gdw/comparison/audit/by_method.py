@@ -11,12 +11,10 @@ from gdw.comparison.audit.heads import Labels, LogProbs, PerPicture
 from gdw.data.dataset import Dataset
 from gdw.data.task import Split, Task
 from gdw.experiments.experiment import Experiment
-from gdw.gradients.outputs import evaluation_mode, logits_of
-from gdw.pictures.on_disk import Images
+from gdw.training.epoch_statistics import predict
 from gdw.training.loop import EpochDone
 from gdw.training.run import Training
 
-BATCH = 1000  # pictures that a classifier is asked about at once
 UPSIDE_DOWN = (
     "the weights of {method} are upside down: they are larger where the label is less likely (rank correlation "
     "{correlation:+.2f} with the held-out probability of the observed label); do not use this ranking, or train for "
@@ -73,7 +71,7 @@ def run_method(task: Task, experiment: Experiment, progress: Callable[[str, int,
         if isinstance(event, EpochDone):
             weights.append(event.instance_weights.cpu().double().numpy())
             progress("epochs", event.epoch + 1, event.epochs)
-    return MethodRun(_mean_of_seen(np.stack(weights)), _log_probs(training, task.train.images))
+    return MethodRun(_mean_of_seen(np.stack(weights)), _log_probs(training, training.task.train))
 
 
 def out_of_fold_by_method(
@@ -94,7 +92,7 @@ def out_of_fold_by_method(
         training = Training(experiment, task=replace(task, train=others))
         for _ in training.events():
             pass
-        found[fold == one] = _log_probs(training, images[asked])
+        found[fold == one] = _log_probs(training, Split(images[asked], labels[asked]))
         progress("folds", done, len(folds))
     return found
 
@@ -125,10 +123,7 @@ def _mean_of_seen(weights: Float[np.ndarray, "epochs pictures"]) -> PerPicture:
     return found
 
 
-def _log_probs(training: Training, images: Images) -> LogProbs:
-    like, pixels = next(training.model.parameters()), training.task.pixels
-    with torch.no_grad(), evaluation_mode(training.model) as model:
-        inputs = (pixels.normalise(batch.to(like.device), like.dtype) for batch in images.split(BATCH))
-        logits = torch.cat([logits_of(model, batch) for batch in inputs])
+def _log_probs(training: Training, asked: Split) -> LogProbs:
+    logits = predict(training.model, training.task, asked.to(training.task.train.labels.device, images=False))
     found: LogProbs = logits.double().log_softmax(1).cpu().numpy()
     return found

@@ -21,7 +21,6 @@ from gdw.pictures.on_disk import Images, OnDisk, elsewhere, in_order
 
 FOLDS = 5  # each picture is judged by a classifier that was trained on the other four fifths
 FREEDOM = 1.0  # times 1 / D, as scikit-learn's C; standardised features have length sqrt(D), so logits have deviation 1
-CONFIRMED_FREEDOM = 10.0  # the same where all labels are right
 CONFIRMED_WEIGHT = 3.0  # of a confirmed picture among the others, which have 1 on average; chosen on other pictures
 LEAST = -50.0  # log-probability of a class that a classifier was not trained on
 TOGETHER = 4  # blocks that another machine computes at a time
