@@ -1,14 +1,16 @@
 """Which of the course's own cells no answer needs: they show something, and a mark can be given without them.
 
 A cell of the course that a student has left as it was runs only if a cell that runs uses what it makes, or if it does
-something: a call that is a statement of its own, or a value put into an object. What a cell makes, changes and uses is
-read off its text; a cell that nobody can read so needs every word in it. One thing is not seen: a function whose value
-is used and that changes an argument too, as ``x = train(model)`` might. The course's cells call none such.
+something: a call that is a statement of its own, or a value put into an object, but for a list or a dictionary that
+the cell makes itself. What a cell makes, changes and uses is read off its text; a cell that nobody can read so needs
+every word in it. One thing is not seen: a function whose value is used and that changes an argument too, as
+``x = train(model)`` might. The course's cells call none such.
 """
 
 import ast
 import dis
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
@@ -20,6 +22,7 @@ UNREADABLE = {  # with these a cell may use any name
 }  # fmt: skip
 SHOWING = ("print", "display", "assert_close")
 AT_ONCE = ("<listcomp>", "<setcomp>", "<dictcomp>")  # before Python 3.12 each is a function of its own
+NEW = (ast.Dict, ast.List, ast.DictComp, ast.ListComp)
 MAYBE = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Match)  # what is in it may not run
 
 
@@ -75,6 +78,7 @@ def names_of(code: str) -> Names:
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # IPython's own commands, or a cell that will stop
         return Names(later={*WORD.findall(code), *(["__main__"] if "%run" in code else [])})
     names, made = Names(later={"__main__"} if "__main__" in code else set()), set()
+    filled = _filled_here(statements)
     for statement, part in zip(statements, parts, strict=True):
         within = set()
         for kind, name in _in_order(part):
@@ -94,7 +98,7 @@ def names_of(code: str) -> Names:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             names.imports |= within
         names.changes |= set(_changed(nodes))
-        names.does |= any(map(_does, nodes))
+        names.does |= any(_does(node, filled) for node in nodes)
     names.makes = made
     return names
 
@@ -126,11 +130,38 @@ def _changed(nodes: Sequence[ast.AST]) -> Iterator[str]:
                 yield node.id
 
 
-def _does(node: ast.AST) -> bool:
-    """Whether it puts a value into an object, or is a call for its own sake that shows nothing and makes nothing."""
+def _filled_here(statements: Sequence[ast.stmt]) -> set[str]:
+    """Names of lists and dictionaries that the cell itself makes, first and once: nobody else has what is put there."""
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    bound = Counter(node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
+    bound.update(node.arg for node in nodes if isinstance(node, ast.arg))
+    made, before = set[str](), set[str]()
+    for statement in statements:
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target, value = statement.targets[0], statement.value
+            several = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            if several and len(target.elts) == len(value.elts):
+                pairs = zip(target.elts, value.elts, strict=True)
+            else:
+                pairs = [(target, value)]
+            made |= {name.id for name, new in pairs if isinstance(name, ast.Name) and isinstance(new, NEW)} - before
+        before |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return {name for name in made if bound[name] == 1}
+
+
+def _does(node: ast.AST, filled: Collection[str]) -> bool:
+    """Whether it puts a value into an object, or is a call for its own sake that shows nothing and makes nothing.
+
+    Args:
+        filled: names of objects that do not count.
+    """
     if isinstance(node, ast.Attribute | ast.Subscript):
-        return not isinstance(node.ctx, ast.Load)
+        own = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in filled
+        return not (own or isinstance(node.ctx, ast.Load))
     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        return False
+    asked = node.value.func
+    if isinstance(asked, ast.Attribute) and isinstance(asked.value, ast.Name) and asked.value.id in filled:
         return False
     name = ast.unparse(node.value.func).rpartition(".")[2]
     return name not in SHOWING and not name[:1].isupper()  # a class makes an object, which JupyterLab shows

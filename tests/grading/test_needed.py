@@ -67,6 +67,17 @@ def test_a_cell_of_the_course_is_left_out_if_nothing_uses_it(own, left_out):
     (["a = [1]", "if late():\n    train(a)", "print(2)"], {3}),
     (["a = [1]", "del b[0]", "print(2)"], {3}),
     (["a = [1]", "display(a)", "Still(a)"], {2, 3}),
+    (["a = [1]", "b = {}\nb[0] = train()", "print(2)"], {2, 3}),
+    (["a = [1]", "b, c = [], a\nfor x in range(3):\n    b.append(train())", "print(2)"], {2, 3}),
+    (["a = [1]", "b, c = [], a\nc.append(train())", "print(2)"], {3}),
+    (["a = [1]", "b = [a]\nb[0][0] = 3", "print(2)"], {3}),
+    (["a = [1]", "b = [a]\nb = a\nb[0] = 3", "print(2)"], {3}),
+    (["a = [1]", "b = []\ndef f(b):\n    b[0] = 3\nc = f(a)", "print(2)"], {3}),
+    (["a = [1]", "b = [a]\nfor b in b:\n    b[0] = 3", "print(2)"], {3}),
+    (["a = [1]", "if late():\n    b = []\nb[0] = 3", "print(2)"], {3}),
+    (["a = [1]", "b[0] = 3\nb = []", "print(2)"], {3}),
+    (["a = [1]", "def f():\n    b = []\nb[0] = 3", "print(2)"], {3}),
+    (["a = {}", "b = []\nb.append(2)\na[0] = b", "print(2)"], {3}),
 ])  # fmt: skip
 def test_what_makes_or_changes_an_answers_parts_runs(cells, left_out):
     assert not_needed([*cells, "check(a)"], [1, 2, 3], ["check"]) == left_out
