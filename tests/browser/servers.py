@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
+import psutil
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 90  # a cold JupyterLab on a busy machine takes up to 20
@@ -156,6 +157,14 @@ def _running(command: list[str], server: Server, ready: str, cwd: Path, environm
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Of a process that may be over, or not ours to see: nothing then."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def _environment(scratch: Path) -> dict[str, str]:

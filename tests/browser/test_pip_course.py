@@ -73,13 +73,6 @@ def started(commands: Path, folder: Path, scratch: Path) -> Iterator[servers.Ser
         yield server
 
 
-def command_of(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:  # over, or not ours to see
-        return []
-
-
 def code_cell(page, text):
     return page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").filter(has_text=text).first
 
@@ -107,7 +100,9 @@ def test_start_opens_jupyterlab_and_keeps_the_users_notebook(browser, commands, 
         page.keyboard.press("ControlOrMeta+s")
         expect(page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
 
-    assert f"--ServerApp.root_dir={folder}" not in [part for one in psutil.process_iter() for part in command_of(one)]
+    assert f"--ServerApp.root_dir={folder}" not in [
+        part for one in psutil.process_iter() for part in servers.command_of(one)
+    ]
     mine = (folder / FIRST).read_bytes()
     assert any(ANSWER in cell.source for cell in nbformat.reads(mine, 4).cells if cell.cell_type == "code")
     again = wheels.run(commands / "gdw-course", "start", folder.name, "--copy-only", cwd=tmp_path)

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from benchmarks.classroom import PICTURE, kernels, open_page, serve
 from gdw_notebooks.panels.page_errors import UNEXPECTED
 from tests.browser.pages import show_more
-from tests.browser.servers import STOP_SECONDS
+from tests.browser.servers import STOP_SECONDS, command_of
 
 END_SECONDS = 5  # a kernel has so long after its page is gone
 UNSEEN_SECONDS = 20  # in place of 60, for the test's sake
@@ -165,7 +165,7 @@ def test_a_page_says_that_its_server_is_gone(browser, server):  # the last one w
 def test_where_no_process_can_be_forked_the_page_works_and_says_that_its_server_is_gone(browser, tmp_path):
     with serving(NO_FORK, tmp_path) as (process, address):
         page, _ = open_page(browser, address)
-        assert "gdw_notebooks.course.warm" not in str([one.cmdline() for one in process.children(recursive=True)])
+        assert "gdw_notebooks.course.warm" not in str([command_of(one) for one in process.children(recursive=True)])
         assert len(kernels(process)) == 1
         page.close()
         assert ends(process, END_SECONDS)

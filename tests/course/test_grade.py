@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -410,8 +411,10 @@ def test_an_interrupted_run_keeps_nothing_of_what_it_broke_off(tmp_path):
 
 def busy(process):
     """Whether a notebook's own process runs: it is a fork of the worker."""
-    workers = [one for one in process.children(recursive=True) if one.cmdline()[2:4] == ["-m", sandbox.WORKER]]
-    return any(one.children() for one in workers)
+    with suppress(psutil.Error):  # one of them has just ended
+        workers = [one for one in process.children(recursive=True) if one.cmdline()[2:4] == ["-m", sandbox.WORKER]]
+        return any(one.children() for one in workers)
+    return False
 
 
 def until(true, seconds=120):
