@@ -67,7 +67,8 @@ class ManySeeds:
             raise ValueError(f"seeds must be at least one, each once, got {seeds}")
         check_own(seeds, own)
         own = {"whole_steps": False} | own
-        own["dataset"] = own.get("dataset") or dataset_of(experiment)  # decoded once, its features computed once
+        if len(seeds) > 1:
+            own["dataset"] = own.get("dataset") or dataset_of(experiment)  # decoded once, its features computed once
         each = [experiment.with_(seed=seed) for seed in seeds]
         self.own = own
         self.checkpoints = [] if keep is None else [Checkpoints(keep, one, every) for one in each]

@@ -48,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
     if options.copy_only:
         return 0
     command = jupyterlab(options.folder, options.no_browser, options.port)
-    if os.name != "nt":  # whoever ends this process ends JupyterLab
+    if os.name != "nt":  # a signal to this process then reaches JupyterLab
         sys.stdout.flush()
         os.execv(command[0], command)  # noqa: S606 - the user's own command line, no shell
     return subprocess.call(command)  # noqa: S603 - as above

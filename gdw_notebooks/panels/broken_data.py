@@ -1,6 +1,7 @@
 """Broken data by hand: a transition matrix whose rows always sum to 1, and a size for each class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -86,11 +87,8 @@ class BrokenData(Panel):
 
     def on_reset(self) -> None:
         """Bring every slider back, then draw once; no slider moves another meanwhile."""
-        self._balancing = True
-        try:
+        with self._unbalanced():
             super().on_reset()
-        finally:
-            self._balancing = False
 
     def _balance(self, row: list[FloatSlider], moved: int) -> None:
         if self._balancing:
@@ -102,14 +100,16 @@ class BrokenData(Panel):
         share = values / others if others > CLOSE else (np.arange(len(row)) != moved) / (len(row) - 1)
         values = left * share
         values[moved] = 1 - left
-        with self.one_redraw():
-            self._set(row, values)
-
-    def _set(self, row: list[FloatSlider], values: Sequence[float]) -> None:
-        self._balancing = True
-        try:
+        with self.one_redraw(), self._unbalanced():
             for cell, value in zip(row, values, strict=True):
                 cell.value = float(value)
+
+    @contextmanager
+    def _unbalanced(self) -> Iterator[None]:
+        """No slider moves another meanwhile."""
+        self._balancing = True
+        try:
+            yield
         finally:
             self._balancing = False
 

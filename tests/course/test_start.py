@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -124,9 +125,15 @@ def test_wrong_folders_end_in_one_sentence(tmp_path, capsys):
 def test_jupyterlab_opens_the_first_notebook(monkeypatch, tmp_path, capsys):
     called = []
     monkeypatch.setattr(start.subprocess, "call", lambda command: called.append(command) or 0)
-    monkeypatch.setattr(start.os, "execv", lambda program, command: called.append(command))
-    assert main(["start", str(tmp_path / "mine"), "--no-browser", "--port", "9999"]) == 0
-    command = called[0]
+
+    def become(program, command):
+        assert program == command[0]
+        sys.exit(start.subprocess.call(command))
+
+    monkeypatch.setattr(start.os, "execv", become)
+    with suppress(SystemExit):
+        assert main(["start", str(tmp_path / "mine"), "--no-browser", "--port", "9999"]) == 0
+    (command,) = called
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert {"--no-browser", "--ServerApp.port=9999", f"--ServerApp.root_dir={tmp_path / 'mine'}"} <= set(command)
     assert Path(command[-1]) == tmp_path / "mine" / "00_start_here.ipynb"

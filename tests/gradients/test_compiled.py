@@ -1,12 +1,8 @@
-"""A compiled network ends with the same numbers as the network as written, for each kind of meta gradient.
-
-torch's compiler itself takes part where its kernels may change a number. Elsewhere the network is traced and split into
-its passes alone, which takes seconds less.
-"""
+"""A compiled network ends with the same numbers as the network as written, for each kind of meta gradient."""
 
 import shutil
 from copy import deepcopy
-from functools import partial, partialmethod
+from functools import partial
 
 import pytest
 import torch
@@ -26,7 +22,6 @@ from tests.runs import trained
 
 SMALL = {"model": "cnn", "precision": "float64", "epochs": 2, "train_per_class": 20, "test_per_class": 5, "rate": 0.4}
 WAYS = [{}, {"save_memory": True}, {"method": "mwnet"}]
-TRACED = "aot_eager"
 a_compiler = pytest.mark.skipif(not any(map(shutil.which, compiled.COMPILERS)), reason="no C++ compiler")
 
 
@@ -39,11 +34,6 @@ def test_the_same_parameters_to_rounding(way):
     assert found.model.state_dict().keys() == written.model.state_dict().keys()
     for name, value in written.model.state_dict().items():
         torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=1e-9, msg=name)
-
-
-@pytest.fixture
-def traced(monkeypatch):
-    monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=TRACED))
 
 
 @config.patch(donated_buffer=True)
@@ -60,10 +50,10 @@ def test_of_a_model_whose_blocks_are_compiled_too():
         return [parameter.grad for parameter in model.parameters()]
 
     def in_place(block):
-        block.compile(backend=TRACED)
+        block.compile(backend="aot_eager")
         return block
 
-    wrapped = partial(torch.compile, backend=TRACED)
+    wrapped = partial(torch.compile, backend="aot_eager")
     for way in (in_place, wrapped):
         torch.testing.assert_close(gradients(way), gradients(nn.Identity()), rtol=0, atol=1e-6)
 
@@ -91,7 +81,7 @@ def test_a_tangent_keeps_its_digits_where_the_passes_are_in_bfloat16():
 
 
 @a_compiler
-def test_what_cannot_be_differentiated_twice_says_so(traced):
+def test_what_cannot_be_differentiated_twice_says_so():
     """Distances have no forward-mode rule, and a compiled network no double backward."""
 
     class Prototypes(nn.Module):

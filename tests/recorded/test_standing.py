@@ -139,9 +139,8 @@ def test_the_map_follows_its_rival_and_has_a_table(runs):
 def test_the_recorded_portraits_made_anew_are_the_same(tmp_path):
     stored = recorded_portraits.load()
     assert list(stored.gradients) == standing.methods()
-    again = portraits(
-        ["cross-entropy", "l2rw"], recorded_portraits.EXPERIMENT, own_epochs=1
-    )  # they learn nothing of their own
+    learns_nothing = ["cross-entropy", "l2rw"]  # in a run of its own
+    again = portraits(learns_nothing, recorded_portraits.EXPERIMENT, own_epochs=1)
     recorded_portraits.record(again, tmp_path / "again.json")
     for name in ("labels", "true_labels"):
         assert getattr(again, name).tolist() == getattr(stored, name).tolist()

@@ -215,3 +215,13 @@ def test_insw_keeps_each_seeds_own_parameters():
         stacked.phi[1] += 1
     stacked.copy_to(methods)
     assert [method.phi.sum().item() for method in methods] == [0, 5]
+
+
+def test_one_seed_with_a_task_of_ones_own_loads_nothing_else(monkeypatch):
+    task = gdw.make_task(gdw.load_dataset("clouds"), rate=0.4)
+
+    def load(*_):
+        raise AssertionError("the task has all pictures")
+
+    monkeypatch.setattr("gdw.training.many.dataset_of", load)
+    assert gdw.ManySeeds(SHORT, [0], task=task).trainings[0].task.num_classes == task.num_classes
