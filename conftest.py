@@ -7,7 +7,7 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; kernels inherit it
 os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # no processes that wait for work on a GPU
 
-pytest_plugins = ("tests.shared_cells", "tests.stands_above")
+pytest_plugins = ("tests.shared_cells", "tests.stands_above", "tests.warm_kernels")
 
 # These take longest and start first, so that no worker waits for another at the end.
 LONG = (

@@ -19,7 +19,8 @@ VENV = ROOT / ".venv"
 READY = VENV / ".ready"  # as new as the last finished installation
 ASKED_FOR = ("pyproject.toml", "constraints.txt")
 EXTRAS = "course,features,audit,dicom,dask,site,test"
-INSTALL = "-m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable"
+INSTALL = "-m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable"
+COMPILE = "import compileall, site; compileall.compile_dir(site.getsitepackages()[-1], quiet=2, workers=0)"  # on all cores
 OLDEST, NEWEST = (3, 11), (3, 14)
 LEFT_BEHIND = ("build", "dist", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis")
 
@@ -116,6 +117,7 @@ def setup():
         raise Failed("Python could not make .venv. On Debian and Ubuntu the package python3-venv is needed for that.")
     print("Installing into .venv; the first time takes some minutes.", flush=True)
     run(INSTALL, [".[" + EXTRAS + "]"])
+    run("-c", [COMPILE])
     READY.touch()
 
 

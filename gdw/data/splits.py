@@ -88,7 +88,7 @@ def split_around_confirmed(
     said = f"confirmed images that were drawn at random: too few for validation_per_class {chosen}"
     _check_pools(drawn, chosen, dataset.class_names, said)
     sizes_of = torch.bincount(labels, minlength=len(classes)).tolist()
-    most = [max(1, round(TEST_SHARE * size)) if test_per_class is None else test_per_class for size in sizes_of]
+    most = [round(TEST_SHARE * size) if test_per_class is None else test_per_class for size in sizes_of]
     spare = [pool[held:][:count] for pool, count in zip(drawn, most, strict=True)]
     if dataset.test_labels is not None:
         test, _ = _test_indices(dataset, [])

@@ -24,7 +24,7 @@ class NoiseLayer(UsesTransition):
     depend on the image (the paper's "simple" model).
 
     Args:
-        first_share: share of the epochs, in (0, 1), for the first model, which learns by cross-entropy.
+        first_share: share of the epochs, in [0, 1], for the first model, which learns by cross-entropy.
         transition: where the layer starts, ``[C, C]``, if it is known; there is then no first model.
         layer_lr: Adam's learning rate for the layer's C x C logarithms.
 

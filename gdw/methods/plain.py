@@ -66,7 +66,7 @@ class FineTune(OtherBatches):
     """Cross-entropy on the training set, then on the clean set; each with its own cosine schedule.
 
     Args:
-        train_share: share of the epochs, in (0, 1), for the training set; each set gets at least one epoch.
+        train_share: share of the epochs, in [0, 1], for the training set; each set gets at least one epoch.
         lr_scale: learning rate of the second part, as a factor.
     """
 

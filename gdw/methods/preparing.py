@@ -122,7 +122,7 @@ class UsesTransition(NeedsPreparing):
     (``gdw.methods.transition.transition_from_clean`` estimates it), or train a first model and call ``estimate``.
 
     Args:
-        first_share: share of the epochs, in (0, 1), for the first model; both models get at least one epoch.
+        first_share: share of the epochs, in [0, 1], for the first model; both models get at least one epoch.
         transition: T ``[C, C]``, if it is known; there is then no first model.
     """
 

@@ -273,9 +273,8 @@ print(", ".join(f"{name} ≈ {value:.1f} %" for name, value in came.items()))
 # (The lab on recorded runs has no drawings.) -->
 
 # %%
-lab = TrainingLab(drawn("gdw"), beside="cross-entropy")
-lab.view.value = "Labels"
-lab.run()
+lab = TrainingLab(drawn("gdw"), beside="cross-entropy", view="Labels").run()
+lab
 
 # %%
 right, wrong = np.mean([history["flow_weight_plain"][-1][:, 0] for history in others["gdw"]], axis=0)

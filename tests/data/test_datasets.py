@@ -93,6 +93,14 @@ def test_mnist_gets_a_channel_and_short_names(monkeypatch, tmp_path):
     assert (mnist.pixels.pad, mnist.pixels.flip) == (0, False)
 
 
+@pytest.mark.parametrize(("name", "mean", "deviation"), [("MNIST", 0.1307, 0.3081), ("FashionMNIST", 0.2860, 0.3530)])
+def test_grey_sets_have_the_statistics_that_are_known_of_them(monkeypatch, tmp_path, name, mean, deviation):
+    monkeypatch.setattr(datasets, name, FakeMnist)
+    data = load_dataset("mnist" if name == "MNIST" else "fashion-mnist", root=tmp_path)
+    found = data.pixels.normalise(torch.full((1, 1, 1, 1), 51, dtype=torch.uint8), torch.float64)
+    torch.testing.assert_close(found.item(), (0.2 - mean) / deviation)
+
+
 @pytest.mark.parametrize(
     ("name", "theirs", "file", "folder"),
     [

@@ -89,6 +89,16 @@ def test_arrays_tensors_and_tables_of_numbers(rows):
         assert finds(gdw.audit(data, observed=NAMES[labels]), wrong)
 
 
+@pytest.mark.parametrize(("shape", "stays"), [((COUNT, 8), True), ((COUNT, 8, 8), False)])
+def test_a_mapped_matrix_stays_in_its_file(tmp_path, shape, stays):
+    values = np.arange(np.prod(shape)).reshape(shape)
+    np.save(tmp_path / "x.npy", values.astype(np.float32 if stays else np.uint8))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    images = as_dataset(mapped, np.arange(COUNT) % 3).images
+    assert isinstance(images, OnDisk) == stays
+    assert np.array_equal((images.read() if stays else images[:, 0]).numpy(), np.asarray(mapped))
+
+
 def test_places_are_those_of_the_rows_that_were_given_whatever_has_no_label(rows):
     points, labels, wrong = rows
     words = [None, "", *NAMES[labels[2:]]]
@@ -161,6 +171,13 @@ def test_image_folders_torch_and_hugging_face_data_sets(pets):
         assert torch.equal(found.labels, expected.labels)
         assert len(gdw.audit(data, features=None).table) == len(pairs)
     assert as_dataset(folder).class_names == as_dataset(theirs).class_names == ("cat", "dog")
+
+
+def test_pictures_of_16_bits_are_scaled_by_their_range():
+    shades = np.array([[0, 257 * 51], [257 * 204, 65535]], np.uint16)
+    pairs = [(Image.fromarray(np.roll(shades, place)), place % 2) for place in range(8)]
+    found = as_dataset(pairs_of(pairs)).images.read()
+    assert found[0, 0].tolist() == [[0, 51], [204, 255]]
 
 
 def pairs_of(pairs):

@@ -1,11 +1,13 @@
 """The tangent pass that reuses the first forward pass, compared with the one that computes everything again."""
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from gdw import Step
 from gdw.data.randomness import generator
+from gdw.gradients.agreement import PassesDiffer
 from gdw.gradients.prepared import Prepared
 from gdw.gradients.reuse import LEAST_NUMBERS, RULES
 from gdw.networks.autocast import Autocast
@@ -86,6 +88,22 @@ def test_no_tape_is_kept_for_a_method_that_does_not_ask():
     ways = [way(ask) for ask in asked]
     assert [untaped for _, untaped in ways] == [False, True, True, False, False]  # the first may ask
     assert ways[-1][0] == "forward mode, with a tape of the first pass"
+
+
+def test_a_model_that_calls_another_layer_the_second_time_is_refused_for_what_it_is():
+    class Changes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.between, self.last = (nn.Linear(8, size) for size in (8, 8, CLASSES))
+            self.passes = 0
+
+        def forward(self, x):
+            self.passes += 1
+            x = self.first(x)
+            return self.last(self.between(x) if self.passes == 1 else functional.relu(x))
+
+    with pytest.raises(PassesDiffer, match="its logits differ by"):
+        meta_gradient(Changes().double(), (8,), "tape")
 
 
 def test_a_model_that_prepares_something_in_its_first_pass_is_differentiated_without_the_tape():

@@ -648,6 +648,14 @@ def test_columns_of_annotators_by_name(pets, tmp_path):
     assert labelled(read_table(table), list(RIGHT), column="noa").votes == {}
 
 
+@pytest.mark.parametrize(
+    "text", ["<annotation><object><name>cat</name></object></annotation>", "<a><filename>cat/c1.jpg</filename></a>"]
+)
+def test_xml_that_names_no_picture_or_is_of_another_kind_is_not_read(tmp_path, text):
+    with pytest.raises(ValueError, match="XML without pictures"):
+        read_table(written(tmp_path, text))
+
+
 def test_xml_that_could_grow_is_not_read(tmp_path):
     bomb = '<?xml version="1.0"?><!DOCTYPE annotations [<!ENTITY b "c">]><annotations>&b;</annotations>'
     path = tmp_path / "t.xml"

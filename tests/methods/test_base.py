@@ -1,8 +1,12 @@
 """What each class promises itself, and the recipe for your own method."""
 
+from math import nan
+
 import pytest
+import torch
 
 from gdw.methods import GDW, METHODS, FineTune, Method, ReducedGDW, TiedGDW, register
+from gdw.methods.state import equal
 
 
 def promises(method):
@@ -61,3 +65,16 @@ def test_register_says_what_is_missing(method, error, message):
     with pytest.raises(error, match=message):
         register(method)
     assert before == METHODS
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 2), (1, 1.0), (1, True), (None, 0), ([1], [1, 2]), ([1], [2]), ({"a": 1}, {"b": 1}), ({"a": 1}, {"a": 2}),
+        (torch.ones(2), torch.zeros(2)), (torch.ones(2), [1.0, 1.0]), (torch.tensor([nan]), torch.tensor([0.0])),
+    ],
+)  # fmt: skip
+def test_states_are_equal_only_if_all_in_them_is(one, other):
+    for value in (one, other):
+        assert equal({"deep": [value]}, {"deep": [value]})
+    assert not equal({"deep": [one]}, {"deep": [other]})

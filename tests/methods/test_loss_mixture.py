@@ -12,9 +12,11 @@ from gdw.methods.loss_mixture import FIT, small_loss_probability
 from tests.methods.helpers import BATCH, CLASSES, make_step
 
 
-def two_groups():
+def two_groups(between=0.3):
+    """Sixty small losses, half of them around ``between``, and forty large ones."""
     random = torch.Generator().manual_seed(0)
     small = 0.3 + 0.1 * torch.randn(60, generator=random, dtype=torch.float64)
+    small[30:] += between - 0.3
     large = 3.0 + 0.4 * torch.randn(40, generator=random, dtype=torch.float64)
     return torch.cat([small, large])
 
@@ -32,8 +34,9 @@ def expectation_maximisation(losses):
     return torch.from_numpy(belongs[mean.argmin()])
 
 
-def test_the_weight_is_the_posterior_of_the_small_group():
-    losses = two_groups()
+@pytest.mark.parametrize("between", [0.3, 0.9])
+def test_the_weight_is_the_posterior_of_the_small_group(between):
+    losses = two_groups(between)
     found = small_loss_probability(losses)
     torch.testing.assert_close(found, expectation_maximisation(losses), rtol=0, atol=1e-6)
     assert (found[:60] > 0.99).all()

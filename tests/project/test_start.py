@@ -85,9 +85,10 @@ def test_setup_makes_the_environment_once(called, monkeypatch, tmp_path):
     monkeypatch.setattr(start, "is_ready", lambda: start.READY.exists())
     for _ in range(2):
         assert start.main(["setup"]) == 0
-    made, installed = called
+    made, installed, compiled = called
     assert made == f"{Path(sys.executable).stem} -m venv --clear {tmp_path / '.venv'}"
     assert installed.startswith("python -m pip install")
+    assert compiled.startswith("python -c import compileall")
     assert installed.endswith("--constraint constraints.txt --editable .[course,features,audit,dicom,dask,site,test]")
 
 

@@ -97,6 +97,14 @@ def test_the_test_set_is_the_same_for_each_seed():
     assert torch.bincount(fewer.train.labels).tolist() == [10, 10, 10]
 
 
+def test_three_of_ten_pictures_of_a_class_are_tested_on_at_most():
+    for each, tested in ((3, 1), (4, 1), (5, 2), (7, 2)):
+        labels = torch.arange(3).repeat(each)
+        data = Dataset("points", CLASSES, torch.randn(3 * each, 2), labels)
+        task = make_task(data, confirmed=confirmed(labels, each), meta_per_class=1)
+        assert torch.bincount(task.test.labels).tolist() == [tested] * 3, each
+
+
 def test_nobody_can_say_which_labels_are_wrong():
     data, right = dataset()
     task = make_task(data, confirmed=confirmed(right), meta_per_class=3)

@@ -97,6 +97,16 @@ def test_push_minus_pull_is_the_gradient_of_each_bias():
         np.testing.assert_allclose(push - pull, bias.numpy())
 
 
+def test_a_flow_of_size_0_has_no_weight_and_is_not_in_the_mean():
+    clean, _, made = steps()
+    statistics = EpochStatistics(clean, CLASSES)
+    for step, _ in made:
+        step.flows[:5] = 0.0  # certain, and right: nothing flows
+        statistics.add(step, 0.5 * step.flows / len(step))
+    found = statistics.row()["flow_weight_plain"]
+    assert found[np.isfinite(found)] == pytest.approx(0.5)
+
+
 def test_the_first_bad_step_is_named():
     clean, _, made = steps()
     statistics = EpochStatistics(clean, CLASSES)

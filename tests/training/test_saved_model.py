@@ -80,6 +80,20 @@ def test_a_run_on_features_sees_the_same_features(folder, tmp_path, monkeypatch,
         gdw.load_model(tmp_path / "m.safetensors").predict(tmp_path / "junk")
 
 
+@pytest.mark.parametrize(("side", "read"), [(40, 40), (120, 32)])
+def test_a_picture_is_read_as_large_as_those_that_the_network_saw(tmp_path, monkeypatch, side, read):
+    """Arrays of 40 pixels as they were; of 120, of which small copies are kept, as large as the network takes them."""
+    monkeypatch.setattr(extraction, "load_network", Loader())
+    random = np.random.default_rng(0)
+    data = Dataset("own", ("a", "b"), random.integers(0, 256, (60, 3, side, side), dtype=np.uint8), np.arange(60) % 2,
+                   pixels=Pixels(255))  # fmt: skip
+    experiment = gdw.Experiment(features="test_net", features_size=32, epochs=1, batch_size=20, device="cpu")
+    training = gdw.Training(experiment, dataset=data)
+    list(training.events())
+    training.save_model(tmp_path / "m.safetensors")
+    assert gdw.load_model(tmp_path / "m.safetensors").read_size == (read, read)
+
+
 def test_grey_pictures_and_bfloat16(tmp_path):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (60, 1, 8, 8), dtype=np.uint8)

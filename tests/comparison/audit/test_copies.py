@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance
 
-from gdw.comparison.audit.copies import find_copies
+from gdw.comparison.audit.copies import _candidates, find_copies
 from gdw.comparison.audit.heads import standardised
 from gdw.pictures.extraction import Seen, picture_keys
 from gdw.pictures.pixels import distance, fingerprints
@@ -82,6 +82,18 @@ def test_a_picture_that_is_there_many_times_hides_no_near_copy():
     found = find_copies(*wanted(pictures))
     assert found.groups == ((3, *range(COUNT, 2 * COUNT + 1)),)
     assert found.near == (True,)
+
+
+def test_pairs_that_differ_in_bits_of_seven_bands_are_compared_in_the_eighth():
+    """A pair is a candidate if the two agree in any 16 bits, of which a band begins at each multiple of 8."""
+    random = np.random.default_rng(0)
+    one = random.integers(1, 2**63, 8, dtype=np.uint64)
+    other = one.copy()
+    for band in range(8):  # eight bits, none of the 16 from 8 * band on, counted from the left and around the end
+        for step in range(2, 8):
+            other[band] ^= np.uint64(1) << np.uint64(63 - (8 * (band + step) + 3) % 64)
+    found = np.unique(np.concatenate([*_candidates(np.concatenate([one, other]))]), axis=0)
+    assert found.tolist() == [[band, band + 8] for band in range(8)]
 
 
 def test_the_distance_counts_bits():
