@@ -20,7 +20,7 @@ READY = VENV / ".ready"  # as new as the last finished installation
 ASKED_FOR = ("pyproject.toml", "constraints.txt")
 EXTRAS = "course,features,audit,dicom,dask,site,test"
 INSTALL = "-m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable"
-COMPILE = "import compileall, site; compileall.compile_dir(site.getsitepackages()[-1], quiet=2, workers=0)"  # on all cores
+COMPILE = "import compileall, site; compileall.compile_dir(site.getsitepackages()[-1], quiet=2, workers=0)"  # all cores
 OLDEST, NEWEST = (3, 11), (3, 14)
 LEFT_BEHIND = ("build", "dist", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis")
 
