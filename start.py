@@ -64,11 +64,19 @@ def from_venv(name):
     return VENV.joinpath("Scripts", name + ".exe") if os.name == "nt" else VENV.joinpath("bin", name)
 
 
-def run(line, names=()):
-    """One line of the table, a program of the environment or arguments for its Python; a failure ends everything."""
+def run(line, names=(), last=False):
+    """One line of the table, a program of the environment or arguments for its Python; a failure ends everything.
+
+    The last one takes the place of this process, so that a signal reaches it; on Windows this process waits for it.
+    """
     words = [*shlex.split(line), *names]
     program = "python" if words[0].startswith("-") else words.pop(0)
-    status = subprocess.call([str(from_venv(program)), *words], cwd=str(ROOT))  # noqa: S603 - no shell; names come from the user's own command line
+    command = [str(from_venv(program)), *words]
+    if last and os.name != "nt":
+        sys.stdout.flush()
+        os.chdir(str(ROOT))
+        os.execv(command[0], command)  # noqa: S606 - no shell; names come from the user's own command line
+    status = subprocess.call(command, cwd=str(ROOT))  # noqa: S603 - as above
     if status:
         sys.exit(status)
 
@@ -148,8 +156,9 @@ def main(arguments=None):
             clean()
         else:
             setup()
-        for line in COMMANDS[options.command][1]:
-            run(line, names)
+        lines = COMMANDS[options.command][1]
+        for line in lines:
+            run(line, names, last=line is lines[-1])
     except Failed as failed:
         sys.stderr.write(f"start.py: {failed}\n")
         return 2

@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     files.check_writable(options.json)
     found = files.read_json(options.json)["seeds"] if options.json.exists() else []
     dataset = dataset_of(gdw.Experiment(dataset=options.data, features=LITE0))
-    dataset = replace(dataset, pictures=None, test_pictures=None)
+    dataset = replace(dataset, pictures=None)
     done = {seed["seed"] for seed in found}
     for seed in tqdm([seed for seed in range(options.seeds) if seed not in done], unit="seed"):
         found.append(one_seed(dataset, options.labels, seed))

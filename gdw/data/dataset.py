@@ -42,8 +42,8 @@ class Dataset:
         paths: the file of each training image, relative to the data set's folder, with forward slashes.
         test_paths, validation_paths: the same for these sets.
         notes: what reading it passed over, and what a reader should know of its labels.
-        pictures, test_pictures, validation_pictures: uint8 [images, channels, height, width], for figures, where
-            ``images`` are features (:mod:`gdw.data.features`); None where ``images`` are the pictures themselves.
+        pictures: uint8 [images, channels, height, width], for figures, where ``images`` are features
+            (:mod:`gdw.data.features`); None where ``images`` are the pictures themselves.
         content: a hash of the files that it was read from; None where it was not read from a folder.
         all_class_names: the classes that tables of its labels name, in the order of their numbers there, if some of
             them were put aside; by default ``class_names``.
@@ -70,8 +70,6 @@ class Dataset:
     validation_paths: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     pictures: Images | None = None
-    test_pictures: Images | None = None
-    validation_pictures: Images | None = None
     content: str | None = None
     all_class_names: tuple[str, ...] = ()
     folder_names: tuple[str, ...] = ()
@@ -124,7 +122,7 @@ class Dataset:
                 continue
             if not len(kept):
                 notes += (f"no {part} picture is left, so it has no {part} set of its own",)
-            for name in ("images", "pictures", "labels", "paths"):
+            for name in ("images", "labels", "paths", *(() if prefix else ("pictures",))):
                 values = torch.from_numpy(labels) if name == "labels" else getattr(self, prefix + name)
                 if values is not None and len(kept):
                     paths = name == "paths"

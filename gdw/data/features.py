@@ -38,9 +38,8 @@ def with_features(
     Its ``images`` are float32 [images, D], before standardisation; its ``pixels`` standardise each feature by the
     mean and the deviation of the training pictures. With ``mirrored`` they are [images, 2, D], the features of the
     picture and of the mirrored picture: each time a picture is drawn, one of the two is taken at random; the first
-    is used for evaluation. ``pictures`` (``test_pictures``, ``validation_pictures``) hold small uint8 copies of the
-    pictures for figures.
-    Labels, class names and file paths stay.
+    is used for evaluation. ``pictures`` hold small uint8 copies of the training pictures for figures. Labels, class
+    names and file paths stay.
 
     A picture's features are kept under a hash of the picture, by network, weights and size: only new or changed
     pictures are computed, an interrupted extraction continues where it stopped, and data sets share what they have in
@@ -155,13 +154,13 @@ class Described:
     def dataset(self, in_memory: bool, least: int = 1) -> tuple[Dataset, dict[str, np.ndarray]]:
         """The data set with features instead of pictures, by ``chosen``, and the places of its pictures."""
         found, places = self.chosen(least)
-        changed: dict[str, Any] = {}
-        for part, pictures in found.parts():
+        pictures = found.images
+        small = pictures if isinstance(pictures, OnDisk) else thumbnails(pictures.cpu(), self.of.pixels.scale)
+        changed: dict[str, Any] = {"pictures": small}
+        for part, _ in found.parts():
             rows = [OnDisk.all_of(Rows(self.matrix, view.rows[places[part]])) for view in self._views(part)]
             images: Images = rows[0] if len(rows) == 1 else torch.stack([view.read() for view in rows], 1)
             changed[f"{part}images"] = images.in_memory() if in_memory and isinstance(images, OnDisk) else images
-            small = pictures if isinstance(pictures, OnDisk) else thumbnails(pictures.cpu(), self.of.pixels.scale)
-            changed[f"{part}pictures"] = small
         mean, std = (tuple(each.tolist()) for each in statistics(self.matrix, self.parts[""].rows[places[""]]))
         pixels = Pixels(1.0, mean, std, flip=bool(self.mirrored), views=bool(self.mirrored))
         name = f"{self.of.name}, features of {self.network}"

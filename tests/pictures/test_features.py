@@ -93,7 +93,6 @@ def test_the_data_set_keeps_everything_but_its_images(loader, tmp_path):
     assert (made_of.images.shape, made_of.images.dtype) == ((COUNT, WIDTH), torch.float32)
     assert made_of.test_images.shape == (10, WIDTH)
     assert torch.equal(made_of.pictures, data.images)
-    assert torch.equal(made_of.test_pictures, data.test_images)
     assert torch.equal(made_of.labels, data.labels)
     assert made_of.class_names == data.class_names
     assert seen == [(16, 50), (32, 50), (40, 50), (50, 50)]
@@ -102,14 +101,13 @@ def test_the_data_set_keeps_everything_but_its_images(loader, tmp_path):
     torch.testing.assert_close(values.std(0, correction=0), torch.ones(WIDTH, dtype=torch.float64), atol=1e-6, rtol=0)
 
 
-def test_validation_pictures_and_paths(loader, tmp_path):
+def test_validation_images_and_paths(loader, tmp_path):
     data = dataset(
         validation_images=pictures(6, seed=2), validation_labels=torch.arange(6) % 2,
         paths=tuple(f"{place}.png" for place in range(COUNT)),
     )  # fmt: skip
     made_of = made(data, tmp_path)
     assert made_of.validation_images.shape == (6, WIDTH)
-    assert torch.equal(made_of.validation_pictures, data.validation_images)
     assert made_of.paths == data.paths
 
 
