@@ -32,6 +32,7 @@ class InNotebook:
 
     again = AGAIN
     _kept: DisplayHandle | None = None
+    _changed = False  # since the kept picture was drawn
 
     def printed(self) -> tuple[bytes, str]:
         """PNG of what is shown now, and its words; no bytes: there is no picture."""
@@ -50,15 +51,19 @@ class InNotebook:
         cell = current_cell()
         if cell is None or not cell.watched:
             raise NotImplementedError  # IPython then stores everything in one output
+        self._changed = False
         data, metadata = self._repr_mimebundle_()
         if not self.again:
             display({"text/html": _page(data, metadata), "text/plain": data["text/plain"]}, raw=True)
             return
         display({VIEW: data[VIEW], "text/plain": data["text/plain"]}, raw=True)
         self._kept = display(self._as_kept(data, metadata), raw=True, display_id=True)
+        if self._changed:  # a short run has ended while its lab was shown
+            self.keep_picture()
 
     def keep_picture(self) -> None:
         """Keep what the panel shows now, in place of what it showed when its cell had run."""
+        self._changed = True
         if self._kept is not None:
             self._kept.update(self._as_kept(*self._repr_mimebundle_()), raw=True)
 
