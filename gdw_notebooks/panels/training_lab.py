@@ -44,8 +44,8 @@ class TrainingLab(Panel):
         beside: the second method, if ``start`` names one run only; ``""`` for none.
         histories: recorded runs to play, of one or two methods; the controls then show their settings. A new run does
             not replace them: they stay in the picture, faint, and Reset brings them back.
-        view: which picture it shows first, a name in ``lab_views.VIEWS``.
         checkpoint: the folder for runs that are kept (see ``keep``); made when the first one is.
+        view: which picture it shows first, a name in ``lab_views.VIEWS``.
         own: ``dataset``, ``task``, ``model`` or ``method`` of your own, as for ``gdw.Training``.
 
     Attributes:
@@ -58,6 +58,9 @@ class TrainingLab(Panel):
         epoch: slider to look back, or to play a recorded run.
         session: the Session behind it.
         histories, ghosts: of the latest runs and of the ones before. ``histories`` waits for the end of ``run``.
+
+    Raises:
+        ValueError: a ``start`` that names no run, or a view that these data do not have.
     """
 
     def __init__(
@@ -65,8 +68,8 @@ class TrainingLab(Panel):
         start: str | Experiment = "uniform 60",
         beside: str = "mwnet",
         histories: Sequence[History] = (),
-        view: str = "Accuracy",
         checkpoint: str | Path = CHECKPOINTS,
+        view: str = "Accuracy",
         **own,
     ):
         self._first = [from_config(h.config) for h in histories[:2]] or _experiments(start, beside)
@@ -89,7 +92,10 @@ class TrainingLab(Panel):
         )
         self.train.button_style = "primary"
         self.progress = FloatProgress(min=0, max=1, description="Progress", layout=Layout(width="auto"))
-        self.view = ToggleButtons(options=offered(self._in_plane()), value=view, style={"button_width": "auto"})
+        views = offered(self._in_plane())
+        if view not in views:
+            raise ValueError(f"view must be one of {', '.join(views)} for these data, got {view!r}")
+        self.view = ToggleButtons(options=views, value=view, style={"button_width": "auto"})
         self.epoch = IntSlider(value=1, min=1, max=1, description="Epoch", layout=Layout(width="60%"), disabled=True)
         self.player = Play(value=1, min=1, max=1, interval=200, show_repeat=False, disabled=True)
         self.status, self.notice, self.trace, self.outcome, self.codes = (HTML() for _ in range(5))

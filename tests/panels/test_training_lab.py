@@ -304,6 +304,14 @@ def test_a_recorded_history_plays_in_the_same_panel():
     assert f"{recorded['test_accuracy'][0]:.4g}" in lab.data.value
 
 
+def test_a_lab_opens_with_the_view_that_is_asked_for():
+    lab = TrainingLab(START, beside="", view="Regions")
+    assert lab.view.value == "Regions"
+    lab.close()
+    with pytest.raises(ValueError, match="view must be one of Accuracy, .*Regions for these data, got 'Labels'"):
+        TrainingLab(START, view="Labels")
+
+
 def test_every_view_has_words_and_a_table_and_the_curves_are_in_print(lab):
     for has_run in (False, True):
         for name in ("Accuracy", "Classes", "Weights", "Gradient", "V’s curve", "Regions"):
