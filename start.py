@@ -73,7 +73,6 @@ def run(line, names=(), last=False):
     program = "python" if words[0].startswith("-") else words.pop(0)
     command = [str(from_venv(program)), *words]
     if last and os.name != "nt":
-        sys.stdout.flush()
         os.chdir(str(ROOT))
         os.execv(command[0], command)  # noqa: S606 - no shell; names come from the user's own command line
     status = subprocess.call(command, cwd=str(ROOT))  # noqa: S603 - as above

@@ -9,6 +9,7 @@ from threading import Lock
 from ipywidgets import HTML, Button, Checkbox, FloatProgress, HBox, IntSlider, Layout, Play, ToggleButtons, jslink
 from matplotlib.figure import Figure
 
+from gdw.errors import one_of
 from gdw.experiments.experiment import Experiment, from_config
 from gdw.experiments.history import History
 from gdw.training.loop import EpochDone
@@ -93,8 +94,7 @@ class TrainingLab(Panel):
         self.train.button_style = "primary"
         self.progress = FloatProgress(min=0, max=1, description="Progress", layout=Layout(width="auto"))
         views = offered(self._in_plane())
-        if view not in views:
-            raise ValueError(f"view must be one of {', '.join(views)} for these data, got {view!r}")
+        one_of("view of these data", view, views)
         self.view = ToggleButtons(options=views, value=view, style={"button_width": "auto"})
         self.epoch = IntSlider(value=1, min=1, max=1, description="Epoch", layout=Layout(width="60%"), disabled=True)
         self.player = Play(value=1, min=1, max=1, interval=200, show_repeat=False, disabled=True)
