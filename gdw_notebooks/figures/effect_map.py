@@ -65,7 +65,13 @@ def interval(difference: Difference) -> str:
     """Both ends with one decimal; with two where one would show 0 for an end that decides the cell."""
     ends = (difference.low, difference.high)
     digits = 2 if any(end and abs(end) < SHOWN_AS_0 for end in ends) else 1
-    return "[" + ", ".join(f"{end:+.{digits}f}" for end in ends) + "]"
+    return "[" + ", ".join(_signed(end, digits) for end in ends) + "]"
+
+
+def _signed(value: float, digits: int = 1) -> str:
+    """With a minus sign, and without any where it is rounded to 0."""
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> None:
@@ -78,7 +84,7 @@ def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> 
         for color, width in (("white", 6.5), (style.INK, 3)):  # seen on the darkest cell and on the palest
             axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=color, linewidth=width, zorder=2))
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if difference.undecided else None
-    axes.text(column, row - 0.12, f"{difference.mean:+.1f}", ha="center", va="center", color=ink,
+    axes.text(column, row - 0.12, _signed(difference.mean), ha="center", va="center", color=ink,
               fontsize=style.TEXT, fontweight="bold", bbox=box)  # fmt: skip
     axes.text(column, row + 0.22, interval(difference), ha="center", va="center",
               color=ink, fontsize=style.SMALL - 1, bbox=box)  # fmt: skip

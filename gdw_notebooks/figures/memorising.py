@@ -31,6 +31,8 @@ def memorising(histories: Sequence[History], *, title: str, marked: int | None =
         _band(below, mean[:, place], sd[:, place], style.GROUP_LOOKS[group], NAMES[group])
     below.set(xlabel="epoch", ylabel="training loss (nats)", xlim=(0.5, len(mean) + 0.5))
     below.set_ylim(bottom=0)
+    below.axhline(np.log(len(histories[0].class_names)), color=style.INK, linewidth=1, linestyle=style.DOTTED,
+                  label="guessing")  # fmt: skip
     below.legend(frameon=False, fontsize=style.SMALL)
     if marked:
         for axes in (above, below):

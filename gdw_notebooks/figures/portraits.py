@@ -24,7 +24,8 @@ def flow_portraits(found: Portraits, *, title: str, large: bool = False) -> Figu
     order = _row_order(found)
     for each in axes.flat[len(found.gradients) :]:
         each.set_axis_off()
-    for each, (method, gradient) in zip(axes.flat, found.gradients.items(), strict=False):
+    lowest = len(found.gradients) - COLUMNS  # from here on nothing is below a portrait
+    for place, (each, (method, gradient)) in enumerate(zip(axes.flat, found.gradients.items(), strict=False)):
         matrix = np.stack([gradient[row].numpy()[_columns(found, row)] for row in order])
         seen = np.sign(matrix) * np.sqrt(np.abs(matrix))
         image = each.imshow(seen, cmap=style.SIGNED, vmin=-1, vmax=1, aspect="auto")
@@ -33,7 +34,7 @@ def flow_portraits(found: Portraits, *, title: str, large: bool = False) -> Figu
         each.set_title(style.method_title(method), fontsize=style.SMALL, loc="left", fontweight="bold")
         each.set_xticks([0, 1, 5.5], ["label", "true", "others"], fontsize=style.SMALL - 1.5, rotation=35)
         each.set_yticks([ROWS_SHOWN / 2 - 0.5, 1.5 * ROWS_SHOWN - 0.5], ["wrong", "right"], fontsize=style.SMALL - 1)
-        each.tick_params(length=0)
+        each.tick_params(length=0, labelbottom=place >= lowest)
     bar = figure.colorbar(image, ax=axes, shrink=0.5, ticks=[-1, -0.5, 0, 0.5, 1])
     bar.set_ticklabels(["−1", "−¼", "0", "¼", "1"])
     bar.set_label("gradient sent into a logit, times B", fontsize=style.SMALL)

@@ -23,21 +23,24 @@ def scores(
         chance: the accuracy of guessing, in percent.
     """
     lines = sum(len(by_method) for by_method in rows.values())
-    figure, axes = style.new_figure(height=FOOT + ROW * (lines + len(rows)), large=large)
+    by_setting = len(rows) > 1 and lines == len(rows)  # one line each, called after it
+    headed = len(rows) > 1 and not by_setting
+    figure, axes = style.new_figure(height=FOOT + ROW * (lines + len(rows) * headed), large=large)
     y, names = 0.0, []
     for setting, by_method in rows.items():
-        if setting and len(rows) > 1:
+        if headed and setting:
             _heading(axes, y, setting)
             y += 1
         for method, values in by_method.items():
             _line(axes, y, np.asarray(values, dtype=float), style.method_look(method))
-            names.append((y, style.method_title(method)))
+            names.append((y, setting if by_setting else style.method_title(method)))
             y += 1
-        y += 0.5
+        y += 0.5 * headed
+    _number(axes, -0.8, "mean")
     axes.set_yticks([place for place, _ in names], [name for _, name in names])
     single = next(iter(rows)) + ": " if len(rows) == 1 and next(iter(rows)) else ""
     axes.set_xlabel(f"{single}test accuracy (%, mean of the last five epochs)")
-    axes.set_ylim(y, -1)
+    axes.set_ylim(names[-1][0] + 0.7, -1)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     if chance is not None:
@@ -78,25 +81,30 @@ def spans(ranges: Mapping[str, Sequence[float]], *, title: str, axis: str, large
 
 
 def _heading(axes: Axes, y: float, setting: str) -> None:
-    """The setting's name over its lines."""
+    """The setting's name over its lines, and over the line at chance."""
     axes.annotate(setting, (0, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
-                  va="center", fontsize=style.SMALL, fontweight="bold", color=style.INK)  # fmt: skip
+                  va="center", fontsize=style.SMALL, fontweight="bold", color=style.INK,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
 
 
 def _line(axes: Axes, y: float, values: np.ndarray, look: style.Look) -> None:
     dots = {"linestyle": "", "marker": look.marker, "alpha": 0.55, "markersize": 5}
     axes.plot(values, np.full(len(values), y), color=look.color, **dots)
     axes.plot([values.mean()] * 2, [y - 0.32, y + 0.32], color=look.color, linewidth=3, solid_capstyle="butt")
-    axes.annotate(
-        f"{values.mean():.1f}", (values.max(), y), xytext=(7, 0), textcoords="offset points", va="center",
-        fontsize=style.SMALL, color=style.INK,
-    )  # fmt: skip
+    _number(axes, y, f"{values.mean():.1f}")
+
+
+def _number(axes: Axes, y: float, text: str) -> None:
+    """In the column of means, at the right."""
+    axes.annotate(text, (1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+                  va="center", fontsize=style.SMALL, color=style.INK)  # fmt: skip
 
 
 def _legend(figure: Figure, chance: float | None) -> None:
-    dot = Line2D([], [], linestyle="", marker="o", color=style.INK, alpha=0.55, label="one seed")
-    mean = Line2D([], [], linestyle="", marker="|", markersize=13, markeredgewidth=3, color=style.INK,
-                  label="mean of the seeds, with its number")  # fmt: skip
+    dot = Line2D([], [], linestyle="", marker="o", color=style.INK, alpha=0.55, label="one mark: one seed")
+    mean = Line2D(
+        [], [], linestyle="", marker="|", markersize=13, markeredgewidth=3, color=style.INK, label="their mean"
+    )
     line = Line2D([], [], color=style.INK, linewidth=0.8, linestyle=style.DOTTED, label="chance")
     handles = [dot, mean, *([line] if chance is not None else [])]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=style.SMALL)

@@ -16,12 +16,12 @@ AXES, ONE = ("1", "2"), ("",)
 TENSORS = {
     "x": ("x", "pictures", AXES, True), "theta": (r"\theta", "parameters", AXES, False),
     "z": ("z", "logits", CLASSES, True), "p": ("p", "probabilities", CLASSES, True),
-    "loss": (r"\ell", "losses", ONE, True), "d": ("d", "flows", CLASSES, True),
+    "loss": (r"\ell", "losses", ONE, True), "d": ("f", "flows", CLASSES, True),
     "V": (r"V(\ell)", "weight by V", ONE, True), "w": ("w", "weights", CLASSES, True),
     "theta_virtual": (r"\theta'", "virtual parameters", AXES, False), "meta_loss": ("L", "clean loss", ONE, False),
-    "clean": (r"\nabla L", "clean gradient", AXES, False), "t": ("t", "tangent", CLASSES, True),
+    "clean": (r"\nabla L", "clean gradient", AXES, False), "t": (r"\tau", "tangent", CLASSES, True),
     "g": ("g", "meta gradient", CLASSES, True), "fd": ("g", "by finite differences", CLASSES, True),
-    "change": (r"\Delta w", "change of w", CLASSES, True), "sent": ("w d / B", "sent back", CLASSES, True),
+    "change": (r"\Delta w", "change of w", CLASSES, True), "sent": ("w f / B", "sent back", CLASSES, True),
     "sum": (r"\sum_c", "row sum", ONE, True),
 }  # fmt: skip
 FOLDED = ("w", "g", "fd", "change")  # one column in instance mode

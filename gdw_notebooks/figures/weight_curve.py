@@ -44,7 +44,7 @@ def weight_curve(
         if len(histories) > 1:
             each.set_title(f"{style.method_title(run.method)}, seed {run.seed}", fontsize=style.TEXT, loc="left")
     axes[0, 0].set_ylabel("weight V(loss)")
-    axes[0, -1].legend(frameon=False, fontsize=style.SMALL)
+    axes[0, -1].legend(frameon=False, fontsize=style.SMALL, handlelength=4)  # longer than a dash and its gap
     style.finding(figure, title or "; ".join(finding(run, epochs) for run in histories))
     return figure
 
@@ -55,7 +55,7 @@ def _lines(axes: Axes, curves: np.ndarray, epochs: Sequence[int] | None) -> None
         axes.plot(losses, curves[epoch - 1], color=look.color, linewidth=2, linestyle=look.linestyle,
                   label=f"epoch {epoch}")  # fmt: skip
     axes.set_xlim(losses[0], losses[-1])
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.03)  # a line at 1 is not on the frame
     axes.set_xlabel("loss of the instance (nats)")
 
 

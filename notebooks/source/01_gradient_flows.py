@@ -31,9 +31,9 @@ lift_the_cat, the_label_weight = LiftTheCat(), LabelWeight()  # the two exercise
 #
 # $$p_c = \frac{e^{z_c}}{\sum_k e^{z_k}},$$
 #
-# and the **cross-entropy** loss is small when the observed label $t$ has a high probability: $L = -\log p_t$. With the
-# natural logarithm its unit is the [nat](../docs/glossary.md#nat). Our network half knows what it sees: 0.6 cat, 0.3
-# dog, 0.1 bird. The label says dog.
+# and the **cross-entropy** loss is small when the observed label $t$ has a high probability: $\ell = -\log p_t$. With
+# the natural logarithm its unit is the [nat](../docs/glossary.md#nat). Our network half knows what it sees: 0.6 cat,
+# 0.3 dog, 0.1 bird. The label says dog.
 
 # %%
 names = ("cat", "dog", "bird")
@@ -47,8 +47,8 @@ loss = -probs[label].log()
 print(f"probabilities {probs.numpy().round(3)}, loss {loss:.3f} nats")
 
 # %% [markdown]
-# **Predict first.** One step of gradient descent follows $-\partial L / \partial z$: it makes the label's probability
-# larger. Which logits go up?
+# **Predict first.** One step of gradient descent follows $-\partial \ell / \partial z$: it makes the label's
+# probability larger. Which logits go up?
 #
 # - [ ] cat and dog up, bird down :: The loss knows only the label. The cat competes with *dog* in the softmax.
 # - [x] dog up, cat and bird down :: And the cat's goes down much more than the bird's: it has the larger probability.
@@ -59,13 +59,13 @@ print(f"probabilities {probs.numpy().round(3)}, loss {loss:.3f} nats")
 # Write $[c=t]$ for 1 if $c$ is the observed label, and 0 otherwise. The loss depends on the logits only through $p_t$,
 # so there are two factors:
 #
-# $$\frac{\partial L}{\partial p_t} = -\frac{1}{p_t}, \qquad
+# $$\frac{\partial \ell}{\partial p_t} = -\frac{1}{p_t}, \qquad
 #   \frac{\partial p_t}{\partial z_c} = p_t\,\bigl([c=t] - p_c\bigr).$$
 #
 # The second one is the quotient rule: $z_c$ is always in the denominator, and for $c=t$ also in the numerator. In the
 # product, $p_t$ cancels:
 #
-# $$\frac{\partial L}{\partial z_c} = p_c - [c=t].$$
+# $$\frac{\partial \ell}{\partial z_c} = p_c - [c=t].$$
 #
 # This is one number per class. We call it the [flow](../docs/glossary.md#flow) of that class: it is what goes back
 # through this logit into the network. The **push** on a logit is minus the flow: the direction of descent.
@@ -93,8 +93,8 @@ leaf = logits.clone().requires_grad_()
 torch.nn.functional.cross_entropy(leaf[None], torch.tensor([label])).backward()
 from_package = gdw.class_gradients(probs[None], torch.tensor([label]))[0]
 
-assert torch.allclose(flows, from_package, atol=1e-15)  # by hand and in gdw
-assert torch.allclose(flows, leaf.grad, atol=1e-15)  # by hand and by torch's autograd
+assert torch.allclose(flows, from_package, rtol=0, atol=1e-15)  # by hand and in gdw
+assert torch.allclose(flows, leaf.grad, rtol=0, atol=1e-15)  # by hand and by torch's autograd
 print(f"by hand = gdw.class_gradients = autograd; the flows sum to {flows.sum().abs():.3f}")
 
 # %% [markdown]
@@ -286,7 +286,7 @@ FlowMicroscope.from_training(training)
 # observed label. If it is the true class, then *every* instance weight above 0 pushes the true class down more than its
 # strongest rival, as with cat and bird.
 #
-# **Predict first.** After eight epochs, what share of all that mislabelled images send back is **true**?
+# **Predict first.** In the eighth epoch, what share of all that mislabelled images send back is **true**?
 #
 # - [ ] almost nothing: their labels are wrong :: Each wrong label still excludes eight digits rightly.
 # - [x] about a third :: Half is the push toward the wrong label, and about a third says rightly what the digit is not.
@@ -313,10 +313,10 @@ assert harmed > 0.6
 print(f"true class strongest but for the label: ≈ {100 * harmed:.0f} % of the mislabelled images")
 
 # %% [markdown]
-# **What you see.** After eight epochs about a third of what mislabelled images send back is true. An instance weight of
-# 0 removes the wrong part and this third. In the first epoch the share was larger: the surer the network is of the true
-# class, the smaller the other flows become. And for most mislabelled images it is as with cat and bird: any instance
-# weight above 0 pushes the true class down more than its strongest rival.
+# **What you see.** In the eighth epoch about a third of what mislabelled images send back is true. An instance weight
+# of 0 removes the wrong part and this third. In the first epoch the share was larger: the surer the network is of the
+# true class, the smaller the other flows become. And for most mislabelled images it is as with cat and bird: any
+# instance weight above 0 pushes the true class down more than its strongest rival.
 #
 # ## Recap
 #

@@ -112,7 +112,7 @@ flip = transition_matrix("flip", 0.4, 10, torch.Generator().manual_seed(0)).nump
 digits = tuple("0123456789")
 shares = [100 * wrong_share(each) for each in (uniform.numpy(), flip)]
 title = f"Uniform at rate 0.4: {shares[0]:.0f} % wrong, spread over all classes. "
-title += f"Flip at rate 0.4: {shares[1]:.0f} % wrong, in one class each"
+title += f"Flip at rate 0.4: {shares[1]:.0f} % wrong, from each class to one other"
 Still(transition_figure({"uniform": uniform.numpy(), "flip": flip}, digits, title=title), alt=title)
 
 # %% [markdown]
@@ -128,7 +128,7 @@ Still(transition_figure({"uniform": uniform.numpy(), "flip": flip}, digits, titl
 # part of this course; with a copy of your own,
 # `python -m gdw_notebooks.recorded.human_noise CIFAR-10_human.pt` computes the same matrix.*
 #
-# People confuse what looks similar. Which label does a mislabelled cat get most often, and a mislabelled truck?
+# People confuse what looks similar. *Look:* which label does a mislabelled cat get most often, and a mislabelled truck?
 
 # %%
 people, classes = human_noise.load()
@@ -145,7 +145,7 @@ synthetic = transition_matrix("uniform", rate, 10, random).numpy()
 assert np.isclose(wrong_share(synthetic), wrong_share(people))
 largest, usual = 100 * errors.max(), 100 * synthetic[0, 1]
 title = f"{100 * wrong_share(people):.0f} % wrong in both, but people mix up similar classes: "
-title += f"up to {largest:.0f} % in one cell, where uniform noise has {usual:.0f} % in each"
+title += f"up to {largest:.0f} % in one cell, where uniform noise has {usual:.1f} % in each"
 Still(transition_figure({"people": people, "uniform": synthetic}, classes, title=title), alt=title)
 
 # %%
@@ -153,9 +153,10 @@ pairs = [("automobile", "truck"), ("cat", "dog"), ("deer", "horse")]
 for one, other in pairs:
     i, j = classes.index(one), classes.index(other)
     print(f"{one} called {other}: {100 * people[i, j]:.0f} %; {other} called {one}: {100 * people[j, i]:.0f} %")
-both_ways = [sorted(people[classes.index(a), classes.index(b)] for a, b in (pair, pair[::-1])) for pair in pairs]
-assert all(high < 1.2 * low for low, high in both_ways[:2])
-assert both_ways[2][1] == people[4, 7] > 2 * people[7, 4]  # deer → horse far above horse → deer
+    if one == "deer":
+        assert people[i, j] > 2 * people[j, i]
+    else:
+        assert 1 / 1.2 < people[i, j] / people[j, i] < 1.2
 
 # %% [markdown]
 # **What you see.** People mix up classes that look similar. Cat and dog, and automobile and truck, are mixed up both
@@ -174,8 +175,8 @@ assert both_ways[2][1] == people[4, 7] > 2 * people[7, 4]  # deer → horse far 
 #
 # - [ ] it falls from the start :: The network first learns what most labels agree on. That makes wrong labels less
 #   likely.
-# - [x] it first rises, later it falls below guessing :: First the network gets surer of the true class; then it
-#   learns the wrong labels by heart, and the test accuracy falls.
+# - [x] it first rises, later it falls below guessing :: First the network gets surer of the true class; then it learns
+#   some of the wrong labels by heart, and the test accuracy falls.
 # - [ ] it rises and stays above guessing :: That would be a network that never learns by heart. This one has 60 epochs.
 
 # %% tags=["reveals"]
@@ -194,15 +195,19 @@ for run in runs:
 
 # %% tags=["reveals"]
 best = int(accuracy.argmax()) + 1
-title = f"Accuracy is best near epoch ≈ {best} and falls while the wrong labels are learnt by heart"
+title = f"Accuracy is best near epoch ≈ {best} and falls while the loss on wrong labels falls below guessing, "
+title += f"to ≈ {loss[-1]:.1f} nats"
 Still(memorising(runs, title=title, marked=best), alt=title + ". Above test accuracy, below the training losses.")
 
 # %% [markdown]
-# *Means of three seeds, ± one standard deviation. The dotted line marks the epoch of the best mean accuracy.*
+# *Means of three seeds, ± one standard deviation. The dotted lines mark the epoch of the best mean accuracy, and the
+# loss of guessing, ln 10 ≈ 2.30.*
 #
 # **What you see.** First the network learns what most labels agree on. The loss on wrong labels *rises* above guessing:
-# the network gets surer of the true class. Then it learns the wrong labels bit by bit, and the test accuracy falls.
-# This second part is [memorisation](../docs/glossary.md#memorisation). All methods of this course try to prevent it.
+# the network gets surer of the true class. Then this loss falls slowly, and from about epoch 20 the test accuracy falls
+# too: the network learns a part of the wrong labels by heart (at 1.8 nats a wrong label has a probability of about
+# 0.17, as a geometric mean). This second part is [memorisation](../docs/glossary.md#memorisation). All methods of this
+# course try to prevent it.
 #
 # ## Exercise 1: exactly 30 %
 #
@@ -236,9 +241,10 @@ uniform_forty(answer)
 # - A transition matrix has a row for each true class; the share of wrong labels is the mean of 1 − diagonal over the
 #   *images*, so class sizes count.
 # - Uniform noise at mixing rate $r$ gives $r\,(C-1)/C$ wrong labels: 36 % for $r = 0.4$ and ten classes.
-# - The same share of wrong labels can be spread evenly (uniform), sit in one class (flip) or follow similarity
-#   (people). People's mistakes also depend on the picture, which no matrix says.
-# - A network learns first what is common, then the wrong labels by heart. Its test accuracy rises and falls again.
+# - The same share of wrong labels can be spread evenly (uniform), go from each class to one other (flip) or follow
+#   similarity (people). People's mistakes also depend on the picture, which no matrix says.
+# - A network learns first what is common, then more and more wrong labels by heart. Its test accuracy rises and falls
+#   again.
 #
 # ## Quiz
 #

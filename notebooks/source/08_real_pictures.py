@@ -136,9 +136,10 @@ for ours in ("gdw", "gdw-class-net"):
     said[ours] = {kind: [s for s, d in found.items() if verdict(d) == kind] for kind in ("wins", "loses")}
     counts = ", ".join(f"{kind} {len(names)}" for kind, names in said[ours].items())
     print(f"{style.method_title(ours)} against tied GDW, {len(found)} scenarios (Holm): {counts}")
-print("    the wins:", ", ".join(said["gdw-class-net"]["wins"]))
+    print("   ", "; ".join(f"{kind}: {', '.join(names)}" for kind, names in said[ours].items() if names))
 assert not said["gdw"]["wins"] + said["gdw-class-net"]["loses"]
 assert len(said["gdw-class-net"]["wins"]) == 5
+assert said["gdw"]["loses"] == ["long tail 0.01"]
 
 # %%
 noises = {"human worse_label": 40, "uniform 40": 36, "uniform 60": 54, "flip 40": 40}  # % of wrong labels
@@ -153,10 +154,11 @@ for method, by_noise in reached.items():
 # **What you see.** Where an interval of a single comparison excludes 0, the difference is more than the noise of the
 # seeds. GDW is clearly above cross-entropy. But the control decides: **tied GDW** has one weight for each picture and
 # nothing for each class, and under people's labels GDW cannot be told from it. (Where many comparisons are counted,
-# some would exclude 0 by chance: *Holm* corrects for their number.) One change wins in five of the sixteen scenarios,
-# all of them with uniform noise or labels by people, and with few clean pictures: let V see each flow
-# (`gdw-class-net`, [docs/tried.md](../docs/tried.md)). And among the best there are methods that learn no weights from
-# the clean set, such as Co-teaching, importance reweighting and ELR.
+# some would exclude 0 by chance: *Holm* corrects for their number.) Of the sixteen scenarios GDW wins none against tied
+# GDW and loses one, the longer tail, by 0.2 points. One change wins in five of the sixteen scenarios, all of them with
+# uniform noise or labels by people, and with few clean pictures: let V see each flow (`gdw-class-net`,
+# [docs/tried.md](../docs/tried.md)). And among the best there are methods without a meta gradient: Co-teaching and
+# importance reweighting, which only estimate the noise on the clean set, and ELR, which does not use it.
 #
 # ## A setting, or a method?
 #
@@ -204,12 +206,11 @@ Still(spans(ranges, title=title, axis="validation accuracy (%, mean of three sce
 # %% tags=["reveals"]
 sizes = {"50 clean pictures": " (5 clean a class)", "100 clean pictures": "",
          "1,000 clean pictures": " (100 clean a class)"}  # fmt: skip
-order = ("only-clean", "cross-entropy", "fine-tune", "glc", "mwnet", "gdw-tied", "gdw")
+order = ("only-clean", "cross-entropy", "fine-tune", "glc", "l2rw", "mwnet", "gdw-tied", "gdw")
 grown = {size: {m: standing.accuracies(table, "human worse_label" + more, m) for m in order}
          for size, more in sizes.items()}  # fmt: skip
 few, _, many = grown.values()
-came = {style.method_title(m): many[m].mean() - few[m].mean() for m in ("gdw", "only-clean")}
-came = {"GDW": came["GDW"], "only the clean set": came[style.method_title("only-clean")]}
+came = {style.method_title(m): many[m].mean() - few[m].mean() for m in ("gdw", "gdw-tied", "l2rw", "only-clean")}
 print(", ".join(f"{name} gains {points:.1f} points" for name, points in came.items()))
 
 # %% tags=["reveals"]
@@ -222,14 +223,15 @@ Still(scores(grown, title=title), alt=title + ". A dot for each seed.")
 assert came["only the clean set"] > came["GDW"] + 5
 with_many = {m: many[m].mean() for m in order}
 assert 0 < with_many["gdw"] - with_many["only-clean"] < 1
+assert came["L2RW"] > 8 > 2 > max(came["GDW"], came["tied GDW"])
 assert min(with_many["fine-tune"], with_many["glc"]) > with_many["only-clean"] + 1
 print("1,000 clean:", ", ".join(f"{style.method_title(m)} {value:.1f} %" for m, value in with_many.items()))
 
 # %% [markdown]
-# **What you see.** A method that learns *how* to weight needs few clean pictures and gains little from more: GDW with
-# 1,000 of them is less than a point above a linear layer on these 1,000 alone. The doubtful labels are still worth
-# about two points then, but to methods that *train* on the clean pictures too: fine-tuning and GLC. So before you
-# choose a method, count how many labels you can check in an hour (notebook 09).
+# **What you see.** GDW and tied GDW need few clean pictures and gain about a point from more (L2RW, which learns its
+# weights from them too, gains ten): GDW with 1,000 of them is less than a point above a linear layer on these 1,000
+# alone. The doubtful labels are still worth about two points then, but to methods that *train* on the clean pictures
+# too: fine-tuning and GLC. So before you choose a method, count how many labels you can check in an hour (notebook 09).
 #
 # ## Now you: drawings, and a quick look
 #
@@ -280,13 +282,15 @@ lab
 right, wrong = np.mean([history["flow_weight_plain"][-1][:, 0] for history in others["gdw"]], axis=0)
 print(f"GDW's mean weight on the label's flow, three seeds: right labels ≈ {right:.2f}, wrong ones ≈ {wrong:.2f}")
 losses = np.mean([history["group_loss"][-1] for history in others["gdw"]], axis=0)
-print(f"its mean training loss: right labels ≈ {losses[0]:.2f} nats, wrong ones ≈ {losses[1]:.2f} (guessing: 1.79)")
+print(f"its mean training loss: right labels ≈ {losses[0]:.2f} nats, wrong ones ≈ {losses[1]:.2f}")
+print(f"guessing among six: {np.log(6):.2f}; among the two of the pair: {np.log(2):.2f}")
 assert abs(right - wrong) < 0.1
-assert losses[1] < np.log(6)
+assert np.log(2) - 0.1 < losses[1] < 1.3
 
 # %% [markdown]
 # **What you see.** The drawings with a wrong label are those in between: a bird whose wing is stiff, a truck with a low
-# box. The network believes their wrong labels easily: their loss is below guessing, and GDW gives them nearly the same
+# box. The loss of their wrong labels is far below guessing among six (1.79), since the pair is right, and a little
+# above guessing within the pair (0.69): the network only half believes them, and yet GDW gives them nearly the same
 # weight as the others. That is what "it depends on the picture" means. For a pretrained network drawings are easy: the
 # twelve clean ones alone are better than GDW on all; Co-teaching is better still. Photographs are not so kind.
 #
@@ -336,14 +340,15 @@ assert fall["cross-entropy"] < 0.5 * gain
 
 # %%
 curves = [history for name in shown for history in runs[name]]
-title = "CIFAR-10 (JPEG copy): cross-entropy and MWNet rise and fall again; L2RW and both GDWs keep what they have"
+title = "CIFAR-10 (JPEG copy): cross-entropy and MWNet rise and fall again; both GDWs keep what they have, L2RW rises "
+title += "slowly"
 Still(learning_curves(curves, title=title), alt=title + ". Means of the seeds, ± 1 sd.")
 
 # %% [markdown]
 # ## By heart
 #
-# Cross-entropy, epoch by epoch: the training loss on *wrong* labels starts at about 2.3 nats, which is guessing. Where
-# does it end?
+# Cross-entropy, epoch by epoch: the training loss on *wrong* labels starts at about 2.4 nats, a little above guessing
+# (2.30). Where does it end?
 
 # %%
 plain = runs["cross-entropy"]
@@ -419,15 +424,16 @@ assert all((history["auroc"] < 0.5).all() for history in runs["mwnet"])  # every
 loss = np.mean([history["group_loss"] for history in runs["gdw"]], axis=0)
 print(f"GDW's training loss, epoch 10 to 40: right {loss[9, 0]:.2f} to {loss[-1, 0]:.2f} nats, ", end="")
 print(f"wrong {loss[9, 1]:.2f} to {loss[-1, 1]:.2f}")
+print("right labels' weight at epoch 10, by seed:", *(f"{h['flow_weight_plain'][9, 0, 0]:.2f}" for h in runs["gdw"]))
 assert loss[-1, 1] > 2
 
 # %% [markdown]
 # **What you see.** Not the story of digits. No flow of a wrong label stands apart from the others here: GDW turns
-# *everything* down, wrong labels to about half of what right ones keep on each seed. So from epoch 10 on it learns
-# slowly, and its loss on wrong labels stays near guessing: nothing is learnt by heart. This is more than stopping in
-# time: its best epochs would bring cross-entropy less than half of GDW's gain (the line above the curves). The sorting
-# is real but weak (0.5 is chance, 1 is perfect), and MWNet's $V$ sorts the *wrong* way round from the first epoch to
-# the last.
+# *everything* down, wrong labels to about half of what right ones keep on each seed. (How much that is differs: at
+# epoch 10 right labels keep 0.1 to 0.5 of their weight, by seed.) So from epoch 10 on it learns slowly, and its loss on
+# wrong labels stays near guessing: nothing is learnt by heart. This is more than stopping in time: its best epochs
+# would bring cross-entropy less than half of GDW's gain (the line above the curves). The sorting is real but weak (0.5
+# is chance, 1 is perfect), and MWNet's $V$ sorts the *wrong* way round from the first epoch to the last.
 #
 # ## A rival that costs nothing
 #
@@ -437,7 +443,7 @@ assert loss[-1, 1] > 2
 
 # %%
 rows = {kind: {name: [h.accuracy for h in runs[name + more]] for name in ("cross-entropy", "gdw")}
-        for kind, more in {"as they are": "", "shifted,\nmirrored": ", augmented"}.items()}  # fmt: skip
+        for kind, more in {"as they are": "", "shifted, mirrored": ", augmented"}.items()}  # fmt: skip
 as_they_are, shifted = rows.values()
 assert all(shifted["cross-entropy"][seed] > as_they_are["gdw"][seed] for seed in range(3))
 assert abs(mean["gdw, augmented"] - mean["cross-entropy, augmented"]) < 1
@@ -494,11 +500,11 @@ else:
 #
 # - People confuse what looks similar, and which picture is mislabelled depends on the picture. It is not uniform noise.
 # - On features of a pretrained network, and with labels that people gave, GDW is above cross-entropy and cannot be told
-#   from tied GDW. Some methods that learn no weights from the clean set are as good. Compare intervals, not bars.
+#   from tied GDW. Some methods without a meta gradient are as good. Compare intervals, not bars.
 # - Settings move cross-entropy further than the choice of the method does. A comparison must tune all methods with the
 #   same budget, and say how many right labels that took: here 1,000, where the methods learn from 100.
 # - With many clean pictures, train on them too: fine-tuning and GLC are best then; GDW, which only learns weights from
-#   them, gains little.
+#   them, gains about a point.
 # - From nothing, a network learns first what is common, then wrong labels by heart. GDW does not learn them by heart;
 #   less than half of its gain is what stopping in time would bring. Augmentation brings more at no cost, at this size.
 #

@@ -258,10 +258,10 @@ if truth:
     assert share < 0.5 < len(rest.confirmed) / len(dataset.paths) < 0.65
 
 # %% [markdown]
-# Almost all wrong labels are gone, but more than half of the pictures were looked at. The list itself needed less than
-# that: with the confirmed pictures and the suspects up to the last wrong one it is less than half. The random sample is
-# the price of *knowing* how many labels are wrong and how good the list is. (A picture of the sample that was confirmed
-# before counts as `random`.)
+# With the digits no wrong label is left, but more than half of the pictures were looked at. The list itself needed less
+# than that: with the confirmed pictures and the suspects up to the last wrong one it is less than half. The random
+# sample is the price of *knowing* how many labels are wrong and how good the list is. (A picture of the sample that was
+# confirmed before counts as `random`.)
 #
 # ## Then train: which pictures give a score?
 #
@@ -351,8 +351,8 @@ Still(found_curves(curves, wrong_of_places, title=title), alt=alt)
 # better still.
 # On digits the audit's use of the confirmed pictures adds little to cleanlab.
 #
-# **Weights after few epochs can be upside down.** Here MWNet's early weights are worse than a random order. They come
-# from a weight network that starts at random:
+# **Weights after few epochs can be upside down.** Here MWNet's early weights are worse than a random order, on all
+# three seeds. One reason is that they come from a weight network that starts at random:
 
 # %%
 starts = [new_weight_net(torch.Generator().manual_seed(seed)) for seed in range(200)]
@@ -363,7 +363,8 @@ assert 0.3 < rising < 0.7
 
 # %% [markdown]
 # So about half of all starts give a *larger* weight to a larger loss, and the clean set needs many steps to turn this
-# round. A ranking by such weights puts the right labels first. `gdw.audit(..., ranking="weights")` warns of it.
+# round. A likely second reason is in notebook 05: in the first epochs the clean set itself makes $V$ rise with the
+# loss. A ranking by such weights puts the right labels first. `gdw.audit(..., ranking="weights")` warns of it.
 #
 # ## Recap
 #

@@ -75,7 +75,16 @@ def test_scores_show_every_seed_and_the_mean():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["GDW", "tied GDW", "GDW"]
     assert [text.get_text() for text in axes.texts if text.get_fontweight() == "bold"] == ["a", "b"]
     (legend,) = axes.figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["one seed", "mean of the seeds, with its number"]
+    assert [text.get_text() for text in legend.get_texts()] == ["one mark: one seed", "their mean"]
+    numbers = [text for text in axes.texts if text.get_fontweight() != "bold"]
+    assert [text.get_text() for text in numbers] == ["91.0", "91.0", "55.0", "mean"]
+    assert {text.xy[0] for text in numbers} == {1}  # a column at the right of the axes, no mark beside it
+
+
+def test_settings_of_one_method_each_are_the_names_of_their_lines():
+    axes = scores({"a": {"gdw": [90, 92]}, "b": {"gdw": [50, 60]}}, title="finding").axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert not [text for text in axes.texts if text.get_fontweight() == "bold"]
 
 
 def test_followed_draws_the_three_kinds():

@@ -58,7 +58,7 @@ CELLS = {
 def test_the_map_writes_every_cell_and_hatches_what_is_undecided():
     figure = effect_map(CELLS, (0.0, 0.5, 1.0), (1.0,), rival="MWNet", chosen=(0.5, 1.0))
     axes = figure.axes[0]
-    assert [text.get_text() for text in axes.texts][::2] == ["+3.0", "-3.0", "+1.0"]
+    assert [text.get_text() for text in axes.texts][::2] == ["+3.0", "−3.0", "+1.0"]
     assert "GDW minus its rival, points" in axes.get_xlabel()
     assert [patch.get_x() for patch in axes.patches if patch.get_hatch()] == [1.5]
     wins, loses, _ = axes.images[0].to_rgba(axes.images[0].get_array())[0]
