@@ -125,11 +125,12 @@ def _run(options: argparse.Namespace) -> int:
     if options.histories:
         options.histories.mkdir(parents=True, exist_ok=True)
     failed: list[str] = []
+    where = machine(device)  # before workers are ended in the middle of their steps, under MPS too
     with ended_in(options.seconds):
         _decode_once(experiments[0])
         _work_through(experiments, options, failed)
     records = [record for record in finished(experiments, options.json) if record]
-    print(f"{experiments[0].dataset}, {experiments[0].model}, {experiments[0].epochs} epochs: {machine(device)}")
+    print(f"{experiments[0].dataset}, {experiments[0].model}, {experiments[0].epochs} epochs: {where}")
     print(report(table(records)))
     if left := len(experiments) - len(records):
         print(f"not run: {left} of {len(experiments)}; the same command continues with them")

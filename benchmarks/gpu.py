@@ -1,9 +1,10 @@
-"""Where a step's time goes on a GPU, and how many runs fit side by side: ``python -m benchmarks.gpu --json FILE``.
+"""Whether a GPU agrees with the CPU, and where its time goes: ``python -m benchmarks.gpu --json FILE``.
 
-First, in two minutes, options x {plain, MWNet, GDW}: milliseconds, kernels, and the bytes that a step's operations read
-and write, over its time, as a share of the bandwidth of a plain copy. Then, in one minute, what gives the most finished
-runs: streams, processes, or seeds stacked as one. On a CPU the same rows run (``--device cpu``), and what needs a GPU
-says so; the network is a small one there unless you name another. Processes compute side by side only under MPS: start
+First, in a minute, every method in float64: how far two epochs of it are from the CPU's. Then, in two minutes,
+options x {plain, MWNet, GDW}: milliseconds, kernels, and the bytes that a step's operations read and write, over its
+time, as a share of the bandwidth of a plain copy. Then, in a minute and a half, what gives the most finished runs:
+streams, processes, or seeds stacked as one. On a CPU the same rows run (``--device cpu``), and what needs a GPU says
+so; the network is a small one there unless you name another. Processes compute side by side only under MPS: start
 ``nvidia-cuda-mps-control -d`` before.
 """
 
@@ -29,7 +30,7 @@ from torch import nn
 
 import gdw
 from benchmarks.measure import machine
-from benchmarks.step_cost import PICTURES, one_step
+from benchmarks.step_cost import PICTURES, captured, one_step, step_and_method
 from gdw import files
 from gdw.data.dataset import Dataset
 from gdw.networks.autocast import Autocast
@@ -40,6 +41,7 @@ from gdw.training.many import supports_many_seeds
 
 Cell = dict[str, Any] | str  # the words say why there are no numbers
 METHODS = ("plain", "gdw", "mwnet")
+WAYS = {"as written": False, "recorded": True}  # and whether steps are recorded
 NOT_REACHED, NEEDS_GPU = "not run: no time left", "not run: needs a GPU"
 OPTIONS: dict[str, dict[str, Any]] = {  # of torch and of the network; the first is what a run has
     "usual": {},
@@ -49,12 +51,11 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of torch and of the network; the first
     "as written": {"how": ""},
     "bfloat16 passes": {"bfloat16": True},
     "without TF32": {"tf32": False},
-    "compiled": {"how": "_compiled"},
-    "compiled, recorded": {"how": "_compiled_captured"},
+    "compiled": {"how": "_compiled"},  # and then recorded, on a GPU
 }
 USUAL = {  # network, batch, seconds for the options and for runs side by side: compiling for a CPU takes long
     "cpu": ("cnn", 20, 900.0, 180.0),
-    "cuda": ("resnet32", 100, 120.0, 60.0),
+    "cuda": ("resnet32", 100, 120.0, 90.0),
 }
 BLOCKS, BLOCK_SECONDS = 5, 0.1  # how often, and about how long, a step is repeated for one figure
 RUNS = {"cifar10": 80 * 49_000, "digits": 60 * 1207}  # data, and the pictures that a finished run has seen
@@ -125,11 +126,14 @@ def kernels(step: Callable[[], object]) -> dict[str, Any]:
     with profile(activities=[ProfilerActivity.CUDA]) as seen:
         step()
         torch.cuda.synchronize()
-    events = [event for event in seen.key_averages() if event.self_device_time_total > 0]  # not the calls to the driver
+    events = [e for e in seen.key_averages() if e.self_device_time_total > 0]  # not the calls to the driver
+    events = [e for e in events if not e.key.startswith(("Memcpy", "Memset"))]
     events.sort(key=lambda event: -event.self_device_time_total)
     heaviest = {event.key[:90]: round(event.self_device_time_total / 1000, 3) for event in events[:6]}
     busy = sum(event.self_device_time_total for event in events) / 1000
-    return {"kernels": sum(event.count for event in events), "busy_ms": round(busy, 3), "heaviest": heaviest}
+    by_torch = sum(event.count for event in events if "_fused_" in event.key)  # as torch calls what it generates
+    return {"kernels": sum(event.count for event in events), "generated_kernels": by_torch,
+            "busy_ms": round(busy, 3), "heaviest": heaviest}  # fmt: skip
 
 
 def generated(step: Callable[[], object]) -> list[str]:
@@ -142,8 +146,10 @@ def generated(step: Callable[[], object]) -> list[str]:
     )
 
 
-def counted(step: Callable[[], object]) -> dict[str, Any]:
+def counted(step: Callable[[], object], device: str) -> dict[str, Any]:
     """The kernels; a profiler that does not work here costs no figure but theirs."""
+    if device != "cuda":
+        return {"kernels": NEEDS_GPU}
     try:
         return kernels(step)
     except Exception as error:
@@ -166,19 +172,32 @@ def measured(name: str, option: dict[str, Any], options: argparse.Namespace, ban
             network = network.to(memory_format=torch.contiguous_format)
         return Autocast(network) if option.get("bfloat16") else network
 
+    how = option.get("how", "_captured")
     try:
         given = (options.model, options.batch_size, 10, device, changed)
-        step = one_step(name + option.get("how", "_captured"), *given)
-        more = {"generated": generated(step)} if option.get("how") == "_compiled" else {}
-        seconds = seconds_of(step, device)
+        if how == "_compiled":
+            return compiled(name, *given)
+        seconds = seconds_of(step := one_step(name + how, *given), device)
         moved = bytes_of(name, *given[:-1], option.get("bfloat16", False))
-        found = {"ms": 1000 * seconds, "bytes": moved, "share_of_copy": moved / seconds / bandwidth, **more}
+        found = {"ms": 1000 * seconds, "bytes": moved, "share_of_copy": moved / seconds / bandwidth}
+        return found | counted(step, device)
     except Exception as error:  # one cell's failure is not the table's
         return not_run(error)
-    else:
-        return found | (counted(step) if device == "cuda" else {"kernels": NEEDS_GPU})
     finally:
         cudnn.benchmark, cudnn.allow_tf32 = before
+
+
+def compiled(name: str, model: str, batch_size: int, classes: int, device: str, changed: Callable) -> Cell:
+    """A cell of a network that torch compiled: its step, and on a GPU the same step recorded."""
+    step, method = step_and_method(f"{name}_compiled", model, batch_size, classes, device, changed)
+    found: dict[str, Any] = {"generated": generated(step), "ms": 1000 * seconds_of(step, device)}
+    if device == "cuda":
+        step = captured(step, method, device)
+        found |= {"ms_not_recorded": found["ms"], "ms": 1000 * seconds_of(step, device)}
+    found |= counted(step, device)
+    if found.get("generated_kernels") == 0:
+        return "not run: torch ran it as written"
+    return found
 
 
 def table(options: argparse.Namespace, end: float, bandwidth: float) -> dict[str, dict[str, Cell]]:
@@ -186,11 +205,7 @@ def table(options: argparse.Namespace, end: float, bandwidth: float) -> dict[str
     found: dict[str, dict[str, Cell]] = {}
     longest = 0.0
     for name, option in OPTIONS.items():
-        how = option.get("how", "_captured")
-        if how == "_compiled_captured" and options.device == "cpu":  # what records on a CPU sees no compiled operation
-            found[name] = dict.fromkeys(METHODS, NEEDS_GPU)
-            continue
-        if "_compiled" in how and not options.option:
+        if option.get("how") == "_compiled" and not options.option:
             found[name] = in_another_process(options, name, end)
             continue
         row: dict[str, Cell] = found.setdefault(name, {})
@@ -229,11 +244,44 @@ def in_another_process(options: argparse.Namespace, name: str, end: float) -> di
 def shown(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
-    size, share = f"{cell['bytes'] / 1e9:6.2f} GB", f"{cell['share_of_copy']:.0%} of a copy"
-    line = f"{cell['ms']:9.2f} ms  {size}  {share}  kernels: {cell['kernels']}"
+    line = f"{cell['ms']:9.2f} ms"
+    if "bytes" in cell:
+        line += f"  {cell['bytes'] / 1e9:6.2f} GB  {cell['share_of_copy']:.0%} of a copy"
+    line += f"  kernels: {cell['kernels']}"
     names = cell.get("generated", [])
     fused = [name for name in names if "batch_norm" in name and ("relu" in name or "threshold" in name)]
     return f"{line}, generated {len(names)}, {len(fused)} of them BatchNorm with ReLU" if fused else line
+
+
+def agreement(options: argparse.Namespace, end: float) -> dict[str, Cell]:
+    """For every method the largest difference of its History from the CPU's: two epochs of digits in float64."""
+    found: dict[str, Cell] = {}
+    for name in gdw.methods.METHODS:
+        base = gdw.Experiment(rate=0.6, method=name, epochs=2, train_per_class=60, precision="float64", device="cpu",
+                              settings={"warm_up": 1} if name == "loss-mixture" else {})  # fmt: skip
+        try:
+            if time.monotonic() > end:
+                found[name] = NOT_REACHED
+                continue
+            there = base.with_(device=options.device)
+            here = gdw.run(base)
+            found[name] = {way: apart(here, gdw.run(there.with_(capture=on))) for way, on in WAYS.items()}
+        except Exception as error:  # one method's failure is not the table's
+            found[name] = not_run(error)
+        print(f"{name:30} {found[name]}", flush=True)
+    return found
+
+
+def apart(one: gdw.History, other: gdw.History) -> float:
+    """The largest |a − b| / (1 + |a|) over all numbers of two Histories; infinite where one of two is none."""
+    largest = 0.0
+    for name in one.epochs:
+        a, b = (torch.as_tensor(history[name], dtype=torch.float64) for history in (one, other))
+        if not torch.equal(a.isfinite(), b.isfinite()):
+            return float("inf")
+        far = ((a - b).abs() / (1 + a.abs()))[a.isfinite()]
+        largest = max(largest, float(far.max())) if far.numel() else largest
+    return largest
 
 
 def experiment_of(data: str, options: argparse.Namespace) -> gdw.Experiment:
@@ -321,8 +369,9 @@ def answer(pipe: Connection, end: float) -> Any:
 
 
 def side_by_side(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Finished runs a minute by data and way: {runs at once: number}. A third of the time is for starting."""
-    device, each, end = options.device, options.runs_seconds / 50, time.monotonic() + options.runs_seconds
+    """Finished runs a minute by data and way: {runs at once: number}. At most half of the time is for processes."""
+    device, each, begun = options.device, options.runs_seconds / 75, time.monotonic()
+    half, end = begun + options.runs_seconds / 2, begun + options.runs_seconds
     counts = [count for count in MANY if count <= options.most]
     experiments = {data: experiment_of(data, options) for data in RUNS}
     found: dict[str, dict[str, Any]] = {data: {"processes": dict.fromkeys(counts, NOT_REACHED)} for data in RUNS}
@@ -337,14 +386,18 @@ def side_by_side(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
             return "not run: BatchNorm's buffers cannot be stacked"
         if time.monotonic() > end:
             return NOT_REACHED
-        return minute(data, seeds * steps_in([events_of(experiments[data], seeds) for _ in range(runs)], each, device))
+        try:
+            pace = steps_in([events_of(experiments[data], seeds) for _ in range(runs)], each, device)
+        except Exception as error:  # one figure's failure is not the table's
+            return not_run(error)
+        return minute(data, seeds * pace)
 
     try:
-        with workers(counts[-1], experiments, end) as pipes:
+        with workers(counts[-1], experiments, half) as pipes:
             for data, count in product(RUNS, counts):
                 for pipe in pipes[:count]:
                     pipe.send((data, each))
-                found[data]["processes"][count] = minute(data, sum(answer(pipe, end) for pipe in pipes[:count]))
+                found[data]["processes"][count] = minute(data, sum(answer(pipe, half) for pipe in pipes[:count]))
     except TimeoutError:
         pass  # what is left says so
     except (EOFError, OSError):  # what it said is on its standard error
@@ -364,8 +417,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda", choices=("cpu", "cuda"))
     parser.add_argument("--model", choices=PICTURES, help="default: resnet32; cnn on a CPU")
     parser.add_argument("--batch-size", type=int, help="default: 100; 20 on a CPU")
-    parser.add_argument("--seconds", type=float, help="at most for the table of options (default: 120; 900 on a CPU)")
-    parser.add_argument("--runs-seconds", type=float, help="for runs side by side (default: 60; 180 on a CPU)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        help="at most for the table of options, and half as many for the comparison (default: 120; 900 on a CPU)",
+    )
+    parser.add_argument("--runs-seconds", type=float, help="for runs side by side (default: 90; 180 on a CPU)")
     parser.add_argument("--most", type=int, help="runs at once (default: 8; on a CPU as many as it has cores)")
     parser.add_argument("--option", choices=OPTIONS, help="this row alone, however long it takes")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -374,16 +431,19 @@ def main(arguments: list[str] | None = None) -> None:
         setattr(options, name, getattr(options, name) or usual)
     options.most = options.most or (MANY[-1] if options.device == "cuda" else min(MANY[-1], os.cpu_count() or 1))
     keep_freed_memory()
-    end = time.monotonic() + options.seconds
     bandwidth = copy_bandwidth(options.device)
     record = {"model": options.model, "batch_size": options.batch_size, "copy_bytes_a_second": bandwidth}
     record |= {"mps": "CUDA_MPS_PIPE_DIRECTORY" in os.environ, **machine(options.device)}
     print(json.dumps(record), flush=True)
-    record["steps"] = table(options, end, bandwidth)
-    if not options.option:
-        record["finished runs a minute"] = side_by_side(options)
-    if options.json:
-        files.write(options.json, json.dumps(record, indent=1) + "\n")
+    parts = {
+        "difference from the CPU": lambda: agreement(options, time.monotonic() + options.seconds / 2),
+        "steps": lambda: table(options, time.monotonic() + options.seconds, bandwidth),
+        "finished runs a minute": lambda: side_by_side(options),
+    }
+    for name in ["steps"] if options.option else parts:
+        record[name] = parts[name]()
+        if options.json:  # each part is kept whatever becomes of the next
+            files.write(options.json, json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -90,6 +91,23 @@ def one_step(
     changed: Callable[[torch.nn.Module], torch.nn.Module] = lambda network: network,
 ) -> Callable[[], object]:
     """A function that takes one training step of a method on random images, with the network that ``changed`` gives."""
+    step, method = step_and_method(row.removesuffix("_captured"), model, batch_size, num_classes, device, changed)
+    if not row.endswith("_captured"):
+        return step
+    if "_compiled" in row:
+        step()  # torch compiles here, not while operations are written down
+    return captured(step, method, device)
+
+
+def step_and_method(
+    row: str,
+    model: str,
+    batch_size: int,
+    num_classes: int,
+    device: str,
+    changed: Callable[[torch.nn.Module], torch.nn.Module] = lambda network: network,
+) -> tuple[Callable[[], Any], Method]:
+    """As ``one_step``, not recorded; and the method whose step it is."""
     name = as_written(row)
     method_name, way = METHODS.get(name, ("gdw", None))
     network, batch, meta_batch = network_and_batches(model, batch_size, num_classes, device)
@@ -100,7 +118,7 @@ def one_step(
 
     if name == REFERENCE:
         build = partial(new_network, model, num_classes)
-        return partial(reference_step, build, network, method, optimizer, batch, meta_batch)
+        return partial(reference_step, build, network, method, optimizer, batch, meta_batch), method
 
     if "_compiled" in row:
         compile_in_place(network, torch.device(device))
@@ -110,11 +128,7 @@ def one_step(
         taken = gdw.Step(network, *batch, **how)
         return take_step(taken, method, optimizer), taken.losses
 
-    if not row.endswith("_captured"):
-        return step
-    if "_compiled" in row:
-        step()  # what watches the steps before a recording keeps torch from compiling
-    return captured(step, method, device)
+    return step, method
 
 
 def captured(step: Callable[[], tuple[torch.Tensor, ...]], method: Method, device: str) -> Callable[[], object]:

@@ -25,6 +25,7 @@ def understudy(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: Stream.current[-1])
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: stream)
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: Stream.current.__setitem__(-1, stream))
     monkeypatch.setattr(Stream, "current", [Stream()])
 
 

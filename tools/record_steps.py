@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 import gdw
 from gdw.data.randomness import generator
-from gdw.gradients.recording import Capture
+from gdw.gradients.recording import Capture, NoDrawing
 from gdw.methods import Method, method_class
 from gdw.networks.start import started
 from gdw.training.stepping import sgd, take_step
@@ -92,8 +92,9 @@ class Recorded:
             **dict(self.method.named_buffers()),
         }  # fmt: skip
         capture = Capture(torch.device("cpu"), self.method)
-        while capture.runs_left:
-            capture.warm_up(lambda: tuple(self.step().values()))
+        with NoDrawing():
+            while capture.runs_left:
+                capture.warm_up(lambda: tuple(self.step().values()))
         self.operations = capture.take(lambda: tuple(self.step().values()))
         self.states = self._states()
         self.restart(seed)

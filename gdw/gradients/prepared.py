@@ -13,7 +13,7 @@ from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.meta import TangentPass, logit_tangent
 from gdw.gradients.outputs import Inputs, logits_of, random_state, replayed
 from gdw.gradients.rates import VirtualStep, check_model, check_rate
-from gdw.gradients.reforward import Reforward
+from gdw.gradients.reforward import reforward
 from gdw.gradients.reuse import Tape
 from gdw.private import has_compiled_part, is_compiled, is_recorded, keep_buffers_of_backward
 
@@ -90,8 +90,7 @@ class FirstPass:
         before = None if self.is_recorded else random_state(device)
         again: Callable[[], AbstractContextManager[None]] = partial(replayed, before, device) if before else nullcontext
         if save_memory:
-            passes = Reforward(called, images, again)
-            self.logits, self.tangent = passes.logits, passes.tangent
+            self.logits, self.tangent = reforward(called, images, again)
             self.way = "forward mode, its graph computed again"
         elif shared.is_compiled:
             self.logits, self.tangent, self.way = logits_of(called, images), compiled_tangent, "forward mode, compiled"

@@ -43,21 +43,22 @@ class Capture:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def warm_up(self, function: Function) -> tuple[Tensor, ...]:
-        """Run it. On a GPU it runs on a separate stream; torch's documentation requires this before a recording.
-
-        ``ValueError`` where it draws random numbers: a replay would draw others.
-        """
+        """Run it. On a GPU it runs on a separate stream; torch's documentation requires this before a recording."""
         self.runs_left -= 1
-        with self._aside(), _NoDrawing():  # type: ignore[no-untyped-call]  # torch's
+        with self._aside():
             return function()
 
     def take(self, function: Function) -> "Operations | CudaGraph":
         """Record it; ``RuntimeError`` where it does something that cannot be repeated without Python."""
+        here = torch.cuda.current_stream(self.device) if self._stream else None
         with _ONE_AT_A_TIME, self._consent():
             try:
                 return CudaGraph(function, self.device) if self._stream else Operations(function)
             except (RuntimeError, TypeError, AssertionError) as error:
-                reason = str(error).splitlines()[0]
+                if here is not None:  # a recording that fails leaves its own stream behind in some versions of torch
+                    torch.cuda.set_stream(here)
+                first = error.__context__ or error  # ending the recording fails too, and says less
+                reason = str(first).partition("\n")[0]
                 raise RuntimeError(f"this step cannot be recorded ({reason}): give capture=False") from error
 
     @contextmanager
@@ -177,8 +178,12 @@ class _Recording(Recording):
                 self._name(self.graph.call_function(operator.getitem, (node, place)), output, new)
 
 
-class _NoDrawing(TorchDispatchMode):
-    """Within: only an explicit generator may draw random numbers (the batches do)."""
+class NoDrawing(TorchDispatchMode):
+    """Within: only an explicit generator may draw random numbers (the batches do); a replay would draw others.
+
+    Raises:
+        ValueError: another operation draws.
+    """
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -18,27 +18,37 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import CheckpointError
 
 from gdw.gradients.compiled import as_written
-from gdw.gradients.meta import forward, logit_tangent
+from gdw.gradients.meta import TangentPass, forward, logit_tangent
 from gdw.gradients.outputs import Inputs, logits_of
 from gdw.gradients.rates import Named, trainable
 from gdw.gradients.reuse import RULES, Arguments, Keywords
 from gdw.private import dual_numbers
 
 
-class Reforward:
-    """A forward pass whose graph a backward pass uses up. It is computed again for the next, under ``replay``."""
+def reforward(
+    model: nn.Module, images: Inputs, replay: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> tuple[Tensor, TangentPass]:
+    """The logits, [batch, classes], and their pass along a tangent.
+
+    A backward pass from them reaches the model's trainable parameters as usual, as often as needed; it uses a graph
+    up, which is computed again for the next, under ``replay``.
+    """
+    graph = logits_of(model, images)
+    passes = _Passes(model, images, replay, graph)
+    logits: Tensor = _Spend.apply(passes, graph.detach(), *trainable(model).values()) if graph.requires_grad else graph
+    return logits, passes.tangent
+
+
+class _Passes:
+    """What the logits hold: it does not hold them, so a step goes when its last name does."""
 
     def __init__(
-        self, model: nn.Module, images: Inputs, replay: Callable[[], AbstractContextManager[None]] = nullcontext
+        self, model: nn.Module, images: Inputs, replay: Callable[[], AbstractContextManager[None]], graph: Tensor
     ):
         self.model, self.images, self.replay = model, images, replay
-        self._graph: Tensor | None = logits_of(model, images)
-        self.device = self._graph.device.type
+        self._graph: Tensor | None = graph
+        self.device = graph.device.type
         self.autocast = torch.is_autocast_enabled(self.device), torch.get_autocast_dtype(self.device)
-        #: [batch, classes]; a backward pass reaches the model's trainable parameters as usual, as often as needed
-        self.logits: Tensor = self._graph
-        if self._graph.requires_grad:
-            self.logits = _Spend.apply(self, self._graph.detach(), *trainable(model).values())
 
     def tangent(self, model: nn.Module, images: Inputs, direction: Named) -> tuple[Tensor, Tensor]:
         """As ``gdw.gradients.meta.logit_tangent``; it leaves the graph that the next backward pass uses up."""
@@ -63,7 +73,7 @@ class Reforward:
 
 class _Spend(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, passes: Reforward, graph: Tensor, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, passes: _Passes, graph: Tensor, *parameters: Tensor) -> Tensor:
         ctx.passes, ctx.parameters = passes, parameters
         return graph.detach()
 

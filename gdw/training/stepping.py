@@ -4,6 +4,7 @@ SGD with momentum, weight decay and a cosine by epoch.
 """
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from gdw.experiments.experiment import Experiment
 from gdw.experiments.fields import EXACT_PRECISIONS, Engine, Recipe
 from gdw.gradients.distributed import world_size
-from gdw.gradients.recording import Capture, CudaGraph, Operations
+from gdw.gradients.recording import Capture, CudaGraph, NoDrawing, Operations
 from gdw.gradients.step import Batch, Seen, Step
 from gdw.methods.base import METHODS, Method
 from gdw.training.sources import Drawn, Sources
@@ -86,6 +87,7 @@ class Captured:
         dtype = dtype if device.type == "cpu" else torch.float32  # a GPU's fused SGD reads no other
         self.rate = torch.zeros((), dtype=dtype, device=device)
         self.capture = Capture(device, method)
+        self._take = partial(_outputs, method, optimizer)
         self.asks_clean_set = False
         self.batch: Drawn | None = None  # where the recording reads
         self.meta_batch: tuple[Tensor, Tensor] | None = None
@@ -101,7 +103,8 @@ class Captured:
 
     def _warm_up(self, drawn: Drawn, epoch: int) -> Outputs:
         before = self._places()
-        outputs = self.capture.warm_up(lambda: self._take_first(drawn, epoch))
+        with NoDrawing():  # type: ignore[no-untyped-call]  # torch's
+            outputs = self.capture.warm_up(lambda: self._take_first(drawn, epoch))
         moved = [name for name, place in self._places().items() if before.get(name, place) != place]
         if moved:
             raise ValueError(f"{moved[0]} is another tensor after each step: write in place, or give capture=False")
@@ -122,10 +125,9 @@ class Captured:
         meta_batch = self.sources.meta_batch() if self.asks_clean_set else None
         if self.recording is None:
             static, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are the statistics' to keep
-            self.batch = static
-            self.recording = self.capture.take(
-                lambda: self._take(self.sources.step_of(static, None, self.prepared, meta_batch=meta_batch))
-            )
+            self.batch, take = static, self._take
+            again = partial(self.sources.step_of, static, None, self.prepared, meta_batch=meta_batch)
+            self.recording = self.capture.take(lambda: take(again()))  # which holds `take` and not `self`
             self.optimizer.zero_grad()  # a replay leaves nothing in `.grad`
             self.method.zero_grad()
             return self.recording.outputs
@@ -133,9 +135,10 @@ class Captured:
         _write(self.meta_batch, meta_batch)
         return self.recording.replay()
 
-    def _take(self, step: Step) -> Outputs:
-        gradient = take_step(step, self.method, self.optimizer)
-        return step.flows, step.losses, gradient
+
+def _outputs(method: Method, optimizer: torch.optim.Optimizer, step: Step) -> Outputs:
+    gradient = take_step(step, method, optimizer)
+    return step.flows, step.losses, gradient
 
 
 def _copy(drawn: Drawn) -> Drawn:

@@ -16,14 +16,11 @@
 # %%
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
 
 import gdw
 from gdw.comparison.report import paired_difference
 from gdw_notebooks.checks.class_weights import EqualTies, SecondStage
 from gdw_notebooks.examples.small_problem import CLASSES, Gains, Problem
-
-# %%
 from gdw_notebooks.figures.scores import scores
 from gdw_notebooks.panels.stepper import BilevelStepper
 from gdw_notebooks.panels.still import Still
@@ -207,6 +204,7 @@ class ShiftRemoved(gdw.methods.GDW):
         return sent_back - sent_back.mean(-1, keepdim=True)
 
 
+# %%
 def three_seeds(kind, **settings):
     run = gdw.Experiment(noise="uniform", rate=0.6, method=kind.name, settings={**base.settings, **settings})
     found = np.array([history.accuracy for history in gdw.run_seeds(run, range(3))])
@@ -214,7 +212,6 @@ def three_seeds(kind, **settings):
     return found
 
 
-# %%
 shift_removed = three_seeds(ShiftRemoved, zero_mean=False)
 assert mean["constraint off"] + 40 < shift_removed.mean() < mean["GDW"] - 4
 
@@ -237,7 +234,6 @@ class OnlyTheSign(gdw.methods.GDW):
         return super().second_stage(weights, meta_gradient.sign(), step)
 
 
-# %%
 sign_alone = three_seeds(OnlyTheSign)
 print("GDW on the same seeds: " + ", ".join(f"{value:.1f}" for value in accuracy["GDW"][:3]) + " %")
 assert accuracy["GDW"][:3].mean() - 3 < sign_alone.mean()
@@ -330,7 +326,7 @@ equal_ties = EqualTies()
 def instance_gradient(logits, labels, weights):
     # BEGIN SOLUTION
     logits = logits.clone().requires_grad_()
-    loss = (weights * cross_entropy(logits, labels, reduction="none")).mean()
+    loss = (weights * torch.nn.functional.cross_entropy(logits, labels, reduction="none")).mean()
     return torch.autograd.grad(loss, logits)[0]
     # STUB: ...
     # END SOLUTION

@@ -9,7 +9,7 @@
 # - follow one wrong label through a whole training run;
 # - read a table of all flows by true class and flow class, on a long tail.
 #
-# **Time** about 20 minutes (an estimate). Further reading. **You need** notebooks 01, 03 and 04. New words are in the
+# **Time** about 25 minutes (an estimate). Further reading. **You need** notebooks 01, 03 and 04. New words are in the
 # [glossary](../docs/glossary.md).
 
 # %%
@@ -17,6 +17,8 @@ import numpy as np
 
 import gdw
 from gdw.comparison.report import paired_difference
+
+# %%
 from gdw_notebooks.checks.motion import HighestRatio
 from gdw_notebooks.figures.followed import followed
 from gdw_notebooks.figures.ledger import push_over_pull, tail_balance

@@ -13,6 +13,8 @@
 # is further reading. **You need** notebooks 01, 03 and 04. New words are in the [glossary](../docs/glossary.md).
 
 # %%
+import numpy as np
+
 from gdw.comparison.report import holm
 from gdw.methods import METHODS
 from gdw_notebooks.checks.comparison import ThreeCells
@@ -199,38 +201,34 @@ both = ("cross-entropy", "elr", "fine-tune", "gdw-tied", "gdw")
 found = {"one recipe": {m: standing.accuracies(runs, "uniform 60", m) for m in both if m != "elr"},
          "each its own": {m: standing.accuracies(own, "uniform 60", m) for m in both}}  # fmt: skip
 broken = sum(pairs["gdw"][1] < 50)
+assert broken == 1
 title = f"Uniform 60: by its own recipe cross-entropy gains {gain['cross-entropy']:.0f} points and reaches "
 title += f"{pairs['cross-entropy'][1].mean():.1f} %; {broken} of GDW's ten runs breaks down"
 Still(scores(found, title=title), alt=title + ". A dot for each of ten seeds, a line at the mean.")
 
 # %%
-assert pairs["cross-entropy"][1].mean() > 90 > pairs["cross-entropy"][0].mean() + 10
 assert pairs["gdw"][1].mean() < pairs["cross-entropy"][1].mean() < pairs["gdw"][0].mean()
-assert broken == 1
-median = [sum(sorted(values)[4:6]) / 2 for values in pairs["gdw"]]
-assert median[0] - 2 < median[1] < median[0]
+assert abs(np.diff([np.median(values) for values in pairs["gdw"]])) < 2
+for s in ("uniform 60", "uniform 80", "flip 40"):
+    before, after = (standing.accuracies(each, s, "cross-entropy").mean() for each in (runs, own))
+    closed = (after - before) / (standing.accuracies(runs, s, "gdw").mean() - before)
+    print(f"{s}: cross-entropy {before:.1f} to {after:.1f} %, {closed:.0%} of its gap to GDW with one recipe for all")
 one_recipe, its_own = (standing.differences(each, ten, "cross-entropy") for each in (runs, own))  # ten each (Holm)
 for name, found in {"one recipe": one_recipe, "each its own": its_own}.items():
     said = [verdict(difference) for difference in found.values()]
     print(name, {kind: said.count(kind) for kind in ("wins", "loses", "undecided")}, "GDW against cross-entropy")
-assert its_own["uniform 60"].undecided
-assert not one_recipe["uniform 60"].undecided
 assert verdict(one_recipe["clean"]) == "loses" != against["cross-entropy"]["clean"]
-for s in ("uniform 60", "uniform 80", "flip 40", "long tail 0.02"):
-    one, chosen = (standing.accuracies(each, s, "cross-entropy").mean() for each in (runs, own))
-    print(f"{s:14} cross-entropy {one:.1f} %, with its own recipe {chosen:.1f} %; ", end="")
-    print(f"GDW with one recipe for all {standing.accuracies(runs, s, 'gdw').mean():.1f} %")
 
 # %% [markdown]
 # **What you see.** Cross-entropy's own recipe has half the epochs and four times the weight decay: most wrong labels
 # are not learnt by heart yet (notebook 02). At uniform 60 this closes most of the gap, without any clean set to learn
 # from. (ELR, which pulls predictions towards their own running mean and uses no clean set either, has the highest mean
-# here.) In other scenarios it closes less (flip 40: a third), and on the long tail cross-entropy's own recipe is worse.
-# GDW's own recipe has larger steps. It was the best on two validation seeds, and on ten new ones a run breaks down: its
-# mean falls below cross-entropy's, its median hardly moves. Two lessons. A comparison with one recipe for all also
-# compares the recipe. And the best of twelve on two seeds may be a lucky one: look at the dots. (With one recipe GDW
-# has one loss more here than above, on clean labels: among ten comparisons it is decided, among fifty it is not. In the
-# same way its four wins with own recipes are three in `docs/measured.md`, which counts more comparisons together.)
+# here.) In other scenarios it closes less (flip 40: a third). GDW's own recipe has larger steps. It was the best on two
+# validation seeds, and on ten new ones a run breaks down: its mean falls below cross-entropy's, its median hardly
+# moves. Two lessons. A comparison with one recipe for all also compares the recipe. And the best of twelve on two seeds
+# may be a lucky one: look at the dots. (With one recipe GDW has one loss more here than above, on clean labels: among
+# ten comparisons it is decided, among fifty it is not. In the same way its four wins with own recipes are three in
+# `docs/measured.md`, which counts more comparisons together.)
 #
 # ## To know which labels are wrong is not enough
 #

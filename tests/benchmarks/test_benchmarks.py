@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+import gdw
 from benchmarks import approximations, gpu, live, memory, scale, seeds_at_once, step_cost
 from benchmarks.reference_structure import reference_step
-from gdw import Experiment, Step
+from gdw import Experiment, History, Step
 from gdw.comparison.cost import interleaved
 from gdw.data.randomness import generator
 from gdw.methods import GDW
@@ -94,11 +95,13 @@ def test_the_table_for_a_gpu_is_tried_without_one(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu, "in_another_process", lambda options, name, end: dict.fromkeys(gpu.METHODS, "not run"))
     monkeypatch.setattr(gpu, "workers", no_workers)
     monkeypatch.setattr(gpu, "STACKED", (2,))
+    monkeypatch.setattr(gdw.methods, "METHODS", {name: gdw.methods.METHODS[name] for name in ("gdw", "co-teaching")})
     monkeypatch.setattr(gpu, "experiment_of", lambda data, options: Experiment(rate=0.6, device="cpu"))
     file = tmp_path / "gpu.json"
     small = ["--device=cpu", "--model=mlp", "--batch-size=10", "--most=1", "--runs-seconds=9", f"--json={file}"]
     gpu.main(small)
     found = json.loads(file.read_text())
+    assert found["difference from the CPU"] == {m: {"as written": 0, "recorded": 0} for m in ("gdw", "co-teaching")}
     assert found["steps"].keys() == gpu.OPTIONS.keys()
     for option, row in found["steps"].items():
         assert row.keys() == set(gpu.METHODS)
@@ -106,11 +109,19 @@ def test_the_table_for_a_gpu_is_tried_without_one(tmp_path, monkeypatch):
             assert cell["ms"] > 0
             assert cell["kernels"] == gpu.NEEDS_GPU
     assert found["steps"]["usual"]["gdw"]["bytes"] > 2 * found["steps"]["usual"]["plain"]["bytes"]
-    assert set(found["steps"]["compiled, recorded"].values()) == {gpu.NEEDS_GPU}
     for ways in found["finished runs a minute"].values():
         assert ways["streams"]["1"] > 0
         assert ways["stacked seeds"]["2"] > 0
         assert ways["processes"]["1"] == "not run: a process has ended"
+
+
+def test_how_far_two_histories_are_apart():
+    one, other = (History({}) for _ in range(2))
+    one.append({"loss": 1.0, "auroc": float("nan")})
+    other.append({"loss": 1.5, "auroc": float("nan")})
+    assert gpu.apart(one, other) == 0.25
+    other.epochs["auroc"][0] = 0.5
+    assert gpu.apart(one, other) == float("inf")
 
 
 def test_what_was_measured_at_scale_is_compared_with_the_aims():

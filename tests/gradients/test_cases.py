@@ -11,7 +11,7 @@ import torch
 from gdw import Step
 from gdw.gradients.agreement import PassesDiffer
 from gdw.gradients.meta import NoMetaGradient
-from gdw.gradients.recording import Capture
+from gdw.gradients.recording import Capture, NoDrawing
 from gdw.gradients.stacked_step import StackedStep
 from gdw.networks.stacked import Stacked, can_stack
 from tests.gradients.cases import BY_HAND, CASES, LR, META, some_weights, taken, textbook
@@ -52,7 +52,8 @@ def captured(case, weights):
 
     capture = Capture(torch.device("cpu"), SimpleNamespace())
     with case.context():
-        capture.warm_up(gradient)
+        with NoDrawing():
+            capture.warm_up(gradient)
         recording = capture.take(gradient)
         model.load_state_dict(start)
         return recording.replay()[0]

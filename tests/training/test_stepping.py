@@ -6,6 +6,7 @@ Bit for bit, but for BatchNorm along a tangent: under a recording torch's forwar
 import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 
@@ -174,6 +175,28 @@ def test_an_error_within_a_graph_says_what_to_do(monkeypatch):
         trained(gdw.Experiment(method="cross-entropy", capture=True, **SMALL), method=Reading(10))
 
 
+def test_a_recording_that_fails_leaves_no_stream_behind_and_says_what_came_first(monkeypatch):
+    as_on_a_gpu(monkeypatch)
+    streams = cuda_graph.Stream.current
+    here = streams[-1]
+
+    @contextmanager
+    def ends_badly(graph, stream, capture_error_mode):
+        streams[-1] = stream
+        try:
+            yield
+        finally:  # as older versions of torch do
+            raise RuntimeError("capture_end: the capture was invalidated")
+
+    def reading():
+        raise RuntimeError("operation not permitted: a number is read")
+
+    monkeypatch.setattr(torch.cuda, "graph", ends_badly)
+    with pytest.raises(RuntimeError, match="cannot be recorded .operation not permitted: a number is read"):
+        Capture(torch.device("cuda"), GDW(10)).take(reading)
+    assert streams == [here]
+
+
 class Centred(nn.Module):
     """Keeps a running mean of its pictures, in place or not."""
 
@@ -258,15 +281,34 @@ def test_a_graph_keeps_what_it_reads(monkeypatch):
     assert recording.outputs[0].tolist() == [8, 8, 8]
 
 
-def test_no_step_waits_for_the_garbage_collector():
+@pytest.mark.parametrize("save_memory", [False, True])
+def test_no_step_waits_for_the_garbage_collector(save_memory):
     """A step that is over frees its graph: else a GPU's memory fills, and old streams linger."""
-    training = gdw.Training(gdw.Experiment(**SMALL))
+    training = gdw.Training(gdw.Experiment(save_memory=save_memory, **SMALL))
     gc.disable()
     try:
         events = training.events()
         seen = weakref.ref(next(events).step)
         next(events)
         assert seen() is None
+    finally:
+        gc.enable()
+
+
+def test_no_recording_waits_for_the_garbage_collector(monkeypatch):
+    as_on_a_gpu(monkeypatch)
+    taken, take = [], Capture.take
+
+    def seen(capture, function):
+        recording = take(capture, function)
+        taken.append(weakref.ref(recording))
+        return recording
+
+    monkeypatch.setattr(Capture, "take", seen)
+    gc.disable()
+    try:
+        trained(gdw.Experiment(capture=True, **SMALL))
+        assert [recording() for recording in taken] == [None]
     finally:
         gc.enable()
 
