@@ -35,7 +35,7 @@ def main() -> None:
             still = _picture(window.locator("#learners").screenshot())
         frames = [scenes(browser, file, steps) for steps in MOVING_STEPS]
         browser.close()
-    still.quantize(COLORS).save(PICTURE, optimize=True)
+    still.save(PICTURE, optimize=True)  # in all its colours: fewer would take the thin lines'
     palette = frames[-1].quantize(COLORS, Image.Quantize.MAXCOVERAGE)  # one for all: what stays is written once
     first, *later = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     times = [FRAME_MS] * len(later) + [LAST_FRAME_MS]

@@ -3,15 +3,17 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from gdw import Step
 from gdw.data.randomness import generator
 from gdw.gradients.agreement import PassesDiffer
 from gdw.gradients.prepared import Prepared
-from gdw.gradients.reuse import LEAST_NUMBERS, RULES
+from gdw.gradients.reuse import LEAST_NUMBERS, RULES, by_kernels, by_sums
 from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
+from gdw.private import dual_numbers
 from tests.awkward import CLASSES, small
 from tests.ways import BY_WAY
 
@@ -41,6 +43,20 @@ def test_under_autocast_the_tangent_is_computed_anew_in_full_precision():
             return step.meta_gradient(torch.ones(BATCH, CLASSES))
 
     assert torch.equal(tangent("tape"), tangent("forward"))
+
+
+@pytest.mark.parametrize("along", [by_kernels, by_sums])
+@pytest.mark.parametrize("shape", [(7, 3), (7, 3, 5), (7, 3, 4, 5), (7, 3, 2, 4, 5)])
+def test_batch_norm_along_a_tangent_is_that_of_torchs_forward_mode(along, shape):
+    random = torch.Generator().manual_seed(0)
+    x, dx = (torch.randn(shape, generator=random, dtype=torch.float64) + 3 for _ in range(2))
+    w, dw, b, db = (torch.randn(3, generator=random, dtype=torch.float64) for _ in range(4))
+    with dual_numbers():
+        duals = (forward_ad.make_dual(value, d) for value, d in ((x, dx), (w, dw), (b, db)))
+        expected = forward_ad.unpack_dual(
+            functional.batch_norm(next(duals), None, None, next(duals), next(duals), training=True, eps=0.01)
+        ).tangent
+    torch.testing.assert_close(along(x, dx, w, dw, db, 0.01), expected, rtol=0, atol=1e-13)
 
 
 def test_nothing_that_is_on_the_tape_is_computed_again(monkeypatch):
