@@ -82,21 +82,14 @@ def as_written(row: str) -> str:
     return row.removesuffix("_captured").removesuffix("_compiled")
 
 
-def one_step(
-    row: str,
-    model: str,
-    batch_size: int,
-    num_classes: int,
-    device: str,
-    changed: Callable[[torch.nn.Module], torch.nn.Module] = lambda network: network,
-) -> Callable[[], object]:
-    """A function that takes one training step of a method on random images, with the network that ``changed`` gives."""
-    step, method = step_and_method(row.removesuffix("_captured"), model, batch_size, num_classes, device, changed)
+def one_step(row: str, *given: Any) -> Callable[[], object]:
+    """A function that takes one training step of a method on random images; ``given`` as for ``step_and_method``."""
+    step, method = step_and_method(row.removesuffix("_captured"), *given)
     if not row.endswith("_captured"):
         return step
     if "_compiled" in row:
         step()  # torch compiles here, not while operations are written down
-    return captured(step, method, device)
+    return captured(step, method, given[3])
 
 
 def step_and_method(
@@ -107,7 +100,7 @@ def step_and_method(
     device: str,
     changed: Callable[[torch.nn.Module], torch.nn.Module] = lambda network: network,
 ) -> tuple[Callable[[], Any], Method]:
-    """As ``one_step``, not recorded; and the method whose step it is."""
+    """A step of a row that is not recorded, of the network that ``changed`` gives, and the method whose step it is."""
     name = as_written(row)
     method_name, way = METHODS.get(name, ("gdw", None))
     network, batch, meta_batch = network_and_batches(model, batch_size, num_classes, device)

@@ -6,7 +6,7 @@ the package; tests/gradients/test_one_file.py runs some steps of both in float64
 Task      scikit-learn's digits, 8 x 8; 60 % of the training labels are drawn again from all classes (54 % are wrong);
           50 clean images (5 a class); 30 % of the data are the test set
 Result    93.1 ± 1.6 % test accuracy (mean of the last five epochs; mean ± sd over 8 seeds), 13 s a run on one busy
-          x86-64 core, torch 2.15, Python 3.11, 2026-11-25; the package's own runs: README.md
+          x86-64 core, torch 2.15, Python 3.11, 2026-11-25; the package's own runs: docs/results.md
 Run       python docs/gdw_in_one_file.py --seeds 8
 """
 

@@ -51,14 +51,22 @@ class Capture:
     def take(self, function: Function) -> "Operations | CudaGraph":
         """Record it; ``RuntimeError`` where it does something that cannot be repeated without Python."""
         here = torch.cuda.current_stream(self.device) if self._stream else None
+        failed: list[Exception] = []  # in the function; ending the recording may fail after it, and says less
+
+        def watched() -> tuple[Tensor, ...]:
+            try:
+                return function()
+            except Exception as error:
+                failed.append(error)
+                raise
+
         with _ONE_AT_A_TIME, self._consent():
             try:
-                return CudaGraph(function, self.device) if self._stream else Operations(function)
+                return CudaGraph(watched, self.device) if self._stream else Operations(watched)
             except (RuntimeError, TypeError, AssertionError) as error:
                 if here is not None:  # a recording that fails leaves its own stream behind in some versions of torch
                     torch.cuda.set_stream(here)
-                first = error.__context__ or error  # ending the recording fails too, and says less
-                reason = str(first).partition("\n")[0]
+                reason = str(failed[0] if failed else error).partition("\n")[0]
                 raise RuntimeError(f"this step cannot be recorded ({reason}): give capture=False") from error
 
     @contextmanager

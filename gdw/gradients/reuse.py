@@ -185,21 +185,19 @@ def _batch_norm(
     weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False, momentum: float | None = 0.1,
     eps: float = 1e-5,
 ) -> Tensor | None:  # fmt: skip
-    """Training mode, scale and shift both moving: its backward kernel on ``x'``, plus ``scale' * x_hat + shift'``.
-
-    The means and the first part are what its backward kernel gives for ``x'``.
-    """
+    """Training mode, scale and shift both moving: how ``x'`` moves it, plus ``scale' * x_hat + shift'``."""
     if not training or weight is None or bias is None:
         return None
     (x, dx), (w, dw) = forward_ad.unpack_dual(input), forward_ad.unpack_dual(weight)
     db = forward_ad.unpack_dual(bias).tangent
     if dx is None or dw is None or db is None:
         return None
-    return (by_sums if x.is_cpu else by_kernels)(x, dx, w, dw, db, eps)
+    along = by_sums if x.is_cpu and x.dtype == w.dtype else by_kernels
+    return along(x, dx, w, dw, db, eps)
 
 
 def by_kernels(x: Tensor, dx: Tensor, w: Tensor, dw: Tensor, db: Tensor, eps: float) -> Tensor:
-    """Batch normalisation along a tangent by two of torch's kernels: few launches, for a GPU."""
+    """Two of torch's kernels: the forward one with ``scale', shift'``, and the backward one, which moves ``x'``."""
     moved, mean, inverse_sd = torch.native_batch_norm(x, dw, db, None, None, True, 0.0, eps)
     through, _, _ = aten.native_batch_norm_backward(
         dx, x, w, None, None, mean, inverse_sd, True, eps, [True, False, False]
@@ -209,13 +207,17 @@ def by_kernels(x: Tensor, dx: Tensor, w: Tensor, dw: Tensor, db: Tensor, eps: fl
 
 
 def by_sums(x: Tensor, dx: Tensor, w: Tensor, dw: Tensor, db: Tensor, eps: float) -> Tensor:
-    """The same as ``gain x' + slope x + offset`` in each channel: eight passes over the numbers in place of eleven."""
+    """The same as ``gain x' + slope x + offset`` in each channel: three passes over the numbers fewer, more launches.
+
+    The backward kernel gives only the sums of ``x_hat x'`` and of ``x'``.
+    """
     mean, variance = torch.batch_norm_update_stats(x, None, None, 0.0)
     inverse_sd, shape = (variance + eps).rsqrt(), (-1, *[1] * (x.dim() - 2))
     _, along_scale, along_shift = aten.native_batch_norm_backward(
         dx, x, w, None, None, mean, inverse_sd, True, eps, [False, True, True]
     )
-    gain, each = w * inverse_sd, w * inverse_sd * len(w) / x.numel()
+    gain = w * inverse_sd
+    each = gain * (len(w) / x.numel())
     slope = (dw - each * along_scale) * inverse_sd
     offset = db - each * along_shift - slope * mean
     return torch.addcmul(offset.view(shape), x, slope.view(shape)).addcmul_(dx, gain.view(shape))

@@ -125,9 +125,9 @@ class Captured:
         meta_batch = self.sources.meta_batch() if self.asks_clean_set else None
         if self.recording is None:
             static, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are the statistics' to keep
-            self.batch, take = static, self._take
+            self.batch, take = static, self._take  # with `self` in it a recording would wait for the garbage collector
             again = partial(self.sources.step_of, static, None, self.prepared, meta_batch=meta_batch)
-            self.recording = self.capture.take(lambda: take(again()))  # which holds `take` and not `self`
+            self.recording = self.capture.take(lambda: take(again()))
             self.optimizer.zero_grad()  # a replay leaves nothing in `.grad`
             self.method.zero_grad()
             return self.recording.outputs

@@ -70,7 +70,7 @@ _CLASS = {
     "stage one": (
         "Stage one: V turns each loss into a weight",
         r"\class{of-w}{w_{ic}} = \class{of-V}{V}(\class{of-loss}{\ell_i})",
-        "One weight per picture, copied to all its flows. Only V is kept from step to step.",
+        "One weight per picture, copied to all its flows. V is kept from step to step, the weights are not.",
     ),
     "constraint holds already": (
         "The constraint changes nothing yet",

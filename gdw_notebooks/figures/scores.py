@@ -18,12 +18,13 @@ def scores(
     """Test accuracies in percent.
 
     Args:
-        rows: for each setting the accuracies of each method's seeds.
+        rows: for each setting the accuracies of each method's seeds. Where every setting has one method, its line is
+            called after the setting.
         title: the finding.
         chance: the accuracy of guessing, in percent.
     """
     lines = sum(len(by_method) for by_method in rows.values())
-    by_setting = len(rows) > 1 and lines == len(rows)  # one line each, called after it
+    by_setting = len(rows) > 1 and all(len(by_method) == 1 for by_method in rows.values())
     headed = len(rows) > 1 and not by_setting
     figure, axes = style.new_figure(height=FOOT + ROW * (lines + len(rows) * headed), large=large)
     y, names = 0.0, []

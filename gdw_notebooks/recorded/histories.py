@@ -45,7 +45,7 @@ class Run:
 
 
 def dirty(task: Task, wrong: int, seed: int) -> Task:
-    """The same task with so many wrong meta labels: drawn among the other classes."""
+    """The same task, ``wrong`` of its meta labels replaced by one of the other classes."""
     random, labels = generator(seed, "dirty meta labels"), task.meta.labels.clone()
     changed = torch.randperm(len(labels), generator=random)[:wrong]
     never_true = transition_matrix("symmetric", 1.0, task.num_classes, random)

@@ -173,8 +173,8 @@ assert len(ahead) + len(undecided) == len(minus)  # it is behind none
 # cross-entropy is more than five points below training on the clean set alone. (On seed 0 the difference is smaller.
 # One seed can mislead.) Fine-tuning is simple, and it comes within three points of GDW. (*Ahead* and *behind* allow
 # here for the seven comparisons of one scenario. Notebook 06 has ten seeds and counts fifty comparisons together; then
-# nothing is decided between GDW and fine-tuning, here and on the long tail, at nearly the same means.) A method with
-# weights must be better than *fine-tuning*, not only better than cross-entropy.
+# nothing is decided between GDW and fine-tuning, here and on the long tail, although the mean differences are nearly
+# the same.) A method with weights must be better than *fine-tuning*, not only better than cross-entropy.
 #
 # ## Exercise: paired by seed
 #

@@ -162,9 +162,9 @@ assert accuracy["constraint off"].max() < mean["GDW"] - 20
 # **What you see.** Every run without the constraint falls to chance (10 %) at some epoch. Three of the six stay there;
 # the other three climb again, but none comes near GDW's mean. A step size ten times larger or smaller changes the mean
 # by about a point. Stage one alone loses six points; stage two alone loses half a point, which six seeds cannot tell
-# from nothing. Yet above cross-entropy stage one alone brings two thirds of GDW's gain. This is no contradiction: gains
-# of parts do not add up. Who adds the stages one after the other finds a large gain for the first one. So take each
-# part out in turn.
+# from nothing. Yet above cross-entropy stage one alone brings more than 60 % of GDW's gain. This is no contradiction:
+# gains of parts do not add up. Who adds the stages one after the other finds a large gain for the first one. So take
+# each part out in turn.
 #
 # ## Why does it fail?
 #
@@ -240,8 +240,7 @@ print("GDW on the same seeds: " + ", ".join(f"{value:.1f}" for value in accuracy
 assert accuracy["GDW"][:3].mean() - 3 < sign_alone.mean()
 
 # %% [markdown]
-# **What you see.** The sign alone is about a point below GDW on each of three seeds. So most of what $g$ gives is its
-# sign.
+# **What you see.** The sign alone is on average about a point below GDW. So most of what $g$ gives is its sign.
 #
 # ## Ties: tied GDW *is* instance weighting
 #

@@ -202,6 +202,7 @@ found = {"one recipe": {m: standing.accuracies(runs, "uniform 60", m) for m in b
          "each its own": {m: standing.accuracies(own, "uniform 60", m) for m in both}}  # fmt: skip
 broken = sum(pairs["gdw"][1] < 50)
 assert broken == 1
+assert max(found["each its own"], key=lambda m: found["each its own"][m].mean()) == "elr"
 title = f"Uniform 60: by its own recipe cross-entropy gains {gain['cross-entropy']:.0f} points and reaches "
 title += f"{pairs['cross-entropy'][1].mean():.1f} %; {broken} of GDW's ten runs breaks down"
 Still(scores(found, title=title), alt=title + ". A dot for each of ten seeds, a line at the mean.")

@@ -118,11 +118,11 @@ assert abs(counted["GDW"] / counted["MWNet"] - 1) < 0.001
 # through it. But look at what $g$ is (notebook 03). The virtual step is linear in the weights, so
 #
 # $$g_{ic} = -\frac{p_{ic} - [c = t_i]}{B}\,\Big\langle \frac{\partial z_{ic}}{\partial\theta},\ \eta\,
-# \nabla_{\theta'} L_{\mathrm{meta}} \Big\rangle ,$$
+# \nabla_{\theta'} L \Big\rangle ,$$
 #
 # with the logits $z_{ic}$ and the observed labels $t_i$. These are B · C inner products, all with the *same* vector
-# $d = \eta\nabla L_{\mathrm{meta}}$. The inner product of $d$ with the gradient of a logit says how fast this logit
-# changes along $d$. So one directional derivative of all logits is enough: a **tangent pass**. Here it is in six lines.
+# $d = \eta\nabla L$. The inner product of $d$ with the gradient of a logit says how fast this logit changes along $d$.
+# So one directional derivative of all logits is enough: a **tangent pass**. Here it is in six lines.
 
 # %%
 random = torch.Generator().manual_seed(1)

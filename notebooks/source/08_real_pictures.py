@@ -289,10 +289,10 @@ assert np.log(2) - 0.1 < losses[1] < 1.3
 
 # %% [markdown]
 # **What you see.** The drawings with a wrong label are those in between: a bird whose wing is stiff, a truck with a low
-# box. The loss of their wrong labels is far below guessing among six (1.79), since the pair is right, and a little
-# above guessing within the pair (0.69): the network only half believes them, and yet GDW gives them nearly the same
-# weight as the others. That is what "it depends on the picture" means. For a pretrained network drawings are easy: the
-# twelve clean ones alone are better than GDW on all; Co-teaching is better still. Photographs are not so kind.
+# box. The loss of their wrong labels is far below guessing among six (1.79), since the pair is right, and near guessing
+# within the pair (0.69): the network only half believes them, and yet GDW gives them nearly the same weight as the
+# others. That is what "it depends on the picture" means. For a pretrained network drawings are easy: the twelve clean
+# ones alone are better than GDW on all; Co-teaching is better still. Photographs are not so kind.
 #
 # ## A side note: the same from nothing
 #

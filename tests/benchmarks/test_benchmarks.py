@@ -101,7 +101,10 @@ def test_the_table_for_a_gpu_is_tried_without_one(tmp_path, monkeypatch):
     small = ["--device=cpu", "--model=mlp", "--batch-size=10", "--most=1", "--runs-seconds=9", f"--json={file}"]
     gpu.main(small)
     found = json.loads(file.read_text())
-    assert found["difference from the CPU"] == {m: {"as written": 0, "recorded": 0} for m in ("gdw", "co-teaching")}
+    assert found["difference from the CPU"] == {
+        "gdw": {"as written": 0, "recorded": 0},
+        "co-teaching": {"as written": 0, "recorded": "not recorded: its steps are not alike"},
+    }
     assert found["steps"].keys() == gpu.OPTIONS.keys()
     for option, row in found["steps"].items():
         assert row.keys() == set(gpu.METHODS)
@@ -113,6 +116,21 @@ def test_the_table_for_a_gpu_is_tried_without_one(tmp_path, monkeypatch):
         assert ways["streams"]["1"] > 0
         assert ways["stacked seeds"]["2"] > 0
         assert ways["processes"]["1"] == "not run: a process has ended"
+
+
+@pytest.mark.parametrize(("kernels", "words"), [(7, "2.00 ms  kernels: 9"), (0, "torch ran it as written")])
+def test_a_compiled_step_is_timed_and_then_recorded(kernels, words, monkeypatch):
+    monkeypatch.setattr(step_cost, "compile_in_place", lambda network, device: None)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, *args: self)
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *args, **kwargs: self)
+    monkeypatch.setattr(gpu, "generated", lambda step: ["triton_fused_batch_norm_relu_0"])
+    monkeypatch.setattr(gpu, "captured", lambda step, method, device: (step, method, device))
+    monkeypatch.setattr(gpu, "seconds_of", lambda step, device: 0.004 if callable(step) else 0.002)
+    monkeypatch.setattr(gpu, "counted", lambda step, device: {"kernels": 9, "generated_kernels": kernels})
+    cell = gpu.compiled("gdw", "mlp", 4, 10, "cuda", gpu.as_it_is)
+    assert words in gpu.shown(cell)
+    if kernels:
+        assert (cell["ms"], cell["ms_not_recorded"]) == (2, 4)
 
 
 def test_how_far_two_histories_are_apart():

@@ -15,7 +15,7 @@ from gdw.networks.autocast import Autocast
 from gdw.networks.classifiers import build_model
 from gdw.private import dual_numbers
 from tests.awkward import CLASSES, small
-from tests.ways import BY_WAY
+from tests.ways import BY_WAY, WithoutTape, WithTape
 
 BATCH = 6
 
@@ -57,6 +57,29 @@ def test_batch_norm_along_a_tangent_is_that_of_torchs_forward_mode(along, shape)
             functional.batch_norm(next(duals), None, None, next(duals), next(duals), training=True, eps=0.01)
         ).tangent
     torch.testing.assert_close(along(x, dx, w, dw, db, 0.01), expected, rtol=0, atol=1e-13)
+
+
+class HalfInside(nn.Module):
+    """Its convolution in half precision, and a BatchNorm of float32 weights behind it."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution, self.norm, self.linear = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, CLASSES)
+
+    def forward(self, images):
+        with torch.autocast("cpu", torch.bfloat16):
+            found = self.norm(self.convolution(images))
+        return self.linear(found.float().mean((2, 3)))
+
+
+@pytest.mark.parametrize("save_memory", [False, True])
+def test_a_network_with_a_part_in_half_precision(save_memory):
+    (images, labels), model = batch((3, 30, 30)), small(HalfInside()).float()
+    given = {"meta_batch": (images.float(), labels), "lr": 0.1}
+    step = (Step if save_memory else WithTape)(model, images.float(), labels, **given, save_memory=save_memory)
+    exact = WithoutTape(model, images.float(), labels, **given)
+    found, expected = (each.meta_gradient(torch.ones(BATCH, CLASSES)) for each in (step, exact))
+    assert torch.nn.functional.cosine_similarity(found.flatten(), expected.flatten(), dim=0) > 0.999
 
 
 def test_nothing_that_is_on_the_tape_is_computed_again(monkeypatch):

@@ -197,6 +197,17 @@ def test_a_recording_that_fails_leaves_no_stream_behind_and_says_what_came_first
     assert streams == [here]
 
 
+def test_what_is_being_handled_elsewhere_is_not_why_a_recording_fails():
+    def reading():
+        return (torch.ones(int(torch.ones(1))),)
+
+    with pytest.raises(RuntimeError, match="cannot be recorded .*reads a number on the host"):
+        try:
+            raise KeyError("another module")
+        except KeyError:
+            Capture(torch.device("cpu"), GDW(10)).take(reading)
+
+
 class Centred(nn.Module):
     """Keeps a running mean of its pictures, in place or not."""
 
