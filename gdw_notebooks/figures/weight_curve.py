@@ -44,7 +44,7 @@ def weight_curve(
         if len(histories) > 1:
             each.set_title(f"{style.method_title(run.method)}, seed {run.seed}", fontsize=style.TEXT, loc="left")
     axes[0, 0].set_ylabel("weight V(loss)")
-    axes[0, -1].legend(frameon=False, fontsize=style.SMALL, handlelength=4)  # longer than a dash and its gap
+    axes[0, -1].legend(frameon=False, fontsize=style.SMALL, handlelength=4, loc="center right")  # a dash and its gap
     style.finding(figure, title or "; ".join(finding(run, epochs) for run in histories))
     return figure
 
