@@ -127,8 +127,8 @@ def kernels(step: Callable[[], object]) -> dict[str, Any]:
     with profile(activities=[ProfilerActivity.CUDA]) as seen:
         step()
         torch.cuda.synchronize()
-    events = [e for e in seen.key_averages() if e.self_device_time_total > 0]  # not the calls to the driver
-    events = [e for e in events if not e.key.startswith(("Memcpy", "Memset"))]
+    others = ("Memcpy", "Memset")  # and calls to the driver, which take no time of the device
+    events = [e for e in seen.key_averages() if e.self_device_time_total > 0 and not e.key.startswith(others)]
     events.sort(key=lambda event: -event.self_device_time_total)
     heaviest = {event.key[:90]: round(event.self_device_time_total / 1000, 3) for event in events[:6]}
     busy = sum(event.self_device_time_total for event in events) / 1000
@@ -275,7 +275,7 @@ def compared(here: gdw.History, there: gdw.Experiment) -> float | str:
     try:
         found = gdw.run(there)
         taken = bool(found.metadata["captured"]) == there.capture
-        return apart(here, found) if taken else "not recorded: its steps are not alike"
+        return apart(here, found) if taken else "not recorded: its steps differ"
     except Exception as error:  # one method's failure is not the table's
         return not_run(error)
 

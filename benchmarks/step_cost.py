@@ -85,11 +85,7 @@ def as_written(row: str) -> str:
 def one_step(row: str, *given: Any) -> Callable[[], object]:
     """A function that takes one training step of a method on random images; ``given`` as for ``step_and_method``."""
     step, method = step_and_method(row.removesuffix("_captured"), *given)
-    if not row.endswith("_captured"):
-        return step
-    if "_compiled" in row:
-        step()  # torch compiles here, not while operations are written down
-    return captured(step, method, given[3])
+    return captured(step, method, given[3]) if row.endswith("_captured") else step
 
 
 def step_and_method(

@@ -7,7 +7,7 @@ more forward pass makes it.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from gdw.private import dual_numbers
 
 
 def reforward(
-    model: nn.Module, images: Inputs, replay: Callable[[], AbstractContextManager[None]] = nullcontext
+    model: nn.Module, images: Inputs, replay: Callable[[], AbstractContextManager[None]]
 ) -> tuple[Tensor, TangentPass]:
     """The logits, [batch, classes], and their pass along a tangent.
 

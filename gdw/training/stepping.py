@@ -87,7 +87,6 @@ class Captured:
         dtype = dtype if device.type == "cpu" else torch.float32  # a GPU's fused SGD reads no other
         self.rate = torch.zeros((), dtype=dtype, device=device)
         self.capture = Capture(device, method)
-        self._take = partial(_outputs, method, optimizer)
         self.asks_clean_set = False
         self.batch: Drawn | None = None  # where the recording reads
         self.meta_batch: tuple[Tensor, Tensor] | None = None
@@ -112,7 +111,7 @@ class Captured:
 
     def _take_first(self, drawn: Drawn, epoch: int) -> Outputs:
         step = self.sources.step_of(drawn, epoch, self.prepared)
-        outputs = self._take(step)
+        outputs = _outputs(self.method, self.optimizer, step)
         self.asks_clean_set = "meta_batch" in vars(step)
         return outputs
 
@@ -125,7 +124,8 @@ class Captured:
         meta_batch = self.sources.meta_batch() if self.asks_clean_set else None
         if self.recording is None:
             static, self.meta_batch = _copy(drawn), meta_batch  # the drawn ones are the statistics' to keep
-            self.batch, take = static, self._take  # with `self` in it a recording would wait for the garbage collector
+            self.batch = static
+            take = partial(_outputs, self.method, self.optimizer)  # with `self` in it, it would wait for the collector
             again = partial(self.sources.step_of, static, None, self.prepared, meta_batch=meta_batch)
             self.recording = self.capture.take(lambda: take(again()))
             self.optimizer.zero_grad()  # a replay leaves nothing in `.grad`

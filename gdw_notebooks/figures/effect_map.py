@@ -69,9 +69,8 @@ def interval(difference: Difference) -> str:
 
 
 def _signed(value: float, digits: int = 1) -> str:
-    """With a minus sign, and without any where it is rounded to 0."""
-    text = f"{value:+.{digits}f}"
-    return text.replace("-", "−") if float(text) else text[1:]
+    """With its sign; what is rounded to 0 is never below it."""
+    return f"{value:+z.{digits}f}".replace("-", "−")
 
 
 def _cell(axes, column: int, row: int, difference: Difference, framed: bool) -> None:

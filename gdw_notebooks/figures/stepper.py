@@ -48,7 +48,7 @@ def columns_of(name: str, mode: str) -> tuple[str, ...]:
 
 def number_text(value: float) -> str:
     """Three decimals; never a negative zero."""
-    return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "−")
+    return f"{value:z.3f}".replace("-", "−")
 
 
 def shown(stage: Stage) -> list[str]:

@@ -53,7 +53,7 @@ def sentence(name: str, path: Path = OUTCOMES) -> str:
 
 
 def _difference(method: str, mean: float, low: float, high: float) -> str:
-    mean, low, high = (f"{round(number, 1) + 0.0:+.1f}".replace("-", "−") for number in (mean, low, high))
+    mean, low, high = (f"{number:+z.1f}".replace("-", "−") for number in (mean, low, high))
     return f"{METHODS[method].title} ({mean} [{low}, {high}])"
 
 

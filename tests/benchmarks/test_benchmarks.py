@@ -103,7 +103,7 @@ def test_the_table_for_a_gpu_is_tried_without_one(tmp_path, monkeypatch):
     found = json.loads(file.read_text())
     assert found["difference from the CPU"] == {
         "gdw": {"as written": 0, "recorded": 0},
-        "co-teaching": {"as written": 0, "recorded": "not recorded: its steps are not alike"},
+        "co-teaching": {"as written": 0, "recorded": "not recorded: its steps differ"},
     }
     assert found["steps"].keys() == gpu.OPTIONS.keys()
     for option, row in found["steps"].items():
