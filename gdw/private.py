@@ -8,6 +8,8 @@
   and a backward pass that computes layers again needs them longer.
 - A tensor's version, a model's hooks, whether an operation writes in place, whether a model was compiled in place:
   torch knows them, and does not say.
+- ``_compiled_call_impl``, what ``model.compile()`` sets (:func:`compile_call`): torch 2.11 follows no call that begins
+  in a file of its own, as that of an ``nn.Sequential`` does, and runs such a model as written without a word.
 - ``donated_buffer``: a compiled backward pass gives its memory away, and a step sends two gradients back through it.
   torch's own error message asks to switch it off.
 - glibc's ``mallopt``: by default every large block that a step frees goes back to the system, and the next step pays
@@ -34,9 +36,9 @@ from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatc
 from torch.utils._pytree import tree_leaves
 
 __all__ = [
-    "FORWARD_AD_LOCK", "RANDOM_LOCK", "Recording", "TorchDispatchMode", "dual_numbers", "has_compiled_part",
-    "has_hooks", "is_compiled", "is_recorded", "keep_buffers_of_backward", "keep_freed_memory", "placed",
-    "tree_leaves", "version_of", "writes_in_place",
+    "FORWARD_AD_LOCK", "RANDOM_LOCK", "Recording", "TorchDispatchMode", "compile_call", "dual_numbers",
+    "has_compiled_part", "has_hooks", "is_compiled", "is_recorded", "keep_buffers_of_backward", "keep_freed_memory",
+    "placed", "tree_leaves", "version_of", "writes_in_place",
 ]  # fmt: skip
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
@@ -128,8 +130,17 @@ def has_hooks(model: nn.Module) -> bool:
     return any(getattr(layer, hooks) for layer in model.modules() for hooks in HOOKS)
 
 
+def compile_call(model: nn.Module) -> None:
+    """As ``model.compile()``, for every model: its call begins here."""
+
+    def call(*given: Any, **named: Any) -> Any:
+        return model._call_impl(*given, **named)
+
+    model._compiled_call_impl = torch.compile(call)
+
+
 def is_compiled(model: nn.Module) -> bool:
-    """Whether ``model.compile()`` was called."""
+    """Whether ``compile_call`` or ``model.compile()`` was called."""
     return bool(model._compiled_call_impl is not None)
 
 

@@ -14,7 +14,7 @@ from torch.func import jvp
 from gdw.gradients.meta import forward
 from gdw.gradients.outputs import Inputs
 from gdw.gradients.rates import Named
-from gdw.private import FORWARD_AD_LOCK, is_compiled
+from gdw.private import FORWARD_AD_LOCK, compile_call, is_compiled
 
 COMPILERS = ("g++", "clang++", "c++")  # what torch looks for to compile for the CPU
 
@@ -25,7 +25,7 @@ def compile_in_place(model: nn.Module, device: torch.device) -> None:
         raise RuntimeError("compile=True needs a C++ compiler on the CPU (g++ or clang++): this machine has none")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of parts of its own
-        model.compile()
+        compile_call(model)
 
 
 def as_written(model: nn.Module) -> AbstractContextManager[None]:

@@ -36,6 +36,23 @@ def test_the_same_parameters_to_rounding(way):
         torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=1e-9, msg=name)
 
 
+def test_a_network_of_torchs_own_classes_is_compiled_as_one(monkeypatch):
+    """torch 2.11 runs one on which ``compile()`` was called as written."""
+    graphs = []
+
+    def kept(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    torch.compiler.reset()  # it compiles one call for no more than eight networks
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=kept))
+    model, images = build_model("cnn", (3, 8, 8), 10, generator(0, "model")), torch.randn(4, 3, 8, 8)
+    written = deepcopy(model)(images)
+    compile_in_place(model, torch.device("cpu"))
+    torch.testing.assert_close(model(images), written)
+    assert len(graphs) == 1
+
+
 @config.patch(donated_buffer=True)
 def test_of_a_model_whose_blocks_are_compiled_too():
     """Of a compiled block torch gives the memory of a backward pass away; a step takes two."""
