@@ -157,7 +157,12 @@ class Loop:
             torch.OutOfMemoryError: the message, and each ``history.error``, says what to try.
         """
         self.check_whole()
-        started = time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0)
+        try:
+            yield from self._until_the_end(time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0))
+        except torch.OutOfMemoryError as error:  # in _under_engine, Python 3.12 would keep the step in a cycle
+            raise self._too_large() from error
+
+    def _until_the_end(self, started: float) -> Iterator[BatchDone | EpochDone]:
         while self.phase < len(self.phases):
             with self._under_engine():
                 self._begin_epoch()
@@ -188,10 +193,7 @@ class Loop:
 
     @contextmanager
     def _under_engine(self) -> Iterator[None]:
-        """Within: the engine's number of threads, cuDNN's trials, and the run's own place in torch's random numbers.
-
-        Too little memory ends in one sentence.
-        """
+        """Within: the engine's number of threads, cuDNN's trials, and the run's own place in torch's random numbers."""
         one = self.lanes[0]
         own = one.random_state and own_random_state(one.random_state, one.task.train.labels.device)
         threads, cudnn = self.experiment.engine.threads, torch.backends.cudnn
@@ -203,8 +205,6 @@ class Loop:
         try:
             with own or nullcontext():
                 yield
-        except torch.OutOfMemoryError as error:
-            raise self._too_large() from error
         finally:
             cudnn.benchmark = benchmark
             if differs:

@@ -12,6 +12,7 @@ from gdw_notebooks.figures import style
 CELL, NARROWEST = 0.36, 3.4  # inches: a cell of a large matrix, and a small matrix as a whole
 FRAME = 1.5  # inches: title, axis names and class names
 PALE = 55  # percent; above it a number is written in white
+LEAST = 0.05  # percent; half of the last digit that is written
 FEW = 4  # classes up to which a matrix is drawn in large cells
 LAYOUTS = 3  # square axes get narrower when the layout makes them lower: one pass leaves the last line outside
 LONG_NAME = 3  # letters; longer names of columns are turned
@@ -51,8 +52,7 @@ def draw_matrix(axes: Axes, percent: np.ndarray, class_names: Sequence[str], nam
     axes.grid(False)
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="equal")
     for (row, column), value in np.ndenumerate(percent):
-        text = "" if value == 0 else "<1" if value < 0.5 else f"{value:.0f}"
-        axes.text(column, row, text, ha="center", va="center", fontsize=style.SMALL,
+        axes.text(column, row, "" if value == 0 else two_digits(value), ha="center", va="center", fontsize=style.SMALL,
                   color="white" if value > PALE else style.INK)  # fmt: skip
     places = range(len(class_names))
     turned = max(map(len, class_names)) > LONG_NAME and len(class_names) > FEW
@@ -60,6 +60,13 @@ def draw_matrix(axes: Axes, percent: np.ndarray, class_names: Sequence[str], nam
     axes.set_yticks(places, class_names)
     axes.set_xlabel("observed label")
     axes.set_title(name, fontsize=style.TEXT)
+
+
+def two_digits(percent: float) -> str:
+    """As short as a cell needs it: ``60``, ``4.5``, ``9``, ``<0.1``."""
+    if percent < LEAST:
+        return "<0.1"
+    return f"{percent:.1f}".removesuffix(".0") if percent < 10 - LEAST else f"{percent:.0f}"
 
 
 def wrong_share(matrix: Float[np.ndarray, "classes classes"], counts: Sequence[float] | None = None) -> float:

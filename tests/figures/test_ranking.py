@@ -40,10 +40,10 @@ def test_a_ranking_by_a_methods_training_looks_like_the_method():
 
 
 def test_a_matrix_shows_percent_and_leaves_zeros_empty():
-    matrix = np.array([[0.996, 0.004], [0, 1]])
-    axes = transition_figure({"one": matrix, "other": np.eye(2)}, ("a", "b"), title="A finding").axes
-    assert [text.get_text() for text in axes[0].texts] == ["100", "<1", "", "100"]
-    np.testing.assert_allclose(axes[1].images[0].get_array(), 100 * np.eye(2))
+    matrix = np.array([[0.9546, 0.045, 0.0004], [0.9045, 0.0955, 0], [0, 0.0004, 0.9996]])
+    axes = transition_figure({"one": matrix, "other": np.eye(3)}, ("a", "b", "c"), title="A finding").axes
+    assert [text.get_text() for text in axes[0].texts] == ["95", "4.5", "<0.1", "90", "9.6", "", "", "<0.1", "100"]
+    np.testing.assert_allclose(axes[1].images[0].get_array(), 100 * np.eye(3))
 
 
 def test_a_sheet_has_a_caption_for_each_picture():
