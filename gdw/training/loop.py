@@ -157,34 +157,32 @@ class Loop:
             torch.OutOfMemoryError: the message, and each ``history.error``, says what to try.
         """
         self.check_whole()
+        started = time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0)
         try:
-            yield from self._until_the_end(time.perf_counter() - self.lanes[0].history.metadata.get("seconds", 0.0))
+            while self.phase < len(self.phases):
+                with self._under_engine():
+                    self._begin_epoch()
+                while self.batch < self.steps:
+                    with self._under_engine():
+                        self.whole = False
+                        step: Step | Seen
+                        if self.captured is not None:
+                            step, gradient = self.captured.take(self.epoch)
+                        elif self.prepared is not None and self.optimizer is not None:
+                            drawn = self.batches.draw(self.phases[self.phase].source)
+                            step = self.batches.step_of(drawn, self.epoch, self.prepared)
+                            gradient = take_step(step, self.methods[self.phase], self.optimizer)
+                        parts = step.seeds() if isinstance(step, StackedStep) else [step]
+                        gradients = [gradient] if self.stacked is None else gradient
+                        for statistics, part, own in zip(self.statistics, parts, gradients, strict=True):
+                            statistics.add(part, own)
+                        self.batch, self.whole = self.batch + 1, True
+                    yield BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)
+                with self._under_engine():
+                    done = self._close_epoch(started)
+                yield from done
         except torch.OutOfMemoryError as error:  # in _under_engine, Python 3.12 would keep the step in a cycle
             raise self._too_large() from error
-
-    def _until_the_end(self, started: float) -> Iterator[BatchDone | EpochDone]:
-        while self.phase < len(self.phases):
-            with self._under_engine():
-                self._begin_epoch()
-            while self.batch < self.steps:
-                with self._under_engine():
-                    self.whole = False
-                    step: Step | Seen
-                    if self.captured is not None:
-                        step, gradient = self.captured.take(self.epoch)
-                    elif self.prepared is not None and self.optimizer is not None:
-                        drawn = self.batches.draw(self.phases[self.phase].source)
-                        step = self.batches.step_of(drawn, self.epoch, self.prepared)
-                        gradient = take_step(step, self.methods[self.phase], self.optimizer)
-                    parts = step.seeds() if isinstance(step, StackedStep) else [step]
-                    gradients = [gradient] if self.stacked is None else gradient
-                    for statistics, part, own in zip(self.statistics, parts, gradients, strict=True):
-                        statistics.add(part, own)
-                    self.batch, self.whole = self.batch + 1, True
-                yield BatchDone(self.epoch, self.batch - 1, self.steps, step, gradient)
-            with self._under_engine():
-                done = self._close_epoch(started)
-            yield from done
 
     def check_whole(self) -> None:
         """Raise ``RuntimeError`` if a step was interrupted in the middle."""

@@ -273,4 +273,6 @@ def explain(error: BaseException) -> str:
     except Exception:  # a student's own error may fail to say what it is
         lines = []
     message = re.sub(r" at 0x[0-9a-fA-F]+", "", lines[0]) if lines else ""
-    return f"{type(error).__name__} ({message})" if message else type(error).__name__
+    named = (kind.__name__ for kind in type(error).__mro__)
+    name = next(each for each in named if not each.startswith("_"))  # Python 3.13 has an _IncompleteInputError
+    return f"{name} ({message})" if message else name

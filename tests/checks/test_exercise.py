@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gdw_notebooks.checks import Exercise, LookAgain, call, compare, numbers
+from gdw_notebooks.checks.exercise import explain
 from gdw_notebooks.recorded import places
 
 
@@ -108,3 +109,9 @@ def test_html_says_the_same_and_escapes_the_answer():
     assert 'role="status"' in html
     assert "Share it." in html
     assert "<script>" not in html
+
+
+def test_an_error_of_a_private_class_has_its_public_name():
+    """Python 3.13 raises an ``_IncompleteInputError`` where a cell ends too early."""
+    kind = type("_IncompleteInputError", (SyntaxError,), {})
+    assert explain(kind("incomplete input")) == "SyntaxError (incomplete input)"
