@@ -21,7 +21,7 @@ def test_two_processes_end_where_one_does(tmp_path, capsys):
     command = [sys.executable, *TORCHRUN, *RUN, "--save-model", str(tmp_path / "two.safetensors")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    said = done.stdout.splitlines()
+    said = [line for line in done.stdout.splitlines() if not line.startswith("[Gloo]")]  # torch 2.10 says it itself
     assert (len(said), said[0]) == (len(table), table[0])  # said once
     alone, together = (load_file(tmp_path / f"{name}.safetensors") for name in ("one", "two"))
     assert len(alone) >= 4
