@@ -24,6 +24,10 @@ SMALL = {"model": "cnn", "precision": "float64", "epochs": 2, "train_per_class":
 WAYS = [{}, {"save_memory": True}, {"method": "mwnet"}]
 a_compiler = pytest.mark.skipif(not any(map(shutil.which, compiled.COMPILERS)), reason="no C++ compiler")
 
+after_threads = pytest.mark.skipif(
+    torch.__version__.startswith("2.10."), reason="torch 2.10 compiles nothing more once two threads have trained"
+)
+
 
 @a_compiler
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -36,6 +40,7 @@ def test_the_same_parameters_to_rounding(way):
         torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=1e-9, msg=name)
 
 
+@after_threads
 def test_a_network_of_torchs_own_classes_is_compiled_as_one(monkeypatch):
     """torch 2.11 runs one on which ``compile()`` was called as written."""
     graphs = []
@@ -98,6 +103,7 @@ def test_a_tangent_keeps_its_digits_where_the_passes_are_in_bfloat16():
 
 
 @a_compiler
+@after_threads
 def test_what_cannot_be_differentiated_twice_says_so():
     """Distances have no forward-mode rule, and a compiled network no double backward."""
 
