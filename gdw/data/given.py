@@ -18,15 +18,14 @@ from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.picture_labels import class_numbers, doubtful_names, loose, passed_over
 from gdw.label_files.columns import (
     LABEL_COLUMNS,
-    PICTURE,
     chosen_column,
     numbered_in_order,
     usual_columns,
     without_rejected,
 )
 from gdw.label_files.label_table import is_table, read_table
-from gdw.label_files.numbers import number_columns, of_frame, read_frame, row_key, row_names, shared_names, words_of
-from gdw.label_files.path_match import Places
+from gdw.label_files.numbers import number_columns, of_frame, read_frame, words_of
+from gdw.label_files.row_names import are_names, by_name, places_of, row_names, shared_names
 from gdw.pictures.decoding import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.pictures.feature_store import Rows
 from gdw.pictures.on_disk import BATCH, Images, OnDisk
@@ -174,18 +173,25 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
         ValueError: as for ``labelled_rows``; a file of another kind.
     """
     words, names, notes, called, columns = _read_labels(files.user_path(labels), column)
-    table = _read_numbers(file)
-    rows = row_names(table) if hasattr(table, "iloc") else None
-    if hasattr(table, "iloc") and (rows is None or names is None) and (both := shared_names(table, columns)):
-        place, rows, names = both[0], both[1], tuple(both[2])
-        notes += (f"the rows are named by column {table.columns[place]}, which is no feature",)
-        table = table.drop(columns=table.columns[place])
+    table, rows = _read_numbers(file), None
+    if hasattr(table, "iloc"):
+        rows = row_names(table)
+        if rows is None or names is None:
+            both = shared_names(table, columns)
+            notes += both.notes
+            if both.place is not None:
+                rows, names = both.rows, both.names
+                notes += (f"the rows are named by column {table.columns[both.place]}, which is no feature",)
+                table = table.drop(columns=table.columns[both.place])
     if names is None and rows is not None and not numbered_in_order(rows):
         names = rows
-    words, names, by_name = _by_name(words, names, rows)
+    words, names, how = by_name(words, names, rows)
+    if len(words) != len(table):
+        column_of = f" in column {called}" if called else ""
+        raise ValueError(f"{Path(file).name} has {len(table)} rows but {Path(labels).name} {len(words)} labels{column_of}")
     matrix, said = of_frame(table, words, called) if hasattr(table, "iloc") else (table, ())
     found, kept = _made(_numbers(_checked(matrix, file)), words, None, None, names)
-    return replace(found, name=Path(file).stem, notes=(*notes, *said, *by_name, *found.notes)), kept
+    return replace(found, name=Path(file).stem, notes=(*notes, *said, *how, *found.notes)), kept
 
 
 def read_probs(file: str | Path, dataset: Dataset, rows: Bool[np.ndarray, "rows"] | None = None) -> Any:
@@ -200,8 +206,8 @@ def read_probs(file: str | Path, dataset: Dataset, rows: Bool[np.ndarray, "rows"
     names, paths = row_names(frame), dataset.paths
     if names is None and paths is not None:
         every = {key: paths for n, name in enumerate(frame.columns, 1) for key in (str(name), f"column {n}")}
-        names = both[1] if (both := shared_names(frame, every)) else None
-    places, _ = _found(names, paths, rows)
+        names = shared_names(frame, every).rows
+    places, _ = places_of(names, paths, rows)
     lost = [path for path, place in zip(dataset.paths or (), places, strict=True) if place is None] if places else []
     if lost and (len(lost) < len(places) or not numbered_in_order(names or ())):
         raise ValueError(
@@ -230,69 +236,6 @@ def _checked(matrix: np.ndarray, file: str | Path) -> np.ndarray:
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiub" or not matrix.size:
         raise ValueError(f"{file} must hold numbers [rows, D], got {matrix.dtype} of the shape {matrix.shape}")
     return np.asanyarray(matrix)
-
-
-def _by_name(words: Any, names: Sequence[str] | None, rows: Sequence[str] | None) -> tuple[Any, Any, tuple[str, ...]]:
-    """Labels and names in the order of the rows, where both files name them; and a note where that is another one."""
-    places, how = _found(names, rows)
-    if not places or rows is None:
-        return words, names, ()
-    if not any(place is not None for place in places):
-        return words, names, ("the labels are matched to the rows by their order: no name of one is one of the other",)
-    given = [words[place] if place is not None else "" for place in places]
-    lost = sum(place is None for place in places)
-    note = "the labels are matched to the rows by their names" + (f"; {lost} rows have none" if lost else "")
-    return given, tuple(rows), (note, *how)
-
-
-def _found(
-    names: Sequence[str] | None, rows: Sequence[str] | None, kept: Bool[np.ndarray, "rows"] | None = None
-) -> tuple[list[int | None], tuple[str, ...]]:
-    """The place of each row's name among ``names``: of pictures as paths are matched, else of the same name.
-
-    Nothing where one of them has no names, or both have the same order.
-
-    Args:
-        kept: which of the rows that a person has these are; by default all.
-    """
-    kept = np.ones(len(rows or ()), bool) if kept is None else kept
-    if names is None or rows is None or tuple(names) == tuple(rows):
-        return [], ()
-    if len(names) == len(kept) and _counted(names, rows, kept):
-        return [], ()
-    exact = {row_key(name): place for place, name in enumerate(names)}
-    places: list[int | None] = [exact.get(row_key(row)) for row in rows]
-    how: tuple[str, ...] = ()
-    pictures = [any(map(PICTURE.search, each)) for each in (names, rows)]
-    if any(pictures):
-        by_path, how = Places(names).find(rows)
-        numbered = any(all(name.isdecimal() for name in each) for each in (names, rows))
-        if not numbered or None not in by_path:  # 0, 1, ... may number what is called 1.jpg, 2.jpg, ...
-            places = by_path
-    found = [place for place in places if place is not None]
-    if len(exact) < len(names) or len(set(found)) < len(found):
-        twice = next((row for row, place in zip(rows, places, strict=True) if places.count(place) > 1), names[0])
-        raise ValueError(f"several rows may have one name (such as {twice}): write different names")
-    return places, how
-
-
-def _counted(names: Sequence[str], others: Sequence[str], rows: Bool[np.ndarray, "rows"]) -> bool:
-    """Whether these only number the rows, in order, one from 0 and one from 1: the same number is another row.
-
-    Args:
-        rows: which rows the others are of.
-    """
-    mine, theirs, places = [*map(row_key, names)], [*map(row_key, others)], np.flatnonzero(rows)
-    for start in (0, 1):
-        counts = [str(place + start) for place in range(len(mine))], [str(place + 1 - start) for place in places]
-        if (set(mine), set(theirs)) == (set(counts[0]), set(counts[1])):
-            if (mine, theirs) != counts:
-                raise ValueError(
-                    "the rows are numbered from 0 in one file and from 1 in another, in another order: number both "
-                    "in the same way"
-                )
-            return True
-    return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -458,6 +401,6 @@ def _read_labels(
     names = tuple(table.paths)
     wanted = chosen_column(table.columns, column, file, NAME_ONE)
     labels, rejected = without_rejected(table.columns, [wanted])
-    unique = names if len(set(names)) == len(names) > 0 else None
     others = {name: cells for name, cells in table.columns.items() if name != wanted}
-    return labels[wanted], unique, (*table.notes, *rejected), wanted, others
+    others |= {"path": table.paths} if names else {}
+    return labels[wanted], names if are_names(names) else None, (*table.notes, *rejected), wanted, others

@@ -25,8 +25,8 @@ from gdw.label_files.columns import (
     without_rejected,
 )
 from gdw.label_files.label_table import Table
-from gdw.label_files.numbers import row_key
 from gdw.label_files.path_match import Places, plain
+from gdw.label_files.row_names import row_key
 
 # What a review says of a picture that has no class: it belongs to none; nobody has decided yet.
 NONE, NO_CLASS, UNSURE = "none of these", -1, "unsure"
@@ -411,9 +411,10 @@ def doubtful_names(names: Sequence[str]) -> tuple[str, ...]:
             for group in groups.values() if len(group) > 1]  # fmt: skip
     several = [name for name in names if len(parts := re.split(r"[\s,]+", name)) > 1
                and (known.issuperset(parts) or ("," not in name and all(map(str.isdecimal, parts))))]  # fmt: skip
+    below_0 = {name for name in names if (as_number(name) or "").startswith("-") and not all(map(as_number, names))}
     for what, found in (
         ("several classes", several),
-        ("a missing label", [name for name in names if name.strip().lower() in MISSING]),
+        ("a missing label", [name for name in names if name.strip().lower() in MISSING or name in below_0]),
         ("a fold or a split of the data", [name for name in names if PART.fullmatch(name.strip().lower())]),
     ):
         if found:

@@ -201,8 +201,9 @@ def chosen_column(
         return (filled or asked)[0]
     left = [name for name in others if not holds_no_label(spaced(name)) and _may_hold_labels(cells.get(name, ""))]
     inner = [name for name in left if usual_columns([name.rpartition(".")[2]], LABEL_COLUMNS)]
-    others = [name for name in others if not isinstance(words := cells.get(name), list) or len({*words}) < len(words)]
-    found = next((names for names in (inner, left, others) if len(names) == 1), [] if left else usual)
+    again = [name for name in others if not isinstance(words := cells.get(name), list) or len({*words}) < len(words)]
+    ways = (inner, left, [name for name in left if name in again], again)
+    found = next((names for names in ways if len(names) == 1), [] if left else usual)
     if not found:
         flags = _of_yes_and_no({name: words for name in left if isinstance(words := cells.get(name), list)})
         more = f" (label: that of {', '.join(flags)} which says 1)" if len(flags) > 1 and "label" not in columns else ""

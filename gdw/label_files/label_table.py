@@ -45,6 +45,7 @@ EACH_PICTURE = (".json", ".xml")  # endings of files of one picture each
 EXPORT = b"<annotation"  # how the XML of an export begins
 NAMED_WITHIN = 100  # bytes of a file that name its kind
 MOST_TITLES = 6  # rows before that of the names
+NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|nan", re.I)
 AS_TEXT = re.compile(r'^="(.*)"$')  # how programs keep spreadsheets from reading a number
 LONGEST = 2**31 - 1  # letters of a field: an outline in an export may be long
 
@@ -224,9 +225,9 @@ def _of_text(text: str, in_order: bool) -> tuple[Columns, tuple[str, ...]]:
     text = text.lstrip("\r\n")
     notes: list[str] = []
     first, _, rest = text.partition("\n")
-    given = re.fullmatch(r'"?sep=(.)"?\r?', first, re.I)  # Excel's
-    text = rest if given else text
-    separator = given[1] if given else separator_of(text)
+    separator = stated_separator(first)
+    text = rest if separator else text
+    separator = separator or separator_of(text)
     csv.field_size_limit(LONGEST)
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
@@ -248,6 +249,8 @@ def _of_rows(rows: list[list[str]], notes: list[str], in_order: bool) -> tuple[C
     rows = rows[titles:]
     names = _names(rows, in_order)
     body = rows if names is not rows[0] else rows[1:]
+    if body is rows and "" in names:
+        notes.append(f"no row names the columns: column {names.index('label') + 1} holds the labels")
     fit = [row for row in body if not any(row[len(names) :])]
     if len(fit) < len(body) and in_order:
         row = next(number for number, row in enumerate(body, 1) if any(row[len(names) :]))
@@ -301,15 +304,25 @@ def _names_a_picture(row: list[str]) -> bool:
     return any(isinstance(cell, str) and PICTURE.search(cell.strip()) for cell in row)
 
 
+def stated_separator(line: str) -> str | None:
+    """What Excel writes in a first line of its own: ``sep=;``."""
+    given = re.fullmatch(r'"?sep=(.)"?\r?', line, re.I)
+    return given[1] if given else None
+
+
 def separator_of(text: str) -> str:
-    """The one that cuts the first rows into equally many fields; a space in lists as of ImageNet."""
+    """The one that cuts the first rows into equally many fields; a space in lists as of ImageNet.
+
+    No comma where another one leaves numbers alone, as ``0,5;1,5``.
+    """
     lines = [line for line in text.splitlines()[:20] if not line.startswith("#")] or text.splitlines()[:20]
 
-    def fit(separator: str) -> tuple[int, int]:
+    def fit(separator: str) -> tuple[int, bool, int]:
         rows = [row for row in csv.reader(lines, delimiter=separator) if row]
         counts = [len(row) for row in rows[_titles(rows) if rows else 0 :]] or [1]
-        return (counts.count(counts[0]), counts[0]) if counts[0] > 1 else (0, 0)
+        numbers = separator != "," and all(NUMBER.fullmatch(cell.strip()) for row in rows for cell in row)
+        return (counts.count(counts[0]), numbers, counts[0]) if counts[0] > 1 else (0, False, 0)
 
     best = max(SEPARATORS, key=fit)
-    spaced = lines and fit(best) == (0, 0) and PICTURE.search(lines[0].partition(" ")[0])
+    spaced = lines and not any(fit(best)) and PICTURE.search(lines[0].partition(" ")[0])
     return " " if spaced else best

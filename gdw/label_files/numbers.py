@@ -1,70 +1,29 @@
 """Columns as people have them in pandas, CSV and Parquet: a matrix of those that are numbers, and labels as words."""
 
 import csv
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from gdw.label_files.columns import MULTI_LABEL, PATH_COLUMNS, column_key, numbered_in_order, usual_columns
-from gdw.label_files.label_table import BYTE_ORDER, as_text, require_reader, separator_of
-from gdw.label_files.path_match import plain
+from gdw.label_files.columns import MULTI_LABEL, PATH_COLUMNS, usual_columns
+from gdw.label_files.label_table import BYTE_ORDER, NUMBER, as_text, require_reader, separator_of, stated_separator
+from gdw.label_files.row_names import COUNTERS, are_names, word
 
-COUNTERS = ("index", "id", "unnamed0", "row", "rowid", "column1")  # names of columns that number the rows
 LEAST_COUNTED = 4  # rows: fewer say nothing of a column
-NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|nan", re.I)
 DECIMAL_COMMA = r"[-+]?\d*(,\d+)?([eE][-+]?\d+)?"
 THOUSANDS = r"[-+]?[1-9]\d{0,2}(,\d{3})+"
+DOTTED = r"[-+]?[1-9]\d{0,2}(\.\d{3})+"
 SHOWN = 20  # columns that a note names
 NOTE = "note"  # of how a table was read, among its attributes
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 BEGINNING = 2**20  # bytes of a table that show its form
 FIRST = 20  # rows of numbers that show whether the one before them is one of them
+ROWS = 10_000  # read at once
 SAMPLE = 1000  # rows of a column that show whether it may hold the labels
-
-
-def row_names(frame: Any) -> tuple[str, ...] | None:
-    """What the rows are called, where a column of words or whole numbers says so: each another name."""
-    for name in usual_columns(map(str, frame.columns), PATH_COLUMNS):
-        if name in frame and (names := _names(frame[name])):
-            return names
-    return None
-
-
-def _names(cells: Any) -> tuple[str, ...]:
-    """A column of words or whole numbers, each another one, as names of the rows; else nothing."""
-    fractions = cells.dtype.kind == "b" or (cells.dtype.kind == "f" and (cells % 1 != 0).any())
-    names = () if fractions else tuple(map(_word, cells))
-    return names if len({*names}) == len(names) else ()
-
-
-def row_key(name: str) -> str:
-    """The name of a row as it is compared: a number without the zeros that pandas takes away or adds."""
-    number = re.fullmatch(r"0*(\d+)(\.0+)?", name.strip())
-    return number[1] if number else plain(name.strip())
-
-
-def shared_names(frame: Any, columns: Mapping[str, Sequence[str]]) -> tuple[int, tuple[str, ...], Sequence[str]] | None:
-    """A column of one name in two tables that gives each row another name, and most of the rows the same ones.
-
-    Not an index that counts the rows of one table in order: in the other it may be that of an earlier table.
-
-    Returns:
-        The place of the column in ``frame``; the names there, and in ``columns``.
-    """
-    others = {column_key(name): cells for name, cells in columns.items()}
-    for place, name in enumerate(map(str, frame.columns)):
-        key = f"column{place + 1}" if name.startswith("Unnamed: ") else column_key(name)
-        theirs = others.get(key, ())
-        mine = _names(frame.iloc[:, place]) if theirs else ()
-        same = {*map(row_key, mine)} & {*map(row_key, theirs)}
-        counted = key in COUNTERS and (numbered_in_order(mine) or numbered_in_order(theirs))
-        if not counted and len({*theirs}) == len(theirs) and 2 * len(same) > min(len(mine), len(theirs)):
-            return place, mine, theirs
-    return None
 
 
 def read_frame(file: Path) -> Any:
@@ -82,20 +41,43 @@ def read_frame(file: Path) -> Any:
     start = as_text(content)
     lines = start.splitlines()
     skipped = next((place for place, line in enumerate(lines) if not line.startswith("#")), 0)
-    separator = separator_of("\n".join(lines[skipped:]))
+    stated = stated_separator(lines[skipped]) if lines[skipped:] else None
+    skipped += stated is not None
+    separator = stated or separator_of("\n".join(lines[skipped:]))
     rows = list(csv.reader(lines[skipped : skipped + 1 + FIRST], delimiter=separator))
     if rows and len(rows[0]) == 1 and len(rows[0][0].split()) > 1:
         separator, rows = r"\s+", [line.split() for line in lines[skipped : skipped + 1 + FIRST]]
     encoding = next((name for mark, name in BYTE_ORDER.items() if content.startswith(mark)), "utf-8")
     nameless = _nameless(rows)
-    frame = pd.read_csv(
-        file, sep=separator, header=None if nameless else 0, skiprows=skipped, encoding=encoding,
-        encoding_errors="replace",
+    named_first = not nameless and _names_rows_first(rows, separator, "".join(lines[skipped + 1 : skipped + 2]), file)
+    read = partial(
+        pd.read_csv, file, sep=separator, header=None if nameless else 0, skiprows=skipped, encoding=encoding,
+        encoding_errors="replace", index_col=0 if named_first else False,
     )  # fmt: skip
+    frame = read().reset_index(names="Unnamed: 0") if named_first else read()
     if rows and _are_counts(rows[0]) and rows[0] != [*map(str, range(len(rows[0])))]:
         said = "is one of the rows" if nameless else "names the columns"
         frame.attrs[NOTE] = f"the first row ({', '.join(rows[0][:SHOWN])}) {said}"
-    return _with_decimal_commas(frame, file)
+    return _with_decimal_commas(frame, file, read)
+
+
+def _names_rows_first(rows: list[list[str]], separator: str, line: str, file: Path) -> bool:
+    """Whether rows begin with a name that the first line has no column for, as R writes them.
+
+    Args:
+        line: the second one, as it is written.
+    """
+    first, body = len(rows[0]) if rows else 0, rows[1:]
+    longer = [number for number, row in enumerate(body, 1) if len(row) > first]
+    if not longer or all(len(row) == first + 1 and not row[-1] for row in body):  # each ends with a separator
+        return False
+    names = [row[0] for row in body]
+    whole = all(len(row) == first + 1 for row in body) and are_names(names)
+    sure = separator != "," or line.startswith(('"', "'")) or not any(map(NUMBER.fullmatch, names))
+    if whole and (sure or names == [str(number) for number in range(1, len(names) + 1)]):
+        return True
+    comma = "; is a comma the one of a fraction?" if separator == "," else ""
+    raise ValueError(f"row {longer[0]} of {file} has more fields than there are names of columns ({first}){comma}")
 
 
 def _nameless(rows: list[list[str]]) -> bool:
@@ -116,8 +98,12 @@ def _are_counts(cells: list[str]) -> bool:
     return all(cell.isdecimal() for cell in cells) and len(set(cells)) == len(cells)
 
 
-def _with_decimal_commas(frame: Any, file: Path) -> Any:
-    """The table with the words that are numbers with a comma as numbers."""
+def _with_decimal_commas(frame: Any, file: Path, read: Callable[..., Any]) -> Any:
+    """The table with the words that are numbers with a comma as numbers.
+
+    Args:
+        read: reads the file once more.
+    """
     import pandas as pd
 
     written = dict[Any, Any]()
@@ -126,15 +112,32 @@ def _with_decimal_commas(frame: Any, file: Path) -> Any:
             cells = frame[name].dropna().astype(str).str.strip()
             if len(cells) and (cells.str.fullmatch(DECIMAL_COMMA) | cells.str.fullmatch(THOUSANDS)).all():
                 written[name] = cells[cells.str.contains(",")]
-    if written and all(cells.str.fullmatch(THOUSANDS).all() for cells in written.values()):
-        name, cells = next(iter(written.items()))
+    unclear = written if all(cells.str.fullmatch(THOUSANDS).all() for cells in written.values()) else {}
+    if written and not unclear:
+        unclear = _with_dots(read(dtype=str, chunksize=ROWS), [*frame.select_dtypes("floating")])
+    if unclear:
+        name, cells = next(iter(unclear.items()))
         raise ValueError(
             f"{file} has numbers that may be thousands or fractions ({cells.iloc[0]} in column {name}): write them "
-            "without commas"
+            f"without {'dots' if '.' in cells.iloc[0] else 'commas'}"
         )
     for name in written:
         frame[name] = pd.to_numeric(frame[name].astype(str).str.strip().str.replace(",", "."), errors="coerce")
     return frame
+
+
+def _with_dots(chunks: Iterable[Any], names: list[Any]) -> dict[Any, Any]:
+    """Columns with a dot only where one may part thousands, and cells with such a dot."""
+    found, fractions = dict[Any, Any](), set[Any]()
+    for chunk in chunks:
+        for name in names:
+            cells = chunk[name].dropna().str.strip()
+            cells = cells[cells.str.contains(".", regex=False)]
+            if len(cells) and not cells.str.fullmatch(DOTTED).all():
+                fractions.add(name)
+            elif len(cells):
+                found.setdefault(name, cells)
+    return {name: cells for name, cells in found.items() if name not in fractions}
 
 
 def of_frame(frame: Any, labels: Any = None, called: Any = None) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -163,12 +166,15 @@ def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[
     """
     import pandas as pd
 
-    kept, words, counters, away = list[int](), list[str](), list[str](), dict[int, list[int]]()
+    kept, away = list[int](), dict[int, list[int]]()
+    empty, words, counters = list[str](), list[str](), list[str]()
     words_given = [] if labels is None else words_of(labels)
     known = pd.factorize(np.array([word or None for word in words_given], object))[0]
     for place, name in enumerate(frame.columns):
         cells = frame.iloc[:, place]
-        if cells.dtype.kind not in "biuf":
+        if cells.isna().iloc[:1].all() and cells.isna().all():
+            empty.append(str(name))
+        elif cells.dtype.kind not in "biuf":
             words.append(str(name))
         elif len(known) == len(cells) and (
             given := _given_away(cells, known, called is not None and str(name) == str(called))
@@ -182,10 +188,10 @@ def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[
     leak = len(marked) >= known.max(initial=-1)  # of one class less than there are, the last one is known too
     own = [str(frame.columns[place]) for place, given in away.items() if leak or len(given) > 1]
     kept = sorted((*kept, *(place for place, given in away.items() if not (leak or len(given) > 1))))
+    found = {"blanks": empty, "words": words, "numbers of the rows": counters, "the labels": own}
     notes = tuple(
-        f"left out {len(names)} columns of {what}: {', '.join(names[:SHOWN])}"
-        for what, names in (("words", words), ("numbers of the rows", counters), ("the labels", own)) if names
-    )  # fmt: skip
+        f"left out {len(names)} columns of {what}: {', '.join(names[:SHOWN])}" for what, names in found.items() if names
+    )
     return kept, (*([frame.attrs[NOTE]] if NOTE in frame.attrs else []), *notes)
 
 
@@ -246,15 +252,9 @@ def words_of(labels: Any) -> list[str]:
         places = [int(np.asarray(row).argmax()) for row in values]
         values = places if names is None else [names[place] for place in places]
     values = [value.item() if isinstance(value, Tensor) else value for value in values]
-    return ["" if pd.isna(value) else _word(value) for value in values]
+    return ["" if pd.isna(value) else word(value) for value in values]
 
 
 def _is_one_hot(row: Any) -> bool:
     values = np.asarray(row)
     return values.dtype.kind in "biuf" and np.count_nonzero(values) == 1 and values.max() == 1
-
-
-def _word(value: Any) -> str:
-    value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    whole = isinstance(value, float | np.floating) and float(value).is_integer()
-    return str(int(value) if whole else value).strip()

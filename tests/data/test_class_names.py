@@ -17,9 +17,13 @@ def test_names_that_agree_are_said(names):
     assert all(repr(name) in doubtful_names(names)[0] for name in names)
 
 
-@pytest.mark.parametrize("name", ["unlabeled", "nan", "N/A", "none", "unknown", "?"])
+@pytest.mark.parametrize("name", ["unlabeled", "nan", "N/A", "none", "unknown", "?", "-1"])
 def test_a_missing_label_is_said(name):
     assert doubtful_names(("cat", name)) == (f"{name!r} looks like a missing label, and is taken as a class",)
+
+
+def test_a_number_below_0_among_numbers_is_a_class():
+    assert doubtful_names(("-1", "1")) == ()
 
 
 def test_names_of_several_classes_are_said():

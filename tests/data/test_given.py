@@ -649,6 +649,83 @@ def test_a_column_of_one_name_in_both_files_names_the_rows(rows, tmp_path, name)
     assert given.argmax(1).tolist() == found.labels.tolist()
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [("id", "sample_id"), ("sample", "id"), ("id", "Patient no."), ("", "who"), ("who", ""), ("serial", "number")],
+)
+def test_columns_of_other_names_with_the_same_words_or_numbers_name_the_rows(rows, tmp_path, mine, theirs):
+    points, numbers, _ = rows
+    keys = [3 * n + 500 if mine == "serial" else f"P{n}" for n in range(COUNT)]
+    frame, labels = pd.DataFrame(points), pd.DataFrame({theirs: keys, "label": NAMES[numbers]})
+    frame.insert(0, mine, keys)
+    found = embeddings(tmp_path, frame, labels.sample(frac=1, random_state=0), index=False)
+    assert (found.images.shape, classes_of(found)) == (points.shape, NAMES[numbers].tolist())
+    assert "the labels are matched to the rows by their names" in found.notes
+
+
+def test_columns_of_other_names_that_count_are_no_names(rows, tmp_path):
+    points, numbers, _ = rows
+    frame = pd.DataFrame(points).assign(order=np.random.default_rng(0).permutation(COUNT) + 1)
+    labels = pd.DataFrame({"nr": range(1, COUNT + 1), "label": NAMES[numbers]})
+    found = embeddings(tmp_path, frame, labels, index=False)
+    assert (found.images.shape, classes_of(found)) == ((COUNT, points.shape[1] + 1), NAMES[numbers].tolist())
+
+
+@pytest.mark.parametrize("name", ["id", "sample"])
+@pytest.mark.parametrize("twice", ["in the rows", "in the labels", "all in both"])
+def test_a_name_of_several_rows_is_refused_where_the_order_is_another(rows, tmp_path, name, twice):
+    points, numbers, _ = rows
+    mine = [f"s{n // 2}" if twice == "all in both" else f"s{n}" for n in range(COUNT)]
+    theirs = [*mine]
+    (theirs if twice == "in the labels" else mine)[7] = "s6" if "all" not in twice else mine[7]
+    frame = pd.DataFrame(points).assign(**{name: mine})
+    labels = pd.DataFrame({name: theirs, "label": NAMES[numbers]})
+    with pytest.raises(ValueError, match=rf"several rows may have one name \(such as s\d+\), and column {name} is in"):
+        embeddings(tmp_path, frame, labels[::-1], index=False)
+    frame[name] = theirs  # the same names in the same order: nothing is unclear
+    assert classes_of(embeddings(tmp_path, frame, labels, index=False)) == NAMES[numbers].tolist()
+    (tmp_path / "p.csv").write_text(
+        pd.DataFrame(np.eye(3)[numbers], columns=NAMES).assign(**{name: mine})[::-1].to_csv(index=False), "utf-8"
+    )
+    data = replace(as_dataset(points, NAMES[numbers]), paths=tuple(f"s{n}" for n in range(COUNT)))
+    if twice == "in the rows":
+        with pytest.raises(ValueError, match="several rows may have one name"):
+            read_probs(tmp_path / "p.csv", data)
+
+
+def test_columns_that_repeat_words_name_no_rows(rows, tmp_path):
+    points, numbers, _ = rows
+    frame = pd.DataFrame(points).assign(site=["north", "south"] * (COUNT // 2), age=numbers + 40)
+    labels = pd.DataFrame({"site": ["south", *["north"] * (COUNT - 1)], "age": 40, "label": NAMES[numbers]})
+    assert classes_of(embeddings(tmp_path, frame, labels, index=False)) == NAMES[numbers].tolist()
+
+
+@pytest.mark.parametrize("counts", ["the rows", "the labels"])
+def test_an_index_that_is_in_order_in_one_file_alone_is_said(rows, tmp_path, counts):
+    points, numbers, _ = rows
+    mixed = np.random.default_rng(0).permutation(COUNT)
+    frame = pd.DataFrame(points, index=None if counts == "the rows" else mixed)
+    labels = pd.DataFrame({"label": NAMES[numbers]}, index=mixed if counts == "the rows" else None).reset_index()
+    found = embeddings(tmp_path, frame, labels.rename(columns={"index": ""}))
+    assert classes_of(found) == NAMES[numbers].tolist()
+    assert "the labels are matched to the rows by their order: column Unnamed: 0 calls them differently" in found.notes
+
+
+def test_names_of_the_rows_as_r_writes_them(rows, tmp_path):
+    points, numbers, _ = rows
+    text = '"a","b"\n' + "".join(f'"r{n}",{x},{y}\n' for n, (x, y) in enumerate(points[:, :2].tolist()))
+    labels = pd.DataFrame({"who": [f"r{n}" for n in range(COUNT)], "label": NAMES[numbers]})[::-1]
+    labels.to_csv(tmp_path / "l.csv", index=False)
+    for form in (text, text.replace('"', ""), text.replace(",", " "), text.replace(",", ";").replace(".", ",")):
+        (tmp_path / "x.csv").write_text(form, "utf-8")
+        found = read_rows(tmp_path / "x.csv", tmp_path / "l.csv")[0]
+        np.testing.assert_allclose(found.images[:], points[:, :2], rtol=1e-5)
+        assert classes_of(found) == NAMES[numbers].tolist()
+    (tmp_path / "x.csv").write_text(text.replace("r", "").replace('"', ""), "utf-8")
+    with pytest.raises(ValueError, match=r"row 1 of .*x.csv has more fields than there are names of columns \(2\)"):
+        read_frame(tmp_path / "x.csv")  # it counts from 0: 0,1.5 may be one number
+
+
 def test_an_index_in_another_order_beside_one_that_counts_is_no_name(rows, tmp_path):
     points, numbers, _ = rows
     mixed = pd.DataFrame(points).sample(frac=1, random_state=0)
@@ -803,6 +880,52 @@ def test_a_comma_that_may_part_thousands_is_refused(tmp_path):
             of_frame(read_frame(tmp_path / "x.csv"))[0]
     (tmp_path / "x.csv").write_text("a;b\n1,234;0,5\n2,500;6,25\n", "utf-8")
     assert of_frame(read_frame(tmp_path / "x.csv"))[0][:, 0].tolist() == pytest.approx([1.234, 2.5])
+
+
+def test_a_dot_that_may_part_thousands_beside_commas_of_fractions_is_refused(tmp_path):
+    text = "a;b;c\n0,5;2.297;0.1\n1,25;701;1.125\n-0,75;12.000;1.250\n"
+    (tmp_path / "x.csv").write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=r"thousands or fractions \(2.297 in column b\): write them without dots"):
+        read_frame(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text(text.replace("12.000", "12.0"), "utf-8")
+    assert of_frame(read_frame(tmp_path / "x.csv"))[0][:, 1].tolist() == pytest.approx([2.297, 701, 12])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\na;b\n0.5;2.25\n1.5;-3\n",
+        "a,b,\n0.5,2.25,\n1.5,-3,\n",
+        "a,b\n0.5,2.25,\n1.5,-3,\n",
+        "a;b\n0,5;2,25;\n1,5;-3,0;\n",
+        "0,5;2,25\n1,5;-3,0\n",  # without names
+        "0,5\t2,25\n1,5\t-3,0\n",
+    ],
+)
+def test_numbers_as_spreadsheets_write_them(tmp_path, text):
+    (tmp_path / "x.csv").write_text(text, "utf-8")
+    assert of_frame(read_frame(tmp_path / "x.csv"))[0].tolist() == [[0.5, 2.25], [1.5, -3]]
+
+
+@pytest.mark.parametrize("text", ["len\n49,955\n93,951\n", "a,b\n20,00,24,66\n24,40,20,43\n", "a,b\n1,2\n3,4,5\n"])
+def test_more_fields_than_names_are_refused(tmp_path, text):
+    (tmp_path / "x.csv").write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=r"has more fields than there are names of columns \(\d\); is a comma the one"):
+        read_frame(tmp_path / "x.csv")
+
+
+def test_a_column_of_blanks_is_left_out(rows):
+    points, numbers, _ = rows
+    found = as_dataset(pd.DataFrame(points).assign(blank=np.nan, note=None), numbers)
+    assert found.images.shape == points.shape
+    assert found.notes == ("left out 2 columns of blanks: blank, note",)
+
+
+def test_files_of_another_length_are_refused_with_the_column_of_labels(rows, tmp_path):
+    np.save(tmp_path / "x.npy", rows[0])
+    (tmp_path / "l.csv").write_text("\n".join(["once", *NAMES[rows[1]][1:]]), "utf-8")
+    with pytest.raises(ValueError, match="x.npy has 120 rows but l.csv 119 labels in column once"):
+        read_rows(tmp_path / "x.npy", tmp_path / "l.csv")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])

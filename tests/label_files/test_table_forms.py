@@ -157,6 +157,7 @@ FORMS = {
     "VGG Image Annotator, CSV of regions": VIA_BOXES,
     "VGG Image Annotator, JSON": VIA_JSON,
     "VGG Image Annotator, project": VIA_PROJECT,
+    "VGG Image Annotator, an attribute of another name": VIA_PROJECT.replace('"class"', '"animal"'),
     "FiftyOne": FIFTYONE,
     "FiftyOne, classification": FIFTYONE_CLASSES,
     "SageMaker's manifest": MANIFEST,
@@ -281,6 +282,13 @@ def test_lines_of_text_with_labels_beside_embeddings(tmp_path):
     (tmp_path / "l.jsonl").write_text(text, "utf-8")
     with pytest.raises(ValueError, match=r"several classes for one row \(a\|b\)"):
         read_rows(tmp_path / "x.npy", tmp_path / "l.jsonl")
+
+
+def test_which_column_holds_the_labels_is_said_where_nothing_names_it(pets, tmp_path):
+    rows = "".join(f"{path},{n % 2},{word == 'wolf'}\n" for n, (path, word) in enumerate(RIGHT.items()))
+    notes = list_folder(pets, written(tmp_path, rows.replace("True", "7").replace("False", "8"))).notes
+    assert "no row names the columns: column 2 holds the labels" in notes
+    assert list_folder(pets, written(tmp_path, lines("{p},{w}", None))).notes == ()
 
 
 def test_quoted_line_ends_and_separators(pets, tmp_path):
