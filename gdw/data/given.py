@@ -188,7 +188,9 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
     words, names, how = by_name(words, names, rows)
     if len(words) != len(table):
         column_of = f" in column {called}" if called else ""
-        raise ValueError(f"{Path(file).name} has {len(table)} rows but {Path(labels).name} {len(words)} labels{column_of}")
+        raise ValueError(
+            f"{Path(file).name} has {len(table)} rows but {Path(labels).name} {len(words)} labels{column_of}"
+        )
     matrix, said = of_frame(table, words, called) if hasattr(table, "iloc") else (table, ())
     found, kept = _made(_numbers(_checked(matrix, file)), words, None, None, names)
     return replace(found, name=Path(file).stem, notes=(*notes, *said, *how, *found.notes)), kept

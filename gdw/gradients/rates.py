@@ -56,13 +56,14 @@ class VirtualStep:
         if not self.parameters:
             raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
         self.own: Optimizer | None = None
+        self._given: Optimizer | None = None
         if not isinstance(lr, Optimizer):
-            self._groups: dict[str, Group] = {name: {"lr": float(lr)} for name in self.parameters}
+            self._rate = float(lr)
             return
-        groups = {parameter: group for group in lr.param_groups for parameter in group["params"]}
-        self.parameters = {name: p for name, p in self.parameters.items() if p in groups}
-        self._groups = {name: groups[p] for name, p in self.parameters.items()}
-        _check_groups(self._groups, lr)
+        places = {parameter: n for n, group in enumerate(lr.param_groups) for parameter in group["params"]}
+        self.parameters = {name: p for name, p in self.parameters.items() if p in places}
+        self._given, self._places = lr, {name: places[p] for name, p in self.parameters.items()}
+        _check_groups({name: self._group(name) for name in self.parameters}, lr)
         self.own = lr if virtual == "optimizer" else None
         if self.own is None:
             _check_plain_step(lr)
@@ -70,10 +71,14 @@ class VirtualStep:
             known = ", ".join(sorted(kind.__name__ for kind in STEPS))
             raise ValueError(f"virtual='optimizer' knows the optimisers {known}, got {type(lr).__name__}")
 
+    def _group(self, name: str) -> Group:
+        """As the optimiser has it now: a loaded state brings other groups."""
+        return {"lr": self._rate} if self._given is None else self._given.param_groups[self._places[name]]
+
     @property
     def rates(self) -> Rates:
         """The learning rate of each parameter."""
-        return {name: self._groups[name]["lr"] for name in self.parameters}
+        return {name: self._group(name)["lr"] for name in self.parameters}
 
     @torch.no_grad()
     def __call__(self, gradients: Named) -> tuple[Named, Rates]:
@@ -81,7 +86,7 @@ class VirtualStep:
         moved: Named = {}
         rates: Rates = {}
         for name, parameter in self.parameters.items():
-            here, group = parameter.detach(), self._groups[name]
+            here, group = parameter.detach(), self._group(name)
             if self.own is None:
                 rates[name] = group["lr"]
                 moved[name] = (gradients[name] * -group["lr"]).add_(here)
@@ -188,7 +193,9 @@ def _check_groups(found: dict[str, Group], optimizer: Optimizer) -> None:
         )
     for name, group in found.items():
         rate = group["lr"]
-        if not isinstance(rate, Tensor) and not (math.isfinite(rate) and rate >= 0):
+        if isinstance(rate, Tensor) and rate.device.type != "cpu":
+            continue  # reading it would wait for the device
+        if not (math.isfinite(rate) and rate >= 0):
             raise ValueError(f"the learning rate of {name} must be a finite number of at least 0, got {rate}")
 
 

@@ -31,9 +31,10 @@ def reforward(
     """The logits, [batch, classes], and their pass along a tangent.
 
     A backward pass from them reaches the model's trainable parameters as usual, as often as needed; it uses a graph
-    up, which is computed again for the next, under ``replay``.
+    up, which is computed again for the next, under ``replay``. ``ValueError`` where the graph goes back to more.
     """
     graph = logits_of(model, images)
+    _check_leaves(graph, model)
     passes = _Passes(model, images, replay, graph)
     logits: Tensor = _Spend.apply(passes, graph.detach(), *trainable(model).values()) if graph.requires_grad else graph
     return logits, passes.tangent
@@ -75,16 +76,34 @@ class _Spend(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, passes: _Passes, graph: Tensor, *parameters: Tensor) -> Tensor:
         ctx.passes, ctx.parameters = passes, parameters
+        ctx.save_for_backward(*parameters)
         return graph.detach()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        passes, given = ctx.passes, (ctx.parameters, gradient)
+        passes, given, _ = ctx.passes, (ctx.parameters, gradient), ctx.saved_tensors  # torch refuses changed ones
         try:
             return None, None, *torch.autograd.grad(passes.spend(), *given, allow_unused=True)
         except CheckpointError:  # a layer computed again outside the tangent pass runs other operations than within
             return None, None, *torch.autograd.grad(passes.fresh(), *given, allow_unused=True)
+
+
+def _check_leaves(graph: Tensor, model: nn.Module) -> None:
+    """Refuse logits that depend on something else with a gradient, which their new graphs would not reach."""
+    own, seen, waiting = {*trainable(model).values()}, set[Any](), [graph.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        waiting += [before for before, _ in node.next_functions]
+        leaf = getattr(node, "variable", None)
+        if leaf is not None and leaf not in own:
+            raise ValueError(
+                "save_memory computes the graph again, and only as far back as the model's parameters: put what comes "
+                "before into the model, give the images without a graph (.detach()), or leave save_memory out"
+            )
 
 
 class _GraphOfOutputs(TorchFunctionMode):

@@ -1,6 +1,6 @@
 """Step: one training batch, seen by a method; and Seen, what is left of it for statistics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gdw.data.dataset import check_labels
+from gdw.errors import Number
 from gdw.gradients.agreement import is_due
 from gdw.gradients.compiled import compiled_tangent
 from gdw.gradients.exact import by_double_backward, by_forward_mode, instead_of_forward_mode, without_forward_rule
 from gdw.gradients.flows import Matrix, class_gradients, one_hot, only_labelled, zero_mean
-from gdw.gradients.meta import Problem
+from gdw.gradients.meta import Problem, forward
 from gdw.gradients.outputs import Inputs
 from gdw.gradients.prepared import FirstPass, Prepared, check_form, check_meta_batch
 from gdw.gradients.reuse import pays
@@ -23,6 +24,7 @@ from gdw.gradients.targets import Rows, loss_of_rows, read
 
 Batch = tuple[Inputs, Tensor]
 DOUBLE_BACKWARD = "double backward"
+MAX_PROB, EPOCH = Number(0, 1, above_low=True, or_none=True), Number(0, or_none=True, whole=True)
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,11 @@ class Step:
 
     Raises:
         TypeError: the model is not a module, is wrapped to split the batch or returns no logits; labels that are no
-            class numbers; ``lr`` that is not a number and not an optimiser.
+            class numbers, indices that are no tensor; ``lr`` that is not a number and not an optimiser.
         ValueError: the model's output does not fit the labels, a label is outside ``0 ... C - 1`` (read on the CPU
-            alone), a soft one is no distribution, ``lr`` is negative or not finite; a method asks for the ``epoch`` of
+            alone), a soft one is no distribution; ``lr`` is negative or not finite, or Prepared for something else;
+            ``epoch`` or ``max_prob`` out of range; the graph would go back past the model with ``save_memory``; a
+            method asks for the ``epoch`` of
             a Step that was given none, or for the ``labels`` of one that was given soft ones.
     """
 
@@ -111,6 +115,12 @@ class Step:
         save_memory: bool = False,
     ):
         self._shared = shared = lr if isinstance(lr, Prepared) else Prepared(model, lr, virtual)
+        if shared.model is not model or virtual not in ("sgd", shared.virtual):
+            raise ValueError(f"what is Prepared is another model's or virtual={shared.virtual!r}: prepare this one's")
+        MAX_PROB.check("max_prob", max_prob)
+        EPOCH.check("epoch", epoch)
+        if indices is not None and not isinstance(indices, Tensor):
+            raise TypeError(f"indices must be a tensor of whole numbers [batch], got {type(indices).__name__}")
         self._trusted = shared.is_checked
         self.lr, self.model, self.max_prob = shared.lr, model, max_prob
         self._observed = labels if self._trusted else check_form(labels)  # of the rows, once they are known
@@ -220,8 +230,14 @@ class Step:
     def losses_of(self, output: Tensor) -> Float[Tensor, "batch"]:
         """The cross-entropy of each instance in nats, by another output of the model for these images."""
         rows = self.rows(output)
-        rows = rows.to(self._observed.dtype) if self._observed.is_floating_point() else rows
+        rows = rows.to(self._observed.dtype if self._observed.is_floating_point() else self.losses.dtype)
         return cross_entropy(rows, self._observed, reduction="none")
+
+    @torch.no_grad()
+    def output_at(self, parameters: Mapping[str, Tensor]) -> Tensor:
+        """The output under other parameters. The pass drops the units that the first one did, and moves no buffer."""
+        with self._first.replay():
+            return forward(self.model, parameters, self._images)
 
     @cached_property
     def meta_batch(self) -> Batch:

@@ -180,9 +180,17 @@ class Method(nn.Module):
         So it goes where a loss is wanted: scaled, divided, or added to another one. Its value, for a log, is the
         batch's mean cross-entropy with the observed labels, in nats; a method's own loss need not have a formula.
         """
+        self.check_classes(step)
         gradient = self.logit_gradient(step).detach()
         carrier = (step.logits.to(gradient.dtype) * gradient).sum()
         return carrier - carrier.detach() + step.losses.mean()
+
+    def check_classes(self, step: Step) -> None:
+        """``ValueError`` for the step of a model with another number of classes than the method was made for."""
+        if self.num_classes not in (None, step.num_classes):
+            raise ValueError(
+                f"{self.name} was made for {self.num_classes} classes, but the model gives {step.num_classes} logits"
+            )
 
     @classmethod
     def stack(cls, methods: Sequence[Self]) -> Self:

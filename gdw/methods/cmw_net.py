@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from gdw.data.task import Task
 from gdw.errors import Flag, Number
 from gdw.gradients.flows import one_hot
-from gdw.gradients.meta import forward
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
 from gdw.methods.l2rw import TINY
@@ -106,7 +105,7 @@ class CMWNet(UsesClassCounts, WeighsInstances):
         for name, parameter in step.model.named_parameters():
             kept = self.average[name] if name in self.average else parameter.clone()
             self.average[name] = kept.to(parameter.device).lerp_(parameter, 1 - self.own_labels)
-        return step.rows(forward(step.model, self.average, step.images)).to(step.probs.dtype).softmax(dim=-1)
+        return step.rows(step.output_at(self.average)).to(step.probs.dtype).softmax(dim=-1)
 
     @torch.no_grad()
     def snapshot(self) -> dict[str, Tensor]:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from gdw.data.task import Task
 from gdw.errors import Flag, Number
-from gdw.gradients.meta import Problem, forward
 from gdw.gradients.rates import VirtualStep
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, Phase, register
@@ -102,7 +101,7 @@ class FSR(NeedsClasses, KeepsInstances):
         if self.feature_sharing:
             problem = replace(problem, virtual_step=last_layer_of(problem.virtual_step))
         gradient = step.meta_gradient(equal, problem)
-        margins = step.losses - losses_ahead(step, problem, equal)
+        margins = step.losses - step.losses_of(step.output_at(problem.ahead(equal)))
         self.write("margins", step, torch.lerp(margins, before, self.momentum))
         if step.epoch < self.warm_up:
             return step.flows / len(step)
@@ -135,13 +134,6 @@ def last_layer_of(virtual_step: VirtualStep) -> VirtualStep:
     """The same step of the module alone that owns the last of the parameters that it moves."""
     owner = list(virtual_step.parameters)[-1].rpartition(".")[0]
     return virtual_step.only([name for name in virtual_step.parameters if name.rpartition(".")[0] == owner])
-
-
-def losses_ahead(step: Step, problem: Problem, weights: Matrix) -> Float[Tensor, "batch"]:
-    """The batch's losses after a virtual step with these weights."""
-    ahead = problem.ahead(weights)
-    with torch.no_grad(), problem.replay():
-        return step.losses_of(forward(step.model, ahead, step.images).to(step.losses.dtype))
 
 
 def largest_by_class(

@@ -8,7 +8,7 @@ from torch import Tensor
 from gdw.gradients.step import Step
 from gdw.methods.base import Matrix, register
 from gdw.methods.preparing import KeepsTransition
-from gdw.methods.transition import true_class_posterior
+from gdw.methods.transition import log_rates, true_class_posterior
 
 
 @register
@@ -36,9 +36,8 @@ class GLC(KeepsTransition):
 
     def logit_gradient(self, step: Step) -> Matrix:
         self.require_ready(step)
-        logits = step.logits.detach()
-        log_transition = self.transition.clamp_min(torch.finfo(logits.dtype).tiny).log()
-        corrected = step.probs - true_class_posterior(logits, step.labels, log_transition)
+        logits = step.logits.detach().to(step.probs.dtype)
+        corrected = step.probs - true_class_posterior(logits, step.labels, log_rates(self.transition))
         if step.is_meta is not None:
             corrected = torch.where(step.is_meta[:, None], step.flows, corrected)
         return corrected / len(step)

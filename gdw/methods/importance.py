@@ -1,10 +1,9 @@
 """Importance reweighting: each instance gets the weight that its observed label would have on clean data."""
 
-import torch
-
 from gdw.gradients.step import Step
 from gdw.methods.base import Column, Matrix, register
 from gdw.methods.preparing import KeepsTransition
+from gdw.methods.transition import log_rates
 
 LARGEST_RATIO = 10.0  # of the two posteriors; above it one instance would count as much as a tenth of a batch
 
@@ -34,7 +33,6 @@ class ImportanceReweighting(KeepsTransition):
 
     def instance_weights(self, step: Step) -> Column:
         """The ratio of both posteriors of the observed label, ``[B, 1]``."""
-        clean, noisy = step.probs, step.probs @ self.transition.to(step.probs.dtype)
-        label = step.labels[:, None]
-        tiny = torch.finfo(clean.dtype).tiny
-        return (clean.gather(1, label) / noisy.gather(1, label).clamp_min(tiny)).clamp(max=LARGEST_RATIO)
+        clean = step.logits.detach().to(step.probs.dtype).log_softmax(dim=-1)
+        noisy = (clean + log_rates(self.transition)[:, step.labels].T).logsumexp(dim=-1, keepdim=True)
+        return (clean.gather(1, step.labels[:, None]) - noisy).exp().clamp(max=LARGEST_RATIO)

@@ -80,8 +80,8 @@ class LDAM(UsesClassCounts):
         return share_of_epochs(epochs, self.deferred, why)[0]
 
     def use_counts(self, counts: Int[Tensor, "classes"]) -> None:
-        present = counts.clamp_min(1).double()  # a class that is never observed has no row in any batch
-        self.margins.copy_(self.max_margin * (present.min() / present) ** 0.25)
+        rarest = counts[counts > 0].min()
+        self.margins.copy_(self.max_margin * (rarest / counts.clamp_min(rarest).double()) ** 0.25)
         self.late_weights.copy_(class_balanced_weights(counts, self.beta))
 
     def logit_gradient(self, step: Step) -> Matrix:

@@ -25,7 +25,8 @@ class NoiseLayer(UsesTransition):
 
     Args:
         first_share: share of the epochs, in [0, 1], for the first model, which learns by cross-entropy.
-        transition: where the layer starts, ``[C, C]``, if it is known; there is then no first model.
+        transition: where the layer starts, ``[C, C]``, if it is known, with entries below 0.0001 as 0.0001; there is
+            then no first model.
         layer_lr: Adam's learning rate for the layer's C x C logarithms.
 
     Source: Goldberger and Ben-Reuven, Training Deep Neural-Networks Using a Noise Adaptation Layer, ICLR 2017.

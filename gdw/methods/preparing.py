@@ -51,10 +51,7 @@ class NeedsPreparing(Method):
                 f"{self.name} needs {self.missing}, or call before(model) of each phase in "
                 "method.phases(task, epochs) when it begins"
             )
-        if self.num_classes is not None and step.num_classes != self.num_classes:
-            raise ValueError(
-                f"{self.name} was made for {self.num_classes} classes, but the model gives {step.num_classes} logits"
-            )
+        self.check_classes(step)
 
 
 def known(task: Task | None) -> Task:

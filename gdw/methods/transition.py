@@ -54,6 +54,11 @@ def mean_by_class(probs: Matrix, labels: Int[Tensor, "batch"]) -> Transition:
     return rows / rows.sum(dim=-1, keepdim=True)
 
 
+def log_rates(transition: Transition) -> Transition:
+    """Its logarithm, with minus infinity for 0. Of a class that is never observed nothing is known: 0 in its column."""
+    return torch.where(transition.sum(0) > 0, transition.log(), 0.0)
+
+
 def true_class_posterior(
     logits: Matrix, labels: Int[Tensor, "batch"], log_transition: Transition
 ) -> Float[Tensor, "batch classes"]:

@@ -21,6 +21,12 @@ class _TwoLayers(nn.Module):
         self.linear2 = nn.Linear(WEIGHT_NET_WIDTH, outputs)
 
     def weights(self, inputs: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        own = self.linear1.weight
+        if (inputs.dtype, inputs.device) != (own.dtype, own.device):
+            raise TypeError(
+                f"the method's network is {own.dtype} on {own.device}, and the step's losses are {inputs.dtype} on "
+                f"{inputs.device}: write method.to({str(inputs.device)!r}, {inputs.dtype})"
+            )
         weights: Tensor = self.linear2(self.linear1(inputs).relu()).sigmoid()
         return weights
 

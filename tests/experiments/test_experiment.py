@@ -81,6 +81,7 @@ def test_a_run_code_changed_by_hand_is_noticed():
         ({"precision": "float16"}, "unknown precision"),
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"lr": -1.0}, "lr must be at least 0"),
+        ({"features_size": 64}, "features_size is for features; image_size is the one of pictures"),
         ({"settings": {"stepsize": 1}}, "unknown setting of gdw 'stepsize'; did you mean 'step_size'"),
     ],
 )

@@ -172,6 +172,24 @@ def test_other_optimisers_are_refused(kind):
         meta_gradient(model, optimizer, virtual="optimizer")
 
 
+def test_the_groups_are_those_of_a_state_that_was_loaded():
+    model, optimizer = trained(SGD)
+    step = VirtualStep(model, optimizer)
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.param_groups[0]["lr"] = 0.5
+    assert step.rates["0.weight"] == 0.5
+    gradients = {name: torch.ones_like(p) for name, p in step.parameters.items()}
+    torch.testing.assert_close(step(gradients)[0]["0.weight"], model[0].weight.detach() - 0.5)
+
+
+@pytest.mark.parametrize("rate", [-0.1, float("nan"), torch.tensor(-0.1), torch.tensor(float("inf"))])
+def test_a_rate_of_a_group_that_is_no_length_of_a_step_is_refused(rate):
+    model, optimizer = trained(SGD)
+    optimizer.param_groups[0]["lr"] = rate
+    with pytest.raises(ValueError, match="the learning rate of 0.weight must be a finite number of at least 0"):
+        VirtualStep(model, optimizer)
+
+
 def test_numbers_and_unknown_names_are_refused():
     model, optimizer = trained(Adam)
     with pytest.raises(ValueError, match="needs the optimiser as lr, got the number 0.1"):

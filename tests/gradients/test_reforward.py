@@ -100,6 +100,32 @@ def test_gradients_as_often_as_one_likes():
         torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.parametrize("where", ["images", "beside"])
+def test_what_new_graphs_would_not_reach_is_refused(where):
+    encoder, model = nn.Linear(192, 192).double(), small(nn.ReLU())
+    images, labels = batch()
+    images = encoder(images.flatten(1)) if where == "images" else images
+    if where == "beside":
+        model.append(nn.Identity())
+        model[-1].register_forward_hook(lambda module, given, output: output + encoder.bias[:CLASSES])
+    with pytest.raises(ValueError, match="save_memory computes the graph again, and only as far back as the model"):
+        Step(model, images, labels, save_memory=True)
+    Step(model, images, labels).logits.sum().backward()
+    assert encoder.bias.grad is not None
+
+
+def test_a_parameter_that_was_changed_before_the_backward_pass_is_refused_by_torch():
+    model = small(nn.ReLU())
+    for spent in (False, True):
+        step = Step(model, *batch(), save_memory=True)
+        if spent:
+            step.logits.sum().backward(retain_graph=True)
+        with torch.no_grad():
+            model[1].weight.mul_(2)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            step.logits.sum().backward()
+
+
 def test_under_autocast():
     model, images = small(nn.ReLU()).float(), batch(dtype=torch.float32)[0]
     labels = batch()[1]

@@ -71,6 +71,32 @@ def test_a_step_is_one_of_the_ten_that_are_checked_however_often_it_is_asked(mon
     assert step.problem is problem
 
 
+def test_what_is_prepared_for_something_else_is_refused():
+    model, other = nn.Linear(5, 4), nn.Linear(5, 4)
+    prepared = Prepared(model, torch.optim.SGD(model.parameters(), 0.1, momentum=0.9))
+    for called, virtual in ((other, "sgd"), (model, "optimizer"), (model, "rubbish")):
+        with pytest.raises(ValueError, match="what is Prepared is another model's or virtual='sgd'"):
+            Step(called, *batch(), lr=prepared, virtual=virtual)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"max_prob": 0}, ValueError, r"max_prob must lie in \(0, 1\], got 0"),
+        ({"max_prob": 99.9}, ValueError, r"max_prob must lie in \(0, 1\], got 99.9"),
+        ({"max_prob": float("nan")}, ValueError, "max_prob must be a finite number"),
+        ({"max_prob": "0.9"}, ValueError, "max_prob must be a number or None"),
+        ({"epoch": "3"}, ValueError, "epoch must be a whole number or None, got '3'"),
+        ({"epoch": -1}, ValueError, "epoch must be at least 0, got -1"),
+        ({"epoch": 0.5}, ValueError, "epoch must be a whole number or None, got 0.5"),
+        ({"indices": [0, 1]}, TypeError, r"indices must be a tensor of whole numbers \[batch\], got list"),
+    ],
+)
+def test_what_a_step_is_given_is_checked(given, error, message):
+    with pytest.raises(error, match=message):
+        Step(nn.Linear(5, 4), *batch(), **given)
+
+
 def test_labels_of_a_loop_are_checked_at_its_first_step_whatever_batch_comes_first():
     model, labels = nn.Linear(3, 2), torch.tensor([0, 1, 1, 2])
     prepared = Prepared(model, 0.1, labels=(labels,))

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 import gdw
 from gdw.methods import FiniteDifferenceMWNet, FirstOrderMWNet
-from tests.methods.helpers import CLASSES, make_step
+from tests.methods.helpers import CLASSES, make_step, small_model
 
 WEIGHTS = torch.linspace(0.1, 0.9, 12, dtype=torch.float64)[:, None]
 
@@ -28,6 +29,23 @@ def test_the_differences_error_falls_with_the_square_of_the_distance():
     assert errors[1] == pytest.approx(errors[0] / 100, rel=0.2)
     assert errors[2] == pytest.approx(errors[1] / 100, rel=0.2)
     assert errors[2] < 1e-6  # the default distance, in float64
+
+
+def test_both_points_of_the_difference_drop_the_units_that_the_first_pass_dropped():
+    model = small_model()
+    model.insert(2, nn.Dropout(0.3))
+    method = FiniteDifferenceMWNet(CLASSES).double()
+    for seed in range(3):
+        torch.manual_seed(seed)
+        step = make_step(model)
+        found = []
+        for gradient in (exact, lambda step: method.gradient_of(WEIGHTS, step)):
+            torch.manual_seed(seed + 10)  # the clean batch drops other units
+            found.append(gradient(step))
+        assert float((found[1] - found[0]).norm() / found[0].norm()) < 1e-5
+        before = torch.get_rng_state()
+        torch.testing.assert_close(step.output_at(step.problem.here), step.logits.detach())
+        assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_at_the_default_distance_float32_keeps_a_hundredth():

@@ -6,7 +6,7 @@ import torch
 import gdw
 from gdw.methods import CMWNet
 from gdw.methods.cmw_net import class_families
-from tests.methods.helpers import BATCH, begun, make_step, new
+from tests.methods.helpers import BATCH, CLASSES, begun, make_step, new, small_model
 
 COUNTS = [50, 20, 21, 1]
 
@@ -30,6 +30,13 @@ def test_own_labels_of_the_model_itself_send_nothing_back():
     """An average that keeps nothing is the model: ``z = probs``, and only the weighted flows are left."""
     torch.testing.assert_close(gradient_of(own_labels=1e-300), gradient_of())
     torch.testing.assert_close(gradient_of(own_labels=0.9), gradient_of())  # at the first step the average is the model
+
+
+def test_the_average_drops_the_units_that_the_model_drops():
+    model = small_model()
+    model.insert(2, torch.nn.Dropout(0.5))
+    step, method = make_step(model), begun(new(CMWNet, own_labels=0.9, class_counts=[3] * CLASSES))
+    torch.testing.assert_close(method.predictions(step), step.probs)
 
 
 def test_with_own_labels_the_weights_sum_to_the_batch_already():

@@ -79,6 +79,11 @@ def test_the_rarest_class_has_ldams_widest_margin():
     assert (margins.diff() > 0).all()
 
 
+def test_a_class_that_is_never_observed_narrows_no_margin_of_ldam():
+    margins = LDAM(3, class_counts=[0, 100, 1600]).margins
+    assert margins.tolist() == pytest.approx([0.5, 0.5, 0.25])
+
+
 def test_what_elr_and_seesaw_keep_is_of_what_they_saw():
     step = make_step(indices=torch.arange(12))
     elr, seesaw = new(ELR, momentum=0.7), new(SeesawLoss)

@@ -126,6 +126,21 @@ def test_another_number_of_classes_is_refused(name):
         METHODS[name]()
 
 
+@pytest.mark.parametrize("name", ["mlc", "sop", "elr", "seesaw", "gdw"])
+def test_a_loss_for_another_number_of_classes_is_refused(name):
+    method = METHODS[name](CLASSES, num_instances=BATCH).double()
+    with pytest.raises(ValueError, match=f"{name} was made for 4 classes, but the model gives 3 logits"):
+        method.loss(three_classes())
+
+
+@pytest.mark.parametrize("name", ["gdw", "mwnet", "gdw-class-net", "cmw-net"])
+def test_a_method_in_another_precision_than_the_model_says_what_to_write(name):
+    method = METHODS[name](CLASSES, **GIVEN.get(name, {}))
+    with pytest.raises(TypeError, match=r"the step's losses are torch.float64 on cpu: write method.to\('cpu', torch.f"):
+        method.loss(make_step())
+    method.to("cpu", torch.float64).loss(make_step())
+
+
 def three_classes():
     images, labels = batch(classes=3)
     return gdw.Step(small_model(classes=3), images, labels, meta_batch=batch(5, classes=3), lr=0.5)

@@ -7,10 +7,21 @@ from torch.nn.functional import cross_entropy, nll_loss
 import gdw
 from gdw.data import generator, load_dataset, make_task
 from gdw.data.task import Split
-from gdw.methods import ImportanceReweighting, NoiseLayer
+from gdw.methods import GLC, ImportanceReweighting, NoiseLayer
 from gdw.methods.transition import estimate_transition, mean_by_class, share_of_epochs, true_class_posterior
 from gdw.networks.classifiers import build_model
-from tests.methods.helpers import CLASSES, FEATURES, MATRIX, autograd_of, labels_task, make_step, new
+from tests.methods.helpers import (
+    BATCH,
+    CLASSES,
+    FEATURES,
+    MATRIX,
+    autograd_of,
+    batch,
+    labels_task,
+    make_step,
+    new,
+    small_model,
+)  # fmt: skip
 
 UNTOUCHED = {"glc": torch.eye(10), "importance": torch.eye(10), "noise-layer": torch.full((10, 10), 0.1)}
 
@@ -65,6 +76,26 @@ def test_the_corrected_gradient_is_autograds_where_rates_are_0_too():
     expected = autograd_of(lambda z: nll_loss((z.softmax(-1) @ MATRIX).log(), step.labels, reduction="sum"), step)
     posterior = true_class_posterior(step.logits.detach(), step.labels, MATRIX.log())
     torch.testing.assert_close(step.probs - posterior, expected)
+
+
+@pytest.mark.parametrize("kind", [GLC, ImportanceReweighting])
+@pytest.mark.parametrize(("dtype", "gap"), [("float16", 50), ("bfloat16", 1e3), ("float32", 1e3), ("float64", 1e4)])
+def test_without_noise_a_given_matrix_corrects_nothing_however_sure_the_model_is(kind, dtype, gap):
+    model = small_model().to(getattr(torch, dtype))
+    with torch.no_grad():
+        model[2].weight *= gap
+    images, labels = batch()
+    step = gdw.Step(model, images.to(getattr(torch, dtype)), labels, indices=torch.arange(BATCH))
+    given = kind(CLASSES, transition=torch.eye(CLASSES)).logit_gradient(step)
+    torch.testing.assert_close(given, step.flows / BATCH, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("kind", [GLC, ImportanceReweighting])
+def test_a_class_that_is_never_observed_leaves_the_gradient_finite(kind):
+    matrix = [[0.5, 0, 0.5, 0], [0, 0, 1, 0], [0.1, 0, 0.9, 0], [0, 0, 0, 1]]
+    step = make_step()
+    assert 1 in step.labels
+    assert kind(CLASSES, transition=matrix).logit_gradient(step).isfinite().all()
 
 
 @pytest.mark.parametrize(("epochs", "share", "parts"), [(60, 0.5, (30, 30)), (2, 0.01, (1, 1)), (3, 1.0, (2, 1))])
