@@ -24,7 +24,7 @@ from gdw.label_files.columns import (
     without_rejected,
 )
 from gdw.label_files.label_table import is_table, read_table
-from gdw.label_files.numbers import number_columns, of_frame, read_frame, words_of
+from gdw.label_files.numbers import FAR_NOTE, in_float32, number_columns, of_frame, read_frame, words_of
 from gdw.label_files.row_names import are_names, by_name, places_of, row_names, shared_names
 from gdw.pictures.decoding import COMMON_SIZE, PictureFiles, one_size, to_colour
 from gdw.pictures.feature_store import Rows
@@ -34,7 +34,7 @@ from gdw.pictures.pixels import Pixels
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
 ROWS = 4096  # read at once
 NAME_ONE = "name one with --column"  # advice
-WHOLE_NUMBERS = ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
+EXACT_NUMBERS = ("float64", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")  # with more than float32
 P_CLASS = ("p(", ")")  # around a class, as gdw predict writes it
 
 
@@ -81,7 +81,8 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     if isinstance(data, np.ma.MaskedArray):
         data = np.ma.filled(data.astype(np.float64), np.nan) if data.mask.any() else data.data
     if isinstance(data, Tensor | np.ndarray | list):
-        return _made(_numbers(data), labels, None, None, None)
+        rows, notes = _numbers(data)
+        return _made(rows, labels, None, None, None, notes)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         theirs = getattr(data, "targets", None) if labels is None else labels
         picture, column = _keys(_first(data), theirs is None)
@@ -104,7 +105,7 @@ def with_probs(
     if hasattr(values, "iloc"):
         values, notes = _by_class(values, data)
         data = replace(data, notes=(*data.notes, *notes))
-    given: np.ndarray = np.asarray(values)
+    given: np.ndarray = np.asarray(values.detach().cpu().float() if isinstance(values, Tensor) else values)
     given = np.asarray(given[rows] if given.shape[:1] == rows.shape else given)
     if given.shape[:1] != data.labels.shape or given.dtype.kind != "f" or given.ndim != 2 or np.isfinite(given).all():
         return data, rows, given
@@ -192,7 +193,8 @@ def read_rows(file: str | Path, labels: str | Path, column: str | None = None) -
             f"{Path(file).name} has {len(table)} rows but {Path(labels).name} {len(words)} labels{column_of}"
         )
     matrix, said = of_frame(table, words, called) if hasattr(table, "iloc") else (table, ())
-    found, kept = _made(_numbers(_checked(matrix, file)), words, None, None, names)
+    images, far = _numbers(_checked(matrix, file))
+    found, kept = _made(images, words, None, None, names, far)
     return replace(found, name=Path(file).stem, notes=(*notes, *said, *how, *found.notes)), kept
 
 
@@ -374,14 +376,17 @@ def _made(
     ), kept
 
 
-def _numbers(data: Any) -> Images:
-    """Rows of numbers; a matrix that is mapped from a file stays there."""
+def _numbers(data: Any) -> tuple[Images, tuple[str, ...]]:
+    """Rows of numbers, and a note; a matrix that is mapped from a file stays there."""
     if isinstance(data, np.memmap) and data.ndim == 2:
-        return OnDisk.all_of(Rows(data, np.arange(len(data))))
-    whole = str(getattr(data, "dtype", "")).removeprefix("torch.") in WHOLE_NUMBERS
-    if whole and data.ndim == 2:  # a table, not pictures
-        data = data.float() if isinstance(data, Tensor) else data.astype(np.float32)
-    return as_images(data, "data:", finite=False)
+        return OnDisk.all_of(Rows(data, np.arange(len(data)))), ()
+    notes: tuple[str, ...] = ()
+    if str(getattr(data, "dtype", "")).removeprefix("torch.") in EXACT_NUMBERS and data.ndim == 2:  # a table
+        data, far = in_float32(
+            np.asarray(data.detach().cpu().numpy() if isinstance(data, Tensor) else data, np.float64)
+        )
+        notes = (FAR_NOTE.format(names=", ".join(map(str, far[:SHOWN]))),) if far else ()
+    return as_images(data, "data:", finite=False), notes
 
 
 def _finite(images: Images) -> Bool[np.ndarray, "rows"]:

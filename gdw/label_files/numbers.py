@@ -12,12 +12,15 @@ from torch import Tensor
 from gdw.label_files.columns import MULTI_LABEL, PATH_COLUMNS, usual_columns
 from gdw.label_files.label_table import BYTE_ORDER, NUMBER, as_text, require_reader, separator_of, stated_separator
 from gdw.label_files.row_names import COUNTERS, are_names, word
+from gdw.pictures.feature_store import SMALLEST_DEVIATION
 
 LEAST_COUNTED = 4  # rows: fewer say nothing of a column
 DECIMAL_COMMA = r"[-+]?\d*(,\d+)?([eE][-+]?\d+)?"
 THOUSANDS = r"[-+]?[1-9]\d{0,2}(,\d{3})+"
 DOTTED = r"[-+]?[1-9]\d{0,2}(\.\d{3})+"
 SHOWN = 20  # columns that a note names
+FAR = 1e4  # deviations from 0: float32 leaves a thousandth of one
+FAR_NOTE = "columns that lie far from 0 for how little they differ count from their mean: {names}"
 NOTE = "note"  # of how a table was read, among its attributes
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 BEGINNING = 2**20  # bytes of a table that show its form
@@ -151,8 +154,20 @@ def of_frame(frame: Any, labels: Any = None, called: Any = None) -> tuple[np.nda
     kept, notes = number_columns(frame, labels, called)
     if not kept:
         raise ValueError(f"there is no column of numbers among {', '.join(map(str, frame.columns[:SHOWN]))}")
-    with np.errstate(over="ignore"):
-        return np.asarray(frame.iloc[:, kept].to_numpy(np.float32, na_value=np.nan)), notes
+    values, far = in_float32(frame.iloc[:, kept].to_numpy(np.float64, na_value=np.nan))
+    names = ", ".join(str(frame.columns[kept[place]]) for place in far[:SHOWN])
+    return values, (*notes, FAR_NOTE.format(names=names)) if far else notes
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def in_float32(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Rows of numbers, and the columns whose mean was taken away, since float32 would round their differences away."""
+    finite = np.isfinite(values)
+    count = np.maximum(finite.sum(0), 1)
+    mean = np.where(finite, values, 0.0).sum(0) / count
+    deviation = np.sqrt(np.square(np.where(finite, values - mean, 0.0)).sum(0) / count)
+    far = (np.abs(mean) > FAR * deviation) & (deviation > SMALLEST_DEVIATION * np.abs(mean))
+    return (values - np.where(far, mean, 0.0)).astype(np.float32), np.flatnonzero(far).tolist()
 
 
 def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[list[int], tuple[str, ...]]:

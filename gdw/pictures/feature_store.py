@@ -24,7 +24,7 @@ ROW = np.dtype([("key", f"V{KEY_BYTES}"), ("sum", "<u4")])  # what is known of e
 SEEN = np.dtype([("stamp", f"V{KEY_BYTES}"), ("key", f"V{KEY_BYTES}"), ("fingerprint", "<u8")])  # of each file
 FLOAT = 4  # bytes
 BLOCK = 4096  # rows of features in memory at once
-SMALLEST_DEVIATION = 1e-6  # of a feature; one that never changes keeps a deviation of 1
+SMALLEST_DEVIATION = 1e-12  # of a feature, beside its mean: less is rounding, of one that never changes
 FEATURES, KEYS, FILES = "features-{}.f32", "keys", "files"
 
 Places = Int[np.ndarray, "images"]
@@ -153,7 +153,7 @@ class FeatureStore:
 
 
 def statistics(matrix: np.ndarray, places: Places) -> tuple[Float[np.ndarray, "D"], Float[np.ndarray, "D"]]:
-    """Mean and deviation of each feature in these rows, in float64, read in blocks."""
+    """Mean and deviation of each feature in these rows, in float64, read in blocks; 1 where it never changes."""
     blocks = [places[start : start + BLOCK] for start in range(0, len(places), BLOCK)]
     total, squares = np.zeros(matrix.shape[1]), np.zeros(matrix.shape[1])
     for block in blocks:
@@ -163,7 +163,9 @@ def statistics(matrix: np.ndarray, places: Places) -> tuple[Float[np.ndarray, "D
         values = matrix[block] - mean
         squares += np.square(values, out=values).sum(0)
     deviation = np.sqrt(squares / len(places))
-    return mean, np.where(deviation > SMALLEST_DEVIATION, deviation, 1.0)
+    changes = deviation > SMALLEST_DEVIATION * np.abs(mean)
+    first = np.asarray(matrix[places[0]], np.float64) if len(places) else mean
+    return np.where(changes, mean, first), np.where(changes, deviation, 1.0)
 
 
 def _append(file: Path, values: np.ndarray, start: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from gdw import files
 from gdw.comparison.audit.annotators import with_annotators
 from gdw.comparison.audit.by_method import unseen
-from gdw.comparison.audit.copies import Copies, find_copies
+from gdw.comparison.audit.copies import Copies, equal_rows, find_copies
 from gdw.comparison.audit.count import confident_joint, pairs, wrong_share
 from gdw.comparison.audit.heads import FOLDS, Features, Labels, LogProbs, check_probs, fold_of, normalised, standardised
 from gdw.comparison.audit.output import NOTHING_CONFIRMED, TOO_FEW, UNREAD, Audit
@@ -85,6 +85,7 @@ def audit(
     plan = Plan(features, features_size, ranking, method, folds, seed)
     data, rows = labelled_rows(dataset, observed)
     whole_number("folds", folds, 2)
+    whole_number("seed", seed, 0)
     given = None
     if pred_probs is not None:
         require_order(dataset, pred_probs, "pred_probs")
@@ -147,10 +148,12 @@ class Plan:
         every = names_of(dataset)
         names = [every[place] for place in kept]
         ranked, said = with_annotators(ranked, judged.labels, [names[place] for place in places], votes or {}, classes)
-        others = copies.in_other_classes(labels)
+        checked = labels.copy()
+        checked[sure] = right
+        others = copies.in_other_classes(checked)
         table = suspects(names, labels, places, ranked.log_probs, ranked.trust, known, classes, others)
         table = table.rename(index=kept.__getitem__)
-        notes = [*data.notes, *confirmed.notes, _of_confirmed(known, labels), *copies.notes(labels, names), *said]
+        notes = [*data.notes, *confirmed.notes, _of_confirmed(known, labels), *copies.notes(checked, names), *said]
         notes += [*clean, ranked.warning] if ranked.warning else clean
         joint = confident_joint(judged.first, judged.labels) if len(places) else np.zeros((len(classes),) * 2)
         share = wrong_share(labels, known)
@@ -200,7 +203,7 @@ class Plan:
         known = (np.array(data.pixels.mean), np.array(data.pixels.std)) if of_network else None
         features = standardised(first, self.executor, known)
         if not pictures:
-            return data, features, Copies(), kept, broken
+            return data, features, equal_rows(features), kept, broken
         paths = {prefix: getattr(data, f"{prefix}paths") for prefix in seen}
         return data, features, find_copies(seen, paths, None if self.features is None else features), kept, broken
 

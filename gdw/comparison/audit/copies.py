@@ -1,5 +1,6 @@
 """Copies: the same picture more than once, exactly or nearly: resized, saved again, cropped a little."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,8 +8,10 @@ import numpy as np
 from jaxtyping import Int, UInt64
 from torch.nn.functional import cosine_similarity
 
+from gdw.cache import digest
 from gdw.comparison.audit.heads import Features, Labels
 from gdw.pictures.extraction import Seen
+from gdw.pictures.feature_store import BLOCK
 from gdw.pictures.pixels import distance
 
 SHOWN = 3  # pairs that a note names
@@ -29,16 +32,18 @@ class Copies:
         groups: places of training pictures, in ascending order.
         near: whether some are only nearly the same, for each group.
         outside: places of training pictures that are in the test or validation set too, and the path there.
+        of_numbers: whether these are rows of numbers, of which two things may have the same.
     """
 
     groups: tuple[tuple[int, ...], ...] = ()
     near: tuple[bool, ...] = ()
     outside: tuple[tuple[int, str], ...] = ()
+    of_numbers: bool = False
 
     def in_other_classes(self, labels: Labels) -> dict[int, int]:
         """For each picture that has a copy with another label, that copy."""
         found = {}
-        for group in self.groups:
+        for group in () if self.of_numbers else self.groups:
             for place in group:
                 other = next((one for one in group if labels[one] != labels[place]), None)
                 if other is not None:
@@ -47,7 +52,7 @@ class Copies:
 
     def notes(self, labels: Labels, names: Sequence[str]) -> list[str]:
         """Sentences for the reader."""
-        said = []
+        said, things = [], "rows" if self.of_numbers else "pictures"
         for near, what in ((False, ""), (True, "nearly ")):
             groups = [group for group, is_near in zip(self.groups, self.near, strict=True) if is_near == near]
             listed = [" = ".join(names[place] for place in group[:SHOWN]) for group in groups]
@@ -55,12 +60,16 @@ class Copies:
             same = [text for text, alone in zip(listed, one, strict=True) if alone]
             differing = [text for text, alone in zip(listed, one, strict=True) if not alone]
             if same:
-                said.append(f"{len(same)} pictures are there {what}more than once in their class (first: {same[0]})")
+                said.append(f"{len(same)} {things} are there {what}more than once in their class (first: {same[0]})")
             if differing:
                 shown = "; ".join(differing[:SHOWN])
-                said.append(
-                    f"{len(differing)} pictures are {what}in several classes, so at least one label is wrong: {shown}"
-                )
+                wrong = "" if self.of_numbers else ", so at least one label is wrong"
+                said.append(f"{len(differing)} {things} are {what}in several classes{wrong}: {shown}")
+        sizes = Counter(labels.tolist())
+        alone = [group for group in self.groups for label, count in Counter(labels[[*group]].tolist()).items()
+                 if count == sizes[label]]  # fmt: skip
+        if alone:
+            said.append(f"all {things} of a class are one (first: {names[alone[0][0]]}): its labels cannot be judged")
         if self.outside:
             place, name = self.outside[0]
             said.append(
@@ -96,6 +105,16 @@ def find_copies(
             name = listed[place] if listed else f"{part} {place}"
             outside += [(one, name) for one in places.get(key, ())]
     return Copies(groups, nearly, tuple(outside))
+
+
+def equal_rows(features: Features) -> Copies:
+    """Rows of the same numbers."""
+    places: dict[bytes, list[int]] = {}
+    for start in range(0, len(features), BLOCK):
+        for place, row in enumerate(features.matrix[features.places[start : start + BLOCK]], start):
+            places.setdefault(digest(row.tobytes()), []).append(place)
+    groups = sorted(tuple(group) for group in places.values() if len(group) > 1)
+    return Copies(tuple(groups), (False,) * len(groups), of_numbers=True)
 
 
 def _near(

@@ -37,14 +37,14 @@ class Features:
     Attributes:
         matrix: [rows, D].
         places: which rows, in which order.
-        mean, deviation: float32 [D].
+        mean, deviation: float64 [D].
         executor: of machines that share the work on a matrix in a file, which all of them can read.
     """
 
     matrix: np.ndarray
     places: Labels
-    mean: Tensor
-    deviation: Tensor
+    mean: np.ndarray
+    deviation: np.ndarray
     executor: Executor | None = None
 
     def __len__(self) -> int:
@@ -64,14 +64,17 @@ class Features:
     def blocks(self) -> Iterator[tuple[slice, Float[Tensor, "block D"]]]:
         """Rows in float32, block by block, in one piece of memory: a block is overwritten by the next."""
         held = np.empty((min(BLOCK, len(self)), self.matrix.shape[1]), np.float32)
+        mean, deviation = (torch.from_numpy(each).float() for each in (self.mean, self.deviation))
         raw = held if self.matrix.dtype == np.float32 else np.empty(held.shape, self.matrix.dtype)
         for start in range(0, len(self), BLOCK):
             rows = slice(start, min(start + BLOCK, len(self)))
             count = rows.stop - start
             np.take(self.matrix, self.places[rows], axis=0, out=raw[:count], mode="clip")
-            if raw is not held:
-                held[:count] = raw[:count]
-            yield rows, torch.from_numpy(held[:count]).sub_(self.mean).div_(self.deviation)
+            if raw is held:
+                torch.from_numpy(held[:count]).sub_(mean)
+            else:  # of more digits than float32 has, perhaps
+                np.subtract(raw[:count], self.mean, out=held[:count], casting="unsafe")
+            yield rows, torch.from_numpy(held[:count]).div_(deviation)
 
     def each(self, work: Callable[..., Result], *with_rows: Tensor) -> Iterator[Result]:
         """``work(values, ...)`` of each block, in order, with the same rows of the other tensors."""
@@ -106,8 +109,7 @@ def standardised(
         known: mean and deviation of each column; None: they are computed.
     """
     matrix, places = _matrix(images)
-    mean, deviation = (torch.from_numpy(each).float() for each in known or statistics(matrix, places))
-    return Features(matrix, places, mean, deviation, executor)
+    return Features(matrix, places, *(known or statistics(matrix, places)), executor)
 
 
 def _matrix(images: "Images | np.ndarray") -> tuple[np.ndarray, Labels]:
@@ -127,7 +129,8 @@ def fold_of(labels: Labels, folds: int, copies: Sequence[Sequence[int]] = (), se
     Args:
         labels: observed.
         folds: how many.
-        copies: groups of pictures that are the same picture. In two folds, one would tell the other's label.
+        copies: groups of pictures that are the same picture. In two folds, one would tell the other's label; they are
+            spread all the same where else one fold would hold a whole class, which its classifier would not know.
         seed: draws the order.
     """
     random = np.random.default_rng(seed)
@@ -135,9 +138,21 @@ def fold_of(labels: Labels, folds: int, copies: Sequence[Sequence[int]] = (), se
     for label in np.unique(labels):
         own = random.permutation(np.flatnonzero(labels == label))
         fold[own] = np.arange(len(own)) % folds
+    spread = fold.copy()
     for group in copies:
-        fold[list(group)] = fold[group[0]]
+        fold[list(group)] = spread[group[0]]
+    for label in unseen_classes(labels, fold):
+        for group in copies:
+            if (labels[list(group)] == label).any():
+                fold[list(group)] = spread[list(group)]
     return fold
+
+
+def unseen_classes(labels: Labels, fold: Labels) -> Labels:
+    """The classes of which one fold holds all pictures."""
+    pairs = np.unique(np.stack([labels, fold]), axis=1)[0]
+    found, folds = np.unique(pairs, return_counts=True)
+    return np.asarray(found[folds == 1])
 
 
 def trained_log_probs(
@@ -261,7 +276,7 @@ def check_probs(values: Any, rows: int, every: Sequence[str], class_names: Seque
         wanted = " or ".join(str((rows, width)) for width in widths)
         raise ValueError(f"pred_probs must be [rows, classes] {wanted}, in the order {order}, got {probs.shape}")
     kind = np.asarray(values).dtype
-    rounding = max(ROUNDING, probs.shape[1] * float(np.finfo(kind).eps) if kind.kind == "f" else 0)
+    rounding = max(ROUNDING, 2 * float(np.finfo(kind).eps) if kind.kind == "f" else 0)
     if not (probs >= 0).all() or np.abs(probs.sum(1) - 1).max() > rounding:
         raise ValueError("pred_probs must hold probabilities: rows of numbers from 0 that sum to 1")
     if probs.shape[1] > len(class_names):

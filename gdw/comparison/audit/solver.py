@@ -64,6 +64,8 @@ class Objective:
         self.features, self.shape = features, (models, inputs + 1, classes)
         self.labels, weight = torch.from_numpy(labels), torch.from_numpy(weights).float()
         total = torch.from_numpy(weights.sum(0))
+        if not (total > 0).all():
+            raise ValueError("a fold's classifier has no row to learn from: too few are left to be judged")
         self.share, self.penalty = weight / total, inputs / freedom / total
         there = torch.zeros(classes, models).index_add_(0, self.labels, (weight > 0).float()).T > 0
         self.absent = torch.zeros(models, classes).masked_fill_(~there, -torch.inf)

@@ -7,8 +7,10 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance
 
+import gdw
 from gdw.comparison.audit.copies import _candidates, find_copies
 from gdw.comparison.audit.heads import standardised
+from gdw.data.dataset import Dataset
 from gdw.pictures.extraction import Seen, picture_keys
 from gdw.pictures.pixels import distance, fingerprints
 
@@ -62,6 +64,44 @@ def test_a_changed_copy_is_found_and_is_near(change):
 def wanted(pictures):
     what, features = seen(pictures)
     return {"": what}, {"": None}, features
+
+
+def test_equal_rows_of_numbers_share_a_fold_and_may_be_of_several_classes(tmp_path):
+    points = np.random.default_rng(0).normal(size=(90, 300)) + 3 * np.eye(3, 300)[np.arange(90) % 3]
+    wrong = [0, *range(90, 97)]  # one wrong label, eight times
+    rows, labels = np.r_[points, np.repeat(points[:1], 7, axis=0)], np.r_[np.arange(90) % 3, np.zeros(7, int)]
+    labels[wrong] = 1
+    alone = gdw.audit(rows[:90], observed=labels[:90]).table["score"]
+    np.save(tmp_path / "x.npy", rows)
+    for data in (rows, np.load(tmp_path / "x.npy", mmap_mode="r")):
+        found = gdw.audit(data, observed=labels)
+        assert found.table.loc[wrong, "score"].min() > 0.5  # its copies do not vouch for it
+        assert alone[0] > 0.5
+        assert "1 rows are there more than once in their class (first: 0 = 90 = 91)" in found.notes
+    labels[90] = 2
+    found = gdw.audit(rows, observed=labels)
+    assert "1 rows are in several classes: 0 = 90 = 91" in found.notes
+    assert not found.table["reason"].str.contains("the same picture").any()
+
+
+def test_a_class_of_one_picture_is_said_and_not_suspected():
+    random = np.random.default_rng(0)
+    pictures, labels = random.integers(0, 255, (46, 1, 8, 8), np.uint8), np.arange(46) % 2
+    pictures[:40][labels[:40] == 1] //= 2
+    pictures[40:], labels[40:] = pictures[40], 2
+    found = gdw.audit(Dataset("d", tuple("abc"), torch.from_numpy(pictures), torch.from_numpy(labels)), features=None)
+    assert found.table.loc[40:45, "score"].max() < 0.5
+    assert "all pictures of a class are one (first: 40): its labels cannot be judged" in found.notes
+
+
+def test_a_copy_that_agrees_with_what_was_confirmed_is_not_suspected():
+    pictures, labels = np.random.default_rng(0).integers(0, 255, (40, 1, 8, 8), np.uint8), np.arange(40) % 2
+    pictures[1] = pictures[0]
+    data = Dataset("d", ("a", "b"), torch.from_numpy(pictures), torch.from_numpy(labels))
+    assert gdw.audit(data, features=None).table["reason"].str.contains("the same picture").sum() == 2
+    found = gdw.audit(data, {1: "a"}, features=None)
+    assert not found.table["reason"].str.contains("the same picture").any()
+    assert gdw.audit(data, {1: "b"}, features=None).table["reason"].str.contains("the same picture").sum() == 1
 
 
 def test_other_pictures_and_pictures_without_a_motif_are_not_copies():

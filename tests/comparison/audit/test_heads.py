@@ -4,11 +4,22 @@ import pickle
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+import gdw
 from gdw.comparison.audit import heads
-from gdw.comparison.audit.heads import LEAST, fold_of, normalised, out_of_fold, standardised, trained_log_probs
+from gdw.comparison.audit.heads import (
+    LEAST,
+    check_probs,
+    fold_of,
+    normalised,
+    out_of_fold,
+    standardised,
+    trained_log_probs,
+    unseen_classes,
+)
 from gdw.pictures.feature_store import FeatureStore, Rows
 from gdw.pictures.on_disk import OnDisk
 
@@ -62,6 +73,50 @@ def test_folds_have_every_class_and_copies_stay_together():
     assert counts.min() >= 1
     assert np.array_equal(fold, fold_of(labels, 5, copies=[(0, 25, 3)], seed=4))
     assert not np.array_equal(fold, fold_of(labels, 5, seed=5))
+
+
+def test_copies_are_spread_where_one_fold_would_hold_their_whole_class():
+    labels = np.repeat([0, 1, 2], [20, 20, 6])
+    fold = fold_of(labels, 5, copies=[(3, 40, 41), (42, 43, 44, 45)])  # of class 2 there are two pictures
+    assert fold[3] == fold[40] == fold[41]
+    assert len({*fold[42:]}) == 1
+    for group in ([(*range(40, 46),)], [(7, *range(40, 46))]):
+        fold = fold_of(labels, 5, copies=group)
+        assert len({*fold[40:]}) == 5
+        assert unseen_classes(labels, fold).tolist() == []
+    assert unseen_classes(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])).tolist() == [1]
+
+
+@pytest.mark.parametrize("kind", ["npy", "array", "frame", "whole numbers"])
+@pytest.mark.parametrize(("scale", "offset"), [(1, 1e9), (1, -1e12), (1e-9, 0), (1e-9, 1e-3), (1e12, 0)])
+def test_columns_in_any_unit_and_at_any_offset_say_the_same(tmp_path, kind, scale, offset):
+    features, labels = blobs()
+    points = np.asarray(features.matrix, np.float64)
+    moved, expected = points * scale + offset, gdw.audit(points, observed=labels)
+    given = {"frame": pd.DataFrame(moved), "whole numbers": np.round(points * 2**20).astype(np.int64) + int(offset)}
+    if kind == "npy":
+        np.save(tmp_path / "x.npy", moved)
+        given["npy"] = np.load(tmp_path / "x.npy", mmap_mode="r")
+    found = gdw.audit(given.get(kind, moved), observed=labels)
+    np.testing.assert_allclose(found.table["score"].sort_index(), expected.table["score"].sort_index(), atol=2e-4)
+    far = abs(offset) > 1e5 * scale * (2**20 if kind == "whole numbers" else 1) and kind != "npy"
+    said = "columns that lie far from 0 for how little they differ count from their mean: 0, 1"
+    assert any(said in note for note in found.notes) == far
+
+
+def test_a_column_that_never_changes_is_0_wherever_it_lies():
+    matrix = np.c_[np.full(9, 1e30), np.full(9, -1e-30), np.zeros(9), np.full(9, 0.1)]
+    assert standardised(matrix).read().abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_probabilities_may_be_rounded_and_no_more(kind):
+    probs = np.random.default_rng(0).dirichlet(np.ones(100), 200)
+    found = check_probs(probs.astype(kind), 200, list(map(str, range(100))), list(map(str, range(100))))
+    np.testing.assert_allclose(np.exp(found).sum(1), 1)
+    for share in (0.99, 1.01):
+        with pytest.raises(ValueError, match="pred_probs must hold probabilities"):
+            check_probs((probs * share).astype(kind), 200, *[list(map(str, range(100)))] * 2)
 
 
 def test_a_class_that_is_missing_from_the_training_pictures_is_least_likely():
