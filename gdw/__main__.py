@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import signal
 import sys
 import warnings
@@ -23,8 +24,9 @@ from gdw.comparison.names import scenario_name
 from gdw.comparison.records import finished, history_of, opened
 from gdw.comparison.report import summary, upside_down
 from gdw.comparison.sweep_spec import load_spec
-from gdw.comparison.tables import means, table
+from gdw.comparison.tables import means, table, unpaired
 from gdw.data.confirmed import NO_SCORE
+from gdw.data.corruption import IMAGE_NOISES, NOISES
 from gdw.data.dataset import Dataset
 from gdw.errors import MissingPackage
 from gdw.experiments.experiment import Experiment, parse_field
@@ -37,7 +39,7 @@ from gdw.methods.plugins import load_plugins
 from gdw.private import keep_freed_memory
 from gdw.training.loop import EpochDone
 from gdw.training.many import SECONDS, ManySeeds
-from gdw.training.saved_model import load_model
+from gdw.training.saved_model import load_model, load_tensors
 
 PLUGIN = (
     "a module, or a .py file, that registers methods, networks, data sets or noise of your own (docs/own.md); give it "
@@ -45,7 +47,7 @@ PLUGIN = (
 )
 
 STOPPED = 130  # exit status after Ctrl-C, as shells have it
-AT_ONCE = "train up to N seeds in one vectorised step where method and model can (default: 1); not with --checkpoint"
+AT_ONCE = "train up to N seeds in one vectorised step where method and model can (default: 1)"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,12 +96,14 @@ def run_command(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     experiments = experiments_of(options)
+    if options.checkpoint and options.seeds_at_once > 1:
+        raise ValueError("--checkpoint keeps one run at a time, and --seeds-at-once trains several: leave one out")
     if options.save_model:
         if len(experiments) > 1:
             raise ValueError(
                 f"--save-model keeps one model, and these are {len(experiments)} runs: one method, one seed"
             )
-        files.check_writable(options.save_model)
+        _check_model(options)
     with opened(options.json) as keep:
         dataset = _dataset(experiments[0])  # read once for all runs
         # a record holds no model
@@ -108,7 +112,7 @@ def _run(options: argparse.Namespace) -> int:
         left = [experiment for experiment, record in zip(experiments, kept, strict=True) if record is None]
         try:
             with _stop_between_batches() as asked:
-                for group in sweep.grouped(left, 1 if options.checkpoint else options.seeds_at_once):
+                for group in sweep.grouped(left, options.seeds_at_once):
                     done = _run_with_progress(group, dataset, options, asked)
                     histories += done
                     for history in done:
@@ -117,7 +121,7 @@ def _run(options: argparse.Namespace) -> int:
             raise KeyboardInterrupt(_stopped(options, len(histories), len(experiments))) from None
     order = {(e.method, e.seed): place for place, e in enumerate(experiments)}
     histories.sort(key=lambda history: order[history.method, history.seed])
-    print(_scenario(experiments[0], histories[0]))
+    print(_scenario(experiments[0], histories))
     if any(not h.error for h in histories):
         print(summary(histories).to_string(float_format=lambda value: f"{value:.2f}"))
         for sentence in upside_down(histories):
@@ -126,6 +130,19 @@ def _run(options: argparse.Namespace) -> int:
             held = experiments[0].meta_per_class + experiments[0].validation_per_class
             print(f"no test score: {NO_SCORE}; those sets take {held} of each class")
     return 1 if any(h.error for h in histories) else 0
+
+
+def _check_model(options: argparse.Namespace) -> None:
+    """Refuse a file for the model that cannot be written, or that holds something else."""
+    path: Path = options.save_model
+    files.check_writable(path)
+    if options.json and os.path.realpath(path) == os.path.realpath(options.json):
+        raise ValueError(f"--save-model and --json are one file, {path}: give two")
+    try:
+        if path.exists() and path.stat().st_size:
+            load_tensors(path)
+    except ValueError:
+        raise ValueError(f"{path} is there already and is no saved model, so it is not replaced") from None
 
 
 def _stopped(options: argparse.Namespace, done: int, all_runs: int) -> str:
@@ -161,6 +178,8 @@ def experiments_of(options: argparse.Namespace) -> list[Experiment]:
     given = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
     if "noise" in given:
         given["noise"] = parse_field("noise", given["noise"])
+    if options.rate is not None and given.get("noise", "uniform") not in (*NOISES, *IMAGE_NOISES):
+        raise ValueError("--rate is for noise that is drawn: a matrix or labels by people have a share of their own")
     if options.seeds < 1:
         raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
     seeds = range(options.first_seed, options.first_seed + options.seeds)
@@ -196,7 +215,9 @@ def sweep_command(options: argparse.Namespace) -> int:
         ) from None
     runs = table([record for record in finished(experiments, options.json) if record])
     print("mean test accuracy in %, last five epochs")
-    print(means(runs).to_string(float_format=lambda value: f"{value:.1f}"))
+    print(means(runs).to_string(float_format=lambda value: f"{value:.1f}") if len(runs) else "no run has finished")
+    for sentence in unpaired(runs):
+        print(f"caution: {sentence}")
     if runs["accuracy"].isna().any():
         print(f"no test score where it says NaN: {NO_SCORE}")
     return 1 if failed else 0
@@ -296,11 +317,14 @@ def _moves(bar: "tqdm[Never]") -> Callable[[int, int], None]:
     return progress
 
 
-def _scenario(experiment: Experiment, history: History) -> str:
+def _scenario(experiment: Experiment, histories: Sequence[History]) -> str:
+    history = histories[0]
     classes = ", ".join(history.class_names[:10]) + (", ..." if len(history.class_names) > 10 else "")
     labels = f"{sum(history.class_counts)} labels" if history.class_counts else "the labels"
     if experiment.confirmed is None:
-        wrong = f"{100 * history.wrong_label_rate:.1f} % of {labels} wrong, imbalance {experiment.imbalance:g}"
+        rates = sorted({f"{100 * each.wrong_label_rate:.1f}" for each in histories}, key=float)
+        share = " to ".join(dict.fromkeys((rates[0], rates[-1])))
+        wrong = f"{share} % of {labels} wrong, imbalance {experiment.imbalance:g}"
     else:
         wrong = f"nobody knows which of {labels} are wrong; a score is of a test folder or of pictures drawn at random"
     return (

@@ -106,7 +106,7 @@ def write(path: str | Path, content: str | bytes | Callable[[Path], object]) -> 
     Raises:
         OSError: it cannot be written; the message names it, and its old content is still there.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays, and leads to the new content
     refuse_read_only(path)
     with _named(path, "cannot be written"):
         temporary = _temporary(path, content)
@@ -150,7 +150,7 @@ def sole_writer(path: str | Path) -> Iterator[None]:
         OSError: the lock cannot be made there.
     """
     path = Path(path)
-    lock = FileLock(beside(path, ".lock"), timeout=0)
+    lock = FileLock(beside(Path(os.path.realpath(path)), ".lock"), timeout=0)
     try:
         with _named(path, "cannot be locked"):
             lock.acquire()

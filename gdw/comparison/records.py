@@ -120,7 +120,7 @@ def _is_of_other_code(record: Record, experiment: Experiment) -> bool:
 
 
 def read(path: str | Path) -> list[Record]:
-    """The records in a file, the last one of each run; a torn last line is left out.
+    """The records in a file, the last one of each run, without an error if there is one; a torn last line is left out.
 
     ``gdw run --json`` of version 0.2 wrote a JSON list, which is read too. Any other file is a ``ValueError``.
     """
@@ -141,7 +141,11 @@ def read(path: str | Path) -> list[Record]:
             raise ValueError(f"{path} is not a file of runs: line {number} is not a record of a run")
     if torn[: len(LINE_START)] != LINE_START[: len(torn)]:
         raise ValueError(f"{path} is not a file of runs: it ends with {torn[:60]!r}")
-    return list({key(entry["config"]): entry for entry in entries}.values())
+    found: dict[str, Record] = {}
+    for name, entry in ((key(entry["config"]), entry) for entry in entries):
+        if entry["error"] is None or found.get(name, entry)["error"] is not None:
+            found[name] = entry
+    return list(found.values())
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def table(records: Sequence[Record]) -> "DataFrame":
 
     numbers = ("accuracy", "worst_class", "validation_accuracy", "auroc", "seconds")
     done = [r for r in records if r["error"] is None]
-    named = names([r["config"] | _confirmed_pictures(r) for r in done])
+    named = names([r["config"] | _made_of(r) for r in done])
     rows = [
         {"scenario": scenario, "method": method, "seed": r["seed"]}
         | {name: r.get(name) for name in numbers}
@@ -35,15 +35,29 @@ def table(records: Sequence[Record]) -> "DataFrame":
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
-def _confirmed_pictures(record: Record) -> Record:
-    """A digest of the pictures that were confirmed when the run was made: their table may have grown since."""
-    digest = (record.get("made") or {}).get("confirmed")
-    return {"confirmed pictures": digest} if digest else {}
+def _made_of(record: Record) -> Record:
+    """Digests of what may have changed since under its name: confirmed pictures, plugins, a file of weights."""
+    made = record.get("made") or {}
+    code = {what: place.get("code") for what, place in made.get("own_code", {}).items()}
+    found = {"confirmed pictures": made.get("confirmed"), "code": code or None, "weights": made.get("weights")}
+    return {name: value for name, value in found.items() if value}
 
 
 def means(runs: "DataFrame", value: str = "accuracy") -> "DataFrame":
-    """Mean over seeds, methods by scenarios, both in order of appearance."""
+    """Mean over seeds, methods by scenarios, both in order of appearance; :func:`unpaired` says where seeds differ."""
     return _in_order(runs.pivot_table(index="method", columns="scenario", values=value, sort=False), runs)
+
+
+def unpaired(runs: "DataFrame") -> list[str]:
+    """A sentence for each scenario in which methods have other seeds than the most have: their means do not compare."""
+    said = []
+    for scenario, group in runs.groupby("scenario", sort=False):
+        seeds = group.groupby("method", sort=False)["seed"].apply(lambda own: tuple(sorted(own)))
+        usual = max(seeds, key=len)
+        others = [f"{method} has {len(own)}" for method, own in seeds.items() if own != usual]
+        if others:
+            said.append(f"{scenario}: means are over other seeds; of {len(usual)} seeds {', '.join(others)}")
+    return said
 
 
 def deviations(runs: "DataFrame") -> "DataFrame":

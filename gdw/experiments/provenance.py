@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import numpy
 import torch
+from torch import Tensor, nn
 
 from gdw.cache import digest, file_stamp
 from gdw.data.dataset import Dataset
@@ -19,9 +20,12 @@ from gdw.experiments.experiment import OWN, Experiment
 from gdw.experiments.loading import origin_of
 from gdw.methods.base import Method
 from gdw.methods.plugins import REGISTRIES
+from gdw.pictures.on_disk import held
 from gdw.registry import Place
 
 ROOT = Path(__file__).parents[2]  # of the source, where gdw is not installed from a wheel
+SHOWN = 6  # digits of a digest
+LOOKED_AT = 256  # images of a data set on the disk
 GIT_SECONDS = 10  # longer than git ever needs; a run must not wait for a network drive
 
 
@@ -29,26 +33,43 @@ def config_of_run(
     experiment: Experiment,
     dataset: Dataset | None = None,
     task: Task | None = None,
-    model: object | None = None,
+    model: nn.Module | None = None,
     method: Method | None = None,
 ) -> dict[str, Any]:
     """``experiment.config()``; names of objects that were given instead of what it names are under ``"own"``.
+
+    A data set's has a digest of what it holds, a model's one of its layers: others of the same name are others.
 
     Such a config cannot be turned into the run again: ``from_config`` refuses it. ``dataset`` is what was trained on;
     the one that the experiment names is no other.
     """
     config, own = experiment.config(), {}
     if dataset is not None and dataset.origin != origin_of(experiment):
-        own["dataset"] = config["dataset"] = dataset.name
+        config["dataset"] = dataset.name
+        own["dataset"] = f"{dataset.name} {_digest_of(dataset)}"
     if task is not None:
         own["task"] = f"{len(task.train)} images of {task.num_classes} classes"
     if model is not None:
-        own["model"] = config["model"] = type(model).__name__
+        config["model"] = type(model).__name__
+        shapes = [(name, tuple(value.shape)) for name, value in model.state_dict().items()]
+        own["model"] = f"{config['model']} {digest(f'{model} {shapes}'.encode()).hex()[:SHOWN]}"
     if method is not None:
         own["method"] = config["method"] = method.name or type(method).__name__
         settings = {name: getattr(method, name, None) for name in type(method).settings()}  # kept under these names
         config["settings"] = {name: s for name, s in settings.items() if isinstance(s, (bool, int, float, str))}
     return config | ({OWN: own} if own else {})
+
+
+def _digest_of(dataset: Dataset) -> str:
+    """Of its labels and images; of images on the disk, of some."""
+    images, count = dataset.images, len(dataset.images)
+    if not isinstance(images, Tensor):
+        images = images[torch.linspace(0, count - 1, min(count, LOOKED_AT)).long()]
+    parts = (
+        str(dataset.class_names).encode(),
+        *(each.cpu().numpy().tobytes() for each in (dataset.labels, held(images))),
+    )
+    return digest(b" ".join(parts)).hex()[:SHOWN]
 
 
 def own_code(experiment: Experiment) -> dict[str, Place]:

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from numbers import Real
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -56,14 +57,14 @@ class VirtualStep:
         if not self.parameters:
             raise ValueError("the virtual step has nothing to move: all parameters of the model are frozen")
         self.own: Optimizer | None = None
-        self._given: Optimizer | None = None
+        self._places = dict.fromkeys(self.parameters, 0)  # of a parameter's group
+        self._optimizer = lr if isinstance(lr, Optimizer) else SimpleNamespace(param_groups=[{"lr": float(lr)}])
         if not isinstance(lr, Optimizer):
-            self._rate = float(lr)
             return
         places = {parameter: n for n, group in enumerate(lr.param_groups) for parameter in group["params"]}
         self.parameters = {name: p for name, p in self.parameters.items() if p in places}
-        self._given, self._places = lr, {name: places[p] for name, p in self.parameters.items()}
-        _check_groups({name: self._group(name) for name in self.parameters}, lr)
+        self._places = {name: places[p] for name, p in self.parameters.items()}
+        _check_groups({name: lr.param_groups[place] for name, place in self._places.items()}, lr)
         self.own = lr if virtual == "optimizer" else None
         if self.own is None:
             _check_plain_step(lr)
@@ -71,22 +72,19 @@ class VirtualStep:
             known = ", ".join(sorted(kind.__name__ for kind in STEPS))
             raise ValueError(f"virtual='optimizer' knows the optimisers {known}, got {type(lr).__name__}")
 
-    def _group(self, name: str) -> Group:
-        """As the optimiser has it now: a loaded state brings other groups."""
-        return {"lr": self._rate} if self._given is None else self._given.param_groups[self._places[name]]
-
     @property
     def rates(self) -> Rates:
         """The learning rate of each parameter."""
-        return {name: self._group(name)["lr"] for name in self.parameters}
+        return {name: self._optimizer.param_groups[self._places[name]]["lr"] for name in self.parameters}
 
     @torch.no_grad()
     def __call__(self, gradients: Named) -> tuple[Named, Rates]:
         """The parameters after the step with these gradients, and how far each went down per unit of its gradient."""
         moved: Named = {}
         rates: Rates = {}
+        groups = self._optimizer.param_groups  # as they are now: a loaded state brings others
         for name, parameter in self.parameters.items():
-            here, group = parameter.detach(), self._group(name)
+            here, group = parameter.detach(), groups[self._places[name]]
             if self.own is None:
                 rates[name] = group["lr"]
                 moved[name] = (gradients[name] * -group["lr"]).add_(here)

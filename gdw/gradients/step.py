@@ -117,11 +117,12 @@ class Step:
         self._shared = shared = lr if isinstance(lr, Prepared) else Prepared(model, lr, virtual)
         if shared.model is not model or virtual not in ("sgd", shared.virtual):
             raise ValueError(f"what is Prepared is another model's or virtual={shared.virtual!r}: prepare this one's")
-        MAX_PROB.check("max_prob", max_prob)
-        EPOCH.check("epoch", epoch)
-        if indices is not None and not isinstance(indices, Tensor):
-            raise TypeError(f"indices must be a tensor of whole numbers [batch], got {type(indices).__name__}")
         self._trusted = shared.is_checked
+        if not self._trusted:
+            MAX_PROB.check("max_prob", max_prob)
+            EPOCH.check("epoch", epoch)
+            if indices is not None and not isinstance(indices, Tensor):
+                raise TypeError(f"indices must be a tensor of whole numbers [batch], got {type(indices).__name__}")
         self.lr, self.model, self.max_prob = shared.lr, model, max_prob
         self._observed = labels if self._trusted else check_form(labels)  # of the rows, once they are known
         self.images = self._images = images

@@ -144,6 +144,11 @@ def _features_of(config: dict[str, Any], task: Task) -> dict[str, Any]:
     return {"network": network, "network_size": size, "read_size": (size, size) if small_copies else (height, width)}
 
 
+def load_tensors(path: str | Path) -> tuple[str, dict[str, Tensor]]:
+    """What a saved model's file says in words, as JSON, and its weights; ``ValueError`` for any other file."""
+    return checkpoint.read_tensors(path, FORMAT, "a saved model")
+
+
 def load_model(path: str | Path, model: nn.Module | None = None) -> SavedModel:
     """What ``gdw run --save-model`` or ``Training.save_model`` wrote, on the CPU; nothing in the file is run.
 
@@ -155,7 +160,7 @@ def load_model(path: str | Path, model: nn.Module | None = None) -> SavedModel:
         OSError: the file cannot be read.
         ValueError: it is not a saved model, is damaged, or has the weights of another network.
     """
-    text, tensors = checkpoint.read_tensors(path, FORMAT, "a saved model")
+    text, tensors = load_tensors(path)
     try:
         about = json.loads(text)
         names, config = tuple(map(str, about["class_names"])), dict(about["config"])

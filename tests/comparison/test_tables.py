@@ -10,7 +10,7 @@ import gdw
 from benchmarks import report
 from gdw.comparison.names import scenario_name
 from gdw.comparison.sweep_spec import experiments_of, load_spec
-from gdw.comparison.tables import deviations, differences, means, ranks, table
+from gdw.comparison.tables import deviations, differences, means, ranks, table, unpaired
 from gdw.methods import METHODS
 from tests.runs import NOT_YET_COMPARED
 
@@ -61,6 +61,26 @@ def test_means_and_deviations_are_numpys_and_failed_runs_stay_out():
     assert means(runs).loc["gdw", "uniform 40"] == pytest.approx(np.mean(values))
     assert deviations(runs).loc["gdw", "uniform 40"] == pytest.approx(np.std(values, ddof=1))
     assert list(means(runs).index) == list(SCORES)
+
+
+def test_means_over_other_seeds_are_said():
+    lines = records()
+    assert unpaired(table(lines)) == []
+    left = [
+        line for line in lines if not (line["method"] == "mwnet" and line["seed"] and line["config"]["rate"] == 0.4)
+    ]
+    assert unpaired(table(left)) == ["uniform 40: means are over other seeds; of 4 seeds mwnet has 1"]
+
+
+def test_runs_of_a_plugin_or_weights_that_changed_in_between_are_not_averaged():
+    lines = records(2)
+    for name, values in (("own_code", ({"method gdw": {"code": c}} for c in "ab")), ("weights", "ab")):
+        changed = [line | {"made": {name: value}} for line, value in zip(lines[:2], values, strict=True)]
+        changed = [
+            line | {"method": "gdw", "config": lines[1]["config"], "seed": place} for place, line in enumerate(changed)
+        ]
+        found = table(changed)
+        assert found["scenario"].nunique() * found["method"].nunique() == 2
 
 
 def test_differences_are_paired_by_seed():

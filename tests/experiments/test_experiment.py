@@ -402,9 +402,16 @@ def test_a_record_says_what_ran():
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
     config = gdw.run(quick, dataset=mine, method=Half(), model=model).config
     assert (config["dataset"], config["method"], config["model"]) == ("my digits", "half", "Sequential")
-    assert config["own"] == {"dataset": "my digits", "model": "Sequential", "method": "half"}
+    assert {kind: name.split(" ")[0] for kind, name in config["own"].items()} == {
+        "dataset": "my", "model": "Sequential", "method": "half",
+    }  # fmt: skip
     with pytest.raises(ValueError, match=r"cannot be made again .*dataset my digits"):
         from_config(config)
+    wider = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.Linear(8, 10))
+    dark = dataclasses.replace(mine, images=0 * mine.images)
+    for other in ({"model": wider}, {"dataset": dark}, {"dataset": mine}):
+        found = gdw.run(quick, **{"dataset": mine, "method": Half(), "model": model} | other).config
+        assert (found["own"] == config["own"]) == (other == {"dataset": mine})
     history = gdw.run(quick, dataset=data)  # read beforehand: still the one that the experiment names
     assert history.config == quick.config()
     assert history.metadata["engine"] == attrs.asdict(quick.engine)

@@ -97,6 +97,36 @@ def test_the_same_command_goes_on_and_another_ones_records_stay(tmp_path, capsys
     assert [(r["config"]["rate"], r["seed"]) for r in entries] == [(0.4, 0), (0.2, 0), (0.2, 1), (0.4, 1)]
 
 
+def test_a_later_failure_hides_no_finished_run(tmp_path):
+    file = tmp_path / "a.jsonl"
+    assert main([*RUN, "--json", str(file)]) == 0
+    (whole,) = read(file)
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(whole | {"error": "it failed", "accuracy": None}) + "\n")
+    assert read(file) == [whole]
+
+
+@pytest.mark.parametrize("kind", ["the records", "a text", "a link to a text"])
+def test_a_model_replaces_nothing_but_a_model(kind, tmp_path, capsys):
+    file, model = tmp_path / "a.jsonl", tmp_path / "model"
+    assert main([*RUN, "--json", str(file), "--save-model", str(model)]) == 0
+    (tmp_path / "text.csv").write_text("path,label\n", "utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "text.csv")
+    target = {"the records": file, "a text": tmp_path / "text.csv", "a link to a text": tmp_path / "link"}[kind]
+    before = target.read_bytes()
+    assert main([*RUN, "--json", str(file), "--save-model", str(target)]) == 2
+    assert ("are one file" if kind == "the records" else "no saved model") in capsys.readouterr().err
+    assert target.read_bytes() == before
+    assert main([*RUN, "--save-model", str(model)]) == 0
+
+
+def test_a_link_stays_and_leads_to_what_was_written(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    files.write(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text("utf-8") == "new"
+
+
 def test_a_failed_run_is_tried_again(tmp_path):
     path = tmp_path / "out.json"
     assert main([*RUN, "--lr", "1e30", "--json", str(path)]) == 1
@@ -239,6 +269,6 @@ def test_checkpoints_on_the_command_line_go_on_where_they_were(tmp_path, capsys)
     assert f"going on from {newest.with_suffix('.previous.safetensors')}" in capsys.readouterr().err
     first, second = (read(tmp_path / f"{name}.json")[0] for name in ("whole", "again"))
     assert {**first, "seconds": 0, "date": 0} == {**second, "seconds": 0, "date": 0}
-    assert main([*arguments, "--seeds", "2", "--seeds-at-once", "2", "--json", str(tmp_path / "two.json")]) == 0
+    assert main([*arguments, "--seeds", "2", "--json", str(tmp_path / "two.json")]) == 0
     assert read(tmp_path / "two.json")[0]["seconds"] == second["seconds"]  # not run again
     assert len(list((tmp_path / "kept").glob("*[0-9a-f].safetensors"))) == 2
