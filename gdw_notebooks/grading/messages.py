@@ -38,6 +38,8 @@ def pack(value: object) -> object:
         return pack(value.tolist())
     if isinstance(value, list | tuple | range):
         return [pack(part) for part in value]
+    if isinstance(value, Mapping) and len(value) > MOST_KEYS:
+        return {KIND: "other", "type": f"{type(value).__name__} with more than {MOST_KEYS:,} keys"}
     if isinstance(value, Mapping):
         return {KIND: "mapping", "items": [[pack(key), pack(part)] for key, part in value.items()]}
     if hasattr(value, "to_numpy"):
@@ -69,10 +71,15 @@ def _unpack(packed: object, function: Callable[[], object]) -> object:
     if kind == "mapping":
         if len(packed["items"]) > MOST_KEYS:
             raise ValueError("too many keys")
-        return {_unpack(key, function): _unpack(part, function) for key, part in packed["items"]}
+        return {_as_key(_unpack(key, function)): _unpack(part, function) for key, part in packed["items"]}
     if kind == "function":
         return function()
     return None if kind == "empty" else f"an object of type {packed['type']}"
+
+
+def _as_key(value: object) -> object:
+    """A list, which was a tuple before it was packed, as one again."""
+    return tuple(map(_as_key, value)) if isinstance(value, list) else value
 
 
 def packed(value: object) -> object:

@@ -16,9 +16,9 @@ COLUMNS = tuple(asked.column for asked in ASKED)
 ORDER = ("not answered", "wrong", NOT_RUN, "right")  # verdicts, the best last
 # Names in the platforms' downloads, up to where a student's own name of the file begins: that may hold anything.
 MOODLE = re.compile(r"(?P<name>[^_]+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)(_|$)")
-CANVAS = re.compile(r"(?P<name>[^\W\d_][^\W_]*)(_LATE)?_(?P<id>\d+)_(?P<file>\d+)_.+")
+CANVAS = re.compile(r"(?P<name>[^\W\d_][^\W_]*)(_LATE)?_(?P<id>\d+)_(?P<file>\d+)_(?P<rest>.+)")
 FORMULA = re.compile(r"(^|[;\t|])(\s*)(?=[=+@＝＋－＠-])")  # a spreadsheet may begin a new cell at a ; too
-COPY = re.compile(r"( ?\(\d+\)|-\d+|[_ -]?copy\d*)$", re.IGNORECASE)
+COPY = re.compile(r"( ?\(\d+\)|-\d{1,2}|[_ -]?copy\d*)$", re.IGNORECASE)
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>
@@ -57,22 +57,30 @@ def people_of(files: Collection[Path]) -> dict[Path, Person]:
     """Whose each file is.
 
     Canvas gives each person one number and each file another: names that do not fit this ("hw1_2024_11_anna") are
-    nobody's of Canvas.
+    nobody's of Canvas. What may be the number of a copy ("anna (1)", "anna-2") is one where there is an anna, and a
+    part of the name elsewhere ("group-1"). A folder around Moodle's own is nobody.
     """
+    around = {file.parts[0] for file in files}
+    if len(around) == 1 and all(len(file.parts) > 1 and MOODLE.match(file.parts[1]) for file in files):
+        inner = people_of({file.relative_to(*around) for file in files})
+        return {file: inner[file.relative_to(*around)] for file in files}
     flat = {file: found for file in files if (found := _canvas(file))}
     people = {(found["id"], found["name"]) for found in flat.values()}
     numbered = {(found["file"], COPY.sub("", file.stem)) for file, found in flat.items()}
-    several = len(files) == 1 or len({name for _, name in people}) > 1
+    named = all(not _owner(COPY.sub("", found["rest"])) for found in flat.values())  # as the notebooks are
+    several = len(files) == 1 or len({name for _, name in people}) > 1 or named
     canvas = several and all(len(dict(pairs)) == len(pairs) for pairs in (people, numbered))
-    return {file: person_of(file, canvas=canvas) for file in files}
+    known = {person_of(file, canvas=canvas).name for file in files if not COPY.search(file.stem)}
+    return {file: person_of(file, known, canvas=canvas) for file in files}
 
 
-def person_of(file: Path, *, canvas: bool = True) -> Person:
+def person_of(file: Path, known: Collection[str] = (), *, canvas: bool = True) -> Person:
     """Whose file this is: of a platform's download as it says; else of the first folder below the one that is graded;
     else of whom the file is named after.
 
     Args:
         file: below the folder that is graded.
+        known: names that stand without a number of a copy.
         canvas: whether it may be of Canvas's download.
     """
     if found := MOODLE.match(file.parts[0]):  # what is below it has the student's own names
@@ -81,9 +89,20 @@ def person_of(file: Path, *, canvas: bool = True) -> Person:
         return Person(file.parts[0])
     if canvas and (found := _canvas(file)):
         return Person(found["name"], canvas=found["id"])
+    without = COPY.sub("", file.stem)
+    name = _owner(without) or without
+    return Person(name if name in known else _owner(file.stem) or file.stem)
+
+
+def _owner(stem: str) -> str:
+    """What a file's name says besides the notebook's."""
     names = "|".join(re.escape(asked.notebook) for asked in ASKED)
-    left = re.sub(rf"^({names}|\d\d)(?=[_ -]|$)|[_ -]({names})$", "", COPY.sub("", file.stem)).strip("_- ")
-    return Person(left or file.stem)
+    return re.sub(rf"^({names}|\d\d)(?=[_ -]|$)|[_ -]({names})$", "", stem).strip("_- ")
+
+
+def is_of_one(files: Collection[Path]) -> bool:
+    """Whether notebooks that lie in one folder are called as the course's are, and after nobody."""
+    return all(not _owner(COPY.sub("", file.stem)) for file in files)
 
 
 def _canvas(file: Path) -> re.Match[str] | None:
@@ -193,10 +212,15 @@ def read_points(text: str) -> dict[str, float]:
     Raises:
         ValueError: an exercise that there is not, or no number at or above 0.
     """
-    points, text = dict.fromkeys(COLUMNS, 1.0), text.removeprefix("\ufeff")
+    points, given, text = dict.fromkeys(COLUMNS, 1.0), set[str](), text.removeprefix("\ufeff")
     semicolons = re.match(r'"?exercise"?;', text)  # a spreadsheet in a country whose numbers have a comma
     for row in csv.DictReader(io.StringIO(text), delimiter=";" if semicolons else ","):
         exercise, value = (row.get("exercise") or "").strip(), (row.get("points") or "").strip().replace(",", ".")
+        if None in row:
+            raise ValueError(f"the line of {exercise!r} has more than two fields: write 1.5, or ; between the fields")
+        if exercise in given:
+            raise ValueError(f"{exercise!r} is there twice")
+        given.add(exercise)
         if exercise not in points:
             raise ValueError(f"there is no exercise {exercise!r} in the course; gdw-course release writes all names")
         if not re.fullmatch(r"\d+(\.\d+)?", value):

@@ -428,6 +428,10 @@ def test_points_are_checked():
     assert read_points(f'exercise,points\n"{CAT}",2.5\n"{LABEL}",0\n')[CAT] == 2.5
     assert read_points(f"\ufeffexercise;points\n{CAT};2,5\n")[CAT] == 2.5  # as a spreadsheet may save it
     assert read_points(f'"exercise";"points"\n"{CAT}";"2,5"\n')[CAT] == 2.5
+    with pytest.raises(ValueError, match="has more than two fields: write 1.5, or ; between the fields"):
+        read_points(f"exercise,points\n{CAT},1,5\n")
+    with pytest.raises(ValueError, match="is there twice"):
+        read_points(f"exercise,points\n{CAT},1\n{CAT},2\n")
     for wrong in ("no such exercise,1", f'"{CAT}",-1', f'"{CAT}",nan'):
         with pytest.raises(ValueError, match="exercise|points"):
             read_points(f"exercise,points\n{wrong}\n")
@@ -469,6 +473,36 @@ def test_names_that_only_look_like_canvas_are_kept_whole(files, count):
 @pytest.mark.parametrize(("file", "name"), [("gradient_flows_2024_11_anna", ""), ("müller2_7_9_x", "7")])
 def test_a_name_in_canvas_has_no_line(file, name):
     assert person_of(Path(f"{file}.ipynb")).canvas == name
+
+
+@pytest.mark.parametrize(("files", "names"), [
+    (("group-01", "group-02"), ("group-01", "group-02")),
+    (("Gruppe (1)", "Gruppe (2)"), ("Gruppe (1)", "Gruppe (2)")),
+    (("01_gradient_flows-4711", "02_broken_data-4711"), ("4711", "4711")),
+    (("hw-4711234", "hw-4711235"), ("hw-4711234", "hw-4711235")),
+    (("anna", "anna (1)", "anna-2", "02_broken_data-anna-3"), ("anna",) * 4),
+    (("01_gradient_flows", "01_gradient_flows (1)"), ("01_gradient_flows",) * 2),
+    (("musteranna_123_456_01_gradient_flows", "musteranna_123_457_02_broken_data-1"), ("musteranna",) * 2),
+    (("Kurs-99/Anna_1_assignsubmission_file/x", "Kurs-99/Ben_2_assignsubmission_file/x"), ("Anna", "Ben")),
+    (("Kurs-99/Anna_1_assignsubmission_file/x", "Kurs-99/y"), ("Kurs-99", "Kurs-99")),
+])  # fmt: skip
+def test_numbers_in_names_are_of_copies_where_there_is_an_original(files, names):
+    people = people_of([Path(f"{file}.ipynb") for file in files])
+    assert tuple(people[Path(f"{file}.ipynb")].name for file in files) == names
+
+
+def test_folders_of_students_that_are_given_one_by_one_keep_their_names(tmp_path):
+    for file in (
+        "anna/02_broken_data.ipynb",
+        "ben/02_broken_data.ipynb",
+        "ben/01_gradient_flows (1).ipynb",
+        "flat/02_eva.ipynb",
+    ):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("{}", "utf-8")
+    found = find([tmp_path / name for name in ("anna", "ben", "flat")])
+    assert {person.name for person in people_of(set(found.values())).values()} == {"anna", "ben", "eva"}
+    assert len(found) == len({*found.values()}) == 4
 
 
 def test_a_download_from_canvas_is_known_with_another_file_in_it():

@@ -37,6 +37,12 @@ def test_what_a_notebook_may_hand_in():
     assert unpack(pack(object())) == "an object of type object"
 
 
+def test_keys_of_several_parts_come_back_and_too_many_are_a_note():
+    value = {(1, "a"): 2, ((0.5, 1), 3): [4]}
+    assert unpack(json.loads(json.dumps(pack(value)))) == value
+    assert unpack(pack(dict.fromkeys(range(MOST_KEYS + 1)))) == "an object of type dict with more than 1,000 keys"
+
+
 @pytest.mark.parametrize("text", [b"{", b"[1]", b"[" * 100_000, b"1" * (LONGEST + 1), b"\xff", b""])
 def test_what_is_no_message_is_refused(text):
     with pytest.raises(BadMessage):
@@ -45,7 +51,8 @@ def test_what_is_no_message_is_refused(text):
 
 @pytest.mark.parametrize("packed", [
     {}, {"kind": "tensor"}, {"kind": "tensor", "dtype": "float", "values": [1], "shape": [2]},
-    {"kind": "mapping", "items": [[[1], 2]]}, {"kind": "mapping", "items": 3}, {"kind": "gizmo"},
+    {"kind": "mapping", "items": [[{"kind": "mapping", "items": []}, 2]]}, {"kind": "mapping", "items": 3},
+    {"kind": "gizmo"},
     {"kind": "tensor", "dtype": "torch.float64", "values": ["a"], "shape": [1]},
     {"kind": "tensor", "dtype": [], "values": [], "shape": [0]},
     {"kind": "mapping", "items": [[key * (2**61 - 1), 1] for key in range(MOST_KEYS + 1)]},  # all have one hash
