@@ -101,6 +101,7 @@ class EffectMap(Panel):
 
     def on_reset(self) -> None:
         """Back to the recorded map."""
+        self._asked = None
         self.session.stop(0)
         self.fresh.clear()
         self._said = ""
@@ -149,6 +150,8 @@ class EffectMap(Panel):
 
     def _on_end(self, session: Session) -> None:
         self._said = ""
+        if self._asked is None:  # it was reset meanwhile
+            return
         if session.state == "finished":
             scores = [history.accuracy for history in session.histories]
             self.fresh[self._asked] = paired_difference(scores[::2], scores[1::2])

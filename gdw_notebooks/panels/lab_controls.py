@@ -119,7 +119,8 @@ class LabControls(VBox):
             ValueError: settings that are no experiment; the message says which, and what is wanted.
         """
         methods = [self.method.value, *([self.beside.value] if self.beside.value else [])]
-        return [self._experiment(base, method) for base, method in zip(self._bases, methods, strict=False)]
+        found = [self._experiment(base, method) for base, method in zip(self._bases, methods, strict=False)]
+        return list(dict.fromkeys(found))  # a method beside itself is nothing beside it
 
     def asked(self) -> tuple[list[Experiment], int]:
         """``experiments()`` and the number of seeds at one moment.

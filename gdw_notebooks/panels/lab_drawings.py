@@ -153,7 +153,7 @@ def regions_drawing(shown: Shown) -> Drawing:
         })  # fmt: skip
     legend = [{"name": name, "color": color} for name, color in zip(task.class_names, colors, strict=True)]
     legend.append({"name": "wrong label: fill = observed, ring = true", "color": style.INK, "hollow": True})
-    told = regions.finding(task.train.labels, task.true_labels, pairs[0][0].weights, names[0])
+    told = regions.finding(task.train.labels, task.true_labels, pairs[0][0].weights, names[0]) + shown.latest_only
     return _drawing(told, plots, legend, columns=2)
 
 

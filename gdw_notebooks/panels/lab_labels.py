@@ -40,7 +40,7 @@ def labels_drawing(shown: Shown) -> dict[str, Any]:
     first = f"; {len(chosen)} of them here" if len(chosen) < len(wrong) else ""
     return {
         "title": f"{len(wrong)} of {len(task.train)} labels are wrong ({100 * len(wrong) / len(task.train):.0f} %)"
-        f"{first}{note}",
+        f"{first}{note}{shown.latest_only if note else ''}",
         "pictures": [
             {"png": png, "lines": _lines(task, index, weights)}
             for png, index in zip(_pngs(task, chosen), chosen, strict=True)

@@ -67,6 +67,11 @@ class Shown:
         runs = [cut(h, self.marked) if self.marked else h for h in self.firsts()]
         return [run for run in runs if "weight_curve" in run.epochs and len(run)]
 
+    @property
+    def latest_only(self) -> str:
+        """Words for a picture that knows the latest epoch alone, where another one is marked."""
+        return f" (as it is now, not after epoch {self.marked})" if self.marked else ""
+
     def read(self) -> list[History]:
         """The histories up to the epoch that is marked."""
         if self.marked is None:

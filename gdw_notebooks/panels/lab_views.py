@@ -88,7 +88,8 @@ def _weight_net(shown: Shown) -> "DataFrame | None":
         return None
     index = pd.Index(CURVE_LOSSES.tolist(), name="loss (nats)")
     columns = {f"{style.method_title(run.method)}, seed {run.seed}": run["weight_curve"][-1] for run in found}
-    return _captioned(pd.DataFrame(columns, index=index), "Weight of each loss, latest epoch")
+    when = f"epoch {shown.marked}" if shown.marked else "latest epoch"
+    return _captioned(pd.DataFrame(columns, index=index), f"Weight of each loss, {when}")
 
 
 def _points(shown: Shown) -> "DataFrame | None":

@@ -22,6 +22,7 @@ BUSY = "A run is in progress. Let it end (press Resume if it is paused), or pres
 WAIT = "The run is in progress: press Pause or Stop, then look closer."
 NOTHING_TRAINED = "Nothing has been trained here yet: press Train, then look closer."
 NOTHING_RUNS = "Nothing is running: press Train."
+OTHERS = {"epochs": "epochs", "lr": "learning rate", "batch_size": "batch size"}  # named where they differ
 REPLACED = "The cell was run again and made a new lab; the run here has ended."
 
 
@@ -42,7 +43,11 @@ def _place(session: Session) -> str:
     latest = max(session.latest.values(), key=lambda event: (event.epoch, event.batch), default=None)
     if session.state in (PAUSED, STOPPED) and latest is not None and latest.epoch >= done:
         words += f", and {latest.batch + 1} of {latest.batches} batches of the next"
-    kept = " What has been learnt so far is kept: Step goes on from here." if session.state == STOPPED else ""
+    kept = (
+        " What has been learnt so far is kept: Step goes on from here, if no setting was changed."
+        if session.state == STOPPED
+        else ""
+    )
     return f"{words}.{kept}"
 
 
@@ -58,6 +63,8 @@ def _failed(session: Session) -> str:
 def _said(error: BaseException, session: Session) -> str:
     """The error in words; of another kind than our own messages, with its kind."""
     text = str(error).strip().rstrip(".")
+    if served.is_served() and isinstance(error, OSError):  # paths and addresses are for the log
+        return "its data are not on this server: choose other data"
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in text:
         return _too_large(session)
     if isinstance(error, ValueError | TypeError | OSError | ArithmeticError) and text:
@@ -102,13 +109,18 @@ def _scores(histories: Sequence[History]) -> str:
     return f"Test accuracy, {window_note(histories)}: {', '.join(scores)}. {note}"
 
 
-def other_run(shown: Sequence[Experiment], asked: Sequence[Experiment]) -> str:
+def other_run(
+    shown: Sequence[Experiment], asked: Sequence[Experiment], seeds: int = 1, seeds_asked: int = 1
+) -> str:  # fmt: skip
     """A warning where the picture is of other settings than the controls show; else empty."""
-    if not shown or list(shown) == list(asked):
+    if not shown or (list(shown) == list(asked) and seeds == seeds_asked):
         return ""
     first = shown[0]
+    more = [f"{words} {getattr(first, name):g}" for name, words in OTHERS.items()
+            if asked and getattr(first, name) != getattr(asked[0], name)]  # fmt: skip
+    more += [f"{seeds} seeds in all"] if seeds != seeds_asked else []
     noise = first.noise if isinstance(first.noise, str) else "a matrix"
-    titles = " and ".join(style.method_title(experiment.method) for experiment in shown)
+    titles = ", ".join([" and ".join(style.method_title(experiment.method) for experiment in shown), *more])
     return (
         f"The picture shows other settings than the controls: {first.dataset}, {noise} noise {first.rate:g}, "
         f"imbalance {first.imbalance:g}, seed {first.seed}, {titles}. Press Train for what the controls say."

@@ -1,5 +1,6 @@
 """TrainingLab: choose what is wrong with the data and two ways to learn from it, press Train, and watch."""
 
+import re
 import time
 from collections.abc import Sequence
 from html import escape
@@ -153,6 +154,7 @@ class TrainingLab(Panel):
         if self._awaited:
             self._say(lab_words.LOADING)
             self.session.start(experiments, seeds=seeds, keep=self._folder(), **self._own)
+            self._look_back()
         else:
             self.session.run(experiments, seeds=seeds, keep=self._folder(), **self._own)
         return self
@@ -230,6 +232,7 @@ class TrainingLab(Panel):
                 self._clear(experiments)
                 self._say(lab_words.LOADING)
                 self.session.start(experiments, seeds=seeds, paused=paused, keep=keep, **self._own)
+                self._look_back()
             except ValueError as error:
                 self._say(str(error))
 
@@ -303,6 +306,8 @@ class TrainingLab(Panel):
     def _draw_what_is_new(self) -> None:
         epochs = [len(history) for history in self.session.histories]
         if epochs != self._drawn and (any(epochs) or self.session.state == PAUSED):  # else there is nothing to see yet
+            if self._drawn is None:
+                self._look_back()  # its codes are known now
             self._drawn = epochs
             self._offer_views()
             if self.view.value == "Regions":
@@ -434,9 +439,9 @@ class TrainingLab(Panel):
         shown = self._in_picture()
         name = scenario_of((shown or asked or self._first)[0])
         words = sentence(name) if name in SCENARIOS else ""
-        lines = escape(words).replace("; ", ";<br>")
+        lines = re.sub("; (?=ahead of|not significantly|behind )", ";<br>", escape(words))
         self.outcome.value = f"<div><b>{escape(name)}</b>. {lines}</div>" if words else ""
-        notice = lab_words.other_run(shown, asked)
+        notice = lab_words.other_run(shown, asked, self.session.seeds, self.controls.seeds.value)
         self.notice.value = f'<div class="gdw-notice">{escape(notice)}</div>' if notice else ""
 
 

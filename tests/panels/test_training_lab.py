@@ -395,6 +395,34 @@ def test_a_moved_control_is_said_beside_the_old_picture(lab):
     assert "shows other settings than the controls: clouds, uniform noise 0.4" in lab.notice.value
     lab.controls.rate.value = 0.4
     assert lab.notice.value == ""
+    lab.controls.epochs.value, lab.controls.seeds.value = 7, 2
+    assert "GDW and MWNet, epochs 3, 1 seeds in all. Press Train" in lab.notice.value
+    lab.controls.epochs.value = 3
+    assert "GDW and MWNet, 1 seeds in all. Press Train" in lab.notice.value
+    lab.controls.seeds.value = 1
+    assert lab.notice.value == ""
+
+
+def test_while_a_second_run_trains_nothing_of_the_first_can_be_looked_back_on(lab):
+    lab.run()
+    assert not lab.epoch.disabled
+    lab.controls.epochs.value, lab.controls.rate.value = ENDLESS, 0.8
+    lab.train.click()
+    assert (lab.epoch.disabled, lab.epoch.max) == (True, 1)
+    wait_until(lambda: lab.session.histories and len(lab.session.histories[0]) > 1)
+    wait_until(lambda: "rate=0.8" in lab.codes.value.split("(before")[0])
+    assert lab.codes.value.count("rate=0.4") == 2
+    assert lab.epoch.disabled
+    lab.stop.click()
+    wait_until(lambda: not lab.session.busy and not lab.epoch.disabled)
+    assert lab.epoch.value == lab.epoch.max == len(lab.session.histories[0])
+
+
+def test_a_method_beside_itself_is_nothing_beside_it(lab):
+    lab.controls.beside.value = lab.controls.method.value
+    lab.run()
+    assert len(lab.histories) == 1
+    assert "One seed proves little" in lab.status.value
 
 
 def test_the_sentence_on_eight_seeds_belongs_to_the_picture():
