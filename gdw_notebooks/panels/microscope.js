@@ -151,7 +151,8 @@ class View {
    * @param {boolean} now
    */
   weigh(input, now) {
-    const value = Number(input.value), weight = clamp(value, 0, this.rows.largest());
+    const value = input.valueAsNumber, weight = clamp(value, 0, this.rows.largest());
+    if (!Number.isFinite(value)) return this.schedule();  // no number: the field shows the weight again
     this.change({ weight }, { now });
     if (now && weight !== value) input.value = weight.toFixed(3);  // the field shows what counts, even where nothing has changed
   }

@@ -119,7 +119,7 @@ export class Rows {
     const push = make("span", { class: "push" });
     const number = make("input", {
       type: "number", min: 0, max: instance.largest_weight, step: SMALL_STEP, "aria-label": `Weight of ${name}, as a number`,
-      onchange: () => this.setWeight(c, Number(number.value), true),
+      onchange: () => this.setWeight(c, number.valueAsNumber, true),
     });
     this.place(ghost, instance.push_map[c][c], instance);
     const row = make("div", { class: `row ${role}` },

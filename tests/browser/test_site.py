@@ -163,6 +163,17 @@ def test_a_panel_that_moves_nowhere_on_the_site_says_so(window, chapter):
     assert said.count() > 0
 
 
+@pytest.mark.parametrize("chapter", ["03_learning_from_a_clean_set", "04_class_level_weights", "08_real_pictures"])
+def test_what_is_said_of_an_answer_is_in_its_fold(window, chapter):
+    page = window(f"notebooks/{chapter}")
+    folds = page.locator("details.answer").filter(has_text="After your guess:")
+    said = page.evaluate("""() => [...document.querySelectorAll('details.answer')].map((fold) =>
+      fold.firstElementChild.textContent.startsWith('After') ? fold.nextElementSibling?.textContent ?? '' : '')""")
+    assert folds.count() >= 1
+    assert not [text for text in said if "What you see." in text]
+    assert any("What you see." in text for text in folds.all_text_contents())
+
+
 def test_a_question_is_answered_by_keyboard_and_by_finger(window):
     page = window("notebooks/00_start_here", viewport=PHONE)
     answer, reply = page.get_by_text("cross-entropy on all 1,200", exact=True), page.get_by_text("Fifty right labels")

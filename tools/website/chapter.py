@@ -21,6 +21,7 @@ ONLY_LIVE = ("RoomCheck", "LiveRun", "SpotTheWrongLabel")  # they are nothing wi
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
 IMAGE = "image/png"
 NO_PAGE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+(?:benchmarks/)?README\.md\)")  # they are read beside the code
+NEXT = re.compile(r"^(?=#+ |\*\*Predict first)", re.MULTILINE)  # where a text turns to something else
 SOLUTION, CODE = "Solution", "The code"
 # A part of a text that needs Python, and what the site has in its place: <!-- here --> ... <!-- on the site ... -->
 HERE = re.compile(r"<!-- here -->.*?<!-- on the site\s(.*?)-->", re.DOTALL)
@@ -46,9 +47,12 @@ def page(notebook: Path, solved: Path | None, pictures: Path) -> str:
     parts, question, answers = [], "", []
     for number, (before, cell) in enumerate(zip(posed.cells, shown.cells, strict=True)):
         if cell.cell_type == "markdown":
-            parts += _answered(question, answers)
-            question, answers = _question(cell.source), []
-            parts.append(linked(cell.source))
+            text, of_answer = cell.source, 0
+            if question and answers:
+                of_answer = found.start() if (found := NEXT.search(text)) else len(text)
+            parts += _answered(question, answers, linked(text[:of_answer]).strip())
+            question, answers = _question(text), []
+            parts += [linked(text[of_answer:])] if text[of_answer:] else []
             continue
         outputs = "\n\n".join(_outputs(cell, pictures, f"{notebook.stem}-{number}"))
         if REVEALS in cell.metadata.get("tags", []):
@@ -67,12 +71,16 @@ def _question(text: str) -> str:
     return " ".join(f"After your guess: {asked[-1]}".split()) if before[1] and asked else ""
 
 
-def _answered(question: str, answers: Sequence[tuple[str, str]]) -> list[str]:
-    """What neighbouring cells show, in one fold if it answers a question; their code is folded too."""
+def _answered(question: str, answers: Sequence[tuple[str, str]], said: str = "") -> list[str]:
+    """What neighbouring cells show, in one fold if it answers a question; their code is folded too.
+
+    Args:
+        said: of it, below.
+    """
     if not answers:
         return []
     code = _folded(CODE, _fence("\n\n\n".join(source for _, source in answers)))
-    shown = "\n\n".join([*(outputs for outputs, _ in answers if outputs), code])
+    shown = "\n\n".join([*(outputs for outputs, _ in answers if outputs), code, *([said] if said else [])])
     return [_folded(question, shown) if question else shown]
 
 

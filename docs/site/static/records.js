@@ -162,7 +162,8 @@ function weights() {
   const known = all.flat(2).filter((value) => value !== null), y = upTo(Math.ceil(Math.max(1, ...known) * 2) / 2, "");
   return {
     caption: known.length ? "Mean weight of the flows of mislabelled pictures." : "No picture is mislabelled in what these methods train on.",
-    drawing: { words: `Mean weights of the flows of mislabelled pictures up to epoch ${epoch}.`, title: said(), columns: 2,
+    drawing: !known.length ? { words: "No picture is mislabelled in what these methods train on.", title: "No picture is mislabelled", plots: [], legend: [] }
+      : { words: `Mean weights of the flows of mislabelled pictures up to epoch ${epoch}.`, title: said(), columns: 2,
       plots: chosen().map((method, k) => ({ title: title(method), x: overEpochs(), y, lines: flows.map(([name, look], f) => ({ name, ...look, x: passed(), y: all[k][f] })) })),
       legend: flows.map(([name, look]) => ({ name: `flow of the ${name}`, ...look })) },
     head: ["method", "flow", `mean weight, epoch ${epoch}`],

@@ -19,6 +19,7 @@ const BARS_WIDE = 0.8; // of the distance between two groups
 const TINT = 0.35; // opacity of a region
 const POINT = 30; // of a plot's width: the unit of its points
 const LETTER = 0.68; // of em: a letter's width at most, usually, with the gap to the next name
+const TURN = 40, RISE = Math.sin((TURN * Math.PI) / 180); // degrees of names that stand aslant, and what they take of the height
 const DASH = 0.16; // of a letter: the unit of a line's dashes
 
 /**
@@ -30,10 +31,11 @@ const DASH = 0.16; // of a letter: the unit of a line's dashes
  */
 export function chart(svg, plot, { width, height, em }, ink) {
   const letters = Math.max(...plot.y.ticks.map(([, text]) => text.length)), below = plot.x.ticks.map(([, text]) => text.split("\n"));
-  const rows = Math.max(1, ...below.map((lines) => lines.length)), left = (0.7 * letters + 0.6) * em;
-  const box = { left, right: width - 0.9 * em, top: (plot.title ? 2 : 0.7) * em, bottom: height - ((plot.x.label ? 1.7 : 0.6) + 1.2 * rows) * em };
-  const widest = Math.max(...below.flat().map((line) => line.length), 0) * LETTER * em; // names that would touch are left out
-  const every = plot.bars ? Math.max(1, Math.ceil((widest * below.length) / (box.right - box.left))) : 1;
+  const left = (0.7 * letters + 0.6) * em, right = width - 0.9 * em;
+  const widest = Math.max(...below.flat().map((line) => line.length), 0) * LETTER * em;
+  const turned = Boolean(plot.bars) && widest * below.length > right - left; // names that would touch stand aslant, without a second line
+  const rows = turned ? (widest / em) * RISE / 1.2 : Math.max(1, ...below.map((lines) => lines.length));
+  const box = { left, right, top: (plot.title ? 2 : 0.7) * em, bottom: height - ((plot.x.label ? 1.7 : 0.6) + 1.2 * rows) * em };
   if (plot.regions) {
     const unit = Math.min((box.right - box.left) / (plot.x.high - plot.x.low), (box.bottom - box.top) / (plot.y.high - plot.y.low));
     box.right = box.left + unit * (plot.x.high - plot.x.low);
@@ -47,8 +49,11 @@ export function chart(svg, plot, { width, height, em }, ink) {
   for (const [value, text] of plot.y.ticks)
     svg.append(draw("line", { x1: box.left, x2: box.right, y1: y(value), y2: y(value), class: "grid" }),
       draw("text", { x: box.left - 0.4 * em, y: y(value) + 0.35 * em, "text-anchor": "end" }, text));
-  plot.x.ticks.forEach(([value], k, { length }) => { if (k % every === 0) below[k].forEach((line, row) => svg.append(draw("text",
-    { x: x(value), y: box.bottom + (1.3 + 1.2 * row) * em, "text-anchor": plot.bars ? "middle" : k === length - 1 ? "end" : k ? "middle" : "start" }, line))); });
+  plot.x.ticks.forEach(([value], k, { length }) => below[k].slice(0, turned ? 1 : undefined).forEach((line, row) => {
+    const at = { x: x(value), y: box.bottom + (turned ? 0.9 : 1.3 + 1.2 * row) * em };
+    svg.append(turned ? draw("text", { ...at, "text-anchor": "end", transform: `rotate(${-TURN} ${at.x} ${at.y})` }, line)
+      : draw("text", { ...at, "text-anchor": plot.bars ? "middle" : k === length - 1 ? "end" : k ? "middle" : "start" }, line));
+  }));
   if (plot.x.label) svg.append(draw("text", { x: (box.left + box.right) / 2, y: height - 0.4 * em, "text-anchor": "middle" }, plot.x.label));
   if (plot.title) svg.append(draw("text", { x: box.left, y: 1.1 * em, class: "head" }, plot.title));
   if (plot.marked) svg.append(draw("line", { x1: x(plot.marked), x2: x(plot.marked), y1: box.top, y2: box.bottom, stroke: ink, "stroke-dasharray": "2 3" }));
