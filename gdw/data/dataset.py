@@ -257,7 +257,8 @@ def _as_uint8_or_float32(tensor: Tensor, what: str, finite: bool) -> Tensor:
             raise ValueError(f"{what} images must be finite, found NaN or infinity")
         return tensor.float()
     if tensor.dtype in (torch.uint8, torch.bool):
-        return tensor.to(torch.uint8)
+        white = BRIGHTEST if tensor.dtype == torch.bool and tensor.ndim > 2 else 1  # of a mask; of a table's column
+        return tensor.to(torch.uint8) * white
     whole = tensor.long()  # torch has no minimum of uint16
     if whole.numel() and not (int(whole.min()) >= 0 and int(whole.max()) <= BRIGHTEST):
         raise ValueError(

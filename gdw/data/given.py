@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gdw import files
 from gdw.cache import digest
-from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels
+from gdw.data.dataset import SHOWN, Dataset, as_images, check_labels, native
 from gdw.data.human_labels import ARRAYS, label_sets
 from gdw.data.picture_labels import class_numbers, doubtful_names, loose, passed_over
 from gdw.label_files.columns import (
@@ -33,6 +33,7 @@ from gdw.pictures.pixels import Pixels
 
 NUMBERS = (".npy", ".csv", ".tsv", ".parquet")  # endings of files of embeddings
 ROWS = 4096  # read at once
+LOOKED_AT = 16  # items of a data set, whose labels are compared
 NAME_ONE = "name one with --column"  # advice
 EXACT_NUMBERS = ("float64", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")  # with more than float32
 P_CLASS = ("p(", ")")  # around a class, as gdw predict writes it
@@ -68,7 +69,8 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     if hasattr(data, "samples") and hasattr(data, "classes"):  # torchvision's ImageFolder
         paths = [Path(path) for path, _ in data.samples]
         images = OnDisk.all_of(PictureFiles(paths, one_size(paths) or (COMMON_SIZE, COMMON_SIZE)))
-        return _made(images, labels, [label for _, label in data.samples], data.classes, map(str, paths))
+        change = getattr(data, "target_transform", None) or (lambda label: label)
+        return _made(images, labels, [change(label) for _, label in data.samples], data.classes, map(str, paths))
     if hasattr(data, "column_names") and hasattr(data, "features"):  # Hugging Face's
         return _of_columns(data, labels)
     if hasattr(data, "iloc"):
@@ -86,6 +88,8 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         theirs = getattr(data, "targets", None) if labels is None else labels
         picture, column = _keys(_first(data), theirs is None)
+        if labels is None and theirs is not None and not _are_labels(theirs, data, column):
+            theirs = None  # as they were before something changed them
         theirs = [data[place][column] for place in range(len(data))] if theirs is None else theirs
         return _made(OnDisk.all_of(Items(data, picture)), labels, theirs, _classes_of(data), None)
     raise ValueError(
@@ -279,10 +283,12 @@ class Items:
 
         found = self.data[place][self.key]
         if isinstance(found, Image.Image):
-            colour = to_colour(found, 2**16 - 1)
+            colour = to_colour(ImageOps.exif_transpose(found), 2**16 - 1)
             size = colour.size if shape is None else (shape[2], shape[1])
             return torch.from_numpy(np.array(ImageOps.fit(colour, size))).permute(2, 0, 1)
-        values = torch.as_tensor(found)
+        values = found if isinstance(found, Tensor) else torch.from_numpy(native(np.asarray(found)))
+        if values.ndim == 3 or (values.ndim == 2 and values.dtype == torch.uint8):  # channels first
+            return as_images(values[None], "an item's", finite=False)[0]
         return values if values.dtype == torch.uint8 else values.float()
 
 
@@ -306,6 +312,14 @@ def _first(data: Any) -> Any:
     if not len(data):
         raise ValueError("data has no rows")
     return data[0]
+
+
+def _are_labels(targets: Any, data: Any, column: Any) -> bool:
+    """Whether a data set's ``targets`` are the labels of its items, of which some are looked at."""
+    if column is None or len(targets) != len(data):
+        return column is None
+    places = np.unique(np.linspace(0, len(data) - 1, LOOKED_AT).astype(int)).tolist()
+    return words_of([targets[place] for place in places]) == words_of([data[place][column] for place in places])
 
 
 def _keys(item: Any, labelled: bool) -> tuple[Any, Any]:

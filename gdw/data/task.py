@@ -251,7 +251,7 @@ def _noise(
         return lambda train: counted(train, human[train]), human == NO_CLASS
     if isinstance(noise, str) and noise in corruption.IMAGE_NOISES:
         number("rate", rate, 0, 1)
-        # it belongs to the picture: it is the same with and without features
+        # it belongs to the picture: with features of it too, of a large one by a small copy
         pictures = dataset.images if dataset.pictures is None else dataset.pictures
         return lambda train: counted(train, corruption.observed_by(
             noise, _small(pictures[train], dataset.pictures is not None), dataset.labels[train], rate, classes,

@@ -6,6 +6,7 @@ What the values of a file mean is decided by the picture's mode.
 import errno
 import hashlib
 import os
+import re
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -36,7 +37,10 @@ WHITE = 255  # the brightest shade, and the one background under every transpare
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "QOI", "TIFF", "WEBP",
            DICOM)  # fmt: skip
 FEWEST_SHADES = 1 / 256  # of its type's range: a picture that uses less comes out black
-BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF tags
+IMAGE_WIDTH, IMAGE_LENGTH, BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 256, 257, 258, 262, 339  # TIFF tags
+WHITE_IS_ZERO = 0
+START_OF_SCAN, COEFFICIENTS = 0xDA, 64  # of JPEG
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # behind a scan's data
 SIGNED = 2  # value of SAMPLE_FORMAT
 ORIENTATION, SIDEWAYS = 274, (5, 6, 7, 8)  # EXIF's tag, and its values where height and width change places
 COMMON_SIZE = 32  # pixels, height and width, where the pictures are of several sizes
@@ -46,7 +50,7 @@ FEWEST = 500  # pictures; fewer are decoded each time
 JPEG, JPEG_END = b"\xff\xd8", b"\xff\xd9"  # how it begins and ends
 FILLER = bytes(range(1, 64))  # would change pixels that are not there yet
 PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.ETIMEDOUT}  # no fault of a picture
-LAYOUT = 4  # of what is kept on disk; with a new number all pictures are decoded again
+LAYOUT = 5  # of what is kept on disk; with a new number all pictures are decoded again
 
 Pictures = UInt8[Tensor, "images 3 height width"]
 
@@ -92,7 +96,7 @@ class SeveralSizesError(Exception):
 def decode(
     paths: list[Path], image_size: int | None, seen_at: int | None = None, table: Path | None = None
 ) -> tuple[Images, dict[int, str]]:
-    """All pictures in one size: their own if they share one, otherwise ``image_size`` or 32.
+    """All pictures in one size: their own if a sample of them shares one, otherwise ``image_size`` or 32.
 
     Pictures that a network will see, and more than fit in memory (:func:`gdw.pictures.on_disk.memory_for_images`), stay
     in their files. The others are decoded here. From 500 pictures on they are kept on disk, one file for a folder, a
@@ -151,9 +155,8 @@ def _decoded(
     paths: Sequence[Path], own: tuple[int, int] | None, size: tuple[int, int]
 ) -> tuple[Pictures, dict[int, str]]:
     if own is not None:
-        with suppress(SeveralSizesError):
+        with suppress(SeveralSizesError):  # outside the sample
             return _decode_all(paths, own, resize=False)
-        size = (COMMON_SIZE, COMMON_SIZE)
     return _decode_all(paths, size, resize=True)
 
 
@@ -226,7 +229,9 @@ def sizes_of(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
     for path in paths:
         with suppress(Exception), _opened(path) as picture:  # junk may raise anything; reading it names it
             width, height = picture.size
-            turned = picture.getexif().get(ORIENTATION, 1) in SIDEWAYS
+            tags = getattr(picture, "tag_v2", None)  # of a TIFF, whose size Pillow may have turned already
+            stored = (width, height) if tags is None else (tags.get(IMAGE_WIDTH), tags.get(IMAGE_LENGTH))
+            turned = picture.getexif().get(ORIENTATION, 1) in SIDEWAYS and (width, height) == stored
             yield (width, height) if turned else (height, width)
 
 
@@ -258,6 +263,25 @@ def _pixels(jpeg: bytes) -> np.ndarray:
         return np.asarray(picture)
 
 
+def _has_every_scan(jpeg: bytes) -> bool:
+    """Whether each coefficient of each component is there to its last bit: a progressive JPEG may be cut before that.
+
+    Source: ITU-T T.81, annexes B.2.3 (scan header: Ss, Se, Al) and G.1.
+    """
+    left, at = dict[tuple[int, int], int](), 2
+    while jpeg[at : at + 1] == b"\xff" and at + 4 <= len(jpeg):
+        kind, end = jpeg[at + 1], at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        if kind == START_OF_SCAN:
+            first, last, bits = jpeg[end - 3 : end]
+            left |= {
+                (component, k): bits & 15 for component in jpeg[at + 5 : end - 3 : 2] for k in range(first, last + 1)
+            }
+            end = found.start() if (found := MARKER.search(jpeg, end)) else len(jpeg)
+        at = end
+    components = {component for component, _ in left}
+    return all(left.get((component, k)) == 0 for component in components for k in range(COEFFICIENTS))
+
+
 def _completed(file: Path) -> "BytesIO | None":
     """A JPEG that lacks its end marker and nothing else, with the marker; None for any other file.
 
@@ -268,6 +292,8 @@ def _completed(file: Path) -> "BytesIO | None":
         return None
     completed = BytesIO(data + JPEG_END)
     with suppress(Exception):  # junk may raise anything
+        if not _has_every_scan(data):
+            return None
         one, other = (_pixels(data + more + JPEG_END) for more in (b"", FILLER))
         return completed if np.array_equal(one, other) else None
     return None
@@ -284,7 +310,7 @@ def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.nd
         with Image.open(_completed(file) or file, formats=_formats()) as picture:
             if size is not None:
                 picture.draft("RGB", size[::-1])  # a large JPEG is decoded at a fraction of its size
-            colour = to_colour(ImageOps.exif_transpose(picture), _brightest(picture))
+            colour = to_colour(ImageOps.exif_transpose(picture), _brightest(picture), _is_negative(picture))
             return np.asarray(colour if size is None else ImageOps.fit(colour, size[::-1]))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; store it smaller"
@@ -297,8 +323,8 @@ def read_picture(file: Path, size: tuple[int, int] | None = None) -> UInt8[np.nd
         raise BrokenPictureError(f"{file} ({files.damage(file) or error})") from error
 
 
-def to_colour(picture: "Picture", brightest: int) -> "Picture":
-    """The picture in mode RGB; ``brightest`` is the largest whole number of its type.
+def to_colour(picture: "Picture", brightest: int, negative: bool = False) -> "Picture":
+    """The picture in mode RGB; ``brightest`` is the largest whole number of its type, black where ``negative``.
 
     Whole numbers of 16 or 32 bits are scaled by the range of their type, real numbers must lie in [0, 1], and
     what is transparent shows a white background. Other numbers, and a range of less than one of 256 shades, are a
@@ -309,7 +335,8 @@ def to_colour(picture: "Picture", brightest: int) -> "Picture":
     if picture.mode == "F":
         return Image.fromarray(_shades_of_reals(np.asarray(picture))).convert("RGB")
     if picture.mode.startswith("I"):
-        return Image.fromarray(_shades_of_integers(np.asarray(picture), brightest)).convert("RGB")
+        shades = _shades_of_integers(np.asarray(picture), brightest)
+        return Image.fromarray(WHITE - shades if negative else shades).convert("RGB")
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         background = Image.new("RGBA", layer.size, (WHITE,) * 4)
@@ -345,6 +372,11 @@ def _brightest(picture: "Picture") -> int:
     bits = int(picture.tag_v2.get(BITS_PER_SAMPLE, (1,))[0])
     signed = picture.tag_v2.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
     return (1 << (bits - 1 if signed else bits)) - 1
+
+
+def _is_negative(picture: "Picture") -> bool:
+    """Whether 0 is white in a TIFF; Pillow heeds that where a pixel has 8 bits or fewer."""
+    return int(getattr(picture, "tag_v2", {}).get(PHOTOMETRIC, 1)) == WHITE_IS_ZERO
 
 
 @cache

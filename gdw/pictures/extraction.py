@@ -20,9 +20,9 @@ from gdw.pictures.decoding import BrokenPictureError, PictureFiles, refuse_huge_
 from gdw.pictures.feature_store import FeatureStore
 from gdw.pictures.on_disk import PENDING, Images, OnDisk, batched, elsewhere, in_batches, in_order
 from gdw.pictures.pixels import fingerprints
-from gdw.pictures.pretrained import WEIGHTS_FOLDER, Pretrained, load_network, named, packaged_weights
+from gdw.pictures.pretrained import WEIGHTS_FOLDER, Pretrained, given_weights, load_network, named, packaged_weights
 
-LAYOUT = 2  # of what is computed and how it is written; with a new number all features are computed again
+LAYOUT = 3  # of what is computed and how it is written; with a new number all features are computed again
 BATCH, GPU_BATCH = 16, 256  # pictures; always this many: a picture's features then do not depend on its neighbours
 CHUNK = 256  # pictures: what an interruption loses at most
 
@@ -99,12 +99,12 @@ class Extraction:
 
     def run(self, parts: Sequence[Images]) -> list[Seen]:
         """What is known of the pictures of each part."""
-        self.total, store = sum(map(len, parts)), None
-        if not len(self.store.matrix):  # weights that are missing are said before a picture is decoded
-            self._network()
+        self.total, seen = sum(map(len, parts)), None
+        if not len(self.store.matrix) or given_weights(self.network, self.folder):
+            self._network()  # weights that are missing or others now are seen before a picture is decoded
         with refuse_huge_pictures():
-            while store is not self.store:  # the weights turned out to be others than those of the file: once more
-                store, self.done = self.store, 0
+            while seen != (self.store, self.store.generation):  # other weights than the file's, or other files: again
+                seen, self.done = (self.store, self.store.generation), 0
                 found = [self._describe(images) for images in parts]
         return found
 
@@ -124,9 +124,10 @@ class Extraction:
             for batches in looked:
                 take(batches)
         rows = [-1 if place in broken else self.store.row(key) for place, key in enumerate(keys)]
-        for place in [place for place, row in enumerate(rows) if row is None]:  # damaged meanwhile
-            take([self._look(images, (place,), {})])
-            rows[place] = -1 if place in broken else self.store.row(keys[place])
+        for places in batched([place for place, row in enumerate(rows) if row is None], CHUNK):  # damaged meanwhile
+            take([self._look(images, places, {})])
+            for place in places:
+                rows[place] = -1 if place in broken else self.store.row(keys[place])
         return Seen(np.array(rows, np.int64), keys, prints, broken)
 
     def _looked(self, images: Images, known: Known) -> Generator[tuple[_Batch, ...]]:
@@ -163,6 +164,11 @@ class Extraction:
             if before is None:
                 try:
                     picture = images[place]
+                    if picture.is_floating_point() and not (picture.min() >= 0 and picture.max() <= self.scale):
+                        raise ValueError(
+                            f"pictures must lie in 0 ... {self.scale:g}, the scale of their pixels, got "
+                            f"{picture.min():g} to {picture.max():g}: leave out what normalises them"
+                        )
                     key, fingerprint = (
                         picture_keys(picture[None], self.scale)[0],
                         fingerprints(picture[None], self.scale)[0],

@@ -64,23 +64,29 @@ class FeatureStore:
         self._sums = np.empty(0, np.uint32)
         self._checked: set[int] = set()
         self._warned = False
+        self.generation = 0  # of the numbers of rows: other files have others
+        self._file: tuple[int, int] | None = None  # that these are of
         self.refresh()
 
     def refresh(self) -> None:
-        """See the rows that another process has added."""
-        known = len(self._sums)
+        """See the rows that another process has added; of files that were deleted meanwhile nothing is known."""
+        if (file := _identity(self.folder / KEYS)) != self._file and len(self._sums):
+            self.generation += 1
+            self.matrix, self._sums = np.empty((0, 0), np.float32), np.empty(0, np.uint32)
+            self._row_of, self._checked = {}, set()
+        self._file, known = file, len(self._sums)
         keys = _lines(self.folder / KEYS, ROW, known)
-        file = next(iter(sorted(self.folder.glob(FEATURES.format("*")))), None)
-        if file is None or not len(keys):
+        stored = next(iter(sorted(self.folder.glob(FEATURES.format("*")))), None)
+        if stored is None or not len(keys):
             return
-        width = int(file.stem.rpartition("-")[2])
-        rows = min(known + len(keys), file.stat().st_size // (FLOAT * width))
+        width = int(stored.stem.rpartition("-")[2])
+        rows = min(known + len(keys), stored.stat().st_size // (FLOAT * width))
         if rows <= known:
             return
         keys = keys[: rows - known]
         self._row_of |= {key.tobytes(): row for row, key in enumerate(keys["key"], known)}
         self._sums = np.concatenate([self._sums, keys["sum"]])
-        self.matrix = np.memmap(file, np.float32, "r", shape=(rows, width))
+        self.matrix = np.memmap(stored, np.float32, "r", shape=(rows, width))
         if not self.kept:  # no other machine can open a temporary file: it must not look like one
             self.matrix = self.matrix.view(np.ndarray)
 
@@ -100,6 +106,7 @@ class FeatureStore:
     def add(self, keys: list[bytes], features: Float[Tensor, "pictures D"]) -> None:
         """Append rows; within ``lock``. Where they cannot be kept, all goes on in a temporary folder."""
         values = np.ascontiguousarray(features.numpy())
+        self.refresh()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = self.folder / FEATURES.format(values.shape[1])
@@ -191,6 +198,15 @@ def _lines(file: Path, kind: np.dtype, start: int = 0) -> np.ndarray:
         return np.fromfile(file, kind, max(0, _count(file, kind) - start), offset=start * kind.itemsize)
     except OSError:  # not readable
         return np.empty(0, kind)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Of the file on its disk, whatever it is called; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _temporary(owner: object) -> Path:

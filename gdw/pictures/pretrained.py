@@ -202,6 +202,11 @@ def packaged_weights(network: str) -> tuple[Path, str] | None:
     return file, found[:16]
 
 
+def given_weights(network: str, cache: Path | None) -> bool:
+    """Whether somebody has put the network's weights into the cache's folder, where other ones may take their place."""
+    return cache is not None and (cache / WEIGHTS_FOLDER / f"{named(network)[0]}.safetensors").is_file()
+
+
 def load_network(network: str, size: int | None, folder: Path | None = None) -> Pretrained:
     """A network of timm with its pretrained weights, without its head, on the CPU.
 

@@ -1,5 +1,7 @@
 """Image folders made on the spot: what is read, and what is said of one that cannot be."""
 
+import struct
+
 import numpy as np
 import pytest
 import torch
@@ -88,7 +90,10 @@ def test_several_sizes_become_one(pets):
 def test_a_late_picture_of_another_size_is_noticed(pets, monkeypatch):
     monkeypatch.setattr(pictures_module, "PEEK", 1)
     picture(pets / "dog" / "wide.png", 50, size=(64, 16))
-    assert load_dataset(pets).images.shape == (9, 3, 32, 32)
+    found = load_dataset(pets).images
+    assert found.shape == (9, 3, 16, 16)
+    monkeypatch.setattr(pictures_module, "memory_for_images", lambda: 0)  # as where there is no memory for them
+    assert torch.equal(load_dataset(pets).images.in_memory(), found)
 
 
 def test_the_middle_of_a_wide_picture_is_kept(tmp_path):
@@ -142,9 +147,39 @@ def test_a_jpeg_that_lacks_its_end_marker_alone_is_whole(pets, progressive):
     assert stored.endswith(b"\xff\xd9")
     file.write_bytes(stored[:-2])
     np.testing.assert_array_equal(pictures_module.read_picture(file), whole)
-    file.write_bytes(stored[:-40])
-    with pytest.raises(pictures_module.BrokenPictureError, match="noise.jpg"):
-        pictures_module.read_picture(file)
+    scans = [place for place in range(len(stored) - 1) if stored[place] == 0xFF and stored[place + 1] in (0xC4, 0xDA)]
+    for end in (len(stored) - 40, *(place for place in scans[2:] if progressive)):
+        file.write_bytes(stored[:end])
+        with pytest.raises(pictures_module.BrokenPictureError, match="noise.jpg"):
+            pictures_module.read_picture(file)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+def test_the_size_of_a_turned_picture_is_that_of_its_pixels(tmp_path, ending, orientation):
+    shades = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
+    exif = Image.Exif()
+    exif[pictures_module.ORIENTATION] = orientation
+    Image.fromarray(shades).save(tmp_path / f"a.{ending}", exif=exif)
+    (size,) = pictures_module.sizes_of([tmp_path / f"a.{ending}"])
+    assert size == pictures_module.read_picture(tmp_path / f"a.{ending}").shape[:2]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_tiff_whose_0_is_white_is_no_negative(tmp_path, kind):
+    largest = np.iinfo(kind).max
+    shades = np.linspace(0, largest, 48).astype(kind).reshape(6, 8)
+    for name, values, white_is_0 in (("usual", shades, 1), ("negative", largest - shades, 0)):
+        file = tmp_path / f"{name}.tif"
+        Image.fromarray(values).save(file)
+        if not white_is_0:  # the tag, as it stands in the file's directory: short, one value
+            stored, tag = file.read_bytes(), struct.pack("<HHI", pictures_module.PHOTOMETRIC, 3, 1)
+            at = stored.index(tag) + len(tag)
+            file.write_bytes(stored[:at] + bytes(2) + stored[at + 2 :])
+    usual, negative = (pictures_module.read_picture(tmp_path / f"{name}.tif") for name in ("usual", "negative"))
+    with Image.open(tmp_path / "negative.tif") as stored:
+        assert stored.tag_v2[pictures_module.PHOTOMETRIC] == 0
+    np.testing.assert_array_equal(usual, negative)
 
 
 def test_a_folder_that_is_no_data_set(pets, tmp_path):

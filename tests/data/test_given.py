@@ -180,6 +180,39 @@ def test_pictures_of_16_bits_are_scaled_by_their_range():
     assert found[0, 0].tolist() == [[0, 51], [204, 255]]
 
 
+def test_pictures_of_items_are_those_of_arrays_and_folders(tmp_path):
+    shades = np.random.default_rng(0).integers(0, 256, (8, 20, 30, 3), np.uint8)
+    labels = [0, 1] * 4
+    expected = as_dataset(shades, labels).images
+    for form in (list(shades), [Image.fromarray(one) for one in shades], [one.transpose(2, 0, 1) for one in shades]):
+        found = as_dataset(pairs_of(list(zip(form, labels, strict=True)))).images
+        assert torch.equal(found.in_memory(), expected)
+    shades.setflags(write=False)  # as Hugging Face's are
+    grey = as_dataset(pairs_of(list(zip(shades[..., 0], labels, strict=True)))).images
+    assert torch.equal(grey.in_memory(), expected[:, :1])
+    exif = Image.Exif()
+    exif[274] = 6
+    for place, one in enumerate(shades):
+        Image.fromarray(one).save(tmp_path / f"{place}.png", exif=exif)
+    turned = [(Image.open(tmp_path / f"{place}.png"), label) for place, label in enumerate(labels)]
+    assert torch.equal(as_dataset(pairs_of(turned)).images.in_memory(), expected.rot90(-1, (2, 3)))
+    masks = as_dataset(shades[..., 0] > 100, labels).images
+    assert masks.unique().tolist() == [0, 255]
+    assert as_dataset(shades[:, 0, :, 0] > 100, labels).images.unique().tolist() == [0, 1]  # a table of yes and no
+
+
+def test_labels_are_those_of_the_items_whatever_the_targets_are(pets):
+    from torchvision.datasets import ImageFolder
+
+    pairs = pairs_of([(torch.zeros(3), place // 2 % 2) for place in range(12)])
+    for targets in ([place // 2 % 2 for place in range(12)], [*range(12)]):
+        pairs.targets = targets
+        assert as_dataset(pairs).labels.tolist() == [place // 2 % 2 for place in range(12)]
+        assert as_dataset(pairs, [0, 1] * 6).labels.tolist() == [0, 1] * 6
+    folder = ImageFolder(pets, target_transform=lambda label: 1 - label)
+    assert as_dataset(folder).labels.tolist() == [label for _, label in folder]
+
+
 def pairs_of(pairs):
     class Pairs(torch.utils.data.Dataset):
         def __len__(self):

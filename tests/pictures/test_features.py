@@ -1,6 +1,7 @@
 """Features of pictures: equal to the network's own by hand; found again, computed alone, whatever the disk does."""
 
 import errno
+import shutil
 import warnings
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -16,6 +17,7 @@ from gdw import cache
 from gdw.data.dataset import Dataset
 from gdw.data.datasets import load_dataset
 from gdw.data.features import described, with_features
+from gdw.data.given import as_dataset
 from gdw.data.randomness import generator
 from gdw.data.task import make_task
 from gdw.networks.classifiers import build_model
@@ -178,6 +180,44 @@ def test_an_interrupted_extraction_goes_on(loader, tmp_path, monkeypatch):
     seen = Seen()
     assert torch.equal(made(dataset(), tmp_path, seen).images, made(dataset(), tmp_path / "whole").images)
     assert seen == [(40, 50), (50, 50)]  # two chunks of 16 were kept
+
+
+def test_files_that_are_deleted_meanwhile_cost_time_alone(loader, tmp_path, monkeypatch):
+    monkeypatch.setattr(extraction, "CHUNK", 16)
+    expected, deleted = made(dataset(), tmp_path / "whole"), []
+
+    def delete(done, total):
+        if done >= 32 and not deleted:
+            deleted.append(done)
+            shutil.rmtree(tmp_path / "cache")
+
+    found = made(dataset(), tmp_path / "cache", delete)
+    assert deleted
+    assert torch.equal(found.images, expected.images)
+    assert torch.equal(found.test_images, expected.test_images)
+    assert torch.equal(made(dataset(), tmp_path / "cache").images, expected.images)
+
+
+def test_weights_that_somebody_gave_are_looked_at_again(loader, tmp_path):
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / f"{NETWORK}.safetensors").touch()  # the loader stands in for what is in it
+    first = made(dataset(), tmp_path).images
+    loader.seed = 1
+    second = made(dataset(), tmp_path).images
+    assert (first != second).any(1).all()
+    assert torch.equal(second, made(dataset(), tmp_path / "whole").images)
+
+
+def test_items_that_are_normalised_already_are_refused(loader, tmp_path):
+    class Normalised(torch.utils.data.Dataset):
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, place):
+            return (pictures(8)[place].float() / 255 - 0.5) / 0.25, place % 2
+
+    with pytest.raises(ValueError, match=r"pictures must lie in 0 \.\.\. 1, .*: leave out what normalises them"):
+        made(as_dataset(Normalised()), tmp_path)
 
 
 def test_other_weights_sizes_and_scales_are_other_features(loader, tmp_path):
