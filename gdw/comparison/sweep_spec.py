@@ -66,7 +66,7 @@ def experiments_of(spec: Table, seeds: int | None = None, methods: Sequence[str]
     for name in [*names, *settings, *plans]:
         method_class(name)
     for name, own in settings.items():
-        _table(f"settings.{name}", own)
+        method_class(name).check_settings(_table(f"settings.{name}", own))
     for name, own in plans.items():
         _check_names(f"key of plans.{name}", _table(f"plans.{name}", own), PLAN_FIELDS)
     if not names:

@@ -15,6 +15,7 @@ METHOD_WIDTH, NUMBER_WIDTH = (
     f"calc(var(--jp-widgets-inline-label-width) + {letters} * var(--jp-widgets-font-size))" for letters in (11, 6)
 )
 TRUTH_UNKNOWN = "The microscope compares a label with the true class, and nobody knows it for these pictures."
+FIRST = ["first run"]  # before there is one
 TIP = "the flows of this training instance, with the weights that the run's method gives it now"
 
 
@@ -34,7 +35,7 @@ class CloserLook(VBox):
 
     def __init__(self, trainings: Callable[[], Sequence[Training]], why_not: Callable[[], str]):
         self._trainings, self._why_not, self.microscope, self._large = trainings, why_not, None, False
-        self.method = Dropdown(options=[("first run", 0)], description="Look at", layout=Layout(width=METHOD_WIDTH))
+        self.method = Dropdown(options=[(FIRST[0], 0)], description="Look at", layout=Layout(width=METHOD_WIDTH))
         self.instance = BoundedIntText(0, min=0, max=10**9, description="instance", layout=Layout(width=NUMBER_WIDTH))
         self.look = Button(description="Look closer", tooltip=TIP, layout=Layout(width="auto"))
         self.shut = Button(description="Close", tooltip="put the microscope away", layout=Layout(width="auto"))
@@ -47,11 +48,11 @@ class CloserLook(VBox):
     def refresh(self) -> None:
         """Take the methods and the number of instances from the latest runs."""
         trainings = self._trainings()
+        titles = [style.method_title(training.experiment.method) for training in trainings] or FIRST
+        chosen = min(self.method.value or 0, len(titles) - 1)
+        self.method.options = [(title, place) for place, title in enumerate(titles)]
+        self.method.value = chosen
         if trainings:
-            titles = [style.method_title(training.experiment.method) for training in trainings]
-            chosen = min(self.method.value or 0, len(trainings) - 1)
-            self.method.options = [(title, place) for place, title in enumerate(titles)]
-            self.method.value = chosen
             self.instance.max = len(trainings[0].task.train) - 1
 
     def show(self, run: int, instance: int) -> None:

@@ -14,6 +14,7 @@ from gdw_notebooks.recorded import standing
 
 RIVALS = ("gdw-tied", "mwnet", "l2rw", "fine-tune", "cross-entropy", "only-clean")
 RECORDED = "From the recorded runs."
+IDLE = "Nothing is being computed."
 BUSY = "A cell is being computed: let it end, or press Stop."
 
 
@@ -50,7 +51,7 @@ class EffectMap(Panel):
         self.progress = FloatProgress(min=0, max=1, description="Progress", layout=Layout(width="auto"))
         self.words = HTML()
         self.compute.on_click(lambda button: self._press())
-        self.stop.on_click(lambda button: self.session.stop(0))
+        self.stop.on_click(lambda button: self.session.stop(0) if self.session.busy else self._say(IDLE))
         super().__init__([self.rival, self.rate, self.imbalance, self.seeds])  # draws, and says what is drawn
         self.left.children = [*self.left.children, HBox([self.compute, self.stop]), self.progress, self.words]
         one_per_cell(self.leave)

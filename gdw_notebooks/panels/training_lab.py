@@ -95,7 +95,7 @@ class TrainingLab(Panel):
         self.train.button_style = "primary"
         self.progress = FloatProgress(min=0, max=1, description="Progress", layout=Layout(width="auto"))
         views = offered(self._in_plane())
-        one_of("view of these data", view, views)
+        self._view = one_of("view of these data", view, views)
         self.view = ToggleButtons(options=views, value=view, style={"button_width": "auto"})
         self.epoch = IntSlider(value=1, min=1, max=1, description="Epoch", layout=Layout(width="60%"), disabled=True)
         self.player = Play(value=1, min=1, max=1, interval=200, show_repeat=False, disabled=True)
@@ -205,6 +205,9 @@ class TrainingLab(Panel):
             self.controls.restore(self._first)
             self.controls.seeds.value = 1
             self.controls.more.value = self.controls.scenario.value == OWN
+            self._offer_views()
+            self.view.value = self._view if self._view in self.view.options else self.view.options[0]
+            self.closer.refresh()
             self._look_back()
             self._say(lab_words.READY)
             self._show_outcome()
