@@ -26,8 +26,8 @@ from gdw.comparison.report import summary, upside_down
 from gdw.comparison.sweep_spec import load_spec
 from gdw.comparison.tables import means, table, unpaired
 from gdw.data.confirmed import NO_SCORE
-from gdw.data.corruption import IMAGE_NOISES, NOISES
 from gdw.data.dataset import Dataset
+from gdw.data.human_labels import PREFIX
 from gdw.errors import MissingPackage
 from gdw.experiments.experiment import Experiment, parse_field
 from gdw.experiments.fields import FIELDS, kind_of, resolve_device
@@ -178,7 +178,8 @@ def experiments_of(options: argparse.Namespace) -> list[Experiment]:
     given = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
     if "noise" in given:
         given["noise"] = parse_field("noise", given["noise"])
-    if options.rate is not None and given.get("noise", "uniform") not in (*NOISES, *IMAGE_NOISES):
+    noise = given.get("noise", "")
+    if options.rate is not None and (not isinstance(noise, str) or noise.startswith(PREFIX)):
         raise ValueError("--rate is for noise that is drawn: a matrix or labels by people have a share of their own")
     if options.seeds < 1:
         raise ValueError(f"--seeds must be at least 1, got {options.seeds}")

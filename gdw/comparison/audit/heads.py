@@ -276,7 +276,8 @@ def check_probs(values: Any, rows: int, every: Sequence[str], class_names: Seque
         wanted = " or ".join(str((rows, width)) for width in widths)
         raise ValueError(f"pred_probs must be [rows, classes] {wanted}, in the order {order}, got {probs.shape}")
     kind = np.asarray(values).dtype
-    rounding = max(ROUNDING, 2 * float(np.finfo(kind).eps) if kind.kind == "f" else 0)
+    of_kind = float(np.finfo(kind).eps) if kind.kind == "f" else 0.0
+    rounding = max(ROUNDING, 2 * of_kind * probs.shape[1] ** 0.5)  # of a sum whose terms were rounded, up or down
     if not (probs >= 0).all() or np.abs(probs.sum(1) - 1).max() > rounding:
         raise ValueError("pred_probs must hold probabilities: rows of numbers from 0 that sum to 1")
     if probs.shape[1] > len(class_names):
