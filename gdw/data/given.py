@@ -396,9 +396,7 @@ def _numbers(data: Any) -> tuple[Images, tuple[str, ...]]:
         return OnDisk.all_of(Rows(data, np.arange(len(data)))), ()
     notes: tuple[str, ...] = ()
     if str(getattr(data, "dtype", "")).removeprefix("torch.") in EXACT_NUMBERS and data.ndim == 2:  # a table
-        data, far = in_float32(
-            np.asarray(data.detach().cpu().numpy() if isinstance(data, Tensor) else data, np.float64)
-        )
+        data, far = in_float32(data.detach().cpu().numpy() if isinstance(data, Tensor) else data)
         notes = (FAR_NOTE.format(names=", ".join(map(str, far[:SHOWN]))),) if far else ()
     return as_images(data, "data:", finite=False), notes
 

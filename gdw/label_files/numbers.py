@@ -20,6 +20,7 @@ THOUSANDS = r"[-+]?[1-9]\d{0,2}(,\d{3})+"
 DOTTED = r"[-+]?[1-9]\d{0,2}(\.\d{3})+"
 SHOWN = 20  # columns that a note names
 FAR = 1e4  # deviations from 0: float32 leaves a thousandth of one
+TOGETHER = 32  # columns
 FAR_NOTE = "columns that lie far from 0 for how little they differ count from their mean: {names}"
 NOTE = "note"  # of how a table was read, among its attributes
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -154,20 +155,32 @@ def of_frame(frame: Any, labels: Any = None, called: Any = None) -> tuple[np.nda
     kept, notes = number_columns(frame, labels, called)
     if not kept:
         raise ValueError(f"there is no column of numbers among {', '.join(map(str, frame.columns[:SHOWN]))}")
-    values, far = in_float32(frame.iloc[:, kept].to_numpy(np.float64, na_value=np.nan))
+    values, far = in_float32(frame.iloc[:, kept])
     names = ", ".join(str(frame.columns[kept[place]]) for place in far[:SHOWN])
     return values, (*notes, FAR_NOTE.format(names=names)) if far else notes
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def in_float32(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Rows of numbers, and the columns whose mean was taken away, since float32 would round their differences away."""
-    finite = np.isfinite(values)
-    count = np.maximum(finite.sum(0), 1)
-    mean = np.where(finite, values, 0.0).sum(0) / count
-    deviation = np.sqrt(np.square(np.where(finite, values - mean, 0.0)).sum(0) / count)
-    far = (np.abs(mean) > FAR * deviation) & (deviation > SMALLEST_DEVIATION * np.abs(mean))
-    return (values - np.where(far, mean, 0.0)).astype(np.float32), np.flatnonzero(far).tolist()
+def in_float32(table: Any) -> tuple[np.ndarray, list[int]]:
+    """Rows of numbers, and the columns whose mean was taken away, since float32 would round their differences away.
+
+    Args:
+        table: an array or a pandas table [rows, D]; a few columns at a time are copied in float64.
+    """
+    found, far = np.empty(table.shape, np.float32), list[int]()
+    for start in range(0, table.shape[1], TOGETHER):
+        part = slice(start, start + TOGETHER)
+        is_frame = hasattr(table, "iloc")
+        values = table.iloc[:, part].to_numpy(np.float64, na_value=np.nan) if is_frame else table[:, part]
+        values = np.asarray(values, np.float64)
+        finite = np.isfinite(values)
+        count = np.maximum(finite.sum(0), 1)
+        mean = np.where(finite, values, 0.0).sum(0) / count
+        deviation = np.sqrt(np.square(np.where(finite, values - mean, 0.0)).sum(0) / count)
+        distant = (np.abs(mean) > FAR * deviation) & (deviation > SMALLEST_DEVIATION * np.abs(mean))
+        found[:, part] = values - np.where(distant, mean, 0.0)
+        far += (start + np.flatnonzero(distant)).tolist()
+    return found, far
 
 
 def number_columns(frame: Any, labels: Any = None, called: Any = None) -> tuple[list[int], tuple[str, ...]]:
