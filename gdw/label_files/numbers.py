@@ -12,13 +12,13 @@ from torch import Tensor
 from gdw.label_files.columns import MULTI_LABEL, PATH_COLUMNS, usual_columns
 from gdw.label_files.label_table import BYTE_ORDER, NUMBER, as_text, require_reader, separator_of, stated_separator
 from gdw.label_files.row_names import COUNTERS, are_names, word
-from gdw.pictures.feature_store import SMALLEST_DEVIATION
 
 LEAST_COUNTED = 4  # rows: fewer say nothing of a column
 DECIMAL_COMMA = r"[-+]?\d*(,\d+)?([eE][-+]?\d+)?"
 THOUSANDS = r"[-+]?[1-9]\d{0,2}(,\d{3})+"
 DOTTED = r"[-+]?[1-9]\d{0,2}(\.\d{3})+"
 SHOWN = 20  # columns that a note names
+ROUNDED = 1e-12  # of a mean: a smaller deviation is rounding
 FAR = 1e4  # deviations from 0: float32 leaves a thousandth of one
 TOGETHER = 32  # columns
 FAR_NOTE = "columns that lie far from 0 for how little they differ count from their mean: {names}"
@@ -177,7 +177,7 @@ def in_float32(table: Any) -> tuple[np.ndarray, list[int]]:
         count = np.maximum(finite.sum(0), 1)
         mean = np.where(finite, values, 0.0).sum(0) / count
         deviation = np.sqrt(np.square(np.where(finite, values - mean, 0.0)).sum(0) / count)
-        distant = (np.abs(mean) > FAR * deviation) & (deviation > SMALLEST_DEVIATION * np.abs(mean))
+        distant = (np.abs(mean) > FAR * deviation) & (deviation > ROUNDED * np.abs(mean))
         found[:, part] = values - np.where(distant, mean, 0.0)
         far += (start + np.flatnonzero(distant)).tolist()
     return found, far
