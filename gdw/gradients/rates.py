@@ -24,6 +24,7 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from gdw.errors import one_of
+from gdw.private import is_recorded
 
 Named = dict[str, Tensor]
 Rates = dict[str, float | Tensor]
@@ -191,8 +192,8 @@ def _check_groups(found: dict[str, Group], optimizer: Optimizer) -> None:
         )
     for name, group in found.items():
         rate = group["lr"]
-        if isinstance(rate, Tensor) and rate.device.type != "cpu":
-            continue  # reading it would wait for the device
+        if isinstance(rate, Tensor) and (rate.device.type != "cpu" or is_recorded(rate.device)):
+            continue  # reading it would wait for the device, or end a recording
         if not (math.isfinite(rate) and rate >= 0):
             raise ValueError(f"the learning rate of {name} must be a finite number of at least 0, got {rate}")
 
