@@ -55,7 +55,8 @@ def suspects(
         reason = _reason(np.exp(scores), int(labels[place]), proposed, class_names)
         if place in copies:
             other = copies[place]
-            reason += f"; the same picture as {names[other]}, which is labelled {class_names[labels[other]]}"
+            label = said.get(other, class_names[labels[other]])
+            reason += f"; the same picture as {names[other]}, which is labelled {label}"
         rows.append((place, class_names[proposed], trusted, reason))
     frame = pd.DataFrame(rows, columns=["picture", "proposed", "trust", "reason"])
     frame["doubt"] = np.where(

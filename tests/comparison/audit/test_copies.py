@@ -1,6 +1,7 @@
 """Near copies: found whatever was done to them, and nothing else is taken for one."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,7 +102,11 @@ def test_a_copy_that_agrees_with_what_was_confirmed_is_not_suspected():
     assert gdw.audit(data, features=None).table["reason"].str.contains("the same picture").sum() == 2
     found = gdw.audit(data, {1: "a"}, features=None)
     assert not found.table["reason"].str.contains("the same picture").any()
-    assert gdw.audit(data, {1: "b"}, features=None).table["reason"].str.contains("the same picture").sum() == 1
+    found = gdw.audit(data, {0: "b"}, features=None)
+    assert not found.table["reason"].str.contains("the same picture").any()
+    three = replace(data, class_names=("a", "b", "c"), labels=np.arange(40) % 3)
+    found = gdw.audit(three, {1: "c"}, features=None)
+    assert found.table["reason"].str.contains("the same picture as 1, which is labelled c").sum() == 1
 
 
 def test_other_pictures_and_pictures_without_a_motif_are_not_copies():
