@@ -1,6 +1,7 @@
 """What a record says of the run it came from: the experiment, versions, machine, engine, the source's commit."""
 
 import platform
+import re
 import subprocess
 from datetime import datetime
 from functools import cache, lru_cache
@@ -52,7 +53,8 @@ def config_of_run(
     if model is not None:
         config["model"] = type(model).__name__
         shapes = [(name, tuple(value.shape)) for name, value in model.state_dict().items()]
-        own["model"] = f"{config['model']} {digest(f'{model} {shapes}'.encode()).hex()[:SHOWN]}"
+        layers = re.sub(r" at 0x[0-9a-f]+", "", f"{model} {shapes}")  # of a function that a layer names
+        own["model"] = f"{config['model']} {digest(layers.encode()).hex()[:SHOWN]}"
     if method is not None:
         own["method"] = config["method"] = method.name or type(method).__name__
         settings = {name: getattr(method, name, None) for name in type(method).settings()}  # kept under these names
