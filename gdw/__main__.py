@@ -181,6 +181,8 @@ def experiments_of(options: argparse.Namespace) -> list[Experiment]:
     noise = given.get("noise", "")
     if options.rate is not None and (not isinstance(noise, str) or noise.startswith(PREFIX)):
         raise ValueError("--rate is for noise that is drawn: a matrix or labels by people have a share of their own")
+    if options.features_size is not None and options.features is None:
+        raise ValueError("--features-size is for --features; --image-size is that of pictures")
     if options.seeds < 1:
         raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
     seeds = range(options.first_seed, options.first_seed + options.seeds)

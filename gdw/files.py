@@ -106,7 +106,7 @@ def write(path: str | Path, content: str | bytes | Callable[[Path], object]) -> 
     Raises:
         OSError: it cannot be written; the message names it, and its old content is still there.
     """
-    path = Path(os.path.realpath(path))  # a link stays, and leads to the new content
+    path = _behind(Path(path))
     refuse_read_only(path)
     with _named(path, "cannot be written"):
         temporary = _temporary(path, content)
@@ -120,7 +120,7 @@ def write(path: str | Path, content: str | bytes | Callable[[Path], object]) -> 
 
 def check_writable(path: str | Path) -> None:
     """Raise ``OSError``, before any work is done, if ``write`` would fail. Nothing is changed."""
-    path = Path(path)
+    path = _behind(Path(path))
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, but a file is needed")
     if not path.parent.is_dir():
@@ -130,6 +130,11 @@ def check_writable(path: str | Path) -> None:
     refuse_read_only(path)
     with _named(path, "cannot be written"):
         _remove(_temporary(path, bytes(PROBE_BYTES)))
+
+
+def _behind(path: Path) -> Path:
+    """What a link leads to: the link stays."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def refuse_read_only(path: Path) -> None:
@@ -150,7 +155,7 @@ def sole_writer(path: str | Path) -> Iterator[None]:
         OSError: the lock cannot be made there.
     """
     path = Path(path)
-    lock = FileLock(beside(Path(os.path.realpath(path)), ".lock"), timeout=0)
+    lock = FileLock(beside(_behind(path), ".lock"), timeout=0)
     try:
         with _named(path, "cannot be locked"):
             lock.acquire()

@@ -41,6 +41,7 @@ def test_a_run_prints_a_table_and_writes_a_record_for_each(tmp_path, capsys):
         (["--set", "step_size"], "name=value"),
         (["--noise", "[[1,0],[0,1]]"], "--rate is for noise that is drawn"),
         (["--noise", "human:labels.csv:worse"], "--rate is for noise that is drawn"),
+        (["--features-size", "64"], "--features-size is for --features"),
         (["--checkpoint", "somewhere", "--seeds-at-once", "2"], "--checkpoint keeps one run at a time"),
         (["--json", "/no/such/folder/out.json"], "there is no folder"),
     ],

@@ -142,7 +142,8 @@ def read(path: str | Path) -> list[Record]:
     if torn[: len(LINE_START)] != LINE_START[: len(torn)]:
         raise ValueError(f"{path} is not a file of runs: it ends with {torn[:60]!r}")
     found: dict[str, Record] = {}
-    for name, entry in ((key(entry["config"]), entry) for entry in entries):
+    for number, entry in enumerate(entries):
+        name = f"own {number}" if OWN in entry["config"] else key(entry["config"])
         if entry["error"] is None or found.get(name, entry)["error"] is not None:
             found[name] = entry
     return list(found.values())

@@ -1,7 +1,7 @@
 """From a sweep's records to tables: means by scenario, differences paired by seed, ranks over scenarios."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def table(records: Sequence[Record]) -> "DataFrame":
 
     numbers = ("accuracy", "worst_class", "validation_accuracy", "auroc", "seconds")
     done = [r for r in records if r["error"] is None]
-    named = names([r["config"] | _made_of(r) for r in done])
+    named = names([_with_digests(r) for r in done])
     rows = [
         {"scenario": scenario, "method": method, "seed": r["seed"]}
         | {name: r.get(name) for name in numbers}
@@ -35,12 +35,15 @@ def table(records: Sequence[Record]) -> "DataFrame":
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
-def _made_of(record: Record) -> Record:
-    """Digests of what may have changed since under its name: confirmed pictures, plugins, a file of weights."""
-    made = record.get("made") or {}
+def _with_digests(record: Record) -> dict[str, Any]:
+    """The config, with digests of what may have changed since under its name: confirmed pictures, plugins, weights."""
+    config, made = record["config"], record.get("made") or {}
     code = {what: place.get("code") for what, place in made.get("own_code", {}).items()}
+    own = {what: code.pop(what) for what in [*code] if what.startswith("method ")}
     found = {"confirmed pictures": made.get("confirmed"), "code": code or None, "weights": made.get("weights")}
-    return {name: value for name, value in found.items() if value}
+    settings = config.get("settings", {}) | ({"code": next(iter(own.values()))} if own else {})
+    found = {name: value for name, value in found.items() if value}
+    return {**config, "settings": settings, **found}
 
 
 def means(runs: "DataFrame", value: str = "accuracy") -> "DataFrame":

@@ -69,8 +69,11 @@ def labelled_rows(data: Any, labels: Any = None) -> LabelledRows:
     if hasattr(data, "samples") and hasattr(data, "classes"):  # torchvision's ImageFolder
         paths = [Path(path) for path, _ in data.samples]
         images = OnDisk.all_of(PictureFiles(paths, one_size(paths) or (COMMON_SIZE, COMMON_SIZE)))
-        change = getattr(data, "target_transform", None) or (lambda label: label)
-        return _made(images, labels, [change(label) for _, label in data.samples], data.classes, map(str, paths))
+        stored, change = [label for _, label in data.samples], getattr(data, "target_transform", None)
+        changed = {label: label if change is None else change(label) for label in set(stored)}
+        if len(set(changed.values())) == len(changed):  # else classes are put together, and have other names
+            return _made(images, labels, stored, data.classes, map(str, paths))
+        return _made(images, labels, [changed[label] for label in stored], None, map(str, paths))
     if hasattr(data, "column_names") and hasattr(data, "features"):  # Hugging Face's
         return _of_columns(data, labels)
     if hasattr(data, "iloc"):
@@ -109,7 +112,7 @@ def with_probs(
     if hasattr(values, "iloc"):
         values, notes = _by_class(values, data)
         data = replace(data, notes=(*data.notes, *notes))
-    given: np.ndarray = np.asarray(values.detach().cpu().float() if isinstance(values, Tensor) else values)
+    given: np.ndarray = np.asarray(_of_numpy(values))
     given = np.asarray(given[rows] if given.shape[:1] == rows.shape else given)
     if given.shape[:1] != data.labels.shape or given.dtype.kind != "f" or given.ndim != 2 or np.isfinite(given).all():
         return data, rows, given
@@ -120,6 +123,13 @@ def with_probs(
     kept = np.zeros_like(rows)
     kept[np.flatnonzero(rows)[places[""]]] = True
     return left, kept, given[places[""]]
+
+
+def _of_numpy(values: Any) -> Any:
+    """A tensor as numpy can hold it; anything else as it is."""
+    if not isinstance(values, Tensor):
+        return values
+    return (values.float() if values.dtype == torch.bfloat16 else values).detach().cpu().numpy()
 
 
 def _by_class(frame: Any, data: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -287,7 +297,7 @@ class Items:
             size = colour.size if shape is None else (shape[2], shape[1])
             return torch.from_numpy(np.array(ImageOps.fit(colour, size))).permute(2, 0, 1)
         values = found if isinstance(found, Tensor) else torch.from_numpy(native(np.asarray(found)))
-        if values.ndim == 3 or (values.ndim == 2 and values.dtype == torch.uint8):  # channels first
+        if values.dtype == torch.uint8 and values.ndim in (2, 3):  # channels first
             return as_images(values[None], "an item's", finite=False)[0]
         return values if values.dtype == torch.uint8 else values.float()
 
@@ -315,11 +325,19 @@ def _first(data: Any) -> Any:
 
 
 def _are_labels(targets: Any, data: Any, column: Any) -> bool:
-    """Whether a data set's ``targets`` are the labels of its items, of which some are looked at."""
-    if column is None or len(targets) != len(data):
-        return column is None
+    """Whether a data set's ``targets`` stand for the labels of its items, one for one; some are looked at."""
+    if column is None or not isinstance(_first(data), tuple | list | Mapping):
+        return True
+    if len(targets) != len(data):
+        return False
+    targets = targets.to_numpy() if hasattr(targets, "iloc") else targets
     places = np.unique(np.linspace(0, len(data) - 1, LOOKED_AT).astype(int)).tolist()
-    return words_of([targets[place] for place in places]) == words_of([data[place][column] for place in places])
+    try:
+        mine = words_of([data[place][column] for place in places])
+    except ValueError:  # labels of several parts: the targets say which is meant
+        return True
+    theirs = words_of([targets[place] for place in places])
+    return len({*mine}) == len({*theirs}) == len({*zip(mine, theirs, strict=True)})
 
 
 def _keys(item: Any, labelled: bool) -> tuple[Any, Any]:

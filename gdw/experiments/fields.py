@@ -161,8 +161,6 @@ class Data:
     def __attrs_post_init__(self) -> None:
         if self.mirrored and self.features is None:
             raise ValueError("mirrored is for features; pictures are mirrored anyway (flip=False leaves that out)")
-        if self.features_size is not None and self.features is None:
-            raise ValueError("features_size is for features; image_size is the one of pictures")
         if self.confirmed is not None:
             check_as_labelled(self.noise, self.rate, self.imbalance)
 

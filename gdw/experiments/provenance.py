@@ -13,6 +13,7 @@ import attrs
 import numpy
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from gdw.cache import digest, file_stamp
 from gdw.data.dataset import Dataset
@@ -21,12 +22,10 @@ from gdw.experiments.experiment import OWN, Experiment
 from gdw.experiments.loading import origin_of
 from gdw.methods.base import Method
 from gdw.methods.plugins import REGISTRIES
-from gdw.pictures.on_disk import held
 from gdw.registry import Place
 
 ROOT = Path(__file__).parents[2]  # of the source, where gdw is not installed from a wheel
 SHOWN = 6  # digits of a digest
-LOOKED_AT = 1024  # images of a data set
 GIT_SECONDS = 10  # longer than git ever needs; a run must not wait for a network drive
 
 
@@ -39,7 +38,8 @@ def config_of_run(
 ) -> dict[str, Any]:
     """``experiment.config()``; names of objects that were given instead of what it names are under ``"own"``.
 
-    A data set's has a digest of what it holds, a model's one of its layers: others of the same name are others.
+    A data set's has a digest of its files, where it is of files, a model's one of its layers: others of the same name
+    are others.
 
     Such a config cannot be turned into the run again: ``from_config`` refuses it. ``dataset`` is what was trained on;
     the one that the experiment names is no other.
@@ -47,12 +47,13 @@ def config_of_run(
     config, own = experiment.config(), {}
     if dataset is not None and dataset.origin != origin_of(experiment):
         config["dataset"] = dataset.name
-        own["dataset"] = f"{dataset.name} {_digest_of(dataset)}"
+        own["dataset"] = " ".join(filter(None, (dataset.name, _digest_of(dataset))))
     if task is not None:
         own["task"] = f"{len(task.train)} images of {task.num_classes} classes"
     if model is not None:
         config["model"] = type(model).__name__
-        shapes = [(name, tuple(value.shape)) for name, value in model.state_dict().items()]
+        known = [(name, value) for name, value in model.named_parameters() if not is_lazy(value)]
+        shapes = [(name, tuple(value.shape)) for name, value in known]
         layers = re.sub(r" at 0x[0-9a-f]+", "", f"{model} {shapes}")  # of a function that a layer names
         own["model"] = f"{config['model']} {digest(layers.encode()).hex()[:SHOWN]}"
     if method is not None:
@@ -63,11 +64,9 @@ def config_of_run(
 
 
 def _digest_of(dataset: Dataset) -> str:
-    """Of its labels and images; of many images, of some."""
-    count = len(dataset.images)
-    some = held(dataset.images[torch.linspace(0, count - 1, min(count, LOOKED_AT)).long()])
-    numbers = (each.cpu().numpy().tobytes() for each in (dataset.labels, some))
-    return digest(b" ".join((str(dataset.class_names).encode(), *numbers))).hex()[:SHOWN]
+    """Of its files, or of their paths and labels; nothing of data that are in no files: their name is the author's."""
+    files = dataset.paths and f"{dataset.paths} {dataset.labels.tolist()}"
+    return (dataset.content or (digest(files.encode()).hex() if files else ""))[:SHOWN]
 
 
 def own_code(experiment: Experiment) -> dict[str, Place]:

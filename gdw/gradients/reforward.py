@@ -22,7 +22,7 @@ from gdw.gradients.meta import TangentPass, forward, logit_tangent
 from gdw.gradients.outputs import Inputs, logits_of
 from gdw.gradients.rates import Named, trainable
 from gdw.gradients.reuse import RULES, Arguments, Keywords
-from gdw.private import dual_numbers
+from gdw.private import dual_numbers, tree_leaves, version_of
 
 
 def reforward(
@@ -31,10 +31,14 @@ def reforward(
     """The logits, [batch, classes], and their pass along a tangent.
 
     A backward pass from them reaches the model's trainable parameters as usual, as often as needed; it uses a graph
-    up, which is computed again for the next, under ``replay``. ``ValueError`` where the graph goes back to more.
+    up, which is computed again for the next, under ``replay``. ``ValueError`` for images with a graph.
     """
     graph = logits_of(model, images)
-    _check_leaves(graph, model)
+    if any(isinstance(value, Tensor) and value.requires_grad for value in tree_leaves(images)):
+        raise ValueError(
+            "save_memory computes the graph again from the images, and no gradient goes back past them: put what comes "
+            "before into the model, give the images without a graph (.detach()), or leave save_memory out"
+        )
     passes = _Passes(model, images, replay, graph)
     logits: Tensor = _Spend.apply(passes, graph.detach(), *trainable(model).values()) if graph.requires_grad else graph
     return logits, passes.tangent
@@ -48,6 +52,7 @@ class _Passes:
     ):
         self.model, self.images, self.replay = model, images, replay
         self._graph: Tensor | None = graph
+        self.versions = [*map(version_of, trainable(model).values())]
         self.device = graph.device.type
         self.autocast = torch.is_autocast_enabled(self.device), torch.get_autocast_dtype(self.device)
 
@@ -67,6 +72,11 @@ class _Passes:
 
     def fresh(self) -> Tensor:
         """Logits with a graph of one more forward pass."""
+        if [*map(version_of, trainable(self.model).values())] != self.versions:
+            raise RuntimeError(
+                "a parameter has been modified by an inplace operation since the Step was made, and this backward pass "
+                "would compute the graph again with other numbers"
+            )
         on, dtype = self.autocast
         with torch.enable_grad(), self.replay(), torch.autocast(self.device, dtype, enabled=on):
             return forward(self.model, trainable(self.model), self.images)
@@ -76,34 +86,16 @@ class _Spend(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, passes: _Passes, graph: Tensor, *parameters: Tensor) -> Tensor:
         ctx.passes, ctx.parameters = passes, parameters
-        ctx.save_for_backward(*parameters)
         return graph.detach()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        passes, given, _ = ctx.passes, (ctx.parameters, gradient), ctx.saved_tensors  # torch refuses changed ones
+        passes, given = ctx.passes, (ctx.parameters, gradient)
         try:
             return None, None, *torch.autograd.grad(passes.spend(), *given, allow_unused=True)
         except CheckpointError:  # a layer computed again outside the tangent pass runs other operations than within
             return None, None, *torch.autograd.grad(passes.fresh(), *given, allow_unused=True)
-
-
-def _check_leaves(graph: Tensor, model: nn.Module) -> None:
-    """Refuse logits that depend on something else with a gradient, which their new graphs would not reach."""
-    own, seen, waiting = {*trainable(model).values()}, set[Any](), [graph.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        waiting += [before for before, _ in node.next_functions]
-        leaf = getattr(node, "variable", None)
-        if leaf is not None and leaf not in own:
-            raise ValueError(
-                "save_memory computes the graph again, and only as far back as the model's parameters: put what comes "
-                "before into the model, give the images without a graph (.detach()), or leave save_memory out"
-            )
 
 
 class _GraphOfOutputs(TorchFunctionMode):

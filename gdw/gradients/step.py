@@ -24,7 +24,7 @@ from gdw.gradients.targets import Rows, loss_of_rows, read
 
 Batch = tuple[Inputs, Tensor]
 DOUBLE_BACKWARD = "double backward"
-MAX_PROB, EPOCH = Number(0, 1, above_low=True, or_none=True), Number(0, or_none=True, whole=True)
+MAX_PROB, EPOCH = Number(0, 1, above_low=True, or_none=True), Number(0, or_none=True)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from gdw.label_files.columns import MULTI_LABEL, PATH_COLUMNS, usual_columns
+from gdw.label_files.columns import MULTI_LABEL, PATH_COLUMNS, numbered_in_order, usual_columns
 from gdw.label_files.label_table import BYTE_ORDER, NUMBER, as_text, require_reader, separator_of, stated_separator
 from gdw.label_files.row_names import COUNTERS, are_names, word
 
@@ -50,7 +50,8 @@ def read_frame(file: Path) -> Any:
     separator = stated or separator_of("\n".join(lines[skipped:]))
     rows = list(csv.reader(lines[skipped : skipped + 1 + FIRST], delimiter=separator))
     if rows and len(rows[0]) == 1 and len(rows[0][0].split()) > 1:
-        separator, rows = r"\s+", [line.split() for line in lines[skipped : skipped + 1 + FIRST]]
+        first = [line.replace("\t", " ").strip() for line in lines[skipped : skipped + 1 + FIRST]]
+        separator, rows = r"\s+", list(csv.reader(first, delimiter=" ", skipinitialspace=True))
     encoding = next((name for mark, name in BYTE_ORDER.items() if content.startswith(mark)), "utf-8")
     nameless = _nameless(rows)
     named_first = not nameless and _names_rows_first(rows, separator, "".join(lines[skipped + 1 : skipped + 2]), file)
@@ -78,7 +79,8 @@ def _names_rows_first(rows: list[list[str]], separator: str, line: str, file: Pa
     names = [row[0] for row in body]
     whole = all(len(row) == first + 1 for row in body) and are_names(names)
     sure = separator != "," or line.startswith(('"', "'")) or not any(map(NUMBER.fullmatch, names))
-    if whole and (sure or names == [str(number) for number in range(1, len(names) + 1)]):
+    sure = sure or any("." in cell for row in body for cell in row)  # then a comma parts no fraction
+    if whole and (sure or numbered_in_order(names)):
         return True
     comma = "; is a comma the one of a fraction?" if separator == "," else ""
     raise ValueError(f"row {longer[0]} of {file} has more fields than there are names of columns ({first}){comma}")

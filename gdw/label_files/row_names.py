@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from re import fullmatch
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from gdw.label_files.path_match import Places, plain
 
 COUNTERS = ("index", "id", "unnamed0", "row", "rowid", "column1")  # names of columns that number the rows
 SAMPLE = 1000  # rows of a column that show whether it may name the rows
+GLANCE, GLANCED = 64, 8  # names that show whether most may be in both: an eighth of them then
 BY_ORDER = "the labels are matched to the rows by their order"
 
 
@@ -52,56 +54,99 @@ def row_key(name: str) -> str:
 
 
 def _words(cells: Any) -> tuple[str, ...]:
-    """A column of words or whole numbers; nothing of one of fractions."""
+    """A column of words or whole numbers, with nothing for a missing one; nothing of a column of fractions."""
     fractions = cells.dtype.kind == "b" or (cells.dtype.kind == "f" and (cells % 1 != 0).any())
-    return () if fractions else tuple(map(word, cells))
+    filled = cells.notna()
+    return () if fractions else tuple(word(cell) if there else "" for cell, there in zip(cells, filled, strict=True))
+
+
+class _Column:
+    """A column that may name the rows, as it is compared."""
+
+    def __init__(self, names: Sequence[str]):
+        self.names, self.keys = tuple(names), [*map(row_key, names)]
+        self.counts = Counter(self.keys)
+        self.unique, self.counted = are_names(self.keys), numbered_in_order(self.keys)
+        self.numbers = all(map(str.isdecimal, self.keys))
+
+    def has_most_of(self, other: "_Column") -> bool:
+        """Whether most names of the shorter of two columns are in both."""
+        few, many = sorted((self.counts, other.counts), key=len)
+        if sum(name in many for name in islice(few, GLANCE)) * GLANCED < min(len(few), GLANCE):  # cannot be
+            return False
+        return 2 * len(few.keys() & many) > len(few)
 
 
 def shared_names(frame: Any, columns: Mapping[str, Sequence[str]]) -> Shared:
     """A column in each of two tables that gives each row another name, and most of the rows the same ones.
 
-    Two columns of one name, or of usual ones; else any two of words, or of the same whole numbers. Not an index that
-    counts the rows of one table in order: in the other it may be that of an earlier table.
+    Two columns of one name, or of usual ones; else the only two of words, or of the same whole numbers, where no two
+    are in one order. Not an index that counts the rows of one table in order: in the other it may be that of an earlier
+    table.
 
     Args:
         columns: of the other table.
 
     Raises:
-        ValueError: two columns of one name call the rows alike, but in another order, and several rows have one name.
+        ValueError: two columns of one name call the rows alike, but in another order, and several rows have one name;
+            or columns of other names would match the rows in several ways.
     """
-    unlike, twice, differs = Shared(), "", ""
-    for place, name, theirs, alike in _pairs(frame, columns):
-        found = Shared(place, _words(frame.iloc[:, place]), tuple(theirs))
-        keys, others = ([*map(row_key, each or ())] for each in (found.rows, theirs))
-        here, there = Counter(keys), Counter(others)
-        most, same = 2 * len(here.keys() & there) > min(len(here), len(there)), here == there
-        counted = _key(place, name) in COUNTERS and (numbered_in_order(keys) or numbered_in_order(others))
-        if are_names(keys) and are_names(others):
+    found, twice, differs, in_order = list[tuple[int, _Column, _Column]](), "", "", False
+    for place, name, mine, theirs, alike in _pairs(frame, columns):
+        counted = _key(place, name) in COUNTERS and (mine.counted or theirs.counted)
+        if mine.unique and theirs.unique:
+            most = mine.has_most_of(theirs)
             if alike and most and not counted:
-                return found
-            numbers = all(map(str.isdecimal, keys))
-            if not alike and most and (not numbers or (same and not numbered_in_order(sorted(keys, key=int)))):
-                unlike = found
-            differs = name if alike and keys != others else differs
-        elif alike and most and keys != others and (same or 2 * len(here) > len(keys)):
-            several = next(key for key in (*keys, *others) if max(here[key], there[key]) > 1)
+                return Shared(place, mine.names, theirs.names)
+            if mine.keys == theirs.keys:
+                in_order = in_order or not mine.counted
+            elif alike:
+                differs = name
+            elif most and (not mine.numbers or (mine.counts == theirs.counts and not _count(mine.keys))):
+                found.append((place, mine, theirs))
+        elif (
+            alike
+            and mine.keys != theirs.keys
+            and mine.has_most_of(theirs)
+            and (mine.counts == theirs.counts or 2 * len(mine.counts) > len(mine.keys))
+        ):
+            several = next(key for key in mine.counts | theirs.counts if max(mine.counts[key], theirs.counts[key]) > 1)
             twice = f"several rows may have one name (such as {several}), and column {name} is in another order"
-    if unlike.place is None and twice:
+    if in_order:
+        return Shared()
+    if len({tuple(map({key: n for n, key in enumerate(theirs.keys)}.get, mine.keys)) for _, mine, theirs in found}) > 1:
+        names = ", ".join(str(frame.columns[place]) for place in dict.fromkeys(place for place, _, _ in found))
+        raise ValueError(f"the rows may be named by several columns ({names}): call the right one id in both files")
+    if found:
+        return Shared(found[0][0], found[0][1].names, found[0][2].names)
+    if twice:
         raise ValueError(f"{twice} in the other file: write different names, or remove it where both have one order")
-    said = differs and unlike.place is None
-    return unlike._replace(notes=(f"{BY_ORDER}: column {differs} calls them differently",) if said else ())
+    return Shared(notes=(f"{BY_ORDER}: column {differs} calls them differently",) if differs else ())
 
 
-def _pairs(frame: Any, columns: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, str, Sequence[str], bool]]:
-    """Columns of both tables that may name their rows: place and name of one, the other's cells, whether alike."""
+def _count(keys: Sequence[str]) -> bool:
+    """Whether these whole numbers are a count of the rows, in any order."""
+    return numbered_in_order(sorted(keys, key=int))
+
+
+def _pairs(frame: Any, columns: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, str, _Column, _Column, bool]]:
+    """Columns of both tables that may name their rows: place and name of one; both; whether they are called alike."""
+    made = {id(cells): _Column(cells) for cells in columns.values()}
+    by_key: dict[str, dict[int, _Column]] = {}
+    for other, cells in columns.items():
+        by_key.setdefault(column_key(other), {})[id(cells)] = made[id(cells)]
     names = [*map(str, frame.columns)]
-    usual = {*usual_columns(names, PATH_COLUMNS)}, {*usual_columns(columns, PATH_COLUMNS)}
+    theirs = {id(columns[other]): made[id(columns[other])] for other in usual_columns(columns, PATH_COLUMNS)}
+    mine, unique = {*usual_columns(names, PATH_COLUMNS)}, {at: column for at, column in made.items() if column.unique}
     for place, name in enumerate(names):
         start = frame.iloc[:SAMPLE, place]
-        for other, cells in columns.items():
-            alike = _key(place, name) == column_key(other) or (name in usual[0] and other in usual[1])
-            if alike or (start.dtype.kind not in "bf" and start.is_unique and are_names(cells)):
-                yield place, name, cells, alike
+        alike = by_key.get(_key(place, name), {}) | (theirs if name in mine else {})
+        others = unique if start.dtype.kind not in "bf" and start.is_unique else {}
+        if not (alike or others):
+            continue
+        own = _Column(_words(frame.iloc[:, place]))
+        for at, column in (alike | others).items() if own.keys else ():
+            yield place, name, own, column, at in alike
 
 
 def _key(place: int, name: str) -> str:

@@ -23,6 +23,7 @@ from gdw.pictures.pixels import fingerprints
 from gdw.pictures.pretrained import WEIGHTS_FOLDER, Pretrained, given_weights, load_network, named, packaged_weights
 
 LAYOUT = 3  # of what is computed and how it is written; with a new number all features are computed again
+OVERSHOOT = 0.5  # of the scale, at most: resizing leaves that; normalised values go beyond
 BATCH, GPU_BATCH = 16, 256  # pictures; always this many: a picture's features then do not depend on its neighbours
 CHUNK = 256  # pictures: what an interruption loses at most
 
@@ -164,7 +165,8 @@ class Extraction:
             if before is None:
                 try:
                     picture = images[place]
-                    if picture.is_floating_point() and not (picture.min() >= 0 and picture.max() <= self.scale):
+                    over = OVERSHOOT * self.scale
+                    if picture.is_floating_point() and not -over <= picture.min() <= picture.max() <= self.scale + over:
                         raise ValueError(
                             f"pictures must lie in 0 ... {self.scale:g}, the scale of their pixels, got "
                             f"{picture.min():g} to {picture.max():g}: leave out what normalises them"

@@ -250,8 +250,9 @@ def find(paths: Sequence[Path]) -> dict[Path, Path]:
         if not path.exists():
             raise ValueError(f"there is no file or folder {path}")
         here = {path: Path(path.name)} if path.is_file() else {file: file.relative_to(path) for file in _below(path)}
-        own = [name for name in here.values() if len(name.parts) == 1 and name.name.lower().endswith(".ipynb")]
-        if len(paths) > 1 and path.is_dir() and own and report.is_of_one(own):  # a student's folder
+        own = [name for name in here.values() if name.name.lower().endswith(".ipynb")]
+        flat = all(len(name.parts) == 1 for name in own)
+        if len(paths) > 1 and path.is_dir() and flat and report.is_of_one(own):  # a student's folder
             here = {file: path.resolve().name / name for file, name in here.items()}
         if not any(".ipynb" in file.name.lower() for file in here):
             raise ValueError(f"there is no notebook in {path}")

@@ -18,7 +18,7 @@ ORDER = ("not answered", "wrong", NOT_RUN, "right")  # verdicts, the best last
 MOODLE = re.compile(r"(?P<name>[^_]+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)(_|$)")
 CANVAS = re.compile(r"(?P<name>[^\W\d_][^\W_]*)(_LATE)?_(?P<id>\d+)_(?P<file>\d+)_(?P<rest>.+)")
 FORMULA = re.compile(r"(^|[;\t|])(\s*)(?=[=+@＝＋－＠-])")  # a spreadsheet may begin a new cell at a ; too
-COPY = re.compile(r"( ?\(\d+\)|-\d{1,2}|[_ -]?copy\d*)$", re.IGNORECASE)
+COPY = re.compile(r"( ?\(\d+\)|(?P<number>-\d{1,2})|[_ -]?copy\d*)$", re.IGNORECASE)
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>
@@ -57,8 +57,8 @@ def people_of(files: Collection[Path]) -> dict[Path, Person]:
     """Whose each file is.
 
     Canvas gives each person one number and each file another: names that do not fit this ("hw1_2024_11_anna") are
-    nobody's of Canvas. What may be the number of a copy ("anna (1)", "anna-2") is one where there is an anna, and a
-    part of the name elsewhere ("group-1"). A folder around Moodle's own is nobody.
+    nobody's of Canvas. What may be the number of a copy is a part of the name where several files differ in it alone
+    ("group-1", "group-2"), or where no anna is there besides "anna-2". A folder around Moodle's own is nobody.
     """
     around = {file.parts[0] for file in files}
     if len(around) == 1 and all(len(file.parts) > 1 and MOODLE.match(file.parts[1]) for file in files):
@@ -70,17 +70,21 @@ def people_of(files: Collection[Path]) -> dict[Path, Person]:
     named = all(not _owner(COPY.sub("", found["rest"])) for found in flat.values())  # as the notebooks are
     several = len(files) == 1 or len({name for _, name in people}) > 1 or named
     canvas = several and all(len(dict(pairs)) == len(pairs) for pairs in (people, numbered))
-    known = {person_of(file, canvas=canvas).name for file in files if not COPY.search(file.stem)}
-    return {file: person_of(file, known, canvas=canvas) for file in files}
+    plain = [file for file in files if not COPY.search(file.stem)]
+    known, stems = {person_of(file, canvas=canvas).name for file in plain}, {file.stem for file in plain}
+    often = Counter(COPY.sub("", file.stem) for file in files if len(file.parts) == 1)
+    several = {stem for stem, count in often.items() if count > 1 and stem not in stems}
+    return {file: person_of(file, known, several, canvas=canvas) for file in files}
 
 
-def person_of(file: Path, known: Collection[str] = (), *, canvas: bool = True) -> Person:
+def person_of(file: Path, known: Collection[str] = (), several: Collection[str] = (), *, canvas: bool = True) -> Person:
     """Whose file this is: of a platform's download as it says; else of the first folder below the one that is graded;
     else of whom the file is named after.
 
     Args:
         file: below the folder that is graded.
         known: names that stand without a number of a copy.
+        several: names of files without such numbers, which several have and none without one.
         canvas: whether it may be of Canvas's download.
     """
     if found := MOODLE.match(file.parts[0]):  # what is below it has the student's own names
@@ -89,9 +93,10 @@ def person_of(file: Path, known: Collection[str] = (), *, canvas: bool = True) -
         return Person(file.parts[0])
     if canvas and (found := _canvas(file)):
         return Person(found["name"], canvas=found["id"])
-    without = COPY.sub("", file.stem)
-    name = _owner(without) or without
-    return Person(name if name in known else _owner(file.stem) or file.stem)
+    copy, without = COPY.search(file.stem), COPY.sub("", file.stem)
+    owner = _owner(without)
+    is_name = without in several or (copy and copy["number"] and owner and owner not in known)
+    return Person(f"{owner}{copy[0]}" if copy and is_name else owner or without)
 
 
 def _owner(stem: str) -> str:

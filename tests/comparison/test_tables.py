@@ -83,6 +83,14 @@ def test_runs_of_a_plugin_or_weights_that_changed_in_between_are_not_averaged():
         assert found["scenario"].nunique() * found["method"].nunique() == 2
 
 
+def test_a_plugin_is_compared_with_the_others():
+    lines = records(2)
+    made = {"made": {"own_code": {"method gdw": {"code": "e66"}}}}
+    own = [line | (made if line["method"] == "gdw" else {}) for line in lines]
+    assert sorted(table(own)["scenario"].unique()) == sorted(table(lines)["scenario"].unique())
+    assert set(differences(table(own), "gdw")) == {"cross-entropy", "gdw-tied", "mwnet"}
+
+
 def test_differences_are_paired_by_seed():
     """The seeds' own spread, shared by all methods, is not in them."""
     found = differences(table(records()), "gdw")["mwnet"]["uniform 40"]

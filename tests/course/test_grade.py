@@ -483,6 +483,10 @@ def test_a_name_in_canvas_has_no_line(file, name):
     (("anna", "anna (1)", "anna-2", "02_broken_data-anna-3"), ("anna",) * 4),
     (("01_gradient_flows", "01_gradient_flows (1)"), ("01_gradient_flows",) * 2),
     (("musteranna_123_456_01_gradient_flows", "musteranna_123_457_02_broken_data-1"), ("musteranna",) * 2),
+    (("02_broken_data (1)",), ("02_broken_data",)),
+    (("02_broken_data_anna (1)", "01_gradient_flows_anna (2)", "02_broken_data_ben"), ("anna", "anna", "ben")),
+    (("02_broken_data_anna-copy", "01_gradient_flows_anna copy"), ("anna", "anna")),
+    (("02_broken_data-s-01", "01_gradient_flows-s-02"), ("s-01", "s-02")),
     (("Kurs-99/Anna_1_assignsubmission_file/x", "Kurs-99/Ben_2_assignsubmission_file/x"), ("Anna", "Ben")),
     (("Kurs-99/Anna_1_assignsubmission_file/x", "Kurs-99/y"), ("Kurs-99", "Kurs-99")),
 ])  # fmt: skip
@@ -503,6 +507,10 @@ def test_folders_of_students_that_are_given_one_by_one_keep_their_names(tmp_path
     found = find([tmp_path / name for name in ("anna", "ben", "flat")])
     assert {person.name for person in people_of(set(found.values())).values()} == {"anna", "ben", "eva"}
     assert len(found) == len({*found.values()}) == 4
+    (tmp_path / "anna" / "eva").mkdir()
+    (tmp_path / "anna" / "eva" / "02_broken_data.ipynb").write_text("{}", "utf-8")  # then anna is a class
+    found = find([tmp_path / name for name in ("anna", "ben")])
+    assert {person.name for person in people_of(set(found.values())).values()} == {"02_broken_data", "ben", "eva"}
 
 
 def test_a_download_from_canvas_is_known_with_another_file_in_it():

@@ -196,6 +196,9 @@ def test_pictures_of_items_are_those_of_arrays_and_folders(tmp_path):
         Image.fromarray(one).save(tmp_path / f"{place}.png", exif=exif)
     turned = [(Image.open(tmp_path / f"{place}.png"), label) for place, label in enumerate(labels)]
     assert torch.equal(as_dataset(pairs_of(turned)).images.in_memory(), expected.rot90(-1, (2, 3)))
+    for shape in ((16, 1, 1), (5, 1, 4), (5, 3, 3)):  # real numbers are as the model takes them
+        items = [(torch.randn(shape), place % 2) for place in range(8)]
+        assert torch.equal(as_dataset(pairs_of(items)).images.in_memory()[3], items[3][0])
     masks = as_dataset(shades[..., 0] > 100, labels).images
     assert masks.unique().tolist() == [0, 255]
     assert as_dataset(shades[:, 0, :, 0] > 100, labels).images.unique().tolist() == [0, 1]  # a table of yes and no
@@ -209,8 +212,21 @@ def test_labels_are_those_of_the_items_whatever_the_targets_are(pets):
         pairs.targets = targets
         assert as_dataset(pairs).labels.tolist() == [place // 2 % 2 for place in range(12)]
         assert as_dataset(pairs, [0, 1] * 6).labels.tolist() == [0, 1] * 6
-    folder = ImageFolder(pets, target_transform=lambda label: 1 - label)
+    pairs.targets = pd.Series([("cat", "dog")[place // 2 % 2] for place in range(12)], index=range(100, 112))
+    assert as_dataset(pairs).class_names == ("cat", "dog")  # they stand for the items' numbers, one for one
+    alone = pairs_of([torch.arange(3.0) + place for place in range(12)])
+    alone.targets = [0, 1] * 6
+    assert as_dataset(alone).labels.tolist() == [0, 1] * 6
+    several = pairs_of([(torch.zeros(3), (place % 2, 7)) for place in range(12)])
+    several.targets = [0, 1] * 6
+    assert as_dataset(several).labels.tolist() == [0, 1] * 6
+    for shift in (0, 10):
+        (pets / f"owl{shift}").mkdir()
+        Image.new("RGB", (8, 8), (shift, 5, 5)).save(pets / f"owl{shift}" / "1.png")
+    folder = ImageFolder(pets, target_transform=lambda label: min(label, 2))
     assert as_dataset(folder).labels.tolist() == [label for _, label in folder]
+    assert len(as_dataset(folder).class_names) == 3
+    assert as_dataset(ImageFolder(pets, target_transform=lambda label: 3 - label)).class_names[0] == "cat"
 
 
 def pairs_of(pairs):
@@ -754,9 +770,30 @@ def test_names_of_the_rows_as_r_writes_them(rows, tmp_path):
         found = read_rows(tmp_path / "x.csv", tmp_path / "l.csv")[0]
         np.testing.assert_allclose(found.images[:], points[:, :2], rtol=1e-5)
         assert classes_of(found) == NAMES[numbers].tolist()
-    (tmp_path / "x.csv").write_text(text.replace("r", "").replace('"', ""), "utf-8")
-    with pytest.raises(ValueError, match=r"row 1 of .*x.csv has more fields than there are names of columns \(2\)"):
-        read_frame(tmp_path / "x.csv")  # it counts from 0: 0,1.5 may be one number
+    for index in (range(COUNT), range(10, 10 + 3 * COUNT, 3)):  # and pandas, where it is told to
+        pd.DataFrame(points[:, :2], index=index).to_csv(tmp_path / "x.csv", index_label=False)
+        np.testing.assert_allclose(of_frame(read_frame(tmp_path / "x.csv"))[0], points[:, :2], rtol=1e-5)
+    words = "".join(f'"{n}" {x} {y} "r {n}"\n' for n, (x, y) in enumerate(points[:, :2].tolist()))
+    (tmp_path / "x.csv").write_text('"x" "y" "sp"\n' + words, "utf-8")
+    np.testing.assert_allclose(of_frame(read_frame(tmp_path / "x.csv"))[0], points[:, :2], rtol=1e-5)
+
+
+def test_of_several_columns_that_may_name_the_rows_the_one_in_order_counts(rows, tmp_path):
+    points, numbers, _ = rows
+    for form in ("u{}", "{}"):
+        users = [form.format(1000 + 7 * n) for n in range(COUNT)]
+        frame = pd.DataFrame(points).assign(user=users, partner=users[1:] + users[:1])
+        labels = pd.DataFrame({"who": users, "label": NAMES[numbers]})
+        assert classes_of(embeddings(tmp_path, frame, labels, index=False)) == NAMES[numbers].tolist()
+        with pytest.raises(ValueError, match=r"named by several columns \(user, partner\): call the right one id"):
+            embeddings(tmp_path, frame, labels[::-1], index=False)
+
+
+def test_a_column_with_blanks_in_the_same_order_is_the_same_order(rows, tmp_path):
+    points, numbers, _ = rows
+    titles = [None if n in (3, 9) else "t0" if n == 5 else f"t{n}" for n in range(COUNT)]
+    frame, labels = pd.DataFrame(points).assign(title=titles), pd.DataFrame({"title": titles, "label": NAMES[numbers]})
+    assert classes_of(embeddings(tmp_path, frame, labels, index=False)) == NAMES[numbers].tolist()
 
 
 def test_an_index_in_another_order_beside_one_that_counts_is_no_name(rows, tmp_path):
@@ -945,6 +982,15 @@ def test_more_fields_than_names_are_refused(tmp_path, text):
     (tmp_path / "x.csv").write_text(text, "utf-8")
     with pytest.raises(ValueError, match=r"has more fields than there are names of columns \(\d\); is a comma the one"):
         read_frame(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64])
+def test_probabilities_in_a_tensor(rows, kind):
+    points, numbers, _ = rows
+    probs = torch.softmax(torch.randn(COUNT, 3, generator=torch.Generator().manual_seed(0)), 1).to(kind)
+    found = gdw.audit(points, observed=numbers, pred_probs=probs.requires_grad_(), ranking="self-confidence")
+    expected = 1 - probs.detach().double()[torch.arange(COUNT), torch.from_numpy(numbers)]
+    np.testing.assert_allclose(found.table["score"].sort_index(), expected, atol=2e-3)
 
 
 def test_a_column_of_blanks_is_left_out(rows):

@@ -100,18 +100,28 @@ def test_gradients_as_often_as_one_likes():
         torch.testing.assert_close(gradient, expected)
 
 
-@pytest.mark.parametrize("where", ["images", "beside"])
-def test_what_new_graphs_would_not_reach_is_refused(where):
+def test_images_with_a_graph_are_refused_since_nothing_goes_back_past_them():
     encoder, model = nn.Linear(192, 192).double(), small(nn.ReLU())
     images, labels = batch()
-    images = encoder(images.flatten(1)) if where == "images" else images
-    if where == "beside":
-        model.append(nn.Identity())
-        model[-1].register_forward_hook(lambda module, given, output: output + encoder.bias[:CLASSES])
-    with pytest.raises(ValueError, match="save_memory computes the graph again, and only as far back as the model"):
-        Step(model, images, labels, save_memory=True)
-    Step(model, images, labels).logits.sum().backward()
-    assert encoder.bias.grad is not None
+    with pytest.raises(ValueError, match="save_memory computes the graph again from the images, and no gradient goes"):
+        Step(model, encoder(images.flatten(1)), labels, save_memory=True)
+    with pytest.raises(ValueError, match="save_memory computes the graph again"):
+        Step(model, {"input": encoder(images.flatten(1))}, labels, save_memory=True)
+    model[2].register_forward_hook(lambda module, given, output: output.detach().requires_grad_())  # a leaf of its own
+    Step(model, images, labels, save_memory=True).logits.sum().backward()
+    assert model[3].weight.grad is not None
+
+
+def test_as_many_backward_passes_as_are_asked_for():
+    model = small(nn.ReLU())
+    step = Step(model, *batch(), save_memory=True)
+    step.logits.sum().backward()
+    step.logits.square().sum().backward()
+    found = model[1].weight.grad.clone()
+    model.zero_grad()
+    logits = model(batch()[0])
+    (logits.sum() + logits.square().sum()).backward()
+    torch.testing.assert_close(found, model[1].weight.grad)
 
 
 def test_a_parameter_that_was_changed_before_the_backward_pass_is_refused_by_torch():
@@ -121,7 +131,7 @@ def test_a_parameter_that_was_changed_before_the_backward_pass_is_refused_by_tor
         if spent:
             step.logits.sum().backward(retain_graph=True)
         with torch.no_grad():
-            model[1].weight.mul_(2)
+            model[3].weight.mul_(2)
         with pytest.raises(RuntimeError, match="modified by an inplace operation"):
             step.logits.sum().backward()
 

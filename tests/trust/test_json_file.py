@@ -121,6 +121,9 @@ def test_a_model_replaces_nothing_but_a_model(kind, tmp_path, capsys):
 
 
 def test_a_link_stays_and_leads_to_what_was_written(tmp_path):
+    (tmp_path / "nowhere").symlink_to(tmp_path / "no folder" / "m")
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        files.check_writable(tmp_path / "nowhere")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     files.write(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink()

@@ -21,7 +21,6 @@ ONLY_LIVE = ("RoomCheck", "LiveRun", "SpotTheWrongLabel")  # they are nothing wi
 REVEALS = "reveals"  # the tag of a cell that answers a question above it
 IMAGE = "image/png"
 NO_PAGE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+(?:benchmarks/)?README\.md\)")  # they are read beside the code
-NEXT = re.compile(r"^(?=#+ |\*\*Predict first)", re.MULTILINE)  # where a text turns to something else
 SOLUTION, CODE = "Solution", "The code"
 # A part of a text that needs Python, and what the site has in its place: <!-- here --> ... <!-- on the site ... -->
 HERE = re.compile(r"<!-- here -->.*?<!-- on the site\s(.*?)-->", re.DOTALL)
@@ -49,7 +48,7 @@ def page(notebook: Path, solved: Path | None, pictures: Path) -> str:
         if cell.cell_type == "markdown":
             text, of_answer = cell.source, 0
             if question and answers:
-                of_answer = found.start() if (found := NEXT.search(text)) else len(text)
+                of_answer = _end_of_answer(text)
             parts += _answered(question, answers, linked(text[:of_answer]).strip())
             question, answers = _question(text), []
             parts += [linked(text[of_answer:])] if text[of_answer:] else []
@@ -82,6 +81,16 @@ def _answered(question: str, answers: Sequence[tuple[str, str]], said: str = "")
     code = _folded(CODE, _fence("\n\n\n".join(source for _, source in answers)))
     shown = "\n\n".join([*(outputs for outputs, _ in answers if outputs), code, *([said] if said else [])])
     return [_folded(question, shown) if question else shown]
+
+
+def _end_of_answer(text: str) -> int:
+    """Where a text that follows an answer has said what is seen there; 0: it does not."""
+    for paragraph in re.finditer(r"(?:[^\n]+(?:\n|\Z))+\n*", text):
+        if paragraph[0].startswith(("#", "**Predict first")):
+            break
+        if paragraph[0].startswith("**What you see"):
+            return paragraph.end()
+    return 0
 
 
 def linked(text: str) -> str:

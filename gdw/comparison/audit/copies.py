@@ -108,12 +108,12 @@ def find_copies(
 
 
 def equal_rows(features: Features) -> Copies:
-    """Rows of the same numbers."""
+    """Rows of the same numbers, where most differ: those of a table of few values are no copies of each other."""
     places: dict[bytes, list[int]] = {}
     for start in range(0, len(features), BLOCK):
         for place, row in enumerate(features.matrix[features.places[start : start + BLOCK]], start):
             places.setdefault(digest(row.tobytes()), []).append(place)
-    groups = sorted(tuple(group) for group in places.values() if len(group) > 1)
+    groups = sorted(tuple(group) for group in places.values() if len(group) > 1 and 2 * len(places) > len(features))
     return Copies(tuple(groups), (False,) * len(groups), of_numbers=True)
 
 

@@ -85,6 +85,16 @@ def test_equal_rows_of_numbers_share_a_fold_and_may_be_of_several_classes(tmp_pa
     assert not found.table["reason"].str.contains("the same picture").any()
 
 
+@pytest.mark.parametrize(("categories", "classes"), [(10, 2), (3, 3)])
+def test_rows_of_a_table_of_few_values_are_no_copies(categories, classes):
+    random = np.random.default_rng(0)
+    values = random.integers(0, categories, 600)
+    wrong = random.random(600) < 0.05
+    labels = np.where(wrong, (values + 1) % classes, values % classes)
+    found = gdw.audit(np.eye(categories, dtype=np.float32)[values], observed=labels)
+    assert wrong[found.table.index[: wrong.sum()]].all()
+
+
 def test_a_class_of_one_picture_is_said_and_not_suspected():
     random = np.random.default_rng(0)
     pictures, labels = random.integers(0, 255, (46, 1, 8, 8), np.uint8), np.arange(46) % 2
