@@ -52,7 +52,7 @@ class _Passes:
     ):
         self.model, self.images, self.replay = model, images, replay
         self._graph: Tensor | None = graph
-        self.versions = [*map(version_of, trainable(model).values())]
+        self.versions = [*map(version_of, trainable(model).values())] if graph.requires_grad else []
         self.device = graph.device.type
         self.autocast = torch.is_autocast_enabled(self.device), torch.get_autocast_dtype(self.device)
 
