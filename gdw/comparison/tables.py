@@ -39,11 +39,10 @@ def _with_digests(record: Record) -> dict[str, Any]:
     """The config, with digests of what may have changed since under its name: confirmed pictures, plugins, weights."""
     config, made = record["config"], record.get("made") or {}
     code = {what: place.get("code") for what, place in made.get("own_code", {}).items()}
-    own = {what: code.pop(what) for what in [*code] if what.startswith("method ")}
-    found = {"confirmed pictures": made.get("confirmed"), "code": code or None, "weights": made.get("weights")}
-    settings = config.get("settings", {}) | ({"code": next(iter(own.values()))} if own else {})
-    found = {name: value for name, value in found.items() if value}
-    return {**config, "settings": settings, **found}
+    of_method = code.pop(f"method {config.get('method')}", None)
+    found = {"confirmed pictures": made.get("confirmed"), "code": code, "weights": made.get("weights")}
+    settings = config.get("settings", {}) | ({"code": of_method} if of_method else {})
+    return {**config, "settings": settings, **{name: value for name, value in found.items() if value}}
 
 
 def means(runs: "DataFrame", value: str = "accuracy") -> "DataFrame":

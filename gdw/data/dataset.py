@@ -256,8 +256,10 @@ def _as_uint8_or_float32(tensor: Tensor, what: str, finite: bool) -> Tensor:
         if finite and not bool(tensor.isfinite().all()):
             raise ValueError(f"{what} images must be finite, found NaN or infinity")
         return tensor.float()
-    if tensor.dtype in (torch.uint8, torch.bool):
-        white = BRIGHTEST if tensor.dtype == torch.bool and tensor.ndim > 2 else 1  # of a mask; of a table's column
+    if tensor.dtype == torch.uint8:
+        return tensor
+    if tensor.dtype == torch.bool:
+        white = BRIGHTEST if tensor.ndim > 2 else 1  # of a mask; of a table's column
         return tensor.to(torch.uint8) * white
     whole = tensor.long()  # torch has no minimum of uint16
     if whole.numel() and not (int(whole.min()) >= 0 and int(whole.max()) <= BRIGHTEST):

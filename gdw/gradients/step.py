@@ -89,9 +89,8 @@ class Step:
             class numbers, indices that are no tensor; ``lr`` that is not a number and not an optimiser.
         ValueError: the model's output does not fit the labels, a label is outside ``0 ... C - 1`` (read on the CPU
             alone), a soft one is no distribution; ``lr`` is negative or not finite, or Prepared for something else;
-            ``epoch`` or ``max_prob`` out of range; the graph would go back past the model with ``save_memory``; a
-            method asks for the ``epoch`` of
-            a Step that was given none, or for the ``labels`` of one that was given soft ones.
+            ``epoch`` or ``max_prob`` out of range; images with a graph and ``save_memory``; a method asks for the
+            ``epoch`` of a Step that was given none, or for the ``labels`` of one that was given soft ones.
     """
 
     has_seeds: ClassVar[bool] = False  #: whether everything has a leading axis for seeds

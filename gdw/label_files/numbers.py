@@ -119,8 +119,8 @@ def _with_decimal_commas(frame: Any, file: Path, read: Callable[..., Any]) -> An
             if len(cells) and (cells.str.fullmatch(DECIMAL_COMMA) | cells.str.fullmatch(THOUSANDS)).all():
                 written[name] = cells[cells.str.contains(",")]
     unclear = written if all(cells.str.fullmatch(THOUSANDS).all() for cells in written.values()) else {}
-    if written and not unclear:
-        unclear = _with_dots(read(dtype=str, chunksize=ROWS), [*frame.select_dtypes("floating")])
+    if written and not unclear and (others := [*frame.select_dtypes("floating")]):
+        unclear = _with_dots(read(dtype=str, chunksize=ROWS), others)
     if unclear:
         name, cells = next(iter(unclear.items()))
         raise ValueError(

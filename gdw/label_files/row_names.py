@@ -88,24 +88,24 @@ def shared_names(frame: Any, columns: Mapping[str, Sequence[str]]) -> Shared:
         columns: of the other table.
 
     Raises:
-        ValueError: two columns of one name call the rows alike, but in another order, and several rows have one name;
+        ValueError: two columns of one name give the rows the same names in another order, and several rows have one;
             or columns of other names would match the rows in several ways.
     """
     found, twice, differs, in_order = list[tuple[int, _Column, _Column]](), "", "", False
-    for place, name, mine, theirs, alike in _pairs(frame, columns):
+    for place, name, mine, theirs, paired in _pairs(frame, columns):
         counted = _key(place, name) in COUNTERS and (mine.counted or theirs.counted)
         if mine.unique and theirs.unique:
             most = mine.has_most_of(theirs)
-            if alike and most and not counted:
+            if paired and most and not counted:
                 return Shared(place, mine.names, theirs.names)
             if mine.keys == theirs.keys:
                 in_order = in_order or not mine.counted
-            elif alike:
+            elif paired:
                 differs = name
             elif most and (not mine.numbers or (mine.counts == theirs.counts and not _count(mine.keys))):
                 found.append((place, mine, theirs))
         elif (
-            alike
+            paired
             and mine.keys != theirs.keys
             and mine.has_most_of(theirs)
             and (mine.counts == theirs.counts or 2 * len(mine.counts) > len(mine.keys))
@@ -130,7 +130,7 @@ def _count(keys: Sequence[str]) -> bool:
 
 
 def _pairs(frame: Any, columns: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, str, _Column, _Column, bool]]:
-    """Columns of both tables that may name their rows: place and name of one; both; whether they are called alike."""
+    """Columns of both tables that may name their rows: place and name of one; both; whether they go together."""
     made = {id(cells): _Column(cells) for cells in columns.values()}
     by_key: dict[str, dict[int, _Column]] = {}
     for other, cells in columns.items():
@@ -140,13 +140,13 @@ def _pairs(frame: Any, columns: Mapping[str, Sequence[str]]) -> Iterator[tuple[i
     mine, unique = {*usual_columns(names, PATH_COLUMNS)}, {at: column for at, column in made.items() if column.unique}
     for place, name in enumerate(names):
         start = frame.iloc[:SAMPLE, place]
-        alike = by_key.get(_key(place, name), {}) | (theirs if name in mine else {})
+        paired = by_key.get(_key(place, name), {}) | (theirs if name in mine else {})
         others = unique if start.dtype.kind not in "bf" and start.is_unique else {}
-        if not (alike or others):
+        if not (paired or others):
             continue
         own = _Column(_words(frame.iloc[:, place]))
-        for at, column in (alike | others).items() if own.keys else ():
-            yield place, name, own, column, at in alike
+        for at, column in (paired | others).items() if own.keys else ():
+            yield place, name, own, column, at in paired
 
 
 def _key(place: int, name: str) -> str:

@@ -67,24 +67,24 @@ def people_of(files: Collection[Path]) -> dict[Path, Person]:
     flat = {file: found for file in files if (found := _canvas(file))}
     people = {(found["id"], found["name"]) for found in flat.values()}
     numbered = {(found["file"], COPY.sub("", file.stem)) for file, found in flat.items()}
-    named = all(not _owner(COPY.sub("", found["rest"])) for found in flat.values())  # as the notebooks are
-    several = len(files) == 1 or len({name for _, name in people}) > 1 or named
-    canvas = several and all(len(dict(pairs)) == len(pairs) for pairs in (people, numbered))
+    several = len(files) == 1 or len({name for _, name in people}) > 1
+    named = several or all(_is_of_course(found["rest"]) for found in flat.values())
+    canvas = named and all(len(dict(pairs)) == len(pairs) for pairs in (people, numbered))
     plain = [file for file in files if not COPY.search(file.stem)]
     known, stems = {person_of(file, canvas=canvas).name for file in plain}, {file.stem for file in plain}
     often = Counter(COPY.sub("", file.stem) for file in files if len(file.parts) == 1)
-    several = {stem for stem, count in often.items() if count > 1 and stem not in stems}
-    return {file: person_of(file, known, several, canvas=canvas) for file in files}
+    shared = {stem for stem, count in often.items() if count > 1 and stem not in stems}
+    return {file: person_of(file, known, shared, canvas=canvas) for file in files}
 
 
-def person_of(file: Path, known: Collection[str] = (), several: Collection[str] = (), *, canvas: bool = True) -> Person:
+def person_of(file: Path, known: Collection[str] = (), shared: Collection[str] = (), *, canvas: bool = True) -> Person:
     """Whose file this is: of a platform's download as it says; else of the first folder below the one that is graded;
     else of whom the file is named after.
 
     Args:
         file: below the folder that is graded.
         known: names that stand without a number of a copy.
-        several: names of files without such numbers, which several have and none without one.
+        shared: names of files without such numbers, which several have and none without one.
         canvas: whether it may be of Canvas's download.
     """
     if found := MOODLE.match(file.parts[0]):  # what is below it has the student's own names
@@ -95,7 +95,7 @@ def person_of(file: Path, known: Collection[str] = (), several: Collection[str] 
         return Person(found["name"], canvas=found["id"])
     copy, without = COPY.search(file.stem), COPY.sub("", file.stem)
     owner = _owner(without)
-    is_name = without in several or (copy and copy["number"] and owner and owner not in known)
+    is_name = without in shared or (copy and copy["number"] and owner and owner not in known)
     return Person(f"{owner}{copy[0]}" if copy and is_name else owner or without)
 
 
@@ -105,9 +105,14 @@ def _owner(stem: str) -> str:
     return re.sub(rf"^({names}|\d\d)(?=[_ -]|$)|[_ -]({names})$", "", stem).strip("_- ")
 
 
+def _is_of_course(stem: str) -> bool:
+    """Whether a file is called as a notebook of the course is, and after nobody."""
+    return not _owner(COPY.sub("", stem))
+
+
 def is_of_one(files: Collection[Path]) -> bool:
     """Whether notebooks that lie in one folder are called as the course's are, and after nobody."""
-    return all(not _owner(COPY.sub("", file.stem)) for file in files)
+    return all(_is_of_course(file.stem) for file in files)
 
 
 def _canvas(file: Path) -> re.Match[str] | None:

@@ -113,8 +113,9 @@ def equal_rows(features: Features) -> Copies:
     for start in range(0, len(features), BLOCK):
         for place, row in enumerate(features.matrix[features.places[start : start + BLOCK]], start):
             places.setdefault(digest(row.tobytes()), []).append(place)
-    groups = sorted(tuple(group) for group in places.values() if len(group) > 1 and 2 * len(places) > len(features))
-    return Copies(tuple(groups), (False,) * len(groups), of_numbers=True)
+    most_differ = 2 * len(places) > len(features)
+    groups = tuple(tuple(group) for group in places.values() if len(group) > 1) if most_differ else ()
+    return Copies(groups, (False,) * len(groups), of_numbers=True)
 
 
 def _near(
